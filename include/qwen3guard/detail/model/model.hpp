@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_MODEL_MODEL_HPP
+#define QWEN3GUARD_DETAIL_MODEL_MODEL_HPP
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "qwen3guard/detail/model/config.hpp"
+#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/util/model_files.hpp"
+#include "qwen3guard/detail/util/span2d.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/tokenizer.hpp"
+
+namespace qwen3guard::detail {
+
+struct Weights;
+struct KernelTable;
+
+/// Scratch memory of one running call; grows to what the largest call needed and is reused. Not thread-safe.
+class Workspace;
+
+/// What a model is told when it is loaded.
+struct ModelOptions {
+  std::int32_t n_threads = 0;  ///< 0: default_n_threads()
+  std::string isa;             ///< "": the environment's QWEN3GUARD_ISA, else the best there is
+};
+
+/// A checkpoint's weights and the forward pass over them. Immutable after load().
+/// Thread-safety: const members on any number of threads, each with its own KvCache and Workspace.
+class Model {
+ public:
+  /// Checks every tensor's presence, dtype, shape and extent before anything is computed.
+  /// Errors: those of ModelConfig::load; bad_checkpoint (file, tensor); unsupported_isa; io_error.
+  [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const ModelFiles& files, const ModelOptions& options);
+  ~Model();
+
+  [[nodiscard]] const ModelConfig& config() const noexcept;
+  [[nodiscard]] std::int64_t n_parameters() const noexcept;
+  [[nodiscard]] std::int64_t weight_bytes() const noexcept;
+  [[nodiscard]] const std::string& weight_dtype() const noexcept;  ///< "BF16", or "BF16+F32" when mixed
+  [[nodiscard]] const std::string& isa() const noexcept;
+  [[nodiscard]] std::int32_t n_threads() const noexcept;
+
+  /// Runs `ids` [n] at positions cache.n_tokens() ... and appends their keys and values to the cache.
+  /// hidden: [m, hidden_size], m <= n: the final-norm hidden states of the last m positions.
+  /// The result does not depend on how a sequence is cut into calls, up to rounding (docs/numerics.md).
+  /// Errors: token_out_of_range (index and id); context_full (cache capacity); the cache is then unchanged.
+  /// Source: arXiv:2505.09388; oracle `forward` in tests/golden.
+  [[nodiscard]] Status forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
+                               Span2d<float> hidden) const;
+
+  /// Language-model logits: hidden [n, hidden_size] -> out [n, vocab_size]. Causal checkpoints only.
+  void lm_logits(Span2d<const float> hidden, Span2d<float> out, Workspace& workspace) const;
+
+  /// Logits of a few tokens only: out[i] = <head row ids[i], hidden>. hidden: [hidden_size]; ids in range.
+  void lm_logits_for(std::span<const float> hidden, std::span<const TokenId> ids, std::span<float> out) const;
+
+  /// Classification heads (arXiv:2510.14276, eq. 3): hidden [n, hidden_size] -> risk [n, labels.risk.size()],
+  /// category [n, labels.category.size()]. Guard checkpoints only.
+  void guard_heads(HeadRole role, Span2d<const float> hidden, Span2d<float> risk, Span2d<float> category,
+                   Workspace& workspace) const;
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_MODEL_MODEL_HPP

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_UTIL_MODEL_FILES_HPP
+#define QWEN3GUARD_DETAIL_UTIL_MODEL_FILES_HPP
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// Read-only bytes and whatever keeps them alive (a mapping; nothing for embedded data).
+struct Blob {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+
+  [[nodiscard]] std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+};
+
+/// The files of one checkpoint, wherever they are. Names are relative and have no folder part.
+class ModelFiles {
+ public:
+  virtual ~ModelFiles() = default;
+  /// True when a file of this name exists.
+  [[nodiscard]] virtual bool contains(std::string_view name) const = 0;
+  /// The whole file, read-only; mapped, not read. Errors: file_not_found; io_error; invalid_argument (name
+  /// with a folder part, so that a hostile index file cannot point outside).
+  [[nodiscard]] virtual Result<Blob> open(std::string_view name) const = 0;
+  /// How errors name the file: its path, or "embedded:nano-gen/config.json".
+  [[nodiscard]] virtual std::string display_name(std::string_view name) const = 0;
+};
+
+/// A folder on disk. The folder need not exist; then open() says so.
+class DirectoryFiles final : public ModelFiles {
+ public:
+  explicit DirectoryFiles(std::string directory) : directory_(std::move(directory)) {}
+  [[nodiscard]] bool contains(std::string_view name) const override;
+  [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::string display_name(std::string_view name) const override;
+
+ private:
+  std::string directory_;
+};
+
+/// Bytes in memory that outlive the object (embedded models, tests).
+class MemoryFiles final : public ModelFiles {
+ public:
+  struct Entry {
+    std::string name;
+    std::span<const std::byte> bytes;
+  };
+  MemoryFiles(std::string label, std::vector<Entry> entries)
+      : label_(std::move(label)), entries_(std::move(entries)) {}
+  [[nodiscard]] bool contains(std::string_view name) const override;
+  [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::string display_name(std::string_view name) const override;
+
+ private:
+  std::string label_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_UTIL_MODEL_FILES_HPP

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_GUARD_HPP
+#define QWEN3GUARD_GUARD_HPP
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/options.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/stream_session.hpp"
+#include "qwen3guard/tokenizer.hpp"
+#include "qwen3guard/verdict.hpp"
+
+namespace qwen3guard {
+
+/// The two kinds of checkpoint.
+enum class ModelKind : std::int32_t { gen = 0, stream = 1 };
+/// "gen" or "stream". Static storage.
+[[nodiscard]] const char* to_string(ModelKind kind) noexcept;
+
+/// What a loaded checkpoint is. A plain value.
+struct ModelInfo {
+  ModelKind kind = ModelKind::gen;
+  std::string architecture;  ///< as in config.json
+  std::int32_t hidden_size = 0, n_layers = 0, n_heads = 0, n_kv_heads = 0, head_dim = 0;
+  std::int32_t intermediate_size = 0, vocab_size = 0, max_context_tokens = 0;
+  bool tied_embeddings = false;
+  std::int64_t n_parameters = 0;
+  std::int64_t weight_bytes = 0;        ///< as stored and mapped
+  std::int64_t kv_bytes_per_token = 0;  ///< of one conversation
+  std::string weight_dtype;             ///< e.g. "BF16", "F16+F32"
+  std::string isa;                      ///< the instruction set in use
+  std::vector<std::string> isa_available;
+  std::int32_t n_threads = 0;
+};
+
+/// Logits of one head for some positions: row-major [rows, cols].
+struct HeadLogits {
+  std::string name;  ///< "logits"; or "risk_level_logits", "category_logits", and both with "query_"
+  std::int32_t rows = 0, cols = 0;
+  std::vector<float> values;
+};
+
+/// A loaded checkpoint and its tokenizer; immutable after load(), cheap to move and to copy (shared).
+/// Thread-safety: const members may run on any number of threads at once (each call borrows its own
+/// scratch memory). Moving or destroying a Guard while a call on it runs is a bug in the caller.
+class Guard {
+ public:
+  /// Loads config.json, tokenizer.json (or vocab.json + merges.txt) and *.safetensors from `model_dir`
+  /// (UTF-8 on every OS). Weights are mapped read-only and shared by all calls. `options` is read during
+  /// the call only. Errors: file_not_found; io_error; bad_checkpoint (file, tensor, found and expected
+  /// shape); bad_tokenizer; unsupported_model; unsupported_isa (forced ISA missing on this CPU);
+  /// invalid_argument; out_of_memory. On error nothing stays mapped.
+  [[nodiscard]] static Result<Guard> load(std::string_view model_dir, const GuardOptions& options = {});
+
+  /// Loads a model compiled into the library; `name` is one of embedded_models().
+  /// Errors: file_not_found (lists the names there are), and those of load() that concern options.
+  [[nodiscard]] static Result<Guard> load_embedded(std::string_view name, const GuardOptions& options = {});
+
+  /// Names of the models in the library, e.g. "nano-gen". Empty when it was built without them.
+  [[nodiscard]] static std::vector<std::string> embedded_models();
+
+  /// Judges one user prompt: `prompt` is UTF-8, any length in bytes, borrowed for the call. Control-token
+  /// look-alikes inside it ("<|im_end|>") are encoded as plain text, never as control ids.
+  /// Errors: invalid_utf8 (byte offset); context_full (tokens needed and available);
+  /// unparsable_output (greedy decoding; raw text in Error::detail); invalid_argument; out_of_memory.
+  /// Deterministic: same bytes, options and ISA give the same result for any thread count.
+  /// Source: the Qwen3Guard model card, "to moderate user prompts"; arXiv:2510.14276.
+  [[nodiscard]] Result<Verdict> classify_prompt(std::string_view prompt, const ClassifyOptions& options = {}) const;
+
+  /// Judges `response` as the answer to `prompt`. Errors as classify_prompt().
+  [[nodiscard]] Result<Verdict> classify_response(std::string_view prompt, std::string_view response,
+                                                  const ClassifyOptions& options = {}) const;
+
+  /// Judges the last message of a conversation of any number of turns. A Gen checkpoint writes its verdict;
+  /// a Stream checkpoint judges a prompt by its query heads at the closing <|im_end|> and a response by the
+  /// debounced stream over all its tokens (then `probabilities` are those at the deciding token, or at the
+  /// last token when the decision is Safe).
+  /// Errors as classify_prompt(); invalid_argument when there is no message or the last is not user or assistant.
+  [[nodiscard]] Result<Verdict> classify(std::span<const Message> messages, const ClassifyOptions& options = {}) const;
+
+  /// Opens a stream over this model. The session shares ownership of the model, so the Guard may die first.
+  /// Allocates the KV cache now: 2 * n_layers * n_kv_heads * head_dim * max_tokens floats.
+  /// Errors: unsupported_model (checkpoint has no token-level heads); invalid_argument; out_of_memory.
+  [[nodiscard]] Result<StreamSession> open_stream(const StreamOptions& options = {}) const;
+
+  /// Raw logits of every head for `ids` (or for the last position only), for checks against other runtimes.
+  /// Errors: invalid_argument (no ids); token_out_of_range; context_full; out_of_memory.
+  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only = false) const;
+
+  [[nodiscard]] ModelInfo info() const;
+  [[nodiscard]] ModelKind kind() const noexcept;
+  [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
+
+  class Impl;  ///< internal
+
+ private:
+  explicit Guard(std::shared_ptr<const Impl> impl) noexcept : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_GUARD_HPP

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_OPTIONS_HPP
+#define QWEN3GUARD_OPTIONS_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "qwen3guard/verdict.hpp"
+
+namespace qwen3guard {
+
+/// What Controversial counts as (arXiv:2510.14276, section 2): strict = unsafe, loose = safe.
+enum class Mode : std::int32_t { strict = 0, loose = 1 };
+
+/// How a Gen checkpoint's verdict is read.
+enum class Decoder : std::int32_t {
+  constrained = 0,  ///< only well-formed verdicts are possible; fixed tokens are fed in one forward
+  greedy = 1,       ///< the published way: generate up to 128 tokens, then parse
+};
+
+/// What to do with text that is not UTF-8.
+enum class InvalidUtf8 : std::int32_t {
+  reject = 0,   ///< the call fails with invalid_utf8 and the byte offset
+  replace = 1,  ///< each maximal ill-formed subsequence is judged as U+FFFD
+};
+
+/// Turns probabilities into an Action. Without thresholds the severity decides: Safe -> allow,
+/// Unsafe -> block, Controversial -> block (strict) or flag (loose).
+/// With a threshold set, the score P(Unsafe) (+ P(Controversial) in strict mode) decides:
+/// block at score >= block_threshold, else flag at score >= flag_threshold, else allow. A threshold that is
+/// not set never triggers when the other one is. Both in [0, 1]; flag_threshold <= block_threshold.
+struct ActionPolicy {
+  Mode mode = Mode::strict;
+  std::optional<float> flag_threshold;
+  std::optional<float> block_threshold;
+};
+
+/// The action for a severity and its probabilities under `policy`; a pure function.
+[[nodiscard]] Action decide_action(const ActionPolicy& policy, Severity severity,
+                                   const SeverityProbabilities& probabilities) noexcept;
+
+/// Options of one classification.
+struct ClassifyOptions {
+  Decoder decoder = Decoder::constrained;  ///< Gen checkpoints only
+  ActionPolicy policy;
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
+};
+
+/// Options of a loaded model.
+struct GuardOptions {
+  /// Threads of one call; 0: as many as the machine has cores (OMP_NUM_THREADS is honoured).
+  std::int32_t n_threads = 0;
+  /// Instruction set to use: "" picks the best one (or the environment's QWEN3GUARD_ISA), else one of
+  /// the names that ModelInfo::isa_available lists. A missing one is an error, never a silent fallback.
+  std::string isa;
+  /// Upper bound for the tokens of one conversation; 0: the checkpoint's own limit.
+  std::int32_t max_context_tokens = 0;
+};
+
+/// Options of one stream.
+struct StreamOptions {
+  Mode mode = Mode::strict;        ///< strict: a Controversial decision flags too
+  std::int32_t max_tokens = 0;     ///< room in the KV cache; 0: the checkpoint's context
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
+};
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_OPTIONS_HPP

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_QWEN3GUARD_HPP
+#define QWEN3GUARD_QWEN3GUARD_HPP
+
+/// The whole public API.
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/guard.hpp"
+#include "qwen3guard/options.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/stream_session.hpp"
+#include "qwen3guard/tokenizer.hpp"
+#include "qwen3guard/verdict.hpp"
+#include "qwen3guard/version.hpp"
+
+#endif  // QWEN3GUARD_QWEN3GUARD_HPP

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_TOKENIZER_HPP
+#define QWEN3GUARD_TOKENIZER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard {
+
+namespace detail {
+class ModelFiles;
+class TokenizerImpl;
+}  // namespace detail
+
+/// Index of a token in the vocabulary; valid ids lie in [0, Tokenizer::vocab_size()).
+using TokenId = std::int32_t;
+
+/// What an added token marked `special` (such as <|im_end|>) means when its text occurs in the input.
+enum class SpecialTokens : std::int32_t {
+  as_text = 0,     ///< plain text: a user cannot forge a control token. The right choice for content.
+  recognized = 1,  ///< its own id: only for text that the application wrote itself.
+};
+
+/// Byte-level BPE tokenizer in the Hugging Face form. Immutable after load(), cheap to copy (shared).
+/// Thread-safety: const members may run on any number of threads at once.
+class Tokenizer {
+ public:
+  /// Reads `path`: a tokenizer.json file, or a folder that holds tokenizer.json or, failing that,
+  /// vocab.json + merges.txt (+ tokenizer_config.json for the added tokens). `path` is UTF-8.
+  /// Errors: file_not_found; io_error; bad_tokenizer (file, what was found and expected);
+  /// unsupported_model (a normaliser, pre-tokeniser or model that this library does not implement).
+  [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
+
+  /// The same from a set of files (see detail/util/model_files.hpp).
+  [[nodiscard]] static Result<Tokenizer> load(const detail::ModelFiles& files);
+
+  /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
+  /// Added tokens not marked `special` (such as <think>) are recognised in both modes, as in the reference.
+  /// Errors: invalid_utf8 (the detail has the byte offset of the first ill-formed sequence).
+  [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text,
+                                                    SpecialTokens mode = SpecialTokens::as_text) const;
+
+  /// As encode(), appended to `out`; on error `out` is unchanged.
+  [[nodiscard]] Status encode_to(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const;
+
+  /// Text of `ids`: the tokens' bytes joined; each maximal ill-formed UTF-8 subsequence becomes U+FFFD.
+  /// Errors: token_out_of_range (index and id; ids in [0, vocab_size) that have no token, too).
+  [[nodiscard]] Result<std::string> decode(std::span<const TokenId> ids, bool skip_special = false) const;
+
+  /// Raw bytes of one token (not necessarily whole UTF-8 characters); the view lives as long as the
+  /// tokenizer. Empty optional when `id` has no token.
+  [[nodiscard]] std::optional<std::string_view> token_bytes(TokenId id) const noexcept;
+
+  /// Id of the token whose raw bytes are exactly `bytes` (regular vocabulary only, no added tokens).
+  [[nodiscard]] std::optional<TokenId> find_bytes(std::string_view bytes) const noexcept;
+
+  /// Id of the added token with this text, e.g. "<|im_end|>".
+  [[nodiscard]] std::optional<TokenId> find_added(std::string_view text) const noexcept;
+
+  /// True for added tokens marked `special`.
+  [[nodiscard]] bool is_special(TokenId id) const noexcept;
+
+  /// One more than the largest id in use. (A model's embedding may have more rows.)
+  [[nodiscard]] TokenId vocab_size() const noexcept;
+
+ private:
+  explicit Tokenizer(std::shared_ptr<const detail::TokenizerImpl> impl) noexcept : impl_(std::move(impl)) {}
+  std::shared_ptr<const detail::TokenizerImpl> impl_;
+  friend class StreamingDecoder;
+};
+
+/// Decodes ids one by one into whole UTF-8 characters: bytes of an unfinished character are held back
+/// until it is complete or known to be ill-formed (then U+FFFD). The pieces joined, with finish(), equal
+/// Tokenizer::decode of all ids. Thread-safety: one thread at a time.
+class StreamingDecoder {
+ public:
+  explicit StreamingDecoder(Tokenizer tokenizer, bool skip_special = false)
+      : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
+
+  /// Text that `id` completes; may be empty. Errors: token_out_of_range (state unchanged).
+  [[nodiscard]] Result<std::string> push(TokenId id);
+
+  /// What is still held back, as U+FFFD; the decoder is then as new.
+  [[nodiscard]] std::string finish();
+
+ private:
+  Tokenizer tokenizer_;
+  bool skip_special_;
+  std::string pending_;  // at most 3 bytes: a proper prefix of a well-formed character
+};
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_TOKENIZER_HPP

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_VERDICT_HPP
+#define QWEN3GUARD_VERDICT_HPP
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace qwen3guard {
+
+/// Ordered by harm: a < b means b is worse. NOT the checkpoint's logit order (0 Safe, 1 Unsafe,
+/// 2 Controversial); detail/model/labels.hpp has the only map.
+enum class Severity : std::int32_t { safe = 0, controversial = 1, unsafe = 2 };
+inline constexpr std::int32_t kSeverityCount = 3;
+
+/// The policy's nine categories (arXiv:2510.14276, section 2), in the order of the Gen prompt.
+/// Jailbreak exists for prompts only.
+enum class Category : std::int32_t {
+  violent = 0,
+  non_violent_illegal_acts = 1,
+  sexual_content = 2,
+  pii = 3,
+  suicide_self_harm = 4,
+  unethical_acts = 5,
+  politically_sensitive = 6,
+  copyright_violation = 7,
+  jailbreak = 8,
+};
+inline constexpr std::int32_t kCategoryCount = 9;
+
+/// What a host should do with the text.
+enum class Action : std::int32_t { allow = 0, flag = 1, block = 2 };
+
+/// "Safe", "Controversial", "Unsafe": the words of the verdict text. Static storage.
+[[nodiscard]] const char* to_string(Severity severity) noexcept;
+/// The category as the Gen prompt spells it, e.g. "Sexual Content or Sexual Acts", "PII". Static storage.
+[[nodiscard]] const char* to_string(Category category) noexcept;
+/// "allow", "flag", "block". Static storage.
+[[nodiscard]] const char* to_string(Action action) noexcept;
+
+/// The inverse of to_string(Severity): exact match.
+[[nodiscard]] std::optional<Severity> parse_severity(std::string_view text) noexcept;
+/// The inverse of to_string(Category); accepts the long spelling of PII found in some label maps too.
+[[nodiscard]] std::optional<Category> parse_category(std::string_view text) noexcept;
+
+/// Probabilities of the three severities; each in [0, 1], sum 1.
+struct SeverityProbabilities {
+  float safe = 0;
+  float controversial = 0;
+  float unsafe = 0;
+
+  [[nodiscard]] float operator[](Severity s) const noexcept {
+    return s == Severity::safe ? safe : s == Severity::controversial ? controversial : unsafe;
+  }
+  [[nodiscard]] float& operator[](Severity s) noexcept {
+    return s == Severity::safe ? safe : s == Severity::controversial ? controversial : unsafe;
+  }
+};
+
+/// A category that the verdict names, with its probability in [0, 1] among the alternatives the model
+/// had where it was named (see docs/architecture.md, "Probabilities").
+struct CategoryScore {
+  Category category = Category::violent;
+  float probability = 0;
+};
+
+/// Whether the judged response refuses the user's request.
+struct Refusal {
+  bool value = false;
+  float probability = 0;  ///< of `value`, in [0.5, 1]
+};
+
+/// Tokens a verdict took.
+struct TokenUsage {
+  std::int32_t prompt = 0;     ///< tokens of the rendered conversation
+  std::int32_t cached = 0;     ///< of these, taken from a kept state instead of being computed
+  std::int32_t generated = 0;  ///< tokens decoded after the prompt (0 for Stream checkpoints)
+};
+
+/// Judgement of the last message of a conversation. A plain value: owns everything, points to nothing.
+struct Verdict {
+  Severity severity = Severity::safe;
+  SeverityProbabilities probabilities;
+  std::vector<CategoryScore> categories;  ///< most relevant first; empty when severity is safe
+  std::optional<Refusal> refusal;         ///< Gen checkpoints judging a response; else empty
+  Action action = Action::allow;
+  TokenUsage tokens;
+  double latency_ms = 0;
+  std::string text;  ///< the verdict as the model wrote it; Gen checkpoints only
+};
+
+/// Judgement of one token of a stream. A plain value.
+struct TokenVerdict {
+  Severity severity = Severity::safe;  ///< the most probable one
+  SeverityProbabilities probabilities;
+  Category category = Category::violent;                  ///< the most probable one; meaningful unless safe
+  std::array<float, kCategoryCount> category_probabilities{};  ///< by Category; 0 for one the head lacks
+  std::int32_t position = 0;  ///< 0-based token index in the whole rendered conversation
+  bool flagged = false;       ///< the stream's decision had fallen at or before this token
+};
+
+/// The debounced decision of a stream: the published evaluation's rule. Unsafe at the first two Unsafe
+/// tokens in a row; else Controversial at the first two Controversial in a row; else Safe.
+/// Source: arXiv:2510.14276 section 4.4 and the published streaming evaluation.
+struct Decision {
+  Severity severity = Severity::safe;
+  std::optional<std::int32_t> position;  ///< token (index in the conversation) where it fell; empty when safe
+  std::optional<TokenVerdict> token;     ///< the verdict at that token
+};
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_VERDICT_HPP

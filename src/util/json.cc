@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "json.hpp"
+
+#include <new>
+#include <utility>
+
+namespace qwen3guard::detail {
+
+Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name, ErrorCode code) {
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
+  JsonFile file;
+  file.name_ = std::move(display_name);
+  file.code_ = code;
+  if (text.size() > kMaxBytes) return file.error("larger than 1 GiB");
+  try {
+    const simdjson::error_code failed = file.parser_.parse(text.data(), text.size()).get(file.root_);
+    if (failed == simdjson::MEMALLOC) return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
+    if (failed != simdjson::SUCCESS) return file.error(std::string("not valid JSON: ") + simdjson::error_message(failed));
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
+  }
+  return file;
+}
+
+}  // namespace qwen3guard::detail

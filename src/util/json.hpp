@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_UTIL_JSON_HPP
+#define QWEN3GUARD_SRC_UTIL_JSON_HPP
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "qwen3guard/status.hpp"
+
+/// Reading of JSON files with errors that name the file and the key. Private to src/: simdjson is in no header
+/// that a user sees. A parsed value lives as long as its JsonFile.
+namespace qwen3guard::detail {
+
+/// One parsed document. Move-only.
+class JsonFile {
+ public:
+  /// `display_name` names the file in every error, `code` is their ErrorCode. Errors: `code` (not JSON, not
+  /// UTF-8, nested too deep, over 1 GiB); out_of_memory.
+  [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name, ErrorCode code);
+
+  [[nodiscard]] simdjson::dom::element root() const noexcept { return root_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// An Error of this file: "<name>: <what>".
+  [[nodiscard]] Error error(const std::string& what) const { return {code_, name_ + ": " + what}; }
+
+ private:
+  JsonFile() = default;
+  simdjson::dom::parser parser_;
+  simdjson::dom::element root_;
+  std::string name_;
+  ErrorCode code_ = ErrorCode::internal;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_UTIL_JSON_HPP

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/util/model_files.hpp"
+
+#include <algorithm>
+
+#include "qwen3guard/detail/util/mapped_file.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+/// A plain file name: not empty, no separator, no NUL, not "." or "..".
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0:", 4)) == std::string_view::npos;
+}
+
+std::string join(const std::string& directory, std::string_view name) {
+  std::string path = directory;
+  if (!path.empty() && path.back() != '/') path += '/';
+  return path += name;
+}
+
+}  // namespace
+
+bool DirectoryFiles::contains(std::string_view name) const {
+  if (!is_plain_name(name)) return false;
+  const auto blob = map_file(join(directory_, name));
+  return blob.ok() || blob.error().code != ErrorCode::file_not_found;
+}
+
+Result<Blob> DirectoryFiles::open(std::string_view name) const {
+  if (!is_plain_name(name)) {
+    return Error{ErrorCode::invalid_argument,
+                 directory_ + ": \"" + std::string(name) + "\" is not a plain file name inside the folder"};
+  }
+  if (!is_directory(directory_)) {
+    return Error{ErrorCode::file_not_found, directory_ + ": no such folder (expected a checkpoint folder)"};
+  }
+  return map_file(join(directory_, name));
+}
+
+std::string DirectoryFiles::display_name(std::string_view name) const { return join(directory_, name); }
+
+bool MemoryFiles::contains(std::string_view name) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; });
+}
+
+Result<Blob> MemoryFiles::open(std::string_view name) const {
+  for (const Entry& entry : entries_) {
+    if (entry.name == name) return Blob{entry.bytes, nullptr};
+  }
+  return Error{ErrorCode::file_not_found, display_name(name) + ": no such file"};
+}
+
+std::string MemoryFiles::display_name(std::string_view name) const { return join(label_, name); }
+
+}  // namespace qwen3guard::detail

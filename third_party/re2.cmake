@@ -1,0 +1,5 @@
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+add_library(q3g_re2 INTERFACE)
+add_library(q3g::re2 ALIAS q3g_re2)
+target_link_libraries(q3g_re2 INTERFACE PkgConfig::re2)

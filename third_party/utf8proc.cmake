@@ -1,0 +1,5 @@
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+add_library(q3g_utf8proc INTERFACE)
+add_library(q3g::utf8proc ALIAS q3g_utf8proc)
+target_link_libraries(q3g_utf8proc INTERFACE PkgConfig::utf8proc)
