@@ -71,7 +71,8 @@ class Guard {
   /// unparsable_output (greedy decoding; raw text in Error::detail); invalid_argument; out_of_memory.
   /// Deterministic: same bytes, options and ISA give the same result for any thread count.
   /// Source: the Qwen3Guard model card, "to moderate user prompts"; arXiv:2510.14276.
-  [[nodiscard]] Result<Verdict> classify_prompt(std::string_view prompt, const ClassifyOptions& options = {}) const;
+  [[nodiscard]] Result<Verdict> classify_prompt(std::string_view prompt,
+                                                const ClassifyOptions& options = {}) const;
 
   /// Judges `response` as the answer to `prompt`. Errors as classify_prompt().
   [[nodiscard]] Result<Verdict> classify_response(std::string_view prompt, std::string_view response,
@@ -81,8 +82,10 @@ class Guard {
   /// a Stream checkpoint judges a prompt by its query heads at the closing <|im_end|> and a response by the
   /// debounced stream over all its tokens (then `probabilities` are those at the deciding token, or at the
   /// last token when the decision is Safe).
-  /// Errors as classify_prompt(); invalid_argument when there is no message or the last is not user or assistant.
-  [[nodiscard]] Result<Verdict> classify(std::span<const Message> messages, const ClassifyOptions& options = {}) const;
+  /// Errors as classify_prompt(); invalid_argument when there is no message or the last is not user or
+  /// assistant.
+  [[nodiscard]] Result<Verdict> classify(std::span<const Message> messages,
+                                         const ClassifyOptions& options = {}) const;
 
   /// Opens a stream over this model. The session shares ownership of the model, so the Guard may die first.
   /// Allocates the KV cache now: 2 * n_layers * n_kv_heads * head_dim * max_tokens floats.
@@ -91,11 +94,14 @@ class Guard {
 
   /// Raw logits of every head for `ids` (or for the last position only), for checks against other runtimes.
   /// Errors: invalid_argument (no ids); token_out_of_range; context_full; out_of_memory.
-  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only = false) const;
+  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids,
+                                                       bool last_only = false) const;
 
   [[nodiscard]] ModelInfo info() const;
   [[nodiscard]] ModelKind kind() const noexcept;
-  [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
+  /// The checkpoint's tokenizer; nullptr when it was loaded without one (GuardOptions::require_tokenizer).
+  /// Lives as long as any copy of this Guard or any session it opened; a copy of it lives on its own.
+  [[nodiscard]] const Tokenizer* tokenizer() const noexcept;
 
   class Impl;  ///< internal
 

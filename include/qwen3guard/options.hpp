@@ -56,12 +56,16 @@ struct GuardOptions {
   std::string isa;
   /// Upper bound for the tokens of one conversation; 0: the checkpoint's own limit.
   std::int32_t max_context_tokens = 0;
+  /// False: a folder without tokenizer files loads too; then only logits() and info() work, the rest fails
+  /// with bad_tokenizer.
+  bool require_tokenizer = true;
 };
 
 /// Options of one stream.
 struct StreamOptions {
-  Mode mode = Mode::strict;        ///< strict: a Controversial decision flags too
-  std::int32_t max_tokens = 0;     ///< room in the KV cache; 0: the checkpoint's context
+  Mode mode = Mode::strict;             ///< strict: a Controversial decision flags too
+  std::int32_t consecutive_tokens = 2;  ///< tokens in a row that a severity must hold to count; at least 1
+  std::int32_t max_tokens = 0;          ///< room in the KV cache; 0: the checkpoint's context
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
 };
 

@@ -96,7 +96,7 @@ struct Verdict {
 struct TokenVerdict {
   Severity severity = Severity::safe;  ///< the most probable one
   SeverityProbabilities probabilities;
-  Category category = Category::violent;                  ///< the most probable one; meaningful unless safe
+  Category category = Category::violent;  ///< the most probable one; meaningful unless safe
   std::array<float, kCategoryCount> category_probabilities{};  ///< by Category; 0 for one the head lacks
   std::int32_t position = 0;  ///< 0-based token index in the whole rendered conversation
   bool flagged = false;       ///< the stream's decision had fallen at or before this token
@@ -104,6 +104,7 @@ struct TokenVerdict {
 
 /// The debounced decision of a stream: the published evaluation's rule. Unsafe at the first two Unsafe
 /// tokens in a row; else Controversial at the first two Controversial in a row; else Safe.
+/// (Two is StreamOptions::consecutive_tokens.)
 /// Source: arXiv:2510.14276 section 4.4 and the published streaming evaluation.
 struct Decision {
   Severity severity = Severity::safe;

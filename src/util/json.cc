@@ -14,8 +14,10 @@ Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name
   if (text.size() > kMaxBytes) return file.error("larger than 1 GiB");
   try {
     const simdjson::error_code failed = file.parser_.parse(text.data(), text.size()).get(file.root_);
-    if (failed == simdjson::MEMALLOC) return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
-    if (failed != simdjson::SUCCESS) return file.error(std::string("not valid JSON: ") + simdjson::error_message(failed));
+    if (failed == simdjson::MEMALLOC)
+      return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
+    if (failed != simdjson::SUCCESS)
+      return file.error(std::string("not valid JSON: ") + simdjson::error_message(failed));
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
   }

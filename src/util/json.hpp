@@ -10,8 +10,8 @@
 
 #include "qwen3guard/status.hpp"
 
-/// Reading of JSON files with errors that name the file and the key. Private to src/: simdjson is in no header
-/// that a user sees. A parsed value lives as long as its JsonFile.
+/// Reading of JSON files with errors that name the file and the key. Private to src/: simdjson is in no
+/// header that a user sees. A parsed value lives as long as its JsonFile.
 namespace qwen3guard::detail {
 
 /// One parsed document. Move-only.
@@ -19,7 +19,8 @@ class JsonFile {
  public:
   /// `display_name` names the file in every error, `code` is their ErrorCode. Errors: `code` (not JSON, not
   /// UTF-8, nested too deep, over 1 GiB); out_of_memory.
-  [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name, ErrorCode code);
+  [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name,
+                                              ErrorCode code);
 
   [[nodiscard]] simdjson::dom::element root() const noexcept { return root_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -45,7 +45,8 @@ Result<Blob> map_file(const std::string& path) {
   void* address = MapViewOfFile(mapping.get(), FILE_MAP_READ, 0, 0, 0);
   if (address == nullptr) return os_error(path, "cannot map");
   std::shared_ptr<const void> owner(address, [](const void* p) { UnmapViewOfFile(p); });
-  return Blob{{static_cast<const std::byte*>(address), static_cast<std::size_t>(size.QuadPart)}, std::move(owner)};
+  return Blob{{static_cast<const std::byte*>(address), static_cast<std::size_t>(size.QuadPart)},
+              std::move(owner)};
 }
 
 bool is_directory(const std::string& path) noexcept {

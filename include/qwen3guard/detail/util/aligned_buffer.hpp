@@ -23,7 +23,7 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t n) : size_(n) {
     if (n > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
-    if (n > 0) data_ = static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{kAlignmentBytes}));
+    if (n > 0) data_ = static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{kAlignmentBytes}));
   }
   AlignedBuffer(AlignedBuffer&& o) noexcept
       : data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
@@ -35,7 +35,7 @@ class AlignedBuffer {
   AlignedBuffer(const AlignedBuffer&) = delete;
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
   ~AlignedBuffer() {
-    if (data_ != nullptr) ::operator delete(data_, std::align_val_t{kAlignmentBytes});
+    if (data_ != nullptr) ::operator delete (data_, std::align_val_t{kAlignmentBytes});
   }
 
   [[nodiscard]] T* data() noexcept { return data_; }

@@ -8,8 +8,8 @@
 #include <omp.h>
 #endif
 
-/// The only place that knows OpenMP. Work is cut into items whose size does not depend on the thread count, so
-/// that results are the same for any number of threads.
+/// The only place that knows OpenMP. Work is cut into items whose size does not depend on the thread count,
+/// so that results are the same for any number of threads.
 namespace qwen3guard::detail {
 
 /// Threads a call may use when the user said nothing: OMP_NUM_THREADS or the number of cores; at least 1.
@@ -29,7 +29,8 @@ void parallel_for(std::size_t n_items, int n_threads, const Body& body) {
   if (n_threads > 1 && n_items > 1) {
     const int team = n_items < static_cast<std::size_t>(n_threads) ? static_cast<int>(n_items) : n_threads;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(team)
-    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(n_items); ++i) body(static_cast<std::size_t>(i));
+    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(n_items); ++i)
+      body(static_cast<std::size_t>(i));
     return;
   }
 #else

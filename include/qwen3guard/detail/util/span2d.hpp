@@ -18,8 +18,8 @@ class Span2d {
       : data_(data), rows_(rows), cols_(cols), stride_(stride) {}
   /// Span2d<T> -> Span2d<const T>.
   template <class U>
-    requires(std::is_same_v<const U, T> && !std::is_same_v<U, T>)
-  constexpr Span2d(Span2d<U> o)  // NOLINT(google-explicit-constructor): mirrors std::span
+  requires(std::is_same_v<const U, T> && !std::is_same_v<U, T>) constexpr Span2d(
+      Span2d<U> o)  // NOLINT(google-explicit-constructor): mirrors std::span
       : Span2d(o.data(), o.rows(), o.cols(), o.stride()) {}
 
   [[nodiscard]] constexpr T* data() const { return data_; }

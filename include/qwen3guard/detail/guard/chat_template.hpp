@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_CHAT_TEMPLATE_HPP
+#define QWEN3GUARD_DETAIL_GUARD_CHAT_TEMPLATE_HPP
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/tokenizer.hpp"
+
+namespace qwen3guard::detail {
+
+/// The conversation as it stands in the Gen prompt ("USER: ...\n\nASSISTANT: ..."), by the published
+/// template's rules. Source: chat template of the published Gen checkpoints. Errors: invalid_argument: no
+/// message; the last one is a system message; the last one is an assistant message that comes first (the
+/// template drops it, and nothing would be judged).
+[[nodiscard]] Result<std::string> render_gen_conversation(std::span<const Message> messages);
+
+/// The whole Gen prompt as text, control tokens included: byte-equal to the published template's output.
+[[nodiscard]] Result<std::string> render_gen_prompt(std::span<const Message> messages);
+
+/// The Gen prompt as token ids: the template's control tokens are ids, those in the messages plain text.
+/// Errors: as render_gen_conversation(); bad_tokenizer (no <|im_start|>); invalid_utf8.
+[[nodiscard]] Result<std::vector<TokenId>> encode_gen_prompt(const Tokenizer& tokenizer,
+                                                             std::span<const Message> messages);
+
+/// A conversation rendered for a Stream checkpoint. When the last message is the user's, the ids end with the
+/// markup that opens the assistant's turn, thinking off. When it is the assistant's, they end with the
+/// response's last token (its turn is left open) and [response_begin, ids.size()) is the response.
+struct StreamPrompt {
+  std::vector<TokenId> ids;
+  std::size_t query_end = 0;  ///< index of the <|im_end|> that closes the last user turn
+  std::size_t response_begin = 0;
+};
+
+/// Source: the Qwen3 chat markup with thinking off; earlier assistant turns carry no think block.
+/// Errors: invalid_argument: no message; no user message; a system message last; an assistant message
+/// last that no user message precedes; bad_tokenizer; invalid_utf8.
+[[nodiscard]] Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer,
+                                                        std::span<const Message> messages);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_CHAT_TEMPLATE_HPP

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_EMBEDDED_MODELS_HPP
+#define QWEN3GUARD_DETAIL_GUARD_EMBEDDED_MODELS_HPP
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/detail/util/model_files.hpp"
+
+namespace qwen3guard::detail {
+
+/// The files of a model compiled into the library; nullptr when there is none of this name.
+[[nodiscard]] std::unique_ptr<ModelFiles> find_embedded_model(std::string_view name);
+
+/// Names of the models compiled in; empty with Q3G_EMBED_MODELS=OFF.
+[[nodiscard]] std::vector<std::string> embedded_model_names();
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_EMBEDDED_MODELS_HPP

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_GUARDED_HPP
+#define QWEN3GUARD_DETAIL_GUARD_GUARDED_HPP
+
+#include <exception>
+#include <new>
+#include <string>
+
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// Runs body(), which returns a Status or a Result, and turns exceptions of the standard library into errors:
+/// nothing is thrown across the public API.
+template <class Body>
+[[nodiscard]] auto guarded(const char* what, const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::out_of_memory, std::string(what) + ": not enough memory"};
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::internal, std::string(what) + ": " + e.what()};
+  }
+}
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_GUARDED_HPP

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_MESSAGE_TEXT_HPP
+#define QWEN3GUARD_DETAIL_GUARD_MESSAGE_TEXT_HPP
+
+#include <span>
+#include <vector>
+
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/options.hpp"
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// The messages with their text checked: `messages` itself when all of it is UTF-8, else
+/// (InvalidUtf8::replace) a repaired copy in `storage`, which must outlive the result. Errors
+/// (InvalidUtf8::reject): invalid_utf8 with the message's index and the byte offset.
+[[nodiscard]] Result<std::span<const Message>> checked_messages(std::span<const Message> messages,
+                                                                InvalidUtf8 policy,
+                                                                std::vector<Message>& storage);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_MESSAGE_TEXT_HPP

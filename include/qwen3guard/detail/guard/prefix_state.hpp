@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_PREFIX_STATE_HPP
+#define QWEN3GUARD_DETAIL_GUARD_PREFIX_STATE_HPP
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/model/model.hpp"
+#include "qwen3guard/detail/model/workspace.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/tokenizer.hpp"
+
+namespace qwen3guard::detail {
+
+/// Keys and values of the Gen prompt's constant beginning, which every call shares. Computed by the first
+/// call that needs them and copied into the cache of each later one. Calls that compute and calls that copy
+/// give the same bits, because both cut the prompt at the same token. Thread-safe.
+class PrefixState {
+ public:
+  /// Fills the empty `cache` with the longest kept beginning of `ids` (at least one token of which is left
+  /// over). Returns how many tokens that is, and how many of them were kept rather than computed now.
+  struct Filled {
+    std::int32_t n_tokens = 0;
+    std::int32_t n_cached = 0;
+  };
+  /// last_role: whose message is judged; selects the template. Errors: those of Model::forward and
+  /// Tokenizer::encode.
+  [[nodiscard]] Result<Filled> fill(const Model& model, const Tokenizer& tokenizer, Role last_role,
+                                    std::span<const TokenId> ids, KvCache& cache, Workspace& workspace);
+
+ private:
+  struct Kept {
+    std::vector<TokenId> ids;  // tokens that all prompts of the template start with
+    KvCache cache;
+  };
+  [[nodiscard]] static Result<std::shared_ptr<const Kept>> compute(const Model& model,
+                                                                   const Tokenizer& tokenizer, Role last_role,
+                                                                   Workspace& workspace);
+
+  std::mutex mutex_;  // guards the pointer; what it points to is immutable
+  std::shared_ptr<const Kept> kept_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_PREFIX_STATE_HPP

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_WORKSPACE_POOL_HPP
+#define QWEN3GUARD_DETAIL_GUARD_WORKSPACE_POOL_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/model/workspace.hpp"
+
+namespace qwen3guard::detail {
+
+/// What one running call needs beside the weights.
+struct CallScratch {
+  Workspace workspace;
+  KvCache cache;
+};
+
+/// Scratch memory that calls borrow and give back, so that a steady stream of calls allocates nothing.
+/// Bounded: at most kMaxIdle sets are kept, and none with a cache above kMaxIdleCacheTokens: a single long
+/// conversation does not hold its memory for ever. Thread-safe.
+class WorkspacePool {
+ public:
+  /// Gives the scratch back when it dies. Must not outlive the pool.
+  class Lease {
+   public:
+    Lease(WorkspacePool& pool, std::unique_ptr<CallScratch> scratch)
+        : pool_(&pool), scratch_(std::move(scratch)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() {
+      if (scratch_ != nullptr) pool_->give_back(std::move(scratch_));
+    }
+    [[nodiscard]] CallScratch* operator->() noexcept { return scratch_.get(); }
+
+   private:
+    WorkspacePool* pool_;
+    std::unique_ptr<CallScratch> scratch_;
+  };
+
+  WorkspacePool() { idle_.reserve(kMaxIdle); }
+
+  /// Scratch with an empty cache of room for at least n_tokens. Throws std::bad_alloc.
+  [[nodiscard]] Lease borrow(const ModelConfig& config, std::int32_t n_tokens) {
+    std::unique_ptr<CallScratch> scratch;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        scratch = std::move(idle_.back());
+        idle_.pop_back();
+      }
+    }
+    if (scratch == nullptr) scratch = std::make_unique<CallScratch>();
+    Lease lease(*this, std::move(scratch));
+    if (lease->cache.capacity_tokens() < n_tokens) {
+      lease->cache = KvCache();  // frees before it allocates: the peak is one cache, not two
+      lease->cache = KvCache(config, round_up(n_tokens));
+    }
+    lease->cache.truncate(0);
+    return lease;
+  }
+
+ private:
+  static constexpr std::size_t kMaxIdle = 8;
+  static constexpr std::int32_t kMaxIdleCacheTokens = 2048;
+  static constexpr std::int32_t kRoundTokens = 256;  // few distinct sizes, so that few calls reallocate
+
+  static std::int32_t round_up(std::int32_t n) {
+    return n > INT32_MAX - kRoundTokens ? n : (n + kRoundTokens - 1) / kRoundTokens * kRoundTokens;
+  }
+
+  void give_back(std::unique_ptr<CallScratch> scratch) noexcept {
+    if (scratch->cache.capacity_tokens() > kMaxIdleCacheTokens) return;
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < kMaxIdle) idle_.push_back(std::move(scratch));  // reserved: does not throw
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<CallScratch>> idle_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_WORKSPACE_POOL_HPP

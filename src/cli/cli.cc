@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli.hpp"
+
+#include <cstdlib>
+
+#ifdef _WIN32
+#include <io.h>
+#define Q3G_ISATTY _isatty
+#define Q3G_FILENO _fileno
+#else
+#include <unistd.h>
+#define Q3G_ISATTY isatty
+#define Q3G_FILENO fileno
+#endif
+
+namespace qwen3guard::cli {
+
+void add_model_flags(CLI::App& command, ModelFlags& flags) {
+  command
+      .add_option("--model", flags.model,
+                  "an embedded model's name (nano-gen, nano-stream), or a folder: a path with a slash")
+      ->required();
+  command.add_option("--threads", flags.n_threads, "threads to use; 0: all cores");
+}
+
+bool is_path(std::string_view model) {
+  return model == "." || model == ".." || model.find_first_of("/\\") != std::string_view::npos;
+}
+
+Guard load_guard(const ModelFlags& flags, bool require_tokenizer) {
+  GuardOptions options;
+  options.n_threads = flags.n_threads;
+  options.require_tokenizer = require_tokenizer;
+  if (is_path(flags.model)) return Guard::load(flags.model, options).value();
+  auto guard = Guard::load_embedded(flags.model, options);
+  if (!guard.ok() && guard.error().code == ErrorCode::file_not_found) {
+    throw UsageError(guard.error().detail + " (a folder needs a slash: ./" + flags.model + ")");
+  }
+  return std::move(guard).value();
+}
+
+void print_text(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw UsageError("cannot write to standard output");
+  }
+}
+
+void print_line(std::string_view line) {
+  std::string text(line);
+  text += '\n';
+  print_text(text);
+}
+
+bool wants_color(std::FILE* stream) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  if (no_color != nullptr && *no_color != '\0') return false;
+  if (term != nullptr && std::string_view(term) == "dumb") return false;
+  return Q3G_ISATTY(Q3G_FILENO(stream)) != 0;
+}
+
+bool stdin_is_terminal() { return Q3G_ISATTY(Q3G_FILENO(stdin)) != 0; }
+
+std::string_view color_of(Severity severity, bool color) {
+  if (!color) return "";
+  switch (severity) {
+    case Severity::safe:
+      return "\033[32m";
+    case Severity::controversial:
+      return "\033[33m";
+    case Severity::unsafe:
+      return "\033[31m";
+  }
+  return "";
+}
+
+std::string_view color_off(bool color) { return color ? "\033[0m" : ""; }
+
+Mode parse_mode(const std::string& text) { return text == "loose" ? Mode::loose : Mode::strict; }
+
+}  // namespace qwen3guard::cli

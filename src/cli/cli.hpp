@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_CLI_CLI_HPP
+#define QWEN3GUARD_SRC_CLI_CLI_HPP
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "qwen3guard/qwen3guard.hpp"
+
+/// What the subcommands share. A command runs to its end or throws; main() turns exceptions into one line on
+/// stderr and exit code 2.
+namespace qwen3guard::cli {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitError = 2;
+
+/// The user asked for something that cannot be done; what() is the line that is shown.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// --model, --threads: the same for every command that loads a model.
+struct ModelFlags {
+  std::string model;
+  std::int32_t n_threads = 0;
+};
+void add_model_flags(CLI::App& command, ModelFlags& flags);
+
+/// A bare name is an embedded model, anything with a slash (and "." and "..") a folder. Throws Exception.
+[[nodiscard]] Guard load_guard(const ModelFlags& flags, bool require_tokenizer = true);
+[[nodiscard]] bool is_path(std::string_view model);
+
+/// Writes a line to stdout and flushes it: whoever reads the pipe has it at once. Throws when it cannot.
+void print_line(std::string_view line);
+/// The same without the line's end.
+void print_text(std::string_view text);
+
+/// True when the stream is a terminal that wants colour (NO_COLOR is unset, TERM is not "dumb").
+[[nodiscard]] bool wants_color(std::FILE* stream);
+/// True when standard input is a terminal: a person who would wait for ever.
+[[nodiscard]] bool stdin_is_terminal();
+
+/// ANSI colour of a severity; "" without colour.
+[[nodiscard]] std::string_view color_of(Severity severity, bool color);
+[[nodiscard]] std::string_view color_off(bool color);
+
+[[nodiscard]] Mode parse_mode(const std::string& text);
+
+/// Registers a subcommand and what it does.
+void add_classify_command(CLI::App& app);
+void add_stream_command(CLI::App& app);
+void add_tokenize_command(CLI::App& app);
+void add_logits_command(CLI::App& app);
+void add_info_command(CLI::App& app);
+
+}  // namespace qwen3guard::cli
+
+#endif  // QWEN3GUARD_SRC_CLI_CLI_HPP

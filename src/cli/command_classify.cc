@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli.hpp"
+#include "json_lines.hpp"
+#include "verdict_out.hpp"
+
+namespace qwen3guard::cli {
+namespace {
+
+struct ClassifyFlags {
+  ModelFlags model;
+  std::string prompt, response, decode = "constrained", mode = "strict";
+  float flag_threshold = -1, block_threshold = -1;
+  bool replace_invalid_utf8 = false, json = false;
+  CLI::Option* prompt_option = nullptr;
+  CLI::Option* response_option = nullptr;
+  CLI::Option* flag_option = nullptr;
+  CLI::Option* block_option = nullptr;
+};
+
+ClassifyOptions to_options(const ClassifyFlags& flags) {
+  ClassifyOptions options;
+  options.decoder = flags.decode == "greedy" ? Decoder::greedy : Decoder::constrained;
+  options.policy.mode = parse_mode(flags.mode);
+  if (flags.flag_option->count() > 0) options.policy.flag_threshold = flags.flag_threshold;
+  if (flags.block_option->count() > 0) options.policy.block_threshold = flags.block_threshold;
+  options.invalid_utf8 = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
+  return options;
+}
+
+Role parse_role(std::string_view text, const JsonLines& lines) {
+  for (const Role role : {Role::system, Role::user, Role::assistant}) {
+    if (text == to_string(role)) return role;
+  }
+  throw UsageError(lines.at("role \"" + std::string(text) + "\"; expected system, user or assistant"));
+}
+
+std::vector<Message> read_messages(simdjson::dom::element line, const JsonLines& lines) {
+  simdjson::dom::array items;
+  if (line["messages"].get(items) != simdjson::SUCCESS) {
+    throw UsageError(
+        lines.at("no \"messages\" array; expected {\"messages\":[{\"role\":...,\"content\":...}]}"));
+  }
+  std::vector<Message> out;
+  for (const simdjson::dom::element item : items) {
+    std::string_view role, content;
+    if (item["role"].get(role) != simdjson::SUCCESS || item["content"].get(content) != simdjson::SUCCESS) {
+      throw UsageError(lines.at("messages[" + std::to_string(out.size()) +
+                                "]: expected the strings \"role\" and \"content\""));
+    }
+    out.push_back({parse_role(role, lines), std::string(content)});
+  }
+  return out;
+}
+
+std::string id_of(simdjson::dom::element line) {
+  simdjson::dom::element id;
+  return line["id"].get(id) == simdjson::SUCCESS ? std::string(simdjson::minify(id)) : "null";
+}
+
+/// A conversation that could not be judged still gets its line, so that output and input stay in step.
+void report_error(const ClassifyFlags& flags, const std::string& id_json, const std::string& code,
+                  const std::string& message) {
+  std::fprintf(stderr, "qwen3guard: error: %s\n", message.c_str());
+  if (!flags.json) {
+    print_line("error: " + message);
+    return;
+  }
+  JsonOut json;
+  json.begin_object();
+  json.key("id").raw(id_json);
+  json.key("error").begin_object();
+  json.key("code").string(code);
+  json.key("message").string(message);
+  json.end_object();
+  json.end_object();
+  print_line(json.text());
+}
+
+void print_verdict(const ClassifyFlags& flags, const Verdict& verdict, const std::string& id_json) {
+  print_line(flags.json ? verdict_to_json(verdict, id_json) : verdict_to_text(verdict, wants_color(stdout)));
+}
+
+/// JSONL on stdin. Returns the number of lines that failed.
+std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags) {
+  const ClassifyOptions options = to_options(flags);
+  const bool show_progress = wants_color(stderr) && !wants_color(stdout);
+  JsonLines lines(stdin);
+  std::size_t n_done = 0, n_failed = 0;
+  for (bool more = true; more;) {
+    std::string id = "null";
+    try {
+      simdjson::dom::element line;
+      more = lines.next(line);
+      if (!more) break;
+      id = id_of(line);
+      const std::vector<Message> messages = read_messages(line, lines);
+      const auto verdict = guard.classify(messages, options);
+      if (verdict.ok()) {
+        print_verdict(flags, *verdict, id);
+      } else {
+        ++n_failed;
+        report_error(flags, id, to_string(verdict.error().code), lines.at(verdict.error().detail));
+      }
+    } catch (const UsageError& e) {
+      if (std::ferror(stdin) != 0 || std::ferror(stdout) != 0) throw;
+      ++n_failed;
+      report_error(flags, id, to_string(ErrorCode::invalid_argument), e.what());
+    }
+    ++n_done;
+    if (show_progress && n_done % 16 == 0) std::fprintf(stderr, "\r%zu conversations judged", n_done);
+  }
+  if (show_progress && n_done >= 16) std::fprintf(stderr, "\r%zu conversations judged\n", n_done);
+  return n_failed;
+}
+
+void run(const ClassifyFlags& flags) {
+  if (flags.prompt_option->count() == 0) {
+    if (flags.response_option->count() > 0) throw UsageError("--response needs the --prompt that it answers");
+    if (stdin_is_terminal())
+      throw UsageError(
+          "nothing to judge: give --prompt TEXT, or conversations as JSON lines on standard input");
+  }
+  const Guard guard = load_guard(flags.model);
+  if (flags.prompt_option->count() == 0) {
+    if (classify_lines(guard, flags) > 0) throw CLI::RuntimeError(kExitError);
+    return;
+  }
+  const ClassifyOptions options = to_options(flags);
+  const auto verdict = flags.response_option->count() > 0
+                           ? guard.classify_response(flags.prompt, flags.response, options)
+                           : guard.classify_prompt(flags.prompt, options);
+  print_verdict(flags, verdict.value(), "null");
+}
+
+}  // namespace
+
+void add_classify_command(CLI::App& app) {
+  auto flags = std::make_shared<ClassifyFlags>();
+  CLI::App* command = app.add_subcommand("classify", "judge the last message of conversations");
+  add_model_flags(*command, flags->model);
+  flags->prompt_option =
+      command->add_option("--prompt", flags->prompt,
+                          "the user's message; without it, conversations are read from "
+                          "standard input: {\"id\"?, \"messages\":[{\"role\",\"content\"}]} a line");
+  flags->response_option = command->add_option(
+      "--response", flags->response, "the assistant's answer to --prompt; it is what is judged then");
+  command->add_option("--decode", flags->decode, "how a Gen model's verdict is read")
+      ->check(CLI::IsMember({"constrained", "greedy"}))
+      ->capture_default_str();
+  command->add_option("--mode", flags->mode, "strict: Controversial counts as unsafe; loose: as safe")
+      ->check(CLI::IsMember({"strict", "loose"}))
+      ->capture_default_str();
+  flags->flag_option = command->add_option("--flag-threshold", flags->flag_threshold,
+                                           "flag from this probability of unsafe on");
+  flags->block_option = command->add_option("--block-threshold", flags->block_threshold,
+                                            "block from this probability of unsafe on");
+  command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
+                    "judge ill-formed bytes as U+FFFD instead of failing");
+  command->add_flag("--json", flags->json, "one JSON object a line");
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace qwen3guard::cli

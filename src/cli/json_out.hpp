@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_CLI_JSON_OUT_HPP
+#define QWEN3GUARD_SRC_CLI_JSON_OUT_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace qwen3guard::cli {
+
+/// Builds one line of JSON. Commas are put where they belong; the caller keeps braces balanced.
+/// Strings must be UTF-8; control characters are escaped, so that a value never breaks the line.
+class JsonOut {
+ public:
+  JsonOut& begin_object() { return open('{'); }
+  JsonOut& end_object() { return close('}'); }
+  JsonOut& begin_array() { return open('['); }
+  JsonOut& end_array() { return close(']'); }
+  JsonOut& key(std::string_view name);
+  JsonOut& string(std::string_view value);
+  JsonOut& integer(std::int64_t value);
+  /// Shortest form that reads back as the same float; null when it is not finite.
+  JsonOut& number(float value);
+  /// With three decimals: times and sizes for people.
+  JsonOut& rounded(double value);
+  JsonOut& boolean(bool value);
+  JsonOut& null();
+  /// Text that is JSON already.
+  JsonOut& raw(std::string_view json);
+
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  JsonOut& open(char c);
+  JsonOut& close(char c);
+  JsonOut& value(std::string_view json);
+  void separate();
+
+  std::string text_;
+  bool need_comma_ = false;
+};
+
+}  // namespace qwen3guard::cli
+
+#endif  // QWEN3GUARD_SRC_CLI_JSON_OUT_HPP

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "cli.hpp"
+
+namespace {
+
+/// One line, whatever the message holds: a file name with a line break must not look like a second message.
+int fail(std::string message) {
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  std::fprintf(stderr, "qwen3guard: error: %s\n", message.c_str());
+  return qwen3guard::cli::kExitError;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace qwen3guard;
+  CLI::App app("Safety moderation with Qwen3Guard models on the CPU.", "qwen3guard");
+  app.set_version_flag("--version", std::string("qwen3guard ") + version());
+  app.require_subcommand(1);
+  cli::add_classify_command(app);
+  cli::add_stream_command(app);
+  cli::add_tokenize_command(app);
+  cli::add_logits_command(app);
+  cli::add_info_command(app);
+  try {
+    app.parse(argc, argv);  // runs the chosen subcommand's callback
+    return cli::kExitOk;
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help, --version
+  } catch (const CLI::RuntimeError& e) {
+    return e.get_exit_code();  // a command that has said what was wrong
+  } catch (const CLI::ParseError& e) {
+    return fail(std::string(e.what()) + " (qwen3guard --help shows how)");
+  } catch (const std::bad_alloc&) {
+    return fail("not enough memory");
+  } catch (const std::exception& e) {
+    return fail(e.what());
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verdict_out.hpp"
+
+#include <array>
+#include <cstdio>
+
+#include "cli.hpp"
+
+namespace qwen3guard::cli {
+namespace {
+
+std::string percent(float p) {
+  std::array<char, 16> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.1f %%", static_cast<double>(p) * 100.0);
+  return buffer.data();
+}
+
+}  // namespace
+
+void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities) {
+  json.begin_object();
+  json.key("safe").number(probabilities.safe);
+  json.key("controversial").number(probabilities.controversial);
+  json.key("unsafe").number(probabilities.unsafe);
+  json.end_object();
+}
+
+std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
+  JsonOut json;
+  json.begin_object();
+  json.key("id").raw(id_json);
+  json.key("severity").string(to_string(verdict.severity));
+  json.key("probabilities");
+  put_probabilities(json, verdict.probabilities);
+  json.key("categories").begin_array();
+  for (const CategoryScore& score : verdict.categories) {
+    json.begin_object();
+    json.key("name").string(to_string(score.category));
+    json.key("probability").number(score.probability);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("refusal");
+  if (verdict.refusal) {
+    json.begin_object();
+    json.key("value").boolean(verdict.refusal->value);
+    json.key("probability").number(verdict.refusal->probability);
+    json.end_object();
+  } else {
+    json.null();
+  }
+  json.key("action").string(to_string(verdict.action));
+  json.key("tokens").begin_object();
+  json.key("prompt").integer(verdict.tokens.prompt);
+  json.key("cached").integer(verdict.tokens.cached);
+  json.end_object();
+  json.key("latency_ms").rounded(verdict.latency_ms);
+  json.end_object();
+  return json.text();
+}
+
+std::string verdict_to_text(const Verdict& verdict, bool color) {
+  std::string out(color_of(verdict.severity, color));
+  out += to_string(verdict.severity);
+  out += color_off(color);
+  out += " (safe " + percent(verdict.probabilities.safe) + ", controversial " +
+         percent(verdict.probabilities.controversial) + ", unsafe " + percent(verdict.probabilities.unsafe) +
+         "), action: " + to_string(verdict.action);
+  if (!verdict.categories.empty()) {
+    out += "\n  categories: ";
+    for (std::size_t i = 0; i < verdict.categories.size(); ++i) {
+      if (i > 0) out += ", ";
+      out += to_string(verdict.categories[i].category);
+      out += " (" + percent(verdict.categories[i].probability) + ")";
+    }
+  }
+  if (verdict.refusal) {
+    out += std::string("\n  refusal: ") + (verdict.refusal->value ? "yes" : "no") + " (" +
+           percent(verdict.refusal->probability) + ")";
+  }
+  return out;
+}
+
+}  // namespace qwen3guard::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_CLI_VERDICT_OUT_HPP
+#define QWEN3GUARD_SRC_CLI_VERDICT_OUT_HPP
+
+#include <string>
+#include <string_view>
+
+#include "json_out.hpp"
+#include "qwen3guard/qwen3guard.hpp"
+
+namespace qwen3guard::cli {
+
+/// {"safe":p,"controversial":p,"unsafe":p}
+void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities);
+
+/// The documented object of `classify --json`. `id_json` is JSON already ("null" when the input had none).
+[[nodiscard]] std::string verdict_to_json(const Verdict& verdict, std::string_view id_json);
+
+/// Two or three lines for a person, without the last line break.
+[[nodiscard]] std::string verdict_to_text(const Verdict& verdict, bool color);
+
+}  // namespace qwen3guard::cli
+
+#endif  // QWEN3GUARD_SRC_CLI_VERDICT_OUT_HPP

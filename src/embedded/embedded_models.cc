@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/embedded_models.hpp"
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace qwen3guard::detail {
+namespace {
+
+/// One embedded file. `begin` and `end` are symbols of the assembly file that CMake writes.
+struct EmbeddedFile {
+  const char* model;
+  const char* name;
+  const std::byte* begin;
+  const std::byte* end;
+};
+
+}  // namespace
+}  // namespace qwen3guard::detail
+
+// Written by src/embedded/CMakeLists.txt: declares the symbols and fills kEmbeddedFiles, ended by a null
+// entry.
+#include "embedded_files.inc"
+
+namespace qwen3guard::detail {
+
+std::unique_ptr<ModelFiles> find_embedded_model(std::string_view name) {
+  std::vector<MemoryFiles::Entry> entries;
+  for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {
+    if (name == file->model)
+      entries.push_back({file->name, std::span<const std::byte>(file->begin, file->end)});
+  }
+  if (entries.empty()) return nullptr;
+  return std::make_unique<MemoryFiles>("embedded:" + std::string(name), std::move(entries));
+}
+
+std::vector<std::string> embedded_model_names() {
+  std::vector<std::string> out;
+  for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {
+    if (out.empty() || out.back() != file->model) out.emplace_back(file->model);
+  }
+  return out;
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/chat_template.hpp"
+
+#include <string_view>
+
+#include "qwen3guard/detail/guard/gen_prompt.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr std::string_view kImStart = "<|im_start|>";
+constexpr std::string_view kImEnd = "<|im_end|>";
+constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
+
+Status check_last_message(std::span<const Message> messages) {
+  if (messages.empty()) return Error{ErrorCode::invalid_argument, "messages: empty; expected at least one"};
+  if (messages.back().role != Role::user && messages.back().role != Role::assistant) {
+    return Error{ErrorCode::invalid_argument, "messages: the last one is a \"" +
+                                                  std::string(to_string(messages.back().role)) +
+                                                  "\" message; expected \"user\" or \"assistant\""};
+  }
+  return {};
+}
+
+const GenPromptText& gen_prompt_for(std::span<const Message> messages) {
+  return messages.back().role == Role::user ? kGenPromptUser : kGenPromptAssistant;
+}
+
+/// Appends ids of markup: control tokens are recognised.
+Status append_markup(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids) {
+  return tokenizer.encode_to(text, SpecialTokens::recognized, ids);
+}
+
+Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids) {
+  return tokenizer.encode_to(text, SpecialTokens::as_text, ids);
+}
+
+Status check_markup_tokens(const Tokenizer& tokenizer) {
+  for (const std::string_view token : {kImStart, kImEnd}) {
+    if (!tokenizer.find_added(token)) {
+      return Error{ErrorCode::bad_tokenizer,
+                   "tokenizer: no added token \"" + std::string(token) + "\", which the chat markup needs"};
+    }
+  }
+  return {};
+}
+
+/// "<|im_start|>role\ncontent": the turn stays open. Role and content are one text for the tokenizer, as in
+/// the rendered string.
+Status append_open_turn(const Tokenizer& tokenizer, const Message& message, std::vector<TokenId>& ids) {
+  Q3G_TRY(append_markup(tokenizer, kImStart, ids));
+  return append_text(tokenizer, to_string(message.role) + ("\n" + message.content), ids);
+}
+
+}  // namespace
+
+Result<std::string> render_gen_conversation(std::span<const Message> messages) {
+  Q3G_TRY(check_last_message(messages));
+  if (messages.size() == 1 && messages.front().role == Role::assistant) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "messages: an assistant message alone; the published template drops it, so a response needs the "
+        "user message it answers"};
+  }
+  std::string out;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Message& message = messages[i];
+    switch (message.role) {
+      case Role::system:
+        if (i == 0) out += "USER: " + message.content;
+        break;
+      case Role::user:
+        if (i == 0) {
+          out += "USER: " + message.content;
+        } else if (messages[i - 1].role == Role::system) {
+          out += "\n\n" + message.content;
+        } else {
+          out += "\n\nUSER: " + message.content;
+        }
+        break;
+      case Role::assistant:
+        if (i > 0) out += "\n\nASSISTANT: " + message.content;
+        break;
+    }
+  }
+  return out;
+}
+
+Result<std::string> render_gen_prompt(std::span<const Message> messages) {
+  Q3G_ASSIGN(const std::string conversation, render_gen_conversation(messages));
+  const GenPromptText& text = gen_prompt_for(messages);
+  std::string out(kImStart);
+  out += text.before;
+  out += conversation;
+  out += text.after;
+  out += kGenPromptTail;
+  return out;
+}
+
+Result<std::vector<TokenId>> encode_gen_prompt(const Tokenizer& tokenizer,
+                                               std::span<const Message> messages) {
+  Q3G_TRY(check_markup_tokens(tokenizer));
+  Q3G_ASSIGN(const std::string conversation, render_gen_conversation(messages));
+  const GenPromptText& text = gen_prompt_for(messages);
+  // One text between the control tokens: tokens may cross the border of a message exactly as in the
+  // reference.
+  std::string middle(text.before);
+  middle += conversation;
+  middle += text.after;
+  std::vector<TokenId> ids;
+  Q3G_TRY(append_markup(tokenizer, kImStart, ids));
+  Q3G_TRY(append_text(tokenizer, middle, ids));
+  Q3G_TRY(append_markup(tokenizer, kGenPromptTail, ids));
+  return ids;
+}
+
+Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<const Message> messages) {
+  Q3G_TRY(check_last_message(messages));
+  Q3G_TRY(check_markup_tokens(tokenizer));
+  const bool has_response = messages.back().role == Role::assistant;
+  const std::size_t n_context = messages.size() - (has_response ? 1 : 0);
+  if (n_context == 0 || messages[n_context - 1].role != Role::user) {
+    return Error{ErrorCode::invalid_argument,
+                 "messages: a response needs the user message it answers right before it"};
+  }
+  StreamPrompt out;
+  for (std::size_t i = 0; i < n_context; ++i) {
+    Q3G_TRY(append_open_turn(tokenizer, messages[i], out.ids));
+    if (i + 1 == n_context) out.query_end = out.ids.size();
+    Q3G_TRY(append_markup(tokenizer, std::string(kImEnd) + "\n", out.ids));
+  }
+  Q3G_TRY(
+      append_markup(tokenizer, std::string(kImStart) + "assistant\n" + std::string(kNoThinking), out.ids));
+  out.response_begin = out.ids.size();
+  // The response is encoded on its own, as a host's model produces it token by token.
+  if (has_response) Q3G_TRY(append_text(tokenizer, messages.back().content, out.ids));
+  return out;
+}
+
+}  // namespace qwen3guard::detail

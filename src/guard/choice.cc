@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/choice.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+/// A token that fits at least one option, with the options it fits (bit i: option i).
+struct Candidate {
+  TokenId id;
+  std::uint32_t options;
+  std::size_t n_bytes;
+};
+
+constexpr std::size_t kMaxOptions = 32;
+
+void add_candidate(std::vector<Candidate>& out, TokenId id, std::size_t option, std::size_t n_bytes) {
+  const std::uint32_t bit = std::uint32_t{1} << option;
+  const auto it = std::find_if(out.begin(), out.end(), [&](const Candidate& c) { return c.id == id; });
+  if (it != out.end()) {
+    it->options |= bit;
+  } else {
+    out.push_back({id, bit, n_bytes});
+  }
+}
+
+/// Tokens that fit the active options once `n_consumed` bytes of them are fed.
+std::vector<Candidate> candidates_for(const Tokenizer& tokenizer, std::span<const Option> options,
+                                      std::uint32_t active, std::size_t n_consumed) {
+  std::vector<Candidate> out;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    if ((active >> i & 1U) == 0) continue;
+    const std::string_view left = std::string_view(options[i].text).substr(n_consumed);
+    for (std::size_t n = 1; n <= left.size(); ++n) {
+      if (const auto id = tokenizer.find_bytes(left.substr(0, n))) add_candidate(out, *id, i, n);
+    }
+    for (const TokenId id : options[i].end_tokens) add_candidate(out, id, i, 0);
+  }
+  return out;
+}
+
+void softmax(std::vector<float>& values) {
+  const float max = *std::max_element(values.begin(), values.end());
+  float sum = 0;
+  for (float& v : values) sum += v = std::exp(v - max);
+  for (float& v : values) v /= sum;
+}
+
+bool is_single(std::uint32_t options) { return (options & (options - 1)) == 0; }
+
+std::size_t index_of(std::uint32_t single_option) {
+  std::size_t i = 0;
+  while ((single_option >> i & 1U) == 0) ++i;
+  return i;
+}
+
+}  // namespace
+
+Result<Choice> choose(GenContext& context, std::span<const Option> options,
+                      std::optional<std::size_t> forced) {
+  if (options.empty() || options.size() > kMaxOptions) {
+    return Error{ErrorCode::internal,
+                 "choose: " + std::to_string(options.size()) + " options; expected 1 to 32"};
+  }
+  Choice choice;
+  choice.probabilities.assign(options.size(), 0.0F);
+  auto active = static_cast<std::uint32_t>((std::uint64_t{1} << options.size()) - 1);
+  std::size_t n_consumed = 0;
+  float reach = 1.0F;  // probability of the ambiguous tokens taken so far
+  for (;;) {
+    const auto candidates = candidates_for(context.tokenizer(), options, active, n_consumed);
+    std::vector<TokenId> ids;
+    ids.reserve(candidates.size());
+    for (const Candidate& c : candidates) ids.push_back(c.id);
+    std::vector<float> p(ids.size());
+    context.next_logits(ids, p);
+    if (!std::all_of(p.begin(), p.end(), [](float v) { return std::isfinite(v); })) {
+      return Error{ErrorCode::bad_checkpoint,
+                   "language-model head: a logit is not finite; the weights are damaged"};
+    }
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (forced && (candidates[i].options >> *forced & 1U) == 0) continue;
+      // Ties go to the lowest id, as an argmax over the vocabulary does.
+      if (!best || p[i] > p[*best] || (p[i] == p[*best] && ids[i] < ids[*best])) best = i;
+    }
+    if (!best) {
+      return Error{ErrorCode::bad_tokenizer,
+                   "tokenizer: no token can continue the verdict \"" + options[0].text +
+                       "\"; a byte-level vocabulary with all 256 bytes was expected"};
+    }
+    softmax(p);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (is_single(candidates[i].options))
+        choice.probabilities[index_of(candidates[i].options)] += reach * p[i];
+    }
+    const Candidate& taken = candidates[*best];
+    if (is_single(taken.options)) {
+      choice.index = index_of(taken.options);
+      choice.chosen.assign(1, taken.id);
+      break;
+    }
+    const TokenId id = taken.id;
+    Q3G_TRY(context.feed({&id, 1}));
+    choice.fed.push_back(id);
+    active = taken.options;
+    n_consumed += taken.n_bytes;
+    reach *= p[*best];
+  }
+  float sum = 0;
+  for (const float q : choice.probabilities) sum += q;
+  if (sum > 0) {
+    for (float& q : choice.probabilities) q /= sum;
+  }
+  return choice;
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/guard.hpp"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "qwen3guard/detail/guard/embedded_models.hpp"
+#include "qwen3guard/detail/guard/guard_impl.hpp"
+#include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/guard/message_text.hpp"
+#include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard {
+namespace {
+
+constexpr std::int32_t kMaxThreads = 1024;
+
+Status check_options(const GuardOptions& options) {
+  if (options.n_threads < 0 || options.n_threads > kMaxThreads) {
+    return Error{ErrorCode::invalid_argument, "options.n_threads: " + std::to_string(options.n_threads) +
+                                                  "; expected 0 (automatic) to " +
+                                                  std::to_string(kMaxThreads)};
+  }
+  if (options.max_context_tokens < 0) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "options.max_context_tokens: " + std::to_string(options.max_context_tokens) + "; expected 0 or more"};
+  }
+  return {};
+}
+
+bool is_probability(const std::optional<float>& p) { return !p || (*p >= 0.0F && *p <= 1.0F); }
+
+Status check_options(const ClassifyOptions& options) {
+  const ActionPolicy& policy = options.policy;
+  if (!is_probability(policy.flag_threshold) || !is_probability(policy.block_threshold)) {
+    return Error{ErrorCode::invalid_argument, "options.policy: a threshold is not in [0, 1]"};
+  }
+  if (policy.flag_threshold && policy.block_threshold && *policy.flag_threshold > *policy.block_threshold) {
+    return Error{ErrorCode::invalid_argument, "options.policy: flag_threshold is above block_threshold"};
+  }
+  return {};
+}
+
+Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
+  if (options.consecutive_tokens < 1) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "options.consecutive_tokens: " + std::to_string(options.consecutive_tokens) + "; expected 1 or more"};
+  }
+  if (options.max_tokens < 0 || options.max_tokens > max_context_tokens) {
+    return Error{ErrorCode::invalid_argument, "options.max_tokens: " + std::to_string(options.max_tokens) +
+                                                  "; expected 0 (all) to " +
+                                                  std::to_string(max_context_tokens)};
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ? "gen" : "stream"; }
+
+Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
+  Q3G_TRY(check_options(options));
+  Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa}));
+  std::optional<Tokenizer> tokenizer;
+  const bool has_tokenizer = files.contains("tokenizer.json") || files.contains("vocab.json");
+  if (has_tokenizer || options.require_tokenizer) {
+    Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
+    if (tokenizer->vocab_size() > model->config().vocab_size) {
+      return Error{ErrorCode::bad_checkpoint, files.display_name("tokenizer.json") + ": ids up to " +
+                                                  std::to_string(tokenizer->vocab_size() - 1) +
+                                                  ", but the model has " +
+                                                  std::to_string(model->config().vocab_size) + " embeddings"};
+    }
+  }
+  std::int32_t max_context = model->config().max_position_embeddings;
+  if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
+  return Guard(std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context));
+}
+
+Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {
+  return detail::guarded("load", [&]() -> Result<Guard> {
+    if (model_dir.empty() || model_dir.find('\0') != std::string_view::npos) {
+      return Error{ErrorCode::invalid_argument, "model_dir: empty or with a NUL byte; expected a folder"};
+    }
+    return Impl::load(detail::DirectoryFiles(std::string(model_dir)), options);
+  });
+}
+
+Result<Guard> Guard::load_embedded(std::string_view name, const GuardOptions& options) {
+  return detail::guarded("load_embedded", [&]() -> Result<Guard> {
+    const auto files = detail::find_embedded_model(name);
+    if (files == nullptr) {
+      std::string known;
+      for (const std::string& n : embedded_models()) known += (known.empty() ? "" : ", ") + n;
+      return Error{ErrorCode::file_not_found, "no embedded model \"" + std::string(name) + "\"; there is " +
+                                                  (known.empty() ? "none in this build" : known)};
+    }
+    return Impl::load(*files, options);
+  });
+}
+
+std::vector<std::string> Guard::embedded_models() { return detail::embedded_model_names(); }
+
+Result<Verdict> Guard::classify_prompt(std::string_view prompt, const ClassifyOptions& options) const {
+  return detail::guarded("classify", [&] {
+    const Message message{Role::user, std::string(prompt)};
+    return classify({&message, 1}, options);
+  });
+}
+
+Result<Verdict> Guard::classify_response(std::string_view prompt, std::string_view response,
+                                         const ClassifyOptions& options) const {
+  return detail::guarded("classify", [&] {
+    const std::vector<Message> messages = {{Role::user, std::string(prompt)},
+                                           {Role::assistant, std::string(response)}};
+    return classify(messages, options);
+  });
+}
+
+Result<Verdict> Guard::classify(std::span<const Message> messages, const ClassifyOptions& options) const {
+  return detail::guarded("classify", [&]() -> Result<Verdict> {
+    const auto start = std::chrono::steady_clock::now();
+    Q3G_TRY(check_options(options));
+    std::vector<Message> storage;
+    Q3G_ASSIGN(const auto checked, detail::checked_messages(messages, options.invalid_utf8, storage));
+    auto verdict = impl_->is_stream() ? Impl::classify_stream(impl_, checked, options)
+                                      : impl_->classify_gen(checked, options);
+    if (!verdict.ok()) return verdict;
+    verdict->action = decide_action(options.policy, verdict->severity, verdict->probabilities);
+    verdict->latency_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    return verdict;
+  });
+}
+
+Result<StreamSession> Guard::open_stream(const StreamOptions& options) const {
+  return detail::guarded("open_stream", [&]() -> Result<StreamSession> {
+    if (!impl_->is_stream()) {
+      return Error{ErrorCode::unsupported_model,
+                   impl_->model().config().architecture_name +
+                       " has no heads on every token; a stream needs a Qwen3ForGuardModel checkpoint"};
+    }
+    Q3G_TRY(check_options(options, impl_->max_context_tokens()));
+    const std::int32_t capacity = options.max_tokens > 0 ? options.max_tokens : impl_->max_context_tokens();
+    return StreamSession(std::make_unique<StreamSession::Impl>(impl_, options, capacity));
+  });
+}
+
+Result<std::vector<HeadLogits>> Guard::logits(std::span<const TokenId> ids, bool last_only) const {
+  return detail::guarded("logits", [&] { return impl_->logits(ids, last_only); });
+}
+
+ModelInfo Guard::info() const { return impl_->info(); }
+
+ModelKind Guard::kind() const noexcept { return impl_->is_stream() ? ModelKind::stream : ModelKind::gen; }
+
+const Tokenizer* Guard::tokenizer() const noexcept {
+  return impl_->tokenizer().has_value() ? &*impl_->tokenizer() : nullptr;
+}
+
+}  // namespace qwen3guard

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/guard_impl.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "qwen3guard/detail/guard/chat_template.hpp"
+#include "qwen3guard/detail/guard/gen_decode.hpp"
+#include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard {
+
+Result<const Tokenizer*> Guard::Impl::need_tokenizer() const {
+  if (tokenizer_) return &*tokenizer_;
+  return Error{ErrorCode::bad_tokenizer,
+               "the checkpoint was loaded without a tokenizer; expected tokenizer.json, or "
+               "vocab.json with merges.txt"};
+}
+
+Status Guard::Impl::check_context(std::size_t n_tokens) const {
+  if (n_tokens <= static_cast<std::size_t>(max_context_tokens_)) return {};
+  return Error{ErrorCode::context_full, "the conversation needs " + std::to_string(n_tokens) +
+                                            " tokens; the context has " +
+                                            std::to_string(max_context_tokens_)};
+}
+
+Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
+                                          const ClassifyOptions& options) const {
+  Q3G_ASSIGN(const Tokenizer* tokenizer, need_tokenizer());
+  Q3G_ASSIGN(const std::vector<TokenId> ids, detail::encode_gen_prompt(*tokenizer, messages));
+  const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
+  Q3G_TRY(check_context(n_needed));
+  auto scratch = pool_.borrow(model_->config(), static_cast<std::int32_t>(n_needed));
+
+  const Role last_role = messages.back().role;
+  detail::PrefixState& prefix = last_role == Role::user ? prompt_prefix_ : response_prefix_;
+  Q3G_ASSIGN(const auto filled,
+             prefix.fill(*model_, *tokenizer, last_role, ids, scratch->cache, scratch->workspace));
+
+  detail::GenContext context(*model_, *tokenizer, scratch->cache, scratch->workspace);
+  const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
+  const auto subject = last_role == Role::user ? detail::Subject::prompt : detail::Subject::response;
+  Q3G_ASSIGN(detail::DecodedVerdict decoded, options.decoder == Decoder::greedy
+                                                 ? detail::decode_greedy(context, rest, subject)
+                                                 : detail::decode_constrained(context, rest, subject));
+  Verdict verdict;
+  verdict.severity = decoded.severity;
+  verdict.probabilities = decoded.probabilities;
+  verdict.categories = std::move(decoded.categories);
+  verdict.refusal = decoded.refusal;
+  verdict.text = std::move(decoded.text);
+  verdict.tokens = {static_cast<std::int32_t>(ids.size()), filled.n_cached, decoded.n_generated_tokens};
+  return verdict;
+}
+
+Result<Verdict> Guard::Impl::classify_stream(const std::shared_ptr<const Impl>& self,
+                                             std::span<const Message> messages,
+                                             const ClassifyOptions& options) {
+  Q3G_ASSIGN(const Tokenizer* tokenizer, self->need_tokenizer());
+  Q3G_ASSIGN(const detail::StreamPrompt prompt, detail::encode_stream_prompt(*tokenizer, messages));
+  const bool judges_response = messages.back().role == Role::assistant;
+  const auto response = std::span(prompt.ids).subspan(prompt.response_begin);
+  if (judges_response && response.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "messages: the response is empty; a Stream checkpoint judges tokens and there is none"};
+  }
+  const std::size_t n_tokens = judges_response ? prompt.ids.size() : prompt.query_end + 1;
+  Q3G_TRY(self->check_context(n_tokens));
+  StreamOptions stream_options;
+  stream_options.mode = options.policy.mode;
+  StreamSession::Impl session(self, stream_options, static_cast<std::int32_t>(n_tokens));
+  Q3G_ASSIGN(TokenVerdict token, session.push_rendered(prompt, judges_response));
+  Verdict verdict;
+  verdict.severity = token.severity;
+  if (judges_response) {
+    std::vector<TokenVerdict> tokens(response.size());
+    Q3G_TRY(session.push_tokens(response, tokens));
+    const Decision decision = session.policy().decision();
+    verdict.severity = decision.severity;
+    token = decision.token.value_or(tokens.back());
+  }
+  verdict.probabilities = token.probabilities;
+  if (verdict.severity != Severity::safe) {
+    verdict.categories.push_back(
+        {token.category, token.category_probabilities[static_cast<std::size_t>(token.category)]});
+  }
+  verdict.tokens.prompt = static_cast<std::int32_t>(n_tokens);
+  return verdict;
+}
+
+Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only) const {
+  if (ids.empty()) return Error{ErrorCode::invalid_argument, "ids: empty; expected at least one token"};
+  Q3G_TRY(check_context(ids.size()));
+  const detail::ModelConfig& config = model_->config();
+  auto scratch = pool_.borrow(config, static_cast<std::int32_t>(ids.size()));
+  const std::size_t n_rows = last_only ? 1 : ids.size();
+  const auto n_hidden = static_cast<std::size_t>(config.hidden_size);
+  std::vector<float> hidden_values(n_rows * n_hidden);
+  const detail::Span2d<float> hidden(hidden_values.data(), n_rows, n_hidden);
+  Q3G_TRY(model_->forward(ids, scratch->cache, scratch->workspace, hidden));
+
+  const auto make = [&](std::string name, std::size_t n_cols) {
+    return HeadLogits{std::move(name), static_cast<std::int32_t>(n_rows), static_cast<std::int32_t>(n_cols),
+                      std::vector<float>(n_rows * n_cols)};
+  };
+  const auto view = [](HeadLogits& h) {
+    return detail::Span2d<float>(h.values.data(), static_cast<std::size_t>(h.rows),
+                                 static_cast<std::size_t>(h.cols));
+  };
+  std::vector<HeadLogits> out;
+  if (!is_stream()) {
+    out.push_back(make("logits", static_cast<std::size_t>(config.vocab_size)));
+    model_->lm_logits(hidden, view(out.back()), scratch->workspace);
+    return out;
+  }
+  for (const auto role : {detail::HeadRole::response, detail::HeadRole::query}) {
+    const std::string prefix = role == detail::HeadRole::query ? "query_" : "";
+    HeadLogits risk = make(prefix + "risk_level_logits", config.labels(role).risk.size());
+    HeadLogits category = make(prefix + "category_logits", config.labels(role).category.size());
+    model_->guard_heads(role, hidden, view(risk), view(category), scratch->workspace);
+    out.push_back(std::move(risk));
+    out.push_back(std::move(category));
+  }
+  return out;
+}
+
+ModelInfo Guard::Impl::info() const {
+  const detail::ModelConfig& config = model_->config();
+  ModelInfo out;
+  out.kind = is_stream() ? ModelKind::stream : ModelKind::gen;
+  out.architecture = config.architecture_name;
+  out.hidden_size = config.hidden_size;
+  out.n_layers = config.n_layers;
+  out.n_heads = config.n_heads;
+  out.n_kv_heads = config.n_kv_heads;
+  out.head_dim = config.head_dim;
+  out.intermediate_size = config.intermediate_size;
+  out.vocab_size = config.vocab_size;
+  out.max_context_tokens = max_context_tokens_;
+  out.tied_embeddings = config.tie_word_embeddings;
+  out.n_parameters = model_->n_parameters();
+  out.weight_bytes = model_->weight_bytes();
+  out.kv_bytes_per_token = detail::KvCache::bytes_per_token(config);
+  out.weight_dtype = model_->weight_dtype();
+  out.isa = model_->isa();
+  out.isa_available = detail::available_isas();
+  out.n_threads = model_->n_threads();
+  return out;
+}
+
+}  // namespace qwen3guard

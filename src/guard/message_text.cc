@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/message_text.hpp"
+
+#include <cstddef>
+#include <string>
+
+#include "qwen3guard/detail/util/utf8.hpp"
+
+namespace qwen3guard::detail {
+
+Result<std::span<const Message>> checked_messages(std::span<const Message> messages, InvalidUtf8 policy,
+                                                  std::vector<Message>& storage) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const auto offset = find_invalid_utf8(messages[i].content);
+    if (!offset) continue;
+    if (policy == InvalidUtf8::reject) {
+      return Error{
+          ErrorCode::invalid_utf8,
+          "messages[" + std::to_string(i) + "].content: ill-formed UTF-8 at byte " + std::to_string(*offset)};
+    }
+    if (storage.empty()) storage.assign(messages.begin(), messages.end());
+    storage[i].content = replace_invalid_utf8(messages[i].content);
+  }
+  return storage.empty() ? messages : std::span<const Message>(storage);
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/prefix_state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "qwen3guard/detail/guard/chat_template.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+std::size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
+  const auto n = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + n, b.begin()).first - a.begin());
+}
+
+/// What two prompts with contents of different kinds (letters, a line break) have in common.
+Result<std::vector<TokenId>> constant_beginning(const Tokenizer& tokenizer, Role last_role) {
+  std::array<std::vector<TokenId>, 2> prompts;
+  constexpr std::array<const char*, 2> kContents = {"a", "\n"};
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    std::vector<Message> messages = {{Role::user, kContents[i]}};
+    if (last_role == Role::assistant) messages.push_back({Role::assistant, kContents[i]});
+    Q3G_ASSIGN(prompts[i], encode_gen_prompt(tokenizer, messages));
+  }
+  prompts[0].resize(common_prefix(prompts[0], prompts[1]));
+  return std::move(prompts[0]);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const PrefixState::Kept>> PrefixState::compute(const Model& model,
+                                                                      const Tokenizer& tokenizer,
+                                                                      Role last_role, Workspace& workspace) {
+  auto kept = std::make_shared<Kept>();
+  Q3G_ASSIGN(kept->ids, constant_beginning(tokenizer, last_role));
+  kept->cache =
+      KvCache(model.config(), std::max<std::int32_t>(1, static_cast<std::int32_t>(kept->ids.size())));
+  if (!kept->ids.empty()) Q3G_TRY(model.forward(kept->ids, kept->cache, workspace, Span2d<float>()));
+  return std::shared_ptr<const Kept>(std::move(kept));
+}
+
+Result<PrefixState::Filled> PrefixState::fill(const Model& model, const Tokenizer& tokenizer, Role last_role,
+                                              std::span<const TokenId> ids, KvCache& cache,
+                                              Workspace& workspace) {
+  std::shared_ptr<const Kept> kept;
+  bool computed_now = false;
+  {
+    const std::lock_guard lock(mutex_);  // a second caller waits for the first one's result: both need it
+    if (kept_ == nullptr) {
+      Q3G_ASSIGN(kept_, compute(model, tokenizer, last_role, workspace));
+      computed_now = true;
+    }
+    kept = kept_;
+  }
+  const std::size_t shared = std::min(common_prefix(kept->ids, ids), ids.empty() ? 0 : ids.size() - 1);
+  const auto n = static_cast<std::int32_t>(shared);
+  cache.copy_prefix(kept->cache, n);
+  return Filled{n, computed_now ? 0 : n};
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/verdict.hpp"
+
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/options.hpp"
+
+namespace qwen3guard {
+namespace {
+
+constexpr std::array<const char*, kSeverityCount> kSeverityNames = {"Safe", "Controversial", "Unsafe"};
+
+constexpr std::array<const char*, kCategoryCount> kCategoryNames = {"Violent",
+                                                                    "Non-violent Illegal Acts",
+                                                                    "Sexual Content or Sexual Acts",
+                                                                    "PII",
+                                                                    "Suicide & Self-Harm",
+                                                                    "Unethical Acts",
+                                                                    "Politically Sensitive Topics",
+                                                                    "Copyright Violation",
+                                                                    "Jailbreak"};
+
+constexpr std::string_view kPiiLongName = "Personally Identifiable Information";
+
+template <class Enum, std::size_t n>
+const char* name_of(const std::array<const char*, n>& names, Enum value) noexcept {
+  const auto i = static_cast<std::size_t>(value);
+  return i < n ? names[i] : "unknown";
+}
+
+template <class Enum, std::size_t n>
+std::optional<Enum> find_name(const std::array<const char*, n>& names, std::string_view text) noexcept {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (text == names[i]) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const char* to_string(Severity severity) noexcept { return name_of(kSeverityNames, severity); }
+const char* to_string(Category category) noexcept { return name_of(kCategoryNames, category); }
+
+const char* to_string(Action action) noexcept {
+  switch (action) {
+    case Action::allow:
+      return "allow";
+    case Action::flag:
+      return "flag";
+    case Action::block:
+      return "block";
+  }
+  return "unknown";
+}
+
+const char* to_string(Role role) noexcept {
+  switch (role) {
+    case Role::system:
+      return "system";
+    case Role::user:
+      return "user";
+    case Role::assistant:
+      return "assistant";
+  }
+  return "unknown";
+}
+
+std::optional<Severity> parse_severity(std::string_view text) noexcept {
+  return find_name<Severity>(kSeverityNames, text);
+}
+
+std::optional<Category> parse_category(std::string_view text) noexcept {
+  if (text == kPiiLongName) return Category::pii;
+  return find_name<Category>(kCategoryNames, text);
+}
+
+Action decide_action(const ActionPolicy& policy, Severity severity,
+                     const SeverityProbabilities& probabilities) noexcept {
+  const bool strict = policy.mode == Mode::strict;
+  if (policy.block_threshold || policy.flag_threshold) {
+    const float score = probabilities.unsafe + (strict ? probabilities.controversial : 0.0F);
+    if (policy.block_threshold && score >= *policy.block_threshold) return Action::block;
+    if (policy.flag_threshold && score >= *policy.flag_threshold) return Action::flag;
+    return Action::allow;
+  }
+  switch (severity) {
+    case Severity::safe:
+      return Action::allow;
+    case Severity::controversial:
+      return strict ? Action::block : Action::flag;
+    case Severity::unsafe:
+      return Action::block;
+  }
+  return Action::block;
+}
+
+}  // namespace qwen3guard
