@@ -1,5 +1,11 @@
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
-add_library(q3g_re2 INTERFACE)
-add_library(q3g::re2 ALIAS q3g_re2)
-target_link_libraries(q3g_re2 INTERFACE PkgConfig::re2)
+# 2022-06-01: before RE2 came to need Abseil. Newer installed versions work too.
+q3g_dependency(
+  re2
+  DEBIAN libre2-dev
+  CONFIG re2
+  CONFIG_TARGET re2::re2
+  PKG_CONFIG re2
+  GIT_REPOSITORY https://github.com/google/re2.git
+  GIT_TAG 5723bb8950318135ed9cf4fc76bed988a087f536
+  FETCHED_TARGET re2
+  OPTIONS RE2_BUILD_TESTING=OFF)

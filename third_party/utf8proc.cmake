@@ -1,5 +1,11 @@
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
-add_library(q3g_utf8proc INTERFACE)
-add_library(q3g::utf8proc ALIAS q3g_utf8proc)
-target_link_libraries(q3g_utf8proc INTERFACE PkgConfig::utf8proc)
+# 2.8.0
+q3g_dependency(
+  utf8proc
+  DEBIAN libutf8proc-dev
+  CONFIG utf8proc
+  CONFIG_TARGET utf8proc::utf8proc
+  PKG_CONFIG libutf8proc
+  GIT_REPOSITORY https://github.com/JuliaStrings/utf8proc.git
+  GIT_TAG 1cb28a66ca79a0845e99433fd1056257456cef8b
+  FETCHED_TARGET utf8proc
+  OPTIONS UTF8PROC_INSTALL=OFF UTF8PROC_ENABLE_TESTING=OFF)

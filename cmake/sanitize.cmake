@@ -1,0 +1,8 @@
+# Q3G_SANITIZE covers dependencies that are built here too: a container must not cross the border half checked.
+if(Q3G_SANITIZE)
+  if(MSVC)
+    message(FATAL_ERROR "qwen3guard: Q3G_SANITIZE knows the flags of GCC and Clang only")
+  endif()
+  add_compile_options(-fsanitize=${Q3G_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${Q3G_SANITIZE})
+endif()

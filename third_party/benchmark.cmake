@@ -1,0 +1,12 @@
+# 1.7.1
+q3g_dependency(
+  benchmark
+  DEBIAN libbenchmark-dev
+  CONFIG benchmark
+  CONFIG_TARGET benchmark::benchmark
+  MIN_VERSION 1.7
+  GIT_REPOSITORY https://github.com/google/benchmark.git
+  GIT_TAG d572f4777349d43653b21d6c2fc63020ab326db2
+  FETCHED_TARGET benchmark
+  OPTIONS BENCHMARK_ENABLE_TESTING=OFF BENCHMARK_ENABLE_WERROR=OFF BENCHMARK_ENABLE_INSTALL=OFF
+  COMPILE_ONLY)
