@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules about what may include what. docs/architecture.md has the layers and their reasons."""
+
+import posixpath
+from fnmatch import fnmatch
+
+from source_tree import Finding, SourceTree, includes
+
+# A file includes its own layer and those before it.
+LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "cli"]
+# Folders that belong to a layer of another name. `values` holds the bodies of the base headers.
+FOLDERS = {"values": "base", "embedded": "guard"}
+# Public headers that are plain values: any layer may use them. Every other public header belongs to guard.
+BASE_HEADERS = {"status.hpp", "verdict.hpp", "conversation.hpp", "options.hpp", "tokenizer.hpp", "version.hpp"}
+
+# Header (fnmatch) -> where it may be included within the library and the program, and in how many files.
+OUTSIDE = [
+    ("Eigen/*", "src/tensor/gemm_eigen*", 2),
+    ("re2/*", "src/tokenizer/*", 1),
+    ("utf8proc.h", "src/tokenizer/*", 1),
+    ("omp.h", "include/qwen3guard/detail/util/parallel.hpp", 1),
+    ("simdjson.h", "src/*", None),
+    ("CLI/*", "src/cli/*", None),
+    ("*intrin.h", "src/kernels/*", None),
+    ("arm_*.h", "src/kernels/*", None),
+    ("catch2/*", "tests/*", None),
+    ("benchmark/*", "benchmarks/*", None),
+]
+
+
+def layer_of(path: str) -> str | None:
+    """The layer of a file below include/ or src/; None for any other."""
+    parts = path.split("/")
+    if parts[:3] == ["include", "qwen3guard", "detail"] and len(parts) > 4:
+        folder = parts[3]
+    elif parts[:2] == ["include", "qwen3guard"] and len(parts) == 3:
+        folder = "base" if parts[2] in BASE_HEADERS else "guard"
+    elif parts[0] == "src" and len(parts) > 2:
+        folder = parts[1]
+    else:
+        return None
+    return FOLDERS.get(folder, folder)
+
+
+def resolve(tree: SourceTree, path: str, name: str) -> str | None:
+    """The project's file that `#include "name"` in `path` means; None when it is not one (or is generated)."""
+    for folder in (posixpath.dirname(path), "include", "src"):
+        candidate = posixpath.normpath(posixpath.join(folder, name))
+        if tree.exists(candidate):
+            return candidate
+    return None
+
+
+def include_direction(tree: SourceTree) -> list[Finding]:
+    """Includes point to the same layer or a lower one; the program uses public headers only."""
+    findings = []
+    for path in tree.cpp():
+        layer = layer_of(path)
+        if layer is None:
+            continue
+        if layer not in LAYERS:
+            findings.append(Finding(path, 1, f"folder of an unknown layer '{layer}'"))
+            continue
+        for include in includes(tree.text(path)):
+            target = resolve(tree, path, include.name)
+            target_layer = layer_of(target) if target else None
+            if target_layer is None:
+                continue
+            if target_layer in LAYERS and LAYERS.index(target_layer) > LAYERS.index(layer):
+                findings.append(
+                    Finding(path, include.line, f"{layer} must not include {include.name} of {target_layer}"))
+            elif layer == "cli" and target_layer != "cli" and target.count("/") != 2:
+                findings.append(
+                    Finding(path, include.line, f"the program uses public headers only, not {include.name}"))
+    return findings
+
+
+def public_headers(tree: SourceTree) -> list[Finding]:
+    """A public header includes the standard library and other public headers only."""
+    findings = []
+    for path in tree.cpp():
+        if not (path.startswith("include/qwen3guard/") and path.count("/") == 2):
+            continue
+        for include in includes(tree.text(path)):
+            public = include.name.startswith("qwen3guard/") and include.name.count("/") == 1
+            standard = include.angled and "/" not in include.name and "." not in include.name
+            if not (public or standard):
+                findings.append(Finding(path, include.line, f"a public header must not include {include.name}"))
+    return findings
+
+
+def outside_libraries(tree: SourceTree) -> list[Finding]:
+    """Each outside library is known to the few files that wrap it."""
+    findings = []
+    users: dict[str, dict[str, int]] = {header: {} for header, _, _ in OUTSIDE}
+    for path in tree.cpp():
+        if not path.startswith(("include/", "src/", "capi/")):
+            continue
+        for include in includes(tree.text(path)):
+            for header, allowed, _ in OUTSIDE:
+                if not fnmatch(include.name, header):
+                    continue
+                users[header].setdefault(path, include.line)
+                if not fnmatch(path, allowed):
+                    findings.append(Finding(path, include.line, f"{include.name} belongs in {allowed}"))
+    for header, _, most in OUTSIDE:
+        if most is not None and len(users[header]) > most:
+            names = ", ".join(users[header])
+            findings.append(
+                Finding(next(iter(users[header])), 1, f"{header} is included by {names}; {most} file(s) may"))
+    return findings

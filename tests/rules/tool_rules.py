@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that need another program: the compiler, the shell."""
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from source_tree import HEADER_SUFFIXES, Finding, SourceTree
+
+# Private wrappers of one instruction set compile only with its flags.
+ISA_FLAGS = {
+    "src/kernels/x86/": ["-march=x86-64-v4", "-mavx512vnni", "-mavx512bf16"],
+    "src/kernels/arm/": None,
+}
+
+
+def _isa_flags(path: str) -> list[str] | None:
+    for folder, flags in ISA_FLAGS.items():
+        if path.startswith(folder):
+            return flags if os.uname().machine == "x86_64" else None
+    return []
+
+
+def self_contained_headers(tree: SourceTree, compiler: str = "") -> list[Finding]:
+    """Every header of the library compiles alone."""
+    compiler = compiler or os.environ.get("CXX", "c++")
+    headers = [p for p in tree.library() if Path(p).suffix in HEADER_SUFFIXES and _isa_flags(p) is not None]
+
+    def check(path: str) -> list[Finding]:
+        command = [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-Isrc",
+                   *_isa_flags(path), "-x", "c++", "-"]
+        source = f'#include "{(tree.root / path).as_posix()}"\n'
+        result = subprocess.run(command, input=source, capture_output=True, text=True, cwd=tree.root, check=False)
+        if result.returncode == 0:
+            return []
+        return [Finding(path, 1, "does not compile alone:\n" + result.stderr.strip())]
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return [finding for findings in pool.map(check, headers) for finding in findings]
+
+
+def shell_scripts(tree: SourceTree) -> list[Finding]:
+    """Shell scripts parse, stop at errors and are executable; shellcheck agrees where it is installed."""
+    findings = []
+    scripts = [p for p in tree.paths if p.endswith(".sh") or p == ".ci/run"]
+    for path in scripts:
+        text = tree.text(path)
+        if text.startswith("#!"):
+            if not os.access(tree.root / path, os.X_OK):
+                findings.append(Finding(path, 1, "not executable"))
+            if "\nset -euo pipefail\n" not in text:
+                findings.append(Finding(path, 1, "no line 'set -euo pipefail'"))
+        result = subprocess.run(["bash", "-n", path], capture_output=True, text=True, cwd=tree.root, check=False)
+        if result.returncode != 0:
+            findings.append(Finding(path, 1, result.stderr.strip()))
+    if scripts and shutil.which("shellcheck"):
+        command = ["shellcheck", "--shell=bash", "--external-sources", "--format=gcc", *scripts]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=tree.root, check=False)
+        if result.returncode != 0:
+            findings.append(Finding("shellcheck", 0, result.stdout.strip() + result.stderr.strip()))
+    return findings
