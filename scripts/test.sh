@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, then runs every test and check. A stage that fails does not stop the later ones.
+#   scripts/test.sh                   everything
+#   scripts/test.sh --quick           the GCC build and its tests
+#   scripts/test.sh --only a,b,...    these stages
+# Logs are kept in build/logs. The last line is "N passed, N failed, N skipped".
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+all_stages=(format rules gcc isa install clang asan tidy python)
+usage() {
+  echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
+  echo "stages: ${all_stages[*]}"
+}
+stages=("${all_stages[@]}")
+while (($#)); do
+  case $1 in
+    --quick) stages=(gcc) ;;
+    --only)
+      IFS=, read -r -a stages <<< "${2:-}"
+      shift
+      ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+((${#stages[@]})) || { usage >&2 && exit 2; }
+for stage in "${stages[@]}"; do
+  [[ " ${all_stages[*]} " == *" $stage "* ]] || { usage >&2 && exit 2; }
+done
+
+logs=build/logs
+jobs=$(job_count)
+passed=0 failed=0 skipped=0
+
+pass() { passed=$((passed + ${1:-1})); }
+fail() { failed=$((failed + ${1:-1})); }
+skip() {
+  skipped=$((skipped + 1))
+  echo "skipped: $*"
+}
+
+# configure <build folder> <preset> [option...]
+configure() {
+  local folder=$1 preset=$2
+  shift 2
+  logged "$logs/configure_${folder##*/}.log" cmake --preset "$preset" -B "$folder" "$@"
+}
+
+build() { logged "$logs/build_${1##*/}.log" cmake --build "$1" --parallel "$jobs"; }
+
+# run_ctest <log name> <build folder> [ctest option...]: adds its tests to the counts.
+run_ctest() {
+  local name=$1 folder=$2
+  shift 2
+  local report=$PWD/$logs/$name.xml log=$logs/$name.log
+  rm -f "$report"
+  ctest --test-dir "$folder" --parallel "$jobs" --output-on-failure --no-tests=error --output-junit "$report" "$@" \
+    > "$log" 2>&1 < /dev/null || true
+  local tests failures skips
+  tests=$(junit_count "$report" tests) failures=$(junit_count "$report" failures)
+  skips=$(($(junit_count "$report" skipped) + $(junit_count "$report" disabled)))
+  if ((tests == 0)); then
+    tail -n 20 "$log"
+    fail
+    return
+  fi
+  pass $((tests - failures - skips))
+  fail "$failures"
+  skipped=$((skipped + skips))
+  if ((failures)); then
+    tail -n 100 "$log"
+    echo "(whole output: $log)"
+  fi
+}
+
+junit_count() { # <report> <attribute>: 0 when there is no report
+  local count
+  count=$(sed -n "s/^[[:space:]]*$2=\"\([0-9]*\)\".*/\1/p" "$1" 2> /dev/null | head -n 1)
+  echo "${count:-0}"
+}
+
+source_files() { # tracked and new C and C++ files
+  git ls-files --cached --others --exclude-standard -- '*.hpp' '*.h' '*.inl' '*.cc' '*.cpp' '*.c' 2> /dev/null ||
+    find . -path ./build -prune -o -name '*.[hc]' -print -o -name '*.[hc]pp' -print -o -name '*.cc' -print \
+      -o -name '*.inl' -print
+}
+
+stage_format() {
+  local files
+  mapfile -t files < <(source_files | while read -r file; do [[ -f $file ]] && echo "$file"; done)
+  if ! command -v clang-format > /dev/null; then
+    skip "no clang-format"
+  elif [[ ! $(clang-format --version) =~ version\ 14\. ]]; then
+    skip "the layout is that of clang-format 14; here is $(clang-format --version)"
+  elif logged $logs/format.log clang-format --dry-run -Werror "${files[@]}"; then
+    pass
+  else
+    fail
+  fi
+}
+
+build_gcc() { configure build/test-gcc release -DQ3G_WERROR=ON && build build/test-gcc; }
+
+# The rules and the consumer test need no second and third run.
+unit_only=(-LE '^(rules|install)$')
+
+stage_gcc() {
+  if build_gcc; then run_ctest gcc build/test-gcc "${unit_only[@]}"; else fail; fi
+}
+
+stage_clang() {
+  if ! command -v clang++ > /dev/null; then
+    skip "no clang++"
+  elif configure build/test-clang clang -DQ3G_WERROR=ON && build build/test-clang; then
+    run_ctest clang build/test-clang "${unit_only[@]}"
+  else
+    fail
+  fi
+}
+
+stage_asan() {
+  if configure build/test-asan asan && build build/test-asan; then
+    ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+      run_ctest asan build/test-asan "${unit_only[@]}"
+  else
+    fail
+  fi
+}
+
+# The same tests with an instruction set forced that would not be chosen.
+stage_isa() {
+  local isa
+  if ! build_gcc; then
+    fail
+    return
+  fi
+  for isa in scalar avx2; do
+    if [[ $isa == avx2 ]] && ! grep -qsw avx512f /proc/cpuinfo; then continue; fi # chosen anyway, or missing
+    echo "QWEN3GUARD_ISA=$isa"
+    QWEN3GUARD_ISA=$isa run_ctest "isa_$isa" build/test-gcc -L '^(kernels|tensor|model|guard|embedded)$'
+  done
+}
+
+stage_tidy() {
+  local tidy
+  tidy=$(command -v run-clang-tidy || command -v run-clang-tidy-14 || true)
+  if [[ -z $tidy ]] || ! command -v clang++ > /dev/null; then
+    skip "no run-clang-tidy"
+  elif configure build/test-tidy clang -DQ3G_BUILD_TESTS=OFF -DQ3G_BUILD_EXAMPLES=OFF \
+    -DCMAKE_C_COMPILER_LAUNCHER= -DCMAKE_CXX_COMPILER_LAUNCHER= &&
+    logged $logs/tidy.log "$tidy" -p build/test-tidy -j "$jobs" -quiet "^$PWD/src/.*\.cc\$"; then
+    pass
+  else
+    fail
+  fi
+}
+
+stage_rules() {
+  if configure build/test-gcc release -DQ3G_WERROR=ON; then
+    run_ctest rules build/test-gcc -L '^rules$'
+  else
+    fail
+  fi
+}
+
+stage_install() {
+  if build_gcc; then run_ctest install build/test-gcc -L '^install$'; else fail; fi
+}
+
+# Each *_test.py, beside what it tests. With the reference packages where they can be had; a test that needs one that
+# is missing skips itself.
+stage_python() {
+  local python=python3 file log count
+  if ! command -v python3 > /dev/null; then
+    skip "no python3"
+    return
+  fi
+  if ! python=$(scripts/make_venv.sh); then
+    skip "the packages of tests/tools/requirements.txt cannot be installed"
+    python=$(command -v python3)
+  fi
+  while read -r file; do
+    [[ -f $file ]] || continue
+    log=$logs/python_$(basename "$file" .py).log
+    (
+      cd "$(dirname "$file")"
+      Q3G_CLI=$OLDPWD/build/test-gcc/bin/qwen3guard "$python" -B -m unittest -v "$(basename "$file" .py)"
+    ) > "$log" 2>&1 < /dev/null || true
+    count=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$log" | tail -n 1)
+    if [[ -z $count ]]; then
+      echo "$file:" && tail -n 20 "$log"
+      fail
+      continue
+    fi
+    count_unittest "$log" "$count" "$file"
+  done < <(git ls-files --cached --others --exclude-standard -- 'examples/**_test.py' 'tests/tools/**_test.py' \
+    2> /dev/null || find examples tests/tools -name '*_test.py')
+}
+
+count_unittest() { # <log> <tests> <file>
+  local bad skips
+  bad=$(sed -n 's/^FAILED (//p' "$1" | grep -oE '(failures|errors|unexpected successes)=[0-9]+' |
+    awk -F= '{ n += $2 } END { print n + 0 }' || true)
+  skips=$(grep -E '^(OK|FAILED) \(' "$1" | grep -oE 'skipped=[0-9]+' | cut -d= -f2 || true)
+  if ((bad)); then
+    echo "$3:" && tail -n 40 "$1"
+  fi
+  ((bad <= $2)) || bad=$2
+  pass $(($2 - bad - ${skips:-0}))
+  fail "$bad"
+  skipped=$((skipped + ${skips:-0}))
+}
+
+headline "Set-up"
+scripts/set_up.sh --dev
+if [[ -x scripts/fetch_test_data.sh ]]; then
+  logged $logs/fetch_test_data.log scripts/fetch_test_data.sh || echo "Tests that need the fetched data will skip."
+fi
+
+table=$(printf '%-10s %8s %8s %8s %8s' stage passed failed skipped seconds)
+total_passed=0 total_failed=0 total_skipped=0
+for stage in "${stages[@]}"; do
+  headline "$stage"
+  passed=0 failed=0 skipped=0
+  start=$SECONDS
+  "stage_$stage" || { echo "the stage ended early" && fail; }
+  echo "$stage: $passed passed, $failed failed, $skipped skipped in $((SECONDS - start)) s"
+  table+=$'\n'$(printf '%-10s %8d %8d %8d %8d' "$stage" $passed $failed $skipped $((SECONDS - start)))
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  total_skipped=$((total_skipped + skipped))
+done
+
+headline "Summary"
+printf '%s\n\n' "$table"
+echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
+((total_failed == 0))
