@@ -14,3 +14,11 @@ if(Q3G_CCACHE)
     endif()
   endforeach()
 endif()
+
+# An installed program finds the shared library beside it, wherever the installation is moved to.
+include(GNUInstallDirs)
+if(APPLE)
+  set(CMAKE_INSTALL_RPATH "@loader_path/../${CMAKE_INSTALL_LIBDIR}")
+elseif(UNIX)
+  set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+endif()

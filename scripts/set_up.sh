@@ -22,7 +22,7 @@ libraries=(libeigen3-dev libre2-dev libutf8proc-dev libsimdjson-dev libcli11-dev
 programs=(g++:g++ cmake:cmake ninja:ninja-build ccache:ccache pkg-config:pkg-config)
 if $dev; then
   libraries+=(catch2 libbenchmark-dev libomp-dev)
-  programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm)
+  programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
 fi
 
 missing=()

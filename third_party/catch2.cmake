@@ -12,7 +12,7 @@ q3g_dependency(
 add_library(q3g_catch2_main INTERFACE)
 add_library(q3g::catch2_main ALIAS q3g_catch2_main)
 target_link_libraries(q3g_catch2_main INTERFACE q3g::catch2)
-if(TARGET Catch2::Catch2WithMain)
+if(catch2_SOURCE_DIR OR q3g_catch2_VERSION VERSION_GREATER_EQUAL 3)
   target_link_libraries(q3g_catch2_main INTERFACE Catch2::Catch2WithMain)
 else()
   target_compile_definitions(q3g_catch2_main INTERFACE Q3G_CATCH2_V2)

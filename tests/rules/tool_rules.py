@@ -44,20 +44,19 @@ def self_contained_headers(tree: SourceTree, compiler: str = "") -> list[Finding
 def shell_scripts(tree: SourceTree) -> list[Finding]:
     """Shell scripts parse, stop at errors and are executable; shellcheck agrees where it is installed."""
     findings = []
-    scripts = [p for p in tree.paths if p.endswith(".sh") or p == ".ci/run"]
-    for path in scripts:
+    for path in (p for p in tree.paths if p.endswith(".sh") or p == ".ci/run"):
         text = tree.text(path)
         if text.startswith("#!"):
             if not os.access(tree.root / path, os.X_OK):
                 findings.append(Finding(path, 1, "not executable"))
             if "\nset -euo pipefail\n" not in text:
                 findings.append(Finding(path, 1, "no line 'set -euo pipefail'"))
-        result = subprocess.run(["bash", "-n", path], capture_output=True, text=True, cwd=tree.root, check=False)
-        if result.returncode != 0:
-            findings.append(Finding(path, 1, result.stderr.strip()))
-    if scripts and shutil.which("shellcheck"):
-        command = ["shellcheck", "--shell=bash", "--external-sources", "--format=gcc", *scripts]
-        result = subprocess.run(command, capture_output=True, text=True, cwd=tree.root, check=False)
-        if result.returncode != 0:
-            findings.append(Finding("shellcheck", 0, result.stdout.strip() + result.stderr.strip()))
+        checks = [["bash", "-n", path]]
+        if shutil.which("shellcheck"):
+            checks.append(["shellcheck", "--shell=bash", "--external-sources", "--format=gcc", path])
+        for command in checks:
+            result = subprocess.run(command, capture_output=True, text=True, cwd=tree.root, check=False)
+            if result.returncode != 0:
+                findings.append(Finding(path, 1, (result.stdout + result.stderr).strip()))
+                break
     return findings
