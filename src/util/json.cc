@@ -13,7 +13,8 @@ Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name
   file.code_ = code;
   if (text.size() > kMaxBytes) return file.error("larger than 1 GiB");
   try {
-    const simdjson::error_code failed = file.parser_.parse(text.data(), text.size()).get(file.root_);
+    file.parser_ = std::make_unique<simdjson::dom::parser>();
+    const simdjson::error_code failed = file.parser_->parse(text.data(), text.size()).get(file.root_);
     if (failed == simdjson::MEMALLOC)
       return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
     if (failed != simdjson::SUCCESS)

@@ -5,6 +5,7 @@
 #include <simdjson.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -29,7 +30,8 @@ class JsonFile {
 
  private:
   JsonFile() = default;
-  simdjson::dom::parser parser_;
+  // On the heap: elements point into the parser, and the file may be moved.
+  std::unique_ptr<simdjson::dom::parser> parser_;
   simdjson::dom::element root_;
   std::string name_;
   ErrorCode code_ = ErrorCode::internal;

@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_MODEL_KV_CACHE_HPP
 #define QWEN3GUARD_DETAIL_MODEL_KV_CACHE_HPP
 
+#include <cstddef>
 #include <cstdint>
 
 #include "qwen3guard/detail/model/config.hpp"
@@ -9,7 +10,8 @@
 
 namespace qwen3guard::detail {
 
-/// Keys (after norm and rotation) and values of one conversation: float32, per layer [n_kv_heads, capacity, head_dim].
+/// Keys (after norm and rotation) and values of one conversation: float32, per layer [n_kv_heads, capacity,
+/// head_dim].
 class KvCache {
  public:
   KvCache() = default;
@@ -29,7 +31,7 @@ class KvCache {
   /// Marks n further tokens, whose rows the caller has written, as present.
   void advance(std::int32_t n) noexcept { n_tokens_ += n; }
 
-  /// Row of one token: head_dim floats. 0 <= token < capacity_tokens().
+  /// Row of one token: head_dim floats; the next token's row follows. 0 <= token < capacity_tokens().
   [[nodiscard]] float* key(std::int32_t layer, std::int32_t kv_head, std::int32_t token) noexcept {
     return keys_.data() + offset(layer, kv_head, token);
   }
@@ -37,14 +39,26 @@ class KvCache {
     return values_.data() + offset(layer, kv_head, token);
   }
 
+  [[nodiscard]] const float* key(std::int32_t layer, std::int32_t kv_head,
+                                 std::int32_t token) const noexcept {
+    return keys_.data() + offset(layer, kv_head, token);
+  }
+  [[nodiscard]] const float* value(std::int32_t layer, std::int32_t kv_head,
+                                   std::int32_t token) const noexcept {
+    return values_.data() + offset(layer, kv_head, token);
+  }
+
   /// Bytes that one token takes in a cache of this model.
   [[nodiscard]] static std::int64_t bytes_per_token(const ModelConfig& config) noexcept;
 
  private:
-  [[nodiscard]] std::size_t offset(std::int32_t layer, std::int32_t kv_head, std::int32_t token) const noexcept {
+  [[nodiscard]] std::size_t offset(std::int32_t layer, std::int32_t kv_head,
+                                   std::int32_t token) const noexcept {
     return ((static_cast<std::size_t>(layer) * static_cast<std::size_t>(n_kv_heads_) +
-             static_cast<std::size_t>(kv_head)) * static_cast<std::size_t>(capacity_tokens_) +
-            static_cast<std::size_t>(token)) * static_cast<std::size_t>(head_dim_);
+             static_cast<std::size_t>(kv_head)) *
+                static_cast<std::size_t>(capacity_tokens_) +
+            static_cast<std::size_t>(token)) *
+           static_cast<std::size_t>(head_dim_);
   }
   std::int32_t n_layers_ = 0, n_kv_heads_ = 0, head_dim_ = 0;
   std::int32_t capacity_tokens_ = 0, n_tokens_ = 0;

@@ -34,7 +34,8 @@ class Model {
  public:
   /// Checks every tensor's presence, dtype, shape and extent before anything is computed.
   /// Errors: those of ModelConfig::load; bad_checkpoint (file, tensor); unsupported_isa; io_error.
-  [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const ModelFiles& files, const ModelOptions& options);
+  [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const ModelFiles& files,
+                                                                 const ModelOptions& options);
   ~Model();
 
   [[nodiscard]] const ModelConfig& config() const noexcept;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_KERNELS_ISA_HPP
+#define QWEN3GUARD_DETAIL_KERNELS_ISA_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/detail/kernels/kernel_table.hpp"
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// Registers that the x86 CPUID and XGETBV instructions return, as far as they matter here; 0 when the CPU
+/// has no such leaf. Recorded values make the decision testable on any machine.
+struct CpuidDump {
+  std::uint32_t max_leaf = 0;  ///< leaf 0, EAX
+  std::uint32_t leaf1_ecx = 0;
+  std::uint32_t leaf7_ebx = 0;  ///< leaf 7, subleaf 0
+  std::uint64_t xcr0 = 0;       ///< XGETBV(0); read only when OSXSAVE is set in leaf 1
+};
+
+/// What the CPU has and the operating system saves on a context switch.
+struct CpuFeatures {
+  bool avx2 = false;    ///< AVX2, FMA and F16C
+  bool avx512 = false;  ///< AVX-512 F, BW, DQ and VL, on top of avx2
+};
+
+/// Source: Intel SDM volume 1, 13.3 and 14.3 (XCR0 bits 1-2 for AVX, 5-7 for AVX-512).
+[[nodiscard]] CpuFeatures features_of(const CpuidDump& dump) noexcept;
+
+/// This machine's registers; all zero when it is no x86.
+[[nodiscard]] CpuidDump read_cpuid() noexcept;
+
+/// The tables in this build that `features` can run, best first; "scalar" is always the last.
+[[nodiscard]] std::vector<const KernelTable*> tables_for(const CpuFeatures& features);
+
+/// Names of the instruction sets that this build has and this machine runs, best first.
+[[nodiscard]] std::vector<std::string> available_isas();
+
+/// The table called `requested` ("scalar", "avx2", "avx512"); when that is empty, the one that the
+/// environment variable QWEN3GUARD_ISA names; when that is unset or empty too, the best. The table has static
+/// storage. Errors: unsupported_isa (unknown, or missing on this machine or in this build) with the available
+/// names.
+[[nodiscard]] Result<const KernelTable*> select_kernels(std::string_view requested);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_KERNELS_ISA_HPP

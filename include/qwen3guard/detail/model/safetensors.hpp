@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_MODEL_SAFETENSORS_HPP
+#define QWEN3GUARD_DETAIL_MODEL_SAFETENSORS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "qwen3guard/detail/util/model_files.hpp"
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// One entry of a safetensors header whose extent lies inside the file. `bytes` lives as long as the file.
+struct StoredTensor {
+  std::string dtype;  ///< as the header spells it: "BF16", "I64" ...
+  std::vector<std::uint64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+/// "[3, 64]": how errors write a shape.
+[[nodiscard]] std::string shape_text(std::span<const std::uint64_t> shape);
+
+/// One .safetensors file, mapped. Every entry's extent is checked against the file when it is opened.
+/// Format: 8 bytes little-endian header length, JSON header, data; docs/checkpoint_formats.md.
+class SafetensorsFile {
+ public:
+  /// Errors: file_not_found; io_error; bad_checkpoint: not a safetensors file, truncated, header over 100 MB
+  /// or not JSON, a tensor twice, length other than shape times dtype, extents that overlap, leave a hole or
+  /// end outside the file. The detail names file and tensor.
+  [[nodiscard]] static Result<SafetensorsFile> open(const ModelFiles& files, std::string_view name);
+
+  /// How errors name the file.
+  [[nodiscard]] const std::string& display_name() const noexcept { return display_name_; }
+  [[nodiscard]] const std::unordered_map<std::string, StoredTensor>& tensors() const noexcept {
+    return tensors_;
+  }
+  /// What keeps the bytes alive; null for memory that outlives everything.
+  [[nodiscard]] const std::shared_ptr<const void>& owner() const noexcept { return blob_.owner; }
+  /// Null when there is none of this name.
+  [[nodiscard]] const StoredTensor* find(const std::string& tensor) const noexcept;
+
+ private:
+  SafetensorsFile() = default;
+  std::string display_name_;
+  Blob blob_;
+  std::unordered_map<std::string, StoredTensor> tensors_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_MODEL_SAFETENSORS_HPP

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_MODEL_WEIGHTS_HPP
+#define QWEN3GUARD_DETAIL_MODEL_WEIGHTS_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "qwen3guard/detail/kernels/kernel_table.hpp"
+#include "qwen3guard/detail/model/config.hpp"
+#include "qwen3guard/detail/tensor/tensor_view.hpp"
+#include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/detail/util/model_files.hpp"
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// Weight of an RMSNorm, widened to float32 when the model is loaded.
+using NormWeight = AlignedBuffer<float>;
+
+/// One decoder layer. Shapes with h = hidden_size, q = n_heads * head_dim, kv = n_kv_heads * head_dim,
+/// m = intermediate_size.
+struct LayerWeights {
+  NormWeight input_norm;           ///< [h]
+  MatrixView q_proj;               ///< [q, h]
+  MatrixView k_proj;               ///< [kv, h]
+  MatrixView v_proj;               ///< [kv, h]
+  NormWeight q_norm;               ///< [head_dim]
+  NormWeight k_norm;               ///< [head_dim]
+  MatrixView o_proj;               ///< [h, q]
+  NormWeight post_attention_norm;  ///< [h]
+  MatrixView gate_proj;            ///< [m, h]
+  MatrixView up_proj;              ///< [m, h]
+  MatrixView down_proj;            ///< [h, m]
+};
+
+/// One pair of classification heads with what they share (arXiv:2510.14276, eq. 3).
+struct GuardHeadWeights {
+  MatrixView pre;       ///< [guard_inner_size, h]
+  NormWeight norm;      ///< [guard_inner_size]
+  MatrixView risk;      ///< [labels.risk.size(), guard_inner_size]
+  MatrixView category;  ///< [labels.category.size(), guard_inner_size]
+};
+
+/// All tensors of a checkpoint, each checked for presence, dtype, shape and extent. Matrices are views into
+/// the mapped files; one that is not aligned for its dtype is a copy. Move-only; views stay valid when it
+/// moves.
+struct Weights {
+  MatrixView embed_tokens;  ///< [vocab_size, h]
+  std::vector<LayerWeights> layers;
+  NormWeight final_norm;  ///< [h]
+  MatrixView lm_head;     ///< [vocab_size, h]; embed_tokens when tied. Causal checkpoints only
+  GuardHeadWeights response_heads, query_heads;  ///< guard checkpoints only
+
+  std::int64_t n_parameters = 0;  ///< elements of all tensors in use, a tied head counted once
+  std::int64_t n_bytes = 0;       ///< their bytes in the files
+  std::string dtype;              ///< "BF16"; "BF16+F32" when mixed
+  std::vector<std::shared_ptr<const void>> owners;
+  std::vector<AlignedBuffer<std::byte>> copies;
+
+  /// model.safetensors, or failing that the shards that model.safetensors.index.json names (the order in
+  /// which transformers looks). Tensors the model has no use for are ignored. Errors: file_not_found;
+  /// io_error; bad_checkpoint (file, tensor, what was found and expected).
+  [[nodiscard]] static Result<Weights> load(const ModelFiles& files, const ModelConfig& config,
+                                            const KernelTable& kernels);
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_MODEL_WEIGHTS_HPP

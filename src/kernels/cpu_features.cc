@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/kernels/isa.hpp"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#elif defined(_M_X64)
+#include <intrin.h>
+#endif
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr std::uint32_t kFma = 1U << 12, kOsxsave = 1U << 27, kAvx = 1U << 28,
+                        kF16c = 1U << 29;  // leaf 1 ECX
+constexpr std::uint32_t kAvx2 = 1U << 5, kAvx512f = 1U << 16, kAvx512dq = 1U << 17, kAvx512bw = 1U << 30,
+                        kAvx512vl = 1U << 31;              // leaf 7 EBX
+constexpr std::uint64_t kXmmYmm = 0x6, kOpmaskZmm = 0xe0;  // XCR0
+
+constexpr bool has(std::uint64_t value, std::uint64_t bits) { return (value & bits) == bits; }
+
+}  // namespace
+
+CpuFeatures features_of(const CpuidDump& dump) noexcept {
+  CpuFeatures features;
+  if (dump.max_leaf < 7 || !has(dump.leaf1_ecx, kOsxsave | kAvx) || !has(dump.xcr0, kXmmYmm)) return features;
+  features.avx2 = has(dump.leaf1_ecx, kFma | kF16c) && has(dump.leaf7_ebx, kAvx2);
+  features.avx512 = features.avx2 && has(dump.xcr0, kOpmaskZmm) &&
+                    has(dump.leaf7_ebx, kAvx512f | kAvx512dq | kAvx512bw | kAvx512vl);
+  return features;
+}
+
+CpuidDump read_cpuid() noexcept {
+  CpuidDump dump;
+#if defined(__x86_64__) || defined(__i386__)
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  dump.max_leaf = __get_cpuid_max(0, nullptr);
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) dump.leaf1_ecx = ecx;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) dump.leaf7_ebx = ebx;
+  if (has(dump.leaf1_ecx, kOsxsave)) {
+    // The intrinsic needs -mxsave, which this file must not have.
+    std::uint32_t low = 0, high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    dump.xcr0 = (static_cast<std::uint64_t>(high) << 32) | low;
+  }
+#elif defined(_M_X64)
+  int regs[4] = {};
+  __cpuid(regs, 0);
+  dump.max_leaf = static_cast<std::uint32_t>(regs[0]);
+  __cpuid(regs, 1);
+  dump.leaf1_ecx = static_cast<std::uint32_t>(regs[2]);
+  if (dump.max_leaf >= 7) {
+    __cpuidex(regs, 7, 0);
+    dump.leaf7_ebx = static_cast<std::uint32_t>(regs[1]);
+  }
+  if (has(dump.leaf1_ecx, kOsxsave)) dump.xcr0 = _xgetbv(0);
+#endif
+  return dump;
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_KERNELS_TABLES_HPP
+#define QWEN3GUARD_SRC_KERNELS_TABLES_HPP
+
+#include "qwen3guard/detail/kernels/kernel_table.hpp"
+
+// Declarations only: files with instruction-set flags include this (see kernel_table.hpp).
+namespace qwen3guard::detail {
+
+extern const KernelTable kTableScalar;
+bool gemm_nt_scalar(const GemmArgs& args) noexcept;
+bool gemm_nn_add_scalar(const GemmArgs& args) noexcept;
+
+#ifdef Q3G_KERNELS_X86
+extern const KernelTable kTableAvx2;
+bool gemm_nt_avx2(const GemmArgs& args) noexcept;
+bool gemm_nn_add_avx2(const GemmArgs& args) noexcept;
+
+extern const KernelTable kTableAvx512;
+bool gemm_nt_avx512(const GemmArgs& args) noexcept;
+bool gemm_nn_add_avx512(const GemmArgs& args) noexcept;
+#endif
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_KERNELS_TABLES_HPP

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/config_reader.hpp"
+
+#include <cmath>
+#include <sstream>
+
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+
+std::string json_text(simdjson::dom::element value) {
+  constexpr std::size_t kMaxShown = 60;
+  std::string text = simdjson::minify(value);
+  if (text.size() > kMaxShown) {
+    text.resize(kMaxShown);
+    // Not in the middle of a UTF-8 sequence.
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0U) == 0x80U) text.pop_back();
+    if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xc0U) text.pop_back();
+    text += "...";
+  }
+  return text;
+}
+
+std::optional<simdjson::dom::element> ConfigReader::find(std::string_view key) const {
+  std::optional<simdjson::dom::element> found;
+  for (const auto& [name, value] : object_) {
+    if (name == key) found = value;
+  }
+  if (found && found->is_null()) found.reset();
+  return found;
+}
+
+Result<std::optional<std::int32_t>> ConfigReader::optional_size(std::string_view key,
+                                                                std::int32_t max) const {
+  const auto value = find(key);
+  if (!value) return std::optional<std::int32_t>();
+  std::int64_t n = 0;
+  if (value->get(n) != simdjson::SUCCESS || n < 1 || n > max) {
+    return error(key,
+                 "is " + json_text(*value) + ", expected an integer in [1, " + std::to_string(max) + "]");
+  }
+  return std::optional<std::int32_t>(static_cast<std::int32_t>(n));
+}
+
+Result<std::int32_t> ConfigReader::size(std::string_view key, std::int32_t max) const {
+  Q3G_ASSIGN(const auto n, optional_size(key, max));
+  if (!n) return error(key, "is missing");
+  return *n;
+}
+
+Result<double> ConfigReader::number(std::string_view key, double above, double below) const {
+  const auto value = find(key);
+  if (!value) return error(key, "is missing");
+  double number = 0;
+  if (value->get(number) != simdjson::SUCCESS || !std::isfinite(number) || number <= above ||
+      number >= below) {
+    std::ostringstream range;
+    range << "a number between " << above << " and " << below;
+    return error(key, "is " + json_text(*value) + ", expected " + range.str());
+  }
+  return number;
+}
+
+Result<bool> ConfigReader::boolean(std::string_view key, bool if_absent) const {
+  const auto value = find(key);
+  if (!value) return if_absent;
+  bool flag = false;
+  if (value->get(flag) != simdjson::SUCCESS)
+    return error(key, "is " + json_text(*value) + ", expected true or false");
+  return flag;
+}
+
+Result<std::optional<std::string>> ConfigReader::string(std::string_view key) const {
+  const auto value = find(key);
+  if (!value) return std::optional<std::string>();
+  std::string_view text;
+  if (value->get(text) != simdjson::SUCCESS)
+    return error(key, "is " + json_text(*value) + ", expected a string");
+  return std::optional<std::string>(text);
+}
+
+Result<std::optional<simdjson::dom::object>> ConfigReader::object(std::string_view key) const {
+  const auto value = find(key);
+  if (!value) return std::optional<simdjson::dom::object>();
+  simdjson::dom::object object;
+  if (value->get(object) != simdjson::SUCCESS)
+    return error(key, "is " + json_text(*value) + ", expected an object");
+  return std::optional<simdjson::dom::object>(object);
+}
+
+Error ConfigReader::error(std::string_view key, const std::string& what) const {
+  return {ErrorCode::bad_checkpoint, file_.name() + ": \"" + std::string(key) + "\" " + what};
+}
+
+Error ConfigReader::unsupported(std::string_view key, const std::string& what) const {
+  return {ErrorCode::unsupported_model, file_.name() + ": \"" + std::string(key) + "\" " + what};
+}
+
+}  // namespace qwen3guard::detail

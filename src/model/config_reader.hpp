@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
+#define QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "qwen3guard/status.hpp"
+#include "util/json.hpp"
+
+namespace qwen3guard::detail {
+
+/// Typed access to the keys of one JSON object of config.json. A key with the value null counts as absent.
+/// Borrows the file.
+class ConfigReader {
+ public:
+  ConfigReader(const JsonFile& file, simdjson::dom::object object) : file_(file), object_(object) {}
+
+  /// Empty when the key is absent. A key that is there twice has the last value, as in Python.
+  [[nodiscard]] std::optional<simdjson::dom::element> find(std::string_view key) const;
+
+  /// Errors: absent, no integer, or not in [1, max].
+  [[nodiscard]] Result<std::int32_t> size(std::string_view key, std::int32_t max) const;
+  /// As size(); empty when absent.
+  [[nodiscard]] Result<std::optional<std::int32_t>> optional_size(std::string_view key,
+                                                                  std::int32_t max) const;
+  /// Errors: absent, no number, not finite, not above `above` or not below `below`.
+  [[nodiscard]] Result<double> number(std::string_view key, double above, double below) const;
+  /// Errors: no boolean.
+  [[nodiscard]] Result<bool> boolean(std::string_view key, bool if_absent) const;
+  /// Empty when absent. Errors: no string.
+  [[nodiscard]] Result<std::optional<std::string>> string(std::string_view key) const;
+  /// Empty when absent. Errors: no object.
+  [[nodiscard]] Result<std::optional<simdjson::dom::object>> object(std::string_view key) const;
+
+  /// bad_checkpoint: "<file>: "<key>" <what>".
+  [[nodiscard]] Error error(std::string_view key, const std::string& what) const;
+  /// The same with unsupported_model.
+  [[nodiscard]] Error unsupported(std::string_view key, const std::string& what) const;
+  [[nodiscard]] const JsonFile& file() const noexcept { return file_; }
+
+ private:
+  const JsonFile& file_;
+  simdjson::dom::object object_;
+};
+
+/// The value as JSON text, shortened: for "found ..." in errors.
+[[nodiscard]] std::string json_text(simdjson::dom::element value);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP

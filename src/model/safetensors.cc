@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/model/safetensors.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "qwen3guard/detail/util/checked.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+#include "util/json.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr std::uint64_t kLengthBytes = 8;
+/// The reference reader's limit.
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr std::size_t kMaxDimensions = 16;
+
+/// Bits of one element; empty for a dtype this list does not know (only its extent can be checked then).
+std::optional<std::uint64_t> dtype_bits(std::string_view dtype) noexcept {
+  static constexpr std::pair<std::string_view, std::uint64_t> kBits[] = {
+      {"BOOL", 8}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
+      {"U16", 16}, {"I16", 16}, {"F16", 16}, {"BF16", 16},   {"U32", 32},    {"I32", 32},
+      {"F32", 32}, {"U64", 64}, {"I64", 64}, {"F64", 64},    {"C64", 64},    {"F4", 4}};
+  for (const auto& [name, bits] : kBits) {
+    if (dtype == name) return bits;
+  }
+  return std::nullopt;
+}
+
+struct Extent {
+  std::uint64_t begin = 0, end = 0;
+  std::string name;
+};
+
+Error bad(const std::string& file, const std::string& what) {
+  return {ErrorCode::bad_checkpoint, file + ": " + what};
+}
+
+Error bad_tensor(const std::string& file, const std::string& tensor, const std::string& what) {
+  return bad(file, "tensor \"" + tensor + "\": " + what);
+}
+
+Result<std::vector<std::uint64_t>> read_sizes(const JsonFile& json, const std::string& tensor,
+                                              const char* key, simdjson::dom::object entry) {
+  simdjson::dom::array array;
+  if (entry[key].get(array) != simdjson::SUCCESS)
+    return bad_tensor(json.name(), tensor, std::string("has no list \"") + key + "\"");
+  std::vector<std::uint64_t> sizes;
+  for (const simdjson::dom::element value : array) {
+    std::uint64_t size = 0;
+    if (value.get(size) != simdjson::SUCCESS) {
+      return bad_tensor(json.name(), tensor,
+                        std::string("\"") + key + "\" holds something that is no non-negative integer");
+    }
+    sizes.push_back(size);
+    if (sizes.size() > kMaxDimensions)
+      return bad_tensor(json.name(), tensor, std::string("\"") + key + "\" has more than 16 entries");
+  }
+  return sizes;
+}
+
+/// shape times dtype, in bytes. Empty when the dtype is unknown.
+Result<std::optional<std::uint64_t>> expected_bytes(const std::string& file, const std::string& name,
+                                                    const StoredTensor& tensor) {
+  const auto bits = dtype_bits(tensor.dtype);
+  std::optional<std::uint64_t> total = bits.value_or(8);
+  for (const std::uint64_t size : tensor.shape) total = total ? checked_mul(*total, size) : total;
+  if (!total) return bad_tensor(file, name, "shape " + shape_text(tensor.shape) + " is too large");
+  if (!bits) return std::optional<std::uint64_t>();
+  return std::optional<std::uint64_t>(*total / 8);
+}
+
+/// Reads one header entry; its bytes are a part of `data`.
+Result<StoredTensor> read_entry(const JsonFile& json, const std::string& name, simdjson::dom::element value,
+                                std::span<const std::byte> data, Extent& extent) {
+  simdjson::dom::object entry;
+  if (value.get(entry) != simdjson::SUCCESS)
+    return bad_tensor(json.name(), name, "its header entry is no object");
+  StoredTensor tensor;
+  std::string_view dtype;
+  if (entry["dtype"].get(dtype) != simdjson::SUCCESS)
+    return bad_tensor(json.name(), name, "has no string \"dtype\"");
+  tensor.dtype = dtype;
+  Q3G_ASSIGN(tensor.shape, read_sizes(json, name, "shape", entry));
+  Q3G_ASSIGN(const auto offsets, read_sizes(json, name, "data_offsets", entry));
+  if (offsets.size() != 2 || offsets[0] > offsets[1])
+    return bad_tensor(json.name(), name,
+                      "\"data_offsets\" is " + shape_text(offsets) + ", expected [begin, end]");
+  if (offsets[1] > data.size()) {
+    return bad_tensor(json.name(), name,
+                      "data_offsets " + shape_text(offsets) + " end outside the file, which has " +
+                          std::to_string(data.size()) + " bytes of data (truncated?)");
+  }
+  Q3G_ASSIGN(const auto n_bytes, expected_bytes(json.name(), name, tensor));
+  if (n_bytes && *n_bytes != offsets[1] - offsets[0]) {
+    return bad_tensor(json.name(), name,
+                      "has " + std::to_string(offsets[1] - offsets[0]) + " bytes of data, but shape " +
+                          shape_text(tensor.shape) + " of " + tensor.dtype + " needs " +
+                          std::to_string(*n_bytes));
+  }
+  extent = {offsets[0], offsets[1], name};
+  tensor.bytes =
+      data.subspan(static_cast<std::size_t>(offsets[0]), static_cast<std::size_t>(offsets[1] - offsets[0]));
+  return tensor;
+}
+
+/// The format wants the tensors to cover the data exactly.
+Status check_cover(const std::string& file, std::vector<Extent>& extents, std::uint64_t data_bytes) {
+  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t end = 0;
+  const std::string* previous = nullptr;
+  for (const Extent& extent : extents) {
+    if (extent.begin < end)
+      return bad_tensor(file, extent.name, "overlaps tensor \"" + (previous ? *previous : "") + "\"");
+    if (extent.begin > end) {
+      return bad_tensor(file, extent.name,
+                        "begins at " + std::to_string(extent.begin) + ", which leaves a hole after offset " +
+                            std::to_string(end));
+    }
+    end = extent.end;
+    previous = &extent.name;
+  }
+  if (end != data_bytes) {
+    return bad(file, std::to_string(data_bytes - end) + " bytes follow the last tensor" +
+                         (previous ? " \"" + *previous + "\"" : std::string()) + "; a sound file has none");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string shape_text(std::span<const std::uint64_t> shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return text += "]";
+}
+
+Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::string_view name) {
+  SafetensorsFile file;
+  Q3G_ASSIGN(file.blob_, files.open(name));
+  file.display_name_ = files.display_name(name);
+  const std::string& shown = file.display_name_;
+  const auto bytes = file.blob_.bytes;
+  if (bytes.size() < kLengthBytes) {
+    return bad(shown, "has " + std::to_string(bytes.size()) +
+                          " bytes; a safetensors file begins with a header length of 8 bytes");
+  }
+  std::uint64_t header_bytes = 0;
+  for (std::size_t i = 0; i < kLengthBytes; ++i)
+    header_bytes |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+  if (header_bytes > kMaxHeaderBytes) {
+    return bad(shown, "not a safetensors file: a header of " + std::to_string(header_bytes) +
+                          " bytes (at most 100000000 are allowed)");
+  }
+  if (header_bytes > bytes.size() - kLengthBytes) {
+    return bad(shown, "truncated: the header should have " + std::to_string(header_bytes) +
+                          " bytes, the file has " + std::to_string(bytes.size()));
+  }
+  const std::string_view header =
+      file.blob_.text().substr(kLengthBytes, static_cast<std::size_t>(header_bytes));
+  if (header.empty() || header.front() != '{')
+    return bad(shown, "not a safetensors file: the header is no JSON object");
+  Q3G_ASSIGN(const JsonFile json, JsonFile::parse(header, shown, ErrorCode::bad_checkpoint));
+  simdjson::dom::object root;
+  if (json.root().get(root) != simdjson::SUCCESS) return bad(shown, "the header is no JSON object");
+
+  const auto data = bytes.subspan(static_cast<std::size_t>(kLengthBytes + header_bytes));
+  std::vector<Extent> extents;
+  for (const auto& [key, value] : root) {
+    std::string tensor_name(key);
+    if (tensor_name == "__metadata__") continue;
+    Extent extent;
+    Q3G_ASSIGN(StoredTensor tensor, read_entry(json, tensor_name, value, data, extent));
+    if (!file.tensors_.emplace(tensor_name, std::move(tensor)).second)
+      return bad_tensor(shown, tensor_name, "is there twice");
+    extents.push_back(std::move(extent));
+  }
+  Q3G_TRY(check_cover(shown, extents, data.size()));
+  return file;
+}
+
+const StoredTensor* SafetensorsFile::find(const std::string& tensor) const noexcept {
+  const auto found = tensors_.find(tensor);
+  return found == tensors_.end() ? nullptr : &found->second;
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/tensor_source.hpp"
+
+#include <map>
+#include <utility>
+
+#include "qwen3guard/detail/util/try.hpp"
+#include "util/json.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+
+std::string named(const std::string& name) { return "tensor \"" + name + "\""; }
+
+/// Tensor name -> shard name. Sorted, so that errors do not depend on hashing.
+Result<std::map<std::string, std::string>> read_index(const JsonFile& json) {
+  simdjson::dom::object weight_map;
+  if (json.root()["weight_map"].get(weight_map) != simdjson::SUCCESS)
+    return json.error("has no object \"weight_map\"");
+  std::map<std::string, std::string> shards;
+  for (const auto& [key, value] : weight_map) {
+    std::string tensor(key);
+    std::string_view shard;
+    if (value.get(shard) != simdjson::SUCCESS)
+      return json.error(named(tensor) + " is mapped to no file name");
+    if (!shards.emplace(tensor, shard).second) return json.error(named(tensor) + " is there twice");
+  }
+  if (shards.empty()) return json.error("\"weight_map\" is empty");
+  return shards;
+}
+
+}  // namespace
+
+Result<TensorSource> TensorSource::open(const ModelFiles& files) {
+  TensorSource source;
+  if (!files.contains(kSingleFile) && files.contains(kIndexFile)) {
+    Q3G_TRY(source.open_shards(files));
+    return source;
+  }
+  auto file = SafetensorsFile::open(files, kSingleFile);
+  if (!file.ok() && file.error().code == ErrorCode::file_not_found) {
+    return Error{ErrorCode::file_not_found,
+                 files.display_name(kSingleFile) + ": no such file, and no " + kIndexFile + " beside it"};
+  }
+  Q3G_ASSIGN(SafetensorsFile single, std::move(file));
+  source.files_.push_back(std::make_unique<SafetensorsFile>(std::move(single)));
+  return source;
+}
+
+Status TensorSource::open_shards(const ModelFiles& files) {
+  index_name_ = files.display_name(kIndexFile);
+  Q3G_ASSIGN(const Blob blob, files.open(kIndexFile));
+  Q3G_ASSIGN(const JsonFile json, JsonFile::parse(blob.text(), index_name_, ErrorCode::bad_checkpoint));
+  Q3G_ASSIGN(const auto shard_names, read_index(json));
+  std::map<std::string, const SafetensorsFile*> opened;
+  std::unordered_map<std::string, const SafetensorsFile*> holder;
+  for (const auto& [tensor, shard] : shard_names) {
+    if (!opened.contains(shard)) {
+      auto file = SafetensorsFile::open(files, shard);
+      if (!file.ok()) {
+        const ErrorCode code = file.error().code;
+        if (code == ErrorCode::invalid_argument)
+          return json.error(named(tensor) + " is mapped to \"" + shard + "\", which is no plain file name");
+        if (code != ErrorCode::file_not_found) return std::move(file).error();
+        return Error{code, file.error().detail + " (" + index_name_ + " maps " + named(tensor) + " to it)"};
+      }
+      files_.push_back(std::make_unique<SafetensorsFile>(*std::move(file)));
+      const SafetensorsFile* added = files_.back().get();
+      opened.emplace(shard, added);
+      for (const auto& [name, stored] : added->tensors()) {
+        const auto [at, is_new] = holder.emplace(name, added);
+        if (!is_new) {
+          return Error{ErrorCode::bad_checkpoint, added->display_name() + ": " + named(name) +
+                                                      " is also in " + at->second->display_name()};
+        }
+      }
+    }
+    shard_of_.emplace(tensor, opened.at(shard));
+  }
+  return {};
+}
+
+Result<TensorSource::Found> TensorSource::find(const std::string& tensor) const {
+  const SafetensorsFile* file = files_.front().get();
+  if (!index_name_.empty()) {
+    const auto at = shard_of_.find(tensor);
+    if (at == shard_of_.end())
+      return Error{ErrorCode::bad_checkpoint,
+                   index_name_ + ": " + named(tensor) + " is missing from \"weight_map\""};
+    file = at->second;
+  }
+  const StoredTensor* stored = file->find(tensor);
+  if (stored == nullptr)
+    return Error{ErrorCode::bad_checkpoint, file->display_name() + ": " + named(tensor) + " is missing"};
+  return Found{stored, file};
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_MODEL_TENSOR_SOURCE_HPP
+#define QWEN3GUARD_SRC_MODEL_TENSOR_SOURCE_HPP
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "qwen3guard/detail/model/safetensors.hpp"
+#include "qwen3guard/detail/util/model_files.hpp"
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// The tensors of a checkpoint by name, whether in one file or in shards.
+class TensorSource {
+ public:
+  /// Opens every file. Errors: those of SafetensorsFile::open; file_not_found (neither file, or a shard);
+  /// bad_checkpoint (index not as expected, a file name with a folder part, a tensor in two shards).
+  [[nodiscard]] static Result<TensorSource> open(const ModelFiles& files);
+
+  struct Found {
+    const StoredTensor* tensor;
+    const SafetensorsFile* file;
+  };
+  /// Errors: bad_checkpoint (missing; the detail names the file or index, and the tensor).
+  [[nodiscard]] Result<Found> find(const std::string& tensor) const;
+
+  [[nodiscard]] const std::vector<std::unique_ptr<SafetensorsFile>>& files() const noexcept { return files_; }
+
+ private:
+  TensorSource() = default;
+  [[nodiscard]] Status open_shards(const ModelFiles& files);
+  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::string index_name_;  ///< display name; empty when there is a single file
+  std::unordered_map<std::string, const SafetensorsFile*> shard_of_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_MODEL_TENSOR_SOURCE_HPP

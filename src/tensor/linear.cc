@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/tensor/linear.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <new>
+
+#include "qwen3guard/detail/util/parallel.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+/// Up to this many rows of x, reading the weights once dominates and packing for a GEMM does not pay.
+constexpr std::size_t kMaxDotRows = 6;
+/// Rows of w per task of dot products: long enough to hide a task's start, short enough to balance.
+constexpr std::size_t kDotTileRows = 128;
+/// Below this many multiplications waking threads costs more than it saves.
+constexpr std::size_t kMinParallelWork = std::size_t{1} << 17;
+
+/// A widened tile of w fits the second-level cache (1 to 2 MiB on most x86) beside what the GEMM packs of x.
+constexpr std::size_t kTileFloats = std::size_t{1} << 18;
+constexpr std::size_t kMinTileRows = 32, kMaxTileRows = 256;
+
+/// Rows of w per GEMM task: a function of the shape alone, so that no sum depends on the thread count.
+std::size_t tile_rows(std::size_t rows, std::size_t cols) noexcept {
+  std::size_t n =
+      std::clamp(kTileFloats / std::max<std::size_t>(cols, 1) / 32 * 32, kMinTileRows, kMaxTileRows);
+  // Small matrices are cut finer: at least four tiles, to keep a few threads busy.
+  while (n > kMinTileRows && n * 4 > rows) n /= 2;
+  return n;
+}
+
+void widen(float* y, const MatrixView& w, std::size_t first_row, std::size_t n_rows,
+           const KernelTable& kernels) noexcept {
+  const std::size_t n = n_rows * w.cols;
+  switch (w.dtype) {
+    case DType::bf16:
+      kernels.widen_bf16(y, static_cast<const std::uint16_t*>(w.row(first_row)), n);
+      break;
+    case DType::f16:
+      kernels.widen_f16(y, static_cast<const std::uint16_t*>(w.row(first_row)), n);
+      break;
+    case DType::f32:
+      if (n > 0) std::memcpy(y, w.row(first_row), n * sizeof(float));
+      break;
+  }
+}
+
+void linear_by_dots(Span2d<float> y, Span2d<const float> x, const MatrixView& w,
+                    const LinearContext& context) {
+  const std::size_t n_tiles = (w.rows + kDotTileRows - 1) / kDotTileRows;
+  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelWork;
+  parallel_for(n_tiles, parallel ? context.n_threads : 1, [&](std::size_t tile) {
+    const std::size_t first = tile * kDotTileRows;
+    const std::size_t n = std::min(kDotTileRows, w.rows - first);
+    dot_rows(y.data() + first, y.stride(), x.data(), x.stride(), x.rows(), w, first, n, context.kernels);
+  });
+}
+
+}  // namespace
+
+void widen_row(std::span<float> y, const MatrixView& w, std::size_t r, const KernelTable& kernels) noexcept {
+  widen(y.data(), w, r, 1, kernels);
+}
+
+void dot_rows(float* y, std::size_t ldy, const float* x, std::size_t ldx, std::size_t m, const MatrixView& w,
+              std::size_t first_row, std::size_t n, const KernelTable& kernels) noexcept {
+  const DotArgs args{
+      .w = w.row(first_row), .x = x, .ldx = ldx, .y = y, .ldy = ldy, .m = m, .n = n, .k = w.cols};
+  switch (w.dtype) {
+    case DType::bf16:
+      return kernels.dot_bf16(args);
+    case DType::f16:
+      return kernels.dot_f16(args);
+    case DType::f32:
+      return kernels.dot_f32(args);
+  }
+}
+
+std::size_t linear_scratch_floats(std::size_t max_cols, int n_threads) noexcept {
+  // tile_rows * cols has its maximum either at the floor of rows or below the budget.
+  const std::size_t tile = std::max(kTileFloats, kMinTileRows * max_cols);
+  return tile * static_cast<std::size_t>(n_threads);
+}
+
+void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const LinearContext& context) {
+  if (x.rows() == 0 || w.rows == 0) return;
+  if (x.rows() <= kMaxDotRows) return linear_by_dots(y, x, w, context);
+
+  const std::size_t rows = tile_rows(w.rows, w.cols);
+  const std::size_t n_tiles = (w.rows + rows - 1) / rows;
+  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelWork;
+  const int n_threads = parallel ? std::max(context.n_threads, 1) : 1;
+  const std::size_t n_workers = std::min(n_tiles, static_cast<std::size_t>(n_threads));
+  const std::size_t worker_floats = rows * w.cols;
+  // Each worker owns a piece of the scratch and takes tiles until none is left.
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> failed{false};
+  parallel_for(n_workers, n_threads, [&](std::size_t worker) {
+    float* wide = context.scratch.data() + worker * worker_floats;
+    for (std::size_t tile = next.fetch_add(1); tile < n_tiles; tile = next.fetch_add(1)) {
+      const std::size_t first = tile * rows;
+      const std::size_t n = std::min(rows, w.rows - first);
+      const float* b = wide;
+      if (w.dtype == DType::f32) {
+        b = static_cast<const float*>(w.row(first));
+      } else {
+        widen(wide, w, first, n, context.kernels);
+      }
+      const GemmArgs args{.a = x.data(),
+                          .lda = x.stride(),
+                          .b = b,
+                          .ldb = w.cols,
+                          .c = y.data() + first,
+                          .ldc = y.stride(),
+                          .m = x.rows(),
+                          .n = n,
+                          .k = w.cols};
+      if (!context.kernels.gemm_nt(args)) failed.store(true);
+    }
+  });
+  if (failed.load()) throw std::bad_alloc();
+}
+
+}  // namespace qwen3guard::detail
