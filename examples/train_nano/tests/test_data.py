@@ -1,0 +1,80 @@
+"""Data building: deterministic, disjoint, paired."""
+
+from __future__ import annotations
+
+import unittest
+
+import prepare
+import splice
+import synth
+from measure import Score, is_unsafe, score
+
+
+def user(text: str, source: str = "demo", label: str = "Safe") -> dict:
+    """A made-up row."""
+    return {"id": f"{source}-{text}", "lang": "en", "source": source, "label": label, "categories": [],
+            "refusal": None, "onset": 0 if label != "Safe" else None, "weight": 1.0,
+            "messages": [{"role": "user", "content": text}]}
+
+
+class Splits(unittest.TestCase):
+    def test_equal_prompts_stay_together(self) -> None:
+        for n in range(300):
+            a, b = user(f"What is number {n}?"), user(f"what is number {n}")
+            self.assertEqual(prepare.split_of(a), prepare.split_of(b))
+
+    def test_a_tenth_of_the_everyday_queries_is_held_out(self) -> None:
+        rows = [user(f"query {n}", "clinc_queries") for n in range(2000)]
+        held = sum(prepare.split_of(r) == "heldout" for r in rows)
+        self.assertTrue(140 < held < 260, held)
+        self.assertFalse(any(prepare.split_of(user(f"query {n}")) == "heldout" for n in range(500)))
+
+    def test_splits_are_disjoint(self) -> None:
+        splits = prepare.build(None, 7, limit=800)
+        keys = {k: {prepare.fingerprint(r["messages"]) for r in v if r["source"] != "splice"} for k, v in splits.items()}
+        self.assertTrue(keys["train"] and keys["dev"])
+        self.assertFalse(keys["train"] & keys["dev"])
+
+
+class Synthetic(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.rows = synth.generate(7)
+
+    def test_deterministic(self) -> None:
+        self.assertEqual(self.rows[:500], synth.generate(7)[:500])
+        self.assertTrue(all(r["synthetic"] for r in self.rows))
+
+    def test_every_language_has_both_labels(self) -> None:
+        for lang in synth.read_tables():
+            labels = {r["label"] for r in self.rows if r["lang"] == lang}
+            self.assertEqual({"Safe", "Unsafe"}, labels, lang)
+
+    def test_no_slot_is_left_open(self) -> None:
+        for r in self.rows:
+            for m in r["messages"]:
+                for slot in ("{act}", "{g}", "{topic}", "{h}", "{t}", "{q}"):
+                    self.assertNotIn(slot, m["content"], r["id"])
+
+    def test_onset_of_spliced_streams(self) -> None:
+        pool = [user(f"A calm line {n}.") for n in range(20)] + [user(f"BAD {n}", label="Unsafe") for n in range(20)]
+        for r in splice.splice_streams(pool, 200, 7):
+            text = r["messages"][-1]["content"]
+            if r["label"] == "Safe":
+                self.assertNotIn("BAD", text)
+            else:
+                self.assertEqual(text.index("BAD"), r["onset"])
+
+
+class Measures(unittest.TestCase):
+    def test_strict_and_loose(self) -> None:
+        self.assertTrue(is_unsafe("Controversial", True))
+        self.assertFalse(is_unsafe("Controversial", False))
+        rows = [user("a", label="Unsafe"), user("b", label="Controversial"), user("c")]
+        said = [{"severity": "Controversial"}, {"severity": "Unsafe"}, {"severity": "Safe"}]
+        self.assertEqual(Score(2, 0, 0, 1), score(rows, said, True))
+        self.assertEqual(Score(0, 1, 1, 1), score(rows, said, False))
+
+
+if __name__ == "__main__":
+    unittest.main()
