@@ -85,14 +85,15 @@ class [[nodiscard]] Result {
   /// Unchecked access. Precondition: ok().
   [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
   [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  [[nodiscard]] T operator*() && { return std::move(*std::get_if<0>(&state_)); }
   [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
   [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
 
   /// Checked access: throws Exception when this is an error.
   [[nodiscard]] T& value() & { return check(), **this; }
   [[nodiscard]] const T& value() const& { return check(), **this; }
-  [[nodiscard]] T&& value() && { return check(), *std::move(*this); }
+  /// On a temporary it returns the value itself, so that `for (x : f().value())` iterates over something alive.
+  [[nodiscard]] T value() && { return check(), *std::move(*this); }
 
   /// Precondition: !ok().
   [[nodiscard]] const Error& error() const& { return std::get<1>(state_); }
