@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_TOKENIZER_ADDED_TOKENS_HPP
+#define QWEN3GUARD_DETAIL_TOKENIZER_ADDED_TOKENS_HPP
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/tokenizer.hpp"
+
+namespace qwen3guard::detail {
+
+/// A token that is found in the text before the pre-tokeniser runs.
+struct AddedToken {
+  TokenId id = -1;
+  std::string content;
+  bool special = false;     ///< a control token: text in SpecialTokens::as_text
+  bool lstrip = false;      ///< takes the white space before it along
+  bool rstrip = false;      ///< takes the white space behind it along
+  bool normalized = false;  ///< looked for after NFC, not before
+};
+
+/// Finds added tokens: leftmost, then longest, not overlapping. Immutable; safe to share between threads.
+class AddedTokenMatcher {
+ public:
+  /// A stretch of text: a token, or (id -1) the text between tokens.
+  struct Piece {
+    std::size_t begin, end;
+    TokenId id;
+  };
+
+  AddedTokenMatcher() = default;
+  /// Contents are distinct and not empty.
+  explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
+
+  [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
+
+  /// The first piece of text[pos, size). As in the reference, a control token's text that is not recognised
+  /// (as_text) still hides any token inside it. Precondition: pos < text.size().
+  [[nodiscard]] Piece next(std::string_view text, std::size_t pos, SpecialTokens mode) const noexcept;
+
+ private:
+  [[nodiscard]] const AddedToken* match(std::string_view text) const noexcept;
+
+  std::vector<AddedToken> tokens_;  // sorted by content
+  std::array<bool, 256> starts_{};  // by first byte
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_TOKENIZER_ADDED_TOKENS_HPP

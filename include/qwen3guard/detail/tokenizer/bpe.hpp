@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_TOKENIZER_BPE_HPP
+#define QWEN3GUARD_DETAIL_TOKENIZER_BPE_HPP
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/detail/tokenizer/merge_table.hpp"
+#include "qwen3guard/detail/tokenizer/vocabulary.hpp"
+
+namespace qwen3guard::detail {
+
+/// Memory that one call reuses from word to word.
+struct BpeScratch {
+  struct Candidate {
+    std::uint32_t rank, position;
+    TokenId left, right;  // what stood there when it was pushed; stale when that has changed
+    TokenId merged;
+  };
+  struct Symbol {
+    TokenId id;
+    std::uint32_t previous, next;
+  };
+  std::vector<Symbol> symbols;
+  std::vector<Candidate> heap;
+};
+
+/// Byte-pair encoding of single words (pre-tokens). Immutable but for a lazily filled note per token whether
+/// a word of exactly its bytes encodes to it; the notes are atomics whose value does not depend on who writes
+/// it. Thread-safety: encode_word() may run on any number of threads at once, each with its own scratch.
+class Bpe {
+ public:
+  /// Precondition: each byte is a token of the vocabulary, and the merges' ids are tokens of it.
+  /// `ignore_merges`: a word that is a token encodes to it, whatever the merges say.
+  Bpe(Vocabulary vocabulary, MergeTable merges, bool ignore_merges);
+
+  [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
+
+  /// Appends the ids of `word` to `out`. Time O(n log n) in the worst case. Throws std::bad_alloc.
+  void encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const;
+
+ private:
+  enum Note : std::uint8_t { unknown = 0, whole = 1, divided = 2 };
+  static constexpr std::size_t kShortBytes = 64;  // above it the heap is faster than scanning
+
+  void merge_short(std::string_view word, std::vector<TokenId>& out) const;
+  void merge_long(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const;
+
+  Vocabulary vocabulary_;
+  MergeTable merges_;
+  bool ignore_merges_;
+  std::array<TokenId, 256> byte_ids_{};
+  std::unique_ptr<std::atomic<std::uint8_t>[]> notes_;  // by id
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_TOKENIZER_BPE_HPP

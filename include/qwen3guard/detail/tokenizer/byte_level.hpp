@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_TOKENIZER_BYTE_LEVEL_HPP
+#define QWEN3GUARD_DETAIL_TOKENIZER_BYTE_LEVEL_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// The byte-level alphabet, in which tokenizer files write tokens: every byte is one visible character.
+/// '!'..'~', U+00A1..U+00AC and U+00AE..U+00FF stand for themselves; the other 68 bytes, in order, are
+/// U+0100, U+0101 and so on (so a space is U+0120).
+namespace qwen3guard::detail {
+
+inline constexpr std::uint32_t kByteLevelEnd = 0x144;  // one past the alphabet's largest code point
+
+[[nodiscard]] constexpr bool byte_stands_for_itself(std::uint32_t byte) noexcept {
+  return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
+}
+
+/// Code point -> byte; -1 for code points outside the alphabet.
+inline constexpr std::array<std::int16_t, kByteLevelEnd> kByteOfCodePoint = [] {
+  std::array<std::int16_t, kByteLevelEnd> table{};
+  for (auto& entry : table) entry = -1;
+  std::uint32_t next = 0x100;
+  for (std::uint32_t byte = 0; byte < 256; ++byte)
+    table[byte_stands_for_itself(byte) ? byte : next++] = static_cast<std::int16_t>(byte);
+  return table;
+}();
+
+/// Replaces `out` by the bytes that `piece` (UTF-8) stands for. False, with `out` unspecified, when a
+/// character is outside the alphabet.
+[[nodiscard]] inline bool byte_level_to_bytes(std::string_view piece, std::string& out) {
+  out.resize(piece.size());
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < piece.size(); ++i, ++n) {
+    std::uint32_t code_point = static_cast<unsigned char>(piece[i]);
+    if (code_point >= 0x80) {  // the alphabet has one- and two-byte characters only
+      if ((code_point & 0xE0) != 0xC0 || ++i == piece.size()) return false;
+      code_point = ((code_point & 0x1F) << 6) | (static_cast<unsigned char>(piece[i]) & 0x3F);
+    }
+    if (code_point >= kByteLevelEnd || kByteOfCodePoint[code_point] < 0) return false;
+    out[n] = static_cast<char>(static_cast<unsigned char>(kByteOfCodePoint[code_point]));
+  }
+  out.resize(n);
+  return true;
+}
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_TOKENIZER_BYTE_LEVEL_HPP

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_TOKENIZER_NFC_HPP
+#define QWEN3GUARD_DETAIL_TOKENIZER_NFC_HPP
+
+#include <string>
+#include <string_view>
+
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// True when a quick look shows that `text` (UTF-8) is in NFC. False means that it may not be.
+[[nodiscard]] bool is_surely_nfc(std::string_view text) noexcept;
+
+/// Appends NFC(text) to `out`; text is UTF-8. Only the parts that may change are worked on; time O(n log n)
+/// for any input. Errors: out_of_memory; internal. Throws std::bad_alloc.
+[[nodiscard]] Status append_nfc(std::string_view text, std::string& out);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_TOKENIZER_NFC_HPP

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP
+#define QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/detail/tokenizer/added_tokens.hpp"
+#include "qwen3guard/detail/tokenizer/bpe.hpp"
+#include "qwen3guard/detail/tokenizer/merge_table.hpp"
+#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
+#include "qwen3guard/detail/tokenizer/vocabulary.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/tokenizer.hpp"
+
+namespace qwen3guard::detail {
+
+/// What a loader reads from the files, checked.
+struct TokenizerParts {
+  Vocabulary vocabulary;  ///< added tokens included, though not indexed
+  MergeTable merges;
+  bool ignore_merges = false;
+  bool nfc = false;
+  PreTokenizer pre_tokenizer;
+  std::vector<AddedToken> added;
+};
+
+/// The tokenizer itself. Immutable (see Bpe for its notes); safe to share between threads.
+class TokenizerImpl {
+ public:
+  explicit TokenizerImpl(TokenizerParts parts);
+
+  /// As Tokenizer::encode_to, but throws std::bad_alloc and leaves `out` in any state on error.
+  [[nodiscard]] Status encode(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const;
+
+  /// Appends the bytes of `id` to `out`, or nothing when it is special and skipped. False when it has no
+  /// token.
+  [[nodiscard]] bool append_bytes(TokenId id, bool skip_special, std::string& out) const;
+
+  [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return bpe_.vocabulary(); }
+  [[nodiscard]] bool is_special(TokenId id) const noexcept;
+  /// Id of the added token; -1 when there is none.
+  [[nodiscard]] TokenId find_added(std::string_view content) const noexcept;
+
+ private:
+  struct Scratch;
+  [[nodiscard]] Status encode_section(std::string_view text, SpecialTokens mode, Scratch& scratch,
+                                      std::vector<TokenId>& out) const;
+  void encode_plain(std::string_view text, Scratch& scratch, std::vector<TokenId>& out) const;
+
+  Bpe bpe_;
+  PreTokenizer pre_tokenizer_;
+  bool nfc_;
+  std::vector<AddedToken> added_;       // sorted by content
+  std::vector<std::uint8_t> special_;   // by id
+  AddedTokenMatcher raw_, normalized_;  // looked for before and after NFC
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/tokenizer/bpe.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr std::uint32_t kEnd = Merge::kNone;  // "no neighbour" in the symbol list
+
+/// std heap functions keep the largest in front; the lowest rank, then the leftmost, has to come first.
+bool comes_later(const BpeScratch::Candidate& a, const BpeScratch::Candidate& b) noexcept {
+  return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
+}
+
+}  // namespace
+
+Bpe::Bpe(Vocabulary vocabulary, MergeTable merges, bool ignore_merges)
+    : vocabulary_(std::move(vocabulary)),
+      merges_(std::move(merges)),
+      ignore_merges_(ignore_merges),
+      notes_(std::make_unique<std::atomic<std::uint8_t>[]>(static_cast<std::size_t>(vocabulary_.size()))) {
+  for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
+    const char text = static_cast<char>(static_cast<unsigned char>(byte));
+    byte_ids_[byte] = vocabulary_.find({&text, 1});
+  }
+}
+
+void Bpe::encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const {
+  const TokenId id = vocabulary_.find(word);
+  std::uint8_t note = divided;
+  if (id >= 0) {
+    note = ignore_merges_ ? std::uint8_t{whole}
+                          : notes_[static_cast<std::size_t>(id)].load(std::memory_order_relaxed);
+    if (note == whole) return out.push_back(id);
+  }
+  const std::size_t first = out.size();
+  if (word.size() <= kShortBytes) {
+    merge_short(word, out);
+  } else {
+    merge_long(word, scratch, out);
+  }
+  if (id >= 0 && note == unknown) {
+    const bool is_whole = out.size() == first + 1 && out[first] == id;
+    notes_[static_cast<std::size_t>(id)].store(is_whole ? whole : divided, std::memory_order_relaxed);
+  }
+}
+
+/// Repeats: find the lowest rank among the neighbours, leftmost first; merge; look the two new pairs up.
+void Bpe::merge_short(std::string_view word, std::vector<TokenId>& out) const {
+  std::array<TokenId, kShortBytes> ids;
+  std::array<Merge, kShortBytes> merges;  // merges[i] is that of ids[i] and ids[i + 1]
+  std::size_t n = word.size();
+  if (n == 0) return;
+  for (std::size_t i = 0; i < n; ++i) ids[i] = byte_ids_[static_cast<unsigned char>(word[i])];
+  for (std::size_t i = 0; i + 1 < n; ++i) merges[i] = merges_.find(ids[i], ids[i + 1]);
+  while (n > 1) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i + 1 < n; ++i) {
+      if (merges[i].rank < merges[best].rank) best = i;
+    }
+    if (merges[best].rank == Merge::kNone) break;
+    ids[best] = merges[best].id;
+    --n;
+    for (std::size_t i = best + 1; i < n; ++i) ids[i] = ids[i + 1];
+    for (std::size_t i = best; i + 1 < n; ++i) merges[i] = merges[i + 1];
+    if (best + 1 < n) merges[best] = merges_.find(ids[best], ids[best + 1]);
+    if (best > 0) merges[best - 1] = merges_.find(ids[best - 1], ids[best]);
+  }
+  out.insert(out.end(), ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n));
+}
+
+/// The same with a linked list and a heap of candidates, of which each merge adds at most two.
+void Bpe::merge_long(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const {
+  auto& symbols = scratch.symbols;
+  auto& heap = scratch.heap;
+  symbols.clear();
+  heap.clear();
+  const auto n = static_cast<std::uint32_t>(word.size());
+  for (std::uint32_t i = 0; i < n; ++i)
+    symbols.push_back({byte_ids_[static_cast<unsigned char>(word[i])], i - 1, i + 1 < n ? i + 1 : kEnd});
+  const auto add_candidate = [&](std::uint32_t position) {
+    const TokenId left = symbols[position].id, right = symbols[symbols[position].next].id;
+    const Merge merge = merges_.find(left, right);
+    if (merge.rank == Merge::kNone) return false;
+    heap.push_back({merge.rank, position, left, right, merge.id});
+    return true;
+  };
+  for (std::uint32_t i = 0; i + 1 < n; ++i) (void)add_candidate(i);
+  std::make_heap(heap.begin(), heap.end(), comes_later);
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), comes_later);
+    const BpeScratch::Candidate top = heap.back();
+    heap.pop_back();
+    BpeScratch::Symbol& left = symbols[top.position];
+    if (left.id != top.left || left.next == kEnd || symbols[left.next].id != top.right) continue;
+    BpeScratch::Symbol& right = symbols[left.next];
+    right.id = -1;  // no candidate names it any more
+    left.id = top.merged;
+    left.next = right.next;
+    if (left.next != kEnd) {
+      symbols[left.next].previous = top.position;
+      if (add_candidate(top.position)) std::push_heap(heap.begin(), heap.end(), comes_later);
+    }
+    if (left.previous != kEnd && add_candidate(left.previous))
+      std::push_heap(heap.begin(), heap.end(), comes_later);
+  }
+  for (std::uint32_t i = 0; i != kEnd; i = symbols[i].next) out.push_back(symbols[i].id);
+}
+
+}  // namespace qwen3guard::detail

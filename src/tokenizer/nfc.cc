@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/tokenizer/nfc.hpp"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
+#include "unicode_classes.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr auto kCompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+constexpr auto kDecompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+
+utf8proc_propval_t combining_class(utf8proc_int32_t code_point) noexcept {
+  return utf8proc_get_property(code_point)->combining_class;
+}
+
+/// Canonical ordering: each run of marks by combining class. utf8proc's own sorting is quadratic in the run.
+void sort_marks(std::vector<utf8proc_int32_t>& code_points) {
+  for (auto i = code_points.begin(); i != code_points.end();) {
+    if (combining_class(*i) == 0) {
+      ++i;
+      continue;
+    }
+    const auto end = std::find_if(i, code_points.end(), [](auto c) { return combining_class(c) == 0; });
+    std::stable_sort(i, end, [](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    i = end;
+  }
+}
+
+/// Appends the NFC of a part that shares no composition with its neighbours.
+Status append_part(std::string_view part, std::vector<utf8proc_int32_t>& code_points, std::string& out) {
+  code_points.clear();
+  for (std::size_t pos = 0; pos < part.size();) {
+    constexpr utf8proc_ssize_t kMost = 8;  // a canonical decomposition has at most 4 code points
+    utf8proc_int32_t buffer[kMost];
+    const auto code_point = static_cast<utf8proc_int32_t>(next_code_point(part, pos));
+    const auto n = utf8proc_decompose_char(code_point, buffer, kMost, kDecompose, nullptr);
+    if (n < 0 || n > kMost) return Error{ErrorCode::internal, "a character does not decompose"};
+    code_points.insert(code_points.end(), buffer, buffer + n);
+  }
+  sort_marks(code_points);
+  const auto n = utf8proc_normalize_utf32(code_points.data(),
+                                          static_cast<utf8proc_ssize_t>(code_points.size()), kCompose);
+  if (n < 0) return Error{ErrorCode::internal, "decomposed text does not compose"};
+  for (utf8proc_ssize_t i = 0; i < n; ++i)
+    append_utf8(static_cast<std::uint32_t>(code_points[static_cast<std::size_t>(i)]), out);
+  return {};
+}
+
+/// Start of the first character at or after pos for which nfc_may_change is `wanted`; `previous` is the start
+/// of the character before it when there is one at or after pos, else unchanged.
+std::size_t find_change(std::string_view text, std::size_t pos, bool wanted, std::size_t& previous) noexcept {
+  while (pos < text.size()) {
+    const std::size_t start = pos;
+    if (UnicodeClasses::nfc_may_change(next_code_point(text, pos)) == wanted) return start;
+    previous = start;
+  }
+  return pos;
+}
+
+}  // namespace
+
+bool is_surely_nfc(std::string_view text) noexcept {
+  for (std::size_t pos = find_non_ascii(text); pos < text.size();) {
+    if (UnicodeClasses::nfc_may_change(next_code_point(text, pos))) return false;
+    if (pos < text.size() && static_cast<unsigned char>(text[pos]) < 0x80) pos = find_non_ascii(text, pos);
+  }
+  return true;
+}
+
+Status append_nfc(std::string_view text, std::string& out) {
+  std::vector<utf8proc_int32_t> code_points;
+  for (std::size_t pos = 0; pos < text.size();) {
+    std::size_t part = pos;  // the part to work on starts with the character that marks may join
+    const std::size_t change = find_change(text, pos, true, part);
+    if (change == text.size()) part = change;
+    out.append(text.substr(pos, part - pos));
+    std::size_t unused = 0;
+    pos = find_change(text, change, false, unused);
+    if (part < pos) Q3G_TRY(append_part(text.substr(part, pos - part), code_points, out));
+  }
+  return {};
+}
+
+}  // namespace qwen3guard::detail

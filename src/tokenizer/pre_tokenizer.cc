@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
+
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+
+Status PreTokenizer::add_pattern(std::string_view regex) {
+  if (regex == kQwenPattern) {
+    steps_.emplace_back(std::nullopt);
+    return {};
+  }
+  Q3G_ASSIGN(auto pattern, Pattern::compile(regex));
+  steps_.emplace_back(std::move(pattern));
+  return {};
+}
+
+}  // namespace qwen3guard::detail

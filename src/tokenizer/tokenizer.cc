@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/tokenizer.hpp"
+
+#include <limits>
+#include <new>
+
+#include "load_tokenizer.hpp"
+#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
+#include "qwen3guard/detail/util/mapped_file.hpp"
+#include "qwen3guard/detail/util/model_files.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
+
+namespace qwen3guard {
+namespace {
+
+Error out_of_memory(const char* what) {
+  return {ErrorCode::out_of_memory, std::string("no memory to ") + what};
+}
+
+/// "0xC3 0x28": the ill-formed bytes and, where one was expected to continue them, the byte behind.
+std::string hex_bytes(std::string_view text, std::size_t pos) {
+  const detail::Utf8Step step = detail::utf8_step(text, pos);
+  const auto lead = static_cast<unsigned char>(text[pos]);
+  const bool is_lead = lead >= 0xC2 && lead <= 0xF4;
+  const std::string_view shown = text.substr(pos, step.n_bytes + (is_lead ? 1u : 0u));
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : shown) {
+    const auto byte = static_cast<unsigned char>(c);
+    out.append(out.empty() ? "0x" : " 0x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+  }
+  return out;
+}
+
+Error out_of_range(const detail::TokenizerImpl& impl, std::size_t index, TokenId id) {
+  const TokenId size = impl.vocabulary().size();
+  const bool inside = id >= 0 && id < size;
+  return {ErrorCode::token_out_of_range, "ids[" + std::to_string(index) + "] is " + std::to_string(id) +
+                                             (inside ? ", an id that the vocabulary leaves out"
+                                                     : ", not in [0, " + std::to_string(size) + ")")};
+}
+
+/// Moves what is decided of `pending` to `out`: whole characters, and U+FFFD for ill-formed bytes. What more
+/// bytes could complete stays.
+void take_decided(std::string& pending, std::string& out) {
+  std::size_t pos = 0;
+  while (pos < pending.size()) {
+    const detail::Utf8Step step = detail::utf8_step(pending, pos);
+    if (step.truncated) break;
+    if (step.complete) {
+      out.append(pending, pos, step.n_bytes);
+    } else {
+      out.append(detail::kReplacement);
+    }
+    pos += step.n_bytes;
+  }
+  pending.erase(0, pos);
+}
+
+}  // namespace
+
+Result<Tokenizer> Tokenizer::load(std::string_view path) {
+  try {
+    const std::string name(path);
+    Q3G_ASSIGN(detail::TokenizerParts parts, detail::is_directory(name)
+                                                 ? detail::load_tokenizer_files(detail::DirectoryFiles(name))
+                                                 : detail::load_tokenizer_json(name));
+    return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("load the tokenizer");
+  }
+}
+
+Result<Tokenizer> Tokenizer::load(const detail::ModelFiles& files) {
+  try {
+    Q3G_ASSIGN(detail::TokenizerParts parts, detail::load_tokenizer_files(files));
+    return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("load the tokenizer");
+  }
+}
+
+Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, SpecialTokens mode) const {
+  std::vector<TokenId> ids;
+  Q3G_TRY(encode_to(text, mode, ids));
+  return ids;
+}
+
+Status Tokenizer::encode_to(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const {
+  const std::size_t before = out.size();
+  try {
+    if (const auto bad = detail::find_invalid_utf8(text)) {
+      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(*bad) + " (" +
+                                                hex_bytes(text, *bad) + ")"};
+    }
+    if (text.size() >= std::numeric_limits<std::uint32_t>::max())
+      return Error{ErrorCode::invalid_argument, "text: 4 GiB or more"};
+    Status status = impl_->encode(text, mode, out);
+    if (!status.ok()) out.resize(before);
+    return status;
+  } catch (const std::bad_alloc&) {
+    out.resize(before);
+    return out_of_memory("encode the text");
+  }
+}
+
+Result<std::string> Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  try {
+    std::string bytes;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (!impl_->append_bytes(ids[i], skip_special, bytes)) return out_of_range(*impl_, i, ids[i]);
+    }
+    if (!detail::find_invalid_utf8(bytes)) return bytes;
+    return detail::replace_invalid_utf8(bytes);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("decode the ids");
+  }
+}
+
+std::optional<std::string_view> Tokenizer::token_bytes(TokenId id) const noexcept {
+  const std::string_view bytes = impl_->vocabulary().bytes(id);
+  if (bytes.empty()) return std::nullopt;
+  return bytes;
+}
+
+std::optional<TokenId> Tokenizer::find_bytes(std::string_view bytes) const noexcept {
+  const TokenId id = impl_->vocabulary().find(bytes);
+  return id < 0 ? std::nullopt : std::optional<TokenId>(id);
+}
+
+std::optional<TokenId> Tokenizer::find_added(std::string_view text) const noexcept {
+  const TokenId id = impl_->find_added(text);
+  return id < 0 ? std::nullopt : std::optional<TokenId>(id);
+}
+
+bool Tokenizer::is_special(TokenId id) const noexcept { return impl_->is_special(id); }
+
+TokenId Tokenizer::vocab_size() const noexcept { return impl_->vocabulary().size(); }
+
+Result<std::string> StreamingDecoder::push(TokenId id) {
+  try {
+    std::string pending = pending_, out;
+    if (!tokenizer_.impl_->append_bytes(id, skip_special_, pending))
+      return out_of_range(*tokenizer_.impl_, 0, id);
+    take_decided(pending, out);
+    pending_.swap(pending);
+    return out;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("decode a token");
+  }
+}
+
+std::string StreamingDecoder::finish() {
+  const bool unfinished = !pending_.empty();
+  pending_.clear();
+  return std::string(unfinished ? detail::kReplacement : std::string_view());
+}
+
+}  // namespace qwen3guard

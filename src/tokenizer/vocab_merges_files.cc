@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "load_tokenizer.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+#include "vocabulary_builder.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+using simdjson::dom::element;
+
+Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, VocabularyBuilder& builder) {
+  simdjson::dom::object vocabulary;
+  if (file.root().get(vocabulary) != simdjson::SUCCESS) return file.error("the top level is not an object");
+  builder.reserve(vocabulary.size(), n_file_bytes / 2);
+  for (const auto entry : vocabulary) {
+    std::int64_t id = 0;
+    if (entry.value.get(id) != simdjson::SUCCESS) return file.error(quoted(entry.key) + " has no integer id");
+    if (Status status = builder.add_token(entry.key, id); !status.ok())
+      return prefixed(std::move(status).error(), file.name() + ": " + quoted(entry.key));
+  }
+  return {};
+}
+
+/// tokenizer_config.json: "added_tokens_decoder": {"151643": {"content": ...}, ...}
+Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
+  constexpr std::string_view kName = "tokenizer_config.json", kKey = "added_tokens_decoder";
+  if (!files.contains(kName)) return {};
+  Q3G_ASSIGN(const Blob blob, files.open(kName));
+  Q3G_ASSIGN(const JsonFile file,
+             JsonFile::parse(blob.text(), files.display_name(kName), ErrorCode::bad_tokenizer));
+  element value;
+  if (!file.root().is_object()) return file.error("the top level is not an object");
+  if (file.root()[kKey].get(value) != simdjson::SUCCESS || value.is_null()) return {};
+  simdjson::dom::object tokens;
+  if (value.get(tokens) != simdjson::SUCCESS) return file.error(std::string(kKey) + " is not an object");
+  for (const auto entry : tokens) {
+    const std::string where = std::string(kKey) + "[" + quoted(entry.key) + "]";
+    std::int64_t id = 0;
+    const char* const end = entry.key.data() + entry.key.size();
+    const auto [stop, failed] = std::from_chars(entry.key.data(), end, id);
+    if (failed != std::errc() || stop != end) return file.error(where + ": the key is not an id");
+    Q3G_ASSIGN(AddedToken added, parse_added_token(file, entry.value, id, where));
+    if (Status status = builder.add_added_token(std::move(added)); !status.ok())
+      return prefixed(std::move(status).error(), file.name() + ": " + where);
+  }
+  return {};
+}
+
+/// "left right" a line; the first line may be "#version: ...".
+Status read_merges(std::string_view text, const std::string& name, VocabularyBuilder& builder) {
+  std::uint32_t rank = 0;
+  std::size_t line_number = 0;
+  for (std::size_t pos = 0; pos < text.size();) {
+    const std::size_t end = std::min(text.find('\n', pos), text.size());
+    std::string_view line = text.substr(pos, end - pos);
+    pos = end + 1;
+    ++line_number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
+    if (Status status = builder.add_merge(rank++, line); !status.ok())
+      return prefixed(std::move(status).error(), name + ": line " + std::to_string(line_number));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<TokenizerParts> load_vocab_and_merges(const ModelFiles& files) {
+  constexpr std::string_view kVocabulary = "vocab.json", kMerges = "merges.txt";
+  VocabularyBuilder builder;
+  Q3G_ASSIGN(const Blob vocabulary, files.open(kVocabulary));
+  Q3G_ASSIGN(const JsonFile file,
+             JsonFile::parse(vocabulary.text(), files.display_name(kVocabulary), ErrorCode::bad_tokenizer));
+  Q3G_TRY(read_vocabulary(file, vocabulary.bytes.size(), builder));
+  Q3G_TRY(read_added_tokens(files, builder));
+  Q3G_ASSIGN(const Blob merges, files.open(kMerges));
+  const auto n_lines = std::count(merges.text().begin(), merges.text().end(), '\n') + 1;
+  if (Status status = builder.index(static_cast<std::size_t>(n_lines)); !status.ok())
+    return prefixed(std::move(status).error(), file.name());
+  Q3G_TRY(read_merges(merges.text(), files.display_name(kMerges), builder));
+  TokenizerParts parts = builder.take();
+  parts.nfc = true;
+  Q3G_TRY(parts.pre_tokenizer.add_pattern(kQwenPattern));
+  return parts;
+}
+
+}  // namespace qwen3guard::detail
