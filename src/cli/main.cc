@@ -17,6 +17,18 @@ int fail(std::string message) {
   return qwen3guard::cli::kExitError;
 }
 
+/// A first word that is no command gets an error that names it; CLI11 would only say that a command is
+/// missing.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() == argv[1]) return;
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  }
+  throw qwen3guard::cli::UsageError("unknown command \"" + std::string(argv[1]) + "\"; there is " + known);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -30,6 +42,7 @@ int main(int argc, char** argv) {
   cli::add_logits_command(app);
   cli::add_info_command(app);
   try {
+    check_command(app, argc, argv);
     app.parse(argc, argv);  // runs the chosen subcommand's callback
     return cli::kExitOk;
   } catch (const CLI::Success& e) {
