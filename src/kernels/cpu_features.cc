@@ -33,7 +33,7 @@ CpuidDump read_cpuid() noexcept {
   CpuidDump dump;
 #if defined(__x86_64__) || defined(__i386__)
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  dump.max_leaf = __get_cpuid_max(0, nullptr);
+  dump.max_leaf = static_cast<std::uint32_t>(__get_cpuid_max(0, nullptr));
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) dump.leaf1_ecx = ecx;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) dump.leaf7_ebx = ebx;
   if (has(dump.leaf1_ecx, kOsxsave)) {

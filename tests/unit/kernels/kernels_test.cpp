@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every kernel of every instruction set against double arithmetic: lengths from nothing to some vectors and a
 // tail, data that is aligned for its type only, and guard values around every output.
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <random>
 #include <vector>
@@ -17,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 42;
 constexpr float kGuard = 1234.5F;
+using Sizes = std::initializer_list<std::size_t>;
 constexpr double kEps = std::numeric_limits<float>::epsilon();
 
 std::vector<const KernelTable*> tables() { return tables_for(features_of(read_cpuid())); }
@@ -25,7 +29,7 @@ std::vector<const KernelTable*> tables() { return tables_for(features_of(read_cp
 std::vector<std::size_t> lengths() {
   std::vector<std::size_t> all;
   for (std::size_t n = 0; n <= 35; ++n) all.push_back(n);
-  for (const std::size_t n : {47, 48, 63, 64, 65, 79, 127, 128, 129, 200, 511}) all.push_back(n);
+  for (const std::size_t n : Sizes{47, 48, 63, 64, 65, 79, 127, 128, 129, 200, 511}) all.push_back(n);
   return all;
 }
 
@@ -92,8 +96,8 @@ TEST_CASE("kernels: dot products", "[kernels]") {
     INFO(table->name);
     Random random;
     for (const std::size_t k : lengths()) check_dot(*table, 3, 5, k, random);
-    for (const std::size_t n : {0, 1, 2, 3, 4, 7, 8, 9})
-      for (const std::size_t m : {0, 1, 2, 5}) check_dot(*table, m, n, 37, random);
+    for (const std::size_t n : Sizes{0, 1, 2, 3, 4, 7, 8, 9})
+      for (const std::size_t m : Sizes{0, 1, 2, 5}) check_dot(*table, m, n, 37, random);
   }
 }
 
@@ -204,8 +208,8 @@ TEST_CASE("kernels: weighted rows and matrix products", "[kernels]") {
   INFO("seed " << kSeed);
   for (const KernelTable* table : tables()) {
     Random random;
-    for (const std::size_t n : {1, 2, 7, 8, 15, 16, 17, 31, 64, 65, 100, 130}) {
-      for (const std::size_t k : {0, 1, 2, 9, 64}) {
+    for (const std::size_t n : Sizes{1, 2, 7, 8, 15, 16, 17, 31, 64, 65, 100, 130}) {
+      for (const std::size_t k : Sizes{0, 1, 2, 9, 64}) {
         INFO(table->name << ", " << k << " x " << n);
         constexpr std::size_t kRows = 9;
         const auto p = random.vector(kRows * k), v = random.vector(k * n), vt = random.vector(n * k);

@@ -15,13 +15,17 @@ from collections import defaultdict
 from itertools import combinations
 
 
+# Helpers that compilers emit into many objects, the same everywhere: Clang's two calls that end a program when an
+# exception leaves a noexcept function, and pointers to run-time type names.
+HELPERS = ("__clang_call_terminate", "DW.ref.")
+
+
 def weak_symbols(nm: str, path: str) -> set[str]:
     result = subprocess.run([nm, "--defined-only", "--demangle", path], capture_output=True, text=True, check=True)
     found = set()
     for line in result.stdout.splitlines():
         kind, name = line.split(" ", 2)[1:]
-        # DW.ref.* are pointers to run-time type names: data, the same in every object.
-        if kind in "WVu" and not name.startswith("DW.ref."):
+        if kind in "WVu" and not name.startswith(HELPERS):
             found.add(name)
     return found
 
