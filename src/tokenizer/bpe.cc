@@ -2,17 +2,13 @@
 #include "qwen3guard/detail/tokenizer/bpe.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace qwen3guard::detail {
 namespace {
 
 constexpr std::uint32_t kEnd = Merge::kNone;  // "no neighbour" in the symbol list
-
-/// std heap functions keep the largest in front; the lowest rank, then the leftmost, has to come first.
-bool comes_later(const BpeScratch::Candidate& a, const BpeScratch::Candidate& b) noexcept {
-  return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-}
 
 }  // namespace
 
@@ -75,36 +71,38 @@ void Bpe::merge_short(std::string_view word, std::vector<TokenId>& out) const {
 void Bpe::merge_long(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const {
   auto& symbols = scratch.symbols;
   auto& heap = scratch.heap;
-  symbols.clear();
-  heap.clear();
   const auto n = static_cast<std::uint32_t>(word.size());
+  symbols.resize(n);
+  heap.clear();
   for (std::uint32_t i = 0; i < n; ++i)
-    symbols.push_back({byte_ids_[static_cast<unsigned char>(word[i])], i - 1, i + 1 < n ? i + 1 : kEnd});
+    symbols[i] = {byte_ids_[static_cast<unsigned char>(word[i])], i - 1, i + 1 < n ? i + 1 : kEnd, {}};
+  // Notes what the symbol and the next one become; true when that is a candidate, which is then at the heap's
+  // end.
   const auto add_candidate = [&](std::uint32_t position) {
-    const TokenId left = symbols[position].id, right = symbols[symbols[position].next].id;
-    const Merge merge = merges_.find(left, right);
-    if (merge.rank == Merge::kNone) return false;
-    heap.push_back({merge.rank, position, left, right, merge.id});
+    BpeScratch::Symbol& left = symbols[position];
+    left.merge = left.next == kEnd ? Merge{} : merges_.find(left.id, symbols[left.next].id);
+    if (left.merge.rank == Merge::kNone) return false;
+    heap.push_back((std::uint64_t{left.merge.rank} << 32) | position);
     return true;
   };
-  for (std::uint32_t i = 0; i + 1 < n; ++i) (void)add_candidate(i);
-  std::make_heap(heap.begin(), heap.end(), comes_later);
+  for (std::uint32_t i = 0; i < n; ++i) (void)add_candidate(i);
+  constexpr auto kSmallestFirst = std::greater<>();
+  std::make_heap(heap.begin(), heap.end(), kSmallestFirst);
   while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), comes_later);
-    const BpeScratch::Candidate top = heap.back();
+    std::pop_heap(heap.begin(), heap.end(), kSmallestFirst);
+    const auto position = static_cast<std::uint32_t>(heap.back());
+    const auto rank = static_cast<std::uint32_t>(heap.back() >> 32);
     heap.pop_back();
-    BpeScratch::Symbol& left = symbols[top.position];
-    if (left.id != top.left || left.next == kEnd || symbols[left.next].id != top.right) continue;
+    BpeScratch::Symbol& left = symbols[position];
+    if (left.merge.rank != rank) continue;
     BpeScratch::Symbol& right = symbols[left.next];
-    right.id = -1;  // no candidate names it any more
-    left.id = top.merged;
+    right.merge = {};
+    left.id = left.merge.id;
     left.next = right.next;
-    if (left.next != kEnd) {
-      symbols[left.next].previous = top.position;
-      if (add_candidate(top.position)) std::push_heap(heap.begin(), heap.end(), comes_later);
-    }
+    if (left.next != kEnd) symbols[left.next].previous = position;
+    if (add_candidate(position)) std::push_heap(heap.begin(), heap.end(), kSmallestFirst);
     if (left.previous != kEnd && add_candidate(left.previous))
-      std::push_heap(heap.begin(), heap.end(), comes_later);
+      std::push_heap(heap.begin(), heap.end(), kSmallestFirst);
   }
   for (std::uint32_t i = 0; i != kEnd; i = symbols[i].next) out.push_back(symbols[i].id);
 }

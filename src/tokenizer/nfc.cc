@@ -82,6 +82,11 @@ Status append_nfc(std::string_view text, std::string& out) {
     std::size_t part = pos;  // the part to work on starts with the character that marks may join
     const std::size_t change = find_change(text, pos, true, part);
     if (change == text.size()) part = change;
+    // utf8proc knows marks that are younger than the reference, for which they are no marks: they stay in
+    // place.
+    std::size_t behind = part;
+    if (part < change && combining_class(static_cast<utf8proc_int32_t>(next_code_point(text, behind))) != 0)
+      part = change;
     out.append(text.substr(pos, part - pos));
     std::size_t unused = 0;
     pos = find_change(text, change, false, unused);

@@ -43,7 +43,9 @@ class VocabularyBuilder {
   [[nodiscard]] Result<TokenId> find(std::string_view piece, std::string& bytes) const;
 
   TokenizerParts parts_;
-  std::vector<TokenId> ids_;  // of the tokens that merges can make
+  std::vector<TokenId> ids_;           // of the tokens that merges can make
+  std::vector<std::uint8_t> indexed_;  // by id: is one of them
+  TokenId last_merged_ = -1;
   std::unordered_set<TokenId> added_ids_;
   std::unordered_set<std::string> added_contents_;
   std::string left_, right_;

@@ -17,17 +17,14 @@ namespace qwen3guard::detail {
 
 /// Memory that one call reuses from word to word.
 struct BpeScratch {
-  struct Candidate {
-    std::uint32_t rank, position;
-    TokenId left, right;  // what stood there when it was pushed; stale when that has changed
-    TokenId merged;
-  };
+  /// A token of the word so far, and what it and the next one become.
   struct Symbol {
     TokenId id;
     std::uint32_t previous, next;
+    Merge merge;
   };
   std::vector<Symbol> symbols;
-  std::vector<Candidate> heap;
+  std::vector<std::uint64_t> heap;  // rank << 32 | position; stale when the symbol there has another rank now
 };
 
 /// Byte-pair encoding of single words (pre-tokens). Immutable but for a lazily filled note per token whether

@@ -19,9 +19,8 @@ struct Merge {
   TokenId id = -1;
 };
 
-/// (left id, right id) -> Merge in one flat table with open addressing: 16 bytes a slot, at most half full,
-/// so that a lookup costs about one cache line. Filled once, then immutable and safe to share between
-/// threads.
+/// (left id, right id) -> Merge in one flat table with open addressing: 16 bytes a slot, so that a lookup
+/// costs about one cache line. Filled once, then immutable and safe to share between threads.
 class MergeTable {
  public:
   /// Empties the table and makes room for n merges.
