@@ -81,13 +81,14 @@ macro(q3g_fetch)
     # Its headers are system headers (no warnings), and their place in this build is not part of our package.
     get_target_property(includes ${arg_FETCHED_TARGET} INTERFACE_INCLUDE_DIRECTORIES)
     list(FILTER includes EXCLUDE REGEX "INSTALL_INTERFACE")
-    list(TRANSFORM includes REPLACE "^\\$<BUILD_INTERFACE:(.*)>$" "\\1")
-    list(TRANSFORM includes REPLACE "^(.*)$" "$<BUILD_INTERFACE:\\1>")
+    list(TRANSFORM includes REPLACE "^\\$<BUILD_INTERFACE:(.+)>$" "\\1")
+    list(TRANSFORM includes REPLACE "^(.+)$" "$<BUILD_INTERFACE:\\1>")
     set_target_properties(
       ${arg_FETCHED_TARGET} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${includes}"
                                        INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${includes}")
     target_link_libraries(q3g_${name} INTERFACE ${arg_FETCHED_TARGET})
     set(fetched_targets ${arg_FETCHED_TARGET})
+    set(find_again "find_dependency(Threads)")
   endif()
   set(${name}_SOURCE_DIR "${${name}_SOURCE_DIR}" PARENT_SCOPE)
 endmacro()
