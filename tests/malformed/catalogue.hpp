@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_TESTS_MALFORMED_CATALOGUE_HPP
+#define QWEN3GUARD_TESTS_MALFORMED_CATALOGUE_HPP
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "malformed/checkpoint_builder.hpp"
+#include "q3g_catch.hpp"
+#include "qwen3guard/detail/model/model.hpp"
+
+/// The form of the catalogue: each case breaks a sound checkpoint in one place and says how Model::load must
+/// refuse it.
+namespace q3g_test {
+
+using qwen3guard::ErrorCode;
+using qwen3guard::detail::Model;
+
+struct Case {
+  const char* name;
+  Checkpoint (*base)();
+  std::function<void(Checkpoint&)> break_it;
+  ErrorCode code;
+  std::vector<std::string> words;  ///< must occur in the detail
+};
+
+inline constexpr auto kBad = ErrorCode::bad_checkpoint;
+inline constexpr auto kUnsupported = ErrorCode::unsupported_model;
+inline const std::string kQ = "model.layers.0.self_attn.q_proj.weight";
+inline const std::string kUp = "model.layers.0.mlp.up_proj.weight";
+inline const std::string kFile = "memory/model.safetensors";
+
+inline std::function<void(Checkpoint&)> config(const char* key, const char* value) {
+  return [=](Checkpoint& c) { c.config[key] = value; };
+}
+inline std::function<void(Checkpoint&)> no_config(const char* key) {
+  return [=](Checkpoint& c) { c.config.erase(key); };
+}
+inline std::function<void(Checkpoint&)> model_file(std::string bytes) {
+  return [bytes = std::move(bytes)](Checkpoint& c) { c.raw["model.safetensors"] = bytes; };
+}
+inline std::function<void(Checkpoint&)> shape(const std::string& tensor, std::vector<std::uint64_t> sizes) {
+  return [=](Checkpoint& c) {
+    c.model.at(tensor).shape = sizes;
+    c.model.lay_out();
+  };
+}
+inline std::function<void(Checkpoint&)> dtype(const std::string& tensor, const char* name) {
+  return [=](Checkpoint& c) {
+    c.model.at(tensor).dtype = name;
+    c.model.lay_out();
+  };
+}
+inline std::function<void(Checkpoint&)> without_tensor(const std::string& tensor) {
+  return [=](Checkpoint& c) { c.model.remove(tensor); };
+}
+inline std::function<void(Checkpoint&)> replace_in_header(std::string from, std::string to) {
+  return [=](Checkpoint& c) {
+    std::string header = c.model.header();
+    const std::size_t at = header.find(from);
+    if (at == std::string::npos) throw std::logic_error("not in the header: " + from);
+    header.replace(at, from.size(), to);
+    c.raw["model.safetensors"] = FileSpec::with_length(header, header.size()) +
+                                 std::string(static_cast<std::size_t>(c.model.n_data), '\x11');
+  };
+}
+inline void check(const std::vector<Case>& cases) {
+  for (const Case& item : cases) {
+    Checkpoint checkpoint = item.base();
+    item.break_it(checkpoint);
+    const auto contents = checkpoint.contents();
+    const auto model = Model::load(files_of(contents), {});
+    INFO(item.name);
+    REQUIRE_FALSE(model.ok());
+    INFO(model.error().detail);
+    CHECK(std::string(to_string(model.error().code)) == to_string(item.code));
+    for (const std::string& word : item.words) {
+      INFO("expected: " << word);
+      CHECK(model.error().detail.find(word) != std::string::npos);
+    }
+  }
+}
+
+}  // namespace q3g_test
+
+#endif  // QWEN3GUARD_TESTS_MALFORMED_CATALOGUE_HPP
