@@ -27,11 +27,11 @@ def file_length(tree: SourceTree) -> list[Finding]:
 
 
 def spdx_line(tree: SourceTree) -> list[Finding]:
-    """The first line of a C or C++ file names the licence; in a shell script it may follow the #! line."""
+    """The first line of a C or C++ file names the licence; in scripts/ it may follow the #! line."""
     findings = []
     cpp = set(tree.cpp())
     for path in tree.paths:
-        if path.endswith(".sh") or path == ".ci/run":
+        if path.startswith("scripts/") or path == ".ci/run":
             head = tree.lines(path)[:2]
         elif path in cpp:
             head = tree.lines(path)[:1]
