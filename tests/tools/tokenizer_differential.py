@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the tokenizer with Hugging Face tokenizers on random strings, both encodings.
 
-    tokenizer_differential.py --tokenizer tokenizer.json --program build/bin/tokenize_lines [--count 20000] [--seed 1]
+    tokenizer_differential.py --tokenizer tokenizer.json --program build/bin/qwen3guard [--count 20000] [--seed 1]
 
-Needs the packages of requirements.txt. The program is tests/tools/tokenize_lines.cpp. Prints the seed and the first
-differences; the exit code is 0 when all ids are equal, 1 when not, 77 when tokenizers is not installed.
+Needs the packages of requirements.txt. Prints the seed and the first differences; the exit code is 0 when all ids are
+equal, 1 when not, 77 when tokenizers is not installed.
 """
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -90,44 +91,36 @@ class Strings:
 
 
 def reference(path):
-    """Both encodings by Hugging Face tokenizers. The flag is set on an object of its own for each."""
+    """Both encodings by Hugging Face tokenizers: a function text -> [ids, ids with control tokens as text]."""
     from tokenizers import Tokenizer
 
     recognized, as_text = Tokenizer.from_file(path), Tokenizer.from_file(path)
     as_text.encode_special_tokens = True
-    return lambda text: {
-        "ids": recognized.encode(text, add_special_tokens=False).ids,
-        "ids_no_special": as_text.encode(text, add_special_tokens=False).ids
-    }
+    return lambda text: [t.encode(text, add_special_tokens=False).ids for t in (recognized, as_text)]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokenizer", required=True, help="tokenizer.json, for the reference and the program")
-    parser.add_argument("--program", required=True, help="the built tokenize_lines")
-    parser.add_argument("--program-tokenizer", help="what the program loads instead, e.g. a folder with vocab.json")
-    parser.add_argument("--count", type=int, default=20000)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    try:
-        expect = reference(args.tokenizer)
-    except ImportError:
-        print("q3g-skipped: the Python package tokenizers is not installed")
-        return 77
-    with open(args.tokenizer, encoding="utf-8") as file:
-        added = [token["content"] for token in json.load(file)["added_tokens"]]
-    strings = Strings(args.seed, added)
-    print(f"tokenizer_differential: {args.count} strings, seed {args.seed}")
+def run_program(program, tokenizer, texts):
+    """The same by `qwen3guard tokenize`, for many texts."""
+    lines = "".join(json.dumps(text) + "\n" for text in texts).encode()
+    columns = []
+    for flags in ([], ["--no-special"]):
+        command = [program, "tokenize", "--model", os.path.abspath(tokenizer), *flags]
+        output = subprocess.run(command, input=lines, stdout=subprocess.PIPE, check=True).stdout
+        columns.append([json.loads(line)["ids"] for line in output.splitlines()])
+    assert len(columns[0]) == len(columns[1]) == len(texts), "the program does not give a line for a line"
+    return list(map(list, zip(*columns)))
+
+
+def compare(tokenizer, program, program_tokenizer, count, seed):
+    """Number of strings whose ids differ; prints the first three."""
+    expect = reference(tokenizer)
+    with open(tokenizer, encoding="utf-8") as file:
+        strings = Strings(seed, [token["content"] for token in json.load(file)["added_tokens"]])
+    print(f"tokenizer_differential: {count} strings, seed {seed}", flush=True)
     different = 0
-    for start in range(0, args.count, 20000):
-        texts = [strings.string() for _ in range(min(20000, args.count - start))]
-        lines = "".join(json.dumps(text) + "\n" for text in texts)
-        run = subprocess.run([args.program, args.program_tokenizer or args.tokenizer], input=lines.encode(),
-                             stdout=subprocess.PIPE, check=True)
-        results = [json.loads(line) for line in run.stdout.splitlines()]
-        if len(results) != len(texts):
-            print(f"the program gave {len(results)} lines for {len(texts)} strings")
-            return 1
+    for start in range(0, count, 20000):
+        texts = [strings.string() for _ in range(min(20000, count - start))]
+        results = run_program(program, program_tokenizer, texts)
         for number, (text, found) in enumerate(zip(texts, results), start):
             wanted = expect(text)
             if found == wanted:
@@ -135,7 +128,23 @@ def main():
             different += 1
             if different <= 3:
                 print(f"string {number}: {json.dumps(text)}\n  reference {wanted}\n  program   {found}")
-    print(f"tokenizer_differential: {different} of {args.count} strings differ")
+    print(f"tokenizer_differential: {different} of {count} strings differ")
+    return different
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokenizer", required=True, help="tokenizer.json, for the reference and the program")
+    parser.add_argument("--program", required=True, help="the built program qwen3guard")
+    parser.add_argument("--program-tokenizer", help="what the program loads instead, e.g. a folder with vocab.json")
+    parser.add_argument("--count", type=int, default=20000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    try:
+        different = compare(args.tokenizer, args.program, args.program_tokenizer or args.tokenizer, args.count, args.seed)
+    except ImportError:
+        print("q3g-skipped: the Python package tokenizers is not installed")
+        return 77
     return 1 if different else 0
 
 
