@@ -37,7 +37,8 @@ logged() {
   shift
   mkdir -p "$(dirname "$log")"
   if "$@" > "$log" 2>&1 < /dev/null; then return 0; fi
-  printf '%sfailed:%s %s\n' "$red" "$plain" "$*"
+  local command="$*"
+  printf '%sfailed:%s %s\n' "$red" "$plain" "${command:0:200}"
   tail -n 60 "$log"
   printf '(whole output: %s)\n' "$log"
   return 1
