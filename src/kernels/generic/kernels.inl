@@ -39,8 +39,8 @@ void store_tail(Vec a, float* p, std::size_t n) {
   memcpy(p, padded, n * sizeof(float));
 }
 
-/// n_x (1 or 2) vectors with n_w rows: kRows * n_x independent accumulators hide the latency of fma, and each
-/// widened weight is used n_x times.
+/// kVectors (1 or 2) vectors with kRows rows: kRows * kVectors independent accumulators hide the latency of
+/// fma, and each widened weight is used kVectors times.
 template <class Type, std::size_t kRows, std::size_t kVectors>
 void dot_block(const typename Type::Stored* w, const DotArgs& a, std::size_t row, std::size_t vector) {
   Vec acc[kVectors][kRows];
@@ -77,8 +77,10 @@ void dot_rows(const DotArgs& a) noexcept {
   std::size_t row = 0;
   for (; row + kRows <= a.n; row += kRows) {
     std::size_t vector = 0;
-    for (; vector + 2 <= a.m; vector += 2) dot_block<Type, kRows, 2>(w, a, row, vector);
-    if (vector < a.m) dot_block<Type, kRows, 1>(w, a, row, vector);
+    if constexpr (Vec::kPairs) {
+      for (; vector + 2 <= a.m; vector += 2) dot_block<Type, kRows, 2>(w, a, row, vector);
+    }
+    for (; vector < a.m; ++vector) dot_block<Type, kRows, 1>(w, a, row, vector);
   }
   for (; row < a.n; ++row) {
     for (std::size_t vector = 0; vector < a.m; ++vector) dot_block<Type, 1, 1>(w, a, row, vector);

@@ -14,6 +14,9 @@ namespace {
 
 struct Vec {
   static constexpr std::size_t kLanes = 4;
+  /// Whether dot products take two vectors at a time: not here, twice the accumulators overflow the
+  /// registers.
+  static constexpr bool kPairs = false;
   float v[kLanes];
 
   static Vec zero() { return broadcast(0.0F); }

@@ -12,6 +12,8 @@ namespace {
 
 struct Vec {
   static constexpr std::size_t kLanes = 8;
+  /// Dot products take two vectors at a time; the accumulators fit the registers.
+  static constexpr bool kPairs = true;
   __m256 v;
 
   static Vec zero() { return {_mm256_setzero_ps()}; }

@@ -12,6 +12,8 @@ namespace {
 
 struct Vec {
   static constexpr std::size_t kLanes = 16;
+  /// Dot products take two vectors at a time; the accumulators fit the registers.
+  static constexpr bool kPairs = true;
   __m512 v;
 
   static Vec zero() { return {_mm512_setzero_ps()}; }
