@@ -92,7 +92,8 @@ class [[nodiscard]] Result {
   /// Checked access: throws Exception when this is an error.
   [[nodiscard]] T& value() & { return check(), **this; }
   [[nodiscard]] const T& value() const& { return check(), **this; }
-  /// On a temporary it returns the value itself, so that `for (x : f().value())` iterates over something alive.
+  /// On a temporary it returns the value itself, so that `for (x : f().value())` iterates over something
+  /// alive.
   [[nodiscard]] T value() && { return check(), *std::move(*this); }
 
   /// Precondition: !ok().
