@@ -24,6 +24,7 @@ RULES = {
         text_rules.include_guards,
         text_rules.ascii_only,
         text_rules.library_is_silent,
+        text_rules.test_case_names,
         tool_rules.self_contained_headers,
         tool_rules.shell_scripts,
     )

@@ -89,6 +89,10 @@ class RulesTest(unittest.TestCase):
         for line in ("std::cout << 1;", "std::printf(x);", "printf(x);", "::exit(1);", "std::abort();", "abort ();"):
             self.expect("library_is_silent", "src/util/b.cc", SPDX + line + "\n", "must not use")
 
+    def test_test_case_names(self):
+        for name in ("a; b", "a \\\\ b", 'a \\"b\\"'):
+            self.expect("test_case_names", "tests/b.cpp", SPDX + f'TEST_CASE("{name}") {{}}\n', "semicolon")
+
     def test_self_contained_headers(self):
         text = HEADER.format("SRC_UTIL_B_HPP", "inline std::string b();\n")
         self.expect("self_contained_headers", "src/util/b.hpp", text, "does not compile alone")

@@ -82,3 +82,18 @@ def library_is_silent(tree: SourceTree) -> list[Finding]:
             if match:
                 findings.append(Finding(path, number, f"library code must not use {match.group(0).rstrip('(')}"))
     return findings
+
+
+_TEST_CASE = re.compile(r'\bTEST_CASE\s*\(\s*"((?:\\.|[^"\\])*)"')
+
+
+def test_case_names(tree: SourceTree) -> list[Finding]:
+    """A test case's name has no semicolon, backslash or quote: CMake would not hand it on as it is."""
+    findings = []
+    for path in tree.cpp():
+        text = tree.text(path)
+        for match in _TEST_CASE.finditer(text):
+            if re.search(r"[;\\]", match.group(1)):
+                line = text.count("\n", 0, match.start()) + 1
+                findings.append(Finding(path, line, f"the name '{match.group(1)}' has a semicolon, backslash or quote"))
+    return findings

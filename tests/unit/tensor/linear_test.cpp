@@ -41,7 +41,7 @@ struct Stored {
 
 }  // namespace
 
-TEST_CASE("linear: every dtype, shape and set against double; threads change nothing", "[tensor][linear]") {
+TEST_CASE("linear: every dtype, shape and set against double, whatever the threads", "[tensor][linear]") {
   INFO("seed " << kSeed);
   std::mt19937_64 random(kSeed);
   for (const std::string& isa : available_isas()) {
