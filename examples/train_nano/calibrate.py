@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dataset import Example, pad_ids
+from labels import SEVERITY_ID
 from losses import gen_hidden, verdict_ids
 from measure import summary
 from nano_model import NanoGuard
@@ -62,26 +63,35 @@ def unit_vector(states: Tensor, ridge: float = 1e-3) -> Tensor:
     return torch.linalg.solve(gram, states.mean(0))
 
 
+def best_mode_f1(said: Tensor, gold: Tensor) -> float:
+    """The better of strict and loose F1; severities as ids (0 Safe, 1 Unsafe, 2 Controversial)."""
+    out = 0.0
+    for unsafe in ((lambda x: x != 0), (lambda x: x == 1)):
+        s, g = unsafe(said), unsafe(gold)
+        hits = (s & g).sum().item()
+        out = max(out, 2 * hits / max(1, (s.sum() + g.sum()).item()))
+    return out
+
+
 def choose(logits: Tensor, rows: list[dict], alarm: float, other: float) -> tuple[float, float]:
-    """Largest offsets for which strict false alarms stay below `alarm` on everyday queries and below `other` on all
-    other safe prompts; loose ones below half of `other`."""
-    safe = torch.tensor([x["label"] == "Safe" for x in rows])
-    daily = safe & torch.tensor([x["source"] in EVERYDAY for x in rows])
-    rest = safe & ~daily
+    """Offsets with the best mean over the sources of best-mode F1, while strict false alarms stay below `alarm` on
+    everyday queries and below `other` on all other safe prompts."""
+    gold = torch.tensor([SEVERITY_ID[x["label"]] for x in rows])
+    daily = torch.tensor([x["source"] in EVERYDAY for x in rows])
+    rest = (gold == 0) & ~daily
+    sources = {s: torch.tensor([x["source"] == s for x in rows]) for s in {x["source"] for x in rows}}
+    sources = {s: m for s, m in sources.items() if (gold[m] == 1).sum() >= 5}
     best, out = -1.0, (0.0, 0.0)
     grid = [x * 0.1 for x in range(-10, 41)]
     for u in grid:
         for c in grid:
             said = (logits + torch.tensor([0.0, u, c])).argmax(-1)
-            strict, loose = said != 0, said == 1
-            if strict[daily].float().mean() > alarm or strict[rest].float().mean() > other:
+            if (said[daily] != 0).float().mean() > alarm or (said[rest] != 0).float().mean() > other:
                 continue
-            if loose[rest].float().mean() > other / 2:
-                continue
-            bad = ~safe
-            value = (strict[bad].float().mean() + loose[bad].float().mean()).item()
+            value = sum(best_mode_f1(said[m], gold[m]) for m in sources.values()) / len(sources)
             if value > best:
                 best, out = value, (u, c)
+    print(f"development mean best-mode F1 over {len(sources)} sources: {best:.3f}")
     return out
 
 
@@ -92,8 +102,8 @@ def main() -> None:
     p.add_argument("--work", type=Path, default=Path(__file__).with_name(".work"))
     p.add_argument("--checkpoint", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--alarm", type=float, default=0.01)
-    p.add_argument("--other", type=float, default=0.12)
+    p.add_argument("--alarm", type=float, default=0.012, help="strict false alarms allowed on everyday queries")
+    p.add_argument("--other", type=float, default=0.35, help="the same on all other safe prompts")
     p.add_argument("--offsets", type=float, nargs=2, help="offsets for Unsafe and Controversial instead of a choice")
     p.add_argument("--response", type=float, nargs=2, default=[0.0, 0.0], help="the same for the response heads")
     a = p.parse_args()

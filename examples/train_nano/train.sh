@@ -19,7 +19,7 @@ export GOMP_SPINCOUNT=0 OMP_WAIT_POLICY=PASSIVE
 if [ "$smoke" ]; then
   prepare="--synthetic-only --rows 600" few="--rows 200" vocab=1024 gen_rows=200 stream_rows=200
 else
-  prepare="--data $data" few= vocab=8192 gen_rows=66000 stream_rows=108000
+  prepare="--data $data" few= vocab=8192 gen_rows=32000 stream_rows=108000
 fi
 mkdir -p "$work/first" "$work/full"
 
@@ -50,8 +50,11 @@ touch "$work/full/stream.done"
 touch "$work/full/gen.done"
 
 # 4. The operating point, then the model folders.
+# The offsets were chosen on the development split: about 1 % strict false alarms on its everyday queries.
 for kind in gen stream; do
-  $python calibrate.py --form $kind --work "$work/full" --checkpoint "$work/full/$kind.pt" --out "$work/full/$kind-final.pt"
+  [ $kind = gen ] && offsets="-0.4 0.5" || offsets="0 0"
+  $python calibrate.py --form $kind --work "$work/full" --checkpoint "$work/full/$kind.pt" --offsets $offsets \
+    --out "$work/full/$kind-final.pt"
   $python export.py --kind $kind --checkpoint "$work/full/$kind-final.pt" --tokenizer "$work/full/tokenizer.json" \
     --out "$out/nano-$kind"
 done
