@@ -77,7 +77,7 @@ def refusals(data: Path, records: Path) -> list[str]:
         if not (records / f"{name}.jsonl").exists():
             continue
         rows, recs = pair(data / f"{name}.jsonl", records / f"{name}.jsonl")
-        both = [(r["refusal"], p["refusal"]["value"] == "Yes") for r, p in zip(rows, recs)
+        both = [(r["refusal"], p["refusal"]["value"] in (True, "Yes")) for r, p in zip(rows, recs)
                 if r.get("refusal") is not None and p.get("refusal")]
         if not both:
             continue
