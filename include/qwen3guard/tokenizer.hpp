@@ -44,7 +44,7 @@ class Tokenizer {
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
   /// Added tokens not marked `special` (such as <think>) are recognised in both modes, as in the reference.
-  /// Errors: invalid_utf8 (the detail has the byte offset of the first ill-formed sequence).
+  /// Errors: invalid_utf8 (the detail has the byte offset of the error); invalid_argument (4 GiB or more).
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text,
                                                     SpecialTokens mode = SpecialTokens::as_text) const;
 
