@@ -20,7 +20,7 @@ constexpr std::size_t kBlockKeys = 256;
 /// Fewer rows are dot products; the matrix product's packing does not pay for them.
 constexpr std::size_t kMinGemmRows = 8;
 /// Below this many multiplications waking threads costs more than it saves.
-constexpr std::size_t kMinParallelWork = std::size_t{1} << 17;
+constexpr std::size_t kMinParallelWork = std::size_t{1} << 21;
 
 std::size_t queries_per_block(std::size_t group) noexcept {
   return std::max<std::size_t>(1, kBlockRows / group);

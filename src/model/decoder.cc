@@ -20,7 +20,7 @@ Span2d<float> rows_of(AlignedBuffer<float>& buffer, std::size_t n, std::size_t c
 /// body(row) for all rows; blocks of them in parallel when there is enough to do. Rows are independent.
 template <class Body>
 void for_rows(std::size_t n_rows, std::size_t cols, int n_threads, const Body& body) {
-  constexpr std::size_t kBlock = 16, kMinParallelFloats = std::size_t{1} << 15;
+  constexpr std::size_t kBlock = 16, kMinParallelFloats = std::size_t{1} << 18;
   const std::size_t n_blocks = (n_rows + kBlock - 1) / kBlock;
   parallel_for(n_blocks, n_rows * cols >= kMinParallelFloats ? n_threads : 1, [&](std::size_t block) {
     const std::size_t end = std::min(n_rows, (block + 1) * kBlock);

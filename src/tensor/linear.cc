@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t kMaxDotRows = 6;
 /// Rows of w per task of dot products: long enough to hide a task's start, short enough to balance.
 constexpr std::size_t kDotTileRows = 128;
-/// Below this many multiplications waking threads costs more than it saves.
-constexpr std::size_t kMinParallelWork = std::size_t{1} << 17;
+/// Below this many multiplications waking threads costs more than it saves, above all on a busy machine,
+/// where the end of a parallel region waits for a thread that does not run. About 50 microseconds of work
+/// each.
+constexpr std::size_t kMinParallelDots = std::size_t{1} << 19, kMinParallelGemm = std::size_t{1} << 22;
 
 /// A widened tile of w fits the second-level cache (1 to 2 MiB on most x86) beside what the GEMM packs of x.
 constexpr std::size_t kTileFloats = std::size_t{1} << 18;
@@ -51,7 +53,7 @@ void widen(float* y, const MatrixView& w, std::size_t first_row, std::size_t n_r
 void linear_by_dots(Span2d<float> y, Span2d<const float> x, const MatrixView& w,
                     const LinearContext& context) {
   const std::size_t n_tiles = (w.rows + kDotTileRows - 1) / kDotTileRows;
-  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelWork;
+  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelDots;
   parallel_for(n_tiles, parallel ? context.n_threads : 1, [&](std::size_t tile) {
     const std::size_t first = tile * kDotTileRows;
     const std::size_t n = std::min(kDotTileRows, w.rows - first);
@@ -91,7 +93,7 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
 
   const std::size_t rows = tile_rows(w.rows, w.cols);
   const std::size_t n_tiles = (w.rows + rows - 1) / rows;
-  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelWork;
+  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelGemm;
   const int n_threads = parallel ? std::max(context.n_threads, 1) : 1;
   const std::size_t n_workers = std::min(n_tiles, static_cast<std::size_t>(n_threads));
   const std::size_t worker_floats = rows * w.cols;
