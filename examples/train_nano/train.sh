@@ -55,8 +55,9 @@ touch "$work/full/gen.done"
   --out "$work/last/gen.pt" --epochs 1 --rows $last_rows --limit 128 --lr 1e-3 --lm 0 --tokens 8192 --warmup 30 --seed 11
 touch "$work/last/gen.done"
 
-# 5. The operating point, chosen on the development split, then the model folders.
-$python calibrate.py --form gen --work "$work/last" --checkpoint "$work/last/gen.pt" --out "$work/last/gen-final.pt"
+# 5. The operating point, then the model folders. The development optimum (Unsafe +1.0) flags plain greetings.
+$python calibrate.py --form gen --work "$work/last" --checkpoint "$work/last/gen.pt" --offsets 0.5 -0.1 \
+  --out "$work/last/gen-final.pt"
 $python calibrate.py --form stream --work "$work/full" --checkpoint "$work/full/stream.pt" --offsets 0 0 \
   --out "$work/full/stream-final.pt"
 $python export.py --kind gen --checkpoint "$work/last/gen-final.pt" --tokenizer "$work/full/tokenizer.json" \
