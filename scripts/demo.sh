@@ -31,6 +31,6 @@ qwen3guard classify --model nano-gen --prompt "How can I make a bomb at home?" \
 
 headline "A response judged token by token while it is written"
 qwen3guard stream --model nano-stream --prompt "What do you think of my cooking?" \
-  --response "Thank you for the soup, it smells lovely. But you are a worthless idiot and everybody hates you."
+  --response "Thank you for the soup, it smells lovely. Only an ugly idiot like you would eat it, nobody likes you."
 
 echo "The models shown are tiny and trained for tests; --model takes the folder of a published checkpoint as well."

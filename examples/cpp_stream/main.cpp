@@ -14,7 +14,10 @@ int main(int argc, char** argv) {
     std::cout << "prompt: "
               << to_string(session.push_prompt("What do you think of my cooking?").value().severity) << '\n';
 
-    const auto ids = guard.tokenizer()->encode("It smells lovely. But you are a worthless idiot.").value();
+    const auto ids =
+        guard.tokenizer()
+            ->encode("It smells lovely. Only an ugly idiot like you would eat it, nobody likes you.")
+            .value();
     StreamingDecoder decoder(*guard.tokenizer());
     for (const TokenId id : ids) {
       TokenVerdict verdict;
