@@ -110,6 +110,7 @@ Status decode_severity(Walk& walk, const ParsedVerdict* forced, DecodedVerdict& 
 Status decode_categories(Walk& walk, Subject subject, std::span<const TokenId> end_tokens,
                          const ParsedVerdict* forced, DecodedVerdict& out) {
   std::vector<Category> left;
+  left.reserve(static_cast<std::size_t>(kCategoryCount));
   for (std::int32_t c = 0; c < kCategoryCount; ++c) {
     const auto category = static_cast<Category>(c);
     if (category != Category::jailbreak || subject == Subject::prompt) left.push_back(category);
@@ -140,6 +141,7 @@ Status decode_categories(Walk& walk, Subject subject, std::span<const TokenId> e
       go_on = choice.probabilities[0];
     }
     std::vector<Option> options;
+    options.reserve(left.size());
     for (const Category c : left) options.push_back({std::string(" ") + to_string(c), {}});
     const auto target = forced != nullptr ? position_in(left, wanted[n]) : std::nullopt;
     Q3G_ASSIGN(const Choice choice, walk.choose_from(options, target));
