@@ -82,15 +82,15 @@ void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::size_t 
   const std::size_t kv = to_size(config_.n_kv_heads) * d;
   const auto x = rows_of(workspace_.x, n, h), normed = rows_of(workspace_.normed, n, h);
   norm_rows(normed, x, layer.input_norm);
-  linear(rows_of(workspace_.k, n, kv), normed, layer.k_proj, products());
-  linear(rows_of(workspace_.v, n, kv), normed, layer.v_proj, products());
+  linear(rows_of(workspace_.k, n, kv), normed, layer.k_proj.plain, products());
+  linear(rows_of(workspace_.v, n, kv), normed, layer.v_proj.plain, products());
   store_keys_values(layer, index, n, first_position);
   if (n_wanted == 0) return;
 
   const std::size_t first = n - n_wanted;
   const auto q = rows_of(workspace_.q, n_wanted, to_size(config_.n_heads) * d);
   const auto rotation = rows_of(workspace_.rotation, n, d).sub_rows(first, n_wanted);
-  linear(q, normed.sub_rows(first, n_wanted), layer.q_proj, products());
+  linear(q, normed.sub_rows(first, n_wanted), layer.q_proj.plain, products());
   for_rows(n_wanted, q.cols(), n_threads_, [&](std::size_t r) {
     for (std::size_t head = 0; head < to_size(config_.n_heads); ++head) {
       float* row = q.row(r).data() + head * d;
@@ -101,7 +101,7 @@ void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::size_t 
   attention(q, first_position + static_cast<std::int32_t>(first), index, cache_,
             {config_, kernels_, n_threads_, workspace_.attention.span()});
   const auto projected = rows_of(workspace_.projected, n_wanted, h);
-  linear(projected, q, layer.o_proj, products());
+  linear(projected, q, layer.o_proj.plain, products());
   add_rows(x.sub_rows(first, n_wanted), projected);
 }
 
@@ -112,11 +112,11 @@ void Decoder::feed_forward(const LayerWeights& layer, std::size_t n, std::size_t
              projected = rows_of(workspace_.projected, n_wanted, h);
   const auto gate = rows_of(workspace_.gate, n_wanted, m), up = rows_of(workspace_.up, n_wanted, m);
   norm_rows(normed, x, layer.post_attention_norm);
-  linear(gate, normed, layer.gate_proj, products());
-  linear(up, normed, layer.up_proj, products());
+  linear(gate, normed, layer.gate_proj.plain, products());
+  linear(up, normed, layer.up_proj.plain, products());
   for_rows(n_wanted, m, n_threads_,
            [&](std::size_t r) { kernels_.silu_mul(gate.row(r).data(), up.row(r).data(), m); });
-  linear(projected, gate, layer.down_proj, products());
+  linear(projected, gate, layer.down_proj.plain, products());
   add_rows(x, projected);
 }
 

@@ -96,16 +96,16 @@ Status load_layer(Loader& load, const ModelConfig& config, const std::string& pr
   const std::int32_t h = config.hidden_size, m = config.intermediate_size;
   const std::int32_t q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
   Q3G_TRY(load.norm(prefix + "input_layernorm.weight", h, layer.input_norm));
-  Q3G_TRY(load.matrix(prefix + "self_attn.q_proj.weight", q, h, layer.q_proj));
-  Q3G_TRY(load.matrix(prefix + "self_attn.k_proj.weight", kv, h, layer.k_proj));
-  Q3G_TRY(load.matrix(prefix + "self_attn.v_proj.weight", kv, h, layer.v_proj));
+  Q3G_TRY(load.matrix(prefix + "self_attn.q_proj.weight", q, h, layer.q_proj.plain));
+  Q3G_TRY(load.matrix(prefix + "self_attn.k_proj.weight", kv, h, layer.k_proj.plain));
+  Q3G_TRY(load.matrix(prefix + "self_attn.v_proj.weight", kv, h, layer.v_proj.plain));
   Q3G_TRY(load.norm(prefix + "self_attn.q_norm.weight", config.head_dim, layer.q_norm));
   Q3G_TRY(load.norm(prefix + "self_attn.k_norm.weight", config.head_dim, layer.k_norm));
-  Q3G_TRY(load.matrix(prefix + "self_attn.o_proj.weight", h, q, layer.o_proj));
+  Q3G_TRY(load.matrix(prefix + "self_attn.o_proj.weight", h, q, layer.o_proj.plain));
   Q3G_TRY(load.norm(prefix + "post_attention_layernorm.weight", h, layer.post_attention_norm));
-  Q3G_TRY(load.matrix(prefix + "mlp.gate_proj.weight", m, h, layer.gate_proj));
-  Q3G_TRY(load.matrix(prefix + "mlp.up_proj.weight", m, h, layer.up_proj));
-  return load.matrix(prefix + "mlp.down_proj.weight", h, m, layer.down_proj);
+  Q3G_TRY(load.matrix(prefix + "mlp.gate_proj.weight", m, h, layer.gate_proj.plain));
+  Q3G_TRY(load.matrix(prefix + "mlp.up_proj.weight", m, h, layer.up_proj.plain));
+  return load.matrix(prefix + "mlp.down_proj.weight", h, m, layer.down_proj.plain);
 }
 
 Status load_heads(Loader& load, const ModelConfig& config, HeadRole role, GuardHeadWeights& heads) {

@@ -13,6 +13,7 @@
 #include "qwen3guard/detail/kernels/kernel_table.hpp"
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/tensor/tensor_view.hpp"
+#include "qwen3guard/detail/tensor/weight_matrix.hpp"
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/status.hpp"
@@ -26,16 +27,16 @@ using NormWeight = AlignedBuffer<float>;
 /// m = intermediate_size.
 struct LayerWeights {
   NormWeight input_norm;           ///< [h]
-  MatrixView q_proj;               ///< [q, h]
-  MatrixView k_proj;               ///< [kv, h]
-  MatrixView v_proj;               ///< [kv, h]
+  WeightMatrix q_proj;             ///< [q, h]
+  WeightMatrix k_proj;             ///< [kv, h]
+  WeightMatrix v_proj;             ///< [kv, h]
   NormWeight q_norm;               ///< [head_dim]
   NormWeight k_norm;               ///< [head_dim]
-  MatrixView o_proj;               ///< [h, q]
+  WeightMatrix o_proj;             ///< [h, q]
   NormWeight post_attention_norm;  ///< [h]
-  MatrixView gate_proj;            ///< [m, h]
-  MatrixView up_proj;              ///< [m, h]
-  MatrixView down_proj;            ///< [h, m]
+  WeightMatrix gate_proj;          ///< [m, h]
+  WeightMatrix up_proj;            ///< [m, h]
+  WeightMatrix down_proj;          ///< [h, m]
 };
 
 /// One pair of classification heads with what they share (arXiv:2510.14276, eq. 3).
