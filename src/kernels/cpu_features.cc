@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/kernels/isa.hpp"
 
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #elif defined(_M_X64)
@@ -13,10 +17,23 @@ namespace {
 constexpr std::uint32_t kFma = 1U << 12, kOsxsave = 1U << 27, kAvx = 1U << 28,
                         kF16c = 1U << 29;  // leaf 1 ECX
 constexpr std::uint32_t kAvx2 = 1U << 5, kAvx512f = 1U << 16, kAvx512dq = 1U << 17, kAvx512bw = 1U << 30,
-                        kAvx512vl = 1U << 31;              // leaf 7 EBX
-constexpr std::uint64_t kXmmYmm = 0x6, kOpmaskZmm = 0xe0;  // XCR0
+                        kAvx512vl = 1U << 31;                                           // leaf 7 EBX
+constexpr std::uint32_t kAvx512Vnni = 1U << 11;                                         // leaf 7 ECX
+constexpr std::uint32_t kAmxBf16 = 1U << 22, kAmxTile = 1U << 24, kAmxInt8 = 1U << 25;  // leaf 7 EDX
+constexpr std::uint32_t kAvxVnni = 1U << 4, kAvx512Bf16 = 1U << 5;                      // leaf 7.1 EAX
+constexpr std::uint64_t kXmmYmm = 0x6, kOpmaskZmm = 0xe0, kTiles = 0x60000;             // XCR0
 
 constexpr bool has(std::uint64_t value, std::uint64_t bits) { return (value & bits) == bits; }
+
+/// Linux switches the large tile state on per process, on request. Elsewhere it is not used.
+[[maybe_unused]] bool ask_for_amx() noexcept {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 
 }  // namespace
 
@@ -26,6 +43,11 @@ CpuFeatures features_of(const CpuidDump& dump) noexcept {
   features.avx2 = has(dump.leaf1_ecx, kFma | kF16c) && has(dump.leaf7_ebx, kAvx2);
   features.avx512 = features.avx2 && has(dump.xcr0, kOpmaskZmm) &&
                     has(dump.leaf7_ebx, kAvx512f | kAvx512dq | kAvx512bw | kAvx512vl);
+  features.avxvnni = features.avx2 && has(dump.leaf7_1_eax, kAvxVnni);
+  features.avx512vnni =
+      features.avx512 && has(dump.leaf7_ecx, kAvx512Vnni) && has(dump.leaf7_1_eax, kAvx512Bf16);
+  features.amx = features.avx512vnni && dump.amx_permitted && has(dump.xcr0, kTiles) &&
+                 has(dump.leaf7_edx, kAmxBf16 | kAmxTile | kAmxInt8);
   return features;
 }
 
@@ -35,7 +57,12 @@ CpuidDump read_cpuid() noexcept {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   dump.max_leaf = static_cast<std::uint32_t>(__get_cpuid_max(0, nullptr));
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) dump.leaf1_ecx = ecx;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) dump.leaf7_ebx = ebx;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {
+    dump.leaf7_ebx = ebx;
+    dump.leaf7_ecx = ecx;
+    dump.leaf7_edx = edx;
+    if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) dump.leaf7_1_eax = eax;
+  }
   if (has(dump.leaf1_ecx, kOsxsave)) {
     // The intrinsic needs -mxsave, which this file must not have.
     std::uint32_t low = 0, high = 0;
@@ -51,9 +78,16 @@ CpuidDump read_cpuid() noexcept {
   if (dump.max_leaf >= 7) {
     __cpuidex(regs, 7, 0);
     dump.leaf7_ebx = static_cast<std::uint32_t>(regs[1]);
+    dump.leaf7_ecx = static_cast<std::uint32_t>(regs[2]);
+    dump.leaf7_edx = static_cast<std::uint32_t>(regs[3]);
+    if (regs[0] >= 1) {
+      __cpuidex(regs, 7, 1);
+      dump.leaf7_1_eax = static_cast<std::uint32_t>(regs[0]);
+    }
   }
   if (has(dump.leaf1_ecx, kOsxsave)) dump.xcr0 = _xgetbv(0);
 #endif
+  if (has(dump.xcr0, kTiles) && has(dump.leaf7_edx, kAmxTile)) dump.amx_permitted = ask_for_amx();
   return dump;
 }
 

@@ -16,9 +16,14 @@ extern const KernelTable kTableAvx2;
 bool gemm_nt_avx2(const GemmArgs& args) noexcept;
 bool gemm_nn_add_avx2(const GemmArgs& args) noexcept;
 
+extern const KernelTable kTableAvxvnni;
+
 extern const KernelTable kTableAvx512;
 bool gemm_nt_avx512(const GemmArgs& args) noexcept;
 bool gemm_nn_add_avx512(const GemmArgs& args) noexcept;
+
+extern const KernelTable kTableAvx512vnni;
+extern const KernelTable kTableAmx;
 #endif
 
 }  // namespace qwen3guard::detail

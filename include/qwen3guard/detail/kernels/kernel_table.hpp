@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "qwen3guard/detail/kernels/packed_args.hpp"
+
 // Files compiled with instruction-set flags include this header, so it holds plain data only: an inline
 // function here could be emitted with AVX code and then be picked by the linker for every caller.
 namespace qwen3guard::detail {
@@ -66,6 +68,21 @@ struct KernelTable {
   void (*scale)(float* x, std::size_t n, float factor) noexcept;
   /// y[0..n) += sum_j p[j] * v[j][0..n), v: [k, n] without gaps.
   void (*add_weighted_rows)(float* y, const float* p, const float* v, std::size_t k, std::size_t n) noexcept;
+  /// One head's rotary embedding: x [2 half] in place, table = half cosines, then as many sines. Oracle:
+  /// rope.
+  void (*rotate)(float* x, const float* table, std::size_t half) noexcept;
+
+  /// Products with packed weights. A row of y does not depend on the other rows of the call; for q8 and q4 it
+  /// is the same to the last bit on every instruction set with fused multiply-add.
+  void (*gemm_q8)(const PackedArgs& args) noexcept;
+  void (*gemm_q4)(const PackedArgs& args) noexcept;
+  void (*gemm_bf16)(const PackedArgs& args) noexcept;
+  /// Per group of x [n] (n a multiple of group, group of 32): scale = max|x| / 127, q = round(x / scale), and
+  /// the sum of q. A group with a value that is not finite gets the scale NaN.
+  void (*quantise_q8)(std::int8_t* q, float* scales, std::int32_t* sums, const float* x, std::size_t n,
+                      std::size_t group) noexcept;
+  /// y[i] = bfloat16(x[i]), to nearest even.
+  void (*round_bf16)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
 };
 
 }  // namespace qwen3guard::detail

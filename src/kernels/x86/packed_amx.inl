@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products with packed weights on the tile registers of AMX. A tile is 16 rows of 64 bytes, and 16 packed
+// lines are one: weights are loaded as they are stored. Few rows go through the vector kernels of packed.inl;
+// q8 and q4 round in the same way in both. Tile registers hold nothing between calls: each call configures
+// and releases them. Source: Intel SDM volume 1, chapter 18. Tile numbers are digits because some compilers
+// paste them into assembly.
+namespace {
+
+constexpr std::size_t kTileSide = 16;
+/// Fewer rows are faster with vectors.
+constexpr std::size_t kMinAmxRows = 8;
+
+struct alignas(64) TileConfig {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {};
+  std::uint8_t n_rows[16] = {};
+};
+
+/// Tiles 0-3: sums [x_rows, 16]; 4-5: x, x_rows rows of step_bytes; 6-7: weights, step_bytes / 4 lines.
+inline void configure_tiles(std::size_t x_rows, std::size_t step_bytes) {
+  TileConfig config;
+  for (std::size_t t = 0; t < 8; ++t) {
+    const bool is_x = t == 4 || t == 5, is_w = t >= 6;
+    config.row_bytes[t] = static_cast<std::uint16_t>(is_x ? step_bytes : kLineBytes);
+    config.n_rows[t] = static_cast<std::uint8_t>(is_w ? step_bytes / 4 : x_rows);
+  }
+  __asm__ volatile("" ::: "memory");  // the intrinsic may not know that it reads all of config
+  _tile_loadconfig(&config);
+}
+
+/// Where the lines of one panel are (unpacked to bytes), its scales, and the offset of its weights.
+struct AmxPanel {
+  const std::uint8_t* lines;
+  const std::uint16_t* scales;  // [n_groups, 16]
+  std::int32_t offset;
+};
+
+#define Q3G_AMX_GROUP(tile, g)                                                    \
+  do {                                                                            \
+    _tile_zero(tile);                                                             \
+    for (std::size_t i = (g)*a.group; i < ((g) + 1) * a.group; i += kStepBytes) { \
+      _tile_loadd(4, x + i, a.ldx);                                               \
+      _tile_loadd(6, panel.lines + i * kPanelRows, kLineBytes);                   \
+      _tile_dpbsud(tile, 4, 6);                                                   \
+    }                                                                             \
+    _tile_stored(tile, buffer[tile], kLineBytes);                                 \
+  } while (false)
+
+/// n_rows <= 16 rows of x with one panel; sums[r] is row r's 16 outputs. Four groups at a time, a tile each:
+/// their sums leave the tiles while others are computed.
+template <std::size_t kStepBytes, bool kAllRows>
+void amx_quantised_tile(__m512* out, const PackedArgs& a, std::size_t row, std::size_t n_rows_used,
+                        const AmxPanel& panel) {
+  const std::size_t n_rows = kAllRows ? kTileSide : n_rows_used;
+  alignas(64) std::int32_t buffer[4][kTileSide * kTileSide];
+  const std::size_t n_groups = a.k / a.group;
+  const std::int8_t* x = static_cast<const std::int8_t*>(a.x) + row * a.ldx;
+  const std::int32_t* x_sums = a.x_sums + row * n_groups;
+  const float* x_scales = a.x_scales + row * n_groups;
+  __m512 sums[kTileSide];
+  for (__m512& s : sums) s = _mm512_setzero_ps();
+  const auto add_group = [&](const std::int32_t* tile, std::size_t g) {
+    const __m512 w_scale = Vec::load_bf16(panel.scales + g * kPanelRows).v;
+    for (std::size_t r = 0; r < n_rows; ++r) {
+      const __m512i start = _mm512_set1_epi32(-panel.offset * x_sums[r * n_groups + g]);
+      const __m512i sum = _mm512_add_epi32(_mm512_load_si512(tile + r * kTileSide), start);
+      const __m512 scale = _mm512_mul_ps(w_scale, _mm512_set1_ps(x_scales[r * n_groups + g]));
+      sums[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, sums[r]);
+    }
+  };
+  std::size_t g = 0;
+  for (; g + 4 <= n_groups; g += 4) {
+    Q3G_AMX_GROUP(0, g);
+    Q3G_AMX_GROUP(1, g + 1);
+    Q3G_AMX_GROUP(2, g + 2);
+    Q3G_AMX_GROUP(3, g + 3);
+    for (std::size_t j = 0; j < 4; ++j) add_group(buffer[j], g + j);
+  }
+  for (; g < n_groups; ++g) {
+    Q3G_AMX_GROUP(0, g);
+    add_group(buffer[0], g);
+  }
+  for (std::size_t r = 0; r < n_rows; ++r) out[r] = sums[r];
+}
+#undef Q3G_AMX_GROUP
+
+template <std::size_t kStepBytes>
+void amx_quantised_rows(const PackedArgs& a, std::size_t panel_index, std::size_t row, std::size_t n_rows,
+                        const AmxPanel& panel) {
+  __m512 out[kTileSide];
+  if (n_rows == kTileSide) {
+    amx_quantised_tile<kStepBytes, true>(out, a, row, n_rows, panel);
+  } else {
+    amx_quantised_tile<kStepBytes, false>(out, a, row, n_rows, panel);
+  }
+  for (std::size_t r = 0; r < n_rows; ++r) {
+    const Vec v{out[r]};
+    store_row<1>(a, row + r, panel_index, &v);
+  }
+}
+
+/// Four-bit lines of one panel as byte lines.
+inline void unpack_q4(std::uint8_t* lines, const std::uint8_t* packed, std::size_t n_lines) {
+  for (std::size_t i = 0; i < n_lines; ++i) {
+    const Bytes bytes = Bytes::load(packed + i * kLineBytes);
+    _mm512_store_si512(lines + 2 * i * kLineBytes, low_nibbles(bytes).v);
+    _mm512_store_si512(lines + (2 * i + 1) * kLineBytes, high_nibbles(bytes).v);
+  }
+  __asm__ volatile("" ::: "memory");  // tile loads come after these stores
+}
+
+template <std::size_t kStepBytes>
+void amx_q8(const PackedArgs& a, std::size_t first_row, std::size_t n_rows) {
+  const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows, n_groups = a.k / a.group;
+  const std::size_t side = n_rows < kTileSide ? n_rows : kTileSide;
+  configure_tiles(side, kStepBytes);
+  for (std::size_t p = 0; p < n_panels; ++p) {
+    const AmxPanel panel{static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes,
+                         a.w_scales + p * n_groups * kPanelRows, Q8::kOffset};
+    for (std::size_t r = 0; r < n_rows; r += side) {
+      amx_quantised_rows<kStepBytes>(a, p, first_row + r, side, panel);
+    }
+  }
+  _tile_release();
+}
+
+/// Whole tiles of rows, then one smaller tile, or vectors when that would be very small.
+template <class Run, class Rest>
+void in_tiles(const PackedArgs& a, const Run& run, const Rest& rest) {
+  const std::size_t whole = a.m / kTileSide * kTileSide, left = a.m - whole;
+  if (whole > 0) run(std::size_t{0}, whole);
+  if (left >= kMinAmxRows) {
+    run(whole, left);
+  } else if (left > 0) {
+    rest(whole);
+  }
+}
+
+void gemm_q8_amx(const PackedArgs& a) noexcept {
+  in_tiles(
+      a,
+      [&](std::size_t row, std::size_t n) {
+        if (a.group % 64 == 0) {
+          amx_q8<64>(a, row, n);
+        } else {
+          amx_q8<32>(a, row, n);
+        }
+      },
+      [&](std::size_t row) { packed_product_from<QuantisedTile<Q8>>(a, row); });
+}
+
+/// Panels are unpacked one after the other into a buffer on the stack, as many columns as fit; a longer
+/// matrix goes by vectors.
+void gemm_q4_amx(const PackedArgs& a) noexcept {
+  constexpr std::size_t kMaxCols = 4096;
+  if (a.k > kMaxCols || a.group % 32 != 0) return packed_product<QuantisedTile<Q4>>(a);
+  in_tiles(
+      a,
+      [&](std::size_t first_row, std::size_t n_rows) {
+        alignas(64) std::uint8_t lines[kMaxCols * kPanelRows];
+        const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows, n_groups = a.k / a.group;
+        const std::size_t side = n_rows < kTileSide ? n_rows : kTileSide;
+        configure_tiles(side, 32);
+        for (std::size_t p = 0; p < n_panels; ++p) {
+          unpack_q4(lines, static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes, a.k / Q4::kLineCols);
+          const AmxPanel panel{lines, a.w_scales + p * n_groups * kPanelRows, Q4::kOffset};
+          for (std::size_t r = 0; r < n_rows; r += side)
+            amx_quantised_rows<32>(a, p, first_row + r, side, panel);
+        }
+        _tile_release();
+      },
+      [&](std::size_t row) { packed_product_from<QuantisedTile<Q4>>(a, row); });
+}
+
+/// kRowTiles x kPanels tiles of sums; rows of x in steps of 32 bfloat16.
+template <std::size_t kRowTiles, std::size_t kPanels>
+void amx_bf16_tile(const PackedArgs& a, std::size_t row, std::size_t panel, std::size_t side) {
+  const auto* w0 = static_cast<const std::uint8_t*>(a.w) + panel * a.panel_bytes;
+  const auto* w1 = w0 + a.panel_bytes;
+  const std::uint16_t* x0 = static_cast<const std::uint16_t*>(a.x) + row * a.ldx;
+  const std::uint16_t* x1 = x0 + kTileSide * a.ldx;
+  const std::size_t x_stride = a.ldx * 2;
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (std::size_t i = 0; i < a.k; i += 32) {
+    _tile_loadd(4, x0 + i, x_stride);
+    _tile_loadd(6, w0 + i * kPanelRows * 2, kLineBytes);
+    _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kPanels == 2) {
+      _tile_loadd(7, w1 + i * kPanelRows * 2, kLineBytes);
+      _tile_dpbf16ps(1, 4, 7);
+    }
+    if constexpr (kRowTiles == 2) {
+      _tile_loadd(5, x1 + i, x_stride);
+      _tile_dpbf16ps(2, 5, 6);
+      if constexpr (kPanels == 2) _tile_dpbf16ps(3, 5, 7);
+    }
+  }
+  alignas(64) float buffer[4][kTileSide * kTileSide];
+  _tile_stored(0, buffer[0], kLineBytes);
+  if constexpr (kPanels == 2) _tile_stored(1, buffer[1], kLineBytes);
+  if constexpr (kRowTiles == 2) {
+    _tile_stored(2, buffer[2], kLineBytes);
+    if constexpr (kPanels == 2) _tile_stored(3, buffer[3], kLineBytes);
+  }
+  for (std::size_t t = 0; t < kRowTiles; ++t) {
+    for (std::size_t r = 0; r < side; ++r) {
+      Vec out[kPanels];
+      for (std::size_t p = 0; p < kPanels; ++p) out[p] = Vec::load(buffer[2 * t + p] + r * kTileSide);
+      store_row<kPanels>(a, row + t * kTileSide + r, panel, out);
+    }
+  }
+}
+
+template <std::size_t kPanels>
+void amx_bf16_rows(const PackedArgs& a, std::size_t panel, std::size_t first_row, std::size_t n_rows,
+                   std::size_t side) {
+  std::size_t r = 0;
+  for (; r + 2 * kTileSide <= n_rows; r += 2 * kTileSide)
+    amx_bf16_tile<2, kPanels>(a, first_row + r, panel, side);
+  if (r < n_rows) amx_bf16_tile<1, kPanels>(a, first_row + r, panel, side);
+}
+
+void gemm_bf16_amx(const PackedArgs& a) noexcept {
+  in_tiles(
+      a,
+      [&](std::size_t first_row, std::size_t n_rows) {
+        const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows;
+        const std::size_t side = n_rows < kTileSide ? n_rows : kTileSide;
+        configure_tiles(side, kLineBytes);
+        std::size_t p = 0;
+        for (; p + 2 <= n_panels; p += 2) amx_bf16_rows<2>(a, p, first_row, n_rows, side);
+        if (p < n_panels) amx_bf16_rows<1>(a, p, first_row, n_rows, side);
+        _tile_release();
+      },
+      [&](std::size_t row) { packed_product_from<Bf16Tile>(a, row); });
+}
+
+}  // namespace

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products with packed weights, on every instruction set of this machine: against sums in double over the
+// very numbers that are stored, and bit by bit against the scalar kernels where the arithmetic is exact up to
+// the order of groups.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "q3g_catch.hpp"
+#include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/tensor/packed_matrix.hpp"
+#include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/detail/util/half.hpp"
+
+using namespace qwen3guard::detail;
+
+namespace {
+
+constexpr std::uint64_t kSeed = 7;
+constexpr float kGuard = 77.0F;
+
+std::vector<const KernelTable*> tables() { return tables_for(features_of(read_cpuid())); }
+
+/// A product whose packed operands are filled with random numbers, padding included.
+struct Case {
+  PackedShape shape;
+  std::size_t m;
+  std::size_t ldx, ldy;
+  AlignedBuffer<std::uint8_t> w;
+  std::vector<std::uint16_t> w_scales, x_bf16;
+  std::vector<std::int8_t> x_q8;
+  std::vector<float> x_scales, y;
+  std::vector<std::int32_t> x_sums;
+
+  Case(PackedShape s, std::size_t rows_of_x, std::mt19937_64& random) : shape(s), m(rows_of_x) {
+    ldx = shape.k() + 32;
+    ldy = shape.rows + 3;
+    w = AlignedBuffer<std::uint8_t>(shape.data_bytes());
+    y.assign(m * ldy, kGuard);
+    std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
+    if (shape.type == PackedType::bf16) {
+      for (std::size_t i = 0; i < w.size(); i += 2) {
+        const std::uint16_t value = f32_to_bf16(uniform(random));
+        std::memcpy(w.data() + i, &value, 2);
+      }
+      x_bf16.resize(m * ldx);
+      for (auto& v : x_bf16) v = f32_to_bf16(uniform(random));
+      return;
+    }
+    for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<std::uint8_t>(random());
+    w_scales.resize(shape.n_scales());
+    for (auto& scale : w_scales) scale = f32_to_bf16(0.01F + std::fabs(uniform(random)));
+    x_q8.resize(m * ldx);
+    for (auto& v : x_q8) v = static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127);
+    for (std::size_t r = 0; r < m; ++r) {
+      for (std::size_t g = 0; g < shape.n_groups(); ++g) {
+        std::int32_t sum = 0;
+        for (std::size_t i = 0; i < shape.group_cols(); ++i)
+          sum += x_q8[r * ldx + g * shape.group_cols() + i];
+        x_sums.push_back(sum);
+        x_scales.push_back(0.01F + std::fabs(uniform(random)));
+      }
+    }
+  }
+
+  PackedArgs args(bool accumulate = false) {
+    return {.w = w.data(),
+            .panel_bytes = shape.panel_bytes(),
+            .w_scales = w_scales.data(),
+            .x = shape.type == PackedType::bf16 ? static_cast<const void*>(x_bf16.data()) : x_q8.data(),
+            .ldx = ldx,
+            .x_scales = x_scales.data(),
+            .x_sums = x_sums.data(),
+            .y = y.data(),
+            .ldy = ldy,
+            .m = m,
+            .n = shape.rows,
+            .k = shape.k(),
+            .group = shape.group_cols(),
+            .accumulate = accumulate};
+  }
+
+  void run(const KernelTable& table, bool accumulate = false) {
+    switch (shape.type) {
+      case PackedType::bf16:
+        return table.gemm_bf16(args(accumulate));
+      case PackedType::q8:
+        return table.gemm_q8(args());
+      case PackedType::q4:
+        return table.gemm_q4(args());
+    }
+  }
+
+  /// Weight [row][col] as the layout's documentation says, without its scale.
+  double weight(std::size_t row, std::size_t col) const {
+    const std::uint8_t* panel = w.data() + row / kPanelRows * shape.panel_bytes();
+    const std::size_t r = row % kPanelRows;
+    switch (shape.type) {
+      case PackedType::bf16: {
+        std::uint16_t value = 0;
+        std::memcpy(&value, panel + col / 2 * 64 + 4 * r + 2 * (col % 2), 2);
+        return static_cast<double>(bf16_to_f32(value));
+      }
+      case PackedType::q8:
+        return panel[col / 4 * 64 + 4 * r + col % 4] - 128.0;
+      case PackedType::q4: {
+        const std::uint8_t byte = panel[col / 8 * 64 + 4 * r + col % 4];
+        return (col % 8 < 4 ? byte & 15 : byte >> 4) - 8.0;
+      }
+    }
+    return 0;
+  }
+
+  /// The exact product, and the sum of the magnitudes that its rounding errors scale with.
+  std::pair<double, double> expected(std::size_t i, std::size_t j) const {
+    double sum = 0, magnitude = 0;
+    const std::size_t group = shape.group_cols();
+    for (std::size_t c = 0; c < shape.k(); ++c) {
+      double term = weight(j, c);
+      if (shape.type == PackedType::bf16) {
+        term *= static_cast<double>(bf16_to_f32(x_bf16[i * ldx + c]));
+      } else {
+        const std::size_t g = c / group;
+        const std::size_t at = (j / kPanelRows * shape.n_groups() + g) * kPanelRows + j % kPanelRows;
+        term *= x_q8[i * ldx + c] * static_cast<double>(bf16_to_f32(w_scales[at])) *
+                static_cast<double>(x_scales[i * shape.n_groups() + g]);
+      }
+      sum += term;
+      magnitude += std::fabs(term);
+    }
+    return {sum, magnitude};
+  }
+};
+
+std::vector<PackedShape> shapes() {
+  std::vector<PackedShape> all;
+  for (const std::size_t rows : {1UL, 16UL, 19UL, 64UL, 83UL}) {
+    for (const std::size_t cols : {64UL, 192UL, 1000UL}) {
+      all.push_back({PackedType::bf16, rows, cols, 0});
+      for (const std::size_t group : {32UL, 64UL, 128UL, 0UL})
+        all.push_back({PackedType::q8, rows, cols, group});
+      for (const std::size_t group : {32UL, 64UL}) all.push_back({PackedType::q4, rows, cols, group});
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("packed products equal sums in double", "[kernels]") {
+  INFO("seed " << kSeed);
+  for (const KernelTable* table : tables()) {
+    std::mt19937_64 random(kSeed);
+    for (const PackedShape& shape : shapes()) {
+      for (const std::size_t m : {1UL, 2UL, 5UL, 7UL, 8UL, 16UL, 21UL, 40UL}) {
+        Case c(shape, m, random);
+        c.run(*table);
+        double worst = 0;
+        bool guards_intact = true;
+        for (std::size_t i = 0; i < m; ++i) {
+          for (std::size_t j = 0; j < shape.rows; ++j) {
+            const auto [sum, magnitude] = c.expected(i, j);
+            worst = std::max(worst, std::fabs(static_cast<double>(c.y[i * c.ldy + j]) - sum) / magnitude);
+          }
+          for (std::size_t j = shape.rows; j < c.ldy; ++j) guards_intact &= c.y[i * c.ldy + j] == kGuard;
+        }
+        // Integers are exact: one product, one conversion and one addition round per group, of float32. The
+        // sums of bfloat16 products round once per pair of columns and lane.
+        const double n_roundings = shape.type == PackedType::bf16
+                                       ? 2.0 * static_cast<double>(shape.k())
+                                       : 3.0 * static_cast<double>(shape.n_groups());
+        INFO(table->name << " " << to_string(shape.type) << " group " << shape.group << " [" << m << ", "
+                         << shape.rows << ", " << shape.cols << "] error " << worst);
+        CHECK(worst <= n_roundings * 0x1p-24);
+        CHECK(guards_intact);
+      }
+    }
+  }
+}
+
+TEST_CASE("a row of a packed product does not depend on the rows beside it", "[kernels]") {
+  INFO("seed " << kSeed);
+  std::mt19937_64 random(kSeed);
+  for (const PackedShape& shape :
+       {PackedShape{PackedType::q8, 48, 512, 64}, PackedShape{PackedType::q8, 48, 512, 0},
+        PackedShape{PackedType::q4, 48, 512, 32}}) {
+    Case whole(shape, 37, random);
+    whole.run(*tables_for({}).front());
+    const std::vector<float> reference = whole.y;
+    for (const KernelTable* table : tables()) {
+      if (table->name == std::string_view("scalar")) continue;
+      whole.run(*table);
+      const std::vector<float> all = whole.y;
+      for (std::size_t i = 0; i < whole.m; ++i) {
+        PackedArgs one = whole.args();
+        one.x = whole.x_q8.data() + i * whole.ldx;
+        one.x_scales += i * shape.n_groups();
+        one.x_sums += i * shape.n_groups();
+        one.y += i * whole.ldy;
+        one.m = 1;
+        (shape.type == PackedType::q8 ? table->gemm_q8 : table->gemm_q4)(one);
+      }
+      INFO(table->name << " " << to_string(shape.type));
+      CHECK(whole.y == all);
+    }
+  }
+}
+
+TEST_CASE("a bf16 product is added to what is there on request", "[kernels]") {
+  for (const KernelTable* table : tables()) {
+    std::mt19937_64 random(kSeed);
+    for (const std::size_t m : {1UL, 16UL, 33UL}) {
+      Case c({PackedType::bf16, 35, 128, 0}, m, random);
+      c.run(*table);
+      const std::vector<float> once = c.y;
+      c.run(*table, /*accumulate=*/true);
+      double worst = 0;
+      for (std::size_t i = 0; i < m; ++i) {
+        for (std::size_t j = 0; j < 35; ++j) {
+          const std::size_t at = i * c.ldy + j;
+          worst = std::max(worst, static_cast<double>(std::fabs(c.y[at] - 2 * once[at])));
+        }
+      }
+      INFO(table->name << " m " << m);
+      CHECK(worst == 0.0);
+    }
+  }
+}
+
+TEST_CASE("activations are quantised by group", "[kernels]") {
+  INFO("seed " << kSeed);
+  for (const KernelTable* table : tables()) {
+    std::mt19937_64 random(kSeed);
+    std::normal_distribution<float> normal(0.0F, 3.0F);
+    for (const std::size_t group : {32UL, 64UL, 96UL, 1024UL}) {
+      const std::size_t n = 3 * group;
+      std::vector<float> x(n);
+      for (float& v : x) v = normal(random);
+      std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(group), group, 0.0F);
+      std::vector<std::int8_t> q(n + 1, 99);
+      std::vector<float> scales(3);
+      std::vector<std::int32_t> sums(3);
+      table->quantise_q8(q.data(), scales.data(), sums.data(), x.data(), n, group);
+      INFO(table->name << " group " << group);
+      bool within = true;
+      for (std::size_t g = 0; g < 3; ++g) {
+        std::int32_t sum = 0;
+        for (std::size_t i = g * group; i < (g + 1) * group; ++i) {
+          sum += q[i];
+          within &= std::fabs(static_cast<float>(q[i]) * scales[g] - x[i]) <= 0.5001F * scales[g];
+        }
+        CHECK(sum == sums[g]);
+      }
+      CHECK(within);
+      CHECK(scales[1] == 0.0F);
+      CHECK(q[n] == 99);
+      for (const float bad :
+           {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+        x[2 * group + 5] = bad;
+        table->quantise_q8(q.data(), scales.data(), sums.data(), x.data(), n, group);
+        CHECK(std::isnan(scales[2]));
+        CHECK(std::isfinite(scales[0]));
+      }
+    }
+  }
+}
+
+TEST_CASE("floats are rounded to bfloat16 to nearest even", "[kernels]") {
+  std::mt19937_64 random(kSeed);
+  std::vector<float> x;
+  for (int i = 0; i < 4099; ++i) {
+    const auto bits = static_cast<std::uint32_t>(random());
+    float value = 0;
+    std::memcpy(&value, &bits, 4);
+    if (std::isfinite(value)) x.push_back(value);
+  }
+  x.push_back(std::numeric_limits<float>::infinity());
+  for (const KernelTable* table : tables()) {
+    for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{33}, x.size()}) {
+      std::vector<std::uint16_t> y(n + 1, 1234), expected(n + 1, 1234);
+      for (std::size_t i = 0; i < n; ++i) expected[i] = f32_to_bf16(x[i]);
+      table->round_bf16(y.data(), x.data(), n);
+      INFO(table->name << " n " << n);
+      CHECK(y == expected);
+    }
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    std::uint16_t y = 0;
+    table->round_bf16(&y, &nan, 1);
+    CHECK(std::isnan(bf16_to_f32(y)));
+  }
+}
+
+TEST_CASE("rotary embedding turns pairs", "[kernels]") {
+  std::mt19937_64 random(kSeed);
+  std::uniform_real_distribution<float> uniform(-2.0F, 2.0F);
+  for (const KernelTable* table : tables()) {
+    for (const std::size_t half : {1UL, 7UL, 8UL, 16UL, 21UL, 64UL}) {
+      std::vector<float> x(2 * half + 1), angles(2 * half);
+      for (float& v : x) v = uniform(random);
+      for (float& v : angles) v = uniform(random);
+      const std::vector<float> before = x;
+      table->rotate(x.data(), angles.data(), half);
+      double worst = 0;
+      for (std::size_t i = 0; i < half; ++i) {
+        const double a = before[i], b = before[half + i], c = angles[i], s = angles[half + i];
+        worst =
+            std::max({worst, std::fabs(x[i] - (a * c - b * s)), std::fabs(x[half + i] - (b * c + a * s))});
+      }
+      INFO(table->name << " half " << half);
+      CHECK(worst <= 3 * 8.0 * 0x1p-24);  // three roundings of values below 8
+      CHECK(x.back() == before.back());
+    }
+  }
+}
