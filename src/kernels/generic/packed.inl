@@ -38,11 +38,9 @@ void store_row(const PackedArgs& a, std::size_t row, std::size_t panel, const Ve
 /// One line of a panel holds 4 (q8) or 8 (q4) columns.
 struct Q8 {
   static constexpr std::size_t kLineCols = 4;
-  static constexpr std::int32_t kOffset = 128;
 };
 struct Q4 {
   static constexpr std::size_t kLineCols = 8;
-  static constexpr std::int32_t kOffset = 8;
 };
 
 /// acc += one line of every panel times kRows rows of x.
@@ -91,7 +89,7 @@ void quantised_tile(const PackedArgs& a, std::size_t row, std::size_t panel) {
   for (std::size_t g = 0; g < n_groups; ++g) {
     IVec acc[kRows][kVecs];
     for (std::size_t r = 0; r < kRows; ++r) {
-      const IVec start = IVec::broadcast(-Type::kOffset * a.x_sums[(row + r) * n_groups + g]);
+      const IVec start = IVec::broadcast(a.x_starts[(row + r) * n_groups + g]);
       for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = start;
     }
     const std::int8_t* group_end = x + a.group;
@@ -181,9 +179,9 @@ void packed_product(const PackedArgs& a) noexcept {
 }
 
 /// Oracle: tests/unit/kernels/packed_test.cpp. One group: scale = max|x| / 127, q = round(x / scale).
-void quantise_q8(std::int8_t* q, float* scales, std::int32_t* sums, const float* x, std::size_t n,
-                 std::size_t group) noexcept {
-  for (std::size_t begin = 0; begin < n; begin += group, ++scales, ++sums) {
+void quantise_q8(std::int8_t* q, float* scales, std::int32_t* starts, const float* x, std::size_t n,
+                 std::size_t group, std::int32_t offset) noexcept {
+  for (std::size_t begin = 0; begin < n; begin += group, ++scales, ++starts) {
     const Vec zero = Vec::zero();
     Vec peak = zero, poison = zero;
     for (std::size_t i = begin; i < begin + group; i += kLanes) {
@@ -201,7 +199,7 @@ void quantise_q8(std::int8_t* q, float* scales, std::int32_t* sums, const float*
       sum = add(sum, v);  // integers below 2^24: exact
     }
     *scales = scale;
-    *sums = static_cast<std::int32_t>(sum.sum());
+    *starts = -offset * static_cast<std::int32_t>(sum.sum());
   }
 }
 

@@ -30,11 +30,10 @@ inline void configure_tiles(std::size_t x_rows, std::size_t step_bytes) {
   _tile_loadconfig(&config);
 }
 
-/// Where the lines of one panel are (unpacked to bytes), its scales, and the offset of its weights.
+/// Where the lines of one panel are (unpacked to bytes), and its scales.
 struct AmxPanel {
   const std::uint8_t* lines;
   const std::uint16_t* scales;  // [n_groups, 16]
-  std::int32_t offset;
 };
 
 #define Q3G_AMX_GROUP(tile, g)                                                    \
@@ -57,14 +56,14 @@ void amx_quantised_tile(__m512* out, const PackedArgs& a, std::size_t row, std::
   alignas(64) std::int32_t buffer[4][kTileSide * kTileSide];
   const std::size_t n_groups = a.k / a.group;
   const std::int8_t* x = static_cast<const std::int8_t*>(a.x) + row * a.ldx;
-  const std::int32_t* x_sums = a.x_sums + row * n_groups;
+  const std::int32_t* x_starts = a.x_starts + row * n_groups;
   const float* x_scales = a.x_scales + row * n_groups;
   __m512 sums[kTileSide];
   for (__m512& s : sums) s = _mm512_setzero_ps();
   const auto add_group = [&](const std::int32_t* tile, std::size_t g) {
     const __m512 w_scale = Vec::load_bf16(panel.scales + g * kPanelRows).v;
     for (std::size_t r = 0; r < n_rows; ++r) {
-      const __m512i start = _mm512_set1_epi32(-panel.offset * x_sums[r * n_groups + g]);
+      const __m512i start = _mm512_set1_epi32(x_starts[r * n_groups + g]);
       const __m512i sum = _mm512_add_epi32(_mm512_load_si512(tile + r * kTileSide), start);
       const __m512 scale = _mm512_mul_ps(w_scale, _mm512_set1_ps(x_scales[r * n_groups + g]));
       sums[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, sums[r]);
@@ -118,7 +117,7 @@ void amx_q8(const PackedArgs& a, std::size_t first_row, std::size_t n_rows) {
   configure_tiles(side, kStepBytes);
   for (std::size_t p = 0; p < n_panels; ++p) {
     const AmxPanel panel{static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes,
-                         a.w_scales + p * n_groups * kPanelRows, Q8::kOffset};
+                         a.w_scales + p * n_groups * kPanelRows};
     for (std::size_t r = 0; r < n_rows; r += side) {
       amx_quantised_rows<kStepBytes>(a, p, first_row + r, side, panel);
     }
@@ -165,7 +164,7 @@ void gemm_q4_amx(const PackedArgs& a) noexcept {
         configure_tiles(side, 32);
         for (std::size_t p = 0; p < n_panels; ++p) {
           unpack_q4(lines, static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes, a.k / Q4::kLineCols);
-          const AmxPanel panel{lines, a.w_scales + p * n_groups * kPanelRows, Q4::kOffset};
+          const AmxPanel panel{lines, a.w_scales + p * n_groups * kPanelRows};
           for (std::size_t r = 0; r < n_rows; r += side)
             amx_quantised_rows<32>(a, p, first_row + r, side, panel);
         }

@@ -32,7 +32,7 @@ struct Case {
   std::vector<std::uint16_t> w_scales, x_bf16;
   std::vector<std::int8_t> x_q8;
   std::vector<float> x_scales, y;
-  std::vector<std::int32_t> x_sums;
+  std::vector<std::int32_t> x_starts;
 
   Case(PackedShape s, std::size_t rows_of_x, std::mt19937_64& random) : shape(s), m(rows_of_x) {
     ldx = shape.k() + 32;
@@ -59,7 +59,7 @@ struct Case {
         std::int32_t sum = 0;
         for (std::size_t i = 0; i < shape.group_cols(); ++i)
           sum += x_q8[r * ldx + g * shape.group_cols() + i];
-        x_sums.push_back(sum);
+        x_starts.push_back(-sum * (shape.type == PackedType::q8 ? kQ8Offset : kQ4Offset));
         x_scales.push_back(0.01F + std::fabs(uniform(random)));
       }
     }
@@ -72,7 +72,7 @@ struct Case {
             .x = shape.type == PackedType::bf16 ? static_cast<const void*>(x_bf16.data()) : x_q8.data(),
             .ldx = ldx,
             .x_scales = x_scales.data(),
-            .x_sums = x_sums.data(),
+            .x_starts = x_starts.data(),
             .y = y.data(),
             .ldy = ldy,
             .m = m,
@@ -197,7 +197,7 @@ TEST_CASE("a row of a packed product does not depend on the rows beside it", "[k
         PackedArgs one = whole.args();
         one.x = whole.x_q8.data() + i * whole.ldx;
         one.x_scales += i * shape.n_groups();
-        one.x_sums += i * shape.n_groups();
+        one.x_starts += i * shape.n_groups();
         one.y += i * whole.ldy;
         one.m = 1;
         (shape.type == PackedType::q8 ? table->gemm_q8 : table->gemm_q4)(one);
@@ -241,8 +241,8 @@ TEST_CASE("activations are quantised by group", "[kernels]") {
       std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(group), group, 0.0F);
       std::vector<std::int8_t> q(n + 1, 99);
       std::vector<float> scales(3);
-      std::vector<std::int32_t> sums(3);
-      table->quantise_q8(q.data(), scales.data(), sums.data(), x.data(), n, group);
+      std::vector<std::int32_t> starts(3);
+      table->quantise_q8(q.data(), scales.data(), starts.data(), x.data(), n, group, 8);
       INFO(table->name << " group " << group);
       bool within = true;
       for (std::size_t g = 0; g < 3; ++g) {
@@ -251,7 +251,7 @@ TEST_CASE("activations are quantised by group", "[kernels]") {
           sum += q[i];
           within &= std::fabs(static_cast<float>(q[i]) * scales[g] - x[i]) <= 0.5001F * scales[g];
         }
-        CHECK(sum == sums[g]);
+        CHECK(-8 * sum == starts[g]);
       }
       CHECK(within);
       CHECK(scales[1] == 0.0F);
@@ -259,7 +259,7 @@ TEST_CASE("activations are quantised by group", "[kernels]") {
       for (const float bad :
            {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
         x[2 * group + 5] = bad;
-        table->quantise_q8(q.data(), scales.data(), sums.data(), x.data(), n, group);
+        table->quantise_q8(q.data(), scales.data(), starts.data(), x.data(), n, group, 8);
         CHECK(std::isnan(scales[2]));
         CHECK(std::isfinite(scales[0]));
       }

@@ -78,9 +78,9 @@ struct KernelTable {
   void (*gemm_q4)(const PackedArgs& args) noexcept;
   void (*gemm_bf16)(const PackedArgs& args) noexcept;
   /// Per group of x [n] (n a multiple of group, group of 32): scale = max|x| / 127, q = round(x / scale), and
-  /// the sum of q. A group with a value that is not finite gets the scale NaN.
-  void (*quantise_q8)(std::int8_t* q, float* scales, std::int32_t* sums, const float* x, std::size_t n,
-                      std::size_t group) noexcept;
+  /// start = -offset * sum of q. A group with a value that is not finite gets the scale NaN.
+  void (*quantise_q8)(std::int8_t* q, float* scales, std::int32_t* starts, const float* x, std::size_t n,
+                      std::size_t group, std::int32_t offset) noexcept;
   /// y[i] = bfloat16(x[i]), to nearest even.
   void (*round_bf16)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
 };

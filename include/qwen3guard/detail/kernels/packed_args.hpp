@@ -20,18 +20,22 @@ namespace qwen3guard::detail {
 /// scales [n_panels][n_groups][kPanelRows].
 inline constexpr std::size_t kPanelRows = 16;
 inline constexpr std::size_t kPackedCols = 64;
+/// What is added to a value to store it without a sign.
+inline constexpr std::int32_t kQ8Offset = 128, kQ4Offset = 8;
 
 /// Operands of y = x w^T (or y += x w^T) for packed weights. For q8 and q4 x is quantised by quantise_q8 with
-/// the group of w; for bf16 it is rounded to bfloat16 and `group`, scales and sums are not looked at. Columns
-/// of x between the matrix's own k and the padded one are zero.
+/// the group of w; for bf16 it is rounded to bfloat16 and `group`, scales and starts are not looked at.
+/// Columns of x between the matrix's own k and the padded one are zero.
 struct PackedArgs {
   const void* w;            ///< first panel, 64-byte aligned
   std::size_t panel_bytes;  ///< from one panel to the next
   const std::uint16_t* w_scales;
   const void* x;  ///< [m, k]: int8_t, or bfloat16 as uint16_t; row starts 4-byte aligned
   std::size_t ldx;
-  const float* x_scales;       ///< [m, k / group]
-  const std::int32_t* x_sums;  ///< [m, k / group]: sum of the quantised x of the group
+  const float* x_scales;  ///< [m, k / group]
+  /// [m, k / group]: minus the offset of the weights times the sum of the group's quantised x. Integer sums
+  /// start here, which takes the offset out again.
+  const std::int32_t* x_starts;
   float* y;
   std::size_t ldy;
   std::size_t m;
