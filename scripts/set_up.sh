@@ -17,7 +17,7 @@ for argument in "$@"; do
   esac
 done
 
-libraries=(libeigen3-dev libre2-dev libutf8proc-dev libsimdjson-dev libcli11-dev)
+libraries=(libeigen3-dev libre2-dev libutf8proc-dev libsimdjson-dev libxxhash-dev libcli11-dev)
 # command:package
 programs=(g++:g++ cmake:cmake ninja:ninja-build ccache:ccache pkg-config:pkg-config)
 if $dev; then

@@ -26,6 +26,7 @@ enum class ErrorCode : std::int32_t {
   unparsable_output = 11,  ///< greedy decoding wrote something that is no verdict
   out_of_memory = 12,      ///< an allocation failed
   internal = 13,           ///< a bug in this library
+  cancelled = 14,          ///< the caller's own callback asked to stop
 };
 
 /// The enumerator's name, e.g. "bad_checkpoint". Static storage; "unknown" for values out of range.

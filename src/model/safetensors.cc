@@ -106,6 +106,21 @@ Result<StoredTensor> read_entry(const JsonFile& json, const std::string& name, s
   return tensor;
 }
 
+/// The reference reader takes strings only, too.
+Status read_metadata(const JsonFile& json, simdjson::dom::element value,
+                     std::map<std::string, std::string>& metadata) {
+  simdjson::dom::object entries;
+  if (value.get(entries) != simdjson::SUCCESS) return json.error("\"__metadata__\" is no object");
+  for (const auto& [key, entry] : entries) {
+    std::string_view text;
+    if (entry.get(text) != simdjson::SUCCESS)
+      return json.error("\"__metadata__\": \"" + std::string(key) + "\" is no string");
+    if (!metadata.emplace(key, text).second)
+      return json.error("\"__metadata__\": \"" + std::string(key) + "\" is there twice");
+  }
+  return {};
+}
+
 /// The format wants the tensors to cover the data exactly.
 Status check_cover(const std::string& file, std::vector<Extent>& extents, std::uint64_t data_bytes) {
   std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
@@ -162,6 +177,7 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   }
   const std::string_view header =
       file.blob_.text().substr(kLengthBytes, static_cast<std::size_t>(header_bytes));
+  file.header_ = header;
   if (header.empty() || header.front() != '{')
     return bad(shown, "not a safetensors file: the header is no JSON object");
   Q3G_ASSIGN(const JsonFile json, JsonFile::parse(header, shown, ErrorCode::bad_checkpoint));
@@ -172,7 +188,10 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   std::vector<Extent> extents;
   for (const auto& [key, value] : root) {
     std::string tensor_name(key);
-    if (tensor_name == "__metadata__") continue;
+    if (tensor_name == "__metadata__") {
+      Q3G_TRY(read_metadata(json, value, file.metadata_));
+      continue;
+    }
     Extent extent;
     Q3G_ASSIGN(StoredTensor tensor, read_entry(json, tensor_name, value, data, extent));
     if (!file.tensors_.emplace(tensor_name, std::move(tensor)).second)

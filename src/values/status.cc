@@ -36,6 +36,8 @@ const char* to_string(ErrorCode code) noexcept {
       return "out_of_memory";
     case ErrorCode::internal:
       return "internal";
+    case ErrorCode::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }

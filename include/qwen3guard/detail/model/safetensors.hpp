@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,8 +32,8 @@ struct StoredTensor {
 class SafetensorsFile {
  public:
   /// Errors: file_not_found; io_error; bad_checkpoint: not a safetensors file, truncated, header over 100 MB
-  /// or not JSON, a tensor twice, length other than shape times dtype, extents that overlap, leave a hole or
-  /// end outside the file. The detail names file and tensor.
+  /// or not JSON, "__metadata__" that is no object of strings, a tensor twice, length other than shape times
+  /// dtype, extents that overlap, leave a hole or end outside the file. The detail names file and tensor.
   [[nodiscard]] static Result<SafetensorsFile> open(const ModelFiles& files, std::string_view name);
 
   /// How errors name the file.
@@ -40,6 +41,10 @@ class SafetensorsFile {
   [[nodiscard]] const std::unordered_map<std::string, StoredTensor>& tensors() const noexcept {
     return tensors_;
   }
+  /// The header's "__metadata__"; empty when there is none.
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+  /// The header's JSON text. Lives as long as owner().
+  [[nodiscard]] std::string_view header() const noexcept { return header_; }
   /// What keeps the bytes alive; null for memory that outlives everything.
   [[nodiscard]] const std::shared_ptr<const void>& owner() const noexcept { return blob_.owner; }
   /// Null when there is none of this name.
@@ -49,6 +54,8 @@ class SafetensorsFile {
   SafetensorsFile() = default;
   std::string display_name_;
   Blob blob_;
+  std::string_view header_;
+  std::map<std::string, std::string> metadata_;
   std::unordered_map<std::string, StoredTensor> tensors_;
 };
 

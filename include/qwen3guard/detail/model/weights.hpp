@@ -48,8 +48,8 @@ struct GuardHeadWeights {
 };
 
 /// All tensors of a checkpoint, each checked for presence, dtype, shape and extent. Matrices are views into
-/// the mapped files; one that is not aligned for its dtype is a copy. Move-only; views stay valid when it
-/// moves.
+/// the mapped files; one that is not aligned for its dtype (64 bytes when packed) is a copy. Move-only; views
+/// stay valid when it moves.
 struct Weights {
   MatrixView embed_tokens;  ///< [vocab_size, h]
   std::vector<LayerWeights> layers;
@@ -59,13 +59,15 @@ struct Weights {
 
   std::int64_t n_parameters = 0;  ///< elements of all tensors in use, a tied head counted once
   std::int64_t n_bytes = 0;       ///< their bytes in the files
-  std::string dtype;              ///< "BF16"; "BF16+F32" when mixed
+  std::string dtype;              ///< "BF16"; "BF16+F32" when mixed; "int8 (group 64)" when packed
   std::vector<std::shared_ptr<const void>> owners;
   std::vector<AlignedBuffer<std::byte>> copies;
 
   /// model.safetensors, or failing that the shards that model.safetensors.index.json names (the order in
-  /// which transformers looks). Tensors the model has no use for are ignored. Errors: file_not_found;
-  /// io_error; bad_checkpoint (file, tensor, what was found and expected).
+  /// which transformers looks). Tensors the model has no use for are ignored. A packed file is told by its
+  /// metadata; the checksums of its header and norms are verified, those of its matrices are not. Errors:
+  /// file_not_found; io_error; bad_checkpoint (file, tensor, what was found and expected); those of
+  /// read_packed_info.
   [[nodiscard]] static Result<Weights> load(const ModelFiles& files, const ModelConfig& config,
                                             const KernelTable& kernels);
 };

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_UTIL_OUTPUT_FILE_HPP
+#define QWEN3GUARD_DETAIL_UTIL_OUTPUT_FILE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard::detail {
+
+/// A file that appears under its name complete or not at all: bytes go to "<path>.partial-<number>" in the
+/// same folder, which commit() renames and the destructor otherwise removes. Move-only. Not thread-safe.
+class OutputFile {
+ public:
+  /// Errors: io_error: the folder is missing or cannot be written; something that is no regular file has the
+  /// name; a file has it and `overwrite` is false.
+  [[nodiscard]] static Result<OutputFile> create(const std::string& path, bool overwrite);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&& other) noexcept;
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  /// Appends. Errors: io_error with the system's words (disk full ...).
+  [[nodiscard]] Status write(std::span<const std::byte> bytes);
+  /// Replaces bytes at the file's beginning that were written before; write() goes on at the end afterwards.
+  [[nodiscard]] Status rewrite_start(std::span<const std::byte> bytes);
+  /// Brings everything to the disk and gives the file its name. Call once, last. Errors: io_error.
+  [[nodiscard]] Status commit();
+
+ private:
+  struct Closer {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+  };
+  OutputFile(std::string path, std::string partial, std::FILE* file, bool overwrite);
+  void discard() noexcept;
+
+  std::string path_, partial_;  ///< partial_ is empty once there is nothing to remove
+  std::unique_ptr<std::FILE, Closer> file_;
+  bool overwrite_ = false;
+};
+
+/// True when both paths name the same existing file or folder.
+[[nodiscard]] bool is_same_file(const std::string& a, const std::string& b) noexcept;
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_UTIL_OUTPUT_FILE_HPP

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/model/write_packed.hpp"
+
+#include <span>
+#include <utility>
+
+#include "model/packed_stream.hpp"
+#include "model/tensor_source.hpp"
+#include "model/visit_weights.hpp"
+#include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/tensor/quantize.hpp"
+#include "qwen3guard/detail/util/output_file.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr const char* kFiles[] = {"config.json", "generation_config.json", "tokenizer.json", "vocab.json",
+                                  "merges.txt",  "tokenizer_config.json"};
+constexpr std::uint64_t kBF16Bytes = 2;
+
+struct InnerFile {
+  std::string name;
+  Blob blob;
+};
+
+template <class T>
+struct Named {
+  std::string name;
+  const T* weight;
+};
+
+/// Lists the tensors of a checkpoint by what becomes of them.
+struct Collector {
+  std::vector<Named<NormWeight>> norms;
+  std::vector<Named<MatrixView>> matrices;
+  std::vector<Named<WeightMatrix>> projections;
+
+  [[nodiscard]] Status norm(const std::string& name, std::int32_t, const NormWeight& weight) {
+    norms.push_back({name, &weight});
+    return {};
+  }
+  [[nodiscard]] Status matrix(const std::string& name, std::int32_t, std::int32_t, const MatrixView& weight) {
+    matrices.push_back({name, &weight});
+    return {};
+  }
+  [[nodiscard]] Status projection(const std::string& name, std::int32_t, std::int32_t,
+                                  const WeightMatrix& weight) {
+    projections.push_back({name, &weight});
+    return {};
+  }
+};
+
+std::span<const std::byte> bytes_of(const MatrixView& w) noexcept {
+  return {static_cast<const std::byte*>(w.data), w.rows * w.cols * size_bytes(w.dtype)};
+}
+
+/// The files that the library reads, of those there are.
+Result<std::vector<InnerFile>> inner_files(const ModelFiles& files) {
+  std::vector<InnerFile> out;
+  for (const char* name : kFiles) {
+    if (!files.contains(name)) continue;
+    Q3G_ASSIGN(Blob blob, files.open(name));
+    out.push_back({name, std::move(blob)});
+  }
+  return out;
+}
+
+/// Replacing a file that is being read would be no packed model but a lost one.
+Status check_target(const ModelFiles& files, const std::vector<InnerFile>& inner, const std::string& path) {
+  const auto check = [&](const std::string& source) -> Status {
+    if (!is_same_file(source, path)) return {};
+    return Error{ErrorCode::invalid_argument, path + ": is a file of the checkpoint that is to be packed"};
+  };
+  for (const InnerFile& file : inner) Q3G_TRY(check(files.display_name(file.name)));
+  Q3G_TRY(check(files.display_name("model.safetensors.index.json")));
+  Q3G_ASSIGN(const TensorSource source, TensorSource::open(files));
+  for (const auto& file : source.files()) Q3G_TRY(check(file->display_name()));
+  return {};
+}
+
+/// Announces one projection's packed form.
+Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const PackedInfo& info) {
+  Q3G_ASSIGN(const PackedShape shape,
+             packed_shape(info.type, info.group, item.weight->rows(), item.weight->cols()));
+  stream.add(item.name + std::string(kPackedSuffix), "U8", {shape.n_panels(), shape.panel_bytes()},
+             shape.data_bytes());
+  if (shape.n_scales() > 0) {
+    stream.add(item.name + std::string(kScalesSuffix), "BF16",
+               {shape.n_panels(), shape.n_groups(), kPanelRows}, shape.n_scales() * kBF16Bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<WriteReport> write_packed(const ModelFiles& files, const std::string& path,
+                                 const WriteOptions& options) {
+  Q3G_ASSIGN(const PackedShape checked_options, packed_shape(options.info.type, options.info.group, 1, 1));
+  static_cast<void>(checked_options);
+  Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens the norms, exactly
+  Q3G_ASSIGN(const ModelConfig config, ModelConfig::load(files));
+  Q3G_ASSIGN(const Weights weights, Weights::load(files, config, *kernels));
+  Q3G_ASSIGN(const std::vector<InnerFile> inner, inner_files(files));
+  Q3G_TRY(check_target(files, inner, path));
+  Collector tensors;
+  Q3G_TRY(visit_weights(tensors, config, weights, [&](std::int32_t i) -> const LayerWeights& {
+    return weights.layers[static_cast<std::size_t>(i)];
+  }));
+
+  // What every load reads comes first, so that it lies together.
+  PackedStream stream(options.info);
+  for (const InnerFile& file : inner) {
+    const std::uint64_t n = file.blob.bytes.size();
+    stream.add(std::string(kPackedFilePrefix) + file.name, "U8", {n}, n);
+  }
+  for (const ExtraTensor& extra : options.extra)
+    stream.add(extra.name, "U8", {extra.bytes.size()}, extra.bytes.size());
+  for (const auto& item : tensors.norms)
+    stream.add(item.name, "F32", {item.weight->size()}, item.weight->size() * sizeof(float));
+  for (const auto& item : tensors.matrices) {
+    stream.add(item.name, to_string(item.weight->dtype), {item.weight->rows, item.weight->cols},
+               bytes_of(*item.weight).size());
+  }
+  for (const auto& item : tensors.projections) {
+    if (item.weight->is_packed)
+      return Error{ErrorCode::invalid_argument,
+                   files.display_name("model.safetensors") + ": is packed already"};
+    Q3G_TRY(announce(stream, item, options.info));
+  }
+
+  const auto n_total = static_cast<std::int64_t>(stream.file_bytes());
+  const auto proceed = [&]() -> Status {
+    if (!options.progress || options.progress(static_cast<std::int64_t>(stream.n_written()), n_total))
+      return {};
+    return Error{ErrorCode::cancelled, path + ": stopped before it was complete"};
+  };
+  Q3G_TRY(stream.open(path, options.overwrite));
+  for (const InnerFile& file : inner) Q3G_TRY(stream.append(file.blob.bytes));
+  for (const ExtraTensor& extra : options.extra) Q3G_TRY(stream.append(extra.bytes));
+  for (const auto& item : tensors.norms) Q3G_TRY(stream.append(std::as_bytes(item.weight->span())));
+  for (const auto& item : tensors.matrices) {
+    Q3G_TRY(proceed());
+    Q3G_TRY(stream.append(bytes_of(*item.weight)));
+  }
+  for (const auto& item : tensors.projections) {
+    Q3G_TRY(proceed());
+    auto packed = pack(item.weight->plain,
+                       {.type = options.info.type,
+                        .group = options.info.group,
+                        .n_threads = options.n_threads,
+                        .column_importance = {}},
+                       item.name);
+    if (!packed.ok()) {
+      return Error{packed.error().code,
+                   files.display_name("model.safetensors") + ": " + packed.error().detail};
+    }
+    Q3G_TRY(stream.append(packed->data.span()));
+    Q3G_TRY(stream.append(std::as_bytes(packed->scales.span())));
+  }
+  Q3G_TRY(proceed());
+  Q3G_TRY(stream.finish());
+  return WriteReport{.source_bytes = weights.n_bytes, .file_bytes = n_total};
+}
+
+}  // namespace qwen3guard::detail

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/util/output_file.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#ifdef _WIN32
+#include <io.h>
+#else
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+namespace qwen3guard::detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
+
+Error io_error(const std::string& path, const std::string& what, int error_number) {
+  return {ErrorCode::io_error, path + ": " + what + ": " + std::generic_category().message(error_number)};
+}
+
+/// Whether the name may be taken.
+Status check_name(const std::string& path, bool overwrite) {
+  std::error_code failed;
+  const fs::file_status status = fs::status(to_path(path), failed);
+  if (!fs::exists(status)) return {};  // a missing or forbidden folder shows when the file is made
+  if (!fs::is_regular_file(status))
+    return Error{ErrorCode::io_error, path + ": there is something of this name that is no regular file"};
+  if (!overwrite) return Error{ErrorCode::io_error, path + ": exists; it is replaced only on request"};
+  return {};
+}
+
+/// A new file, or null with errno.
+std::FILE* open_new(const std::string& path) noexcept {
+#ifdef _WIN32
+  return _wfopen(to_path(path).c_str(), L"w+bx");
+#else
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return nullptr;
+  std::FILE* file = ::fdopen(fd, "w+b");
+  if (file == nullptr) ::close(fd);
+  return file;
+#endif
+}
+
+int to_disk(std::FILE* file) noexcept {
+#ifdef _WIN32
+  return _commit(_fileno(file));
+#else
+  return ::fsync(fileno(file));
+#endif
+}
+
+/// The new name outlives a loss of power. A file system that cannot do that for a folder is left alone.
+void folder_to_disk(const std::string& path) {
+#ifdef _WIN32
+  (void)path;
+#else
+  const fs::path folder = to_path(path).parent_path();
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)::fsync(fd);
+  ::close(fd);
+#endif
+}
+
+}  // namespace
+
+OutputFile::OutputFile(std::string path, std::string partial, std::FILE* file, bool overwrite)
+    : path_(std::move(path)), partial_(std::move(partial)), file_(file), overwrite_(overwrite) {}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      partial_(std::exchange(other.partial_, {})),
+      file_(std::move(other.file_)),
+      overwrite_(other.overwrite_) {}
+
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+  if (this == &other) return *this;
+  discard();
+  path_ = std::move(other.path_);
+  partial_ = std::exchange(other.partial_, {});
+  file_ = std::move(other.file_);
+  overwrite_ = other.overwrite_;
+  return *this;
+}
+
+OutputFile::~OutputFile() { discard(); }
+
+void OutputFile::discard() noexcept {
+  file_.reset();
+  if (partial_.empty()) return;
+  std::error_code ignored;
+  fs::remove(to_path(partial_), ignored);
+  partial_.clear();
+}
+
+Result<OutputFile> OutputFile::create(const std::string& path, bool overwrite) {
+  if (path.empty() || path.find('\0') != std::string::npos)
+    return Error{ErrorCode::invalid_argument, "the output's path is empty or has a NUL byte"};
+  if (Status named = check_name(path, overwrite); !named.ok()) return std::move(named).error();
+  constexpr int kAttempts = 100;  // leftovers of processes that were killed
+  for (int i = 0; i < kAttempts; ++i) {
+    std::string partial = path + ".partial-" + std::to_string(i);
+    errno = 0;
+    if (std::FILE* file = open_new(partial)) return OutputFile(path, std::move(partial), file, overwrite);
+    if (errno != EEXIST) return io_error(partial, "cannot make the file", errno);
+  }
+  return Error{ErrorCode::io_error, path + ".partial-0 to -99: all exist; remove what is left over"};
+}
+
+Status OutputFile::write(std::span<const std::byte> bytes) {
+  errno = 0;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size()) return {};
+  return io_error(partial_, "cannot write", errno);
+}
+
+Status OutputFile::rewrite_start(std::span<const std::byte> bytes) {
+  errno = 0;
+  if (std::fseek(file_.get(), 0, SEEK_SET) == 0 &&
+      std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size() &&
+      std::fseek(file_.get(), 0, SEEK_END) == 0)
+    return {};
+  return io_error(partial_, "cannot write", errno);
+}
+
+Status OutputFile::commit() {
+  errno = 0;
+  if (std::fflush(file_.get()) != 0 || to_disk(file_.get()) != 0)
+    return io_error(partial_, "cannot write", errno);
+  if (std::fclose(file_.release()) != 0) return io_error(partial_, "cannot write", errno);
+  if (Status named = check_name(path_, overwrite_); !named.ok()) return named;
+  std::error_code failed;
+  fs::rename(to_path(partial_), to_path(path_), failed);
+  if (failed) return io_error(path_, "cannot rename " + partial_ + " to it", failed.value());
+  partial_.clear();
+  folder_to_disk(path_);
+  return {};
+}
+
+bool is_same_file(const std::string& a, const std::string& b) noexcept {
+  std::error_code failed;
+  return fs::equivalent(to_path(a), to_path(b), failed) && !failed;
+}
+
+}  // namespace qwen3guard::detail
