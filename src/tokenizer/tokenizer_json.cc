@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "load_tokenizer.hpp"
@@ -85,15 +86,16 @@ Status read_added_tokens(const JsonFile& file, VocabularyBuilder& builder) {
   return {};
 }
 
-/// One entry of model.merges, which is "a b" or ["a", "b"].
-Status read_merge(element merge, std::uint32_t rank, VocabularyBuilder& builder) {
-  std::string_view left, right;
-  if (merge.get(left) == simdjson::SUCCESS) return builder.add_merge(rank, left);
-  simdjson::dom::array pair;
-  if (merge.get(pair) != simdjson::SUCCESS || pair.size() != 2 || pair.at(0).get(left) != simdjson::SUCCESS ||
-      pair.at(1).get(right) != simdjson::SUCCESS)
-    return Error{ErrorCode::bad_tokenizer, "neither \"a b\" nor [\"a\", \"b\"]"};
-  return builder.add_merge(rank, left, right);
+/// One entry of model.merges, which is "a b" or ["a", "b"]; nothing when it is neither.
+std::optional<std::pair<std::string_view, std::string_view>> merge_pair(simdjson::dom::array pair) {
+  std::pair<std::string_view, std::string_view> pieces;
+  auto it = pair.begin();
+  for (std::string_view* piece : {&pieces.first, &pieces.second}) {
+    if (it == pair.end() || (*it).get(*piece) != simdjson::SUCCESS) return std::nullopt;
+    ++it;
+  }
+  if (it != pair.end()) return std::nullopt;
+  return pieces;
 }
 
 Status read_merges(const JsonFile& file, element model, VocabularyBuilder& builder) {
@@ -102,14 +104,26 @@ Status read_merges(const JsonFile& file, element model, VocabularyBuilder& build
     return file.error("model.merges is missing or no array");
   std::size_t n = 0;
   for (auto it = merges.begin(); it != merges.end(); ++it) ++n;  // size() saturates
-  if (Status status = builder.index(n); !status.ok())
+  const auto where = [&](std::size_t index) {
+    return file.name() + ": model.merges[" + std::to_string(index) + "]";
+  };
+  if (Status status = builder.index(n, where); !status.ok())
     return prefixed(std::move(status).error(), file.name() + ": model.vocab");
-  std::uint32_t rank = 0;
+  std::size_t index = 0;
   for (const element merge : merges) {
-    if (Status status = read_merge(merge, rank, builder); !status.ok())
-      return prefixed(std::move(status).error(),
-                      file.name() + ": model.merges[" + std::to_string(rank) + "]");
-    ++rank;
+    std::string_view line;
+    simdjson::dom::array array;
+    if (merge.get(array) == simdjson::SUCCESS) {
+      const auto pair = merge_pair(array);
+      if (!pair)
+        return Error{ErrorCode::bad_tokenizer, where(index) + ": neither \"a b\" nor [\"a\", \"b\"]"};
+      Q3G_TRY(builder.add_merge(index, pair->first, pair->second));
+    } else if (merge.get(line) == simdjson::SUCCESS) {
+      Q3G_TRY(builder.add_merge(index, line));
+    } else {
+      return Error{ErrorCode::bad_tokenizer, where(index) + ": neither \"a b\" nor [\"a\", \"b\"]"};
+    }
+    ++index;
   }
   return {};
 }
@@ -153,7 +167,7 @@ Result<TokenizerParts> parse_tokenizer_json(std::string_view text, const std::st
   Q3G_TRY(read_vocabulary(file, model, text.size(), builder));
   Q3G_TRY(read_added_tokens(file, builder));
   Q3G_TRY(read_merges(file, model, builder));
-  TokenizerParts parts = builder.take();
+  Q3G_ASSIGN(TokenizerParts parts, builder.take());
   parts.ignore_merges = ignore_merges;
   element value;
   if (present(file.root(), "normalizer", value)) Q3G_TRY(parse_normalizer(file, value, parts));

@@ -51,8 +51,7 @@ Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
 }
 
 /// "left right" a line; the first line may be "#version: ...".
-Status read_merges(std::string_view text, const std::string& name, VocabularyBuilder& builder) {
-  std::uint32_t rank = 0;
+Status read_merges(std::string_view text, VocabularyBuilder& builder) {
   std::size_t line_number = 0;
   for (std::size_t pos = 0; pos < text.size();) {
     const std::size_t end = std::min(text.find('\n', pos), text.size());
@@ -61,8 +60,7 @@ Status read_merges(std::string_view text, const std::string& name, VocabularyBui
     ++line_number;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
-    if (Status status = builder.add_merge(rank++, line); !status.ok())
-      return prefixed(std::move(status).error(), name + ": line " + std::to_string(line_number));
+    Q3G_TRY(builder.add_merge(line_number, line));
   }
   return {};
 }
@@ -79,10 +77,13 @@ Result<TokenizerParts> load_vocab_and_merges(const ModelFiles& files) {
   Q3G_TRY(read_added_tokens(files, builder));
   Q3G_ASSIGN(const Blob merges, files.open(kMerges));
   const auto n_lines = std::count(merges.text().begin(), merges.text().end(), '\n') + 1;
-  if (Status status = builder.index(static_cast<std::size_t>(n_lines)); !status.ok())
+  const auto where = [name = files.display_name(kMerges)](std::size_t line_number) {
+    return name + ": line " + std::to_string(line_number);
+  };
+  if (Status status = builder.index(static_cast<std::size_t>(n_lines), where); !status.ok())
     return prefixed(std::move(status).error(), file.name());
-  Q3G_TRY(read_merges(merges.text(), files.display_name(kMerges), builder));
-  TokenizerParts parts = builder.take();
+  Q3G_TRY(read_merges(merges.text(), builder));
+  Q3G_ASSIGN(TokenizerParts parts, builder.take());
   parts.nfc = true;
   Q3G_TRY(parts.pre_tokenizer.add_pattern(kQwenPattern));
   return parts;

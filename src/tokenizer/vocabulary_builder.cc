@@ -34,8 +34,8 @@ Status VocabularyBuilder::add_token(std::string_view piece, std::int64_t id) {
     return bad("id " + std::to_string(id) + " is not in [0, " + std::to_string(Vocabulary::kMaxIds) + ")");
   if (piece.empty()) return bad("an empty token");
   const auto token_id = static_cast<TokenId>(id);
-  const bool byte_level = byte_level_to_bytes(piece, left_);
-  if (!parts_.vocabulary.set_bytes(token_id, byte_level ? std::string_view(left_) : piece))
+  const bool byte_level = byte_level_to_bytes(piece, bytes_);
+  if (!parts_.vocabulary.set_bytes(token_id, byte_level ? std::string_view(bytes_) : piece))
     return bad("id " + std::to_string(id) + " is taken by another token");
   if (byte_level) ids_.push_back(token_id);
   return {};
@@ -49,7 +49,7 @@ Status VocabularyBuilder::add_added_token(AddedToken token) {
   const std::string_view regular = parts_.vocabulary.bytes(token.id);
   if (regular.empty()) {
     (void)parts_.vocabulary.set_bytes(token.id, token.content);
-  } else if (regular != token.content && !(byte_level_to_bytes(token.content, left_) && left_ == regular)) {
+  } else if (regular != token.content && !(byte_level_to_bytes(token.content, bytes_) && bytes_ == regular)) {
     return bad("id " + std::to_string(token.id) + " is taken by another token");
   }
   if (!added_ids_.insert(token.id).second) return bad("id " + std::to_string(token.id) + " is there twice");
@@ -59,7 +59,7 @@ Status VocabularyBuilder::add_added_token(AddedToken token) {
   return {};
 }
 
-Status VocabularyBuilder::index(std::size_t n_merges) {
+Status VocabularyBuilder::index(std::size_t n_merges, std::function<std::string(std::size_t)> where) {
   // No text may encode to a control token by way of the merges.
   std::vector<std::uint8_t> special(static_cast<std::size_t>(parts_.vocabulary.size()));
   for (const AddedToken& token : parts_.added)
@@ -75,38 +75,77 @@ Status VocabularyBuilder::index(std::size_t n_merges) {
       return bad("no token for the single byte " + std::to_string(byte) + "; all 256 are needed");
   }
   parts_.merges.reset(n_merges);
+  where_ = std::move(where);
   return {};
 }
 
-Result<TokenId> VocabularyBuilder::find(std::string_view piece, std::string& bytes) const {
-  if (byte_level_to_bytes(piece, bytes)) {
-    if (const TokenId id = parts_.vocabulary.find(bytes); id >= 0) return id;
-  }
-  return bad(quoted(piece) + " is no token of the vocabulary, or a control token");
+std::uint32_t VocabularyBuilder::append_pending_bytes(std::string_view piece, std::uint64_t& hash) {
+  if (n_pending_bytes_ + piece.size() > pending_bytes_.size())
+    pending_bytes_.resize(2 * (n_pending_bytes_ + piece.size()));
+  char* const out = pending_bytes_.data() + n_pending_bytes_;
+  const std::size_t n = byte_level_to_bytes(piece, out).value_or(0);
+  n_pending_bytes_ += n;
+  hash = hash_bytes({out, n});
+  parts_.vocabulary.prefetch(hash);
+  return static_cast<std::uint32_t>(n);
 }
 
-Status VocabularyBuilder::add_merge(std::uint32_t rank, std::string_view left, std::string_view right) {
-  Q3G_ASSIGN(const TokenId left_id, find(left, left_));
-  Q3G_ASSIGN(const TokenId right_id, find(right, right_));
-  left_.append(right_);
-  // Most files number tokens in the order of the merges that make them, which saves the third look-up.
-  const TokenId next = last_merged_ + 1;
-  const bool in_order =
-      parts_.vocabulary.bytes(next) == left_ && indexed_[static_cast<std::size_t>(next)] != 0;
-  const TokenId merged = in_order ? next : parts_.vocabulary.find(left_);
-  if (merged < 0)
-    return bad(quoted(left) + " and " + quoted(right) +
-               " make what is no token of the vocabulary, or a control token");
-  parts_.merges.add(left_id, right_id, {rank, merged});
-  last_merged_ = merged;
-  return {};
+Status VocabularyBuilder::add_merge(std::size_t place, std::string_view left, std::string_view right) {
+  PendingMerge& merge = pending_[n_pending_++];
+  merge.place = place;
+  merge.left = left;
+  merge.right = right;
+  merge.begin = n_pending_bytes_;
+  merge.n_left = append_pending_bytes(left, merge.left_hash);
+  merge.n_right = append_pending_bytes(right, merge.right_hash);
+  return n_pending_ == kBatch ? add_pending() : Status();
 }
 
-Status VocabularyBuilder::add_merge(std::uint32_t rank, std::string_view line) {
+Status VocabularyBuilder::add_merge(std::size_t place, std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
-    return bad(quoted(line) + " is not two tokens with one space between them");
-  return add_merge(rank, line.substr(0, space), line.substr(space + 1));
+    return prefixed(bad(quoted(line) + " is not two tokens with one space between them"), where_(place));
+  return add_merge(place, line.substr(0, space), line.substr(space + 1));
+}
+
+Status VocabularyBuilder::bad_merge(const PendingMerge& merge, const std::string& what) const {
+  return prefixed(bad(what + " no token of the vocabulary, or a control token"), where_(merge.place));
+}
+
+/// Both tables are larger than the caches of one core, so their lines are fetched for a batch at once: those
+/// of the vocabulary while the batch fills, those of the merges in the first loop here.
+Status VocabularyBuilder::add_pending() {
+  struct Resolved {
+    TokenId left, right, merged;
+  };
+  std::array<Resolved, kBatch> resolved;
+  const Vocabulary& vocabulary = parts_.vocabulary;
+  for (std::size_t i = 0; i < n_pending_; ++i) {
+    const PendingMerge& merge = pending_[i];
+    const std::string_view joined(pending_bytes_.data() + merge.begin, merge.n_left + merge.n_right);
+    const TokenId left = vocabulary.find(joined.substr(0, merge.n_left), merge.left_hash);
+    if (left < 0) return bad_merge(merge, quoted(merge.left) + " is");
+    const TokenId right = vocabulary.find(joined.substr(merge.n_left), merge.right_hash);
+    if (right < 0) return bad_merge(merge, quoted(merge.right) + " is");
+    // Most files number tokens in the order of the merges that make them, which saves the third look-up.
+    const TokenId next = last_merged_ + 1;
+    const bool in_order = vocabulary.bytes(next) == joined && indexed_[static_cast<std::size_t>(next)] != 0;
+    const TokenId merged = in_order ? next : vocabulary.find(joined);
+    if (merged < 0)
+      return bad_merge(merge, quoted(merge.left) + " and " + quoted(merge.right) + " make what is");
+    last_merged_ = merged;
+    resolved[i] = {left, right, merged};
+    parts_.merges.prefetch(left, right);
+  }
+  for (std::size_t i = 0; i < n_pending_; ++i)
+    parts_.merges.add(resolved[i].left, resolved[i].right, {next_rank_++, resolved[i].merged});
+  n_pending_ = n_pending_bytes_ = 0;
+  return {};
+}
+
+Result<TokenizerParts> VocabularyBuilder::take() {
+  Q3G_TRY(add_pending());
+  return std::move(parts_);
 }
 
 }  // namespace qwen3guard::detail

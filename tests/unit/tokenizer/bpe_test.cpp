@@ -134,7 +134,7 @@ TEST_CASE("vocabulary: finds bytes of every length and nothing else", "[tokenize
   }
   CHECK(vocabulary.bytes(-1).empty());
   CHECK(vocabulary.bytes(79).empty());
-  REQUIRE(vocabulary.set_bytes(79, vocabulary.bytes(4)));
+  REQUIRE(vocabulary.set_bytes(79, std::string(vocabulary.bytes(4))));
   ids.push_back(79);
   CHECK(vocabulary.index(ids) == 79);
 }

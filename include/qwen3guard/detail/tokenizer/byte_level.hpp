@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,22 +30,29 @@ inline constexpr std::array<std::int16_t, kByteLevelEnd> kByteOfCodePoint = [] {
   return table;
 }();
 
-/// Replaces `out` by the bytes that `piece` (UTF-8) stands for. False, with `out` unspecified, when a
-/// character is outside the alphabet.
-[[nodiscard]] inline bool byte_level_to_bytes(std::string_view piece, std::string& out) {
-  out.resize(piece.size());
+/// Writes the bytes that `piece` (UTF-8) stands for to `out`, which has room for piece.size() of them. Their
+/// number, or nothing (`out` is then unspecified) when a character is outside the alphabet.
+[[nodiscard]] inline std::optional<std::size_t> byte_level_to_bytes(std::string_view piece,
+                                                                    char* out) noexcept {
   std::size_t n = 0;
   for (std::size_t i = 0; i < piece.size(); ++i, ++n) {
     std::uint32_t code_point = static_cast<unsigned char>(piece[i]);
     if (code_point >= 0x80) {  // the alphabet has one- and two-byte characters only
-      if ((code_point & 0xE0) != 0xC0 || ++i == piece.size()) return false;
+      if ((code_point & 0xE0) != 0xC0 || ++i == piece.size()) return std::nullopt;
       code_point = ((code_point & 0x1F) << 6) | (static_cast<unsigned char>(piece[i]) & 0x3F);
     }
-    if (code_point >= kByteLevelEnd || kByteOfCodePoint[code_point] < 0) return false;
+    if (code_point >= kByteLevelEnd || kByteOfCodePoint[code_point] < 0) return std::nullopt;
     out[n] = static_cast<char>(static_cast<unsigned char>(kByteOfCodePoint[code_point]));
   }
-  out.resize(n);
-  return true;
+  return n;
+}
+
+/// The same to a string, which is replaced. False when a character is outside the alphabet.
+[[nodiscard]] inline bool byte_level_to_bytes(std::string_view piece, std::string& out) {
+  out.resize(piece.size());
+  const auto n = byte_level_to_bytes(piece, out.data());
+  out.resize(n.value_or(0));
+  return n.has_value();
 }
 
 }  // namespace qwen3guard::detail

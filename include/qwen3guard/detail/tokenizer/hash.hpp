@@ -50,6 +50,15 @@ namespace qwen3guard::detail {
   return mix64(std::rotl(hash, 23) ^ word);
 }
 
+/// A hint that the cache line at `address` (any value) is read or written soon.
+inline void prefetch_line(const void* address) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(address);
+#else
+  (void)address;
+#endif
+}
+
 /// Smallest power of two that keeps a table of n entries at most three quarters full: half the memory of "at
 /// most half full" for the Qwen vocabulary, which the caches reward more than shorter probes.
 [[nodiscard]] constexpr std::size_t table_slots(std::size_t n) noexcept {

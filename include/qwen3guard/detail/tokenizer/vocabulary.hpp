@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "qwen3guard/detail/tokenizer/hash.hpp"
@@ -14,29 +16,64 @@
 
 namespace qwen3guard::detail {
 
-/// Token bytes by id and ids by bytes. Filled once, then immutable and safe to share between threads.
+/// Where a token's bytes are in the text of all tokens. No bytes: the id has no token.
+struct TokenSpan {
+  std::uint32_t begin = 0, n_bytes = 0;
+};
+
+/// An entry of the hash table from bytes to id; id -1 is an empty slot.
+struct VocabularySlot {
+  std::uint64_t hash = 0;
+  TokenId id = -1;
+  std::uint32_t n_bytes = 0;
+};
+
+/// The arrays of a vocabulary. A snapshot holds them as they are here.
+struct VocabularyTables {
+  static constexpr VocabularySlot kNoSlots[1] = {};
+
+  std::string_view text;              ///< all tokens' bytes
+  std::span<const TokenSpan> tokens;  ///< by id
+  /// A power of two of them, linear probing from hash_bytes() on; at least one is empty.
+  std::span<const VocabularySlot> slots = kNoSlots;
+};
+
+/// Token bytes by id and ids by bytes. Filled once (or a view of tables that somebody else keeps), then
+/// immutable and safe to share between threads. Move-only; a moved-from one may only be destroyed or
+/// assigned.
 class Vocabulary {
  public:
   /// Ids lie below this, so that a damaged file cannot make the tables huge.
   static constexpr std::int64_t kMaxIds = std::int64_t{1} << 22;
 
+  Vocabulary() = default;
+  /// A view: `owner` keeps the tables alive. Precondition: they are sound (see read_snapshot).
+  Vocabulary(const VocabularyTables& tables, std::shared_ptr<const void> owner)
+      : tables_(tables), mask_(tables.slots.size() - 1), owner_(std::move(owner)) {}
+  Vocabulary(Vocabulary&&) noexcept = default;
+  Vocabulary& operator=(Vocabulary&&) noexcept = default;
+  Vocabulary(const Vocabulary&) = delete;
+  Vocabulary& operator=(const Vocabulary&) = delete;
+  ~Vocabulary() = default;
+
   /// Room for tokens of `n_bytes` in all.
   void reserve(std::size_t n_tokens, std::size_t n_bytes);
 
-  /// Gives `id` the bytes. False when the id has bytes already. Precondition: 0 <= id < kMaxIds, bytes not
-  /// empty.
+  /// Gives `id` the bytes, which are not this object's own. False when the id has bytes already.
+  /// Preconditions: 0 <= id < kMaxIds, bytes not empty; not a view.
   [[nodiscard]] bool set_bytes(TokenId id, std::string_view bytes);
 
   /// Makes the listed ids findable by their bytes. Returns the first id whose bytes an earlier one has, too.
   [[nodiscard]] std::optional<TokenId> index(const std::vector<TokenId>& ids);
 
-  [[nodiscard]] TokenId size() const noexcept { return static_cast<TokenId>(tokens_.size()); }
+  [[nodiscard]] TokenId size() const noexcept { return static_cast<TokenId>(tables_.tokens.size()); }
+  [[nodiscard]] const VocabularyTables& tables() const noexcept { return tables_; }
 
   /// The token's bytes; empty when `id` (any value) has none.
   [[nodiscard]] std::string_view bytes(TokenId id) const noexcept {
     const auto i = static_cast<std::size_t>(static_cast<std::uint32_t>(id));
-    if (i >= tokens_.size()) return {};
-    return {text_.data() + tokens_[i].begin, tokens_[i].n_bytes};
+    if (i >= tables_.tokens.size()) return {};
+    return {tables_.text.data() + tables_.tokens[i].begin, tables_.tokens[i].n_bytes};
   }
 
   /// Id of the indexed token with these bytes; -1 when there is none.
@@ -44,7 +81,7 @@ class Vocabulary {
   /// The same when the caller has hash_bytes(bytes) already.
   [[nodiscard]] TokenId find(std::string_view bytes, std::uint64_t hash) const noexcept {
     for (std::size_t i = hash & mask_;; i = (i + 1) & mask_) {
-      const Slot& slot = slots_[i];
+      const VocabularySlot& slot = tables_.slots[i];
       if (slot.id < 0) return -1;
       // Up to 8 bytes the hash is as good as the bytes themselves.
       if (slot.hash == hash && slot.n_bytes == bytes.size() &&
@@ -52,21 +89,17 @@ class Vocabulary {
         return slot.id;
     }
   }
+  /// A hint that find() comes soon with this hash.
+  void prefetch(std::uint64_t hash) const noexcept { prefetch_line(tables_.slots.data() + (hash & mask_)); }
 
  private:
-  struct Token {
-    std::uint32_t begin = 0, n_bytes = 0;
-  };
-  struct Slot {
-    std::uint64_t hash = 0;
-    TokenId id = -1;
-    std::uint32_t n_bytes = 0;
-  };
-
-  std::string text_;           // all tokens' bytes, in the order they came
-  std::vector<Token> tokens_;  // by id
-  std::vector<Slot> slots_ = std::vector<Slot>(1);
+  VocabularyTables tables_;
   std::size_t mask_ = 0;
+  // What tables_ points to: these, or what owner_ keeps.
+  std::vector<char> text_;
+  std::vector<TokenSpan> tokens_;
+  std::vector<VocabularySlot> slots_;
+  std::shared_ptr<const void> owner_;
 };
 
 }  // namespace qwen3guard::detail
