@@ -52,10 +52,11 @@ struct HeadLogits {
 class Guard {
  public:
   /// Loads config.json, tokenizer.json (or vocab.json + merges.txt) and *.safetensors from `model_dir`
-  /// (UTF-8 on every OS). Weights are mapped read-only and shared by all calls. `options` is read during
-  /// the call only. Errors: file_not_found; io_error; bad_checkpoint (file, tensor, found and expected
-  /// shape); bad_tokenizer; unsupported_model; unsupported_isa (forced ISA missing on this CPU);
-  /// invalid_argument; out_of_memory. On error nothing stays mapped.
+  /// (UTF-8 on every OS); or the one packed file of that name (quantize.hpp). Weights are mapped read-only
+  /// and shared by all calls. `options` is read during the call only. Errors: file_not_found; io_error;
+  /// bad_checkpoint (file, tensor, found and expected shape); bad_tokenizer; unsupported_model;
+  /// unsupported_isa (forced ISA missing on this CPU); invalid_argument; out_of_memory. On error nothing
+  /// stays mapped.
   [[nodiscard]] static Result<Guard> load(std::string_view model_dir, const GuardOptions& options = {});
 
   /// Loads a model compiled into the library; `name` is one of embedded_models().

@@ -6,6 +6,7 @@
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/options.hpp"
+#include "qwen3guard/quantize.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/stream_session.hpp"
 #include "qwen3guard/tokenizer.hpp"

@@ -18,13 +18,17 @@ namespace qwen3guard::cli {
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("--model", flags.model,
-                  "an embedded model's name (nano-gen, nano-stream), or a folder: a path with a slash")
+                  "an embedded model's name (nano-gen, nano-stream), or a path: a folder, with a slash, or "
+                  "a packed file, with a slash or .q3g at its end")
       ->required();
   command.add_option("--threads", flags.n_threads, "threads to use; 0: all cores");
 }
 
+bool is_packed_name(std::string_view model) { return model.ends_with(".q3g"); }
+
 bool is_path(std::string_view model) {
-  return model == "." || model == ".." || model.find_first_of("/\\") != std::string_view::npos;
+  return model == "." || model == ".." || model.find_first_of("/\\") != std::string_view::npos ||
+         is_packed_name(model);
 }
 
 Guard load_guard(const ModelFlags& flags, bool require_tokenizer) {

@@ -30,9 +30,11 @@ struct ModelFlags {
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 
-/// A bare name is an embedded model, anything with a slash (and "." and "..") a folder. Throws Exception.
+/// A bare name is an embedded model; anything with a slash (and "." and "..") or with .q3g at its end is a
+/// path. Throws Exception.
 [[nodiscard]] Guard load_guard(const ModelFlags& flags, bool require_tokenizer = true);
 [[nodiscard]] bool is_path(std::string_view model);
+[[nodiscard]] bool is_packed_name(std::string_view model);
 
 /// Writes a line to stdout and flushes it: whoever reads the pipe has it at once. Throws when it cannot.
 void print_line(std::string_view line);
@@ -56,6 +58,8 @@ void add_stream_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 void add_logits_command(CLI::App& app);
 void add_info_command(CLI::App& app);
+void add_quantize_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
 
 }  // namespace qwen3guard::cli
 

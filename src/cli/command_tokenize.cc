@@ -17,7 +17,7 @@ struct TokenizeFlags {
 
 /// A folder needs only its tokenizer files here, so the model is not loaded.
 Tokenizer load_tokenizer(const std::string& model) {
-  if (is_path(model)) return Tokenizer::load(model).value();
+  if (is_path(model) && !is_packed_name(model)) return Tokenizer::load(model).value();
   ModelFlags flags;
   flags.model = model;
   return *load_guard(flags).tokenizer();

@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
   cli::add_tokenize_command(app);
   cli::add_logits_command(app);
   cli::add_info_command(app);
+  cli::add_quantize_command(app);
+  cli::add_verify_command(app);
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);  // runs the chosen subcommand's callback

@@ -35,6 +35,14 @@ std::unique_ptr<ModelFiles> find_embedded_model(std::string_view name) {
   return std::make_unique<MemoryFiles>("embedded:" + std::string(name), std::move(entries));
 }
 
+Result<std::unique_ptr<ModelFiles>> need_embedded_model(std::string_view name) {
+  if (auto files = find_embedded_model(name)) return files;
+  std::string known;
+  for (const std::string& n : embedded_model_names()) known += (known.empty() ? "" : ", ") + n;
+  return Error{ErrorCode::file_not_found, "no embedded model \"" + std::string(name) + "\"; there is " +
+                                              (known.empty() ? "none in this build" : known)};
+}
+
 std::vector<std::string> embedded_model_names() {
   std::vector<std::string> out;
   for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {

@@ -10,6 +10,7 @@
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
@@ -84,21 +85,17 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {
   return detail::guarded("load", [&]() -> Result<Guard> {
     if (model_dir.empty() || model_dir.find('\0') != std::string_view::npos) {
-      return Error{ErrorCode::invalid_argument, "model_dir: empty or with a NUL byte; expected a folder"};
+      return Error{ErrorCode::invalid_argument,
+                   "model_dir: empty or with a NUL byte; expected a folder or a packed file"};
     }
-    return Impl::load(detail::DirectoryFiles(std::string(model_dir)), options);
+    Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
+    return Impl::load(*files, options);
   });
 }
 
 Result<Guard> Guard::load_embedded(std::string_view name, const GuardOptions& options) {
   return detail::guarded("load_embedded", [&]() -> Result<Guard> {
-    const auto files = detail::find_embedded_model(name);
-    if (files == nullptr) {
-      std::string known;
-      for (const std::string& n : embedded_models()) known += (known.empty() ? "" : ", ") + n;
-      return Error{ErrorCode::file_not_found, "no embedded model \"" + std::string(name) + "\"; there is " +
-                                                  (known.empty() ? "none in this build" : known)};
-    }
+    Q3G_ASSIGN(const auto files, detail::need_embedded_model(name));
     return Impl::load(*files, options);
   });
 }

@@ -158,4 +158,13 @@ Status PackedFiles::verify() const {
   return {};
 }
 
+Result<std::unique_ptr<ModelFiles>> open_model_files(const std::string& path) {
+  if (!is_directory(path)) {
+    auto packed = PackedFiles::open(path);
+    if (packed.ok()) return std::unique_ptr<ModelFiles>(std::make_unique<PackedFiles>(*std::move(packed)));
+    if (packed.error().code != ErrorCode::file_not_found) return std::move(packed).error();
+  }
+  return std::unique_ptr<ModelFiles>(std::make_unique<DirectoryFiles>(path));
+}
+
 }  // namespace qwen3guard::detail

@@ -3,6 +3,7 @@
 #define QWEN3GUARD_DETAIL_MODEL_PACKED_FILES_HPP
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,6 +76,10 @@ class PackedFiles final : public ModelFiles {
   Blob whole_;
   PackedInfo info_;
 };
+
+/// The checkpoint at `path`: a packed model file, or else a folder. Errors: those of PackedFiles::open but
+/// file_not_found; for what is missing the folder's errors come when a file in it is opened.
+[[nodiscard]] Result<std::unique_ptr<ModelFiles>> open_model_files(const std::string& path);
 
 }  // namespace qwen3guard::detail
 

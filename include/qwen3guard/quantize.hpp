@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_QUANTIZE_HPP
+#define QWEN3GUARD_QUANTIZE_HPP
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "qwen3guard/status.hpp"
+
+namespace qwen3guard {
+
+/// How the matrices of the decoder's layers are stored in a packed model file. Norms, embeddings and
+/// classification heads keep the checkpoint's precision.
+enum class PackedWeights : std::int32_t {
+  bf16 = 0,  ///< no loss for the published checkpoints
+  int8 = 1,  ///< 8 bits and a scale per group: about half the size
+  int4 = 2,  ///< 4 bits and a scale per group of 32: about a third
+};
+
+/// "bf16", "int8" or "int4". Static storage; "unknown" for values out of range.
+[[nodiscard]] const char* to_string(PackedWeights type) noexcept;
+
+struct QuantizeOptions {
+  PackedWeights type = PackedWeights::int8;
+  /// Columns that share a scale. int8: 32, 64, 128, or 0 for one scale per row; int4: 32. -1: 64 for int8, 32
+  /// for int4, none for bf16.
+  std::int32_t group_size = -1;
+  bool overwrite = false;      ///< replace an existing output file
+  std::int32_t n_threads = 0;  ///< 0: all cores. The file is the same for any number
+  /// Called from the calling thread, before each matrix, with the bytes written so far and those there will
+  /// be; returning false stops with the error `cancelled`. May be empty.
+  std::function<bool(std::int64_t n_done_bytes, std::int64_t n_total_bytes)> progress;
+};
+
+/// What quantize() did.
+struct QuantizeReport {
+  std::int64_t source_bytes = 0;  ///< weights of the checkpoint
+  std::int64_t file_bytes = 0;    ///< the packed file, which holds the tokenizer and config too
+  std::string weight_dtype;       ///< "int8 (group 64)"
+  double seconds = 0;
+};
+
+/// Packs the checkpoint folder `model_dir` into the one file `out_file`, which Guard::load takes like a
+/// folder. Needs memory for one matrix. The file appears complete or, on any error, not at all.
+/// Errors: those of Guard::load for the checkpoint; invalid_argument (group size; an output that is a file of
+/// the checkpoint; an input that is packed already); io_error (output exists and `overwrite` is false; disk
+/// full ...); bad_checkpoint (a weight that is not finite); cancelled; out_of_memory. What `progress` throws
+/// ends in `internal`.
+/// Format: docs/packed_format.md.
+[[nodiscard]] Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,
+                                              const QuantizeOptions& options = {});
+
+/// The same for a model in the library. Errors: also file_not_found (no such name).
+[[nodiscard]] Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view out_file,
+                                                       const QuantizeOptions& options = {});
+
+/// Reads the whole packed file and compares every checksum; loading compares only those of what it reads.
+/// Errors: file_not_found; io_error; unsupported_model (another version); bad_checkpoint (no packed file; a
+/// tensor is damaged: the first by name).
+[[nodiscard]] Status verify_packed(std::string_view file);
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_QUANTIZE_HPP

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "cli.hpp"
+
+namespace qwen3guard::cli {
+namespace {
+
+/// Set by Ctrl-C; looked at between matrices, so that the unfinished file is removed.
+volatile std::sig_atomic_t stop_requested = 0;
+
+extern "C" void request_stop(int) { stop_requested = 1; }
+
+struct QuantizeFlags {
+  ModelFlags model;
+  std::string type = "int8", out;
+  std::int32_t group = -1;
+  bool force = false;
+};
+
+QuantizeOptions to_options(const QuantizeFlags& flags) {
+  QuantizeOptions options;
+  for (const PackedWeights type : {PackedWeights::bf16, PackedWeights::int8, PackedWeights::int4}) {
+    if (flags.type == to_string(type)) options.type = type;
+  }
+  options.group_size = flags.group;
+  options.overwrite = flags.force;
+  options.n_threads = flags.model.n_threads;
+  const bool show_progress = wants_color(stderr);
+  options.progress = [show_progress](std::int64_t n_done, std::int64_t n_total) {
+    if (show_progress && n_total > 0) {
+      const double percent = 100.0 * static_cast<double>(n_done) / static_cast<double>(n_total);
+      std::fprintf(stderr, "\r%3.0f %%%s", percent, n_done == n_total ? "\r     \r" : "");
+    }
+    return stop_requested == 0;
+  };
+  return options;
+}
+
+double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); }
+
+void run(const QuantizeFlags& flags) {
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  const QuantizeOptions options = to_options(flags);
+  const auto result = is_path(flags.model.model) ? quantize(flags.model.model, flags.out, options)
+                                                 : quantize_embedded(flags.model.model, flags.out, options);
+  const QuantizeReport& report = result.value();
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(), ": %s, weights of %.1f MiB to a file of %.1f MiB (%.2f x), %.1f s",
+                report.weight_dtype.c_str(), mib(report.source_bytes), mib(report.file_bytes),
+                static_cast<double>(report.source_bytes) / static_cast<double>(report.file_bytes),
+                report.seconds);
+  print_line(flags.out + text.data());
+}
+
+}  // namespace
+
+void add_quantize_command(CLI::App& app) {
+  auto flags = std::make_shared<QuantizeFlags>();
+  CLI::App* command = app.add_subcommand("quantize", "pack a checkpoint into one smaller, faster file");
+  add_model_flags(*command, flags->model);
+  command->add_option("--type", flags->type, "how the layers' matrices are stored")
+      ->check(CLI::IsMember({"int8", "int4", "bf16"}))
+      ->capture_default_str();
+  command->add_option("--group", flags->group,
+                      "columns that share a scale: 32, 64 (default), 128, or 0 for one scale per row with "
+                      "int8; 32 with int4");
+  command->add_option("--out", flags->out, "the file to write; .q3g is the usual end of its name")
+      ->required();
+  command->add_flag("--force", flags->force, "replace the file when it exists");
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace qwen3guard::cli

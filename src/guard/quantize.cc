@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/quantize.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "qwen3guard/detail/guard/embedded_models.hpp"
+#include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/model/write_packed.hpp"
+#include "qwen3guard/detail/util/parallel.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard {
+namespace {
+
+constexpr std::int32_t kMaxThreads = 1024;
+
+Error bad_argument(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
+
+/// Errors: invalid_argument.
+Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
+  std::size_t group = options.type == PackedWeights::int8 ? 64 : options.type == PackedWeights::int4 ? 32 : 0;
+  if (options.group_size < -1) {
+    return bad_argument("options.group_size: " + std::to_string(options.group_size) +
+                        "; expected -1 (automatic), 0 (one scale per row), 32, 64 or 128");
+  }
+  if (options.group_size >= 0) group = static_cast<std::size_t>(options.group_size);
+  switch (options.type) {
+    case PackedWeights::bf16:
+      return detail::PackedInfo{detail::PackedType::bf16, group};
+    case PackedWeights::int8:
+      return detail::PackedInfo{detail::PackedType::q8, group};
+    case PackedWeights::int4:
+      return detail::PackedInfo{detail::PackedType::q4, group};
+  }
+  return bad_argument("options.type: no value of PackedWeights");
+}
+
+Status check_path(std::string_view path, const char* name) {
+  if (!path.empty() && path.find('\0') == std::string_view::npos) return {};
+  return bad_argument(std::string(name) + ": empty or with a NUL byte");
+}
+
+Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::string_view out_file,
+                                      const QuantizeOptions& options) {
+  Q3G_TRY(check_path(out_file, "out_file"));
+  if (options.n_threads < 0 || options.n_threads > kMaxThreads) {
+    return bad_argument("options.n_threads: " + std::to_string(options.n_threads) +
+                        "; expected 0 (automatic) to " + std::to_string(kMaxThreads));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  detail::WriteOptions write;
+  Q3G_ASSIGN(write.info, packed_info(options));
+  write.overwrite = options.overwrite;
+  write.n_threads = options.n_threads > 0 ? options.n_threads : detail::default_n_threads();
+  write.progress = options.progress;
+  Q3G_ASSIGN(const auto report, detail::write_packed(files, std::string(out_file), write));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return QuantizeReport{.source_bytes = report.source_bytes,
+                        .file_bytes = report.file_bytes,
+                        .weight_dtype = to_text(write.info),
+                        .seconds = seconds.count()};
+}
+
+}  // namespace
+
+const char* to_string(PackedWeights type) noexcept {
+  switch (type) {
+    case PackedWeights::bf16:
+      return "bf16";
+    case PackedWeights::int8:
+      return "int8";
+    case PackedWeights::int4:
+      return "int4";
+  }
+  return "unknown";
+}
+
+Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,
+                                const QuantizeOptions& options) {
+  return detail::guarded("quantize", [&]() -> Result<QuantizeReport> {
+    Q3G_TRY(check_path(model_dir, "model_dir"));
+    Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
+    return quantize_files(*files, out_file, options);
+  });
+}
+
+Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view out_file,
+                                         const QuantizeOptions& options) {
+  return detail::guarded("quantize_embedded", [&]() -> Result<QuantizeReport> {
+    Q3G_ASSIGN(const auto files, detail::need_embedded_model(name));
+    return quantize_files(*files, out_file, options);
+  });
+}
+
+Status verify_packed(std::string_view file) {
+  return detail::guarded("verify_packed", [&]() -> Status {
+    Q3G_TRY(check_path(file, "file"));
+    Q3G_ASSIGN(const detail::PackedFiles files, detail::PackedFiles::open(std::string(file)));
+    return files.verify();
+  });
+}
+
+}  // namespace qwen3guard
