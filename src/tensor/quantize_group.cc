@@ -29,10 +29,18 @@ float signed_max(const float* w, std::size_t n) noexcept {
   return best;
 }
 
+/// Eight sums side by side: a single one would keep the compiler from using vector registers.
+float sum(const std::array<float, kMaxGroupQ4>& terms) noexcept {
+  std::array<float, 8> lanes{};
+  for (std::size_t i = 0; i < terms.size(); i += lanes.size()) {
+    for (std::size_t j = 0; j < lanes.size(); ++j) lanes[j] += terms[i + j];
+  }
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
 /// One int4 group while its scale is looked for. The weights are divided by the largest magnitude first, so
 /// that no square under- or overflows.
 struct GroupQ4 {
-  std::size_t n = 0;
   float max = 0;  ///< largest magnitude, > 0
   std::array<float, kMaxGroupQ4> x{}, importance{}, q{};
   // The best so far.
@@ -43,15 +51,17 @@ struct GroupQ4 {
   /// Quantises with this scale and keeps it when its error is the smallest yet.
   void consider(std::uint16_t scale) noexcept {
     const float s = bf16_to_f32(scale) / max;
-    if (s == 0 || !std::isfinite(s)) return;
-    float error = 0;
+    if (s == 0) return;  // too small for bfloat16
+    const float inverse = 1.0F / s;
+    std::array<float, kMaxGroupQ4> terms;
     for (std::size_t i = 0; i < kMaxGroupQ4; ++i) {
       // Clamped before it is rounded: a tiny scale makes the quotient large.
-      const float level = round_near(std::min(std::max(x[i] / s, -8.0F), 7.0F));
+      const float level = round_near(std::min(std::max(x[i] * inverse, -8.0F), 7.0F));
       const float difference = x[i] - level * s;
       q[i] = level;
-      error += importance[i] * difference * difference;
+      terms[i] = importance[i] * difference * difference;
     }
+    const float error = sum(terms);
     if (best_scale != 0 && error >= best_error) return;
     best_error = error;
     best_scale = scale;
@@ -60,12 +70,13 @@ struct GroupQ4 {
 
   /// The scale that fits the levels of the last candidate best: sum(u x q) / sum(u q^2).
   [[nodiscard]] float least_squares() const noexcept {
-    float xq = 0, qq = 0;
+    std::array<float, kMaxGroupQ4> xq, qq;
     for (std::size_t i = 0; i < kMaxGroupQ4; ++i) {
-      xq += importance[i] * x[i] * q[i];
-      qq += importance[i] * q[i] * q[i];
+      xq[i] = importance[i] * x[i] * q[i];
+      qq[i] = importance[i] * q[i] * q[i];
     }
-    return qq > 0 ? xq / qq * max : 0.0F;
+    const float norm = sum(qq);
+    return norm > 0 ? sum(xq) / norm * max : 0.0F;
   }
 };
 
@@ -90,7 +101,6 @@ std::uint16_t quantize_group_q4(std::int8_t* q, const float* w, const float* imp
   const float top = signed_max(w, n);
   if (top == 0) return 0;
   GroupQ4 group;
-  group.n = n;
   group.max = std::abs(top);
   for (std::size_t i = 0; i < n; ++i) {
     group.x[i] = w[i] / group.max;
