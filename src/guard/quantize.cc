@@ -98,7 +98,7 @@ Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view
 Status verify_packed(std::string_view file) {
   return detail::guarded("verify_packed", [&]() -> Status {
     Q3G_TRY(check_path(file, "file"));
-    Q3G_ASSIGN(const detail::PackedFiles files, detail::PackedFiles::open(std::string(file)));
+    Q3G_ASSIGN(const detail::PackedFiles files, detail::PackedFiles::open_path(std::string(file)));
     return files.verify();
   });
 }

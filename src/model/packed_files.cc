@@ -115,9 +115,11 @@ Status verify_tensor(const SafetensorsFile& file, const std::string& tensor) {
 PackedFiles::PackedFiles(SafetensorsFile file, Blob whole, PackedInfo info)
     : file_(std::move(file)), whole_(std::move(whole)), info_(info) {}
 
-Result<PackedFiles> PackedFiles::open(const std::string& path) { return open(OneFile(path), kWeightsFile); }
+Result<PackedFiles> PackedFiles::open_path(const std::string& path) {
+  return open_in(OneFile(path), kWeightsFile);
+}
 
-Result<PackedFiles> PackedFiles::open(const ModelFiles& files, std::string_view name) {
+Result<PackedFiles> PackedFiles::open_in(const ModelFiles& files, std::string_view name) {
   Q3G_ASSIGN(Blob whole, files.open(name));
   Q3G_ASSIGN(SafetensorsFile file, SafetensorsFile::open(files, name));
   Q3G_ASSIGN(const auto info, read_packed_info(file));
@@ -160,7 +162,7 @@ Status PackedFiles::verify() const {
 
 Result<std::unique_ptr<ModelFiles>> open_model_files(const std::string& path) {
   if (!is_directory(path)) {
-    auto packed = PackedFiles::open(path);
+    auto packed = PackedFiles::open_path(path);
     if (packed.ok()) return std::unique_ptr<ModelFiles>(std::make_unique<PackedFiles>(*std::move(packed)));
     if (packed.error().code != ErrorCode::file_not_found) return std::move(packed).error();
   }

@@ -56,10 +56,10 @@ class PackedFiles final : public ModelFiles {
  public:
   /// Maps the file at `path`. Errors: file_not_found; io_error; those of SafetensorsFile::open and
   /// read_packed_info; bad_checkpoint (a safetensors file that is no packed model).
-  [[nodiscard]] static Result<PackedFiles> open(const std::string& path);
+  [[nodiscard]] static Result<PackedFiles> open_path(const std::string& path);
   /// The packed file `name` of other files (tests, embedded data). `files` must outlive what is opened unless
   /// its blobs have owners.
-  [[nodiscard]] static Result<PackedFiles> open(const ModelFiles& files, std::string_view name);
+  [[nodiscard]] static Result<PackedFiles> open_in(const ModelFiles& files, std::string_view name);
 
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
@@ -77,8 +77,8 @@ class PackedFiles final : public ModelFiles {
   PackedInfo info_;
 };
 
-/// The checkpoint at `path`: a packed model file, or else a folder. Errors: those of PackedFiles::open but
-/// file_not_found; for what is missing the folder's errors come when a file in it is opened.
+/// The checkpoint at `path`: a packed model file, or else a folder. Errors: those of PackedFiles::open_path
+/// but file_not_found; for what is missing the folder's errors come when a file in it is opened.
 [[nodiscard]] Result<std::unique_ptr<ModelFiles>> open_model_files(const std::string& path);
 
 }  // namespace qwen3guard::detail

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing and reading of packed model files.
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "malformed/checkpoint_builder.hpp"
+#include "q3g_catch.hpp"
+#include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/model/config.hpp"
+#include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/model/weights.hpp"
+#include "qwen3guard/detail/model/write_packed.hpp"
+#include "qwen3guard/detail/tensor/quantize.hpp"
+#include "qwen3guard/detail/util/checksum.hpp"
+#include "temporary_folder.hpp"
+
+using namespace q3g_test;
+using namespace qwen3guard::detail;
+using qwen3guard::ErrorCode;
+using qwen3guard::Status;
+
+namespace {
+
+constexpr PackedInfo kInfos[] = {{PackedType::bf16, 0}, {PackedType::q8, 0},   {PackedType::q8, 32},
+                                 {PackedType::q8, 64},  {PackedType::q8, 128}, {PackedType::q4, 32}};
+
+std::string golden(const std::string& name) { return std::string(Q3G_TEST_DIR) + "/golden/models/" + name; }
+
+std::string read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+WriteOptions options_for(const PackedInfo& info) {
+  WriteOptions options;
+  options.info = info;
+  return options;
+}
+
+qwen3guard::Result<Weights> load_weights(const ModelFiles& files) {
+  auto config = ModelConfig::load(files);
+  if (!config.ok()) return std::move(config).error();
+  return Weights::load(files, *config, *select_kernels("scalar").value());
+}
+
+bool same_floats(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+/// The packed matrix is what pack() makes of the plain one.
+void check_projection(const WeightMatrix& packed, const WeightMatrix& plain, const PackedInfo& info) {
+  REQUIRE(packed.is_packed);
+  REQUIRE_FALSE(plain.is_packed);
+  CHECK(packed.rows() == plain.rows());
+  CHECK(packed.cols() == plain.cols());
+  CHECK(reinterpret_cast<std::uintptr_t>(packed.packed.data) % 64 == 0);
+  const auto expected =
+      pack(plain.plain, {.type = info.type, .group = info.group, .column_importance = {}}, "w").value();
+  CHECK(std::memcmp(packed.packed.data, expected.data.data(), expected.data.size()) == 0);
+  if (expected.scales.size() > 0)
+    CHECK(std::memcmp(packed.packed.scales, expected.scales.data(), 2 * expected.scales.size()) == 0);
+}
+
+/// The bytes of a small packed file.
+std::string packed_bytes(const Checkpoint& checkpoint, const PackedInfo& info) {
+  const TemporaryFolder folder;
+  const auto contents = checkpoint.contents();
+  const auto report = write_packed(files_of(contents), folder / "m.q3g", options_for(info));
+  INFO((report.ok() ? "" : report.error().detail));
+  REQUIRE(report.ok());
+  return read(folder / "m.q3g");
+}
+
+/// Opens and loads a packed file in memory.
+Status load_bytes(const std::string& bytes) {
+  const std::map<std::string, std::string> contents = {{"m.q3g", bytes}};
+  const auto files = files_of(contents);
+  auto packed = PackedFiles::open_in(files, "m.q3g");
+  if (!packed.ok()) return std::move(packed).error();
+  auto weights = load_weights(*packed);
+  if (!weights.ok()) return std::move(weights).error();
+  return {};
+}
+
+void check_refused(const std::string& bytes, ErrorCode code, const std::vector<std::string>& words) {
+  const Status status = load_bytes(bytes);
+  REQUIRE_FALSE(status.ok());
+  INFO(status.error().detail);
+  CHECK(std::string(to_string(status.error().code)) == to_string(code));
+  for (const std::string& word : words) {
+    INFO("expected: " << word);
+    CHECK(status.error().detail.find(word) != std::string::npos);
+  }
+}
+
+/// The file with a text of its header replaced by one of the same length, and the header's checksum renewed.
+std::string edited(std::string bytes, const std::string& from, const std::string& to) {
+  REQUIRE(from.size() == to.size());
+  const std::size_t at = bytes.find(from);
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, from.size(), to);
+  std::uint64_t n = 0;
+  std::memcpy(&n, bytes.data(), 8);
+  const std::string header = bytes.substr(8, n);
+  const std::string key = "\"xxh3_header\":\"";
+  bytes.replace(8 + header.find(key) + key.size(), 16, packed_header_checksum(header).value());
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("packed: loads what was packed", "[model][packed]") {
+  for (const char* name : {"gen_gqa2_bf16", "gen_gqa4_f16", "gen_sharded_outliers", "stream_gqa4_f32"}) {
+    const DirectoryFiles folder(golden(name));
+    const auto plain = load_weights(folder);
+    REQUIRE(plain.ok());
+    for (const PackedInfo& info : kInfos) {
+      const TemporaryFolder out;
+      INFO(name << " as " << to_text(info));
+      const auto report = write_packed(folder, out / "m.q3g", options_for(info));
+      INFO((report.ok() ? "" : report.error().detail));
+      REQUIRE(report.ok());
+      CHECK(report->file_bytes == static_cast<std::int64_t>(std::filesystem::file_size(out / "m.q3g")));
+      CHECK(report->source_bytes == plain->n_bytes);
+      const auto files = PackedFiles::open_path(out / "m.q3g");
+      REQUIRE(files.ok());
+      CHECK(files->verify().ok());
+      CHECK(files->open("config.json").value().text() == folder.open("config.json").value().text());
+      CHECK_FALSE(files->contains("tokenizer.json"));
+      const auto weights = load_weights(*files);
+      INFO((weights.ok() ? "" : weights.error().detail));
+      REQUIRE(weights.ok());
+      CHECK(weights->dtype == to_text(info));
+      CHECK(weights->n_parameters == plain->n_parameters);
+      CHECK(weights->copies.empty());
+      CHECK(same_floats(weights->final_norm.span(), plain->final_norm.span()));
+      CHECK(weights->embed_tokens.dtype == plain->embed_tokens.dtype);
+      REQUIRE(weights->layers.size() == plain->layers.size());
+      for (std::size_t i = 0; i < plain->layers.size(); ++i) {
+        const LayerWeights &a = weights->layers[i], &b = plain->layers[i];
+        for (const auto member :
+             {&LayerWeights::q_proj, &LayerWeights::k_proj, &LayerWeights::v_proj, &LayerWeights::o_proj,
+              &LayerWeights::gate_proj, &LayerWeights::up_proj, &LayerWeights::down_proj})
+          check_projection(a.*member, b.*member, info);
+        CHECK(same_floats(a.q_norm.span(), b.q_norm.span()));
+      }
+    }
+  }
+}
+
+TEST_CASE("packed: every tensor begins at a multiple of 64 bytes", "[model][packed]") {
+  for (const Checkpoint& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
+    const std::map<std::string, std::string> contents = {
+        {"m.q3g", packed_bytes(checkpoint, {PackedType::q8, 32})}};
+    const auto files = files_of(contents);
+    const auto file = SafetensorsFile::open(files, "m.q3g");
+    REQUIRE(file.ok());
+    for (const auto& [name, tensor] : file->tensors()) {
+      INFO(name);
+      CHECK((name.starts_with("padding:") ||
+             (tensor.bytes.data() - reinterpret_cast<const std::byte*>(contents.at("m.q3g").data())) % 64 ==
+                 0));
+    }
+  }
+}
+
+TEST_CASE("packed: the same file whoever writes it", "[model][packed]") {
+  const TemporaryFolder folder;
+  for (const int n_threads : {1, 3}) {
+    WriteOptions options = options_for({PackedType::q4, 32});
+    options.n_threads = n_threads;
+    REQUIRE(write_packed(DirectoryFiles(golden("gen_mha_f32")), folder / std::to_string(n_threads), options)
+                .ok());
+  }
+  CHECK(read(folder / "1") == read(folder / "3"));
+}
+
+TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
+  const TemporaryFolder folder;
+  const DirectoryFiles source(golden("gen_mha_f32"));
+  const std::string path = folder / "m.q3g";
+
+  WriteOptions stops = options_for({PackedType::q8, 64});
+  int n_calls = 0;
+  stops.progress = [&](std::int64_t n_done, std::int64_t n_total) {
+    CHECK(n_done <= n_total);
+    return ++n_calls < 5;
+  };
+  const auto stopped = write_packed(source, path, stops);
+  REQUIRE_FALSE(stopped.ok());
+  CHECK(stopped.error().code == ErrorCode::cancelled);
+  CHECK(folder.n_files() == 0);
+
+  stops.progress = [](std::int64_t, std::int64_t) -> bool { throw std::runtime_error("mine"); };
+  CHECK_THROWS(write_packed(source, path, stops));
+  CHECK(folder.n_files() == 0);
+
+  Checkpoint infinite = causal_checkpoint();
+  std::string bytes = infinite.model.bytes();
+  const auto& down = infinite.model.at("model.layers.0.mlp.down_proj.weight");
+  const std::size_t at = bytes.size() - infinite.model.n_data + down.begin + 2 * 7;  // row 1, column 1
+  bytes.replace(at, 2, "\x80\x7f");
+  infinite.raw["model.safetensors"] = bytes;
+  const auto contents = infinite.contents();
+  const auto bad = write_packed(files_of(contents), path, options_for({PackedType::q8, 64}));
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.error().code == ErrorCode::bad_checkpoint);
+  for (const char* word : {"memory/model.safetensors", "down_proj", "row 1", "column 1"}) {
+    INFO(bad.error().detail << " / " << word);
+    CHECK(bad.error().detail.find(word) != std::string::npos);
+  }
+  CHECK(folder.n_files() == 0);
+  CHECK_FALSE(write_packed(source, path, options_for({PackedType::q4, 64})).ok());
+  CHECK_FALSE(write_packed(DirectoryFiles(golden("absent")), path, options_for({PackedType::q8, 64})).ok());
+  CHECK(folder.n_files() == 0);
+}
+
+TEST_CASE("packed: an input is neither replaced nor packed twice", "[model][packed]") {
+  const TemporaryFolder folder;
+  for (const char* name : {"config.json", "model.safetensors"})
+    std::filesystem::copy_file(golden("gen_mha_f32") + "/" + name, folder / name);
+  WriteOptions options = options_for({PackedType::q8, 64});
+  options.overwrite = true;
+  const DirectoryFiles source(folder / ".");
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    const auto report = write_packed(source, folder / name, options);
+    REQUIRE_FALSE(report.ok());
+    CHECK(report.error().code == ErrorCode::invalid_argument);
+    CHECK(read(folder / name) == read(golden("gen_mha_f32") + "/" + name));
+  }
+  REQUIRE(write_packed(source, folder / "m.q3g", options).ok());
+  const auto packed = PackedFiles::open_path(folder / "m.q3g");
+  REQUIRE(packed.ok());
+  const auto twice = write_packed(*packed, folder / "n.q3g", options);
+  REQUIRE_FALSE(twice.ok());
+  CHECK(twice.error().code == ErrorCode::invalid_argument);
+  CHECK_FALSE(std::filesystem::exists(folder / "n.q3g"));
+}
+
+TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {
+  const std::string sound = packed_bytes(causal_checkpoint(), {PackedType::q8, 64});
+  REQUIRE(load_bytes(sound).ok());
+  const auto unsupported = ErrorCode::unsupported_model, bad = ErrorCode::bad_checkpoint;
+  const std::string version = "\"qwen3guard_packed\":\"1\"";
+  check_refused(edited(sound, version, "\"qwen3guard_packed\":\"2\""), unsupported,
+                {"version 2", "version 1"});
+  check_refused(edited(sound, version, "\"qwen3guard_pocket\":\"1\""), bad, {"no packed model"});
+  check_refused(edited(sound, "\"type\":\"int8\"", "\"type\":\"int7\""), unsupported, {"int7", "int8"});
+  check_refused(edited(sound, "\"type\":\"int8\"", "\"type\":\"int4\""), unsupported, {"64", "int4"});
+  check_refused(edited(sound, "\"group\":\"64\"", "\"group\":\"65\""), unsupported, {"65"});
+  check_refused(edited(sound, "\"group\":\"64\"", "\"group\":\"6 \""), unsupported, {"group"});
+  check_refused(
+      edited(sound, "q_proj.weight.packed\":{\"dtype\":\"U8\"", "q_proj.weight.packed\":{\"dtype\":\"I8\""),
+      bad, {"q_proj.weight.packed", "I8", "U8"});
+  check_refused(edited(sound, "q_proj.weight.scales\":{\"dtype\":\"BF16\"",
+                       "q_proj.weight.scales\":{\"dtype\":\"I16\" "),
+                bad, {"q_proj.weight.scales", "I16", "BF16"});
+  check_refused(edited(sound, "q_proj.weight.packed\":{\"dtype\":\"U8\",\"shape\":[1, 1024]",
+                       "q_proj.weight.packed\":{\"dtype\":\"U8\",\"shape\":[2, 512] "),
+                bad, {"[2, 512]", "[1, 1024]"});
+  check_refused(edited(sound, "self_attn.q_proj.weight.packed\":{", "self_attn.x_proj.weight.packed\":{"),
+                bad, {"q_proj.weight", "missing"});
+  std::string flipped = sound;
+  flipped[flipped.find("\"group\":\"64\"") + 9] = '3';
+  check_refused(flipped, bad, {"header is damaged"});
+  check_refused(causal_checkpoint().model.bytes(), bad, {"no packed model"});
+  check_refused("", bad, {"0 bytes"});
+}
+
+TEST_CASE("packed: damaged data", "[model][packed][malformed]") {
+  const std::string sound = packed_bytes(causal_checkpoint(), {PackedType::q8, 64});
+  const std::map<std::string, std::string> contents = {{"m.q3g", sound}};
+  const auto source = files_of(contents);
+  const auto file = SafetensorsFile::open(source, "m.q3g");
+  REQUIRE(file.ok());
+  for (const auto& [name, tensor] : file->tensors()) {
+    std::string broken = sound;
+    const auto at = static_cast<std::size_t>(tensor.bytes.data() -
+                                             reinterpret_cast<const std::byte*>(contents.at("m.q3g").data()));
+    broken[at + tensor.bytes.size() / 2] = static_cast<char>(broken[at + tensor.bytes.size() / 2] ^ 1);
+    const std::map<std::string, std::string> broken_contents = {{"m.q3g", broken}};
+    const auto files = files_of(broken_contents);
+    const auto packed = PackedFiles::open_in(files, "m.q3g");
+    REQUIRE(packed.ok());
+    const Status verified = packed->verify();
+    INFO(name);
+    REQUIRE_FALSE(verified.ok());
+    CHECK(verified.error().code == ErrorCode::bad_checkpoint);
+    CHECK(verified.error().detail.find("\"" + name + "\"") != std::string::npos);
+    // What loading reads itself is verified by loading too.
+    const bool read_at_load = name == "file:config.json" || name.find("norm.weight") != std::string::npos;
+    CHECK(load_weights(*packed).ok() == !read_at_load);
+  }
+}
