@@ -4,7 +4,7 @@
 # success when the name it is given selects nothing.
 function(q3g_add_test name)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE qwen3guard::qwen3guard q3g::openmp q3g::catch2_main)
+  target_link_libraries(${name} PRIVATE qwen3guard::qwen3guard q3g::catch2_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE Q3G_TEST_DIR="${PROJECT_SOURCE_DIR}/tests")
   catch_discover_tests(

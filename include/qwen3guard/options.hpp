@@ -59,6 +59,11 @@ struct GuardOptions {
   /// False: a folder without tokenizer files loads too; then only logits() and info() work, the rest fails
   /// with bad_tokenizer.
   bool require_tokenizer = true;
+  /// Gen checkpoints: how many tokens of the last calls' conversations are kept, so that one which goes on
+  /// (64 or more tokens in common) is not computed again; ModelInfo::kv_bytes_per_token tells what that
+  /// takes. The verdict is the same up to rounding (docs/numerics.md). What was judged recently can be told
+  /// from the time that a call takes; 0: only the constant part of the prompt is shared. At least 0.
+  std::int32_t kept_tokens = 768;
 };
 
 /// Options of one stream.

@@ -29,6 +29,10 @@ Status check_options(const GuardOptions& options) {
         ErrorCode::invalid_argument,
         "options.max_context_tokens: " + std::to_string(options.max_context_tokens) + "; expected 0 or more"};
   }
+  if (options.kept_tokens < 0) {
+    return Error{ErrorCode::invalid_argument,
+                 "options.kept_tokens: " + std::to_string(options.kept_tokens) + "; expected 0 or more"};
+  }
   return {};
 }
 
@@ -79,7 +83,8 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
   }
   std::int32_t max_context = model->config().max_position_embeddings;
   if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
-  return Guard(std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context));
+  return Guard(
+      std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens));
 }
 
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {

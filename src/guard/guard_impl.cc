@@ -32,12 +32,16 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
   Q3G_ASSIGN(const std::vector<TokenId> ids, detail::encode_gen_prompt(*tokenizer, messages));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
   Q3G_TRY(check_context(n_needed));
-  auto scratch = pool_.borrow(model_->config(), static_cast<std::int32_t>(n_needed));
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed));
 
   const Role last_role = messages.back().role;
   detail::PrefixState& prefix = last_role == Role::user ? prompt_prefix_ : response_prefix_;
-  Q3G_ASSIGN(const auto filled,
+  Q3G_ASSIGN(auto filled,
              prefix.fill(*model_, *tokenizer, last_role, ids, scratch->cache, scratch->workspace));
+  const auto n_prefix = static_cast<std::size_t>(filled.n_tokens);
+  kept_.share(ids, n_prefix, n_needed - n_prefix, scratch->cache);
+  if (scratch->cache.n_tokens() > filled.n_tokens)
+    filled.n_tokens = filled.n_cached = scratch->cache.n_tokens();
 
   detail::GenContext context(*model_, *tokenizer, scratch->cache, scratch->workspace);
   const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
@@ -52,6 +56,7 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
   verdict.refusal = decoded.refusal;
   verdict.text = std::move(decoded.text);
   verdict.tokens = {static_cast<std::int32_t>(ids.size()), filled.n_cached, decoded.n_generated_tokens};
+  kept_.keep(ids, n_prefix, scratch->cache);
   return verdict;
 }
 
@@ -94,7 +99,7 @@ Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids
   if (ids.empty()) return Error{ErrorCode::invalid_argument, "ids: empty; expected at least one token"};
   Q3G_TRY(check_context(ids.size()));
   const detail::ModelConfig& config = model_->config();
-  auto scratch = pool_.borrow(config, static_cast<std::int32_t>(ids.size()));
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()));
   const std::size_t n_rows = last_only ? 1 : ids.size();
   const auto n_hidden = static_cast<std::size_t>(config.hidden_size);
   std::vector<float> hidden_values(n_rows * n_hidden);
@@ -142,7 +147,7 @@ ModelInfo Guard::Impl::info() const {
   out.tied_embeddings = config.tie_word_embeddings;
   out.n_parameters = model_->n_parameters();
   out.weight_bytes = model_->weight_bytes();
-  out.kv_bytes_per_token = detail::KvCache::bytes_per_token(config);
+  out.kv_bytes_per_token = detail::KvCache::bytes_per_token(config, model_->kv_type());
   out.weight_dtype = model_->weight_dtype();
   out.isa = model_->isa();
   out.isa_available = detail::available_isas();

@@ -36,8 +36,7 @@ Result<std::shared_ptr<const PrefixState::Kept>> PrefixState::compute(const Mode
                                                                       Role last_role, Workspace& workspace) {
   auto kept = std::make_shared<Kept>();
   Q3G_ASSIGN(kept->ids, constant_beginning(tokenizer, last_role));
-  kept->cache =
-      KvCache(model.config(), std::max<std::int32_t>(1, static_cast<std::int32_t>(kept->ids.size())));
+  kept->cache = KvCache(model.config(), static_cast<std::int32_t>(kept->ids.size()), model.kv_type());
   if (!kept->ids.empty()) Q3G_TRY(model.forward(kept->ids, kept->cache, workspace, Span2d<float>()));
   return std::shared_ptr<const Kept>(std::move(kept));
 }
@@ -57,7 +56,7 @@ Result<PrefixState::Filled> PrefixState::fill(const Model& model, const Tokenize
   }
   const std::size_t shared = std::min(common_prefix(kept->ids, ids), ids.empty() ? 0 : ids.size() - 1);
   const auto n = static_cast<std::int32_t>(shared);
-  cache.copy_prefix(kept->cache, n);
+  cache.share_prefix(kept->cache, n);
   return Filled{n, computed_now ? 0 : n};
 }
 

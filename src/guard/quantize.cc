@@ -9,7 +9,7 @@
 #include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
-#include "qwen3guard/detail/util/parallel.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {

@@ -28,7 +28,7 @@ StreamSession::Impl::Impl(std::shared_ptr<const Guard::Impl> guard, const Stream
                           std::int32_t capacity_tokens)
     : guard_(std::move(guard)),
       options_(options),
-      cache_(guard_->model().config(), capacity_tokens),
+      cache_(guard_->model().config(), capacity_tokens, guard_->model().kv_type()),
       policy_(make_policy(options)) {
   const detail::ModelConfig& config = guard_->model().config();
   const auto n_classes = [&](auto member) {

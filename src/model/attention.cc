@@ -8,69 +8,46 @@
 #include <limits>
 #include <new>
 
-#include "qwen3guard/detail/util/parallel.hpp"
+#include "model/attention_block.hpp"
 
 namespace qwen3guard::detail {
 namespace {
 
-/// Rows (queries times heads of a group) and keys of one block of scores: 32 KiB, inside a first-level cache
-/// with room for the output rows.
-constexpr std::size_t kBlockRows = 32;
-constexpr std::size_t kBlockKeys = 256;
-/// Fewer rows are dot products; the matrix product's packing does not pay for them.
-constexpr std::size_t kMinGemmRows = 8;
-/// Below this many multiplications waking threads costs more than it saves.
-constexpr std::size_t kMinParallelWork = std::size_t{1} << 21;
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 std::size_t queries_per_block(std::size_t group) noexcept {
   return std::max<std::size_t>(1, kBlockRows / group);
 }
 
-/// One worker's scratch, cut into its arrays.
-struct Block {
-  float *q, *out;      // [rows, head_dim]
-  float* scores;       // [rows, kBlockKeys]
-  float *peak, *mass;  // [rows]: largest score so far; sum of exp(score - peak)
-
-  static std::size_t floats(std::size_t rows, std::size_t head_dim) noexcept {
-    return rows * (2 * head_dim + kBlockKeys + 2);
-  }
-  Block(float* scratch, std::size_t rows, std::size_t head_dim) noexcept
-      : q(scratch),
-        out(q + rows * head_dim),
-        scores(out + rows * head_dim),
-        peak(scores + rows * kBlockKeys),
-        mass(peak + rows) {}
-};
-
-/// The queries [first, first + n) of one group of heads.
+/// The queries [first, first + n) of one piece, for the heads that share one key-value head.
 struct Task {
+  const AttentionPiece* piece;
   std::size_t kv_head, first, n;
 };
 
 class GroupedAttention {
  public:
-  GroupedAttention(Span2d<float> q, std::int32_t first_position, std::int32_t layer, const KvCache& cache,
-                   const AttentionContext& context)
-      : q_(q),
-        first_position_(static_cast<std::size_t>(first_position)),
-        layer_(layer),
-        cache_(cache),
+  GroupedAttention(std::int32_t layer, const AttentionContext& context)
+      : layer_(static_cast<std::size_t>(layer)),
         kernels_(context.kernels),
         head_dim_(static_cast<std::size_t>(context.config.head_dim)),
         group_(static_cast<std::size_t>(context.config.n_heads / context.config.n_kv_heads)) {}
 
   /// False when memory for packing could not be had.
   bool run(const Task& task, float* scratch) const noexcept {
+    const KvLayout& layout = task.piece->cache->layout();
     const std::size_t rows = task.n * group_;
-    const Block block(scratch, rows, head_dim_);
-    gather(task, block);
+    const AttentionBlock block(scratch, rows, head_dim_);
+    gather(task, block, layout);
     std::fill_n(block.out, rows * head_dim_, 0.0F);
-    std::fill_n(block.peak, rows, -std::numeric_limits<float>::infinity());
+    std::fill_n(block.peak, rows, kMinusInfinity);
     std::fill_n(block.mass, rows, 0.0F);
-    const std::size_t n_keys = first_position_ + task.first + task.n;
-    for (std::size_t key = 0; key < n_keys; key += kBlockKeys) {
-      if (!add_keys(task, block, key, std::min(kBlockKeys, n_keys - key))) return false;
+    const auto segments = task.piece->cache->segments();
+    const std::size_t n_keys = position(task, 0) + task.n;
+    for (std::size_t i = 0; i < segments.size() && static_cast<std::size_t>(segments[i].begin) < n_keys;
+         i += kBlockPages) {
+      if (!add_pages(task, block, segments.subspan(i, std::min(kBlockPages, segments.size() - i)), n_keys))
+        return false;
     }
     for (std::size_t r = 0; r < rows; ++r)
       kernels_.scale(block.out + r * head_dim_, head_dim_, 1.0F / block.mass[r]);
@@ -79,96 +56,90 @@ class GroupedAttention {
   }
 
  private:
+  [[nodiscard]] static std::size_t position(const Task& task, std::size_t query) noexcept {
+    return static_cast<std::size_t>(task.piece->first_position) + task.first + query;
+  }
   [[nodiscard]] float* head_row(const Task& task, std::size_t query) const noexcept {
-    return q_.row(task.first + query).data() + task.kv_head * group_ * head_dim_;
+    return task.piece->q.row(task.first + query).data() + task.kv_head * group_ * head_dim_;
   }
 
   /// Row r of a block is head r % group of query r / group; scaled here once.
-  void gather(const Task& task, const Block& block) const noexcept {
+  void gather(const Task& task, const AttentionBlock& block, const KvLayout& layout) const noexcept {
     const std::size_t n = group_ * head_dim_;
     const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim_));
     for (std::size_t i = 0; i < task.n; ++i) {
       std::memcpy(block.q + i * n, head_row(task, i), n * sizeof(float));
       kernels_.scale(block.q + i * n, n, scale);
     }
+    if (layout.type == KvType::f32) return;
+    const std::size_t width = layout.padded_dim();
+    for (std::size_t r = 0; r < task.n * group_; ++r) {
+      kernels_.round_bf16(block.q16 + r * width, block.q + r * head_dim_, head_dim_);
+      std::fill(block.q16 + r * width + head_dim_, block.q16 + (r + 1) * width, std::uint16_t{0});
+    }
   }
 
-  void scatter(const Task& task, const Block& block) const noexcept {
+  void scatter(const Task& task, const AttentionBlock& block) const noexcept {
     const std::size_t n = group_ * head_dim_;
     for (std::size_t i = 0; i < task.n; ++i)
       std::memcpy(head_row(task, i), block.out + i * n, n * sizeof(float));
   }
 
-  bool add_keys(const Task& task, const Block& block, std::size_t first_key,
-                std::size_t n_keys) const noexcept {
+  /// Page j of the block has the columns [j, j + 1) * kKvPageTokens, whether or not it has so many tokens.
+  bool add_pages(const Task& task, const AttentionBlock& block, std::span<const KvCache::Segment> pages,
+                 std::size_t n_keys) const noexcept {
+    const KvLayout& layout = task.piece->cache->layout();
     const std::size_t rows = task.n * group_;
-    const auto kv_head = static_cast<std::int32_t>(task.kv_head),
-               token = static_cast<std::int32_t>(first_key);
-    const float* keys = cache_.key(layer_, kv_head, token);
-    const float* values = cache_.value(layer_, kv_head, token);
-    const bool by_gemm = rows >= kMinGemmRows;
-    if (by_gemm) {
-      if (!kernels_.gemm_nt({.a = block.q,
-                             .lda = head_dim_,
-                             .b = keys,
-                             .ldb = head_dim_,
-                             .c = block.scores,
-                             .ldc = kBlockKeys,
-                             .m = rows,
-                             .n = n_keys,
-                             .k = head_dim_}))
-        return false;
-    } else {
-      kernels_.dot_f32({.w = keys,
-                        .x = block.q,
-                        .ldx = head_dim_,
-                        .y = block.scores,
-                        .ldy = kBlockKeys,
-                        .m = rows,
-                        .n = n_keys,
-                        .k = head_dim_});
+    KeyRun runs[kBlockPages];
+    std::size_t n_runs = 0;
+    for (const KvCache::Segment& page : pages) {
+      const auto begin = static_cast<std::size_t>(page.begin);
+      if (begin >= n_keys) break;
+      KeyRun& run = runs[n_runs];
+      run.keys = page.page->key_block(layout, layer_, task.kv_head);
+      run.values = page.page->value_block(layout, layer_, task.kv_head);
+      run.n = std::min(static_cast<std::size_t>(page.capacity), n_keys - begin);
+      if (!score_run(block, block.scores + n_runs * kKvPageTokens, rows, run, layout, kernels_)) return false;
+      ++n_runs;
     }
+    const std::size_t n_columns = n_runs * kKvPageTokens;
     for (std::size_t r = 0; r < rows; ++r) {
-      const std::size_t position = first_position_ + task.first + r / group_;
-      const std::size_t visible = position < first_key ? 0 : std::min(n_keys, position - first_key + 1);
-      update_row(block, r, visible);
-      float* p = block.scores + r * kBlockKeys;
-      if (by_gemm) {
-        std::fill(p + visible, p + n_keys, 0.0F);
-      } else {
-        kernels_.add_weighted_rows(block.out + r * head_dim_, p, values, visible, head_dim_);
+      float* scores = block.scores + r * kBlockKeys;
+      bool any = false;
+      for (std::size_t j = 0; j < n_runs; ++j) {
+        const auto begin = static_cast<std::size_t>(pages[j].begin);
+        const std::size_t at = position(task, r / group_);
+        const std::size_t visible = at < begin ? 0 : std::min(runs[j].n, at - begin + 1);
+        any |= visible > 0;
+        std::fill(scores + j * kKvPageTokens + visible, scores + (j + 1) * kKvPageTokens, kMinusInfinity);
       }
+      if (any) {
+        update_row(block, r, n_columns);
+      } else {
+        std::fill_n(scores, n_columns, 0.0F);
+      }
+      if (layout.type == KvType::bf16) kernels_.round_bf16(block.weights + r * kBlockKeys, scores, n_columns);
     }
-    if (!by_gemm) return true;
-    return kernels_.gemm_nn_add({.a = block.scores,
-                                 .lda = kBlockKeys,
-                                 .b = values,
-                                 .ldb = head_dim_,
-                                 .c = block.out,
-                                 .ldc = head_dim_,
-                                 .m = rows,
-                                 .n = head_dim_,
-                                 .k = n_keys});
+    for (std::size_t j = 0; j < n_runs; ++j) {
+      if (!add_values(block, j * kKvPageTokens, rows, runs[j], layout, kernels_)) return false;
+    }
+    return true;
   }
 
   /// Scores become weights relative to the largest score so far; what was summed before is scaled to match.
-  void update_row(const Block& block, std::size_t r, std::size_t visible) const noexcept {
-    if (visible == 0) return;
+  void update_row(const AttentionBlock& block, std::size_t r, std::size_t n) const noexcept {
     float* scores = block.scores + r * kBlockKeys;
-    const float peak = std::max(block.peak[r], kernels_.max(scores, visible));
+    const float peak = std::max(block.peak[r], kernels_.max(scores, n));
     if (block.peak[r] < peak && block.mass[r] > 0.0F) {
       const float shrink = std::exp(block.peak[r] - peak);
       block.mass[r] *= shrink;
       kernels_.scale(block.out + r * head_dim_, head_dim_, shrink);
     }
     block.peak[r] = peak;
-    block.mass[r] += kernels_.exp_sum(scores, visible, peak);
+    block.mass[r] += kernels_.exp_sum(scores, n, peak);
   }
 
-  Span2d<float> q_;
-  std::size_t first_position_;
-  std::int32_t layer_;
-  const KvCache& cache_;
+  std::size_t layer_;
   const KernelTable& kernels_;
   std::size_t head_dim_, group_;
 };
@@ -178,31 +149,40 @@ class GroupedAttention {
 std::size_t attention_scratch_floats(const ModelConfig& config, int n_threads) noexcept {
   const auto group = static_cast<std::size_t>(config.n_heads / config.n_kv_heads);
   const std::size_t rows = queries_per_block(group) * group;
-  return Block::floats(rows, static_cast<std::size_t>(config.head_dim)) * static_cast<std::size_t>(n_threads);
+  const std::size_t floats = AttentionBlock::floats(rows, static_cast<std::size_t>(config.head_dim));
+  return (floats + 15) / 16 * 16 * static_cast<std::size_t>(n_threads);
 }
 
-void attention(Span2d<float> q, std::int32_t first_position, std::int32_t layer, const KvCache& cache,
-               const AttentionContext& context) {
-  if (q.rows() == 0) return;
-  const GroupedAttention grouped(q, first_position, layer, cache, context);
+void attention(std::span<AttentionPiece> pieces, std::int32_t layer, const AttentionContext& context) {
+  const GroupedAttention grouped(layer, context);
   const auto n_kv_heads = static_cast<std::size_t>(context.config.n_kv_heads);
   const std::size_t per_block =
       queries_per_block(static_cast<std::size_t>(context.config.n_heads) / n_kv_heads);
-  const std::size_t n_blocks = (q.rows() + per_block - 1) / per_block;
-  const std::size_t n_tasks = n_kv_heads * n_blocks;
-  const std::size_t n_keys = static_cast<std::size_t>(first_position) + q.rows();
-  const bool parallel = q.rows() * q.cols() * n_keys >= kMinParallelWork;
-  const int n_threads = parallel ? context.n_threads : 1;
-  const std::size_t n_workers = std::min(n_tasks, static_cast<std::size_t>(n_threads));
+  std::size_t n_tasks = 0, work = 0;
+  for (AttentionPiece& piece : pieces) {
+    piece.first_task = n_tasks;
+    n_tasks += n_kv_heads * ((piece.q.rows() + per_block - 1) / per_block);
+    work +=
+        piece.q.rows() * piece.q.cols() * (static_cast<std::size_t>(piece.first_position) + piece.q.rows());
+  }
+  const std::size_t n_workers =
+      std::min(n_tasks, static_cast<std::size_t>(work >= kMinParallelWork ? context.workers.n_threads() : 1));
   const std::size_t worker_floats = attention_scratch_floats(context.config, 1);
+  // Each worker owns a piece of the scratch and takes tasks until none is left, the longest (the last blocks
+  // of a piece, which see the most keys) first.
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
-  parallel_for(n_workers, n_threads, [&](std::size_t worker) {
+  context.workers.run(n_workers, work, [&](std::size_t worker) {
     float* scratch = context.scratch.data() + worker * worker_floats;
     for (std::size_t i = next.fetch_add(1); i < n_tasks; i = next.fetch_add(1)) {
-      // The last queries see the most keys: they come first, so that no long task is left for the end.
-      const std::size_t first = (n_blocks - 1 - i / n_kv_heads) * per_block;
-      const Task task{.kv_head = i % n_kv_heads, .first = first, .n = std::min(per_block, q.rows() - first)};
+      const auto after =
+          std::upper_bound(pieces.begin(), pieces.end(), i,
+                           [](std::size_t t, const AttentionPiece& p) { return t < p.first_task; });
+      const AttentionPiece* piece = &*std::prev(after);
+      const std::size_t left = i - piece->first_task;
+      const std::size_t n_blocks = (piece->q.rows() + per_block - 1) / per_block;
+      const std::size_t first = (n_blocks - 1 - left / n_kv_heads) * per_block;
+      const Task task{piece, left % n_kv_heads, first, std::min(per_block, piece->q.rows() - first)};
       if (!grouped.run(task, scratch)) failed.store(true);
     }
   });

@@ -4,9 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "qwen3guard/detail/model/attention.hpp"
-#include "qwen3guard/detail/util/parallel.hpp"
-
 namespace qwen3guard::detail {
 namespace {
 
@@ -19,10 +16,9 @@ Span2d<float> rows_of(AlignedBuffer<float>& buffer, std::size_t n, std::size_t c
 
 /// body(row) for all rows; blocks of them in parallel when there is enough to do. Rows are independent.
 template <class Body>
-void for_rows(std::size_t n_rows, std::size_t cols, int n_threads, const Body& body) {
-  constexpr std::size_t kBlock = 16, kMinParallelFloats = std::size_t{1} << 18;
-  const std::size_t n_blocks = (n_rows + kBlock - 1) / kBlock;
-  parallel_for(n_blocks, n_rows * cols >= kMinParallelFloats ? n_threads : 1, [&](std::size_t block) {
+void for_rows(std::size_t n_rows, std::size_t cols, Workers workers, const Body& body) {
+  constexpr std::size_t kBlock = 8, kWorkPerFloat = 8;
+  workers.run((n_rows + kBlock - 1) / kBlock, n_rows * cols * kWorkPerFloat, [&](std::size_t block) {
     const std::size_t end = std::min(n_rows, (block + 1) * kBlock);
     for (std::size_t r = block * kBlock; r < end; ++r) body(r);
   });
@@ -44,98 +40,145 @@ void Decoder::reserve(std::size_t n_tokens) {
   workspace_.gate.reserve_discard(n * m);
   workspace_.up.reserve_discard(n * m);
   workspace_.rotation.reserve_discard(n * d);
-  workspace_.attention.reserve_discard(attention_scratch_floats(config_, n_threads_));
-  workspace_.linear.reserve_discard(linear_scratch_floats(std::max({h, q, m}), n_threads_));
+  workspace_.attention.reserve_discard(attention_scratch_floats(config_, workers_.n_threads()));
+  workspace_.pieces.reserve(n);
+  workspace_.tokens.reserve(n);
 }
 
 void Decoder::norm_rows(Span2d<float> y, Span2d<const float> x, const NormWeight& weight) const {
-  for_rows(x.rows(), x.cols(), n_threads_, [&](std::size_t r) {
+  for_rows(x.rows(), x.cols(), workers_, [&](std::size_t r) {
     kernels_.rms_norm(y.row(r).data(), x.row(r).data(), weight.data(), x.cols(), config_.rms_norm_eps);
   });
 }
 
 void Decoder::add_rows(Span2d<float> y, Span2d<const float> x) const {
-  for_rows(x.rows(), x.cols(), n_threads_,
+  for_rows(x.rows(), x.cols(), workers_,
            [&](std::size_t r) { kernels_.add(y.row(r).data(), x.row(r).data(), x.cols()); });
 }
 
-void Decoder::store_keys_values(const LayerWeights& layer, std::int32_t index, std::size_t n,
-                                std::int32_t first_position) {
+void Decoder::embed(std::span<const DecoderPiece> pieces) {
+  workspace_.tokens.clear();
+  for (const DecoderPiece& piece : pieces) {
+    for (std::size_t i = 0; i < piece.ids.size(); ++i)
+      workspace_.tokens.push_back(
+          {piece.ids[i], piece.first_position + static_cast<std::int32_t>(i), piece.cache});
+  }
+  const auto x = rows_of(workspace_.x, n_rows_, to_size(config_.hidden_size));
+  const auto rotation = rows_of(workspace_.rotation, n_rows_, to_size(config_.head_dim));
+  for_rows(n_rows_, x.cols(), workers_, [&](std::size_t r) {
+    widen_row(x.row(r), weights_.embed_tokens, to_size(workspace_.tokens[r].id), kernels_);
+    rope_.fill(workspace_.tokens[r].position, rotation.row(r));
+  });
+}
+
+void Decoder::store_keys_values(const LayerWeights& layer, std::int32_t index) {
   const std::size_t d = to_size(config_.head_dim), kv = to_size(config_.n_kv_heads) * d;
-  const auto k = rows_of(workspace_.k, n, kv), v = rows_of(workspace_.v, n, kv);
-  const auto rotation = rows_of(workspace_.rotation, n, d);
-  for_rows(n, kv, n_threads_, [&](std::size_t r) {
-    const std::int32_t token = first_position + static_cast<std::int32_t>(r);
-    for (std::int32_t head = 0; head < config_.n_kv_heads; ++head) {
-      const std::size_t at = to_size(head) * d;
-      float* key = cache_.key(index, head, token);
-      kernels_.rms_norm(key, k.row(r).data() + at, layer.k_norm.data(), d, config_.rms_norm_eps);
-      Rope::apply({key, d}, rotation.row(r));
-      std::memcpy(cache_.value(index, head, token), v.row(r).data() + at, d * sizeof(float));
+  const auto k = rows_of(workspace_.k, n_rows_, kv), v = rows_of(workspace_.v, n_rows_, kv);
+  const auto rotation = rows_of(workspace_.rotation, n_rows_, d);
+  for_rows(n_rows_, kv, workers_, [&](std::size_t r) {
+    const Workspace::Token& token = workspace_.tokens[r];
+    for (std::size_t head = 0; head < to_size(config_.n_kv_heads); ++head) {
+      float* key = k.row(r).data() + head * d;
+      kernels_.rms_norm(key, key, layer.k_norm.data(), d, config_.rms_norm_eps);
+      kernels_.rotate(key, rotation.row(r).data(), d / 2);
+      token.cache->store(to_size(index), head, token.position, key, v.row(r).data() + head * d);
     }
   });
 }
 
-void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::size_t n, std::size_t n_wanted,
-                     std::int32_t first_position) {
-  const std::size_t h = to_size(config_.hidden_size), d = to_size(config_.head_dim);
-  const std::size_t kv = to_size(config_.n_kv_heads) * d;
-  const auto x = rows_of(workspace_.x, n, h), normed = rows_of(workspace_.normed, n, h);
-  norm_rows(normed, x, layer.input_norm);
-  linear(rows_of(workspace_.k, n, kv), normed, layer.k_proj.plain, products());
-  linear(rows_of(workspace_.v, n, kv), normed, layer.v_proj.plain, products());
-  store_keys_values(layer, index, n, first_position);
-  if (n_wanted == 0) return;
-
-  const std::size_t first = n - n_wanted;
-  const auto q = rows_of(workspace_.q, n_wanted, to_size(config_.n_heads) * d);
-  const auto rotation = rows_of(workspace_.rotation, n, d).sub_rows(first, n_wanted);
-  linear(q, normed.sub_rows(first, n_wanted), layer.q_proj.plain, products());
-  for_rows(n_wanted, q.cols(), n_threads_, [&](std::size_t r) {
+void Decoder::rotate_queries(const LayerWeights& layer, Span2d<float> q, Span2d<const float> rotation) const {
+  const std::size_t d = to_size(config_.head_dim);
+  for_rows(q.rows(), q.cols(), workers_, [&](std::size_t r) {
     for (std::size_t head = 0; head < to_size(config_.n_heads); ++head) {
       float* row = q.row(r).data() + head * d;
       kernels_.rms_norm(row, row, layer.q_norm.data(), d, config_.rms_norm_eps);
-      Rope::apply({row, d}, rotation.row(r));
+      kernels_.rotate(row, rotation.row(r).data(), d / 2);
     }
   });
-  attention(q, first_position + static_cast<std::int32_t>(first), index, cache_,
-            {config_, kernels_, n_threads_, workspace_.attention.span()});
-  const auto projected = rows_of(workspace_.projected, n_wanted, h);
-  linear(projected, q, layer.o_proj.plain, products());
-  add_rows(x.sub_rows(first, n_wanted), projected);
 }
 
-void Decoder::feed_forward(const LayerWeights& layer, std::size_t n, std::size_t n_wanted) {
+void Decoder::keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> pieces) noexcept {
+  if (n_wanted_ == rows.rows()) return;
+  std::size_t to = 0, end = 0;
+  for (const DecoderPiece& piece : pieces) {
+    end += piece.ids.size();
+    for (std::size_t from = end - piece.n_wanted; from < end; ++from, ++to) {
+      if (from != to) std::memcpy(rows.row(to).data(), rows.row(from).data(), rows.cols() * sizeof(float));
+    }
+  }
+}
+
+void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::span<const DecoderPiece> pieces,
+                     bool is_last) {
+  const std::size_t h = to_size(config_.hidden_size), d = to_size(config_.head_dim);
+  const std::size_t kv = to_size(config_.n_kv_heads) * d;
+  const auto x = rows_of(workspace_.x, n_rows_, h), normed = rows_of(workspace_.normed, n_rows_, h);
+  const auto k = rows_of(workspace_.k, n_rows_, kv), v = rows_of(workspace_.v, n_rows_, kv);
+  const std::size_t n = is_last ? n_wanted_ : n_rows_;
+  const auto q = rows_of(workspace_.q, n, to_size(config_.n_heads) * d);
+  const auto rotation = rows_of(workspace_.rotation, n_rows_, d);
+  norm_rows(normed, x, layer.input_norm);
+  if (n == n_rows_) {
+    const Product all[] = {{q, &layer.q_proj}, {k, &layer.k_proj}, {v, &layer.v_proj}};
+    linear(all, normed, products());
+    store_keys_values(layer, index);
+  } else {
+    const Product keys_values[] = {{k, &layer.k_proj}, {v, &layer.v_proj}};
+    linear(keys_values, normed, products());
+    store_keys_values(layer, index);
+    for (const auto& rows : {x, normed, rotation}) keep_wanted(rows, pieces);
+    if (n == 0) return;
+    linear(q, normed.sub_rows(0, n), layer.q_proj, products());
+  }
+  rotate_queries(layer, q, rotation.sub_rows(0, n));
+  workspace_.pieces.clear();
+  std::size_t first_row = 0;
+  for (const DecoderPiece& piece : pieces) {
+    const std::size_t n_queries = is_last ? piece.n_wanted : piece.ids.size();
+    const auto skipped = static_cast<std::int32_t>(piece.ids.size() - n_queries);
+    if (n_queries > 0)
+      workspace_.pieces.push_back(
+          {q.sub_rows(first_row, n_queries), piece.first_position + skipped, piece.cache});
+    first_row += n_queries;
+  }
+  attention(workspace_.pieces, index, {config_, kernels_, workers_, workspace_.attention.span()});
+  const auto projected = rows_of(workspace_.projected, n, h);
+  linear(projected, q, layer.o_proj, products());
+  add_rows(x.sub_rows(0, n), projected);
+}
+
+void Decoder::feed_forward(const LayerWeights& layer, std::size_t n) {
   const std::size_t h = to_size(config_.hidden_size), m = to_size(config_.intermediate_size);
-  const auto x = rows_of(workspace_.x, n, h).sub_rows(n - n_wanted, n_wanted);
-  const auto normed = rows_of(workspace_.normed, n_wanted, h),
-             projected = rows_of(workspace_.projected, n_wanted, h);
-  const auto gate = rows_of(workspace_.gate, n_wanted, m), up = rows_of(workspace_.up, n_wanted, m);
+  const auto x = rows_of(workspace_.x, n, h), normed = rows_of(workspace_.normed, n, h),
+             projected = rows_of(workspace_.projected, n, h);
+  const auto gate = rows_of(workspace_.gate, n, m), up = rows_of(workspace_.up, n, m);
   norm_rows(normed, x, layer.post_attention_norm);
-  linear(gate, normed, layer.gate_proj.plain, products());
-  linear(up, normed, layer.up_proj.plain, products());
-  for_rows(n_wanted, m, n_threads_,
+  const Product gate_up[] = {{gate, &layer.gate_proj}, {up, &layer.up_proj}};
+  linear(gate_up, normed, products());
+  for_rows(n, m, workers_,
            [&](std::size_t r) { kernels_.silu_mul(gate.row(r).data(), up.row(r).data(), m); });
-  linear(projected, gate, layer.down_proj.plain, products());
+  linear(projected, gate, layer.down_proj, products());
   add_rows(x, projected);
 }
 
-void Decoder::run(std::span<const TokenId> ids, std::int32_t first_position, Span2d<float> hidden) {
-  const std::size_t n = ids.size(), h = to_size(config_.hidden_size), d = to_size(config_.head_dim);
-  const auto x = rows_of(workspace_.x, n, h), rotation = rows_of(workspace_.rotation, n, d);
-  for_rows(n, h, n_threads_, [&](std::size_t r) {
-    widen_row(x.row(r), weights_.embed_tokens, to_size(ids[r]), kernels_);
-    rope_.fill(first_position + static_cast<std::int32_t>(r), rotation.row(r));
-  });
+void Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
+  n_rows_ = n_wanted_ = 0;
+  for (const DecoderPiece& piece : pieces) {
+    n_rows_ += piece.ids.size();
+    n_wanted_ += piece.n_wanted;
+  }
+  embed(pieces);
   for (std::int32_t i = 0; i < config_.n_layers; ++i) {
     const LayerWeights& layer = weights_.layers[to_size(i)];
     // Nothing reads the last layer's output but the caller: only the positions asked for go through it. Their
     // keys and values have to be there for later tokens all the same.
-    const std::size_t n_wanted = i + 1 == config_.n_layers ? hidden.rows() : n;
-    attend(layer, i, n, n_wanted, first_position);
-    if (n_wanted > 0) feed_forward(layer, n, n_wanted);
+    const bool is_last = i + 1 == config_.n_layers;
+    attend(layer, i, pieces, is_last);
+    const std::size_t n = is_last ? n_wanted_ : n_rows_;
+    if (n > 0) feed_forward(layer, n);
   }
-  if (hidden.rows() > 0) norm_rows(hidden, x.sub_rows(n - hidden.rows(), hidden.rows()), weights_.final_norm);
+  if (n_wanted_ > 0)
+    norm_rows(hidden, rows_of(workspace_.x, n_wanted_, to_size(config_.hidden_size)), weights_.final_norm);
 }
 
 }  // namespace qwen3guard::detail

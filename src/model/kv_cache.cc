@@ -1,51 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/model/kv_cache.hpp"
 
-#include <cstring>
-#include <new>
-
-#include "qwen3guard/detail/util/checked.hpp"
+#include <algorithm>
+#include <atomic>
+#include <utility>
 
 namespace qwen3guard::detail {
 namespace {
 
-std::size_t n_floats(const ModelConfig& config, std::int32_t capacity_tokens) {
-  std::uint64_t total = 1;
-  for (const std::int32_t size : {config.n_layers, config.n_kv_heads, config.head_dim, capacity_tokens}) {
-    const auto product = checked_mul(total, static_cast<std::uint64_t>(size < 0 ? 0 : size));
-    if (!product) throw std::bad_alloc();
-    total = *product;
-  }
-  if (total > static_cast<std::uint64_t>(PTRDIFF_MAX) / sizeof(float)) throw std::bad_alloc();
-  return static_cast<std::size_t>(total);
-}
+constexpr auto kPageTokens = static_cast<std::int32_t>(kKvPageTokens);
 
 }  // namespace
 
-KvCache::KvCache(const ModelConfig& config, std::int32_t capacity_tokens)
-    : n_layers_(config.n_layers),
-      n_kv_heads_(config.n_kv_heads),
-      head_dim_(config.head_dim),
-      capacity_tokens_(capacity_tokens < 0 ? 0 : capacity_tokens),
-      keys_(n_floats(config, capacity_tokens)),
-      values_(n_floats(config, capacity_tokens)) {}
-
-void KvCache::copy_prefix(const KvCache& other, std::int32_t n) noexcept {
-  const std::size_t n_bytes =
-      static_cast<std::size_t>(n) * static_cast<std::size_t>(head_dim_) * sizeof(float);
+void KvCache::truncate(std::int32_t n) noexcept {
   n_tokens_ = n;
-  if (n_bytes == 0 || this == &other) return;
-  for (std::int32_t layer = 0; layer < n_layers_; ++layer) {
-    for (std::int32_t head = 0; head < n_kv_heads_; ++head) {
-      std::memcpy(key(layer, head, 0), other.key(layer, head, 0), n_bytes);
-      std::memcpy(value(layer, head, 0), other.value(layer, head, 0), n_bytes);
+  while (!segments_.empty() && segments_.back().begin >= n) {
+    // A page that others read is left to them, and one for which the list would have to grow is freed.
+    if (segments_.back().page.use_count() == 1 && spare_.size() < spare_.capacity()) {
+      std::atomic_thread_fence(std::memory_order_acquire);
+      spare_.push_back(std::move(segments_.back().page));
     }
+    segments_.pop_back();
   }
 }
 
-std::int64_t KvCache::bytes_per_token(const ModelConfig& config) noexcept {
-  return std::int64_t{2} * config.n_layers * config.n_kv_heads * config.head_dim *
-         static_cast<std::int64_t>(sizeof(float));
+void KvCache::share_prefix(const KvCache& other, std::int32_t n) {
+  layout_ = other.layout_;
+  std::vector<Segment> shared;
+  for (const Segment& segment : other.segments_) {
+    if (segment.begin >= n) break;
+    shared.push_back(segment);
+    shared.back().capacity = std::min(segment.capacity, n - segment.begin);
+  }
+  truncate(0);
+  segments_ = std::move(shared);
+  spare_.reserve(segments_.size());
+  n_tokens_ = n;
+}
+
+void KvCache::take_pages(KvCache&& other) {
+  if (!(other.layout_ == layout_)) return;
+  other.truncate(0);
+  spare_.reserve(spare_.size() + other.spare_.size());
+  for (std::shared_ptr<KvPage>& page : other.spare_) spare_.push_back(std::move(page));
+  other.spare_.clear();
+}
+
+void KvCache::prepare(std::int32_t n) {
+  const std::int32_t end = n_tokens_ + n;
+  if (!segments_.empty()) {
+    Segment& last = segments_.back();
+    // Where others hold the page too, or have written past our end before it was shared, a new one is begun.
+    if (last.page.use_count() > 1) {
+      last.capacity = n_tokens_ - last.begin;
+    } else {
+      // Whoever shared the page before has finished reading it.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      last.capacity = kPageTokens;
+    }
+  }
+  std::int32_t room = segments_.empty() ? 0 : segments_.back().begin + segments_.back().capacity;
+  while (room < end) {
+    if (spare_.empty()) {
+      spare_.reserve(segments_.size() + 2);
+      spare_.push_back(std::make_shared<KvPage>(layout_));
+    }
+    segments_.reserve(segments_.size() + 1);
+    segments_.push_back({std::move(spare_.back()), room, kPageTokens});
+    spare_.pop_back();
+    room += kPageTokens;
+  }
+}
+
+const KvCache::Segment& KvCache::segment_of(std::int32_t token) const noexcept {
+  const auto after = std::upper_bound(segments_.begin(), segments_.end(), token,
+                                      [](std::int32_t t, const Segment& s) { return t < s.begin; });
+  return *std::prev(after);
+}
+
+void KvCache::store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key,
+                    const float* value) noexcept {
+  const Segment& segment = segment_of(token);
+  segment.page->store(layout_, layer, kv_head, static_cast<std::size_t>(token - segment.begin), key, value);
+}
+
+std::int64_t KvCache::bytes_per_token(const ModelConfig& config, KvType type) noexcept {
+  return static_cast<std::int64_t>(KvLayout(config, type).page_bytes() / kKvPageTokens);
 }
 
 }  // namespace qwen3guard::detail

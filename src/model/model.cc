@@ -2,13 +2,16 @@
 #include "qwen3guard/detail/model/model.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/model/decoder.hpp"
 #include "qwen3guard/detail/model/rope.hpp"
 #include "qwen3guard/detail/model/weights.hpp"
-#include "qwen3guard/detail/util/parallel.hpp"
+#include "qwen3guard/detail/model/workspace.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -19,7 +22,7 @@ struct Model::Impl {
   Rope rope;
   const KernelTable* kernels;
   std::string isa;
-  std::int32_t n_threads;
+  std::unique_ptr<ThreadTeam> team;
 };
 
 Model::Model(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -30,7 +33,7 @@ std::int64_t Model::n_parameters() const noexcept { return impl_->weights.n_para
 std::int64_t Model::weight_bytes() const noexcept { return impl_->weights.n_bytes; }
 const std::string& Model::weight_dtype() const noexcept { return impl_->weights.dtype; }
 const std::string& Model::isa() const noexcept { return impl_->isa; }
-std::int32_t Model::n_threads() const noexcept { return impl_->n_threads; }
+std::int32_t Model::n_threads() const noexcept { return impl_->team->n_threads(); }
 
 Result<std::shared_ptr<const Model>> Model::load(const ModelFiles& files, const ModelOptions& options) {
   constexpr std::int32_t kMaxThreads = 1024;
@@ -44,55 +47,117 @@ Result<std::shared_ptr<const Model>> Model::load(const ModelFiles& files, const 
   Rope rope(config.head_dim, config.rope_theta);
   const std::int32_t n_threads =
       options.n_threads > 0 ? options.n_threads : std::min(default_n_threads(), kMaxThreads);
-  std::unique_ptr<Impl> impl(
-      new Impl{std::move(config), std::move(weights), std::move(rope), kernels, kernels->name, n_threads});
+  std::unique_ptr<Impl> impl(new Impl{std::move(config), std::move(weights), std::move(rope), kernels,
+                                      kernels->name, std::make_unique<ThreadTeam>(n_threads)});
   return std::shared_ptr<const Model>(new Model(std::move(impl)));
+}
+
+KvType Model::kv_type() const noexcept {
+  return impl_->weights.layers.front().q_proj.is_packed ? KvType::bf16 : KvType::f32;
 }
 
 Status Model::forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
                       Span2d<float> hidden) const {
-  const ModelConfig& config = impl_->config;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] < 0 || ids[i] >= config.vocab_size) {
-      return Error{ErrorCode::token_out_of_range, "token id " + std::to_string(ids[i]) + " at index " +
+  const ForwardPart part{ids, &cache, hidden.rows()};
+  return forward_batch({&part, 1}, workspace, hidden);
+}
+
+namespace {
+
+Status check_part(const ForwardPart& part, const ModelConfig& config) {
+  for (std::size_t i = 0; i < part.ids.size(); ++i) {
+    if (part.ids[i] < 0 || part.ids[i] >= config.vocab_size) {
+      return Error{ErrorCode::token_out_of_range, "token id " + std::to_string(part.ids[i]) + " at index " +
                                                       std::to_string(i) + " is not in [0, " +
                                                       std::to_string(config.vocab_size) + ")"};
     }
   }
-  const auto room = static_cast<std::size_t>(cache.capacity_tokens() - cache.n_tokens());
-  if (ids.size() > room) {
+  const KvCache& cache = *part.cache;
+  const std::int32_t room = std::max(0, cache.capacity_tokens() - cache.n_tokens());
+  if (part.ids.size() > static_cast<std::size_t>(room)) {
     return Error{ErrorCode::context_full,
-                 std::to_string(ids.size()) + " tokens do not fit: " + std::to_string(cache.n_tokens()) +
+                 std::to_string(part.ids.size()) + " tokens do not fit: " + std::to_string(cache.n_tokens()) +
                      " of " + std::to_string(cache.capacity_tokens()) + " are in use"};
   }
-  if (hidden.rows() > ids.size() ||
-      (hidden.rows() > 0 && hidden.cols() != static_cast<std::size_t>(config.hidden_size))) {
+  if (part.n_wanted > part.ids.size()) {
+    return Error{ErrorCode::invalid_argument, std::to_string(part.n_wanted) + " hidden states of " +
+                                                  std::to_string(part.ids.size()) + " tokens are asked for"};
+  }
+  return {};
+}
+
+Status check_batch(std::span<const ForwardPart> parts, const ModelConfig& config,
+                   Span2d<const float> hidden) {
+  std::size_t n_wanted = 0;
+  std::vector<const KvCache*> caches;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Status status = check_part(parts[i], config);
+    if (!status.ok()) {
+      if (parts.size() == 1) return status;
+      return Error{status.error().code, "part " + std::to_string(i) + ": " + status.error().detail};
+    }
+    n_wanted += parts[i].n_wanted;
+    if (parts.size() > 1) caches.push_back(parts[i].cache);
+  }
+  std::sort(caches.begin(), caches.end(), std::less<>());
+  if (std::adjacent_find(caches.begin(), caches.end()) != caches.end())
+    return Error{ErrorCode::invalid_argument, "two parts of a batch have the same cache"};
+  if (hidden.rows() != n_wanted ||
+      (n_wanted > 0 && hidden.cols() != static_cast<std::size_t>(config.hidden_size))) {
     return Error{ErrorCode::invalid_argument, "hidden is [" + std::to_string(hidden.rows()) + ", " +
-                                                  std::to_string(hidden.cols()) + "], expected at most [" +
-                                                  std::to_string(ids.size()) + ", " +
+                                                  std::to_string(hidden.cols()) + "], expected [" +
+                                                  std::to_string(n_wanted) + ", " +
                                                   std::to_string(config.hidden_size) + "]"};
   }
-  if (ids.empty()) return {};
+  return {};
+}
 
-  Decoder decoder(config, impl_->weights, impl_->rope, *impl_->kernels, impl_->n_threads, cache, workspace);
-  decoder.reserve(ids.size());
-  const std::size_t first_wanted = ids.size() - hidden.rows();
-  for (std::size_t begin = 0; begin < ids.size(); begin += kChunkTokens) {
-    const std::size_t n = std::min(kChunkTokens, ids.size() - begin);
-    const std::size_t wanted_from = std::clamp(first_wanted, begin, begin + n);
-    const std::size_t n_wanted = begin + n - wanted_from;
-    const Span2d<float> out =
-        n_wanted == 0 ? Span2d<float>() : hidden.sub_rows(wanted_from - first_wanted, n_wanted);
-    decoder.run(ids.subspan(begin, n), cache.n_tokens() + static_cast<std::int32_t>(begin), out);
+}  // namespace
+
+Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& workspace,
+                            Span2d<float> hidden) const {
+  const ModelConfig& config = impl_->config;
+  Q3G_TRY(check_batch(parts, config, hidden));
+  std::size_t n_tokens = 0;
+  for (const ForwardPart& part : parts) n_tokens += part.ids.size();
+  if (n_tokens == 0) return {};
+  const ThreadTeam::Call call(*impl_->team);
+  Decoder decoder(config, impl_->weights, impl_->rope, *impl_->kernels, Workers(impl_->team.get()),
+                  workspace);
+  decoder.reserve(n_tokens);
+  for (const ForwardPart& part : parts) part.cache->prepare(static_cast<std::int32_t>(part.ids.size()));
+  // Chunks of up to kChunkTokens tokens, filled part after part; a long part goes on in the next chunk.
+  std::vector<DecoderPiece>& pieces = workspace.chunk;
+  std::size_t n_chunk = 0, n_chunk_wanted = 0, n_hidden = 0;
+  pieces.clear();
+  const auto run_chunk = [&] {
+    decoder.run(pieces, n_chunk_wanted == 0 ? Span2d<float>() : hidden.sub_rows(n_hidden, n_chunk_wanted));
+    n_hidden += n_chunk_wanted;
+    n_chunk = n_chunk_wanted = 0;
+    pieces.clear();
+  };
+  for (const ForwardPart& part : parts) {
+    const std::size_t first_wanted = part.ids.size() - part.n_wanted;
+    for (std::size_t begin = 0; begin < part.ids.size();) {
+      const std::size_t n = std::min(kChunkTokens - n_chunk, part.ids.size() - begin);
+      const std::size_t n_wanted = begin + n - std::clamp(first_wanted, begin, begin + n);
+      pieces.push_back({part.ids.subspan(begin, n), part.cache,
+                        part.cache->n_tokens() + static_cast<std::int32_t>(begin), n_wanted});
+      n_chunk += n;
+      n_chunk_wanted += n_wanted;
+      begin += n;
+      if (n_chunk == kChunkTokens) run_chunk();
+    }
   }
-  // Only now are the rows part of the cache: a throw above leaves it as it was.
-  cache.advance(static_cast<std::int32_t>(ids.size()));
+  if (n_chunk > 0) run_chunk();
+  // Only now are the rows part of the caches: a throw above leaves them as they were.
+  for (const ForwardPart& part : parts) part.cache->advance(static_cast<std::int32_t>(part.ids.size()));
   return {};
 }
 
 void Model::lm_logits(Span2d<const float> hidden, Span2d<float> out, Workspace& workspace) const {
-  workspace.linear.reserve_discard(linear_scratch_floats(hidden.cols(), impl_->n_threads));
-  linear(out, hidden, impl_->weights.lm_head, {*impl_->kernels, impl_->n_threads, workspace.linear.span()});
+  linear(out, hidden, impl_->weights.lm_head,
+         {*impl_->kernels, Workers(impl_->team.get()), workspace.linear});
 }
 
 void Model::lm_logits_for(std::span<const float> hidden, std::span<const TokenId> ids,
@@ -109,8 +174,7 @@ void Model::guard_heads(HeadRole role, Span2d<const float> hidden, Span2d<float>
       role == HeadRole::response ? impl_->weights.response_heads : impl_->weights.query_heads;
   const auto n_inner = static_cast<std::size_t>(impl_->config.guard_inner_size);
   workspace.inner.reserve_discard(hidden.rows() * n_inner);
-  workspace.linear.reserve_discard(linear_scratch_floats(std::max(hidden.cols(), n_inner), impl_->n_threads));
-  const LinearContext context{*impl_->kernels, impl_->n_threads, workspace.linear.span()};
+  const LinearContext context{*impl_->kernels, Workers(impl_->team.get()), workspace.linear};
   const Span2d<float> inner(workspace.inner.data(), hidden.rows(), n_inner);
   linear(inner, hidden, heads.pre, context);
   for (std::size_t r = 0; r < inner.rows(); ++r) {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <new>
 
-#include "qwen3guard/detail/util/parallel.hpp"
+#include "tensor/linear_packed.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -16,13 +16,10 @@ namespace {
 constexpr std::size_t kMaxDotRows = 6;
 /// Rows of w per task of dot products: long enough to hide a task's start, short enough to balance.
 constexpr std::size_t kDotTileRows = 128;
-/// Below this many multiplications waking threads costs more than it saves, above all on a busy machine,
-/// where the end of a parallel region waits for a thread that does not run. About 50 microseconds of work
-/// each.
-constexpr std::size_t kMinParallelDots = std::size_t{1} << 19, kMinParallelGemm = std::size_t{1} << 22;
 
 /// A widened tile of w fits the second-level cache (1 to 2 MiB on most x86) beside what the GEMM packs of x.
 constexpr std::size_t kTileFloats = std::size_t{1} << 18;
+constexpr std::size_t kGemmPerDot = 8;  // multiplications of a matrix product in the time of one from memory
 constexpr std::size_t kMinTileRows = 32, kMaxTileRows = 256;
 
 /// Rows of w per GEMM task: a function of the shape alone, so that no sum depends on the thread count.
@@ -53,8 +50,7 @@ void widen(float* y, const MatrixView& w, std::size_t first_row, std::size_t n_r
 void linear_by_dots(Span2d<float> y, Span2d<const float> x, const MatrixView& w,
                     const LinearContext& context) {
   const std::size_t n_tiles = (w.rows + kDotTileRows - 1) / kDotTileRows;
-  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelDots;
-  parallel_for(n_tiles, parallel ? context.n_threads : 1, [&](std::size_t tile) {
+  context.workers.run(n_tiles, x.rows() * w.rows * w.cols, [&](std::size_t tile) {
     const std::size_t first = tile * kDotTileRows;
     const std::size_t n = std::min(kDotTileRows, w.rows - first);
     dot_rows(y.data() + first, y.stride(), x.data(), x.stride(), x.rows(), w, first, n, context.kernels);
@@ -81,27 +77,20 @@ void dot_rows(float* y, std::size_t ldy, const float* x, std::size_t ldx, std::s
   }
 }
 
-std::size_t linear_scratch_floats(std::size_t max_cols, int n_threads) noexcept {
-  // tile_rows * cols has its maximum either at the floor of rows or below the budget.
-  const std::size_t tile = std::max(kTileFloats, kMinTileRows * max_cols);
-  return tile * static_cast<std::size_t>(n_threads);
-}
-
 void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const LinearContext& context) {
   if (x.rows() == 0 || w.rows == 0) return;
   if (x.rows() <= kMaxDotRows) return linear_by_dots(y, x, w, context);
 
   const std::size_t rows = tile_rows(w.rows, w.cols);
   const std::size_t n_tiles = (w.rows + rows - 1) / rows;
-  const bool parallel = x.rows() * w.rows * w.cols >= kMinParallelGemm;
-  const int n_threads = parallel ? std::max(context.n_threads, 1) : 1;
-  const std::size_t n_workers = std::min(n_tiles, static_cast<std::size_t>(n_threads));
+  const std::size_t n_workers = std::min(n_tiles, static_cast<std::size_t>(context.workers.n_threads()));
   const std::size_t worker_floats = rows * w.cols;
+  if (w.dtype != DType::f32) context.scratch.wide.reserve_discard(n_workers * worker_floats);
   // Each worker owns a piece of the scratch and takes tiles until none is left.
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
-  parallel_for(n_workers, n_threads, [&](std::size_t worker) {
-    float* wide = context.scratch.data() + worker * worker_floats;
+  context.workers.run(n_workers, x.rows() * w.rows * w.cols / kGemmPerDot, [&](std::size_t worker) {
+    float* wide = context.scratch.wide.data() + worker * worker_floats;
     for (std::size_t tile = next.fetch_add(1); tile < n_tiles; tile = next.fetch_add(1)) {
       const std::size_t first = tile * rows;
       const std::size_t n = std::min(rows, w.rows - first);
@@ -124,6 +113,30 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
     }
   });
   if (failed.load()) throw std::bad_alloc();
+}
+
+void linear(std::span<const Product> products, Span2d<const float> x, const LinearContext& context) {
+  while (x.rows() > 0 && !products.empty()) {
+    const WeightMatrix& w = *products.front().w;
+    if (!w.is_packed) {
+      linear(products.front().y, x, w.plain, context);
+      products = products.subspan(1);
+      continue;
+    }
+    // Neighbours that take x in the same form share its conversion and one parallel region.
+    std::size_t n = 1;
+    const PackedShape& shape = w.packed.shape;
+    while (n < products.size() && products[n].w->is_packed &&
+           products[n].w->packed.shape.type == shape.type && products[n].w->packed.shape.group == shape.group)
+      ++n;
+    linear_packed(products.first(n), x, context);
+    products = products.subspan(n);
+  }
+}
+
+void linear(Span2d<float> y, Span2d<const float> x, const WeightMatrix& w, const LinearContext& context) {
+  const Product product{y, &w};
+  linear({&product, 1}, x, context);
 }
 
 }  // namespace qwen3guard::detail

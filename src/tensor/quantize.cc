@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "qwen3guard/detail/util/half.hpp"
-#include "qwen3guard/detail/util/parallel.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "tensor/quantize_group.hpp"
 
@@ -155,12 +155,12 @@ Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options, const
   out.data = AlignedBuffer<std::byte>(out.shape.data_bytes());
   out.scales = AlignedBuffer<std::uint16_t>(out.shape.n_scales());
   Packer packer(w, options, out);
-  // Nothing may be thrown inside parallel_for: each item of work has its scratch before it starts.
+  // Nothing may be thrown inside run(): each item of work has its scratch before it starts.
   const std::size_t n_items =
       std::min<std::size_t>(out.shape.n_panels(), static_cast<std::size_t>(std::max(options.n_threads, 1)));
   std::vector<RowScratch> scratch(n_items, RowScratch(out.shape.k()));
   std::vector<std::size_t> bad(n_items, kNone);
-  parallel_for(n_items, options.n_threads, [&](std::size_t item) {
+  ThreadTeam(options.n_threads).run(n_items, [&](std::size_t item) {
     const std::size_t end = out.shape.n_panels() * (item + 1) / n_items;
     for (std::size_t p = out.shape.n_panels() * item / n_items; p < end && bad[item] == kNone; ++p)
       bad[item] = packer.panel(p, scratch[item]);

@@ -19,7 +19,6 @@ OUTSIDE = [
     ("re2/*", "src/tokenizer/*", 1),
     ("utf8proc.h", "src/tokenizer/*", 1),
     ("xxhash.h", "src/util/checksum.cc", 1),
-    ("omp.h", "include/qwen3guard/detail/util/parallel.hpp", 1),
     ("simdjson.h", "src/*", None),
     ("CLI/*", "src/cli/*", None),
     ("*intrin.h", "src/kernels/*", None),

@@ -107,13 +107,40 @@ TEST_CASE("gen: constrained and greedy agree whenever the greedy text is well-fo
 TEST_CASE("gen: the kept prefix changes no bit of a verdict", "[gen][prefix]") {
   for (const std::string& text : texts()) {
     CAPTURE(text);
-    const Guard fresh = Guard::load_embedded("nano-gen").value();
+    GuardOptions options;
+    options.kept_tokens = 0;
+    const Guard fresh = Guard::load_embedded("nano-gen", options).value();
     const Verdict first = fresh.classify_prompt(text).value();
     const Verdict second = fresh.classify_prompt(text).value();
     CHECK(first.tokens.cached == 0);
     CHECK(second.tokens.cached > 100);
     check_same(first, second);
   }
+}
+
+TEST_CASE("gen: a conversation that goes on reuses what was computed", "[gen][prefix]") {
+  GuardOptions options;
+  options.kept_tokens = 4096;
+  const Guard guard = Guard::load_embedded("nano-gen", options).value();
+  options.kept_tokens = 0;
+  const Guard plain = Guard::load_embedded("nano-gen", options).value();
+  std::vector<Message> messages;
+  std::int32_t n_before = 0;
+  for (int turn = 0; turn < 6; ++turn) {
+    std::string text = "Turn " + std::to_string(turn) + ".";
+    for (int i = 0; i < 60; ++i) text += " word" + std::to_string(i * 7 % 11);
+    messages.push_back({turn % 2 == 0 ? Role::user : Role::assistant, text});
+    const Verdict verdict = guard.classify(messages).value(), expected = plain.classify(messages).value();
+    CAPTURE(turn);
+    // Prompts and responses have templates of their own, so a turn goes on from the one before the last.
+    if (turn >= 2) CHECK(verdict.tokens.cached > expected.tokens.cached + 64);
+    CHECK(verdict.tokens.prompt == expected.tokens.prompt);
+    CHECK(verdict.severity == expected.severity);
+    CHECK(verdict.probabilities.safe == Approx(expected.probabilities.safe).margin(1e-4));
+    CHECK(verdict.text == expected.text);
+    n_before = verdict.tokens.prompt;
+  }
+  CHECK(n_before > 300);
 }
 
 TEST_CASE("gen: the same bits for any number of threads", "[gen][threads]") {
@@ -131,6 +158,7 @@ TEST_CASE("gen: the same bits for any number of threads", "[gen][threads]") {
 TEST_CASE("gen: calls from many threads at once give the same verdicts", "[gen][threads]") {
   GuardOptions options;
   options.n_threads = 1;
+  options.kept_tokens = 0;
   const Guard guard = Guard::load_embedded("nano-gen", options).value();
   std::vector<Verdict> expected;
   for (const std::string& text : texts()) expected.push_back(guard.classify_prompt(text).value());
@@ -150,7 +178,9 @@ TEST_CASE("gen: calls from many threads at once give the same verdicts", "[gen][
 }
 
 TEST_CASE("gen: bad input is one clear error", "[gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  GuardOptions same_bits;
+  same_bits.kept_tokens = 0;
+  const Guard guard = Guard::load_embedded("nano-gen", same_bits).value();
   const auto bad_text = guard.classify_prompt(
       "abc\xFF"
       "def");

@@ -35,7 +35,8 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::fre
 
 using namespace q3g_test;
 
-TEST_CASE("allocation: decoding token by token allocates nothing", "[model][allocation]") {
+TEST_CASE("allocation: decoding token by token allocates a page of the cache now and then",
+          "[model][allocation]") {
   for (const std::string& name : golden_names()) {
     const auto model = load_golden(name, {.n_threads = 2, .isa = ""});
     KvCache cache(model->config(), 300);
@@ -62,7 +63,10 @@ TEST_CASE("allocation: decoding token by token allocates nothing", "[model][allo
     const long after = n_allocations.load();
     INFO(name);
     CHECK(good);
-    CHECK(after == before);
+    // Token 0 has made the first page. A further one is an object, its memory and a place in a list, which
+    // may have to grow, as may the list of spare pages.
+    constexpr long kPerPage = 4, kPages = 280 / static_cast<long>(kKvPageTokens);
+    CHECK(after - before <= kPages * kPerPage);
   }
 }
 
@@ -98,5 +102,10 @@ TEST_CASE("allocation: a cache that cannot be had", "[model][allocation]") {
   config.n_layers = 1 << 10;
   config.n_kv_heads = 1 << 12;
   config.head_dim = 1 << 10;
-  CHECK_THROWS_AS(KvCache(config, 1 << 30), std::bad_alloc);
+  KvCache cache(config, 1 << 30);
+  CHECK_THROWS_AS(cache.prepare(1), std::bad_alloc);
+  config.n_layers = config.n_kv_heads = config.head_dim = 1 << 30;
+  KvCache larger(config, 1 << 30);
+  CHECK_THROWS_AS(larger.prepare(1), std::bad_alloc);
+  CHECK(larger.n_tokens() == 0);
 }

@@ -98,7 +98,7 @@ TEST_CASE("forward: only the last positions asked for", "[model][property]") {
   }
 }
 
-TEST_CASE("kv cache: truncated and copied prefixes continue like fresh ones", "[model][property]") {
+TEST_CASE("kv cache: truncated and shared prefixes continue like fresh ones", "[model][property]") {
   std::mt19937_64 random(kSeed + 3);
   for (const std::string& name : golden_names()) {
     const auto model = load_golden(name);
@@ -114,15 +114,16 @@ TEST_CASE("kv cache: truncated and copied prefixes continue like fresh ones", "[
     INFO(name);
 
     KvCache copy = new_cache(*model, 140);
-    copy.copy_prefix(cache, 50);
+    copy.share_prefix(cache, 50);
     REQUIRE(copy.n_tokens() == 50);
-    CHECK(run_pieces(*model, rest, {40}, copy) == tail);
+    // The shared page ends after 50 tokens, so blocks of keys are cut differently: equal up to rounding.
+    CHECK(worst_difference(run_pieces(*model, rest, {40}, copy), tail) < kTolerance);
 
     cache.truncate(50);
     const auto other = random_ids(*model, 30, random);
     (void)run_pieces(*model, other, {30}, cache);
     cache.truncate(50);
-    CHECK(run_pieces(*model, rest, {40}, cache) == tail);
+    CHECK(worst_difference(run_pieces(*model, rest, {40}, cache), tail) < kTolerance);
   }
 }
 

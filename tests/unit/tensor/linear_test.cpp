@@ -63,9 +63,11 @@ TEST_CASE("linear: every dtype, shape and set against double, whatever the threa
         const std::size_t stride = rows + 3;
         std::vector<float> first;
         for (const int n_threads : {1, 2, 3}) {
-          std::vector<float> y(n * stride, 7.0F), scratch(linear_scratch_floats(cols, n_threads));
+          std::vector<float> y(n * stride, 7.0F);
+          LinearScratch scratch;
+          ThreadTeam team(n_threads);
           linear({y.data(), n, rows, stride}, Span2d<const float>(x.data(), n, cols), w,
-                 {kernels, n_threads, scratch});
+                 {kernels, Workers(&team), scratch});
           if (n_threads == 1) first = y;
           CHECK(y == first);
         }
@@ -95,8 +97,9 @@ TEST_CASE("linear: every dtype, shape and set against double, whatever the threa
 TEST_CASE("linear: nothing in, nothing out", "[tensor][linear]") {
   const KernelTable& kernels = **select_kernels("");
   float untouched = 3;
-  linear({&untouched, 0, 4}, Span2d<const float>(nullptr, 0, 2), {DType::f32, nullptr, 4, 2},
-         {kernels, 1, {}});
+  LinearScratch scratch;
+  linear({&untouched, 0, 4}, Span2d<const float>(nullptr, 0, 2), MatrixView{DType::f32, nullptr, 4, 2},
+         {kernels, Workers(), scratch});
   CHECK(untouched == 3.0F);
 }
 

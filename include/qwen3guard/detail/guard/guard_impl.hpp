@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "qwen3guard/detail/guard/kept_conversations.hpp"
 #include "qwen3guard/detail/guard/prefix_state.hpp"
 #include "qwen3guard/detail/guard/workspace_pool.hpp"
 #include "qwen3guard/detail/model/model.hpp"
@@ -21,8 +22,11 @@ namespace qwen3guard {
 class Guard::Impl {
  public:
   Impl(std::shared_ptr<const detail::Model> model, std::optional<Tokenizer> tokenizer,
-       std::int32_t max_context_tokens)
-      : model_(std::move(model)), tokenizer_(std::move(tokenizer)), max_context_tokens_(max_context_tokens) {}
+       std::int32_t max_context_tokens, std::int32_t kept_tokens)
+      : model_(std::move(model)),
+        tokenizer_(std::move(tokenizer)),
+        max_context_tokens_(max_context_tokens),
+        kept_(kept_tokens) {}
 
   [[nodiscard]] static Result<Guard> load(const detail::ModelFiles& files, const GuardOptions& options);
 
@@ -53,6 +57,7 @@ class Guard::Impl {
   std::optional<Tokenizer> tokenizer_;
   std::int32_t max_context_tokens_;
   mutable detail::WorkspacePool pool_;
+  mutable detail::KeptConversations kept_;
   mutable detail::PrefixState prompt_prefix_, response_prefix_;
 };
 

@@ -18,11 +18,10 @@
 namespace qwen3guard::detail {
 
 /// Keys and values of the Gen prompt's constant beginning, which every call shares. Computed by the first
-/// call that needs them and copied into the cache of each later one. Calls that compute and calls that copy
-/// give the same bits, because both cut the prompt at the same token. Thread-safe.
+/// call that needs them; the caches of all calls then share its pages. Thread-safe.
 class PrefixState {
  public:
-  /// Fills the empty `cache` with the longest kept beginning of `ids` (at least one token of which is left
+  /// Makes the empty `cache` share the longest kept beginning of `ids` (at least one token of which is left
   /// over). Returns how many tokens that is, and how many of them were kept rather than computed now.
   struct Filled {
     std::int32_t n_tokens = 0;

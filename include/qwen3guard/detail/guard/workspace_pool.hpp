@@ -2,7 +2,6 @@
 #ifndef QWEN3GUARD_DETAIL_GUARD_WORKSPACE_POOL_HPP
 #define QWEN3GUARD_DETAIL_GUARD_WORKSPACE_POOL_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
 
 namespace qwen3guard::detail {
@@ -21,8 +21,8 @@ struct CallScratch {
   KvCache cache;
 };
 
-/// Scratch memory that calls borrow and give back, so that a steady stream of calls allocates nothing.
-/// Bounded: at most kMaxIdle sets are kept, and none with a cache above kMaxIdleCacheTokens: a single long
+/// Scratch memory that calls borrow and give back, so that a steady stream of calls allocates little.
+/// Bounded: at most kMaxIdle sets are kept, and of a cache at most kMaxIdlePages pages: a single long
 /// conversation does not hold its memory for ever. Thread-safe.
 class WorkspacePool {
  public:
@@ -47,8 +47,8 @@ class WorkspacePool {
 
   WorkspacePool() { idle_.reserve(kMaxIdle); }
 
-  /// Scratch with an empty cache of room for at least n_tokens. Throws std::bad_alloc.
-  [[nodiscard]] Lease borrow(const ModelConfig& config, std::int32_t n_tokens) {
+  /// Scratch with an empty cache of room for n_tokens. Throws std::bad_alloc.
+  [[nodiscard]] Lease borrow(const Model& model, std::int32_t n_tokens) {
     std::unique_ptr<CallScratch> scratch;
     {
       const std::lock_guard lock(mutex_);
@@ -57,27 +57,20 @@ class WorkspacePool {
         idle_.pop_back();
       }
     }
-    if (scratch == nullptr) scratch = std::make_unique<CallScratch>();
-    Lease lease(*this, std::move(scratch));
-    if (lease->cache.capacity_tokens() < n_tokens) {
-      lease->cache = KvCache();  // frees before it allocates: the peak is one cache, not two
-      lease->cache = KvCache(config, round_up(n_tokens));
+    if (scratch == nullptr) {
+      scratch = std::make_unique<CallScratch>();
+      scratch->cache = KvCache(model.config(), n_tokens, model.kv_type());
     }
-    lease->cache.truncate(0);
-    return lease;
+    scratch->cache.set_capacity(n_tokens);
+    return Lease(*this, std::move(scratch));
   }
 
  private:
-  static constexpr std::size_t kMaxIdle = 8;
-  static constexpr std::int32_t kMaxIdleCacheTokens = 2048;
-  static constexpr std::int32_t kRoundTokens = 256;  // few distinct sizes, so that few calls reallocate
-
-  static std::int32_t round_up(std::int32_t n) {
-    return n > INT32_MAX - kRoundTokens ? n : (n + kRoundTokens - 1) / kRoundTokens * kRoundTokens;
-  }
+  static constexpr std::size_t kMaxIdle = 8, kMaxIdlePages = 4;
 
   void give_back(std::unique_ptr<CallScratch> scratch) noexcept {
-    if (scratch->cache.capacity_tokens() > kMaxIdleCacheTokens) return;
+    scratch->cache.truncate(0);
+    scratch->cache.trim_spare(kMaxIdlePages);
     const std::lock_guard lock(mutex_);
     if (idle_.size() < kMaxIdle) idle_.push_back(std::move(scratch));  // reserved: does not throw
   }

@@ -13,6 +13,7 @@
 #include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/tensor/linear.hpp"
 #include "qwen3guard/detail/util/span2d.hpp"
+#include "qwen3guard/detail/util/workers.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {
@@ -25,40 +26,42 @@ inline constexpr std::size_t kChunkTokens = 256;
 class Decoder {
  public:
   Decoder(const ModelConfig& config, const Weights& weights, const Rope& rope, const KernelTable& kernels,
-          int n_threads, KvCache& cache, Workspace& workspace)
+          Workers workers, Workspace& workspace)
       : config_(config),
         weights_(weights),
         rope_(rope),
         kernels_(kernels),
-        n_threads_(n_threads),
-        cache_(cache),
+        workers_(workers),
         workspace_(workspace) {}
 
   /// Makes room for chunks of n_tokens. Throws std::bad_alloc.
   void reserve(std::size_t n_tokens);
 
-  /// Runs ids [n], n <= what was reserved, at positions first_position ...; writes their rows of the cache
-  /// without marking them present. hidden [m, hidden_size], m <= n: the last m positions. Precondition: ids
-  /// are in the vocabulary, the cache has room. Throws std::bad_alloc.
-  void run(std::span<const TokenId> ids, std::int32_t first_position, Span2d<float> hidden);
+  /// Runs all pieces together, at most as many tokens as were reserved; writes their rows of the caches
+  /// without marking them present. hidden: [sum of n_wanted, hidden_size], piece after piece. Precondition:
+  /// ids are in the vocabulary; the caches are of different conversations. Throws std::bad_alloc.
+  void run(std::span<const DecoderPiece> pieces, Span2d<float> hidden);
 
  private:
-  void attend(const LayerWeights& layer, std::int32_t index, std::size_t n, std::size_t n_wanted,
-              std::int32_t first_position);
-  void feed_forward(const LayerWeights& layer, std::size_t n, std::size_t n_wanted);
-  void store_keys_values(const LayerWeights& layer, std::int32_t index, std::size_t n,
-                         std::int32_t first_position);
+  void embed(std::span<const DecoderPiece> pieces);
+  void attend(const LayerWeights& layer, std::int32_t index, std::span<const DecoderPiece> pieces,
+              bool is_last);
+  void feed_forward(const LayerWeights& layer, std::size_t n);
+  void store_keys_values(const LayerWeights& layer, std::int32_t index);
+  void rotate_queries(const LayerWeights& layer, Span2d<float> q, Span2d<const float> rotation) const;
+  /// Moves the wanted rows to the front, in order.
+  void keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> pieces) noexcept;
   void norm_rows(Span2d<float> y, Span2d<const float> x, const NormWeight& weight) const;
   void add_rows(Span2d<float> y, Span2d<const float> x) const;
-  [[nodiscard]] LinearContext products() const { return {kernels_, n_threads_, workspace_.linear.span()}; }
+  [[nodiscard]] LinearContext products() const { return {kernels_, workers_, workspace_.linear}; }
 
   const ModelConfig& config_;
   const Weights& weights_;
   const Rope& rope_;
   const KernelTable& kernels_;
-  int n_threads_;
-  KvCache& cache_;
+  Workers workers_;
   Workspace& workspace_;
+  std::size_t n_rows_ = 0, n_wanted_ = 0;  // of the running chunk
 };
 
 }  // namespace qwen3guard::detail

@@ -4,65 +4,84 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
 
 #include "qwen3guard/detail/model/config.hpp"
-#include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/detail/model/kv_page.hpp"
 
 namespace qwen3guard::detail {
 
-/// Keys (after norm and rotation) and values of one conversation: float32, per layer [n_kv_heads, capacity,
-/// head_dim].
+/// Keys (after norm and rotation) and values of one conversation, in pages that are allocated as it grows.
+/// Caches share pages: one that starts from another's beginning reads the same memory, and goes on in pages
+/// of its own. Pages that more than one cache holds are never written. Copying is cheap and shares
+/// everything. Thread-safety: none per cache; caches that share pages may be used by different threads.
 class KvCache {
  public:
-  KvCache() = default;
-  /// Allocates now. Throws std::bad_alloc.
-  KvCache(const ModelConfig& config, std::int32_t capacity_tokens);
+  /// A run of tokens in one page, from its slot 0 on.
+  struct Segment {
+    std::shared_ptr<KvPage> page;
+    std::int32_t begin = 0;     ///< position of the first token
+    std::int32_t capacity = 0;  ///< slots that belong to this cache
+  };
 
+  KvCache() = default;
+  /// Allocates nothing yet.
+  KvCache(const ModelConfig& config, std::int32_t capacity_tokens, KvType type = KvType::f32)
+      : layout_(config, type), capacity_tokens_(capacity_tokens < 0 ? 0 : capacity_tokens) {}
+
+  [[nodiscard]] const KvLayout& layout() const noexcept { return layout_; }
   [[nodiscard]] std::int32_t n_tokens() const noexcept { return n_tokens_; }
   [[nodiscard]] std::int32_t capacity_tokens() const noexcept { return capacity_tokens_; }
+  /// Another bound; below n_tokens() nothing more can be added.
+  void set_capacity(std::int32_t n) noexcept { capacity_tokens_ = n; }
 
-  /// Forgets everything from token n on. Precondition: 0 <= n <= n_tokens().
-  void truncate(std::int32_t n) noexcept { n_tokens_ = n; }
+  /// Forgets everything from token n on; its memory is kept for what comes next.
+  /// Precondition: 0 <= n <= n_tokens().
+  void truncate(std::int32_t n) noexcept;
 
-  /// Replaces the contents by the first n tokens of `other` (same model).
-  /// Precondition: n <= other.n_tokens() and n <= capacity_tokens().
-  void copy_prefix(const KvCache& other, std::int32_t n) noexcept;
+  /// Replaces the contents by the first n tokens of `other` (same layout, unless this cache is empty and new)
+  /// without copying them. Precondition: n <= other.n_tokens() and n <= capacity_tokens(). Throws
+  /// std::bad_alloc.
+  void share_prefix(const KvCache& other, std::int32_t n);
 
-  /// Marks n further tokens, whose rows the caller has written, as present.
+  /// Makes room to write tokens [n_tokens(), n_tokens() + n). Throws std::bad_alloc; nothing is lost then.
+  /// Precondition: they fit capacity_tokens().
+  void prepare(std::int32_t n);
+  /// Marks n further tokens, which the caller has written, as present.
   void advance(std::int32_t n) noexcept { n_tokens_ += n; }
 
-  /// Row of one token: head_dim floats; the next token's row follows. 0 <= token < capacity_tokens().
-  [[nodiscard]] float* key(std::int32_t layer, std::int32_t kv_head, std::int32_t token) noexcept {
-    return keys_.data() + offset(layer, kv_head, token);
-  }
-  [[nodiscard]] float* value(std::int32_t layer, std::int32_t kv_head, std::int32_t token) noexcept {
-    return values_.data() + offset(layer, kv_head, token);
-  }
+  /// Writes the key and value, [head_dim] each, of a token that prepare() made room for.
+  void store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key,
+             const float* value) noexcept;
 
-  [[nodiscard]] const float* key(std::int32_t layer, std::int32_t kv_head,
-                                 std::int32_t token) const noexcept {
-    return keys_.data() + offset(layer, kv_head, token);
+  /// The pages in order. Tokens of segment i are [begin, begin + capacity), as far as they are written.
+  [[nodiscard]] std::span<const Segment> segments() const noexcept { return segments_; }
+
+  /// Bytes of all pages, shared ones counted in full.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept {
+    return (segments_.size() + spare_.size()) * layout_.page_bytes();
   }
-  [[nodiscard]] const float* value(std::int32_t layer, std::int32_t kv_head,
-                                   std::int32_t token) const noexcept {
-    return values_.data() + offset(layer, kv_head, token);
+  /// Frees the pages that truncate() kept, but for n.
+  void trim_spare(std::size_t n) noexcept {
+    while (spare_.size() > n) spare_.pop_back();
   }
+  /// Takes over the memory of pages that nobody else holds, for what is written next. Does nothing when the
+  /// layouts differ. Throws std::bad_alloc; nothing is taken then.
+  void take_pages(KvCache&& other);
 
   /// Bytes that one token takes in a cache of this model.
-  [[nodiscard]] static std::int64_t bytes_per_token(const ModelConfig& config) noexcept;
+  [[nodiscard]] static std::int64_t bytes_per_token(const ModelConfig& config,
+                                                    KvType type = KvType::f32) noexcept;
 
  private:
-  [[nodiscard]] std::size_t offset(std::int32_t layer, std::int32_t kv_head,
-                                   std::int32_t token) const noexcept {
-    return ((static_cast<std::size_t>(layer) * static_cast<std::size_t>(n_kv_heads_) +
-             static_cast<std::size_t>(kv_head)) *
-                static_cast<std::size_t>(capacity_tokens_) +
-            static_cast<std::size_t>(token)) *
-           static_cast<std::size_t>(head_dim_);
-  }
-  std::int32_t n_layers_ = 0, n_kv_heads_ = 0, head_dim_ = 0;
+  [[nodiscard]] const Segment& segment_of(std::int32_t token) const noexcept;
+
+  KvLayout layout_;
   std::int32_t capacity_tokens_ = 0, n_tokens_ = 0;
-  AlignedBuffer<float> keys_, values_;
+  std::vector<Segment> segments_;
+  std::vector<std::shared_ptr<KvPage>> spare_;  // owned by this cache alone
 };
 
 }  // namespace qwen3guard::detail

@@ -28,6 +28,13 @@ struct ModelOptions {
   std::string isa;             ///< "": the environment's QWEN3GUARD_ISA, else the best there is
 };
 
+/// One conversation's part of a batch.
+struct ForwardPart {
+  std::span<const TokenId> ids;  ///< at positions cache->n_tokens() ...
+  KvCache* cache = nullptr;
+  std::size_t n_wanted = 0;  ///< hidden states of the last n_wanted ids are asked for
+};
+
 /// A checkpoint's weights and the forward pass over them. Immutable after load().
 /// Thread-safety: const members on any number of threads, each with its own KvCache and Workspace.
 class Model {
@@ -52,6 +59,17 @@ class Model {
   /// Source: arXiv:2505.09388; oracle `forward` in tests/golden.
   [[nodiscard]] Status forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
                                Span2d<float> hidden) const;
+
+  /// forward() for several conversations in the same matrix products. hidden: [sum of n_wanted, hidden_size],
+  /// part after part. A part's result does not depend on the others beyond rounding (docs/numerics.md), nor
+  /// on their order. Errors: as forward(), naming the part when there are several; invalid_argument (a cache
+  /// twice). On error all caches are unchanged.
+  [[nodiscard]] Status forward_batch(std::span<const ForwardPart> parts, Workspace& workspace,
+                                     Span2d<float> hidden) const;
+
+  /// How this model's caches keep keys and values: bfloat16 when its weights are packed, as computed
+  /// otherwise.
+  [[nodiscard]] KvType kv_type() const noexcept;
 
   /// Language-model logits: hidden [n, hidden_size] -> out [n, vocab_size]. Causal checkpoints only.
   void lm_logits(Span2d<const float> hidden, Span2d<float> out, Workspace& workspace) const;

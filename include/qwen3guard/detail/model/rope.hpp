@@ -20,24 +20,13 @@ class Rope {
       frequencies_.push_back(std::pow(theta, -static_cast<double>(i) / static_cast<double>(head_dim)));
   }
 
-  /// table: [head_dim] = head_dim / 2 cosines, then as many sines, of one position.
+  /// table: [head_dim] = head_dim / 2 cosines, then as many sines, of one position (KernelTable::rotate).
   void fill(std::int32_t position, std::span<float> table) const noexcept {
     const std::size_t half = frequencies_.size();
     for (std::size_t i = 0; i < half; ++i) {
       const double angle = static_cast<double>(position) * frequencies_[i];
       table[i] = static_cast<float>(std::cos(angle));
       table[half + i] = static_cast<float>(std::sin(angle));
-    }
-  }
-
-  /// Turns one head's vector, [head_dim], in place.
-  static void apply(std::span<float> x, std::span<const float> table) noexcept {
-    const std::size_t half = x.size() / 2;
-    for (std::size_t i = 0; i < half; ++i) {
-      const float a = x[i], b = x[half + i];
-      const float c = table[i], s = table[half + i];
-      x[i] = a * c - b * s;
-      x[half + i] = b * c + a * s;
     }
   }
 

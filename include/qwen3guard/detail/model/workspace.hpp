@@ -2,9 +2,25 @@
 #ifndef QWEN3GUARD_DETAIL_MODEL_WORKSPACE_HPP
 #define QWEN3GUARD_DETAIL_MODEL_WORKSPACE_HPP
 
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "qwen3guard/detail/model/attention.hpp"
+#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/tensor/linear.hpp"
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {
+
+/// Consecutive tokens of one conversation inside a chunk.
+struct DecoderPiece {
+  std::span<const TokenId> ids;
+  KvCache* cache = nullptr;  ///< has room for them (KvCache::prepare)
+  std::int32_t first_position = 0;
+  std::size_t n_wanted = 0;  ///< hidden states of the last n_wanted tokens are asked for
+};
 
 /// Scratch memory of one running call: grows to what the largest call needed and is reused, so that decoding
 /// token by token allocates nothing once it runs. Holds no state between calls; any model may use it.
@@ -21,9 +37,18 @@ class Workspace {
   AlignedBuffer<float> rotation;   ///< [chunk, head_dim]: cosines, then sines
   AlignedBuffer<float> inner;      ///< [rows, guard_inner_size] of the classification heads
 
-  // Per worker thread.
-  AlignedBuffer<float> attention;
-  AlignedBuffer<float> linear;
+  /// One row of the chunk.
+  struct Token {
+    TokenId id;
+    std::int32_t position;
+    KvCache* cache;
+  };
+  std::vector<Token> tokens;
+  std::vector<AttentionPiece> pieces;
+  std::vector<DecoderPiece> chunk;
+
+  AlignedBuffer<float> attention;  ///< per worker thread
+  LinearScratch linear;
 };
 
 }  // namespace qwen3guard::detail

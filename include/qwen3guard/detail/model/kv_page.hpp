@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_MODEL_KV_PAGE_HPP
+#define QWEN3GUARD_DETAIL_MODEL_KV_PAGE_HPP
+
+#include <cstddef>
+#include <cstdint>
+
+#include "qwen3guard/detail/kernels/packed_args.hpp"
+#include "qwen3guard/detail/model/config.hpp"
+#include "qwen3guard/detail/util/aligned_buffer.hpp"
+
+namespace qwen3guard::detail {
+
+/// How keys and values are kept: as computed, or as bfloat16 in the packed layout, which attention multiplies
+/// with the same kernels as the weights.
+enum class KvType : std::int32_t { f32 = 0, bf16 = 1 };
+
+/// Tokens of one page: whole tiles of every kernel, and little waste at a conversation's end.
+inline constexpr std::size_t kKvPageTokens = 64;
+
+/// Sizes of the blocks of a page: one block of keys and one of values per layer and key-value head.
+struct KvLayout {
+  KvType type = KvType::f32;
+  std::size_t n_layers = 0, n_kv_heads = 0, head_dim = 0;
+
+  KvLayout() = default;
+  KvLayout(const ModelConfig& config, KvType kv_type)
+      : type(kv_type),
+        n_layers(static_cast<std::size_t>(config.n_layers)),
+        n_kv_heads(static_cast<std::size_t>(config.n_kv_heads)),
+        head_dim(static_cast<std::size_t>(config.head_dim)) {}
+
+  /// head_dim, padded for bf16 to what the products take: columns of keys, rows of values.
+  [[nodiscard]] std::size_t padded_dim() const noexcept {
+    return type == KvType::f32 ? head_dim : (head_dim + 31) / 32 * 32;
+  }
+  [[nodiscard]] std::size_t block_bytes() const noexcept {
+    return kKvPageTokens * padded_dim() * (type == KvType::f32 ? 4 : 2);
+  }
+  [[nodiscard]] std::size_t page_bytes() const noexcept { return 2 * n_layers * n_kv_heads * block_bytes(); }
+  /// bf16: from one panel of keys (16 tokens), or of values (16 dimensions), to the next.
+  [[nodiscard]] std::size_t key_panel_bytes() const noexcept { return kPanelRows * padded_dim() * 2; }
+  [[nodiscard]] std::size_t value_panel_bytes() const noexcept { return kPanelRows * kKvPageTokens * 2; }
+
+  bool operator==(const KvLayout&) const = default;
+};
+
+/// Keys and values of up to kKvPageTokens consecutive tokens, for all layers and heads.
+/// f32: a block is [kKvPageTokens, head_dim]. bf16: the keys are a packed matrix [tokens, dimensions], the
+/// values a packed matrix [dimensions, tokens] (packed_args.hpp).
+class KvPage {
+ public:
+  /// Zeroed: products may read slots that nothing was written to. Throws std::bad_alloc.
+  explicit KvPage(const KvLayout& layout);
+
+  [[nodiscard]] std::byte* key_block(const KvLayout& layout, std::size_t layer,
+                                     std::size_t kv_head) noexcept {
+    return bytes_.data() + 2 * (layer * layout.n_kv_heads + kv_head) * layout.block_bytes();
+  }
+  [[nodiscard]] std::byte* value_block(const KvLayout& layout, std::size_t layer,
+                                       std::size_t kv_head) noexcept {
+    return key_block(layout, layer, kv_head) + layout.block_bytes();
+  }
+
+  /// Writes one token's key and value, [head_dim] each, into a slot.
+  void store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,
+             const float* key, const float* value) noexcept;
+
+ private:
+  AlignedBuffer<std::byte> bytes_;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_MODEL_KV_PAGE_HPP

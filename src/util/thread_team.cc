@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/util/thread_team.hpp"
+
+#include <chrono>
+#include <system_error>
+
+#ifdef _WIN32
+#include <process.h>
+#else
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr std::uint64_t kOpen = std::uint64_t{1} << 31, kOneLoop = std::uint64_t{1} << 32,
+                        kInside = kOpen - 1;
+
+/// Looks at a variable before a thread gives up spinning: some 50 microseconds on most machines. Longer than
+/// the gaps inside a forward pass, much shorter than anybody notices.
+constexpr int kSpins = 2000;
+
+void pause_briefly() noexcept {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  __asm__ volatile("yield");
+#endif
+}
+
+long process_id() noexcept {
+#ifdef _WIN32
+  return _getpid();
+#else
+  return getpid();
+#endif
+}
+
+#ifndef _WIN32
+/// A host's signals are for its own threads: workers are started with all of them blocked.
+class BlockSignals {
+ public:
+  BlockSignals() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  BlockSignals(const BlockSignals&) = delete;
+  BlockSignals& operator=(const BlockSignals&) = delete;
+  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+#else
+struct BlockSignals {};
+#endif
+
+}  // namespace
+
+ThreadTeam::~ThreadTeam() {
+  is_stopping_.store(true);
+  wake_.fetch_add(1);
+  wake_.notify_all();
+  for (std::thread& thread : workers_) {
+    if (process_ == process_id()) {
+      thread.join();
+    } else {
+      thread.detach();  // a child of fork(): the thread is in the parent
+    }
+  }
+}
+
+void ThreadTeam::start_workers() noexcept {
+  is_started_ = true;
+  process_ = process_id();
+  const BlockSignals blocked;
+  try {
+    workers_.reserve(static_cast<std::size_t>(n_threads_ - 1));
+    for (int i = 1; i < n_threads_; ++i) workers_.emplace_back([this] { worker(); });
+  } catch (const std::exception&) {
+    // Out of threads or memory: the team is as large as it got.
+  }
+}
+
+bool ThreadTeam::begin(std::size_t n_items, const void* context, Function function) noexcept {
+  if (is_taken_.exchange(true, std::memory_order_acquire)) return false;
+  if (!is_started_) start_workers();
+  function_ = function;
+  context_ = context;
+  n_items_ = n_items;
+  next_.store(0, std::memory_order_relaxed);
+  // Sequentially consistent with the sleepers' count: either the sleeper sees the loop, or it is seen here.
+  state_.store((state_.load(std::memory_order_relaxed) & ~(kOneLoop - 1)) + kOneLoop + kOpen);
+  if (n_sleeping_.load() > 0) {
+    wake_.fetch_add(1);
+    wake_.notify_all();
+  }
+  return true;
+}
+
+void ThreadTeam::work() noexcept {
+  for (std::size_t i = next_.fetch_add(1, std::memory_order_relaxed); i < n_items_;
+       i = next_.fetch_add(1, std::memory_order_relaxed))
+    function_(context_, i);
+}
+
+void ThreadTeam::end() noexcept {
+  std::uint64_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  for (int i = 0; (state & kInside) != 0; ++i, state = state_.load(std::memory_order_acquire)) {
+    if (i < kSpins) {
+      pause_briefly();
+    } else if (i < 2 * kSpins) {
+      std::this_thread::yield();
+    } else {  // a worker that the machine does not let run
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+  is_taken_.store(false, std::memory_order_release);
+}
+
+void ThreadTeam::worker() noexcept {
+  std::uint64_t last_loop = 0;
+  int n_spins = 0;
+  while (!is_stopping_.load(std::memory_order_relaxed)) {
+    const std::uint32_t wake = wake_.load();
+    std::uint64_t state = state_.load();
+    if ((state & kOpen) != 0 && state / kOneLoop != last_loop) {
+      // Going in counts only while the loop is still open and the same.
+      if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) {
+        last_loop = state / kOneLoop;
+        work();
+        state_.fetch_sub(1, std::memory_order_release);
+        n_spins = 0;
+      }
+      continue;
+    }
+    if (n_calls_.load(std::memory_order_relaxed) > 0 && n_spins < kSpins) {
+      ++n_spins;
+      pause_briefly();
+      continue;
+    }
+    n_sleeping_.fetch_add(1);
+    state = state_.load();
+    const bool has_work = (state & kOpen) != 0 && state / kOneLoop != last_loop;
+    if (!has_work && !is_stopping_.load()) wake_.wait(wake);
+    n_sleeping_.fetch_sub(1);
+    n_spins = 0;
+  }
+}
+
+}  // namespace qwen3guard::detail

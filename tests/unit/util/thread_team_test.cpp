@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/util/thread_team.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "q3g_catch.hpp"
+
+#ifndef _WIN32
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+using namespace qwen3guard::detail;
+
+namespace {
+
+/// True when every item of a loop was run exactly once, and its writes are visible.
+bool runs_each_once(ThreadTeam& team, std::size_t n_items) {
+  std::vector<int> counts(n_items, 0);
+  team.run(n_items, [&](std::size_t i) { ++counts[i]; });
+  for (const int n : counts) {
+    if (n != 1) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("thread team: every item exactly once", "[threads]") {
+  for (const int n_threads : {-3, 0, 1, 2, 3, 8}) {
+    ThreadTeam team(n_threads);
+    CHECK(team.n_threads() == (n_threads > 1 ? n_threads : 1));
+    bool good = true;
+    for (const std::size_t n_items : {0UL, 1UL, 2UL, 3UL, 17UL, 1000UL})
+      good = runs_each_once(team, n_items) && good;
+    INFO(n_threads);
+    CHECK(good);
+  }
+}
+
+TEST_CASE("thread team: thousands of tiny loops, inside and outside of calls", "[threads]") {
+  ThreadTeam team(4);
+  bool good = true;
+  for (int round = 0; round < 3; ++round) {
+    const ThreadTeam::Call call(team);
+    for (std::size_t i = 0; i < 2000; ++i) good = runs_each_once(team, i % 7) && good;
+  }
+  for (std::size_t i = 0; i < 500; ++i) good = runs_each_once(team, i % 7) && good;
+  CHECK(good);
+}
+
+TEST_CASE("thread team: loops from many threads at once, and loops inside loops", "[threads]") {
+  ThreadTeam team(3);
+  std::atomic<int> n_bad{0}, n_inner{0};
+  std::vector<std::thread> hosts;
+  for (int t = 0; t < 8; ++t) {
+    hosts.emplace_back([&] {
+      const ThreadTeam::Call call(team);
+      for (std::size_t i = 0; i < 300; ++i) n_bad += runs_each_once(team, 1 + i % 5) ? 0 : 1;
+    });
+  }
+  for (std::thread& host : hosts) host.join();
+  team.run(10, [&](std::size_t) { team.run(10, [&](std::size_t) { ++n_inner; }); });
+  CHECK(n_bad == 0);
+  CHECK(n_inner == 100);
+}
+
+#ifdef _OPENMP
+TEST_CASE("thread team: inside a host that uses OpenMP", "[threads]") {
+  ThreadTeam team(2);
+  std::atomic<int> n_bad{0};
+#pragma omp parallel for num_threads(4)
+  for (int i = 0; i < 200; ++i) n_bad += runs_each_once(team, 9) ? 0 : 1;
+  CHECK(n_bad == 0);
+}
+#endif
+
+#ifndef _WIN32
+TEST_CASE("thread team: workers burn nothing between calls", "[threads]") {
+  const auto cpu_ms = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return 1e3 * static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           1e-3 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+  };
+  ThreadTeam team(4);
+  {
+    const ThreadTeam::Call call(team);
+    CHECK(runs_each_once(team, 100));
+  }
+  const double before = cpu_ms();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  CHECK(cpu_ms() - before < 100);  // three spinning workers would take up to 1500
+}
+
+TEST_CASE("thread team: the child of a fork works alone", "[threads]") {
+  auto team = std::make_unique<ThreadTeam>(3);
+  CHECK(runs_each_once(*team, 50));
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool good = runs_each_once(*team, 50);
+    team.reset();
+    _exit(good ? 0 : 1);
+  }
+  REQUIRE(child > 0);
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(runs_each_once(*team, 50));
+}
+#endif
+
+TEST_CASE("processors that a quota allows", "[threads]") {
+  CHECK(processors_of_cpu_max("max 100000\n") == 0);
+  CHECK(processors_of_cpu_max("100000 100000") == 1);
+  CHECK(processors_of_cpu_max("150000 100000\n") == 2);
+  CHECK(processors_of_cpu_max("1000 100000") == 1);
+  CHECK(processors_of_cpu_max("99999999999 1") == 1024);
+  for (const char* bad : {"", " ", "100000", "x 100000", "-5 100000", "100000 0", "100000 y"}) {
+    INFO(bad);
+    CHECK(processors_of_cpu_max(bad) == 0);
+  }
+  CHECK(default_n_threads() >= 1);
+}
