@@ -23,6 +23,7 @@ programs=(g++:g++ cmake:cmake ninja:ninja-build ccache:ccache pkg-config:pkg-con
 if $dev; then
   libraries+=(catch2 libbenchmark-dev libomp-dev)
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
+  programs+=(aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user)
 fi
 
 missing=()

@@ -9,7 +9,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-all_stages=(format rules gcc isa install clang asan tidy python)
+all_stages=(format rules gcc isa arm install clang asan tidy python)
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
   echo "stages: ${all_stages[*]}"
@@ -153,6 +153,26 @@ stage_isa() {
     echo "QWEN3GUARD_ISA=$isa"
     QWEN3GUARD_ISA=$isa run_ctest "isa_$isa" build/test-gcc -L '^(kernels|tensor|model|guard|embedded)$'
   done
+}
+
+# The arithmetic for 64-bit Arm under emulation. The first CPU has every instruction set; the others lack some, so
+# that an instruction in the wrong table, or a wrong choice, shows.
+stage_arm() {
+  local cpu
+  if ! command -v aarch64-linux-gnu-g++ > /dev/null || ! command -v qemu-aarch64 > /dev/null; then
+    skip "no aarch64-linux-gnu-g++, or no qemu-aarch64"
+  elif configure build/test-arm aarch64 -DQ3G_WERROR=ON && build build/test-arm; then
+    run_ctest arm build/test-arm
+    for cpu in cortex-a57 neoverse-n1; do
+      if qemu-aarch64 -cpu help | grep -qw "$cpu"; then
+        QEMU_CPU=$cpu run_ctest "arm_$cpu" build/test-arm -L '^kernels$'
+      else
+        skip "this qemu has no $cpu"
+      fi
+    done
+  else
+    fail
+  fi
 }
 
 stage_tidy() {

@@ -9,6 +9,12 @@
 #include <cpuid.h>
 #elif defined(_M_X64)
 #include <intrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(_M_ARM64)
+#include <windows.h>
 #endif
 
 namespace qwen3guard::detail {
@@ -23,6 +29,9 @@ constexpr std::uint32_t kAmxBf16 = 1U << 22, kAmxTile = 1U << 24, kAmxInt8 = 1U 
 constexpr std::uint32_t kAvxVnni = 1U << 4, kAvx512Bf16 = 1U << 5;                      // leaf 7.1 EAX
 constexpr std::uint64_t kXmmYmm = 0x6, kOpmaskZmm = 0xe0, kTiles = 0x60000;             // XCR0
 
+constexpr std::uint64_t kAsimd = 1U << 1, kAsimdDp = 1U << 20;  // Linux, AT_HWCAP
+constexpr std::uint64_t kI8mm = 1U << 13, kBf16 = 1U << 14;     // Linux, AT_HWCAP2
+
 constexpr bool has(std::uint64_t value, std::uint64_t bits) { return (value & bits) == bits; }
 
 /// Linux switches the large tile state on per process, on request. Elsewhere it is not used.
@@ -35,10 +44,41 @@ constexpr bool has(std::uint64_t value, std::uint64_t bits) { return (value & bi
 #endif
 }
 
+#if defined(__aarch64__) || defined(_M_ARM64)
+void read_arm(CpuidDump& dump) noexcept {
+#if defined(__linux__)
+  dump.hwcap = getauxval(AT_HWCAP);
+  dump.hwcap2 = getauxval(AT_HWCAP2);
+#elif defined(__APPLE__)
+  const auto bit_if = [](const char* name, std::uint64_t bit) {
+    int value = 0;
+    std::size_t size = sizeof value;
+    return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0 ? bit : 0;
+  };
+  dump.hwcap = kAsimd | bit_if("hw.optional.arm.FEAT_DotProd", kAsimdDp);
+  dump.hwcap2 = bit_if("hw.optional.arm.FEAT_I8MM", kI8mm) | bit_if("hw.optional.arm.FEAT_BF16", kBf16);
+#elif defined(_WIN32)
+  dump.hwcap = kAsimd;
+#ifdef PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE  // the names came with later versions of Windows' headers
+  if (IsProcessorFeaturePresent(PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE)) dump.hwcap |= kAsimdDp;
+#endif
+#if defined(PF_ARM_V82_I8MM_INSTRUCTIONS_AVAILABLE) && defined(PF_ARM_V86_BF16_INSTRUCTIONS_AVAILABLE)
+  if (IsProcessorFeaturePresent(PF_ARM_V82_I8MM_INSTRUCTIONS_AVAILABLE)) dump.hwcap2 |= kI8mm;
+  if (IsProcessorFeaturePresent(PF_ARM_V86_BF16_INSTRUCTIONS_AVAILABLE)) dump.hwcap2 |= kBf16;
+#endif
+#else
+  dump.hwcap = kAsimd;  // every 64-bit Arm has it
+#endif
+}
+#endif
+
 }  // namespace
 
 CpuFeatures features_of(const CpuidDump& dump) noexcept {
   CpuFeatures features;
+  features.neon = has(dump.hwcap, kAsimd);
+  features.neondot = features.neon && has(dump.hwcap, kAsimdDp);
+  features.neoni8mm = features.neondot && has(dump.hwcap2, kI8mm | kBf16);
   if (dump.max_leaf < 7 || !has(dump.leaf1_ecx, kOsxsave | kAvx) || !has(dump.xcr0, kXmmYmm)) return features;
   features.avx2 = has(dump.leaf1_ecx, kFma | kF16c) && has(dump.leaf7_ebx, kAvx2);
   features.avx512 = features.avx2 && has(dump.xcr0, kOpmaskZmm) &&
@@ -86,6 +126,8 @@ CpuidDump read_cpuid() noexcept {
     }
   }
   if (has(dump.leaf1_ecx, kOsxsave)) dump.xcr0 = _xgetbv(0);
+#elif defined(__aarch64__) || defined(_M_ARM64)
+  read_arm(dump);
 #endif
   if (has(dump.xcr0, kTiles) && has(dump.leaf7_edx, kAmxTile)) dump.amx_permitted = ask_for_amx();
   return dump;

@@ -14,6 +14,10 @@ std::vector<const KernelTable*> tables_for(const CpuFeatures& features) {
   if (features.avx512) tables.push_back(&kTableAvx512);
   if (features.avxvnni) tables.push_back(&kTableAvxvnni);
   if (features.avx2) tables.push_back(&kTableAvx2);
+#elif defined(Q3G_KERNELS_ARM)
+  if (features.neoni8mm) tables.push_back(&kTableNeoni8mm);
+  if (features.neondot) tables.push_back(&kTableNeondot);
+  if (features.neon) tables.push_back(&kTableNeon);
 #else
   (void)features;
 #endif

@@ -26,6 +26,12 @@ extern const KernelTable kTableAvx512vnni;
 extern const KernelTable kTableAmx;
 #endif
 
+#ifdef Q3G_KERNELS_ARM
+extern const KernelTable kTableNeon;
+extern const KernelTable kTableNeondot;
+extern const KernelTable kTableNeoni8mm;
+#endif
+
 }  // namespace qwen3guard::detail
 
 #endif  // QWEN3GUARD_SRC_KERNELS_TABLES_HPP

@@ -8,6 +8,7 @@
 //   to_float(IVec); store_i8(p, Vec of integers)
 //   Pair      2 bfloat16 activations, for every lane: load;  dot_pairs(Vec acc, const uint16_t* w, Pair x)
 //   kTileRows, kTilePanels: the register tile of products with several rows
+//   kSignedBytes: prepare(Bytes) takes the offset of q8 off, and w in dot() is signed
 // Included after kernels.inl, inside no namespace.
 namespace {
 
@@ -38,9 +39,11 @@ void store_row(const PackedArgs& a, std::size_t row, std::size_t panel, const Ve
 /// One line of a panel holds 4 (q8) or 8 (q4) columns.
 struct Q8 {
   static constexpr std::size_t kLineCols = 4;
+  static constexpr bool kHasOffset = !kSignedBytes;
 };
 struct Q4 {
   static constexpr std::size_t kLineCols = 8;
+  static constexpr bool kHasOffset = true;
 };
 
 /// acc += one line of every panel times kRows rows of x.
@@ -89,7 +92,7 @@ void quantised_tile(const PackedArgs& a, std::size_t row, std::size_t panel) {
   for (std::size_t g = 0; g < n_groups; ++g) {
     IVec acc[kRows][kVecs];
     for (std::size_t r = 0; r < kRows; ++r) {
-      const IVec start = IVec::broadcast(a.x_starts[(row + r) * n_groups + g]);
+      const IVec start = IVec::broadcast(Type::kHasOffset ? a.x_starts[(row + r) * n_groups + g] : 0);
       for (std::size_t v = 0; v < kVecs; ++v) acc[r][v] = start;
     }
     const std::int8_t* group_end = x + a.group;

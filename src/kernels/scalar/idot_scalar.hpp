@@ -8,6 +8,7 @@
 namespace {
 
 constexpr std::size_t kTileRows = 2, kTilePanels = 1;
+constexpr bool kSignedBytes = false;
 
 struct IVec {
   std::int32_t v[Vec::kLanes];

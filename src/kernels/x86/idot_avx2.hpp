@@ -10,6 +10,7 @@
 namespace {
 
 constexpr std::size_t kTileRows = 2, kTilePanels = 1;
+constexpr bool kSignedBytes = false;
 
 struct IVec {
   __m256i v;

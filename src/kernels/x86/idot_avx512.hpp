@@ -11,6 +11,7 @@
 namespace {
 
 constexpr std::size_t kTileRows = 6, kTilePanels = 2;
+constexpr bool kSignedBytes = false;
 
 struct IVec {
   __m512i v;

@@ -18,6 +18,16 @@ constexpr CpuidDump kHaswell{.max_leaf = 0xd, .leaf1_ecx = 0x7ffafbff, .leaf7_eb
 constexpr CpuidDump kSandyBridge{.max_leaf = 0xd, .leaf1_ecx = 0x1fbae3ff, .leaf7_ebx = 0, .xcr0 = 0x7};
 constexpr CpuidDump kNehalem{.max_leaf = 0xb, .leaf1_ecx = 0x0098e3fd, .leaf7_ebx = 0, .xcr0 = 0};
 
+// Linux's words for the flags that it lists in /proc/cpuinfo.
+constexpr CpuidDump kCortexA72{.hwcap = 0x8ff};
+constexpr CpuidDump kNeoverseN1{.hwcap = 0x10119fff};                             // asimddp
+constexpr CpuidDump kArmv86{.hwcap = 0x10119fff, .hwcap2 = 1U << 13 | 1U << 14};  // and i8mm, bf16
+
+bool is_arm(const CpuidDump& dump, bool neon, bool neondot, bool neoni8mm) {
+  const CpuFeatures features = features_of(dump);
+  return features.neon == neon && features.neondot == neondot && features.neoni8mm == neoni8mm;
+}
+
 bool is(const CpuidDump& dump, bool avx2, bool avx512) {
   const CpuFeatures features = features_of(dump);
   return features.avx2 == avx2 && features.avx512 == avx512;
@@ -57,6 +67,18 @@ TEST_CASE("isa: every single feature is needed", "[kernels][isa]") {
   CHECK(is(edited(kSapphireRapids, [](auto& d) { d.max_leaf = 6; }), false, false));
 }
 
+TEST_CASE("isa: what Arm processors have", "[kernels][isa]") {
+  CHECK(is_arm(kCortexA72, true, false, false));
+  CHECK(is_arm(kNeoverseN1, true, true, false));
+  CHECK(is_arm(kSapphireRapids, false, false, false));
+  CHECK(is_arm(kArmv86, true, true, true));
+  CHECK(is(kArmv86, false, false));
+  for (const unsigned bit : {13U, 14U})
+    CHECK(is_arm(edited(kArmv86, [=](auto& d) { d.hwcap2 &= ~(1U << bit); }), true, true, false));
+  CHECK(is_arm(edited(kArmv86, [](auto& d) { d.hwcap &= ~(1U << 20); }), true, false, false));
+  CHECK(is_arm(edited(kArmv86, [](auto& d) { d.hwcap &= ~(1U << 1); }), false, false, false));
+}
+
 TEST_CASE("isa: tables come best first and end with scalar", "[kernels][isa]") {
   const auto names = available_isas();
   REQUIRE_FALSE(names.empty());
@@ -69,6 +91,13 @@ TEST_CASE("isa: tables come best first and end with scalar", "[kernels][isa]") {
   REQUIRE(all.size() == 3);
   CHECK(std::string(all[0]->name) == "avx512");
   CHECK(std::string(all[1]->name) == "avx2");
+#elif defined(__aarch64__)
+  CHECK(names.size() >= 2);
+  const auto all = tables_for({.neon = true, .neondot = true, .neoni8mm = true});
+  REQUIRE(all.size() == 4);
+  CHECK(std::string(all[0]->name) == "neoni8mm");
+  CHECK(std::string(all[1]->name) == "neondot");
+  CHECK(std::string(all[2]->name) == "neon");
 #endif
 }
 
@@ -78,7 +107,7 @@ TEST_CASE("isa: forcing a set", "[kernels][isa]") {
     REQUIRE(table.ok());
     CHECK((*table)->name == name);
   }
-  for (const char* name : {"avx1024", "AVX2", " ", "neon"}) {
+  for (const char* name : {"avx1024", "AVX2", " ", "sse2"}) {
     const auto table = select_kernels(name);
     REQUIRE_FALSE(table.ok());
     CHECK(table.error().code == ErrorCode::unsupported_isa);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/arm/idot_neon.hpp"
+#include "kernels/tables.hpp"
+// The algorithms come after the types that they are written over, and in this order.
+// clang-format off
+#include "kernels/generic/kernels.inl"
+#include "kernels/generic/packed.inl"
+#include "kernels/generic/table.inl"
+// clang-format on
+
+namespace qwen3guard::detail {
+
+constexpr KernelTable kTableNeon = table_of("neon", gemm_nt_scalar, gemm_nn_add_scalar);
+
+}  // namespace qwen3guard::detail
