@@ -164,7 +164,7 @@ stage_arm() {
   elif configure build/test-arm aarch64 -DQ3G_WERROR=ON && build build/test-arm; then
     run_ctest arm build/test-arm
     for cpu in cortex-a57 neoverse-n1; do
-      if qemu-aarch64 -cpu help | grep -qw "$cpu"; then
+      if grep -qw "$cpu" <<< "$(qemu-aarch64 -cpu help)"; then
         QEMU_CPU=$cpu run_ctest "arm_$cpu" build/test-arm -L '^kernels$'
       else
         skip "this qemu has no $cpu"
