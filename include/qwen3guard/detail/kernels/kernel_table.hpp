@@ -72,8 +72,9 @@ struct KernelTable {
   /// rope.
   void (*rotate)(float* x, const float* table, std::size_t half) noexcept;
 
-  /// Products with packed weights. A row of y does not depend on the other rows of the call; for q8 and q4 it
-  /// is the same to the last bit on every instruction set with fused multiply-add.
+  /// Products with packed weights. For q8 and q4 a row of y does not depend on the other rows of the call and
+  /// is the same to the last bit on every instruction set with fused multiply-add; for bf16 the sums' order,
+  /// and with it the rounding, may depend on how many rows there are.
   void (*gemm_q8)(const PackedArgs& args) noexcept;
   void (*gemm_q4)(const PackedArgs& args) noexcept;
   void (*gemm_bf16)(const PackedArgs& args) noexcept;
@@ -83,6 +84,14 @@ struct KernelTable {
                       std::size_t group, std::int32_t offset) noexcept;
   /// y[i] = bfloat16(x[i]), to nearest even.
   void (*round_bf16)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
+
+  /// For measuring (peaks.hpp): n_rounds of this set's best multiply-adds on operands in registers. They
+  /// return how many operations that was; a multiply-add counts 2.
+  double (*peak_int8)(std::size_t n_rounds) noexcept;
+  double (*peak_bf16)(std::size_t n_rounds) noexcept;
+  double (*peak_fp32)(std::size_t n_rounds) noexcept;
+  /// Sum of x.
+  float (*sum)(const float* x, std::size_t n) noexcept;
 };
 
 }  // namespace qwen3guard::detail
