@@ -81,7 +81,7 @@ void Decoder::store_keys_values(const LayerWeights& layer, std::int32_t index) {
       float* key = k.row(r).data() + head * d;
       kernels_.rms_norm(key, key, layer.k_norm.data(), d, config_.rms_norm_eps);
       kernels_.rotate(key, rotation.row(r).data(), d / 2);
-      token.cache->store(to_size(index), head, token.position, key, v.row(r).data() + head * d);
+      token.cache->store(to_size(index), head, token.position, key, v.row(r).data() + head * d, kernels_);
     }
   });
 }

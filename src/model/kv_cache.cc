@@ -79,9 +79,10 @@ const KvCache::Segment& KvCache::segment_of(std::int32_t token) const noexcept {
 }
 
 void KvCache::store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key,
-                    const float* value) noexcept {
+                    const float* value, const KernelTable& kernels) noexcept {
   const Segment& segment = segment_of(token);
-  segment.page->store(layout_, layer, kv_head, static_cast<std::size_t>(token - segment.begin), key, value);
+  segment.page->store(layout_, layer, kv_head, static_cast<std::size_t>(token - segment.begin), key, value,
+                      kernels);
 }
 
 std::int64_t KvCache::bytes_per_token(const ModelConfig& config, KvType type) noexcept {

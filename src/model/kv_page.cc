@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/model/kv_page.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
 #include "qwen3guard/detail/util/checked.hpp"
-#include "qwen3guard/detail/util/half.hpp"
 
 namespace qwen3guard::detail {
 
@@ -29,7 +29,7 @@ KvPage::KvPage(const KvLayout& layout) : bytes_(checked_page_bytes(layout)) {
 }
 
 void KvPage::store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,
-                   const float* key, const float* value) noexcept {
+                   const float* key, const float* value, const KernelTable& kernels) noexcept {
   std::byte* keys = key_block(layout, layer, kv_head);
   std::byte* values = value_block(layout, layer, kv_head);
   const std::size_t n = layout.head_dim;
@@ -40,10 +40,20 @@ void KvPage::store(const KvLayout& layout, std::size_t layer, std::size_t kv_hea
   }
   auto* key_at = reinterpret_cast<std::uint16_t*>(keys + slot / kPanelRows * layout.key_panel_bytes()) +
                  slot % kPanelRows * 2;
-  for (std::size_t i = 0; i < n; ++i) key_at[i / 2 * 32 + i % 2] = f32_to_bf16(key[i]);
   auto* value_at = reinterpret_cast<std::uint16_t*>(values) + slot / 2 * 32 + slot % 2;
-  for (std::size_t i = 0; i < n; ++i)
-    value_at[i / kPanelRows * (kPanelRows * kKvPageTokens) + i % kPanelRows * 2] = f32_to_bf16(value[i]);
+  constexpr std::size_t kAtOnce = 64;
+  std::uint16_t rounded[kAtOnce];
+  for (std::size_t begin = 0; begin < n; begin += kAtOnce) {
+    const std::size_t n_now = std::min(kAtOnce, n - begin);
+    kernels.round_bf16(rounded, key + begin, n_now);
+    // Two dimensions are neighbours in the same line; the next two are a line further.
+    for (std::size_t i = 0; i < n_now; ++i) key_at[(begin + i) / 2 * 32 + i % 2] = rounded[i];
+    kernels.round_bf16(rounded, value + begin, n_now);
+    for (std::size_t i = 0; i < n_now; ++i) {
+      const std::size_t d = begin + i;
+      value_at[d / kPanelRows * (kPanelRows * kKvPageTokens) + d % kPanelRows * 2] = rounded[i];
+    }
+  }
 }
 
 }  // namespace qwen3guard::detail

@@ -12,7 +12,7 @@
 namespace {
 
 /// 16 sums, up to 8 vectors of weights and an activation stay in the 32 registers.
-constexpr std::size_t kTileRows = 4, kTilePanels = 1;
+constexpr std::size_t kTileRows = 4, kTilePanels = 1, kRowPanels = 2;
 
 struct IVec {
   int32x4_t v;

@@ -7,7 +7,7 @@
 //   dot(IVec acc, Weights w, Quad x): acc[i] += sum over j < 4 of w[i][j] * x[j], w unsigned, x signed
 //   to_float(IVec); store_i8(p, Vec of integers)
 //   Pair      2 bfloat16 activations, for every lane: load;  dot_pairs(Vec acc, const uint16_t* w, Pair x)
-//   kTileRows, kTilePanels: the register tile of products with several rows
+//   kTileRows, kTilePanels: the register tile of products with several rows; kRowPanels: that of one row
 //   kSignedBytes: prepare(Bytes) takes the offset of q8 off, and w in dot() is signed
 // Included after kernels.inl, inside no namespace.
 namespace {
@@ -171,6 +171,11 @@ template <class Tile>
 void packed_product_from(const PackedArgs& a, std::size_t first_row) {
   const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows;
   std::size_t panel = 0;
+  if (first_row + 1 == a.m) {
+    // One row is bound by the weights' way from memory: more panels at a time keep more loads under way.
+    for (; panel + kRowPanels <= n_panels; panel += kRowPanels)
+      Tile::template run<1, kRowPanels>(a, first_row, panel);
+  }
   for (; panel + kTilePanels <= n_panels; panel += kTilePanels)
     all_rows<Tile, kTilePanels>(a, first_row, panel);
   for (; panel < n_panels; ++panel) all_rows<Tile, 1>(a, first_row, panel);

@@ -7,7 +7,7 @@
 // What generic/packed.inl needs, in plain C++: the reference that all others are tested against.
 namespace {
 
-constexpr std::size_t kTileRows = 2, kTilePanels = 1;
+constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 1;
 constexpr bool kSignedBytes = false;
 
 struct IVec {

@@ -9,7 +9,7 @@
 // What generic/packed.inl needs, with AVX2; with Q3G_AVX_VNNI the products of bytes are one instruction.
 namespace {
 
-constexpr std::size_t kTileRows = 2, kTilePanels = 1;
+constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 2;
 constexpr bool kSignedBytes = false;
 
 struct IVec {

@@ -10,7 +10,7 @@
 // instruction each.
 namespace {
 
-constexpr std::size_t kTileRows = 6, kTilePanels = 2;
+constexpr std::size_t kTileRows = 6, kTilePanels = 2, kRowPanels = 4;
 constexpr bool kSignedBytes = false;
 
 struct IVec {

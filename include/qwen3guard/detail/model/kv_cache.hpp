@@ -53,8 +53,8 @@ class KvCache {
   void advance(std::int32_t n) noexcept { n_tokens_ += n; }
 
   /// Writes the key and value, [head_dim] each, of a token that prepare() made room for.
-  void store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key,
-             const float* value) noexcept;
+  void store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key, const float* value,
+             const KernelTable& kernels) noexcept;
 
   /// The pages in order. Tokens of segment i are [begin, begin + capacity), as far as they are written.
   [[nodiscard]] std::span<const Segment> segments() const noexcept { return segments_; }

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "qwen3guard/detail/kernels/packed_args.hpp"
+#include "qwen3guard/detail/kernels/kernel_table.hpp"
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
 
@@ -62,9 +62,10 @@ class KvPage {
     return key_block(layout, layer, kv_head) + layout.block_bytes();
   }
 
-  /// Writes one token's key and value, [head_dim] each, into a slot.
+  /// Writes one token's key and value, [head_dim] each, into a slot; rounded to bfloat16 when that is the
+  /// layout.
   void store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,
-             const float* key, const float* value) noexcept;
+             const float* key, const float* value, const KernelTable& kernels) noexcept;
 
  private:
   AlignedBuffer<std::byte> bytes_;
