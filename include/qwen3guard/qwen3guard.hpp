@@ -5,6 +5,7 @@
 /// The whole public API.
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/guard.hpp"
+#include "qwen3guard/measure.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/quantize.hpp"
 #include "qwen3guard/status.hpp"

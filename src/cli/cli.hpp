@@ -58,6 +58,7 @@ void add_stream_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 void add_logits_command(CLI::App& app);
 void add_info_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 

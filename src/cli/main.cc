@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   cli::add_info_command(app);
   cli::add_quantize_command(app);
   cli::add_verify_command(app);
+  cli::add_bench_command(app);
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);  // runs the chosen subcommand's callback
