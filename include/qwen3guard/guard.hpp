@@ -88,9 +88,25 @@ class Guard {
   [[nodiscard]] Result<Verdict> classify(std::span<const Message> messages,
                                          const ClassifyOptions& options = {}) const;
 
+  /// classify() for several conversations, whose tokens go through the model together: higher throughput, and
+  /// each verdict waits for its neighbours. Element i is the verdict, or the error, of conversation i; one
+  /// that fails does not disturb the others. Results are those of classify() up to rounding
+  /// (docs/numerics.md), whatever the order; with packed int8 and int4 weights a Gen verdict differs by the
+  /// rounding of attention at most. Memory is bounded: conversations are judged in waves of some 2,000
+  /// tokens. Greedy decoding judges one after the other. Verdict::latency_ms counts from the start of the
+  /// batch.
+  [[nodiscard]] std::vector<Result<Verdict>> classify_batch(
+      std::span<const std::vector<Message>> conversations, const ClassifyOptions& options = {}) const;
+
+  /// StreamSession::push_tokens() for several sessions that this guard (or a copy of it) opened, in common
+  /// matrix products. Each push has its own status, as push_tokens() would have returned it; a session that
+  /// is there twice gets invalid_argument. No thread may use one of the sessions at the same time.
+  void push_batch(std::span<StreamPush> pushes) const;
+
   /// Opens a stream over this model. The session shares ownership of the model, so the Guard may die first.
-  /// Allocates the KV cache now: 2 * n_layers * n_kv_heads * head_dim * max_tokens floats.
-  /// Errors: unsupported_model (checkpoint has no token-level heads); invalid_argument; out_of_memory.
+  /// The KV cache is allocated as the conversation grows, 64 tokens at a time
+  /// (ModelInfo::kv_bytes_per_token). Errors: unsupported_model (checkpoint has no token-level heads);
+  /// invalid_argument; out_of_memory.
   [[nodiscard]] Result<StreamSession> open_stream(const StreamOptions& options = {}) const;
 
   /// Raw logits of every head for `ids` (or for the last position only), for checks against other runtimes.

@@ -15,6 +15,8 @@
 
 namespace qwen3guard {
 
+struct StreamPush;
+
 /// One conversation judged as it is written (Stream checkpoints). Made by Guard::open_stream().
 /// Use: push_prompt() once, then push_tokens() with the response's ids in any chunking; the verdicts do not
 /// depend on the chunking. The cost per token does not grow with what was processed, except for attention.
@@ -59,6 +61,14 @@ class StreamSession {
   friend class Guard;
   explicit StreamSession(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
+};
+
+/// One session's share of Guard::push_batch(). Borrows everything.
+struct StreamPush {
+  StreamSession* session = nullptr;
+  std::span<const TokenId> ids;  ///< [n]
+  std::span<TokenVerdict> out;   ///< [>= n]
+  Status status;                 ///< as StreamSession::push_tokens() would have returned it
 };
 
 }  // namespace qwen3guard

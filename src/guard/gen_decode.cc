@@ -168,6 +168,17 @@ std::size_t argmax(std::span<const float> values) {
 
 }  // namespace
 
+Verdict to_verdict(DecodedVerdict decoded, std::size_t n_prompt_tokens, std::int32_t n_cached_tokens) {
+  Verdict verdict;
+  verdict.severity = decoded.severity;
+  verdict.probabilities = decoded.probabilities;
+  verdict.categories = std::move(decoded.categories);
+  verdict.refusal = decoded.refusal;
+  verdict.text = std::move(decoded.text);
+  verdict.tokens = {static_cast<std::int32_t>(n_prompt_tokens), n_cached_tokens, decoded.n_generated_tokens};
+  return verdict;
+}
+
 Result<DecodedVerdict> decode_constrained(GenContext& context, std::span<const TokenId> prompt,
                                           Subject subject, const ParsedVerdict* forced) {
   const std::vector<TokenId> end_tokens = end_tokens_of(context);

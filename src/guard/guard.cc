@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "qwen3guard/detail/guard/classify_batch.hpp"
 #include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/guard/guard_impl.hpp"
 #include "qwen3guard/detail/guard/guarded.hpp"
@@ -61,6 +62,17 @@ Status check_options(const StreamOptions& options, std::int32_t max_context_toke
                                                   std::to_string(max_context_tokens)};
   }
   return {};
+}
+
+/// What every verdict gets at the end.
+void finish(detail::BatchItem& item, const ClassifyOptions& options,
+            std::chrono::steady_clock::time_point start) {
+  item.is_done = true;
+  if (!item.verdict.ok()) return;
+  Verdict& verdict = *item.verdict;
+  verdict.action = decide_action(options.policy, verdict.severity, verdict.probabilities);
+  verdict.latency_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace
@@ -129,14 +141,74 @@ Result<Verdict> Guard::classify(std::span<const Message> messages, const Classif
     Q3G_TRY(check_options(options));
     std::vector<Message> storage;
     Q3G_ASSIGN(const auto checked, detail::checked_messages(messages, options.invalid_utf8, storage));
-    auto verdict = impl_->is_stream() ? Impl::classify_stream(impl_, checked, options)
-                                      : impl_->classify_gen(checked, options);
-    if (!verdict.ok()) return verdict;
-    verdict->action = decide_action(options.policy, verdict->severity, verdict->probabilities);
-    verdict->latency_ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    return verdict;
+    detail::BatchItem item{checked};
+    if (impl_->is_stream()) {
+      detail::BatchItem* const items[] = {&item};
+      detail::classify_stream_batch(impl_, items, options.policy.mode, [](detail::BatchItem&) {});
+    } else {
+      item.verdict = impl_->classify_gen(checked, options);
+    }
+    finish(item, options, start);
+    return std::move(item.verdict);
   });
+}
+
+std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<Message>> conversations,
+                                                   const ClassifyOptions& options) const {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<detail::BatchItem> items(conversations.size());
+  Status status = detail::guarded("classify_batch", [&]() -> Status {
+    Q3G_TRY(check_options(options));
+    std::vector<std::vector<Message>> storage(conversations.size());
+    std::vector<detail::BatchItem*> good;
+    for (std::size_t i = 0; i < conversations.size(); ++i) {
+      auto checked = detail::checked_messages(conversations[i], options.invalid_utf8, storage[i]);
+      if (checked.ok()) {
+        items[i].messages = *checked;
+        good.push_back(&items[i]);
+      } else {
+        items[i].verdict = checked.error();
+      }
+    }
+    const auto on_done = [&](detail::BatchItem& item) { finish(item, options, start); };
+    if (impl_->is_stream()) {
+      detail::classify_stream_batch(impl_, good, options.policy.mode, on_done);
+    } else if (options.decoder == Decoder::constrained) {
+      detail::classify_gen_batch(*impl_, good, on_done);
+    } else {
+      for (detail::BatchItem* item : good) {
+        item->verdict = impl_->classify_gen(item->messages, options);
+        on_done(*item);
+      }
+    }
+    return {};
+  });
+  std::vector<Result<Verdict>> out;
+  out.reserve(items.size());
+  for (detail::BatchItem& item : items) {
+    if (status.ok() || item.is_done) {
+      out.push_back(std::move(item.verdict));
+    } else {
+      out.emplace_back(status.error());
+    }
+  }
+  return out;
+}
+
+void Guard::push_batch(std::span<StreamPush> pushes) const {
+  Status status = detail::guarded("push_batch", [&]() -> Status {
+    std::vector<StreamSession::Impl::Push> inner;
+    inner.reserve(pushes.size());
+    for (const StreamPush& push : pushes) {
+      StreamSession::Impl* session = push.session != nullptr ? push.session->impl_.get() : nullptr;
+      inner.push_back({session, push.ids, push.out, {}});
+    }
+    StreamSession::Impl::push_together(*impl_, inner);
+    for (std::size_t i = 0; i < pushes.size(); ++i) pushes[i].status = inner[i].status;
+    return {};
+  });
+  if (status.ok()) return;
+  for (StreamPush& push : pushes) push.status = status;
 }
 
 Result<StreamSession> Guard::open_stream(const StreamOptions& options) const {

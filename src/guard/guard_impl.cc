@@ -6,7 +6,6 @@
 
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/gen_decode.hpp"
-#include "qwen3guard/detail/guard/stream_session_impl.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -35,64 +34,21 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
   auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed));
 
   const Role last_role = messages.back().role;
-  detail::PrefixState& prefix = last_role == Role::user ? prompt_prefix_ : response_prefix_;
   Q3G_ASSIGN(auto filled,
-             prefix.fill(*model_, *tokenizer, last_role, ids, scratch->cache, scratch->workspace));
+             prefix(last_role).fill(*model_, *tokenizer, last_role, ids, scratch->cache, scratch->workspace));
   const auto n_prefix = static_cast<std::size_t>(filled.n_tokens);
   kept_.share(ids, n_prefix, n_needed - n_prefix, scratch->cache);
   if (scratch->cache.n_tokens() > filled.n_tokens)
     filled.n_tokens = filled.n_cached = scratch->cache.n_tokens();
 
-  detail::GenContext context(*model_, *tokenizer, scratch->cache, scratch->workspace);
+  detail::GenContext context(*model_, *tokenizer, scratch->cache, &scratch->workspace);
   const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
   const auto subject = last_role == Role::user ? detail::Subject::prompt : detail::Subject::response;
   Q3G_ASSIGN(detail::DecodedVerdict decoded, options.decoder == Decoder::greedy
                                                  ? detail::decode_greedy(context, rest, subject)
                                                  : detail::decode_constrained(context, rest, subject));
-  Verdict verdict;
-  verdict.severity = decoded.severity;
-  verdict.probabilities = decoded.probabilities;
-  verdict.categories = std::move(decoded.categories);
-  verdict.refusal = decoded.refusal;
-  verdict.text = std::move(decoded.text);
-  verdict.tokens = {static_cast<std::int32_t>(ids.size()), filled.n_cached, decoded.n_generated_tokens};
   kept_.keep(ids, n_prefix, scratch->cache);
-  return verdict;
-}
-
-Result<Verdict> Guard::Impl::classify_stream(const std::shared_ptr<const Impl>& self,
-                                             std::span<const Message> messages,
-                                             const ClassifyOptions& options) {
-  Q3G_ASSIGN(const Tokenizer* tokenizer, self->need_tokenizer());
-  Q3G_ASSIGN(const detail::StreamPrompt prompt, detail::encode_stream_prompt(*tokenizer, messages));
-  const bool judges_response = messages.back().role == Role::assistant;
-  const auto response = std::span(prompt.ids).subspan(prompt.response_begin);
-  if (judges_response && response.empty()) {
-    return Error{ErrorCode::invalid_argument,
-                 "messages: the response is empty; a Stream checkpoint judges tokens and there is none"};
-  }
-  const std::size_t n_tokens = judges_response ? prompt.ids.size() : prompt.query_end + 1;
-  Q3G_TRY(self->check_context(n_tokens));
-  StreamOptions stream_options;
-  stream_options.mode = options.policy.mode;
-  StreamSession::Impl session(self, stream_options, static_cast<std::int32_t>(n_tokens));
-  Q3G_ASSIGN(TokenVerdict token, session.push_rendered(prompt, judges_response));
-  Verdict verdict;
-  verdict.severity = token.severity;
-  if (judges_response) {
-    std::vector<TokenVerdict> tokens(response.size());
-    Q3G_TRY(session.push_tokens(response, tokens));
-    const Decision decision = session.policy().decision();
-    verdict.severity = decision.severity;
-    token = decision.token.value_or(tokens.back());
-  }
-  verdict.probabilities = token.probabilities;
-  if (verdict.severity != Severity::safe) {
-    verdict.categories.push_back(
-        {token.category, token.category_probabilities[static_cast<std::size_t>(token.category)]});
-  }
-  verdict.tokens.prompt = static_cast<std::int32_t>(n_tokens);
-  return verdict;
+  return detail::to_verdict(std::move(decoded), ids.size(), filled.n_cached);
 }
 
 Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only) const {

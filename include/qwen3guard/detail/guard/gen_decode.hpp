@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_GUARD_GEN_DECODE_HPP
 #define QWEN3GUARD_DETAIL_GUARD_GEN_DECODE_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -27,6 +28,10 @@ struct DecodedVerdict {
   std::string text;
   std::int32_t n_generated_tokens = 0;
 };
+
+/// The public form; the action and the latency are left to the caller.
+[[nodiscard]] Verdict to_verdict(DecodedVerdict decoded, std::size_t n_prompt_tokens,
+                                 std::int32_t n_cached_tokens);
 
 /// Walks the grammar of verdicts. In every state only the tokens that keep the text a well-formed verdict
 /// compete; text that is fixed is fed together with the token before it, in one forward.

@@ -31,9 +31,14 @@ class Guard::Impl {
   [[nodiscard]] static Result<Guard> load(const detail::ModelFiles& files, const GuardOptions& options);
 
   [[nodiscard]] const detail::Model& model() const noexcept { return *model_; }
+  [[nodiscard]] const detail::Model* model_ptr() const noexcept { return model_.get(); }
   [[nodiscard]] const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
   [[nodiscard]] std::int32_t max_context_tokens() const noexcept { return max_context_tokens_; }
   [[nodiscard]] detail::WorkspacePool& pool() const noexcept { return pool_; }
+  /// The kept beginning of the Gen prompt that judges this role's message.
+  [[nodiscard]] detail::PrefixState& prefix(Role last_role) const noexcept {
+    return last_role == Role::user ? prompt_prefix_ : response_prefix_;
+  }
   [[nodiscard]] bool is_stream() const noexcept {
     return model_->config().architecture == detail::Architecture::guard;
   }
@@ -45,10 +50,6 @@ class Guard::Impl {
 
   [[nodiscard]] Result<Verdict> classify_gen(std::span<const Message> messages,
                                              const ClassifyOptions& options) const;
-  /// `self` is the shared pointer that owns this object: the session that does the work holds it.
-  [[nodiscard]] static Result<Verdict> classify_stream(const std::shared_ptr<const Impl>& self,
-                                                       std::span<const Message> messages,
-                                                       const ClassifyOptions& options);
   [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only) const;
   [[nodiscard]] ModelInfo info() const;
 

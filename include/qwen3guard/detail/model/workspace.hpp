@@ -8,6 +8,7 @@
 
 #include "qwen3guard/detail/model/attention.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/tensor/linear.hpp"
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
 #include "qwen3guard/tokenizer.hpp"
@@ -46,6 +47,12 @@ class Workspace {
   std::vector<Token> tokens;
   std::vector<AttentionPiece> pieces;
   std::vector<DecoderPiece> chunk;
+
+  // What callers of the forward pass read and write.
+  std::vector<ForwardPart> parts;
+  std::vector<std::int32_t> positions;
+  AlignedBuffer<float> hidden;          ///< [rows, hidden_size]
+  AlignedBuffer<float> risk, category;  ///< [rows, classes]
 
   AlignedBuffer<float> attention;  ///< per worker thread
   LinearScratch linear;
