@@ -19,7 +19,7 @@ struct QuantizeFlags {
   ModelFlags model;
   std::string type = "int8", out;
   std::int32_t group = -1;
-  bool force = false;
+  bool force = false, keep_prefix = false;
 };
 
 QuantizeOptions to_options(const QuantizeFlags& flags) {
@@ -29,6 +29,7 @@ QuantizeOptions to_options(const QuantizeFlags& flags) {
   }
   options.group_size = flags.group;
   options.overwrite = flags.force;
+  options.keep_prefix = flags.keep_prefix;
   options.n_threads = flags.model.n_threads;
   const bool show_progress = wants_color(stderr);
   options.progress = [show_progress](std::int64_t n_done, std::int64_t n_total) {
@@ -72,6 +73,8 @@ void add_quantize_command(CLI::App& app) {
                       "int8; 32 with int4");
   command->add_option("--out", flags->out, "the file to write; .q3g is the usual end of its name")
       ->required();
+  command->add_flag("--keep-prefix", flags->keep_prefix,
+                    "Gen: store the constant part of the prompt as computed, for a fast first verdict");
   command->add_flag("--force", flags->force, "replace the file when it exists");
   command->callback([flags] { run(*flags); });
 }

@@ -95,8 +95,10 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
   }
   std::int32_t max_context = model->config().max_position_embeddings;
   if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
-  return Guard(
-      std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens));
+  auto impl =
+      std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens);
+  Q3G_TRY(impl->load_prefixes(files));
+  return Guard(std::move(impl));
 }
 
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {

@@ -18,6 +18,19 @@ Result<const Tokenizer*> Guard::Impl::need_tokenizer() const {
                "vocab.json with merges.txt"};
 }
 
+Status Guard::Impl::load_prefixes(const detail::ModelFiles& files) const {
+  if (is_stream() || model_->kv_type() != detail::KvType::bf16) return {};
+  for (const Role role : {Role::user, Role::assistant}) {
+    const std::string name = detail::prefix_file_name(role);
+    if (!files.contains(name)) continue;
+    Q3G_ASSIGN(const detail::Blob blob, files.open(name));
+    Q3G_ASSIGN(detail::KeptPrefix kept,
+               detail::read_prefix(blob, model_->config(), files.display_name(name)));
+    prefix(role).preset(std::move(kept));
+  }
+  return {};
+}
+
 Status Guard::Impl::check_context(std::size_t n_tokens) const {
   if (n_tokens <= static_cast<std::size_t>(max_context_tokens_)) return {};
   return Error{ErrorCode::context_full, "the conversation needs " + std::to_string(n_tokens) +

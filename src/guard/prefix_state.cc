@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -31,25 +32,25 @@ Result<std::vector<TokenId>> constant_beginning(const Tokenizer& tokenizer, Role
 
 }  // namespace
 
-Result<std::shared_ptr<const PrefixState::Kept>> PrefixState::compute(const Model& model,
-                                                                      const Tokenizer& tokenizer,
-                                                                      Role last_role, Workspace& workspace) {
-  auto kept = std::make_shared<Kept>();
-  Q3G_ASSIGN(kept->ids, constant_beginning(tokenizer, last_role));
-  kept->cache = KvCache(model.config(), static_cast<std::int32_t>(kept->ids.size()), model.kv_type());
-  if (!kept->ids.empty()) Q3G_TRY(model.forward(kept->ids, kept->cache, workspace, Span2d<float>()));
-  return std::shared_ptr<const Kept>(std::move(kept));
+Result<KeptPrefix> PrefixState::compute(const Model& model, const Tokenizer& tokenizer, Role last_role,
+                                        Workspace& workspace) {
+  KeptPrefix kept;
+  Q3G_ASSIGN(kept.ids, constant_beginning(tokenizer, last_role));
+  kept.cache = KvCache(model.config(), static_cast<std::int32_t>(kept.ids.size()), model.kv_type());
+  if (!kept.ids.empty()) Q3G_TRY(model.forward(kept.ids, kept.cache, workspace, Span2d<float>()));
+  return kept;
 }
 
 Result<PrefixState::Filled> PrefixState::fill(const Model& model, const Tokenizer& tokenizer, Role last_role,
                                               std::span<const TokenId> ids, KvCache& cache,
                                               Workspace& workspace) {
-  std::shared_ptr<const Kept> kept;
+  std::shared_ptr<const KeptPrefix> kept;
   bool computed_now = false;
   {
     const std::lock_guard lock(mutex_);  // a second caller waits for the first one's result: both need it
     if (kept_ == nullptr) {
-      Q3G_ASSIGN(kept_, compute(model, tokenizer, last_role, workspace));
+      Q3G_ASSIGN(KeptPrefix computed, compute(model, tokenizer, last_role, workspace));
+      kept_ = std::make_shared<const KeptPrefix>(std::move(computed));
       computed_now = true;
     }
     kept = kept_;

@@ -3,11 +3,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/guard/prefix_state.hpp"
+#include "qwen3guard/detail/model/model.hpp"
+#include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -43,6 +48,48 @@ Status check_path(std::string_view path, const char* name) {
   return bad_argument(std::string(name) + ": empty or with a NUL byte");
 }
 
+/// A file that goes away.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
+  ~TemporaryFile() {
+    std::error_code ignored;
+    std::filesystem::remove(std::filesystem::path(path_), ignored);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// What the packed model computes for the constant parts of its prompts: it is packed once without them, to a
+/// file beside the output, and run.
+Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles& files,
+                                                       const std::string& out_file,
+                                                       const detail::WriteOptions& options) {
+  const TemporaryFile temporary(out_file + ".without-prefix");
+  Q3G_ASSIGN(const auto report, detail::write_packed(files, temporary.path(), options));
+  (void)report;
+  Q3G_ASSIGN(const auto packed, detail::open_model_files(temporary.path()));
+  Q3G_ASSIGN(const auto model, detail::Model::load(*packed, {options.n_threads, ""}));
+  if (model->config().architecture != detail::Architecture::causal_lm) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "options.keep_prefix: a Stream checkpoint has no constant prompt; only Gen checkpoints have"};
+  }
+  Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(*packed));
+  std::vector<detail::ExtraTensor> extra;
+  detail::Workspace workspace;
+  for (const Role role : {Role::user, Role::assistant}) {
+    Q3G_ASSIGN(const auto kept, detail::PrefixState::compute(*model, tokenizer, role, workspace));
+    extra.push_back(
+        {std::string(detail::kPackedFilePrefix) + detail::prefix_file_name(role), write_prefix(kept)});
+  }
+  return extra;
+}
+
 Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::string_view out_file,
                                       const QuantizeOptions& options) {
   Q3G_TRY(check_path(out_file, "out_file"));
@@ -56,6 +103,9 @@ Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::stri
   write.overwrite = options.overwrite;
   write.n_threads = options.n_threads > 0 ? options.n_threads : detail::default_n_threads();
   write.progress = options.progress;
+  if (options.keep_prefix) {
+    Q3G_ASSIGN(write.extra, kept_prefixes(files, std::string(out_file), write));
+  }
   Q3G_ASSIGN(const auto report, detail::write_packed(files, std::string(out_file), write));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return QuantizeReport{.source_bytes = report.source_bytes,

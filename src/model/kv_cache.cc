@@ -16,7 +16,8 @@ void KvCache::truncate(std::int32_t n) noexcept {
   n_tokens_ = n;
   while (!segments_.empty() && segments_.back().begin >= n) {
     // A page that others read is left to them, and one for which the list would have to grow is freed.
-    if (segments_.back().page.use_count() == 1 && spare_.size() < spare_.capacity()) {
+    const std::shared_ptr<KvPage>& page = segments_.back().page;
+    if (page.use_count() == 1 && !page->is_read_only() && spare_.size() < spare_.capacity()) {
       std::atomic_thread_fence(std::memory_order_acquire);
       spare_.push_back(std::move(segments_.back().page));
     }
@@ -38,6 +39,15 @@ void KvCache::share_prefix(const KvCache& other, std::int32_t n) {
   n_tokens_ = n;
 }
 
+void KvCache::map(const std::byte* bytes, std::int32_t n, const std::shared_ptr<const void>& owner) {
+  std::vector<Segment> mapped;
+  for (std::int32_t begin = 0; begin < n; begin += kPageTokens, bytes += layout_.page_bytes())
+    mapped.push_back({std::make_shared<KvPage>(bytes, owner), begin, std::min(kPageTokens, n - begin)});
+  truncate(0);
+  segments_ = std::move(mapped);
+  n_tokens_ = n;
+}
+
 void KvCache::take_pages(KvCache&& other) {
   if (!(other.layout_ == layout_)) return;
   other.truncate(0);
@@ -51,7 +61,7 @@ void KvCache::prepare(std::int32_t n) {
   if (!segments_.empty()) {
     Segment& last = segments_.back();
     // Where others hold the page too, or have written past our end before it was shared, a new one is begun.
-    if (last.page.use_count() > 1) {
+    if (last.page.use_count() > 1 || last.page->is_read_only()) {
       last.capacity = n_tokens_ - last.begin;
     } else {
       // Whoever shared the page before has finished reading it.

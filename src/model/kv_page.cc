@@ -24,8 +24,8 @@ std::size_t checked_page_bytes(const KvLayout& layout) {
 
 }  // namespace
 
-KvPage::KvPage(const KvLayout& layout) : bytes_(checked_page_bytes(layout)) {
-  if (bytes_.size() > 0) std::memset(bytes_.data(), 0, bytes_.size());
+KvPage::KvPage(const KvLayout& layout) : own_(checked_page_bytes(layout)), data_(own_.data()) {
+  if (own_.size() > 0) std::memset(own_.data(), 0, own_.size());
 }
 
 void KvPage::store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,

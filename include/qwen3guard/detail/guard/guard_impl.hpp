@@ -43,6 +43,9 @@ class Guard::Impl {
     return model_->config().architecture == detail::Architecture::guard;
   }
 
+  /// Takes the kept prefixes that a packed file brings. Errors: bad_checkpoint.
+  [[nodiscard]] Status load_prefixes(const detail::ModelFiles& files) const;
+
   /// The tokenizer, for calls that cannot do without. Errors: bad_tokenizer.
   [[nodiscard]] Result<const Tokenizer*> need_tokenizer() const;
   /// Errors: context_full when `n_tokens` do not fit.

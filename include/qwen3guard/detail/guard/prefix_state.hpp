@@ -6,9 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include "qwen3guard/conversation.hpp"
+#include "qwen3guard/detail/guard/prefix_blob.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
@@ -32,17 +33,16 @@ class PrefixState {
   [[nodiscard]] Result<Filled> fill(const Model& model, const Tokenizer& tokenizer, Role last_role,
                                     std::span<const TokenId> ids, KvCache& cache, Workspace& workspace);
 
- private:
-  struct Kept {
-    std::vector<TokenId> ids;  // tokens that all prompts of the template start with
-    KvCache cache;
-  };
-  [[nodiscard]] static Result<std::shared_ptr<const Kept>> compute(const Model& model,
-                                                                   const Tokenizer& tokenizer, Role last_role,
-                                                                   Workspace& workspace);
+  /// Sets what was computed before (a packed file's prefix). Before any fill().
+  void preset(KeptPrefix prefix) { kept_ = std::make_shared<const KeptPrefix>(std::move(prefix)); }
 
+  /// Computes what every prompt of the template starts with. Errors: as fill().
+  [[nodiscard]] static Result<KeptPrefix> compute(const Model& model, const Tokenizer& tokenizer,
+                                                  Role last_role, Workspace& workspace);
+
+ private:
   std::mutex mutex_;  // guards the pointer; what it points to is immutable
-  std::shared_ptr<const Kept> kept_;
+  std::shared_ptr<const KeptPrefix> kept_;
 };
 
 }  // namespace qwen3guard::detail

@@ -46,6 +46,10 @@ class KvCache {
   /// std::bad_alloc.
   void share_prefix(const KvCache& other, std::int32_t n);
 
+  /// Replaces the contents by n tokens in whole pages at `bytes`, which `owner` keeps alive and nobody
+  /// writes. Throws std::bad_alloc.
+  void map(const std::byte* bytes, std::int32_t n, const std::shared_ptr<const void>& owner);
+
   /// Makes room to write tokens [n_tokens(), n_tokens() + n). Throws std::bad_alloc; nothing is lost then.
   /// Precondition: they fit capacity_tokens().
   void prepare(std::int32_t n);

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "qwen3guard/detail/kernels/kernel_table.hpp"
 #include "qwen3guard/detail/model/config.hpp"
@@ -52,10 +54,18 @@ class KvPage {
  public:
   /// Zeroed: products may read slots that nothing was written to. Throws std::bad_alloc.
   explicit KvPage(const KvLayout& layout);
+  /// A page in mapped memory, which is never written: `bytes` [layout.page_bytes()], kept alive by `owner`.
+  KvPage(const std::byte* bytes, std::shared_ptr<const void> owner) noexcept
+      // Everything that writes asks is_read_only() first (KvCache::prepare).
+      : data_(const_cast<std::byte*>(bytes)), owner_(std::move(owner)), is_read_only_(true) {}
+
+  [[nodiscard]] bool is_read_only() const noexcept { return is_read_only_; }
+  /// All blocks: [layout.page_bytes()].
+  [[nodiscard]] const std::byte* bytes() const noexcept { return data_; }
 
   [[nodiscard]] std::byte* key_block(const KvLayout& layout, std::size_t layer,
                                      std::size_t kv_head) noexcept {
-    return bytes_.data() + 2 * (layer * layout.n_kv_heads + kv_head) * layout.block_bytes();
+    return data_ + 2 * (layer * layout.n_kv_heads + kv_head) * layout.block_bytes();
   }
   [[nodiscard]] std::byte* value_block(const KvLayout& layout, std::size_t layer,
                                        std::size_t kv_head) noexcept {
@@ -68,7 +78,10 @@ class KvPage {
              const float* key, const float* value, const KernelTable& kernels) noexcept;
 
  private:
-  AlignedBuffer<std::byte> bytes_;
+  AlignedBuffer<std::byte> own_;
+  std::byte* data_ = nullptr;
+  std::shared_ptr<const void> owner_;
+  bool is_read_only_ = false;
 };
 
 }  // namespace qwen3guard::detail

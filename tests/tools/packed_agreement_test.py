@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packed nano-gen gives the verdicts of the unpacked one, over all of the labelled data.
+
+Skips without the data and without the program. The share of equal verdicts is printed.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("QWEN3GUARD_DATA", ROOT.parent / "shared" / "data")) / "eval"
+PROGRAM = os.environ.get("Q3G_CLI", "")
+
+
+def severities(model, rows):
+    args = [PROGRAM, "classify", "--model", model, "--threads", "1", "--json"]
+    with rows.open("rb") as stdin:
+        done = subprocess.run(args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return [json.loads(line).get("severity") for line in done.stdout.splitlines()]
+
+
+@unittest.skipUnless(PROGRAM, "Q3G_CLI, the path of the program, is not set")
+@unittest.skipUnless(DATA.is_dir(), "the labelled data is not here")
+class PackedAgreement(unittest.TestCase):
+    def agreement(self, *options):
+        files = sorted((f for f in DATA.glob("*.jsonl") if f.stem != "spliced_streams"), key=lambda f: -f.stat().st_size)
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            packed = os.path.join(folder, "nano-gen.q3g")
+            subprocess.run([PROGRAM, "quantize", "--model", "nano-gen", *options, "--out", packed], check=True,
+                           stdout=subprocess.DEVNULL)
+            # Interleaved, so that both models' long files run first.
+            jobs = [pool.submit(severities, model, f) for f in files for model in ("nano-gen", packed)]
+            results = [job.result() for job in jobs]
+        n_same = n_all = 0
+        for plain, other, file in zip(results[::2], results[1::2], files):
+            self.assertEqual(len(plain), len(other), file.name)
+            n_all += len(plain)
+            n_same += sum(a == b for a, b in zip(plain, other))
+        self.assertGreater(n_all, 20000)
+        print(f"{' '.join(options)}: {n_same} of {n_all} verdicts are the same ({n_same / n_all:.4f})")
+        return n_same / n_all
+
+    def test_int8(self):
+        self.assertGreaterEqual(self.agreement("--type", "int8"), 0.99)
+
+
+if __name__ == "__main__":
+    unittest.main()
