@@ -11,8 +11,8 @@
 #include <signal.h>
 #include <unistd.h>
 #endif
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
+#ifdef _MSC_VER
+#include <intrin.h>
 #endif
 
 namespace qwen3guard::detail {
@@ -26,9 +26,11 @@ constexpr std::uint64_t kOpen = std::uint64_t{1} << 31, kOneLoop = std::uint64_t
 constexpr int kSpins = 2000;
 
 void pause_briefly() noexcept {
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(_MSC_VER) && defined(_M_X64)
   _mm_pause();
-#elif defined(__aarch64__) && !defined(_MSC_VER)
+#elif defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
 }
