@@ -18,6 +18,16 @@ struct alignas(64) TileConfig {
   std::uint8_t n_rows[16] = {};
 };
 
+/// What was stored at p is in memory from here on.
+inline void keep_stores(const void* p) {
+#ifdef _MSC_VER
+  (void)p;
+  _ReadWriteBarrier();
+#else
+  __asm__ volatile("" : : "r"(p) : "memory");
+#endif
+}
+
 /// Tiles 0-3: sums [x_rows, 16]; 4-5: x, x_rows rows of step_bytes; 6-7: weights, step_bytes / 4 lines.
 inline void configure_tiles(std::size_t x_rows, std::size_t step_bytes) {
   TileConfig config;
@@ -26,7 +36,8 @@ inline void configure_tiles(std::size_t x_rows, std::size_t step_bytes) {
     config.row_bytes[t] = static_cast<std::uint16_t>(is_x ? step_bytes : kLineBytes);
     config.n_rows[t] = static_cast<std::uint8_t>(is_w ? step_bytes / 4 : x_rows);
   }
-  __asm__ volatile("" ::: "memory");  // the intrinsic may not know that it reads all of config
+  // GCC before 13 takes the instruction for one that reads 8 bytes, and would drop the stores to the others.
+  keep_stores(&config);
   _tile_loadconfig(&config);
 }
 
@@ -107,7 +118,7 @@ inline void unpack_q4(std::uint8_t* lines, const std::uint8_t* packed, std::size
     _mm512_store_si512(lines + 2 * i * kLineBytes, low_nibbles(bytes).v);
     _mm512_store_si512(lines + (2 * i + 1) * kLineBytes, high_nibbles(bytes).v);
   }
-  __asm__ volatile("" ::: "memory");  // tile loads come after these stores
+  keep_stores(lines);  // the intrinsics for tile loads do not say that they read memory
 }
 
 template <std::size_t kStepBytes>
