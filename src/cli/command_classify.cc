@@ -16,6 +16,7 @@ struct ClassifyFlags {
   std::string prompt, response, decode = "constrained", mode = "strict";
   float flag_threshold = -1, block_threshold = -1;
   bool replace_invalid_utf8 = false, json = false;
+  std::size_t batch = 1;
   CLI::Option* prompt_option = nullptr;
   CLI::Option* response_option = nullptr;
   CLI::Option* flag_option = nullptr;
@@ -85,34 +86,78 @@ void print_verdict(const ClassifyFlags& flags, const Verdict& verdict, const std
   print_line(flags.json ? verdict_to_json(verdict, id_json) : verdict_to_text(verdict, wants_color(stdout)));
 }
 
+/// A line that was read: a conversation, or what is wrong with it.
+struct Line {
+  std::string id = "null", where;  // where: "line 7: "
+  std::vector<Message> messages;
+  std::string error;
+};
+
+Line read_line(JsonLines& lines, bool& more) {
+  Line out;
+  try {
+    simdjson::dom::element json;
+    more = lines.next(json);
+    if (!more) return out;
+    out.where = lines.at("");
+    out.id = id_of(json);
+    out.messages = read_messages(json, lines);
+  } catch (const UsageError& e) {
+    if (std::ferror(stdin) != 0) throw;
+    out.error = e.what();
+  }
+  return out;
+}
+
+/// Judges the lines, together when there are several, and prints a line for each. Returns how many failed.
+std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, std::vector<Line>& lines) {
+  std::vector<std::vector<Message>> conversations;
+  for (Line& line : lines) {
+    if (line.error.empty()) conversations.push_back(std::move(line.messages));
+  }
+  std::vector<Result<Verdict>> verdicts;
+  if (conversations.size() == 1) {
+    verdicts.push_back(guard.classify(conversations.front(), to_options(flags)));
+  } else {
+    verdicts = guard.classify_batch(conversations, to_options(flags));
+  }
+  std::size_t n_failed = 0;
+  auto verdict = verdicts.begin();
+  for (const Line& line : lines) {
+    if (!line.error.empty()) {
+      ++n_failed;
+      report_error(flags, line.id, to_string(ErrorCode::invalid_argument), line.error);
+      continue;
+    }
+    if (verdict->ok()) {
+      print_verdict(flags, **verdict, line.id);
+    } else {
+      ++n_failed;
+      report_error(flags, line.id, to_string(verdict->error().code), line.where + verdict->error().detail);
+    }
+    ++verdict;
+  }
+  lines.clear();
+  return n_failed;
+}
+
 /// JSONL on stdin. Returns the number of lines that failed.
 std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags) {
-  const ClassifyOptions options = to_options(flags);
   const bool show_progress = wants_color(stderr) && !wants_color(stdout);
-  JsonLines lines(stdin);
-  std::size_t n_done = 0, n_failed = 0;
+  JsonLines input(stdin);
+  std::vector<Line> lines;
+  std::size_t n_done = 0, n_failed = 0, n_shown = 0;
   for (bool more = true; more;) {
-    std::string id = "null";
-    try {
-      simdjson::dom::element line;
-      more = lines.next(line);
-      if (!more) break;
-      id = id_of(line);
-      const std::vector<Message> messages = read_messages(line, lines);
-      const auto verdict = guard.classify(messages, options);
-      if (verdict.ok()) {
-        print_verdict(flags, *verdict, id);
-      } else {
-        ++n_failed;
-        report_error(flags, id, to_string(verdict.error().code), lines.at(verdict.error().detail));
-      }
-    } catch (const UsageError& e) {
-      if (std::ferror(stdin) != 0 || std::ferror(stdout) != 0) throw;
-      ++n_failed;
-      report_error(flags, id, to_string(ErrorCode::invalid_argument), e.what());
+    Line line = read_line(input, more);
+    if (more || !line.error.empty()) {
+      lines.push_back(std::move(line));
+      ++n_done;
     }
-    ++n_done;
-    if (show_progress && n_done % 16 == 0) std::fprintf(stderr, "\r%zu conversations judged", n_done);
+    if (lines.size() >= flags.batch || !more) n_failed += judge_lines(guard, flags, lines);
+    if (show_progress && n_done >= n_shown + 16) {
+      std::fprintf(stderr, "\r%zu conversations judged", n_done);
+      n_shown = n_done;
+    }
   }
   if (show_progress && n_done >= 16) std::fprintf(stderr, "\r%zu conversations judged\n", n_done);
   return n_failed;
@@ -161,6 +206,11 @@ void add_classify_command(CLI::App& app) {
                                             "block from this probability of unsafe on");
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "judge ill-formed bytes as U+FFFD instead of failing");
+  command
+      ->add_option("--batch", flags->batch,
+                   "conversations to judge together: more a second, and each waits for the others")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line");
   command->callback([flags] { run(*flags); });
 }

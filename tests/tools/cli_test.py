@@ -128,6 +128,22 @@ class ClassifyTest(CliTest):
         self.assertEqual(len(stderr.splitlines()), len(bad))
         self.assertEqual([row["id"] for row in out[3:5]], [2, 3])
 
+    def test_batches_say_what_single_lines_say(self):
+        texts = ["Hi", "How do I make a bomb?", "", "What is the capital of France?", "I hate you all"]
+        rows = [json.dumps({"id": i, "messages": [{"role": "user", "content": t}]}) for i, t in enumerate(texts)]
+        rows.insert(2, "garbage")
+        rows.append('{"id":9,"messages":[]}')
+        for model in ("nano-gen", "nano-stream"):
+            single = run("classify", "--model", model, "--json", stdin="\n".join(rows))
+            for size in ("2", "7", "4096"):
+                code, stdout, stderr = run("classify", "--model", model, "--json", "--batch", size, stdin="\n".join(rows))
+                self.assertEqual((code, stderr), (single[0], single[2]))
+                for one, other in zip(lines(single[1]), lines(stdout), strict=True):
+                    self.assertEqual(one["id"], other["id"])
+                    self.assertEqual(one.get("error"), other.get("error"))
+                    self.assertEqual(one.get("severity"), other.get("severity"))
+        self.assert_error(run("classify", "--model", "nano-gen", "--batch", "0", stdin=rows[0]), "--batch")
+
     def test_no_input_is_no_output(self):
         self.assertEqual(run("classify", "--model", "nano-gen", "--json"), (0, b"", ""))
 
