@@ -18,6 +18,7 @@ namespace qwen3guard {
 namespace detail {
 class ModelFiles;
 class TokenizerImpl;
+struct TokenizerAccess;
 }  // namespace detail
 
 /// Index of a token in the vocabulary; valid ids lie in [0, Tokenizer::vocab_size()).
@@ -75,6 +76,7 @@ class Tokenizer {
   explicit Tokenizer(std::shared_ptr<const detail::TokenizerImpl> impl) noexcept : impl_(std::move(impl)) {}
   std::shared_ptr<const detail::TokenizerImpl> impl_;
   friend class StreamingDecoder;
+  friend struct detail::TokenizerAccess;
 };
 
 /// Decodes ids one by one into whole UTF-8 characters: bytes of an unfinished character are held back

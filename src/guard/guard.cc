@@ -12,6 +12,7 @@
 #include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/guard/stream_session_impl.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
@@ -83,7 +84,8 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
   Q3G_TRY(check_options(options));
   Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa}));
   std::optional<Tokenizer> tokenizer;
-  const bool has_tokenizer = files.contains("tokenizer.json") || files.contains("vocab.json");
+  const bool has_tokenizer = files.contains(detail::kSnapshotFile) || files.contains("tokenizer.json") ||
+                             files.contains("vocab.json");
   if (has_tokenizer || options.require_tokenizer) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
     if (tokenizer->vocab_size() > model->config().vocab_size) {

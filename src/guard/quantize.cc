@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
+#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -103,8 +105,15 @@ Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::stri
   write.overwrite = options.overwrite;
   write.n_threads = options.n_threads > 0 ? options.n_threads : detail::default_n_threads();
   write.progress = options.progress;
+  if (files.contains("tokenizer.json") || files.contains("vocab.json")) {
+    Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(files));
+    Q3G_ASSIGN(auto snapshot, detail::write_snapshot(tokenizer));
+    write.extra.push_back(
+        {std::string(detail::kPackedFilePrefix) + detail::kSnapshotFile, std::move(snapshot)});
+  }
   if (options.keep_prefix) {
-    Q3G_ASSIGN(write.extra, kept_prefixes(files, std::string(out_file), write));
+    Q3G_ASSIGN(auto prefixes, kept_prefixes(files, std::string(out_file), write));
+    std::move(prefixes.begin(), prefixes.end(), std::back_inserter(write.extra));
   }
   Q3G_ASSIGN(const auto report, detail::write_packed(files, std::string(out_file), write));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -8,10 +8,11 @@ namespace qwen3guard::detail {
 Status PreTokenizer::add_pattern(std::string_view regex) {
   if (regex == kQwenPattern) {
     steps_.emplace_back(std::nullopt);
-    return {};
+  } else {
+    Q3G_ASSIGN(auto pattern, Pattern::compile(regex));
+    steps_.emplace_back(std::move(pattern));
   }
-  Q3G_ASSIGN(auto pattern, Pattern::compile(regex));
-  steps_.emplace_back(std::move(pattern));
+  patterns_.emplace_back(regex);
   return {};
 }
 

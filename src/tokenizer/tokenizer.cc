@@ -5,6 +5,7 @@
 #include <new>
 
 #include "load_tokenizer.hpp"
+#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
@@ -73,6 +74,13 @@ Result<Tokenizer> Tokenizer::load(std::string_view path) {
 }
 
 Result<Tokenizer> Tokenizer::load(const detail::ModelFiles& files) {
+  if (files.contains(detail::kSnapshotFile)) {
+    Q3G_ASSIGN(const detail::Blob blob, files.open(detail::kSnapshotFile));
+    auto read = detail::read_snapshot(blob.bytes, blob.owner, files.display_name(detail::kSnapshotFile));
+    // One of another version is passed over when the file that it was made from is there too.
+    const bool is_other_version = !read.ok() && read.error().code == ErrorCode::unsupported_model;
+    if (!is_other_version || !files.contains("tokenizer.json")) return read;
+  }
   try {
     Q3G_ASSIGN(detail::TokenizerParts parts, detail::load_tokenizer_files(files));
     return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));

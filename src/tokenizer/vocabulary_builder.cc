@@ -34,10 +34,11 @@ Status VocabularyBuilder::add_token(std::string_view piece, std::int64_t id) {
     return bad("id " + std::to_string(id) + " is not in [0, " + std::to_string(Vocabulary::kMaxIds) + ")");
   if (piece.empty()) return bad("an empty token");
   const auto token_id = static_cast<TokenId>(id);
-  const bool byte_level = byte_level_to_bytes(piece, bytes_);
-  if (!parts_.vocabulary.set_bytes(token_id, byte_level ? std::string_view(bytes_) : piece))
+  if (bytes_.size() < piece.size()) bytes_.resize(2 * piece.size());
+  const auto n_bytes = byte_level_to_bytes(piece, bytes_.data());
+  if (!parts_.vocabulary.set_bytes(token_id, n_bytes ? std::string_view(bytes_.data(), *n_bytes) : piece))
     return bad("id " + std::to_string(id) + " is taken by another token");
-  if (byte_level) ids_.push_back(token_id);
+  if (n_bytes) ids_.push_back(token_id);
   return {};
 }
 

@@ -37,6 +37,8 @@ class Bpe {
   Bpe(Vocabulary vocabulary, MergeTable merges, bool ignore_merges);
 
   [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
+  [[nodiscard]] const MergeTable& merges() const noexcept { return merges_; }
+  [[nodiscard]] bool ignore_merges() const noexcept { return ignore_merges_; }
 
   /// Appends the ids of `word` to `out`. Time O(n log n) in the worst case. Throws std::bad_alloc.
   void encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const;

@@ -35,15 +35,18 @@ inline constexpr std::array<std::int16_t, kByteLevelEnd> kByteOfCodePoint = [] {
 [[nodiscard]] inline std::optional<std::size_t> byte_level_to_bytes(std::string_view piece,
                                                                     char* out) noexcept {
   std::size_t n = 0;
+  bool inside = true;  // looked at once, at the end: a branch for each character would cost more
   for (std::size_t i = 0; i < piece.size(); ++i, ++n) {
     std::uint32_t code_point = static_cast<unsigned char>(piece[i]);
     if (code_point >= 0x80) {  // the alphabet has one- and two-byte characters only
       if ((code_point & 0xE0) != 0xC0 || ++i == piece.size()) return std::nullopt;
       code_point = ((code_point & 0x1F) << 6) | (static_cast<unsigned char>(piece[i]) & 0x3F);
     }
-    if (code_point >= kByteLevelEnd || kByteOfCodePoint[code_point] < 0) return std::nullopt;
-    out[n] = static_cast<char>(static_cast<unsigned char>(kByteOfCodePoint[code_point]));
+    const int byte = code_point < kByteLevelEnd ? kByteOfCodePoint[code_point] : -1;
+    inside &= byte >= 0;
+    out[n] = static_cast<char>(static_cast<unsigned char>(byte));
   }
+  if (!inside) return std::nullopt;
   return n;
 }
 

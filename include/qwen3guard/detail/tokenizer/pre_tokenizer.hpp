@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ class PreTokenizer {
   /// Adds a pattern. The Qwen pattern is served by a scanner that gives the same words without RE2.
   /// Errors: as Pattern::compile.
   [[nodiscard]] Status add_pattern(std::string_view regex);
+
+  /// The patterns that were added, in their order.
+  [[nodiscard]] const std::vector<std::string>& patterns() const noexcept { return patterns_; }
 
   /// Calls visit(word) for each word of `text` (UTF-8), in order. The words joined are the text.
   template <class Visit>
@@ -55,7 +59,8 @@ class PreTokenizer {
     return match->begin > pos ? match->begin : match->end;
   }
 
-  std::vector<std::optional<Pattern>> steps_;  // empty: the Qwen scanner
+  std::vector<std::string> patterns_;
+  std::vector<std::optional<Pattern>> steps_;  // of each pattern; empty: the Qwen scanner
 };
 
 }  // namespace qwen3guard::detail

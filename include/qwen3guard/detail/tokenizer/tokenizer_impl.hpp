@@ -3,8 +3,10 @@
 #define QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "qwen3guard/detail/tokenizer/added_tokens.hpp"
@@ -40,6 +42,11 @@ class TokenizerImpl {
   [[nodiscard]] bool append_bytes(TokenId id, bool skip_special, std::string& out) const;
 
   [[nodiscard]] const Vocabulary& vocabulary() const noexcept { return bpe_.vocabulary(); }
+  [[nodiscard]] const Bpe& bpe() const noexcept { return bpe_; }
+  [[nodiscard]] const PreTokenizer& pre_tokenizer() const noexcept { return pre_tokenizer_; }
+  [[nodiscard]] bool nfc() const noexcept { return nfc_; }
+  /// Sorted by content.
+  [[nodiscard]] const std::vector<AddedToken>& added() const noexcept { return added_; }
   [[nodiscard]] bool is_special(TokenId id) const noexcept;
   /// Id of the added token; -1 when there is none.
   [[nodiscard]] TokenId find_added(std::string_view content) const noexcept;
@@ -56,6 +63,18 @@ class TokenizerImpl {
   std::vector<AddedToken> added_;       // sorted by content
   std::vector<std::uint8_t> special_;   // by id
   AddedTokenMatcher raw_, normalized_;  // looked for before and after NFC
+};
+
+/// The way from the public class to its implementation and back, for the library itself.
+struct TokenizerAccess {
+  /// Lives as long as any copy of `tokenizer`.
+  [[nodiscard]] static const TokenizerImpl& impl(const Tokenizer& tokenizer) noexcept {
+    return *tokenizer.impl_;
+  }
+  /// Throws std::bad_alloc.
+  [[nodiscard]] static Tokenizer make(TokenizerParts parts) {
+    return Tokenizer(std::make_shared<const TokenizerImpl>(std::move(parts)));
+  }
 };
 
 }  // namespace qwen3guard::detail
