@@ -111,7 +111,8 @@ class Measuring {
     out_.peak_rss_mb = static_cast<double>(detail::peak_resident_bytes()) / (1024.0 * 1024.0);
     detail::ThreadTeam team(out_.info.n_threads);
     detail::PeakOptions peak_options;
-    if (options_.quick) peak_options = {.buffer_bytes = std::size_t{64} << 20, .repeat_ms = 4, .n_repeats = 2};
+    if (options_.quick)
+      peak_options = {.buffer_bytes = std::size_t{64} << 20, .repeat_ms = 4, .n_repeats = 2};
     const detail::Peaks peaks = detail::measure_peaks(kernels, team, peak_options);
     out_.peaks = {peaks.int8_gops, peaks.bf16_gflops, peaks.fp32_gflops, peaks.read_gb_s};
     for (const Work& work : work_) {
