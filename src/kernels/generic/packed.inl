@@ -171,10 +171,14 @@ template <class Tile>
 void packed_product_from(const PackedArgs& a, std::size_t first_row) {
   const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows;
   std::size_t panel = 0;
+  // One or two rows are bound by the weights' way from memory: more panels at a time keep more loads under
+  // way.
   if (first_row + 1 == a.m) {
-    // One row is bound by the weights' way from memory: more panels at a time keep more loads under way.
     for (; panel + kRowPanels <= n_panels; panel += kRowPanels)
       Tile::template run<1, kRowPanels>(a, first_row, panel);
+  } else if (kLanes == kPanelRows && first_row + 2 == a.m) {
+    for (; panel + kRowPanels <= n_panels; panel += kRowPanels)
+      Tile::template run<2, kRowPanels>(a, first_row, panel);
   }
   for (; panel + kTilePanels <= n_panels; panel += kTilePanels)
     all_rows<Tile, kTilePanels>(a, first_row, panel);
