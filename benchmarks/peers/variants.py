@@ -100,13 +100,13 @@ def measure_ours(variant: Variant, paths: Paths, task: Path, logits: Path | None
     """`qwen3guard bench`, in the peers' terms. Its decode and chunks multiply no vocabulary."""
     raw = json.loads(run([paths.program, "bench", "--model", variant.weights, "--threads", paths.threads, "--json"],
                          variant.name))
-    ms = {f"prefill_{n}": 1000 * int(n) / speed for n, speed in raw.get("prefill_tok_s", {}).items()}
+    ms = {f"prefill_{n}": 1000 * int(n) / speed for n, speed in (raw.get("prefill_tok_s") or {}).items()}
     for name, value in (("decode_headless", raw.get("decode_ms")),
-                        ("verdict_prefix_all", raw.get("verdict_ms", {}).get("prefix_kept")),
-                        ("verdict_whole", raw.get("verdict_ms", {}).get("whole"))):
+                        ("verdict_prefix_all", (raw.get("verdict_ms") or {}).get("prefix_kept")),
+                        ("verdict_whole", (raw.get("verdict_ms") or {}).get("whole"))):
         if value is not None:
             ms[name] = value
-    ms |= {f"chunk_{n}": value for n, value in raw.get("chunk_ms", {}).items()}
+    ms |= {f"chunk_{n}": value for n, value in (raw.get("chunk_ms") or {}).items()}
     if logits and variant.name.startswith("ours-gen"):
         ids = ",".join(map(str, json.loads(task.read_text())["prompt_ids"]))
         command = [paths.program, "logits", "--model", variant.weights, "--ids", ids, "--last", "--format", "npy"]

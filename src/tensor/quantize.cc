@@ -74,8 +74,7 @@ void store_q4(std::byte* panel, std::size_t r, std::span<const std::int8_t> leve
 /// Packs the panels of one matrix.
 class Packer {
  public:
-  Packer(const MatrixView& w, const PackOptions& options, PackedMatrix& out)
-      : w_(w), options_(options), out_(out) {
+  Packer(const MatrixView& w, const PackOptions& options, PackedMatrix& out) : w_(w), out_(out) {
     // Padding columns count as zeros: they matter to nobody.
     if (options.column_importance.empty()) return;
     importance_.assign(out.shape.k(), 0.0F);
@@ -120,7 +119,6 @@ class Packer {
   }
 
   const MatrixView& w_;
-  const PackOptions& options_;
   PackedMatrix& out_;
   std::vector<float> importance_;
 };

@@ -11,9 +11,6 @@
 #include <signal.h>
 #include <unistd.h>
 #endif
-#ifdef _MSC_VER
-#include <intrin.h>
-#endif
 
 namespace qwen3guard::detail {
 namespace {
@@ -21,17 +18,15 @@ namespace {
 constexpr std::uint64_t kOpen = std::uint64_t{1} << 31, kOneLoop = std::uint64_t{1} << 32,
                         kInside = kOpen - 1;
 
-/// Looks at a variable before a thread gives up spinning: some 50 microseconds on most machines. Longer than
+/// Looks at a variable before a thread gives up spinning: some 20 to 100 microseconds. Longer than
 /// the gaps inside a forward pass, much shorter than anybody notices.
 constexpr int kSpins = 2000;
 
 void pause_briefly() noexcept {
-#if defined(_MSC_VER) && defined(_M_X64)
-  _mm_pause();
-#elif defined(__x86_64__)
+#if defined(__x86_64__) && !defined(_MSC_VER)
   __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  __asm__ volatile("isb");  // yield takes no time on most cores
 #endif
 }
 
@@ -69,13 +64,14 @@ ThreadTeam::~ThreadTeam() {
   is_stopping_.store(true);
   wake_.fetch_add(1);
   wake_.notify_all();
-  for (std::thread& thread : workers_) {
-    if (process_ == process_id()) {
-      thread.join();
-    } else {
-      thread.detach();  // a child of fork(): the thread is in the parent
-    }
+  if (is_started_ && process_ != process_id()) {
+    // A child of fork(): the threads are in the parent, and their handles may be those of the child's own
+    // threads by now, so that even detaching is wrong. The handles are given up.
+    static_cast<void>(workers_.release());
+    return;
   }
+  if (workers_ == nullptr) return;
+  for (std::thread& thread : *workers_) thread.join();
 }
 
 void ThreadTeam::start_workers() noexcept {
@@ -83,8 +79,9 @@ void ThreadTeam::start_workers() noexcept {
   process_ = process_id();
   const BlockSignals blocked;
   try {
-    workers_.reserve(static_cast<std::size_t>(n_threads_ - 1));
-    for (int i = 1; i < n_threads_; ++i) workers_.emplace_back([this] { worker(); });
+    workers_ = std::make_unique<std::vector<std::thread>>();
+    workers_->reserve(static_cast<std::size_t>(n_threads_ - 1));
+    for (int i = 1; i < n_threads_; ++i) workers_->emplace_back([this] { worker(); });
   } catch (const std::exception&) {
     // Out of threads or memory: the team is as large as it got.
   }

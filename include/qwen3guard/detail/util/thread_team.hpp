@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -86,7 +87,7 @@ class ThreadTeam {
   alignas(64) std::atomic<std::uint32_t> wake_{0};
   std::atomic<int> n_sleeping_{0};
 
-  std::vector<std::thread> workers_;
+  std::unique_ptr<std::vector<std::thread>> workers_;  // given up, not destroyed, in the child of a fork()
   bool is_started_ = false;
   long process_ = 0;  // that started the workers
 };
