@@ -47,68 +47,137 @@ struct AmxPanel {
   const std::uint16_t* scales;  // [n_groups, 16]
 };
 
-#define Q3G_AMX_GROUP(tile, g)                                                    \
-  do {                                                                            \
-    _tile_zero(tile);                                                             \
-    for (std::size_t i = (g)*a.group; i < ((g) + 1) * a.group; i += kStepBytes) { \
-      _tile_loadd(4, x + i, a.ldx);                                               \
-      _tile_loadd(6, panel.lines + i * kPanelRows, kLineBytes);                   \
-      _tile_dpbsud(tile, 4, 6);                                                   \
-    }                                                                             \
-    _tile_stored(tile, buffer[tile], kLineBytes);                                 \
+/// Groups whose integer sums are kept before they are scaled and added up: 16 KiB for two panels.
+constexpr std::size_t kGroupsAtOnce = 8;
+constexpr std::size_t kTileInts = kTileSide * kTileSide;
+
+/// One step of a group: x (tile 4 or 5) times the weights of two panels (tiles 6 and 7).
+#define Q3G_AMX_STEP(x_tile, sum0, sum1, column)                         \
+  do {                                                                   \
+    _tile_loadd(x_tile, x + (column), a.ldx);                            \
+    _tile_loadd(6, panels[0].lines + (column)*kPanelRows, kLineBytes);   \
+    _tile_dpbsud(sum0, x_tile, 6);                                       \
+    if constexpr (kPanels == 2) {                                        \
+      _tile_loadd(7, panels[1].lines + (column)*kPanelRows, kLineBytes); \
+      _tile_dpbsud(sum1, x_tile, 7);                                     \
+    }                                                                    \
   } while (false)
 
-/// n_rows <= 16 rows of x with one panel; sums[r] is row r's 16 outputs. Four groups at a time, a tile each:
-/// their sums leave the tiles while others are computed.
-template <std::size_t kStepBytes, bool kAllRows>
-void amx_quantised_tile(__m512* out, const PackedArgs& a, std::size_t row, std::size_t n_rows_used,
-                        const AmxPanel& panel) {
-  const std::size_t n_rows = kAllRows ? kTileSide : n_rows_used;
-  alignas(64) std::int32_t buffer[4][kTileSide * kTileSide];
+/// Integer sums of n_groups groups from `begin` on: sums[panel][group] is a tile [16 rows, 16 outputs]. x is
+/// loaded once for two panels, because its way from the second-level cache is what limits the products.
+template <std::size_t kStepBytes, std::size_t kPanels>
+void amx_integer_sums(std::int32_t (&sums)[kPanels][kGroupsAtOnce][kTileInts], const PackedArgs& a,
+                      const std::int8_t* x, const AmxPanel* panels, std::size_t begin, std::size_t n_groups) {
+  std::size_t g = 0;
+  for (; g + 2 <= n_groups; g += 2) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    const std::size_t first = (begin + g) * a.group;
+    for (std::size_t i = first; i < first + a.group; i += kStepBytes) {
+      Q3G_AMX_STEP(4, 0, 1, i);
+      Q3G_AMX_STEP(5, 2, 3, i + a.group);
+    }
+    _tile_stored(0, sums[0][g], kLineBytes);
+    _tile_stored(2, sums[0][g + 1], kLineBytes);
+    if constexpr (kPanels == 2) {
+      _tile_stored(1, sums[1][g], kLineBytes);
+      _tile_stored(3, sums[1][g + 1], kLineBytes);
+    }
+  }
+  if (g < n_groups) {
+    _tile_zero(0);
+    _tile_zero(1);
+    const std::size_t first = (begin + g) * a.group;
+    for (std::size_t i = first; i < first + a.group; i += kStepBytes) Q3G_AMX_STEP(4, 0, 1, i);
+    _tile_stored(0, sums[0][g], kLineBytes);
+    if constexpr (kPanels == 2) _tile_stored(1, sums[1][g], kLineBytes);
+  }
+}
+#undef Q3G_AMX_STEP
+
+/// In full, so that an array of registers stays in registers.
+#if defined(__clang__)
+#define Q3G_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define Q3G_UNROLL _Pragma("GCC unroll 16")
+#else
+#define Q3G_UNROLL
+#endif
+
+/// out[r] += the scaled sums of n_groups groups from `begin` on, in their order, of one panel.
+template <bool kAllRows>
+void amx_add_groups(float* out, const std::int32_t (&sums)[kGroupsAtOnce][kTileInts], const PackedArgs& a,
+                    std::size_t row, std::size_t n_rows_used, const AmxPanel& panel, std::size_t begin,
+                    std::size_t n_groups) {
+  const std::size_t n_rows = kAllRows ? kTileSide : n_rows_used, stride = a.k / a.group;
+  const std::int32_t* starts = a.x_starts + row * stride + begin;
+  const float* scales = a.x_scales + row * stride + begin;
+  __m512 totals[kTileSide];
+  Q3G_UNROLL
+  for (std::size_t r = 0; r < n_rows; ++r) totals[r] = _mm512_load_ps(out + r * kTileSide);
+  for (std::size_t g = 0; g < n_groups; ++g) {
+    const __m512 w_scale = Vec::load_bf16(panel.scales + (begin + g) * kPanelRows).v;
+    Q3G_UNROLL
+    for (std::size_t r = 0; r < n_rows; ++r) {
+      const __m512i start = _mm512_set1_epi32(starts[r * stride + g]);
+      const __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums[g] + r * kTileSide), start);
+      const __m512 scale = _mm512_mul_ps(w_scale, _mm512_set1_ps(scales[r * stride + g]));
+      totals[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, totals[r]);
+    }
+  }
+  Q3G_UNROLL
+  for (std::size_t r = 0; r < n_rows; ++r) _mm512_store_ps(out + r * kTileSide, totals[r]);
+}
+
+/// n_rows <= 16 rows of x with one or two panels.
+template <std::size_t kStepBytes, std::size_t kPanels>
+void amx_quantised_rows(const PackedArgs& a, std::size_t panel_index, std::size_t row, std::size_t n_rows,
+                        const AmxPanel* panels) {
+  alignas(64) std::int32_t sums[kPanels][kGroupsAtOnce][kTileInts];
+  alignas(64) float out[kPanels][kTileInts] = {};
   const std::size_t n_groups = a.k / a.group;
   const std::int8_t* x = static_cast<const std::int8_t*>(a.x) + row * a.ldx;
-  const std::int32_t* x_starts = a.x_starts + row * n_groups;
-  const float* x_scales = a.x_scales + row * n_groups;
-  __m512 sums[kTileSide];
-  for (__m512& s : sums) s = _mm512_setzero_ps();
-  const auto add_group = [&](const std::int32_t* tile, std::size_t g) {
-    const __m512 w_scale = Vec::load_bf16(panel.scales + g * kPanelRows).v;
-    for (std::size_t r = 0; r < n_rows; ++r) {
-      const __m512i start = _mm512_set1_epi32(x_starts[r * n_groups + g]);
-      const __m512i sum = _mm512_add_epi32(_mm512_load_si512(tile + r * kTileSide), start);
-      const __m512 scale = _mm512_mul_ps(w_scale, _mm512_set1_ps(x_scales[r * n_groups + g]));
-      sums[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, sums[r]);
+  for (std::size_t begin = 0; begin < n_groups; begin += kGroupsAtOnce) {
+    const std::size_t n = n_groups - begin < kGroupsAtOnce ? n_groups - begin : kGroupsAtOnce;
+    amx_integer_sums<kStepBytes, kPanels>(sums, a, x, panels, begin, n);
+    for (std::size_t p = 0; p < kPanels; ++p) {
+      if (n_rows == kTileSide) {
+        amx_add_groups<true>(out[p], sums[p], a, row, n_rows, panels[p], begin, n);
+      } else {
+        amx_add_groups<false>(out[p], sums[p], a, row, n_rows, panels[p], begin, n);
+      }
     }
-  };
-  std::size_t g = 0;
-  for (; g + 4 <= n_groups; g += 4) {
-    Q3G_AMX_GROUP(0, g);
-    Q3G_AMX_GROUP(1, g + 1);
-    Q3G_AMX_GROUP(2, g + 2);
-    Q3G_AMX_GROUP(3, g + 3);
-    for (std::size_t j = 0; j < 4; ++j) add_group(buffer[j], g + j);
-  }
-  for (; g < n_groups; ++g) {
-    Q3G_AMX_GROUP(0, g);
-    add_group(buffer[0], g);
-  }
-  for (std::size_t r = 0; r < n_rows; ++r) out[r] = sums[r];
-}
-#undef Q3G_AMX_GROUP
-
-template <std::size_t kStepBytes>
-void amx_quantised_rows(const PackedArgs& a, std::size_t panel_index, std::size_t row, std::size_t n_rows,
-                        const AmxPanel& panel) {
-  __m512 out[kTileSide];
-  if (n_rows == kTileSide) {
-    amx_quantised_tile<kStepBytes, true>(out, a, row, n_rows, panel);
-  } else {
-    amx_quantised_tile<kStepBytes, false>(out, a, row, n_rows, panel);
   }
   for (std::size_t r = 0; r < n_rows; ++r) {
-    const Vec v{out[r]};
-    store_row<1>(a, row + r, panel_index, &v);
+    Vec row_out[kPanels];
+    for (std::size_t p = 0; p < kPanels; ++p) row_out[p] = Vec::load(out[p] + r * kTileSide);
+    store_row<kPanels>(a, row + r, panel_index, row_out);
   }
+}
+
+template <std::size_t kStepBytes>
+void amx_q8(const PackedArgs& a, std::size_t first_row, std::size_t n_rows) {
+  const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows, n_groups = a.k / a.group;
+  const std::size_t side = n_rows < kTileSide ? n_rows : kTileSide;
+  const auto panel_at = [&](std::size_t p) {
+    return AmxPanel{static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes,
+                    a.w_scales + p * n_groups * kPanelRows};
+  };
+  configure_tiles(side, kStepBytes);
+  std::size_t p = 0;
+  for (; p + 2 <= n_panels; p += 2) {
+    const AmxPanel panels[] = {panel_at(p), panel_at(p + 1)};
+    for (std::size_t r = 0; r < n_rows; r += side)
+      amx_quantised_rows<kStepBytes, 2>(a, p, first_row + r, side, panels);
+  }
+  if (p < n_panels) {
+    const AmxPanel panel = panel_at(p);
+    for (std::size_t r = 0; r < n_rows; r += side)
+      amx_quantised_rows<kStepBytes, 1>(a, p, first_row + r, side, &panel);
+  }
+  _tile_release();
 }
 
 /// Four-bit lines of one panel as byte lines.
@@ -119,21 +188,6 @@ inline void unpack_q4(std::uint8_t* lines, const std::uint8_t* packed, std::size
     _mm512_store_si512(lines + (2 * i + 1) * kLineBytes, high_nibbles(bytes).v);
   }
   keep_stores(lines);  // the intrinsics for tile loads do not say that they read memory
-}
-
-template <std::size_t kStepBytes>
-void amx_q8(const PackedArgs& a, std::size_t first_row, std::size_t n_rows) {
-  const std::size_t n_panels = (a.n + kPanelRows - 1) / kPanelRows, n_groups = a.k / a.group;
-  const std::size_t side = n_rows < kTileSide ? n_rows : kTileSide;
-  configure_tiles(side, kStepBytes);
-  for (std::size_t p = 0; p < n_panels; ++p) {
-    const AmxPanel panel{static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes,
-                         a.w_scales + p * n_groups * kPanelRows};
-    for (std::size_t r = 0; r < n_rows; r += side) {
-      amx_quantised_rows<kStepBytes>(a, p, first_row + r, side, panel);
-    }
-  }
-  _tile_release();
 }
 
 /// Whole tiles of rows, then one smaller tile, or vectors when that would be very small.
@@ -177,7 +231,7 @@ void gemm_q4_amx(const PackedArgs& a) noexcept {
           unpack_q4(lines, static_cast<const std::uint8_t*>(a.w) + p * a.panel_bytes, a.k / Q4::kLineCols);
           const AmxPanel panel{lines, a.w_scales + p * n_groups * kPanelRows};
           for (std::size_t r = 0; r < n_rows; r += side)
-            amx_quantised_rows<32>(a, p, first_row + r, side, panel);
+            amx_quantised_rows<32, 1>(a, p, first_row + r, side, &panel);
         }
         _tile_release();
       },
