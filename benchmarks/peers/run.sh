@@ -14,16 +14,11 @@ venv=build/peers/venv
 python=$venv/bin/python
 pip=("$python" -m pip install --disable-pip-version-check)
 
-# GCC before 13 believes that ldtilecfg reads 8 bytes and drops the stores to the other 56; llama.cpp then crashes on
-# the first AMX product. Clang knows better; without it GCC has to keep all stores.
+# The AMX intrinsics of some versions of GCC (12 is one) say that ldtilecfg reads 8 bytes, so the stores to the other 56
+# are dropped and llama.cpp crashes on its first AMX product; these flags keep all stores. Clang 14 is no way out: the
+# build leaves AMX out, and llama.cpp would be measured at less than it can do. CXX chooses another compiler.
 llama_flags=
-if [[ -z ${CXX:-} ]]; then
-  if command -v clang++ > /dev/null; then
-    export CC=clang CXX=clang++
-  else
-    llama_flags="-fno-dse -fno-tree-dse"
-  fi
-fi
+if ! "${CXX:-c++}" --version | grep -q clang; then llama_flags="-fno-dse -fno-tree-dse"; fi
 stamp="$llama ${CXX:-c++} $llama_flags"
 
 if ! cmp -s "$requirements" "$venv/requirements.txt"; then
@@ -40,7 +35,11 @@ if [[ $(cat "$venv/llama.stamp" 2> /dev/null) != "$stamp" ]]; then
     --no-deps "$llama" diskcache==5.6.3
   echo "$stamp" > "$venv/llama.stamp"
 fi
-"$python" -c 'import llama_cpp; print(llama_cpp.llama_print_system_info().decode())'
+info=$("$python" -c 'import llama_cpp; print(llama_cpp.llama_print_system_info().decode())')
+echo "$info"
+if grep -qw amx_int8 /proc/cpuinfo 2> /dev/null && [[ $info != *"AMX_INT8 = 1"* ]]; then
+  echo "note: this machine has AMX and llama.cpp was built without it: its int8 and 4-bit prefill is not its best" >&2
+fi
 
 scripts/fetch_test_data.sh # the tokenizer, for models that are made
 exec "$python" -B benchmarks/peers/run_peers.py "$@"
