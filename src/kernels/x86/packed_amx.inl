@@ -97,10 +97,8 @@ void amx_integer_sums(std::int32_t (&sums)[kPanels][kGroupsAtOnce][kTileInts], c
 }
 #undef Q3G_AMX_STEP
 
-/// In full, so that an array of registers stays in registers.
-#if defined(__clang__)
-#define Q3G_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
+/// In full, so that an array of registers stays in registers. Clang does that by itself.
+#if defined(__GNUC__) && !defined(__clang__)
 #define Q3G_UNROLL _Pragma("GCC unroll 16")
 #else
 #define Q3G_UNROLL
