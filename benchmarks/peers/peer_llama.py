@@ -58,8 +58,7 @@ def load(model: Path, precision: str, threads: int):
     runtime = LlamaRuntime(model / f"{precision}.gguf", threads)
     buffers = [line.strip() for line in runtime.text_log().splitlines() if "buffer size" in line]
     facts = {"version": llama.__version__, "system_info": llama.llama_print_system_info().decode().strip(),
-             "buffers": buffers, "flash_attention": [line for line in runtime.text_log().splitlines()
-                                                     if "flash" in line.lower()]}
+             "buffers": buffers}
     return runtime, facts
 
 
