@@ -69,7 +69,7 @@ void StreamSession::Impl::push_prompts(const Guard::Impl& guard, std::span<Promp
 
 void StreamSession::Impl::push_together(const Guard::Impl& guard, std::span<Push> pushes) {
   std::vector<Running> running;
-  const auto take_back = [&](Status status) {
+  const auto take_back = [&](const Status& status) {
     for (Running& r : running) {
       r.push->session->cache_.truncate(r.n_before);
       r.push->status = status;

@@ -12,7 +12,7 @@
 namespace {
 
 /// 16 sums, up to 8 vectors of weights and an activation stay in the 32 registers.
-constexpr std::size_t kTileRows = 4, kTilePanels = 1, kRowPanels = 2;
+inline constexpr std::size_t kTileRows = 4, kTilePanels = 1, kRowPanels = 2;
 
 struct IVec {
   int32x4_t v;
@@ -40,7 +40,7 @@ inline uint64x1_t load_four_bytes(const T* p) {
 }
 
 #ifdef Q3G_NEON_I8MM
-constexpr bool kSignedBytes = false;
+inline constexpr bool kSignedBytes = false;
 struct Weights {
   uint8x16_t v;
 };
@@ -54,7 +54,7 @@ inline IVec dot(IVec acc, Weights w, Quad x) { return {vusdotq_lane_s32(acc.v, w
 #else
 /// The instructions multiply signed bytes only. Turning the top bit over takes 128 from an unsigned one, and
 /// that is the offset of a stored 8-bit weight.
-constexpr bool kSignedBytes = true;
+inline constexpr bool kSignedBytes = true;
 struct Weights {
   int8x16_t v;
 };

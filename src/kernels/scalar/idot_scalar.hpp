@@ -7,8 +7,8 @@
 // What generic/packed.inl needs, in plain C++: the reference that all others are tested against.
 namespace {
 
-constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 1;
-constexpr bool kSignedBytes = false;
+inline constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 1;
+inline constexpr bool kSignedBytes = false;
 
 struct IVec {
   std::int32_t v[Vec::kLanes];

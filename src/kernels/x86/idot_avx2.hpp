@@ -9,8 +9,8 @@
 // What generic/packed.inl needs, with AVX2; with Q3G_AVX_VNNI the products of bytes are one instruction.
 namespace {
 
-constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 2;
-constexpr bool kSignedBytes = false;
+inline constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 2;
+inline constexpr bool kSignedBytes = false;
 
 struct IVec {
   __m256i v;

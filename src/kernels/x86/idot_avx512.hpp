@@ -10,8 +10,8 @@
 // instruction each.
 namespace {
 
-constexpr std::size_t kTileRows = 6, kTilePanels = 2, kRowPanels = 4;
-constexpr bool kSignedBytes = false;
+inline constexpr std::size_t kTileRows = 6, kTilePanels = 2, kRowPanels = 4;
+inline constexpr bool kSignedBytes = false;
 
 struct IVec {
   __m512i v;

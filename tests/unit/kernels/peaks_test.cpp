@@ -24,7 +24,7 @@ TEST_CASE("peaks: every instruction set counts its operations", "[kernels]") {
 TEST_CASE("peaks: sum adds every value once", "[kernels]") {
   for (const KernelTable* table : tables_for(features_of(read_cpuid()))) {
     CAPTURE(table->name);
-    for (const std::size_t n : {0, 1, 15, 127, 128, 129, 1000}) {
+    for (const std::size_t n : {0UL, 1UL, 15UL, 127UL, 128UL, 129UL, 1000UL}) {
       std::vector<float> x(n);
       for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>(i);
       CHECK(table->sum(x.data(), n) == static_cast<float>(n) * (static_cast<float>(n) - 1) / 2);

@@ -20,6 +20,8 @@ namespace qwen3guard::detail {
 /// loop runs on the calling thread alone, so nothing waits for anything and nothing can lock up; hosts with
 /// threads of their own, OpenMP's among them, call as they like. In the child of a fork() there are no
 /// workers: loops run on the caller. Thread-safe, but for destruction.
+// What all threads write lies on cache lines of its own.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 class ThreadTeam {
  public:
   /// n_threads: the caller and n_threads - 1 workers, which are started by the first loop that wants them.
