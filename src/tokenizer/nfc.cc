@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <type_traits>
 
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
@@ -15,6 +15,8 @@
 namespace qwen3guard::detail {
 namespace {
 
+static_assert(std::is_same_v<utf8proc_int32_t, std::int32_t>);
+
 constexpr auto kCompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 constexpr auto kDecompose = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
 
@@ -22,21 +24,35 @@ utf8proc_propval_t combining_class(utf8proc_int32_t code_point) noexcept {
   return utf8proc_get_property(code_point)->combining_class;
 }
 
-/// Canonical ordering: each run of marks by combining class. utf8proc's own sorting is quadratic in the run.
-void sort_marks(std::vector<utf8proc_int32_t>& code_points) {
+/// Canonical ordering: each run of marks by combining class, stably. utf8proc's own sorting is quadratic in
+/// the run, and std::stable_sort allocates for each one.
+void sort_marks(NfcScratch& scratch) {
+  auto& code_points = scratch.code_points;
   for (auto i = code_points.begin(); i != code_points.end();) {
     if (combining_class(*i) == 0) {
       ++i;
       continue;
     }
     const auto end = std::find_if(i, code_points.end(), [](auto c) { return combining_class(c) == 0; });
-    std::stable_sort(i, end, [](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    if (end - i > 1) {
+      // Class (8 bits), position (35 bits) and code point (21 bits) as one number to sort by.
+      scratch.marks.clear();
+      for (auto mark = i; mark != end; ++mark) {
+        const auto position = static_cast<std::uint64_t>(mark - i);
+        scratch.marks.push_back((static_cast<std::uint64_t>(combining_class(*mark)) << 56) |
+                                (position << 21) | static_cast<std::uint64_t>(*mark));
+      }
+      std::sort(scratch.marks.begin(), scratch.marks.end());
+      for (const std::uint64_t mark : scratch.marks)
+        *i++ = static_cast<utf8proc_int32_t>(mark & ((1u << 21) - 1));
+    }
     i = end;
   }
 }
 
 /// Appends the NFC of a part that shares no composition with its neighbours.
-Status append_part(std::string_view part, std::vector<utf8proc_int32_t>& code_points, std::string& out) {
+Status append_part(std::string_view part, NfcScratch& scratch, std::string& out) {
+  auto& code_points = scratch.code_points;
   code_points.clear();
   for (std::size_t pos = 0; pos < part.size();) {
     constexpr utf8proc_ssize_t kMost = 8;  // a canonical decomposition has at most 4 code points
@@ -46,7 +62,7 @@ Status append_part(std::string_view part, std::vector<utf8proc_int32_t>& code_po
     if (n < 0 || n > kMost) return Error{ErrorCode::internal, "a character does not decompose"};
     code_points.insert(code_points.end(), buffer, buffer + n);
   }
-  sort_marks(code_points);
+  sort_marks(scratch);
   const auto n = utf8proc_normalize_utf32(code_points.data(),
                                           static_cast<utf8proc_ssize_t>(code_points.size()), kCompose);
   if (n < 0) return Error{ErrorCode::internal, "decomposed text does not compose"};
@@ -76,8 +92,7 @@ bool is_surely_nfc(std::string_view text) noexcept {
   return true;
 }
 
-Status append_nfc(std::string_view text, std::string& out) {
-  std::vector<utf8proc_int32_t> code_points;
+Status append_nfc(std::string_view text, NfcScratch& scratch, std::string& out) {
   for (std::size_t pos = 0; pos < text.size();) {
     std::size_t part = pos;  // the part to work on starts with the character that marks may join
     const std::size_t change = find_change(text, pos, true, part);
@@ -90,7 +105,7 @@ Status append_nfc(std::string_view text, std::string& out) {
     out.append(text.substr(pos, part - pos));
     std::size_t unused = 0;
     pos = find_change(text, change, false, unused);
-    if (part < pos) Q3G_TRY(append_part(text.substr(part, pos - part), code_points, out));
+    if (part < pos) Q3G_TRY(append_part(text.substr(part, pos - part), scratch, out));
   }
   return {};
 }

@@ -13,12 +13,13 @@ namespace {
 /// The tokens that are looked for after NFC (their contents normalised as well) or before it.
 AddedTokenMatcher matcher(const std::vector<AddedToken>& added, bool normalized, bool nfc) {
   std::vector<AddedToken> chosen;
+  NfcScratch scratch;
   for (const AddedToken& token : added) {
     if (token.normalized != normalized) continue;
     AddedToken copy = token;
     if (normalized && nfc && !is_surely_nfc(token.content)) {
       copy.content.clear();
-      if (!append_nfc(token.content, copy.content).ok()) copy.content = token.content;
+      if (!append_nfc(token.content, scratch, copy.content).ok()) copy.content = token.content;
     }
     chosen.push_back(std::move(copy));
   }
@@ -30,6 +31,7 @@ AddedTokenMatcher matcher(const std::vector<AddedToken>& added, bool normalized,
 /// Memory of one encode() call.
 struct TokenizerImpl::Scratch {
   BpeScratch bpe;
+  NfcScratch nfc;
   std::string normalized;
 };
 
@@ -65,7 +67,7 @@ Status TokenizerImpl::encode_section(std::string_view text, SpecialTokens mode, 
                                      std::vector<TokenId>& out) const {
   if (nfc_ && !is_surely_nfc(text)) {
     scratch.normalized.clear();
-    Q3G_TRY(append_nfc(text, scratch.normalized));
+    Q3G_TRY(append_nfc(text, scratch.nfc, scratch.normalized));
     text = scratch.normalized;
   }
   if (normalized_.empty()) return encode_plain(text, scratch, out), Status();

@@ -11,7 +11,8 @@ namespace {
 
 std::string nfc(std::string_view text) {
   std::string out = "before ";
-  REQUIRE(append_nfc(text, out).ok());
+  NfcScratch scratch;
+  REQUIRE(append_nfc(text, scratch, out).ok());
   REQUIRE(out.starts_with("before "));
   return out.substr(7);
 }

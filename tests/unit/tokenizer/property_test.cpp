@@ -11,7 +11,8 @@ namespace {
 
 std::string nfc(std::string_view text) {
   std::string out;
-  REQUIRE(detail::append_nfc(text, out).ok());
+  detail::NfcScratch scratch;
+  REQUIRE(detail::append_nfc(text, scratch, out).ok());
   return out;
 }
 
