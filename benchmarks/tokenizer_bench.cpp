@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
 namespace {
@@ -135,5 +136,14 @@ void BM_load(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(Tokenizer::load(tokenizer_path()).value());
 }
 BENCHMARK(BM_load)->Unit(benchmark::kMillisecond);
+
+void BM_read_snapshot(benchmark::State& state) {
+  const auto tokenizer = load(state);
+  if (!tokenizer) return;
+  const auto snapshot = qwen3guard::detail::write_snapshot(*tokenizer).value();
+  for (auto _ : state)
+    benchmark::DoNotOptimize(qwen3guard::detail::read_snapshot(snapshot, nullptr, "snapshot").value());
+}
+BENCHMARK(BM_read_snapshot)->Unit(benchmark::kMillisecond);
 
 }  // namespace

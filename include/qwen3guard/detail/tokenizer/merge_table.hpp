@@ -2,6 +2,8 @@
 #ifndef QWEN3GUARD_DETAIL_TOKENIZER_MERGE_TABLE_HPP
 #define QWEN3GUARD_DETAIL_TOKENIZER_MERGE_TABLE_HPP
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -30,14 +32,22 @@ struct MergeSlot {
 };
 
 /// (left id, right id) -> Merge in one flat table with open addressing: 16 bytes a slot, so that a lookup
-/// costs about one cache line. Filled once (or a view of a table that somebody else keeps), then immutable
-/// and safe to share between threads. Move-only; a moved-from one may only be destroyed or assigned.
+/// costs about one cache line. Most pairs that a text asks for do not merge; a bit per hash, in a sixteenth
+/// of the memory, knows nine in ten of them. Filled once (or a view of a table that somebody else keeps),
+/// then immutable and safe to share between threads. Move-only; a moved-from one may only be destroyed or
+/// assigned.
 class MergeTable {
  public:
   MergeTable() = default;
-  /// A view: `owner` keeps the slots alive. They are a power of two and at least one is empty.
+  /// A view: `owner` keeps the slots alive. They are a power of two and at least one is empty. Throws
+  /// std::bad_alloc.
   MergeTable(std::span<const MergeSlot> slots, std::shared_ptr<const void> owner)
-      : view_(slots), mask_(slots.size() - 1), owner_(std::move(owner)) {}
+      : view_(slots), mask_(slots.size() - 1), owner_(std::move(owner)) {
+    clear_filter();
+    for (const MergeSlot& slot : slots) {
+      if (slot.key != MergeSlot::kEmpty) allow(mix64(slot.key));
+    }
+  }
   MergeTable(MergeTable&&) noexcept = default;
   MergeTable& operator=(MergeTable&&) noexcept = default;
   MergeTable(const MergeTable&) = delete;
@@ -49,12 +59,15 @@ class MergeTable {
     slots_.assign(table_slots(n), MergeSlot{});
     view_ = slots_;
     mask_ = slots_.size() - 1;
+    clear_filter();
   }
 
   /// Adds a merge; a pair that is there already takes the new rank. At most reset()'s n calls.
   void add(TokenId left, TokenId right, Merge merge) noexcept {
     const std::uint64_t added = key(left, right);
-    std::size_t i = mix64(added) & mask_;
+    const std::uint64_t hash = mix64(added);
+    allow(hash);
+    std::size_t i = hash & mask_;
     while (slots_[i].key != MergeSlot::kEmpty && slots_[i].key != added) i = (i + 1) & mask_;
     slots_[i] = {added, merge};
   }
@@ -62,7 +75,9 @@ class MergeTable {
   /// Rank kNone when the pair does not merge.
   [[nodiscard]] Merge find(TokenId left, TokenId right) const noexcept {
     const std::uint64_t wanted = key(left, right);
-    for (std::size_t i = mix64(wanted) & mask_;; i = (i + 1) & mask_) {
+    const std::uint64_t hash = mix64(wanted), bit = hash >> filter_shift_;
+    if ((filter_[bit / 64] >> (bit % 64) & 1) == 0) return {};
+    for (std::size_t i = hash & mask_;; i = (i + 1) & mask_) {
       if (view_[i].key == wanted) return view_[i].merge;
       if (view_[i].key == MergeSlot::kEmpty) return {};
     }
@@ -80,8 +95,22 @@ class MergeTable {
     return (std::uint64_t{static_cast<std::uint32_t>(left)} << 32) | static_cast<std::uint32_t>(right);
   }
 
+  /// The filter: 8 bits a slot, at least 64.
+  void clear_filter() {
+    const std::size_t n_words = std::max<std::size_t>(view_.size() / 8, 1);
+    filter_.assign(n_words, 0);
+    filter_shift_ = 64 - std::countr_zero(n_words * 64);
+  }
+  void allow(std::uint64_t hash) noexcept {
+    const std::uint64_t bit = hash >> filter_shift_;
+    filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  }
+
   std::span<const MergeSlot> view_ = kNoSlots;
   std::size_t mask_ = 0;
+  std::vector<std::uint64_t> filter_ =
+      std::vector<std::uint64_t>(1);  // by the hash's high bits: may be there
+  int filter_shift_ = 58;
   std::vector<MergeSlot> slots_;  // what view_ points to, or what owner_ keeps
   std::shared_ptr<const void> owner_;
 };
