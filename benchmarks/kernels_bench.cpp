@@ -88,8 +88,7 @@ void packed_product(benchmark::State& state, const KernelTable& table, PackedSha
              .m = m,
              .n = shape.rows,
              .k = shape.k(),
-             .group = shape.group_cols(),
-             .accumulate = false});
+             .group = shape.group_cols()});
     benchmark::DoNotOptimize(y.data());
     copy = (copy + 1) % n_copies;
   }

@@ -40,8 +40,10 @@ class Tokenizer {
   /// unsupported_model (a normaliser, pre-tokeniser or model that this library does not implement).
   [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
 
-  /// The same from a set of files (see detail/util/model_files.hpp).
+  /// The same from a set of files (see detail/util/model_files.hpp); a packed model's snapshot comes first.
   [[nodiscard]] static Result<Tokenizer> load(const detail::ModelFiles& files);
+  /// True when there is a file that load() would begin with.
+  [[nodiscard]] static bool is_in(const detail::ModelFiles& files);
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
   /// Added tokens not marked `special` (such as <think>) are recognised in both modes, as in the reference.

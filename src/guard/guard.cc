@@ -12,7 +12,6 @@
 #include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/guard/stream_session_impl.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
@@ -84,9 +83,7 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
   Q3G_TRY(check_options(options));
   Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa}));
   std::optional<Tokenizer> tokenizer;
-  const bool has_tokenizer = files.contains(detail::kSnapshotFile) || files.contains("tokenizer.json") ||
-                             files.contains("vocab.json");
-  if (has_tokenizer || options.require_tokenizer) {
+  if (Tokenizer::is_in(files) || options.require_tokenizer) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
     if (tokenizer->vocab_size() > model->config().vocab_size) {
       return Error{ErrorCode::bad_checkpoint, files.display_name("tokenizer.json") + ": ids up to " +
@@ -105,10 +102,6 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
 
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {
   return detail::guarded("load", [&]() -> Result<Guard> {
-    if (model_dir.empty() || model_dir.find('\0') != std::string_view::npos) {
-      return Error{ErrorCode::invalid_argument,
-                   "model_dir: empty or with a NUL byte; expected a folder or a packed file"};
-    }
     Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
     return Impl::load(*files, options);
   });

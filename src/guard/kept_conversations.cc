@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "qwen3guard/detail/guard/common_prefix.hpp"
+
 namespace qwen3guard::detail {
 
 void KeptConversations::make_room(std::size_t n_tokens, KvCache* heir) {
@@ -21,9 +23,7 @@ void KeptConversations::share(std::span<const TokenId> ids, std::size_t n_known,
   auto best = kept_.end();
   std::size_t n_best = n_known + kMinTokens - 1;
   for (auto it = kept_.begin(); it != kept_.end(); ++it) {
-    const auto n_comparable = static_cast<std::ptrdiff_t>(std::min(it->ids.size(), ids.size() - 1));
-    const auto differs = std::mismatch(ids.begin(), ids.begin() + n_comparable, it->ids.begin()).first;
-    const auto n = static_cast<std::size_t>(differs - ids.begin());
+    const std::size_t n = common_prefix(ids.first(ids.size() - 1), it->ids);
     if (n > n_best) {
       best = it;
       n_best = n;

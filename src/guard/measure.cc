@@ -182,17 +182,13 @@ Result<Measurement> measure_files(const detail::ModelFiles& files, const Measure
   const auto start = std::chrono::steady_clock::now();
   Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa}));
   std::optional<Tokenizer> tokenizer;
-  if (files.contains("tokenizer.json") || files.contains("vocab.json")) {
+  if (Tokenizer::is_in(files)) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
   }
   const double load_ms = detail::ms_since(start);
 
   Q3G_ASSIGN(const detail::KernelTable* kernels, detail::select_kernels(model->isa()));
-  detail::ForwardCost cost;
-  {
-    Q3G_ASSIGN(const auto weights, detail::Weights::load(files, model->config(), *kernels));
-    cost = detail::forward_cost(model->config(), weights);
-  }
+  const detail::ForwardCost cost = detail::forward_cost(model->config(), model->weights());
   Measuring measuring(std::move(model), std::move(tokenizer), options);
   Q3G_TRY(measuring.measure_passes());
   Q3G_TRY(measuring.measure_verdict());
@@ -205,10 +201,6 @@ Result<Measurement> measure_files(const detail::ModelFiles& files, const Measure
 
 Result<Measurement> measure(std::string_view model_dir, const MeasureOptions& options) {
   return detail::guarded("measure", [&]() -> Result<Measurement> {
-    if (model_dir.empty() || model_dir.find('\0') != std::string_view::npos) {
-      return Error{ErrorCode::invalid_argument,
-                   "model_dir: empty or with a NUL byte; expected a folder or a packed file"};
-    }
     Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
     return measure_files(*files, options);
   });

@@ -7,15 +7,11 @@
 #include <utility>
 
 #include "qwen3guard/detail/guard/chat_template.hpp"
+#include "qwen3guard/detail/guard/common_prefix.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {
-
-std::size_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
-  const auto n = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + n, b.begin()).first - a.begin());
-}
 
 /// What two prompts with contents of different kinds (letters, a line break) have in common.
 Result<std::vector<TokenId>> constant_beginning(const Tokenizer& tokenizer, Role last_role) {

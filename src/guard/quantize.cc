@@ -45,12 +45,7 @@ Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
   return bad_argument("options.type: no value of PackedWeights");
 }
 
-Status check_path(std::string_view path, const char* name) {
-  if (!path.empty() && path.find('\0') == std::string_view::npos) return {};
-  return bad_argument(std::string(name) + ": empty or with a NUL byte");
-}
-
-/// A file that goes away.
+/// A file that was made here and goes away.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
@@ -60,7 +55,6 @@ class TemporaryFile {
   }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:
   std::string path_;
@@ -70,17 +64,20 @@ class TemporaryFile {
 /// file beside the output, and run.
 Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles& files,
                                                        const std::string& out_file,
-                                                       const detail::WriteOptions& options) {
-  const TemporaryFile temporary(out_file + ".without-prefix");
-  Q3G_ASSIGN(const auto report, detail::write_packed(files, temporary.path(), options));
-  (void)report;
-  Q3G_ASSIGN(const auto packed, detail::open_model_files(temporary.path()));
-  Q3G_ASSIGN(const auto model, detail::Model::load(*packed, {options.n_threads, ""}));
-  if (model->config().architecture != detail::Architecture::causal_lm) {
+                                                       detail::WriteOptions options) {
+  Q3G_ASSIGN(const detail::ModelConfig config, detail::ModelConfig::load(files));
+  if (config.architecture != detail::Architecture::causal_lm) {
     return Error{
         ErrorCode::invalid_argument,
         "options.keep_prefix: a Stream checkpoint has no constant prompt; only Gen checkpoints have"};
   }
+  // A file of this name that is somebody else's is an error, and stays: only what was written is removed.
+  const std::string path = out_file + ".without-prefix";
+  options.overwrite = false;
+  Q3G_TRY(detail::write_packed(files, path, options));
+  const TemporaryFile temporary(path);
+  Q3G_ASSIGN(const auto packed, detail::open_model_files(path));
+  Q3G_ASSIGN(const auto model, detail::Model::load(*packed, {options.n_threads, ""}));
   Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(*packed));
   std::vector<detail::ExtraTensor> extra;
   detail::Workspace workspace;
@@ -94,7 +91,6 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
 
 Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::string_view out_file,
                                       const QuantizeOptions& options) {
-  Q3G_TRY(check_path(out_file, "out_file"));
   if (options.n_threads < 0 || options.n_threads > kMaxThreads) {
     return bad_argument("options.n_threads: " + std::to_string(options.n_threads) +
                         "; expected 0 (automatic) to " + std::to_string(kMaxThreads));
@@ -105,7 +101,7 @@ Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::stri
   write.overwrite = options.overwrite;
   write.n_threads = options.n_threads > 0 ? options.n_threads : detail::default_n_threads();
   write.progress = options.progress;
-  if (files.contains("tokenizer.json") || files.contains("vocab.json")) {
+  if (Tokenizer::is_in(files)) {
     Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(files));
     Q3G_ASSIGN(auto snapshot, detail::write_snapshot(tokenizer));
     write.extra.push_back(
@@ -140,7 +136,6 @@ const char* to_string(PackedWeights type) noexcept {
 Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,
                                 const QuantizeOptions& options) {
   return detail::guarded("quantize", [&]() -> Result<QuantizeReport> {
-    Q3G_TRY(check_path(model_dir, "model_dir"));
     Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
     return quantize_files(*files, out_file, options);
   });
@@ -156,7 +151,6 @@ Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view
 
 Status verify_packed(std::string_view file) {
   return detail::guarded("verify_packed", [&]() -> Status {
-    Q3G_TRY(check_path(file, "file"));
     Q3G_ASSIGN(const detail::PackedFiles files, detail::PackedFiles::open_path(std::string(file)));
     return files.verify();
   });

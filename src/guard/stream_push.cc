@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <functional>
+#include <unordered_set>
 #include <vector>
 
 #include "qwen3guard/detail/guard/guarded.hpp"
@@ -76,17 +76,16 @@ void StreamSession::Impl::push_together(const Guard::Impl& guard, std::span<Push
     }
   };
   const auto run = [&]() -> Status {
-    std::vector<const Impl*> seen;
+    std::unordered_set<const Impl*> seen;
     for (Push& push : pushes) {
       if (push.session == nullptr || push.session->guard_->model_ptr() != guard.model_ptr()) {
         push.status = Error{ErrorCode::invalid_argument, "stream: the session is not one of this guard's"};
         continue;
       }
-      if (std::find(seen.begin(), seen.end(), push.session) != seen.end()) {
+      if (!seen.insert(push.session).second) {
         push.status = Error{ErrorCode::invalid_argument, "stream: the session is in the batch twice"};
         continue;
       }
-      seen.push_back(push.session);
       Impl& session = *push.session;
       push.status = session.check_push(push.ids, push.out);
       if (push.status.ok() && !push.ids.empty())

@@ -15,18 +15,13 @@ bool score_run(const AttentionBlock& block, float* scores, std::size_t rows, con
   if (layout.type == KvType::bf16) {
     kernels.gemm_bf16({.w = run.keys,
                        .panel_bytes = layout.key_panel_bytes(),
-                       .w_scales = nullptr,
                        .x = block.q16,
                        .ldx = layout.padded_dim(),
-                       .x_scales = nullptr,
-                       .x_starts = nullptr,
                        .y = scores,
                        .ldy = kBlockKeys,
                        .m = rows,
                        .n = run.n,
-                       .k = layout.padded_dim(),
-                       .group = 0,
-                       .accumulate = false});
+                       .k = layout.padded_dim()});
     return true;
   }
   if (rows >= kMinGemmRows) {
@@ -51,17 +46,13 @@ bool add_values(const AttentionBlock& block, std::size_t column, std::size_t row
   if (layout.type == KvType::bf16) {
     kernels.gemm_bf16({.w = run.values,
                        .panel_bytes = layout.value_panel_bytes(),
-                       .w_scales = nullptr,
                        .x = block.weights + column,
                        .ldx = kBlockKeys,
-                       .x_scales = nullptr,
-                       .x_starts = nullptr,
                        .y = block.out,
                        .ldy = d,
                        .m = rows,
                        .n = d,
                        .k = (run.n + 31) / 32 * 32,
-                       .group = 0,
                        .accumulate = true});
     return true;
   }

@@ -29,6 +29,7 @@ Model::Model(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
 const ModelConfig& Model::config() const noexcept { return impl_->config; }
+const Weights& Model::weights() const noexcept { return impl_->weights; }
 std::int64_t Model::n_parameters() const noexcept { return impl_->weights.n_parameters; }
 std::int64_t Model::weight_bytes() const noexcept { return impl_->weights.n_bytes; }
 const std::string& Model::weight_dtype() const noexcept { return impl_->weights.dtype; }

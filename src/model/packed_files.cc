@@ -112,22 +112,24 @@ Status verify_tensor(const SafetensorsFile& file, const std::string& tensor) {
              "tensor \"" + tensor + "\" is damaged: its checksum is " + found + ", expected " + *expected);
 }
 
-PackedFiles::PackedFiles(SafetensorsFile file, Blob whole, PackedInfo info)
-    : file_(std::move(file)), whole_(std::move(whole)), info_(info) {}
+PackedFiles::PackedFiles(SafetensorsFile file, PackedInfo info) : file_(std::move(file)), info_(info) {}
 
 Result<PackedFiles> PackedFiles::open_path(const std::string& path) {
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return Error{ErrorCode::invalid_argument,
+                 "model path: empty or with a NUL byte; expected a folder or a packed file"};
+  }
   return open_in(OneFile(path), kWeightsFile);
 }
 
 Result<PackedFiles> PackedFiles::open_in(const ModelFiles& files, std::string_view name) {
-  Q3G_ASSIGN(Blob whole, files.open(name));
   Q3G_ASSIGN(SafetensorsFile file, SafetensorsFile::open(files, name));
   Q3G_ASSIGN(const auto info, read_packed_info(file));
   if (!info) {
     return bad(file, "a safetensors file, but no packed model: \"__metadata__\" has no \"" +
                          std::string(kPackedVersionKey) + "\"");
   }
-  return PackedFiles(std::move(file), std::move(whole), *info);
+  return PackedFiles(std::move(file), *info);
 }
 
 bool PackedFiles::contains(std::string_view name) const {
@@ -135,7 +137,7 @@ bool PackedFiles::contains(std::string_view name) const {
 }
 
 Result<Blob> PackedFiles::open(std::string_view name) const {
-  if (name == kWeightsFile) return whole_;
+  if (name == kWeightsFile) return file_.blob();
   const std::string tensor = std::string(kPackedFilePrefix) + std::string(name);
   const StoredTensor* stored = file_.find(tensor);
   if (stored == nullptr) {

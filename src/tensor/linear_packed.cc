@@ -100,8 +100,7 @@ void linear_packed(std::span<const Product> products, Span2d<const float> x, con
         .m = x.rows(),
         .n = std::min(kTaskPanels * kPanelRows, w.shape.rows - row),
         .k = w.shape.k(),
-        .group = w.shape.group_cols(),
-        .accumulate = false};
+        .group = w.shape.group_cols()};
     switch (w.shape.type) {
       case PackedType::bf16:
         return context.kernels.gemm_bf16(args);

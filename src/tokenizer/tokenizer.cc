@@ -73,6 +73,11 @@ Result<Tokenizer> Tokenizer::load(std::string_view path) {
   }
 }
 
+bool Tokenizer::is_in(const detail::ModelFiles& files) {
+  return files.contains(detail::kSnapshotFile) || files.contains("tokenizer.json") ||
+         files.contains("vocab.json");
+}
+
 Result<Tokenizer> Tokenizer::load(const detail::ModelFiles& files) {
   if (files.contains(detail::kSnapshotFile)) {
     Q3G_ASSIGN(const detail::Blob blob, files.open(detail::kSnapshotFile));

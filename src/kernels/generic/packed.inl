@@ -6,9 +6,10 @@
 //   Quad      4 activations, for every lane: load
 //   dot(IVec acc, Weights w, Quad x): acc[i] += sum over j < 4 of w[i][j] * x[j], w unsigned, x signed
 //   to_float(IVec); store_i8(p, Vec of integers)
-//   Pair      2 bfloat16 activations, for every lane: load;  dot_pairs(Vec acc, const uint16_t* w, Pair x)
-//   kTileRows, kTilePanels: the register tile of products with several rows; kRowPanels: that of one row
-//   kSignedBytes: prepare(Bytes) takes the offset of q8 off, and w in dot() is signed
+//   Lines     2 kLanes bfloat16 weights: load;  Pair: 2 bfloat16 activations, for every lane: load
+//   dot_pairs(Vec acc, Lines w, Pair x): acc[i] += w[i][0] * x[0] + w[i][1] * x[1];  store_bf16(p, Vec)
+//   kTileRows, kTilePanels: the register tile of products with several rows; kRowPanels: panels of one or two
+//   rows kSignedBytes: prepare(Bytes) takes the offset of q8 off, and w in dot() is signed
 // Included after kernels.inl, inside no namespace.
 namespace {
 

@@ -15,8 +15,8 @@
 namespace qwen3guard::detail {
 
 /// Keys and values of the last few Gen calls, so that a conversation that goes on is not computed again.
-/// Calls share the pages with what is kept. Bounded: kept conversations and running calls together hold no
-/// more tokens than the budget, except that a call always runs. Thread-safe.
+/// Calls share the pages with what is kept. Bounded: when a call begins, what is kept leaves room
+/// for it in the budget (other calls at the same time are not counted), and a call always runs. Thread-safe.
 class KeptConversations {
  public:
   explicit KeptConversations(std::int32_t budget_tokens) noexcept

@@ -27,22 +27,22 @@ inline constexpr std::int32_t kQ8Offset = 128, kQ4Offset = 8;
 /// the group of w; for bf16 it is rounded to bfloat16 and `group`, scales and starts are not looked at.
 /// Columns of x between the matrix's own k and the padded one are zero.
 struct PackedArgs {
-  const void* w;            ///< first panel, 64-byte aligned
-  std::size_t panel_bytes;  ///< from one panel to the next
-  const std::uint16_t* w_scales;
+  const void* w;                            ///< first panel, 64-byte aligned
+  std::size_t panel_bytes;                  ///< from one panel to the next
+  const std::uint16_t* w_scales = nullptr;  ///< q8, q4
   const void* x;  ///< [m, k]: int8_t, or bfloat16 as uint16_t; row starts 4-byte aligned
   std::size_t ldx;
-  const float* x_scales;  ///< [m, k / group]
-  /// [m, k / group]: minus the offset of the weights times the sum of the group's quantised x. Integer sums
-  /// start here, which takes the offset out again.
-  const std::int32_t* x_starts;
+  const float* x_scales = nullptr;  ///< q8, q4: [m, k / group]
+  /// q8, q4: [m, k / group]: minus the offset of the weights times the sum of the group's quantised x.
+  /// Integer sums start here, which takes the offset out again.
+  const std::int32_t* x_starts = nullptr;
   float* y;
   std::size_t ldy;
   std::size_t m;
-  std::size_t n;      ///< columns of y to write; not necessarily a multiple of kPanelRows
-  std::size_t k;      ///< padded: a multiple of kPackedCols (bf16: of 32 is enough) and of group
-  std::size_t group;  ///< columns per scale: a multiple of 32, or k
-  bool accumulate;    ///< bf16 only: y += instead of y =
+  std::size_t n;            ///< columns of y to write; not necessarily a multiple of kPanelRows
+  std::size_t k;            ///< padded: a multiple of kPackedCols (bf16: of 32 is enough) and of group
+  std::size_t group = 0;    ///< q8, q4: columns per scale: a multiple of 32, or k
+  bool accumulate = false;  ///< bf16 only: y += instead of y =
 };
 
 }  // namespace qwen3guard::detail

@@ -46,6 +46,7 @@ class Model {
   ~Model();
 
   [[nodiscard]] const ModelConfig& config() const noexcept;
+  [[nodiscard]] const Weights& weights() const noexcept;
   [[nodiscard]] std::int64_t n_parameters() const noexcept;
   [[nodiscard]] std::int64_t weight_bytes() const noexcept;
   [[nodiscard]] const std::string& weight_dtype() const noexcept;  ///< "BF16", or "BF16+F32" when mixed

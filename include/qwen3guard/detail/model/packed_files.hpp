@@ -54,8 +54,9 @@ struct PackedInfo {
 /// opened. Immutable: any thread.
 class PackedFiles final : public ModelFiles {
  public:
-  /// Maps the file at `path`. Errors: file_not_found; io_error; those of SafetensorsFile::open and
-  /// read_packed_info; bad_checkpoint (a safetensors file that is no packed model).
+  /// Maps the file at `path`. Errors: invalid_argument (empty, a NUL byte); file_not_found; io_error; those
+  /// of SafetensorsFile::open and read_packed_info; bad_checkpoint (a safetensors file that is no packed
+  /// model).
   [[nodiscard]] static Result<PackedFiles> open_path(const std::string& path);
   /// The packed file `name` of other files (tests, embedded data). `files` must outlive what is opened unless
   /// its blobs have owners.
@@ -71,9 +72,8 @@ class PackedFiles final : public ModelFiles {
   [[nodiscard]] Status verify() const;
 
  private:
-  PackedFiles(SafetensorsFile file, Blob whole, PackedInfo info);
+  PackedFiles(SafetensorsFile file, PackedInfo info);
   SafetensorsFile file_;
-  Blob whole_;
   PackedInfo info_;
 };
 

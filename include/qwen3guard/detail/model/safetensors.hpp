@@ -45,6 +45,8 @@ class SafetensorsFile {
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
   /// The header's JSON text. Lives as long as owner().
   [[nodiscard]] std::string_view header() const noexcept { return header_; }
+  /// The whole file.
+  [[nodiscard]] const Blob& blob() const noexcept { return blob_; }
   /// What keeps the bytes alive; null for memory that outlives everything.
   [[nodiscard]] const std::shared_ptr<const void>& owner() const noexcept { return blob_.owner; }
   /// Null when there is none of this name.
