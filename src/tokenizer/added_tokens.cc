@@ -31,7 +31,34 @@ std::size_t behind_spaces(std::string_view text, std::size_t pos) noexcept {
 AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
   std::sort(tokens_.begin(), tokens_.end(),
             [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
-  for (const AddedToken& token : tokens_) starts_[static_cast<unsigned char>(token.content.front())] = true;
+  for (const AddedToken& token : tokens_) {
+    starts_[static_cast<unsigned char>(token.content.front())] = true;
+    longest_bytes_ = std::max(longest_bytes_, token.content.size());
+    any_strips_ = any_strips_ || token.lstrip || token.rstrip;
+  }
+}
+
+std::size_t AddedTokenMatcher::unfinished(std::string_view text) const noexcept {
+  for (std::size_t i = text.size() - std::min(text.size(), longest_bytes_); i < text.size(); ++i) {
+    if (!starts_[static_cast<unsigned char>(text[i])]) continue;
+    const std::string_view tail = text.substr(i);
+    // The first token that is not less than the tail begins with it when any does; the tail itself may be one
+    // too, and then the longer ones follow it.
+    auto token = std::lower_bound(tokens_.begin(), tokens_.end(), tail,
+                                  [](const AddedToken& t, std::string_view v) { return t.content < v; });
+    if (token != tokens_.end() && token->content == tail) ++token;
+    if (token != tokens_.end() && std::string_view(token->content).substr(0, tail.size()) == tail) return i;
+  }
+  return text.size();
+}
+
+bool AddedTokenMatcher::spans(std::string_view text, std::size_t pos) const noexcept {
+  for (std::size_t i = pos - std::min(pos, longest_bytes_); i < pos; ++i) {
+    if (!starts_[static_cast<unsigned char>(text[i])]) continue;
+    const AddedToken* token = match(text.substr(i));
+    if (token != nullptr && i + token->content.size() > pos) return true;
+  }
+  return false;
 }
 
 /// The longest token that `text` starts with, by narrowing the sorted list one byte at a time.

@@ -92,7 +92,8 @@ bool is_surely_nfc(std::string_view text) noexcept {
   return true;
 }
 
-Status append_nfc(std::string_view text, NfcScratch& scratch, std::string& out) {
+Status append_nfc(std::string_view text, NfcScratch& scratch, std::string& out, OffsetMap* map) {
+  const std::size_t base = out.size();
   for (std::size_t pos = 0; pos < text.size();) {
     std::size_t part = pos;  // the part to work on starts with the character that marks may join
     const std::size_t change = find_change(text, pos, true, part);
@@ -105,7 +106,10 @@ Status append_nfc(std::string_view text, NfcScratch& scratch, std::string& out) 
     out.append(text.substr(pos, part - pos));
     std::size_t unused = 0;
     pos = find_change(text, change, false, unused);
-    if (part < pos) Q3G_TRY(append_part(text.substr(part, pos - part), scratch, out));
+    if (part == pos) continue;
+    const std::size_t begin = out.size();
+    Q3G_TRY(append_part(text.substr(part, pos - part), scratch, out));
+    if (map != nullptr) map->add({part, pos, begin - base, out.size() - base});
   }
   return {};
 }

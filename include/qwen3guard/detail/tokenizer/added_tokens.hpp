@@ -37,6 +37,14 @@ class AddedTokenMatcher {
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
   [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
+  /// True when a token takes white space beside it along.
+  [[nodiscard]] bool any_strips() const noexcept { return any_strips_; }
+
+  /// Where the first token begins that `text` holds the beginning of and ends in; text.size() when there is
+  /// none. Time: the longest token.
+  [[nodiscard]] std::size_t unfinished(std::string_view text) const noexcept;
+  /// True when some token's text begins before `pos` and ends behind it. Time: the longest token.
+  [[nodiscard]] bool spans(std::string_view text, std::size_t pos) const noexcept;
 
   /// The first piece of text[pos, size). As in the reference, a control token's text that is not recognised
   /// (as_text) still hides any token inside it. Precondition: pos < text.size().
@@ -47,6 +55,8 @@ class AddedTokenMatcher {
 
   std::vector<AddedToken> tokens_;  // sorted by content
   std::array<bool, 256> starts_{};  // by first byte
+  std::size_t longest_bytes_ = 0;
+  bool any_strips_ = false;
 };
 
 }  // namespace qwen3guard::detail

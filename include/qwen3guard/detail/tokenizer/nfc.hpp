@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/detail/tokenizer/offset_map.hpp"
 #include "qwen3guard/status.hpp"
 
 namespace qwen3guard::detail {
@@ -21,8 +22,10 @@ struct NfcScratch {
 };
 
 /// Appends NFC(text) to `out`; text is UTF-8. Only the parts that may change are worked on; time O(n log n)
-/// for any input. Errors: out_of_memory; internal. Throws std::bad_alloc.
-[[nodiscard]] Status append_nfc(std::string_view text, NfcScratch& scratch, std::string& out);
+/// for any input. `map`, when given, notes the parts as [text] -> [what was appended]. Errors: out_of_memory;
+/// internal. Throws std::bad_alloc.
+[[nodiscard]] Status append_nfc(std::string_view text, NfcScratch& scratch, std::string& out,
+                                OffsetMap* map = nullptr);
 
 }  // namespace qwen3guard::detail
 

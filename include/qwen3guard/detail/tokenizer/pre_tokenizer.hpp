@@ -29,6 +29,9 @@ class PreTokenizer {
   /// The patterns that were added, in their order.
   [[nodiscard]] const std::vector<std::string>& patterns() const noexcept { return patterns_; }
 
+  /// True when words are those of the Qwen pattern alone.
+  [[nodiscard]] bool is_qwen() const noexcept { return steps_.size() == 1 && !steps_.front(); }
+
   /// Calls visit(word) for each word of `text` (UTF-8), in order. The words joined are the text.
   template <class Visit>
   void split(std::string_view text, const Visit& visit) const {

@@ -45,6 +45,9 @@ class TokenizerImpl {
   [[nodiscard]] const Bpe& bpe() const noexcept { return bpe_; }
   [[nodiscard]] const PreTokenizer& pre_tokenizer() const noexcept { return pre_tokenizer_; }
   [[nodiscard]] bool nfc() const noexcept { return nfc_; }
+  /// Added tokens that are looked for before NFC, and behind it.
+  [[nodiscard]] const AddedTokenMatcher& raw_matcher() const noexcept { return raw_; }
+  [[nodiscard]] const AddedTokenMatcher& normalized_matcher() const noexcept { return normalized_; }
   /// Sorted by content.
   [[nodiscard]] const std::vector<AddedToken>& added() const noexcept { return added_; }
   [[nodiscard]] bool is_special(TokenId id) const noexcept;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_TOKENIZER_INCREMENTAL_ENCODER_HPP
+#define QWEN3GUARD_DETAIL_TOKENIZER_INCREMENTAL_ENCODER_HPP
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "qwen3guard/detail/tokenizer/aligned_tokens.hpp"
+#include "qwen3guard/options.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/tokenizer.hpp"
+
+namespace qwen3guard::detail {
+
+/// Encodes a text that grows by pieces, split anywhere: after every call its tokens are those of the whole
+/// text so far (but for the bytes of a last character that is not complete yet). Only what can still change
+/// is encoded again: usually the last word or two. Offsets are bytes of the text as it was given. All sizes
+/// count from the text's beginning, what was dropped included. A plain value. Not thread-safe.
+class IncrementalEncoder {
+ public:
+  IncrementalEncoder(Tokenizer tokenizer, InvalidUtf8 invalid_utf8)
+      : tokenizer_(std::move(tokenizer)), invalid_utf8_(invalid_utf8) {}
+
+  /// Adds to the text. Errors: invalid_utf8 (byte offset) unless ill-formed sequences are replaced;
+  /// invalid_argument (finished). Throws std::bad_alloc. Either way nothing has changed then.
+  [[nodiscard]] Status append(std::string_view bytes);
+
+  /// The text is complete: all tokens are final, and a character that is not complete is ill-formed. Errors:
+  /// invalid_utf8; nothing has changed then. Throws std::bad_alloc.
+  [[nodiscard]] Status finish();
+
+  /// Takes back everything from byte n on, also after finish(). Precondition: dropped_bytes() <= n <=
+  /// n_bytes(). Throws std::bad_alloc; nothing has changed then. Time: what lies between n and the cut before
+  /// it.
+  [[nodiscard]] Status truncate(std::size_t n);
+
+  /// Frees what is kept for the tokens before `n_tokens`, as far as the text can be cut there.
+  void drop_before(std::size_t n_tokens);
+
+  [[nodiscard]] std::size_t n_bytes() const noexcept { return dropped_bytes_ + text_.size(); }
+  [[nodiscard]] std::size_t n_tokens() const noexcept { return dropped_tokens_ + ids_.size(); }
+  /// Tokens that nothing that follows can change.
+  [[nodiscard]] std::size_t n_settled() const noexcept {
+    return is_finished_ ? n_tokens() : cuts_.empty() ? dropped_tokens_ : cuts_.back().n_tokens;
+  }
+  /// Tokens at the beginning that the last append(), finish() or truncate() left as they were.
+  [[nodiscard]] std::size_t n_unchanged() const noexcept { return n_unchanged_; }
+  [[nodiscard]] bool is_finished() const noexcept { return is_finished_; }
+
+  [[nodiscard]] std::size_t dropped_bytes() const noexcept { return dropped_bytes_; }
+  [[nodiscard]] std::size_t dropped_tokens() const noexcept { return dropped_tokens_; }
+  /// The tokens from dropped_tokens() on, and where each comes from.
+  [[nodiscard]] std::span<const TokenId> ids() const noexcept { return ids_; }
+  [[nodiscard]] std::span<const ByteRange> ranges() const noexcept { return ranges_; }
+  /// The text from dropped_bytes() on.
+  [[nodiscard]] std::string_view text() const noexcept { return text_; }
+
+ private:
+  struct Piece;
+  /// The text [begin, end) as UTF-8.
+  [[nodiscard]] Status read(std::size_t begin, std::size_t end, bool is_complete, Piece& piece) const;
+  /// Encodes what is behind the first n_cuts cuts and makes it the text's, whose end is `end`.
+  [[nodiscard]] Status encode(std::size_t n_cuts, std::size_t end, bool is_complete);
+
+  Tokenizer tokenizer_;
+  InvalidUtf8 invalid_utf8_;
+  std::string text_;
+  std::vector<TokenId> ids_;
+  std::vector<ByteRange> ranges_;
+  std::vector<TokenCut> cuts_;
+  std::size_t dropped_bytes_ = 0, dropped_tokens_ = 0;
+  std::size_t n_unchanged_ = 0;
+  bool is_finished_ = false;
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_TOKENIZER_INCREMENTAL_ENCODER_HPP
