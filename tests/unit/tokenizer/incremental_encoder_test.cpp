@@ -158,7 +158,7 @@ TEST_CASE("incremental encoder: bytes can be taken back anywhere", "[tokenizer]"
 }
 
 TEST_CASE("incremental encoder: plain text settles word by word", "[tokenizer]") {
-  IncrementalEncoder encoder(test::small_tokenizer(), InvalidUtf8::reject);
+  IncrementalEncoder encoder(nano_tokenizer(), InvalidUtf8::reject);
   const std::string text =
       "The quick brown fox jumps over the lazy dog. It is not amused, and neither are we; ";
   std::string all;
