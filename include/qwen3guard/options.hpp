@@ -6,12 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/verdict.hpp"
 
 namespace qwen3guard {
-
-/// What Controversial counts as (arXiv:2510.14276, section 2): strict = unsafe, loose = safe.
-enum class Mode : std::int32_t { strict = 0, loose = 1 };
 
 /// How a Gen checkpoint's verdict is read.
 enum class Decoder : std::int32_t {
@@ -66,12 +64,38 @@ struct GuardOptions {
   std::int32_t kept_tokens = 768;
 };
 
+/// What a stream does when a response reaches the end of the context. A prompt that does not fit is
+/// context_full in any case.
+enum class ContextPolicy : std::int32_t {
+  error = 0,  ///< the push fails with context_full and nothing changes
+  /// What fits is judged; from there on pushes succeed and judge nothing, and say so: VerdictSource::none on
+  /// every token, Decision::is_complete false.
+  stop = 1,
+  /// Everything before the response stays, and of the response the most recent half of what is left. Verdicts
+  /// behind a slide equal those of a fresh session that has seen just that. A token costs at most two rows of
+  /// the same matrix products; memory at most doubles while the next window fills.
+  slide = 2,
+};
+
+/// What happens to a reasoning model's thinking: the part of a response up to "</think>".
+enum class Thinking : std::int32_t {
+  none = 0,   ///< responses do not think: the turn opens with an empty think block, as published
+  judge = 1,  ///< it is judged like the rest
+  skip = 2,   ///< it is read, so that the answer is judged in its light, but does not count
+};
+
 /// Options of one stream.
 struct StreamOptions {
-  Mode mode = Mode::strict;             ///< strict: a Controversial decision flags too
-  std::int32_t consecutive_tokens = 2;  ///< tokens in a row that a severity must hold to count; at least 1
-  std::int32_t max_tokens = 0;          ///< room in the KV cache; 0: the checkpoint's context
+  DecisionPolicy policy;
+  std::int32_t max_tokens = 0;  ///< context; 0: the checkpoint's, or GuardOptions::max_context_tokens
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
+  ContextPolicy context = ContextPolicy::error;
+  Thinking thinking = Thinking::none;
+  /// True: text whose tokens the next piece may still change (the last word or two) is judged at once, and
+  /// again when it changes. False: it waits until it is settled or the turn ends.
+  bool judge_unsettled = true;
+  /// Gen checkpoints: a verdict is written every so many tokens of the response; at least 1.
+  std::int32_t gen_interval_tokens = 32;
 };
 
 }  // namespace qwen3guard

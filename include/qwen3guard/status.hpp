@@ -97,6 +97,9 @@ class [[nodiscard]] Result {
   /// alive.
   [[nodiscard]] T value() && { return check(), *std::move(*this); }
 
+  /// Throws Exception when this is an error; for calls whose value is of no interest.
+  void throw_if_error() const { check(); }
+
   /// Precondition: !ok().
   [[nodiscard]] const Error& error() const& { return std::get<1>(state_); }
   [[nodiscard]] Error&& error() && { return std::get<1>(std::move(state_)); }

@@ -2,10 +2,13 @@
 #ifndef QWEN3GUARD_STREAM_SESSION_HPP
 #define QWEN3GUARD_STREAM_SESSION_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/options.hpp"
@@ -17,10 +20,52 @@ namespace qwen3guard {
 
 struct StreamPush;
 
-/// One conversation judged as it is written (Stream checkpoints). Made by Guard::open_stream().
-/// Use: push_prompt() once, then push_tokens() with the response's ids in any chunking; the verdicts do not
-/// depend on the chunking. The cost per token does not grow with what was processed, except for attention.
-/// Move-only. Thread-safety: one thread at a time per session; different sessions are independent.
+/// What a change of the open turn did to its verdicts. A plain value.
+struct StreamUpdate {
+  /// Verdicts [0, first) of the turn stand as they were reported; `tokens` takes the place of all others (a
+  /// piece of text can change the tokens of the word before it).
+  std::size_t first = 0;
+  std::vector<TokenVerdict> tokens;
+  std::size_t n_settled = 0;  ///< verdicts [0, n_settled) of the turn are final
+  /// The context is full and judging has stopped (ContextPolicy::stop); then the first byte of the turn that
+  /// was not judged.
+  std::optional<std::int64_t> stopped_at_byte;
+};
+
+/// What a turn came to. A plain value.
+struct TurnVerdict {
+  Role role = Role::user;
+  /// Of a user's turn: the query heads at the <|im_end|> that closes it, or a Gen checkpoint's verdict.
+  std::optional<TokenVerdict> prompt;
+  Decision decision;               ///< of an assistant's turn: the policy over its tokens; Safe for others
+  std::optional<Verdict> written;  ///< a Gen checkpoint's verdict on the whole turn
+};
+
+/// A place in a conversation to go back to (StreamSession::mark). A plain value; valid for the session that
+/// made it and its forks, while the place is still in their past.
+struct StreamMark {
+  std::uint64_t turn = 0;    // serial number; 0: before the first turn
+  std::int64_t n_units = 0;  // bytes or tokens of the turn
+  bool is_closed = false;
+};
+
+/// One conversation judged as it is written. Made by Guard::open_stream().
+///
+/// Turns: begin_turn(role), any number of push_text() (or, when the host's model shares the vocabulary,
+/// push_tokens()), end_turn(). push_prompt() is the short form of a user's turn and of the opening of the
+/// assistant's. Every token of an assistant's turn is judged by the response heads, of a user's by the query
+/// heads; the tokens of a system turn are read only. Verdicts do not depend on how text or tokens are cut
+/// into pushes, beyond rounding (docs/numerics.md). The cost of a token does not grow with what was
+/// processed, except for attention. When the next user's turn begins, the answer before it takes the form
+/// that finished answers have in the published template (no think block); its tokens are read again then,
+/// with the prompt.
+///
+/// A Gen checkpoint has the same interface: it writes a verdict every StreamOptions::gen_interval_tokens
+/// tokens of the response and at its end; the tokens between carry the last one.
+///
+/// Errors of all calls that change it: those named, internal, out_of_memory; then the session is unchanged,
+/// unless its context slid during the call: then it can only be reset. Move-only. Thread-safety: one thread
+/// at a time per session; different sessions, forks among them, are independent.
 class StreamSession {
  public:
   StreamSession(StreamSession&&) noexcept;
@@ -29,28 +74,71 @@ class StreamSession {
   StreamSession& operator=(const StreamSession&) = delete;
   ~StreamSession();
 
-  /// Feeds the user's turn and opens the assistant's. Returns the query heads' verdict at the <|im_end|>
-  /// that closes the turn. `prompt` is UTF-8, borrowed for the call.
-  /// Errors: invalid_argument (a prompt was pushed already); invalid_utf8; context_full.
-  /// On error the session is unchanged.
+  /// Feeds the user's turn and opens the assistant's. Returns the query heads' verdict at the <|im_end|> that
+  /// closes the turn. `prompt` is UTF-8, borrowed for the call. Errors: invalid_argument (a turn is open);
+  /// invalid_utf8; context_full.
   [[nodiscard]] Result<TokenVerdict> push_prompt(std::string_view prompt);
 
-  /// The same for a conversation: any turns, the last one the user's.
+  /// The same for several turns, the last one the user's: a conversation restored from a transcript. The
+  /// turns before it are read, not judged.
   [[nodiscard]] Result<TokenVerdict> push_conversation(std::span<const Message> messages);
 
-  /// Judges the next response tokens. ids: shape [n], each in [0, vocab_size). out: shape [>= n], out[i]
-  /// judges ids[i]. Errors: invalid_argument (out too short; no prompt yet); token_out_of_range (index);
-  /// context_full. Strong guarantee: on error `out`, position() and decision() are unchanged.
+  /// Appends finished turns without judging them; the model reads them with the next push.
+  /// Errors: as push_prompt().
+  [[nodiscard]] Status restore(std::span<const Message> messages);
+
+  /// Opens a turn. Errors: invalid_argument (a turn is open); bad_tokenizer.
+  [[nodiscard]] Status begin_turn(Role role);
+
+  /// Goes on with the open turn: UTF-8, split anywhere, borrowed for the call. A character that is not
+  /// complete waits for its other bytes. Errors: invalid_argument (no open turn, or one of tokens);
+  /// invalid_utf8 (byte offset in the turn); context_full.
+  [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes);
+
+  /// Judges the next tokens of the open turn. ids: shape [n], each in [0, vocab_size). out: shape [>= n],
+  /// out[i] judges ids[i]. Errors: invalid_argument (out too short; no open turn, or one of text);
+  /// token_out_of_range (index); context_full. Strong guarantee: on error `out`, position() and decision()
+  /// are unchanged.
   [[nodiscard]] Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out);
 
-  /// The debounced decision over the response tokens so far.
+  /// Ends the open turn: text that waited is judged, and the policy's rule for the end of a turn applies.
+  /// Errors: invalid_argument (no open turn); invalid_utf8 (the last character is not complete);
+  /// context_full.
+  [[nodiscard]] Result<TurnVerdict> end_turn();
+
+  /// Where the conversation is now. O(1).
+  [[nodiscard]] StreamMark mark() const noexcept;
+  /// Goes back to a mark, however long ago; a turn that was ended is open again, if it was then. What follows
+  /// is as in a session that has never seen more. Cost: does not depend on what is taken back; an unsettled
+  /// word is judged again, and a turn in another form (see above) is read again by the next push. Returns the
+  /// open turn's change as push_text() does. Errors: invalid_argument (the mark is not in this session's
+  /// past, or the context has slid over it).
+  [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark);
+  /// Keeps the first n bytes of the open turn's text. In a turn of tokens, those that reach beyond go.
+  /// Errors: invalid_argument (no open turn; n beyond the text or before the window).
+  [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n);
+
+  /// A second session with the same past, whose keys and values both share; each goes on in memory of its
+  /// own. Errors: out_of_memory.
+  [[nodiscard]] Result<StreamSession> fork() const;
+
+  /// The policy's decision over the open (or else the last) turn's tokens so far; Safe for a user's turn.
   [[nodiscard]] Decision decision() const;
 
-  /// Tokens fed so far, template tokens included: the index that the next token will get.
+  /// The verdicts of that turn's tokens: what the updates add up to. With ContextPolicy::slide the oldest are
+  /// gone; first_verdict() is the index of the first one that is there.
+  [[nodiscard]] std::vector<TokenVerdict> verdicts() const;
+  [[nodiscard]] std::size_t first_verdict() const noexcept;
+
+  /// Tokens of the conversation so far, template tokens included: the index that the next token will get.
   [[nodiscard]] std::int32_t position() const noexcept;
+  /// Bytes of the open (or else the last) turn's text.
+  [[nodiscard]] std::int64_t turn_bytes() const noexcept;
 
   /// Tokens there is room for.
   [[nodiscard]] std::int32_t max_tokens() const noexcept;
+  /// Bytes of memory that the session holds; pages of keys and values that are shared count in full.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
   /// Forgets the conversation; memory is kept for the next one.
   void reset() noexcept;
@@ -59,6 +147,7 @@ class StreamSession {
 
  private:
   friend class Guard;
+  friend class StreamBatch;
   explicit StreamSession(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

@@ -92,6 +92,15 @@ struct Verdict {
   std::string text;  ///< the verdict as the model wrote it; Gen checkpoints only
 };
 
+/// Where the verdict of a token comes from.
+enum class VerdictSource : std::int32_t {
+  none =
+      0,  ///< nothing: it was not judged (ContextPolicy::stop, judge_unsettled). Not a Safe: look here first
+  heads = 1,    ///< this token's classification heads
+  written = 2,  ///< a Gen checkpoint wrote a verdict on the text up to this token
+  carried = 3,  ///< a Gen checkpoint's last verdict, before this token
+};
+
 /// Judgement of one token of a stream. A plain value.
 struct TokenVerdict {
   Severity severity = Severity::safe;  ///< the most probable one
@@ -99,17 +108,35 @@ struct TokenVerdict {
   Category category = Category::violent;  ///< the most probable one; meaningful unless safe
   std::array<float, kCategoryCount> category_probabilities{};  ///< by Category; 0 for one the head lacks
   std::int32_t position = 0;  ///< 0-based token index in the whole rendered conversation
-  bool flagged = false;       ///< the stream's decision had fallen at or before this token
+  bool flagged = false;       ///< the policy's flag is up at this token
+  VerdictSource source = VerdictSource::heads;
+  bool counts = true;      ///< for the decision; false inside thinking that is skipped
+  bool is_settled = true;  ///< no text that follows can change the token
+  std::int32_t id = -1;    ///< the token
+  /// Where it comes from in the turn's text as the host gave it. Tokens that share a character have its whole
+  /// range. In a turn of pushed ids, offsets into the text that the ids spell.
+  std::int64_t byte_begin = 0, byte_end = 0;
 };
 
-/// The debounced decision of a stream: the published evaluation's rule. Unsafe at the first two Unsafe
-/// tokens in a row; else Controversial at the first two Controversial in a row; else Safe.
-/// (Two is StreamOptions::consecutive_tokens.)
-/// Source: arXiv:2510.14276 section 4.4 and the published streaming evaluation.
+/// What made a decision fall.
+enum class DecisionReason : std::int32_t {
+  none = 0,         ///< it is Safe
+  run = 1,          ///< as many tokens in a row as the policy asks for
+  end_of_turn = 2,  ///< the turn ended in a shorter run (EndOfTurn::count_open_run)
+  written = 3,      ///< a Gen checkpoint's verdict
+};
+
+/// What a policy (decision_policy.hpp) made of a turn's tokens so far. A plain value.
 struct Decision {
   Severity severity = Severity::safe;
   std::optional<std::int32_t> position;  ///< token (index in the conversation) where it fell; empty when safe
-  std::optional<TokenVerdict> token;     ///< the verdict at that token
+  std::optional<TokenVerdict> token;     ///< the verdict at that token: category, probabilities, byte range
+  DecisionReason reason = DecisionReason::none;
+  std::int32_t n_run_tokens = 0;  ///< tokens of the run up to the deciding one, it included
+  std::int64_t run_byte_begin =
+      0;                    ///< where the run begins in the turn's text: what to take back starts here
+  bool is_flagged = false;  ///< the policy's flag is up at the last token
+  bool is_complete = true;  ///< false: part of the turn was not judged; Safe says nothing about it
 };
 
 }  // namespace qwen3guard

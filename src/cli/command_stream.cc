@@ -94,7 +94,7 @@ void run(const StreamFlags& flags) {
   const Tokenizer& tokenizer = *guard.tokenizer();
   const std::vector<TokenId> ids = tokenizer.encode(flags.response).value();
   StreamOptions options;
-  options.mode = parse_mode(flags.mode);
+  options.policy.mode = parse_mode(flags.mode);
   StreamSession session = guard.open_stream(options).value();
 
   Writer writer(flags.json, wants_color(stdout));

@@ -9,10 +9,6 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr std::string_view kImStart = "<|im_start|>";
-constexpr std::string_view kImEnd = "<|im_end|>";
-constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
-
 Status check_last_message(std::span<const Message> messages) {
   if (messages.empty()) return Error{ErrorCode::invalid_argument, "messages: empty; expected at least one"};
   if (messages.back().role != Role::user && messages.back().role != Role::assistant) {
@@ -27,7 +23,15 @@ const GenPromptText& gen_prompt_for(std::span<const Message> messages) {
   return messages.back().role == Role::user ? kGenPromptUser : kGenPromptAssistant;
 }
 
-/// Appends ids of markup: control tokens are recognised.
+/// "<|im_start|>role\ncontent": the turn stays open. Role and content are one text for the tokenizer, as in
+/// the rendered string.
+Status append_open_turn(const Tokenizer& tokenizer, const Message& message, std::vector<TokenId>& ids) {
+  Q3G_TRY(append_markup(tokenizer, kImStart, ids));
+  return append_text(tokenizer, to_string(message.role) + ("\n" + message.content), ids);
+}
+
+}  // namespace
+
 Status append_markup(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids) {
   return tokenizer.encode_to(text, SpecialTokens::recognized, ids);
 }
@@ -45,15 +49,6 @@ Status check_markup_tokens(const Tokenizer& tokenizer) {
   }
   return {};
 }
-
-/// "<|im_start|>role\ncontent": the turn stays open. Role and content are one text for the tokenizer, as in
-/// the rendered string.
-Status append_open_turn(const Tokenizer& tokenizer, const Message& message, std::vector<TokenId>& ids) {
-  Q3G_TRY(append_markup(tokenizer, kImStart, ids));
-  return append_text(tokenizer, to_string(message.role) + ("\n" + message.content), ids);
-}
-
-}  // namespace
 
 Result<std::string> render_gen_conversation(std::span<const Message> messages) {
   Q3G_TRY(check_last_message(messages));

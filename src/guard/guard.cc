@@ -9,8 +9,9 @@
 #include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/guard/guard_impl.hpp"
 #include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/guard/head_stream.hpp"
 #include "qwen3guard/detail/guard/message_text.hpp"
-#include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/guard/push_together.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -51,10 +52,11 @@ Status check_options(const ClassifyOptions& options) {
 }
 
 Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
-  if (options.consecutive_tokens < 1) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "options.consecutive_tokens: " + std::to_string(options.consecutive_tokens) + "; expected 1 or more"};
+  Q3G_TRY(check(options.policy));
+  if (options.gen_interval_tokens < 1) {
+    return Error{ErrorCode::invalid_argument,
+                 "options.gen_interval_tokens: " + std::to_string(options.gen_interval_tokens) +
+                     "; expected 1 or more"};
   }
   if (options.max_tokens < 0 || options.max_tokens > max_context_tokens) {
     return Error{ErrorCode::invalid_argument, "options.max_tokens: " + std::to_string(options.max_tokens) +
@@ -141,7 +143,7 @@ Result<Verdict> Guard::classify(std::span<const Message> messages, const Classif
     detail::BatchItem item{checked};
     if (impl_->is_stream()) {
       detail::BatchItem* const items[] = {&item};
-      detail::classify_stream_batch(impl_, items, options.policy.mode, [](detail::BatchItem&) {});
+      detail::classify_stream_batch(impl_, items, [](detail::BatchItem&) {});
     } else {
       item.verdict = impl_->classify_gen(checked, options);
     }
@@ -169,7 +171,7 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
     }
     const auto on_done = [&](detail::BatchItem& item) { finish(item, options, start); };
     if (impl_->is_stream()) {
-      detail::classify_stream_batch(impl_, good, options.policy.mode, on_done);
+      detail::classify_stream_batch(impl_, good, on_done);
     } else if (options.decoder == Decoder::constrained) {
       detail::classify_gen_batch(*impl_, good, on_done);
     } else {
@@ -194,14 +196,11 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
 
 void Guard::push_batch(std::span<StreamPush> pushes) const {
   Status status = detail::guarded("push_batch", [&]() -> Status {
-    std::vector<StreamSession::Impl::Push> inner;
-    inner.reserve(pushes.size());
-    for (const StreamPush& push : pushes) {
-      StreamSession::Impl* session = push.session != nullptr ? push.session->impl_.get() : nullptr;
-      inner.push_back({session, push.ids, push.out, {}});
-    }
-    StreamSession::Impl::push_together(*impl_, inner);
-    for (std::size_t i = 0; i < pushes.size(); ++i) pushes[i].status = inner[i].status;
+    std::vector<StreamSession::Impl*> sessions;
+    sessions.reserve(pushes.size());
+    for (const StreamPush& push : pushes)
+      sessions.push_back(push.session != nullptr ? push.session->impl_.get() : nullptr);
+    detail::push_together(*impl_, pushes, sessions);
     return {};
   });
   if (status.ok()) return;
@@ -217,7 +216,7 @@ Result<StreamSession> Guard::open_stream(const StreamOptions& options) const {
     }
     Q3G_TRY(check_options(options, impl_->max_context_tokens()));
     const std::int32_t capacity = options.max_tokens > 0 ? options.max_tokens : impl_->max_context_tokens();
-    return StreamSession(std::make_unique<StreamSession::Impl>(impl_, options, capacity));
+    return StreamSession(std::make_unique<detail::HeadStream>(impl_, options, capacity));
   });
 }
 

@@ -60,9 +60,18 @@ void KvCache::prepare(std::int32_t n) {
   const std::int32_t end = n_tokens_ + n;
   if (!segments_.empty()) {
     Segment& last = segments_.back();
-    // Where others hold the page too, or have written past our end before it was shared, a new one is begun.
+    // Where others hold the page too, or have written past our end before it was shared, a new one is begun,
+    // or what little is in it is copied: so pages are at least half full, however often a cache is shared.
     if (last.page.use_count() > 1 || last.page->is_read_only()) {
-      last.capacity = n_tokens_ - last.begin;
+      const std::int32_t n_used = n_tokens_ - last.begin;
+      if (n_used < kPageTokens / 2 && n > 0) {
+        std::shared_ptr<KvPage> copy = take_page();
+        copy->copy_from(*last.page, layout_);
+        last.page = std::move(copy);
+        last.capacity = kPageTokens;
+      } else {
+        last.capacity = n_used;
+      }
     } else {
       // Whoever shared the page before has finished reading it.
       std::atomic_thread_fence(std::memory_order_acquire);
@@ -71,15 +80,20 @@ void KvCache::prepare(std::int32_t n) {
   }
   std::int32_t room = segments_.empty() ? 0 : segments_.back().begin + segments_.back().capacity;
   while (room < end) {
-    if (spare_.empty()) {
-      spare_.reserve(segments_.size() + 2);
-      spare_.push_back(std::make_shared<KvPage>(layout_));
-    }
     segments_.reserve(segments_.size() + 1);
-    segments_.push_back({std::move(spare_.back()), room, kPageTokens});
-    spare_.pop_back();
+    segments_.push_back({take_page(), room, kPageTokens});
     room += kPageTokens;
   }
+}
+
+std::shared_ptr<KvPage> KvCache::take_page() {
+  if (spare_.empty()) {
+    spare_.reserve(segments_.size() + 2);
+    return std::make_shared<KvPage>(layout_);
+  }
+  std::shared_ptr<KvPage> page = std::move(spare_.back());
+  spare_.pop_back();
+  return page;
 }
 
 const KvCache::Segment& KvCache::segment_of(std::int32_t token) const noexcept {

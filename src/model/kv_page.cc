@@ -28,6 +28,10 @@ KvPage::KvPage(const KvLayout& layout) : own_(checked_page_bytes(layout)), data_
   if (own_.size() > 0) std::memset(own_.data(), 0, own_.size());
 }
 
+void KvPage::copy_from(const KvPage& other, const KvLayout& layout) noexcept {
+  std::memcpy(data_, other.data_, layout.page_bytes());
+}
+
 void KvPage::store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,
                    const float* key, const float* value, const KernelTable& kernels) noexcept {
   std::byte* keys = key_block(layout, layer, kv_head);

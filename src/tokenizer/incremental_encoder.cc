@@ -55,7 +55,8 @@ Status IncrementalEncoder::read(std::size_t begin, std::size_t end, bool is_comp
   return {};
 }
 
-Status IncrementalEncoder::encode(std::size_t n_cuts, std::size_t end, bool is_complete) {
+Status IncrementalEncoder::encode(std::size_t n_cuts, std::size_t end, std::size_t n_old_text,
+                                  bool is_complete) {
   const TokenCut from = n_cuts > 0 ? cuts_[n_cuts - 1] : TokenCut{dropped_bytes_, dropped_tokens_, 0};
   Piece piece;
   Q3G_TRY(read(from.byte, end, is_complete, piece));
@@ -64,14 +65,24 @@ Status IncrementalEncoder::encode(std::size_t n_cuts, std::size_t end, bool is_c
   for (ByteRange& range : tail.ranges) range = piece.range(range);
   // All memory first: from here on nothing fails.
   const std::size_t n_before = from.n_tokens - dropped_tokens_;
+  const std::size_t n_text = std::min(end - dropped_bytes_, n_old_text);
+  const auto n_kept = static_cast<std::ptrdiff_t>(n_before);
+  Undo undo{n_before,
+            n_cuts,
+            n_text,
+            {ids_.begin() + n_kept, ids_.end()},
+            {ranges_.begin() + n_kept, ranges_.end()},
+            {cuts_.begin() + static_cast<std::ptrdiff_t>(n_cuts), cuts_.end()},
+            end - dropped_bytes_ < n_old_text ? text_.substr(n_text, n_old_text - n_text) : std::string(),
+            is_finished_};
   ids_.reserve(n_before + tail.ids.size());
   ranges_.reserve(n_before + tail.ids.size());
   cuts_.reserve(n_cuts + tail.cuts.size());
-  const auto old = std::span(ids_).subspan(n_before);
-  n_unchanged_ =
-      from.n_tokens +
-      static_cast<std::size_t>(std::mismatch(old.begin(), old.end(), tail.ids.begin(), tail.ids.end()).first -
-                               old.begin());
+  n_unchanged_ = n_before;
+  for (std::size_t i = 0; n_unchanged_ < ids_.size() && i < tail.ids.size(); ++i, ++n_unchanged_) {
+    if (ids_[n_unchanged_] != tail.ids[i] || ranges_[n_unchanged_] != tail.ranges[i]) break;
+  }
+  n_unchanged_ += dropped_tokens_;
   ids_.resize(n_before);
   ids_.insert(ids_.end(), tail.ids.begin(), tail.ids.end());
   ranges_.resize(n_before);
@@ -83,7 +94,21 @@ Status IncrementalEncoder::encode(std::size_t n_cuts, std::size_t end, bool is_c
   }
   text_.resize(end - dropped_bytes_);
   is_finished_ = is_complete;
+  undo_ = std::move(undo);
   return {};
+}
+
+void IncrementalEncoder::undo() noexcept {
+  // Nothing is allocated: all of this was in these vectors before, and they do not shrink.
+  ids_.resize(undo_.n_ids);
+  ids_.insert(ids_.end(), undo_.ids.begin(), undo_.ids.end());
+  ranges_.resize(undo_.n_ids);
+  ranges_.insert(ranges_.end(), undo_.ranges.begin(), undo_.ranges.end());
+  cuts_.resize(undo_.n_cuts);
+  cuts_.insert(cuts_.end(), undo_.cuts.begin(), undo_.cuts.end());
+  text_.resize(undo_.n_text);
+  text_ += undo_.text;
+  is_finished_ = undo_.is_finished;
 }
 
 Status IncrementalEncoder::append(std::string_view bytes) {
@@ -92,7 +117,7 @@ Status IncrementalEncoder::append(std::string_view bytes) {
   const std::size_t before = text_.size();
   text_.append(bytes);
   try {
-    Status status = encode(cuts_.size(), n_bytes(), false);
+    Status status = encode(cuts_.size(), n_bytes(), before, false);
     if (!status.ok()) text_.resize(before);
     return status;
   } catch (...) {
@@ -103,7 +128,7 @@ Status IncrementalEncoder::append(std::string_view bytes) {
 
 Status IncrementalEncoder::finish() {
   if (is_finished_) return {};
-  return encode(cuts_.size(), n_bytes(), true);
+  return encode(cuts_.size(), n_bytes(), text_.size(), true);
 }
 
 Status IncrementalEncoder::truncate(std::size_t n) {
@@ -124,7 +149,7 @@ Status IncrementalEncoder::truncate(std::size_t n) {
     --back;
     n_cuts = std::min(n_cuts, back);
   }
-  return encode(n_cuts, n, false);
+  return encode(n_cuts, n, text_.size(), false);
 }
 
 void IncrementalEncoder::drop_before(std::size_t n_tokens) {

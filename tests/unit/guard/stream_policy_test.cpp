@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/stream_policy.hpp"
-
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "q3g_catch.hpp"
+#include "qwen3guard/decision_policy.hpp"
 
 using namespace qwen3guard;
-using namespace qwen3guard::detail;
 
 namespace {
 
@@ -20,6 +19,8 @@ std::vector<TokenVerdict> tokens_of(const std::string& letters) {
     TokenVerdict token;
     token.severity = c == 's' ? Severity::safe : c == 'c' ? Severity::controversial : Severity::unsafe;
     token.position = static_cast<std::int32_t>(out.size());
+    token.byte_begin = 3 * token.position;
+    token.byte_end = token.byte_begin + 3;
     out.push_back(token);
   }
   return out;
@@ -31,10 +32,11 @@ struct Outcome {
 };
 
 Outcome run(const std::string& letters, Mode mode = Mode::strict, std::int32_t consecutive = 2) {
+  DecisionPolicy policy;
+  policy.mode = mode;
+  policy.consecutive_tokens = consecutive;
   Outcome out{{}, tokens_of(letters)};
-  StreamPolicy policy(mode, consecutive);
-  for (TokenVerdict& token : out.tokens) policy.push(token);
-  out.decision = policy.decision();
+  out.decision = decide(policy, out.tokens, false);
   return out;
 }
 
@@ -103,4 +105,131 @@ TEST_CASE("policy: equals the published rule on random streams", "[policy]") {
     REQUIRE(out.decision.severity == severity);
     REQUIRE(out.decision.position.value_or(-1) == position);
   }
+}
+
+namespace {
+
+std::string flags(const DecisionPolicy& policy, std::vector<TokenVerdict> tokens) {
+  (void)decide(policy, tokens, false);
+  std::string text;
+  for (const TokenVerdict& token : tokens) text += token.flagged ? '1' : '0';
+  return text;
+}
+
+TokenVerdict token_with(float unsafe, float controversial, Category category = Category::violent) {
+  TokenVerdict token;
+  token.probabilities = {1.0F - unsafe - controversial, controversial, unsafe};
+  token.severity = unsafe > 0.5F          ? Severity::unsafe
+                   : controversial > 0.5F ? Severity::controversial
+                                          : Severity::safe;
+  token.category = category;
+  return token;
+}
+
+}  // namespace
+
+TEST_CASE("policy: a decision says where, how long and why", "[policy]") {
+  const Decision decision = run("sssuuu", Mode::strict, 3).decision;
+  CHECK(decision.reason == DecisionReason::run);
+  CHECK(decision.n_run_tokens == 3);
+  CHECK(decision.run_byte_begin == 9);
+  CHECK(decision.token->byte_end == 18);
+  CHECK(decision.is_flagged);
+  CHECK(explain(decision) ==
+        "Unsafe (Violent) at token 5, bytes 9 to 18: 3 in a row, P(Unsafe) 0.00, P(Controversial) 0.00");
+  CHECK(explain(run("su").decision) == "Safe");
+  CHECK(run("su").decision.reason == DecisionReason::none);
+}
+
+TEST_CASE("policy: thresholds take the place of the most probable severity", "[policy]") {
+  DecisionPolicy policy;
+  CHECK(counted_severity(policy, token_with(0.4F, 0.3F)) == Severity::safe);
+  policy.unsafe_threshold = 0.35F;
+  CHECK(counted_severity(policy, token_with(0.4F, 0.3F)) == Severity::unsafe);
+  CHECK(counted_severity(policy, token_with(0.3F, 0.3F)) == Severity::safe);
+  policy.controversial_threshold = 0.6F;
+  CHECK(counted_severity(policy, token_with(0.31F, 0.3F)) == Severity::controversial);
+  policy.unsafe_threshold = 0.9F;  // most probably Unsafe, but not enough of it: still harmful
+  CHECK(counted_severity(policy, token_with(0.7F, 0.0F)) == Severity::controversial);
+}
+
+TEST_CASE("policy: categories can be left out or held to a threshold of their own", "[policy]") {
+  DecisionPolicy policy;
+  policy.category_counts[static_cast<std::size_t>(Category::copyright_violation)] = false;
+  policy.category_thresholds[static_cast<std::size_t>(Category::pii)] = 0.8F;
+  CHECK(counted_severity(policy, token_with(0.9F, 0.0F)) == Severity::unsafe);
+  CHECK(counted_severity(policy, token_with(0.9F, 0.0F, Category::copyright_violation)) == Severity::safe);
+  CHECK(counted_severity(policy, token_with(0.7F, 0.0F, Category::pii)) == Severity::safe);
+  CHECK(counted_severity(policy, token_with(0.7F, 0.15F, Category::pii)) == Severity::unsafe);
+}
+
+TEST_CASE("policy: a flag can be taken back, the decision stays", "[policy]") {
+  DecisionPolicy policy;
+  policy.release_tokens = 3;
+  CHECK(flags(policy, tokens_of("suussuusssssuu")) == "00111111100001");
+  auto tokens = tokens_of("suusssss");
+  const Decision decision = decide(policy, tokens, false);
+  CHECK(decision.severity == Severity::unsafe);
+  CHECK(decision.position == 2);
+  CHECK_FALSE(decision.is_flagged);
+  // Tokens that are Safe, but not safe enough, do not count towards it.
+  policy.release_threshold = 0.2F;
+  CHECK(flags(policy, {token_with(0.9F, 0), token_with(0.9F, 0), token_with(0.3F, 0), token_with(0.3F, 0),
+                       token_with(0.3F, 0), token_with(0.1F, 0), token_with(0.1F, 0), token_with(0.1F, 0)}) ==
+        "01111110");
+}
+
+TEST_CASE("policy: the end of a turn can count what it cuts off", "[policy]") {
+  DecisionPolicy policy;
+  auto tokens = tokens_of("ssu");
+  CHECK(decide(policy, tokens, true).severity == Severity::safe);
+  policy.end_of_turn = EndOfTurn::count_open_run;
+  CHECK(decide(policy, tokens, false).severity == Severity::safe);
+  const Decision decision = decide(policy, tokens, true);
+  CHECK(decision.severity == Severity::unsafe);
+  CHECK(decision.position == 2);
+  CHECK(decision.reason == DecisionReason::end_of_turn);
+  CHECK(explain(decision).find("the turn ended in a run of 1") != std::string::npos);
+  // It adds to an earlier decision only what is worse.
+  tokens = tokens_of("uusc");
+  CHECK(decide(policy, tokens, true).position == 1);
+  tokens = tokens_of("ccsu");
+  CHECK(decide(policy, tokens, true).severity == Severity::unsafe);
+  tokens.clear();
+  CHECK(decide(policy, tokens, true).severity == Severity::safe);
+}
+
+TEST_CASE("policy: tokens that do not count, or were not judged, decide nothing", "[policy]") {
+  DecisionPolicy policy;
+  auto tokens = tokens_of("uuuuuu");
+  tokens[1].counts = false;
+  tokens[3].source = VerdictSource::none;
+  CHECK(decide(policy, tokens, false).position == 5);
+  // A Gen checkpoint's verdict stands alone, and is not repeated by what it is carried over.
+  tokens = tokens_of("suuu");
+  for (TokenVerdict& token : tokens) token.source = VerdictSource::carried;
+  CHECK(decide(policy, tokens, false).severity == Severity::safe);
+  tokens[2].source = VerdictSource::written;
+  CHECK(decide(policy, tokens, false).position == 2);
+  CHECK(decide(policy, tokens, false).reason == DecisionReason::written);
+}
+
+TEST_CASE("policy: fields out of range are named", "[policy]") {
+  const auto detail = [](const auto& change) {
+    DecisionPolicy policy;
+    change(policy);
+    const Status status = check(policy);
+    return status.ok() ? std::string() : status.error().detail;
+  };
+  CHECK(detail([](DecisionPolicy&) {}).empty());
+  CHECK(detail([](DecisionPolicy& p) { p.consecutive_tokens = 0; }).find("consecutive_tokens") !=
+        std::string::npos);
+  CHECK(detail([](DecisionPolicy& p) { p.release_tokens = -1; }).find("release_tokens") != std::string::npos);
+  CHECK(detail([](DecisionPolicy& p) { p.unsafe_threshold = 1.5F; }).find("unsafe_threshold") !=
+        std::string::npos);
+  CHECK(detail([](DecisionPolicy& p) { p.release_threshold = -0.1F; }).find("release_threshold") !=
+        std::string::npos);
+  CHECK(detail([](DecisionPolicy& p) {
+          p.category_thresholds[2] = std::nanf("");
+        }).find("category_thresholds") != std::string::npos);
 }

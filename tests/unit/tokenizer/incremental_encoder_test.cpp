@@ -151,6 +151,16 @@ TEST_CASE("incremental encoder: bytes can be taken back anywhere", "[tokenizer]"
           text.resize(n);
         }
         check_equal(encoder, tokenizer, text);
+        // A change that is undone leaves no trace.
+        const std::size_t n_settled = encoder.n_settled();
+        if (random.below(2) == 0) {
+          REQUIRE(encoder.truncate(random.below(text.size() + 1)).ok());
+        } else {
+          REQUIRE(encoder.append(hard_text(random, 3)).ok());
+        }
+        encoder.undo();
+        check_equal(encoder, tokenizer, text);
+        REQUIRE(encoder.n_settled() == n_settled);
         if (random.below(5) == 0) REQUIRE(encoder.finish().ok());
       }
     }

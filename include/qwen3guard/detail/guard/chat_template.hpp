@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "qwen3guard/conversation.hpp"
@@ -12,6 +13,22 @@
 #include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {
+
+inline constexpr std::string_view kImStart = "<|im_start|>";
+inline constexpr std::string_view kImEnd = "<|im_end|>";
+inline constexpr std::string_view kThinkBegin = "<think>";
+inline constexpr std::string_view kThinkEnd = "</think>";
+/// What opens a response that does not think.
+inline constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
+
+/// Appends the ids of markup, in which control tokens are recognised. Errors: as Tokenizer::encode.
+[[nodiscard]] Status append_markup(const Tokenizer& tokenizer, std::string_view text,
+                                   std::vector<TokenId>& ids);
+/// Appends the ids of a message's text, in which they are not.
+[[nodiscard]] Status append_text(const Tokenizer& tokenizer, std::string_view text,
+                                 std::vector<TokenId>& ids);
+/// Errors: bad_tokenizer when the control tokens of the markup are missing.
+[[nodiscard]] Status check_markup_tokens(const Tokenizer& tokenizer);
 
 /// The conversation as it stands in the Gen prompt ("USER: ...\n\nASSISTANT: ..."), by the published
 /// template's rules. Source: chat template of the published Gen checkpoints. Errors: invalid_argument: no

@@ -28,7 +28,7 @@ void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> it
 
 /// The same for a Stream checkpoint; the sessions that do the work hold `guard`.
 void classify_stream_batch(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
-                           Mode mode, const std::function<void(BatchItem&)>& on_done);
+                           const std::function<void(BatchItem&)>& on_done);
 
 }  // namespace qwen3guard::detail
 

@@ -3,47 +3,44 @@
 #define QWEN3GUARD_DETAIL_GUARD_STREAM_POLICY_HPP
 
 #include <cstdint>
-#include <optional>
 
-#include "qwen3guard/options.hpp"
+#include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/verdict.hpp"
 
 namespace qwen3guard::detail {
 
-/// The debounce of a stream, apart from any model: a severity counts once it was held for
-/// `consecutive_tokens` tokens in a row; Unsafe wins over Controversial even when it comes later. A plain
-/// value; O(1) per token. Source: arXiv:2510.14276, section 4.4; the published streaming evaluation.
-class StreamPolicy {
- public:
-  StreamPolicy(Mode mode, std::int32_t consecutive_tokens)
-      : mode_(mode), consecutive_tokens_(consecutive_tokens) {}
+/// Where a policy stands behind some token of a turn: small, so that a session keeps one per token and goes
+/// back to any of them at once. Indices count the turn's tokens. A plain value.
+struct PolicyState {
+  static constexpr std::int32_t kNone = -1;
 
-  /// Takes the next token's verdict and sets its `flagged`.
-  void push(TokenVerdict& token) {
-    run_length_ = token.severity == run_severity_ ? run_length_ + 1 : 1;
-    run_severity_ = token.severity;
-    const bool held = run_length_ >= consecutive_tokens_;
-    if (held && token.severity == Severity::unsafe && !unsafe_) unsafe_ = token;
-    if (held && token.severity == Severity::controversial && !controversial_) controversial_ = token;
-    token.flagged = unsafe_.has_value() || (mode_ == Mode::strict && controversial_.has_value());
-    if (unsafe_ && unsafe_->position == token.position) unsafe_ = token;
-    if (controversial_ && controversial_->position == token.position) controversial_ = token;
+  Severity run_severity = Severity::safe;
+  std::int32_t run_length = 0, run_begin = 0;
+  std::int32_t calm_length = 0;  // tokens in a row that are Safe enough to take a flag back
+  /// Where Unsafe, and Controversial, were first held long enough, and the first token of that run.
+  std::int32_t unsafe_at = kNone, unsafe_begin = 0;
+  std::int32_t controversial_at = kNone, controversial_begin = 0;
+  bool is_flagged = false;
+  bool is_end_of_turn = false;  // the decision fell because the turn ended
+
+  /// Takes the turn's token `index` and sets its `flagged`. O(1).
+  void push(const DecisionPolicy& policy, std::int32_t index, TokenVerdict& token) noexcept;
+  /// The turn ends behind the token `last`.
+  void end_turn(const DecisionPolicy& policy, std::int32_t last) noexcept;
+
+  /// The token that decides, and the first of its run; kNone when the decision is Safe. Unsafe wins over
+  /// Controversial even when it comes later.
+  [[nodiscard]] std::int32_t decided_at() const noexcept {
+    return unsafe_at != kNone ? unsafe_at : controversial_at;
   }
-
-  [[nodiscard]] Decision decision() const {
-    const std::optional<TokenVerdict>& token = unsafe_ ? unsafe_ : controversial_;
-    if (!token) return {};
-    return {token->severity, token->position, token};
+  [[nodiscard]] std::int32_t decided_begin() const noexcept {
+    return unsafe_at != kNone ? unsafe_begin : controversial_begin;
   }
-
- private:
-  Mode mode_;
-  std::int32_t consecutive_tokens_;
-  Severity run_severity_ = Severity::safe;
-  std::int32_t run_length_ = 0;
-  std::optional<TokenVerdict> unsafe_;         // where Unsafe was first held long enough
-  std::optional<TokenVerdict> controversial_;  // the same for Controversial
 };
+
+/// The decision of a state. token, first: the verdicts of decided_at() and decided_begin().
+[[nodiscard]] Decision make_decision(const PolicyState& state, const TokenVerdict* token,
+                                     const TokenVerdict* first);
 
 }  // namespace qwen3guard::detail
 

@@ -15,7 +15,7 @@ namespace qwen3guard::detail {
 
 /// Keys (after norm and rotation) and values of one conversation, in pages that are allocated as it grows.
 /// Caches share pages: one that starts from another's beginning reads the same memory, and goes on in pages
-/// of its own. Pages that more than one cache holds are never written. Copying is cheap and shares
+/// of its own. Pages that more than one cache holds are never written. Copying a cache is cheap and shares
 /// everything. Thread-safety: none per cache; caches that share pages may be used by different threads.
 class KvCache {
  public:
@@ -27,6 +27,16 @@ class KvCache {
   };
 
   KvCache() = default;
+  /// Shares all pages with `other`; what it keeps in reserve stays its own.
+  KvCache(const KvCache& other)
+      : layout_(other.layout_),
+        capacity_tokens_(other.capacity_tokens_),
+        n_tokens_(other.n_tokens_),
+        segments_(other.segments_) {}
+  KvCache(KvCache&&) noexcept = default;
+  KvCache& operator=(const KvCache& other) { return *this = KvCache(other); }
+  KvCache& operator=(KvCache&&) noexcept = default;
+  ~KvCache() = default;
   /// Allocates nothing yet.
   KvCache(const ModelConfig& config, std::int32_t capacity_tokens, KvType type = KvType::f32)
       : layout_(config, type), capacity_tokens_(capacity_tokens < 0 ? 0 : capacity_tokens) {}
@@ -81,6 +91,8 @@ class KvCache {
 
  private:
   [[nodiscard]] const Segment& segment_of(std::int32_t token) const noexcept;
+  /// A page that is nobody else's.
+  [[nodiscard]] std::shared_ptr<KvPage> take_page();
 
   KvLayout layout_;
   std::int32_t capacity_tokens_ = 0, n_tokens_ = 0;

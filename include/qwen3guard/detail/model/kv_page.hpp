@@ -72,6 +72,9 @@ class KvPage {
     return key_block(layout, layer, kv_head) + layout.block_bytes();
   }
 
+  /// Takes over all slots of a page of the same layout.
+  void copy_from(const KvPage& other, const KvLayout& layout) noexcept;
+
   /// Writes one token's key and value, [head_dim] each, into a slot; rounded to bfloat16 when that is the
   /// layout.
   void store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,

@@ -38,6 +38,9 @@ class IncrementalEncoder {
   /// it.
   [[nodiscard]] Status truncate(std::size_t n);
 
+  /// Takes the last append(), finish() or truncate() back, when nothing was called since.
+  void undo() noexcept;
+
   /// Frees what is kept for the tokens before `n_tokens`, as far as the text can be cut there.
   void drop_before(std::size_t n_tokens);
 
@@ -47,7 +50,8 @@ class IncrementalEncoder {
   [[nodiscard]] std::size_t n_settled() const noexcept {
     return is_finished_ ? n_tokens() : cuts_.empty() ? dropped_tokens_ : cuts_.back().n_tokens;
   }
-  /// Tokens at the beginning that the last append(), finish() or truncate() left as they were.
+  /// Tokens at the beginning that the last append(), finish() or truncate() left as they were, their ranges
+  /// too.
   [[nodiscard]] std::size_t n_unchanged() const noexcept { return n_unchanged_; }
   [[nodiscard]] bool is_finished() const noexcept { return is_finished_; }
 
@@ -58,13 +62,19 @@ class IncrementalEncoder {
   [[nodiscard]] std::span<const ByteRange> ranges() const noexcept { return ranges_; }
   /// The text from dropped_bytes() on.
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
+  /// Bytes of memory.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept {
+    return text_.capacity() + ids_.capacity() * sizeof(TokenId) + ranges_.capacity() * sizeof(ByteRange) +
+           cuts_.capacity() * sizeof(TokenCut);
+  }
 
  private:
   struct Piece;
   /// The text [begin, end) as UTF-8.
   [[nodiscard]] Status read(std::size_t begin, std::size_t end, bool is_complete, Piece& piece) const;
   /// Encodes what is behind the first n_cuts cuts and makes it the text's, whose end is `end`.
-  [[nodiscard]] Status encode(std::size_t n_cuts, std::size_t end, bool is_complete);
+  /// n_old_text: size of the text kept before the change.
+  [[nodiscard]] Status encode(std::size_t n_cuts, std::size_t end, std::size_t n_old_text, bool is_complete);
 
   Tokenizer tokenizer_;
   InvalidUtf8 invalid_utf8_;
@@ -75,6 +85,17 @@ class IncrementalEncoder {
   std::size_t dropped_bytes_ = 0, dropped_tokens_ = 0;
   std::size_t n_unchanged_ = 0;
   bool is_finished_ = false;
+
+  /// What the last change replaced.
+  struct Undo {
+    std::size_t n_ids = 0, n_cuts = 0, n_text = 0;  // that stayed
+    std::vector<TokenId> ids;
+    std::vector<ByteRange> ranges;
+    std::vector<TokenCut> cuts;
+    std::string text;
+    bool is_finished = false;
+  };
+  Undo undo_;
 };
 
 }  // namespace qwen3guard::detail

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DECISION_POLICY_HPP
+#define QWEN3GUARD_DECISION_POLICY_HPP
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/verdict.hpp"
+
+namespace qwen3guard {
+
+/// What Controversial counts as (arXiv:2510.14276, section 2): strict = unsafe, loose = safe.
+enum class Mode : std::int32_t { strict = 0, loose = 1 };
+
+/// What a run of tokens too short to decide does when the turn ends in it.
+enum class EndOfTurn : std::int32_t {
+  ignore_open_run = 0,  ///< it does not count: the published rule
+  count_open_run = 1,   ///< it decides: a turn cut off in the middle of something is not let off
+};
+
+/// From the verdicts of tokens to a decision. The model has no part in it: decide() runs it over stored
+/// verdicts. The default is the published evaluation's rule (arXiv:2510.14276, section 4.4): Unsafe at the
+/// first two Unsafe tokens in a row; else Controversial at the first two Controversial ones; a decision
+/// stands until the turn ends. A plain value.
+///
+/// First each token gets a severity that counts. Without thresholds that is its most probable one. With
+/// `unsafe_threshold` it is Unsafe when P(Unsafe) reaches it; with `controversial_threshold` it is
+/// (otherwise) Controversial when P(Unsafe) + P(Controversial) reaches it. A token is Safe when its category
+/// does not count, or when 1 - P(Safe) is below its category's threshold. Then runs of equal severity are
+/// looked for.
+struct DecisionPolicy {
+  Mode mode = Mode::strict;             ///< strict: a Controversial decision flags too
+  std::int32_t consecutive_tokens = 2;  ///< debounce: tokens in a row that a severity must hold; at least 1
+  std::optional<float> unsafe_threshold, controversial_threshold;          ///< in [0, 1]
+  std::array<std::optional<float>, kCategoryCount> category_thresholds{};  ///< by Category; in [0, 1]
+  std::array<bool, kCategoryCount> category_counts = {true, true, true, true, true, true, true, true, true};
+  /// Hysteresis: a flag is taken back after so many tokens in a row that are Safe (and, when
+  /// `release_threshold` is set, whose 1 - P(Safe) is below it). 0: a flag stays. The decision stays in any
+  /// case: it says what the turn held.
+  std::int32_t release_tokens = 0;
+  std::optional<float> release_threshold;  ///< in [0, 1]
+  EndOfTurn end_of_turn = EndOfTurn::ignore_open_run;
+};
+
+/// Errors: invalid_argument (a field out of range, with its name).
+[[nodiscard]] Status check(const DecisionPolicy& policy);
+
+/// The severity that a token counts with under `policy`; a pure function.
+[[nodiscard]] Severity counted_severity(const DecisionPolicy& policy, const TokenVerdict& token) noexcept;
+
+/// The policy over the verdicts of one turn; sets their `flagged`. has_ended: the turn is over. Tokens whose
+/// `counts` is false are passed over. Time: O(n).
+[[nodiscard]] Decision decide(const DecisionPolicy& policy, std::span<TokenVerdict> tokens, bool has_ended);
+
+/// One sentence for a person: severity, category, where, and why.
+[[nodiscard]] std::string explain(const Decision& decision);
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_DECISION_POLICY_HPP

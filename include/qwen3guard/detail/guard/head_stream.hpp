@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_DETAIL_GUARD_HEAD_STREAM_HPP
+#define QWEN3GUARD_DETAIL_GUARD_HEAD_STREAM_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/detail/guard/guard_impl.hpp"
+#include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/guard/transcript.hpp"
+#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/model/labels.hpp"
+
+namespace qwen3guard::detail {
+
+/// A Stream checkpoint's session: the transcript's tape, as much of it as the model has read in the cache,
+/// and the verdicts. A change is planned (the tape is changed, and a feed says what is to be judged), run,
+/// alone or with those of other sessions (run_feeds), and then committed or taken back. Not thread-safe.
+class HeadStream final : public StreamSession::Impl {
+ public:
+  /// What is to be read and judged after a change of the tape. Indices are those of the tape.
+  struct Feed {
+    HeadStream* session = nullptr;
+    HeadRole role = HeadRole::response;
+    std::size_t judge_next = 0, judge_end = 0;  // what is left to judge
+    std::size_t read_end = 0;                   // read so far at least, judged or not
+    std::size_t first = 0;                      // the first of the turn's tokens that changed
+    std::vector<TokenVerdict> verdicts;         // as they come
+    std::size_t n_committed = 0;                // of them
+    bool has_slid = false;
+    Status status;
+    // To take it back.
+    std::size_t keep = 0;
+    std::vector<TurnToken> old_tokens;
+    bool was_stopped = false;
+    std::int64_t old_judged_end_byte = 0, old_unread_bytes = 0;
+  };
+
+  HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
+             std::int32_t capacity_tokens);
+
+  /// Reads and judges for several sessions of `guard` in common forwards. When one fails, all have the error.
+  /// Throws nothing. Commit or abandon each afterwards.
+  static void run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noexcept;
+
+  /// Changes of an open turn, planned. Errors: as StreamSession's; nothing has changed then.
+  [[nodiscard]] Result<Feed> plan_text(std::string_view bytes);
+  [[nodiscard]] Result<Feed> plan_tokens(std::span<const TokenId> ids);
+  /// The whole conversation as tokens, on a new session, of which [judge_begin, judge_end) are judged.
+  [[nodiscard]] Feed plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
+                               std::size_t judge_end);
+  /// Makes what was run the session's state.
+  [[nodiscard]] StreamUpdate commit(Feed& feed);
+  /// Takes a planned change back.
+  void abandon(Feed& feed) noexcept;
+  /// What push_tokens(ids, out) reports of a change: tokens that were not judged say so.
+  void report(const StreamUpdate& update, std::span<const TokenId> ids, std::span<TokenVerdict> out) const;
+
+  [[nodiscard]] const Guard::Impl& guard() const noexcept { return *guard_; }
+  /// Pages that reading `n` more tokens may take, at most.
+  [[nodiscard]] std::size_t page_bytes() const noexcept { return cache_.layout().page_bytes(); }
+
+  // StreamSession's functions.
+  [[nodiscard]] Result<TokenVerdict> push_conversation(std::span<const Message> messages) override;
+  [[nodiscard]] Status restore(std::span<const Message> messages) override;
+  [[nodiscard]] Status begin_turn(Role role) override;
+  [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes) override;
+  [[nodiscard]] Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) override;
+  [[nodiscard]] Result<TurnVerdict> end_turn() override;
+  [[nodiscard]] StreamMark mark() const noexcept override;
+  [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
+  [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
+  [[nodiscard]] std::unique_ptr<Impl> fork() const override;
+  [[nodiscard]] Decision decision() const override;
+  [[nodiscard]] std::vector<TokenVerdict> verdicts() const override;
+  [[nodiscard]] std::size_t first_verdict() const noexcept override;
+  [[nodiscard]] std::int32_t position() const noexcept override;
+  [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
+  [[nodiscard]] std::int32_t max_tokens() const noexcept override { return cache_.capacity_tokens(); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept override;
+  void reset() noexcept override;
+  [[nodiscard]] HeadStream* heads() noexcept override { return this; }
+
+ private:
+  /// ContextPolicy::slide: a response has at least twice so many tokens, or its verdicts would be worth
+  /// little.
+  static constexpr std::size_t kMinWindowTokens = 64;
+
+  HeadStream(const HeadStream&) = default;
+
+  [[nodiscard]] Status check_usable() const;
+  [[nodiscard]] Status check_ids(std::span<const TokenId> ids) const;
+  [[nodiscard]] Result<Feed> plan_rewind(const StreamMark& place);
+  /// The feed for a tape that has changed from `keep` on.
+  [[nodiscard]] Result<Feed> plan_change(std::size_t keep);
+  [[nodiscard]] Status fit_context(Feed& feed);
+  [[nodiscard]] Status check_room(std::size_t n_tokens, bool is_response) const;
+  [[nodiscard]] Result<StreamUpdate> run(Result<Feed> planned);
+  /// Runs change(follow), which may open and close turns, and calls follow() when the tape is as it is to be,
+  /// before anything is read; on error the conversation is as before.
+  template <class T, class Change>
+  [[nodiscard]] T whole_or_nothing(const Change& change);
+  [[nodiscard]] Status open_turn(Role role);
+  [[nodiscard]] Status append_turn(const Message& message);
+
+  /// How many tokens of the tape can be read next, after sliding or opening the next window when it is time.
+  [[nodiscard]] std::size_t begin_round(Feed& feed);
+  void append_verdicts(Feed& feed);
+  [[nodiscard]] TurnToken judged_token(const TokenVerdict& verdict, const Turn& turn) const;
+  /// The cache holds nothing of the tape from n on.
+  void forget_cache(std::size_t n) noexcept;
+
+  std::shared_ptr<const Guard::Impl> guard_;
+  StreamOptions options_;
+  Transcript transcript_;
+  KvCache cache_;
+  /// ContextPolicy::slide: while the window fills, the cache that takes over when it is full. It holds what
+  /// stays of the conversation, then the tokens from slide_from_ on.
+  std::optional<KvCache> next_cache_;
+  std::size_t slide_head_ = 0, slide_from_ = 0;
+  TokenId think_begin_ = -1, think_end_ = -1;
+  bool is_lost_ = false;  // the context slid in a call that failed
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_DETAIL_GUARD_HEAD_STREAM_HPP

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/decision_policy.hpp"
+
+#include <cmath>
+#include <cstdio>
+
+#include "qwen3guard/detail/guard/stream_policy.hpp"
+
+namespace qwen3guard {
+namespace {
+
+Status check_threshold(const char* name, const std::optional<float>& value) {
+  if (!value || (*value >= 0.0F && *value <= 1.0F)) return {};
+  return Error{ErrorCode::invalid_argument,
+               std::string("policy.") + name + ": " + std::to_string(*value) + "; expected 0 to 1"};
+}
+
+}  // namespace
+
+Status check(const DecisionPolicy& policy) {
+  if (policy.consecutive_tokens < 1) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "policy.consecutive_tokens: " + std::to_string(policy.consecutive_tokens) + "; expected 1 or more"};
+  }
+  if (policy.release_tokens < 0) {
+    return Error{ErrorCode::invalid_argument,
+                 "policy.release_tokens: " + std::to_string(policy.release_tokens) + "; expected 0 or more"};
+  }
+  for (Status status : {check_threshold("unsafe_threshold", policy.unsafe_threshold),
+                        check_threshold("controversial_threshold", policy.controversial_threshold),
+                        check_threshold("release_threshold", policy.release_threshold)}) {
+    if (!status.ok()) return status;
+  }
+  for (const auto& threshold : policy.category_thresholds) {
+    Status status = check_threshold("category_thresholds", threshold);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Severity counted_severity(const DecisionPolicy& policy, const TokenVerdict& token) noexcept {
+  const float harm = token.probabilities.unsafe + token.probabilities.controversial;
+  const bool is_unsafe = policy.unsafe_threshold ? token.probabilities.unsafe >= *policy.unsafe_threshold
+                                                 : token.severity == Severity::unsafe;
+  const bool is_harmful = policy.controversial_threshold ? harm >= *policy.controversial_threshold
+                                                         : token.severity != Severity::safe;
+  if (!is_unsafe && !is_harmful) return Severity::safe;
+  const auto category = static_cast<std::size_t>(token.category);
+  const std::optional<float>& threshold = policy.category_thresholds[category];
+  if (!policy.category_counts[category] || (threshold && harm < *threshold)) return Severity::safe;
+  return is_unsafe ? Severity::unsafe : Severity::controversial;
+}
+
+Decision decide(const DecisionPolicy& policy, std::span<TokenVerdict> tokens, bool has_ended) {
+  detail::PolicyState state;
+  std::int32_t index = 0;
+  for (TokenVerdict& token : tokens) state.push(policy, index++, token);
+  if (has_ended) state.end_turn(policy, index - 1);
+  const auto at = [&](std::int32_t i) { return &tokens[static_cast<std::size_t>(i)]; };
+  if (state.decided_at() == detail::PolicyState::kNone) return make_decision(state, nullptr, nullptr);
+  return make_decision(state, at(state.decided_at()), at(state.decided_begin()));
+}
+
+std::string explain(const Decision& decision) {
+  std::string out = to_string(decision.severity);
+  if (decision.token) {
+    const TokenVerdict& token = *decision.token;
+    char numbers[160];
+    std::snprintf(numbers, sizeof numbers, " at token %d, bytes %lld to %lld: ", int{token.position},
+                  static_cast<long long>(decision.run_byte_begin), static_cast<long long>(token.byte_end));
+    out += std::string(" (") + to_string(token.category) + ")" + numbers;
+    switch (decision.reason) {
+      case DecisionReason::end_of_turn:
+        out += "the turn ended in a run of " + std::to_string(decision.n_run_tokens);
+        break;
+      case DecisionReason::written:
+        out += "the model's written verdict";
+        break;
+      default:
+        out += std::to_string(decision.n_run_tokens) + " in a row";
+    }
+    std::snprintf(numbers, sizeof numbers, ", P(Unsafe) %.2f, P(Controversial) %.2f",
+                  static_cast<double>(token.probabilities.unsafe),
+                  static_cast<double>(token.probabilities.controversial));
+    out += numbers;
+  }
+  if (!decision.is_complete) out += "; part of the text was not judged";
+  return out;
+}
+
+}  // namespace qwen3guard

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/guard/head_stream.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "qwen3guard/detail/guard/chat_template.hpp"
+#include "qwen3guard/detail/guard/common_prefix.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
+                       std::int32_t capacity_tokens)
+    : guard_(std::move(guard)),
+      options_(options),
+      transcript_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr, options),
+      cache_(guard_->model().config(), capacity_tokens, guard_->model().kv_type()) {
+  if (guard_->tokenizer()) {
+    think_begin_ = guard_->tokenizer()->find_added(kThinkBegin).value_or(-1);
+    think_end_ = guard_->tokenizer()->find_added(kThinkEnd).value_or(-1);
+  }
+}
+
+Status HeadStream::check_usable() const {
+  if (!is_lost_) return {};
+  return Error{ErrorCode::invalid_argument,
+               "stream: a call failed while the context slid, and the session is lost; reset() starts anew"};
+}
+
+Status HeadStream::check_ids(std::span<const TokenId> ids) const {
+  const std::int32_t vocab_size = guard_->model().config().vocab_size;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0 && ids[i] < vocab_size) continue;
+    return Error{ErrorCode::token_out_of_range, "stream: ids[" + std::to_string(i) + "] is " +
+                                                    std::to_string(ids[i]) + "; expected 0 to " +
+                                                    std::to_string(vocab_size - 1)};
+  }
+  return {};
+}
+
+Status HeadStream::check_room(std::size_t n_tokens, bool is_response) const {
+  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+  const bool slides = options_.context == ContextPolicy::slide;
+  if (is_response && slides) return {};
+  const std::size_t reserve = slides ? 2 * kMinWindowTokens : 0;
+  if (n_tokens + reserve <= capacity) return {};
+  std::string detail = "stream: the conversation needs " + std::to_string(n_tokens) + " tokens; room for " +
+                       std::to_string(capacity);
+  if (slides) detail += ", " + std::to_string(reserve) + " of them for the response's window";
+  return Error{ErrorCode::context_full, std::move(detail)};
+}
+
+Status HeadStream::fit_context(Feed& feed) {
+  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+  Turn& turn = *transcript_.last();
+  const bool is_response = turn.role == Role::assistant;
+  if (is_response) Q3G_TRY(check_room(turn.text_begin, false));
+  const std::size_t n = transcript_.ids().size();
+  if (n <= capacity || options_.context != ContextPolicy::stop || !is_response)
+    return check_room(n, is_response);
+  // What does not fit is not judged, and neither is what comes behind it.
+  turn.is_stopped = true;
+  if (turn.input == Turn::Input::text) {
+    const std::size_t index = turn.n_slid + (capacity - turn.text_begin) - turn.text->dropped_tokens();
+    turn.judged_end_byte = static_cast<std::int64_t>(turn.text->ranges()[index].begin);
+  }
+  transcript_.cut_tape(capacity);
+  feed.judge_end = std::min(feed.judge_end, capacity);
+  feed.judge_next = std::min(feed.judge_next, capacity);
+  return {};
+}
+
+Result<HeadStream::Feed> HeadStream::plan_change(std::size_t keep) {
+  Turn& turn = *transcript_.last();
+  Feed feed;
+  feed.session = this;
+  feed.keep = keep;
+  feed.was_stopped = turn.is_stopped;
+  feed.old_judged_end_byte = turn.judged_end_byte;
+  feed.old_unread_bytes = turn.unread_bytes;
+  feed.role = turn.role == Role::user ? HeadRole::query : HeadRole::response;
+  const std::size_t n_header = turn.n_header_tokens();
+  feed.judge_end = transcript_.ids().size();
+  feed.judge_next = turn.role == Role::system ? feed.judge_end : std::max(keep, turn.text_begin + n_header);
+  feed.judge_next = std::min(feed.judge_next, feed.judge_end);
+  turn.is_stopped = false;
+  Status status = fit_context(feed);
+  if (!status.ok()) {
+    turn.is_stopped = feed.was_stopped;
+    transcript_.undo();
+    return std::move(status).error();
+  }
+  feed.read_end = feed.judge_next < feed.judge_end ? feed.judge_end : 0;
+  feed.first = turn.n_slid + std::max(keep - turn.text_begin, n_header) - n_header;
+  const std::size_t n_tokens = std::min(keep - turn.text_begin, turn.tokens.size());
+  feed.old_tokens.assign(turn.tokens.begin() + static_cast<std::ptrdiff_t>(n_tokens), turn.tokens.end());
+  turn.tokens.resize(n_tokens);
+  forget_cache(keep);
+  return feed;
+}
+
+Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
+  Q3G_TRY(check_usable());
+  if (Turn* turn = transcript_.last();
+      turn != nullptr && turn->is_open && turn->is_stopped && turn->input == Turn::Input::text) {
+    // Nothing is looked at: the text that is kept is bounded, too.
+    Feed feed;
+    feed.session = this;
+    feed.keep = transcript_.ids().size();
+    feed.first = turn->n_slid + turn->tokens.size();
+    feed.was_stopped = true;
+    feed.old_judged_end_byte = turn->judged_end_byte;
+    feed.old_unread_bytes = turn->unread_bytes;
+    Q3G_ASSIGN(feed.keep, transcript_.push_text(""));
+    feed.keep = std::min(feed.keep, static_cast<std::size_t>(cache_.capacity_tokens()));
+    transcript_.cut_tape(static_cast<std::size_t>(cache_.capacity_tokens()));
+    turn->unread_bytes += static_cast<std::int64_t>(bytes.size());
+    return feed;
+  }
+  Q3G_ASSIGN(const std::size_t keep, transcript_.push_text(bytes));
+  return plan_change(keep);
+}
+
+Result<HeadStream::Feed> HeadStream::plan_tokens(std::span<const TokenId> ids) {
+  Q3G_TRY(check_usable());
+  Q3G_TRY(check_ids(ids));
+  const Turn* before = transcript_.last();
+  std::size_t n_fit = ids.size();
+  if (before != nullptr && before->is_open && before->role == Role::assistant &&
+      options_.context == ContextPolicy::stop) {
+    const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+    n_fit = std::min(n_fit, capacity - std::min(capacity, transcript_.ids().size()));
+  }
+  Q3G_ASSIGN(const std::size_t keep, transcript_.push_tokens(ids.first(n_fit)));
+  Q3G_ASSIGN(Feed feed, plan_change(keep));
+  Turn& turn = *transcript_.last();
+  turn.is_stopped = feed.was_stopped || n_fit < ids.size();
+  if (guard_->tokenizer()) {
+    for (const TokenId id : ids.subspan(n_fit)) {
+      const auto bytes = guard_->tokenizer()->token_bytes(id);
+      turn.unread_bytes += bytes ? static_cast<std::int64_t>(bytes->size()) : 0;
+    }
+  }
+  return feed;
+}
+
+HeadStream::Feed HeadStream::plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
+                                       std::size_t judge_end) {
+  Feed feed;
+  feed.session = this;
+  feed.role = role;
+  feed.judge_next = judge_begin;
+  feed.judge_end = judge_end;
+  feed.read_end = judge_end;
+  forget_cache(common_prefix(transcript_.ids(), ids));
+  transcript_.set_tape(std::move(ids));
+  return feed;
+}
+
+Result<HeadStream::Feed> HeadStream::plan_rewind(const StreamMark& place) {
+  Turn& turn = *transcript_.last();
+  if (turn.input == Turn::Input::tokens) {
+    Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_token(place.n_units));
+    return plan_change(keep);
+  }
+  if (turn.input == Turn::Input::none) Q3G_TRY(transcript_.push_text(""));
+  Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(place.n_units));
+  Q3G_ASSIGN(Feed feed, plan_change(keep));
+  const auto n_read = static_cast<std::int64_t>(turn.text->n_bytes() - turn.prefix_bytes);
+  turn.unread_bytes = std::max<std::int64_t>(0, place.n_units - n_read);
+  return feed;
+}
+
+void HeadStream::forget_cache(std::size_t n) noexcept {
+  if (n < static_cast<std::size_t>(cache_.n_tokens())) cache_.truncate(static_cast<std::int32_t>(n));
+  if (!next_cache_) return;
+  if (n < slide_from_) {
+    next_cache_.reset();
+    return;
+  }
+  const std::size_t n_next = slide_head_ + (n - slide_from_);
+  if (n_next < static_cast<std::size_t>(next_cache_->n_tokens()))
+    next_cache_->truncate(static_cast<std::int32_t>(n_next));
+}
+
+TurnToken HeadStream::judged_token(const TokenVerdict& verdict, const Turn& turn) const {
+  TurnToken token;
+  token.verdict = verdict;
+  const bool is_first = turn.tokens.empty();
+  const std::size_t index = turn.n_slid + turn.tokens.size();
+  TokenVerdict& out = token.verdict;
+  out.id = transcript_.ids()[turn.text_begin + turn.tokens.size()];
+  if (turn.input == Turn::Input::text) {
+    const ByteRange range = turn.text->ranges()[index - turn.text->dropped_tokens()];
+    out.byte_begin = static_cast<std::int64_t>(std::max(range.begin, turn.prefix_bytes) - turn.prefix_bytes);
+    out.byte_end = static_cast<std::int64_t>(range.end - turn.prefix_bytes);
+    out.is_settled = index < turn.text->n_settled();
+  } else if (guard_->tokenizer()) {
+    const auto bytes = guard_->tokenizer()->token_bytes(out.id);
+    out.byte_begin = is_first ? 0 : turn.tokens.back().verdict.byte_end;
+    out.byte_end = out.byte_begin + (bytes ? static_cast<std::int64_t>(bytes->size()) : 0);
+  }
+  if (turn.role != Role::assistant) return token;
+  token.in_thinking = !is_first && turn.tokens.back().in_thinking;
+  const bool is_border = out.id >= 0 && (out.id == think_begin_ || out.id == think_end_);
+  if (options_.thinking == Thinking::skip) out.counts = !token.in_thinking && !is_border;
+  if (is_border) token.in_thinking = out.id == think_begin_;
+  if (!is_first) token.state = turn.tokens.back().state;
+  token.state.push(options_.policy, static_cast<std::int32_t>(index), out);
+  return token;
+}
+
+void HeadStream::append_verdicts(Feed& feed) {
+  Turn& turn = *transcript_.last();
+  // What belongs to the role is there, too, so that positions agree; it was not judged.
+  TurnToken header;
+  header.verdict.source = VerdictSource::none;
+  header.verdict.counts = false;
+  if (turn.n_slid == 0 && !feed.verdicts.empty())
+    turn.tokens.resize(std::max(turn.tokens.size(), turn.n_header_tokens()), header);
+  for (; feed.n_committed < feed.verdicts.size(); ++feed.n_committed) {
+    turn.tokens.push_back(judged_token(feed.verdicts[feed.n_committed], turn));
+    feed.verdicts[feed.n_committed] = turn.tokens.back().verdict;
+  }
+}
+
+StreamUpdate HeadStream::commit(Feed& feed) {
+  Turn& turn = *transcript_.last();
+  append_verdicts(feed);
+  StreamUpdate update;
+  update.first = feed.first;
+  update.tokens = std::move(feed.verdicts);
+  const std::size_t n_header = turn.n_header_tokens();
+  update.n_settled = update.first + update.tokens.size();
+  if (turn.input == Turn::Input::text) {
+    const std::size_t n_settled = turn.text->n_settled();
+    // A rewind can unsettle what was settled.
+    const std::size_t from = std::max(std::min(n_settled, turn.n_settled), turn.n_slid) - turn.n_slid;
+    const std::size_t to = std::max({n_settled, turn.n_settled, turn.n_slid}) - turn.n_slid;
+    for (std::size_t i = from; i < std::min(to, turn.tokens.size()); ++i)
+      turn.tokens[i].verdict.is_settled = turn.n_slid + i < n_settled;
+    turn.n_settled = n_settled;
+    update.n_settled = std::min(update.n_settled, std::max(n_settled, n_header) - n_header);
+  }
+  if (turn.is_stopped) {
+    if (turn.input == Turn::Input::tokens)
+      turn.judged_end_byte = turn.tokens.empty() ? 0 : turn.tokens.back().verdict.byte_end;
+    update.stopped_at_byte = turn.judged_end_byte;
+  }
+  return update;
+}
+
+void HeadStream::abandon(Feed& feed) noexcept {
+  if (feed.has_slid) {
+    is_lost_ = true;
+    return;
+  }
+  Turn& turn = *transcript_.last();
+  transcript_.undo();
+  turn.is_stopped = feed.was_stopped;
+  turn.judged_end_byte = feed.old_judged_end_byte;
+  turn.unread_bytes = feed.old_unread_bytes;
+  const std::size_t n_kept = turn.tokens.size() - std::min(turn.tokens.size(), feed.n_committed);
+  turn.tokens.resize(n_kept);
+  turn.tokens.insert(turn.tokens.end(), feed.old_tokens.begin(), feed.old_tokens.end());
+  forget_cache(feed.keep);
+}
+
+Result<StreamUpdate> HeadStream::run(Result<Feed> planned) {
+  if (!planned.ok()) return std::move(planned).error();
+  Feed feed = *std::move(planned);
+  run_feeds(*guard_, {&feed, 1});
+  if (feed.status.ok()) return commit(feed);
+  abandon(feed);
+  return std::move(feed.status).error();
+}
+
+void HeadStream::reset() noexcept {
+  transcript_ = Transcript(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr, options_);
+  cache_.truncate(0);
+  next_cache_.reset();
+  is_lost_ = false;
+}
+
+std::unique_ptr<StreamSession::Impl> HeadStream::fork() const {
+  return std::unique_ptr<StreamSession::Impl>(new HeadStream(*this));
+}
+
+}  // namespace qwen3guard::detail

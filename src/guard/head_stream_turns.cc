@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session's functions: turns, marks, and what was found.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "qwen3guard/detail/guard/common_prefix.hpp"
+#include "qwen3guard/detail/guard/head_stream.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+
+template <class T, class Change>
+T HeadStream::whole_or_nothing(const Change& change) {
+  Q3G_TRY(check_usable());
+  Transcript before = transcript_;
+  // What the cache holds of a tape that has changed.
+  const auto follow = [&] { forget_cache(common_prefix(before.ids(), transcript_.ids())); };
+  try {
+    T result = change(follow);
+    if (!result.ok()) {
+      follow();
+      transcript_ = std::move(before);
+    }
+    return result;
+  } catch (...) {
+    follow();
+    transcript_ = std::move(before);
+    throw;
+  }
+}
+
+Status HeadStream::open_turn(Role role) {
+  if (const Turn* last = transcript_.last(); last != nullptr && last->is_stopped) {
+    return Error{
+        ErrorCode::context_full,
+        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()"};
+  }
+  // Room for the new turn and the window of its answer: the oldest turns go, a quarter of the context at a
+  // time.
+  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+  const std::size_t spoken_for = std::min(capacity, capacity / 4 + 2 * kMinWindowTokens);
+  const std::size_t limit = std::min(capacity / 2, capacity - spoken_for);
+  if (options_.context == ContextPolicy::slide && role == Role::user && !transcript_.is_open() &&
+      transcript_.ids().size() > limit) {
+    static_cast<void>(transcript_.drop_turns(limit / 2));
+  }
+  return transcript_.begin_turn(role);
+}
+
+Status HeadStream::append_turn(const Message& message) {
+  Q3G_TRY(open_turn(message.role));
+  Q3G_TRY(transcript_.push_text(message.content));
+  Q3G_TRY(transcript_.finish_text());
+  transcript_.close_turn();
+  return {};
+}
+
+Status HeadStream::begin_turn(Role role) {
+  return whole_or_nothing<Status>([&](const auto& follow) -> Status {
+    Q3G_TRY(open_turn(role));
+    follow();
+    return {};
+  });
+}
+
+Status HeadStream::restore(std::span<const Message> messages) {
+  return whole_or_nothing<Status>([&](const auto& follow) -> Status {
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      Status status = append_turn(messages[i]);
+      if (!status.ok()) {
+        return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
+      }
+    }
+    follow();
+    return check_room(transcript_.ids().size(), false);
+  });
+}
+
+Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> messages) {
+  return whole_or_nothing<Result<TokenVerdict>>([&](const auto& follow) -> Result<TokenVerdict> {
+    for (const Message& message : messages) Q3G_TRY(append_turn(message));
+    const std::size_t query_end = transcript_.ids().size() - 2;  // <|im_end|> and a line break
+    Q3G_TRY(transcript_.begin_turn(Role::assistant));
+    const std::size_t n = transcript_.ids().size();
+    Q3G_TRY(check_room(n, false));
+    follow();
+    forget_cache(query_end);
+    Feed feed;
+    feed.session = this;
+    feed.role = HeadRole::query;
+    feed.judge_next = query_end;
+    feed.judge_end = query_end + 1;
+    // What opens the response is read along, so that its first token has not to wait for it.
+    feed.read_end = n;
+    run_feeds(*guard_, {&feed, 1});
+    if (!feed.status.ok()) return std::move(feed.status).error();
+    TokenVerdict verdict = feed.verdicts.front();
+    verdict.id = transcript_.ids()[query_end];
+    const Severity severity = counted_severity(options_.policy, verdict);
+    verdict.flagged = severity == Severity::unsafe ||
+                      (options_.policy.mode == Mode::strict && severity == Severity::controversial);
+    return verdict;
+  });
+}
+
+Result<StreamUpdate> HeadStream::push_text(std::string_view bytes) { return run(plan_text(bytes)); }
+
+Status HeadStream::push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) {
+  if (out.size() < ids.size()) {
+    return Error{ErrorCode::invalid_argument, "stream: room for " + std::to_string(out.size()) +
+                                                  " verdicts, expected at least " +
+                                                  std::to_string(ids.size())};
+  }
+  Q3G_ASSIGN(Feed feed, plan_tokens(ids));
+  run_feeds(*guard_, {&feed, 1});
+  if (!feed.status.ok()) {
+    abandon(feed);
+    return std::move(feed.status).error();
+  }
+  const StreamUpdate update = commit(feed);
+  report(update, ids, out);
+  return {};
+}
+
+void HeadStream::report(const StreamUpdate& update, std::span<const TokenId> ids,
+                        std::span<TokenVerdict> out) const {
+  TokenVerdict none;
+  none.source = VerdictSource::none;
+  none.flagged = transcript_.last()->state().is_flagged;
+  std::copy(update.tokens.begin(), update.tokens.end(), out.begin());
+  for (std::size_t i = update.tokens.size(); i < ids.size(); ++i) {
+    out[i] = none;
+    out[i].id = ids[i];
+  }
+}
+
+Result<TurnVerdict> HeadStream::end_turn() {
+  Q3G_TRY(check_usable());
+  Q3G_ASSIGN(const std::size_t keep, transcript_.finish_text());
+  const bool was_stopped = transcript_.last()->is_stopped;
+  Q3G_ASSIGN(Feed feed, plan_change(keep));
+  Turn& turn = *transcript_.last();
+  turn.is_stopped = turn.is_stopped || was_stopped;
+  const std::size_t end = transcript_.close_turn();
+  const bool is_user = turn.role == Role::user;
+  if (is_user) {
+    // Its verdict is that of the <|im_end|>.
+    feed.judge_end = end + 1;
+    feed.read_end = end + 1;
+    Status room = check_room(end + 1, false);
+    if (!room.ok()) feed.status = room;
+  }
+  if (feed.status.ok()) run_feeds(*guard_, {&feed, 1});
+  if (!feed.status.ok()) {
+    abandon(feed);
+    return std::move(feed.status).error();
+  }
+  TurnVerdict out;
+  out.role = turn.role;
+  if (is_user) {
+    TokenVerdict verdict = feed.verdicts.back();
+    feed.verdicts.pop_back();
+    verdict.id = transcript_.ids()[end];
+    verdict.byte_begin = verdict.byte_end = turn.n_bytes();
+    const Severity severity = counted_severity(options_.policy, verdict);
+    verdict.flagged = severity == Severity::unsafe ||
+                      (options_.policy.mode == Mode::strict && severity == Severity::controversial);
+    out.prompt = verdict;
+  }
+  static_cast<void>(commit(feed));
+  if (turn.role == Role::assistant) {
+    turn.end_state = turn.tokens.empty() ? PolicyState() : turn.tokens.back().state;
+    turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.n_slid + turn.tokens.size()) - 1);
+  }
+  out.decision = decision();
+  return out;
+}
+
+StreamMark HeadStream::mark() const noexcept {
+  const Turn* turn = transcript_.last();
+  if (turn == nullptr) return {};
+  const std::int64_t n = turn->input == Turn::Input::tokens
+                             ? static_cast<std::int64_t>(turn->n_slid + turn->given.size())
+                         : turn->input == Turn::Input::text ? turn->n_bytes()
+                                                            : 0;
+  return {turn->serial, n, !turn->is_open};
+}
+
+Result<StreamUpdate> HeadStream::rewind(const StreamMark& mark) {
+  Q3G_TRY(check_usable());
+  if (mark.turn == 0) {
+    forget_cache(0);
+    transcript_.clear();
+    return StreamUpdate{};
+  }
+  const auto turns = transcript_.turns();
+  const auto found =
+      std::find_if(turns.begin(), turns.end(), [&](const Turn& t) { return t.serial == mark.turn; });
+  if (found == turns.end()) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "stream: the mark's turn is not in this session's past; it was taken back, or the context has "
+        "slid over it"};
+  }
+  const bool is_last = found + 1 == turns.end();
+  if (is_last && found->is_open && !mark.is_closed) {
+    if (found->input == Turn::Input::none && mark.n_units == 0) return StreamUpdate{};
+    return run(plan_rewind(mark));
+  }
+  if (is_last && !found->is_open && mark.is_closed) return StreamUpdate{};
+  if (is_last && found->is_open) {
+    return Error{ErrorCode::invalid_argument, "stream: the mark is ahead of the session"};
+  }
+  const auto index = static_cast<std::size_t>(found - turns.begin());
+  return whole_or_nothing<Result<StreamUpdate>>([&](const auto&) -> Result<StreamUpdate> {
+    next_cache_.reset();
+    const std::vector<TokenId> old(transcript_.ids().begin(), transcript_.ids().end());
+    const PolicyState end_state = found->end_state;
+    Q3G_TRY(transcript_.reopen(index));
+    forget_cache(common_prefix(old, transcript_.ids()));
+    const bool is_empty = transcript_.last()->input == Turn::Input::none;
+    if (!mark.is_closed) return is_empty ? StreamUpdate{} : run(plan_rewind(mark));
+    transcript_.close_turn();
+    transcript_.last()->end_state = end_state;
+    return StreamUpdate{};
+  });
+}
+
+Result<StreamUpdate> HeadStream::rewind_to_byte(std::int64_t n) {
+  Q3G_TRY(check_usable());
+  if (!transcript_.is_open()) return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
+  if (transcript_.last()->input == Turn::Input::tokens) {
+    Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(n));
+    return run(plan_change(keep));
+  }
+  return run(plan_rewind({0, n, false}));
+}
+
+Decision HeadStream::decision() const {
+  const Turn* turn = transcript_.last();
+  if (turn == nullptr || turn->role != Role::assistant) return {};
+  const PolicyState state = turn->state();
+  Decision out =
+      make_decision(state, turn->verdict(state.decided_at()), turn->verdict(state.decided_begin()));
+  out.is_complete = !turn->is_stopped;
+  return out;
+}
+
+std::vector<TokenVerdict> HeadStream::verdicts() const {
+  std::vector<TokenVerdict> out;
+  const Turn* turn = transcript_.last();
+  if (turn == nullptr) return out;
+  for (std::size_t i = turn->n_slid == 0 ? turn->n_header_tokens() : 0; i < turn->tokens.size(); ++i)
+    out.push_back(turn->tokens[i].verdict);
+  return out;
+}
+
+std::size_t HeadStream::first_verdict() const noexcept {
+  const Turn* turn = transcript_.last();
+  return turn == nullptr ? 0 : turn->n_slid;
+}
+
+std::int32_t HeadStream::position() const noexcept {
+  return static_cast<std::int32_t>(transcript_.ids().size() + transcript_.n_gone());
+}
+
+std::int64_t HeadStream::turn_bytes() const noexcept {
+  const Turn* turn = transcript_.last();
+  return turn == nullptr ? 0 : turn->n_bytes();
+}
+
+std::size_t HeadStream::memory_bytes() const noexcept {
+  return cache_.memory_bytes() + (next_cache_ ? next_cache_->memory_bytes() : 0) + transcript_.memory_bytes();
+}
+
+}  // namespace qwen3guard::detail

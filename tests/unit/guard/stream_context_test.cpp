@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream_fixture.hpp"
+
+using namespace qwen3guard;
+using test::check_close;
+using test::StreamText;
+
+namespace {
+
+constexpr std::int32_t kCapacity = 256;
+
+StreamSession open(const Guard& guard, ContextPolicy context, std::int32_t max_tokens = kCapacity) {
+  StreamOptions options;
+  options.context = context;
+  options.max_tokens = max_tokens;
+  StreamSession session = guard.open_stream(options).value();
+  session.push_prompt("Please go on with the text.").throw_if_error();
+  return session;
+}
+
+std::vector<TokenId> some_ids(const Guard& guard, std::size_t n) {
+  StreamText random(77);
+  std::vector<TokenId> ids;
+  while (ids.size() < n) {
+    const auto more = guard.tokenizer()->encode(random.next(10)).value();
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  ids.resize(n);
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("context: error refuses what does not fit and keeps the rest", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamSession session = open(guard, ContextPolicy::error);
+  const auto ids = some_ids(guard, 400);
+  std::vector<TokenVerdict> out(400);
+  const auto room = static_cast<std::size_t>(kCapacity - session.position());
+  REQUIRE(session.push_tokens(std::span(ids).first(room), out).ok());
+  const Status full = session.push_tokens(std::span(ids).subspan(room, 1), out);
+  CHECK(full.error().code == ErrorCode::context_full);
+  CHECK(full.error().detail.find("256") != std::string::npos);
+  CHECK(session.position() == kCapacity);
+  CHECK(session.decision().is_complete);
+}
+
+TEST_CASE("context: stop judges what fits and says what it did not", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamSession session = open(guard, ContextPolicy::stop);
+  const auto ids = some_ids(guard, 400);
+  std::vector<TokenVerdict> out(400);
+  const auto room = static_cast<std::size_t>(kCapacity - session.position());
+  REQUIRE(session.push_tokens(std::span(ids).first(200), out).ok());
+  CHECK(session.decision().is_complete);
+  REQUIRE(session.push_tokens(std::span(ids).subspan(200), std::span(out).subspan(200)).ok());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    REQUIRE((out[i].source == VerdictSource::heads) == (i < room));
+    REQUIRE(out[i].id == ids[i]);
+  }
+  CHECK(out[room].probabilities.safe == 0.0F);  // not a Safe
+  CHECK_FALSE(session.decision().is_complete);
+  CHECK(explain(session.decision()).find("not judged") != std::string::npos);
+  CHECK(session.position() == kCapacity);
+
+  // As text; back to what was judged, judging goes on.
+  StreamSession text = open(guard, ContextPolicy::stop);
+  std::string all;
+  std::optional<std::int64_t> stopped;
+  StreamText random(78);
+  for (int i = 0; i < 100; ++i) {
+    const std::string more = random.next(4);
+    const StreamUpdate update = text.push_text(more).value();
+    all += more;
+    if (stopped) {
+      CHECK(update.tokens.empty());
+      CHECK(update.stopped_at_byte == stopped);
+    }
+    stopped = update.stopped_at_byte;
+    REQUIRE(text.turn_bytes() == static_cast<std::int64_t>(all.size()));
+  }
+  REQUIRE(stopped.has_value());
+  CHECK_FALSE(text.decision().is_complete);
+  const auto tokens = text.verdicts();
+  CHECK(tokens.back().byte_end <= *stopped + 8);
+  CHECK(text.rewind_to_byte(static_cast<std::int64_t>(all.size()) - 5).ok());
+  CHECK_FALSE(text.decision().is_complete);
+  text.rewind_to_byte(100).throw_if_error();
+  CHECK(text.decision().is_complete);
+  text.push_text(" Hello again").throw_if_error();
+  check_close(text.verdicts(), test::judge_whole(guard, {}, "Please go on with the text.",
+                                                 all.substr(0, 100) + " Hello again"));
+  // A turn that was stopped can be ended; there is no room for another.
+  while (text.decision().is_complete) text.push_text(" and so on").throw_if_error();
+  CHECK_FALSE(text.end_turn().value().decision.is_complete);
+  CHECK(text.push_prompt("Next?").error().code == ErrorCode::context_full);
+}
+
+TEST_CASE("context: slide keeps the prompt and the most recent window", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+    CAPTURE(chunk);
+    StreamSession session = open(guard, ContextPolicy::slide);
+    const auto head = static_cast<std::size_t>(session.position());
+    const std::size_t window = (kCapacity - head) / 2;
+    const auto ids = some_ids(guard, 1000);
+    std::vector<TokenVerdict> out(ids.size());
+    for (std::size_t pos = 0; pos < ids.size(); pos += chunk) {
+      const std::size_t n = std::min(chunk, ids.size() - pos);
+      REQUIRE(session.push_tokens(std::span(ids).subspan(pos, n), std::span(out).subspan(pos)).ok());
+    }
+    CHECK(session.position() == static_cast<std::int32_t>(head + ids.size()));
+    CHECK(session.decision().is_complete);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      REQUIRE(out[i].position == static_cast<std::int32_t>(head + i));
+    // Each stretch equals a fresh session that has seen the prompt and the window: the first slide comes when
+    // the context is full, the next each time the window has doubled.
+    std::vector<TokenVerdict> expected(static_cast<std::size_t>(kCapacity));
+    std::size_t from = 0, full = kCapacity - head;
+    while (from < ids.size()) {
+      StreamSession fresh = open(guard, ContextPolicy::error);
+      const std::size_t end = std::min(from + (kCapacity - head), ids.size());
+      REQUIRE(fresh.push_tokens(std::span(ids).subspan(from, end - from), expected).ok());
+      const std::size_t first = from == 0 ? 0 : from + window;
+      for (std::size_t i = first; i < end; ++i) {
+        CAPTURE(i, from);
+        REQUIRE(std::abs(out[i].probabilities.unsafe - expected[i - from].probabilities.unsafe) <
+                test::kMargin);
+        REQUIRE(std::abs(out[i].probabilities.safe - expected[i - from].probabilities.safe) < test::kMargin);
+      }
+      if (end == ids.size()) break;
+      from = from + full - window;
+    }
+  }
+}
+
+TEST_CASE("context: an endless text slides with flat memory", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamSession session = open(guard, ContextPolicy::slide);
+  StreamText random(79);
+  std::int64_t n_bytes = 0;
+  std::size_t most = 0, early = 0;
+  std::optional<std::int32_t> decided;
+  for (int i = 0; i < 400; ++i) {
+    const std::string more = random.next(5);
+    session.push_text(more).throw_if_error();
+    n_bytes += static_cast<std::int64_t>(more.size());
+    REQUIRE(session.turn_bytes() == n_bytes);
+    most = std::max(most, session.memory_bytes());
+    if (i == 100) early = most;
+    // The decision stays, even when the context has slid over where it fell.
+    if (decided && session.decision().severity == Severity::unsafe)
+      CHECK(session.decision().token.has_value());
+    decided = session.decision().position;
+  }
+  CHECK(session.first_verdict() > 1000);
+  CHECK(session.verdicts().size() <= static_cast<std::size_t>(kCapacity));
+  CHECK(most <= early + early / 4);
+  // Back within the window, and not further.
+  const auto tokens = session.verdicts();
+  CHECK(session.rewind_to_byte(5).error().code == ErrorCode::invalid_argument);
+  session.rewind_to_byte(tokens[tokens.size() - 20].byte_begin).throw_if_error();
+  REQUIRE(session.push_text(" Go on.").ok());
+  session.end_turn().throw_if_error();
+  session.push_prompt("And now?").throw_if_error();
+  REQUIRE(session.push_text("Fine.").ok());
+}
+
+TEST_CASE("context: rewinding in a window that is filling", "[stream][context]") {
+  constexpr std::uint32_t kSeed = 34001;
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamText random(kSeed);
+  const auto ids = some_ids(guard, 3000);
+  for (int n = 0; n < 4; ++n) {
+    CAPTURE(kSeed, n);
+    // Rewound now and then, and not at all: the same tokens in the end.
+    StreamSession straight = open(guard, ContextPolicy::slide), session = open(guard, ContextPolicy::slide);
+    const std::size_t n_ids = 150 + random.below(400);
+    std::vector<TokenVerdict> expected(n_ids), out(n_ids);
+    REQUIRE(straight.push_tokens(std::span(ids).first(n_ids), expected).ok());
+    const std::vector<TokenId> noise(25, 77);
+    std::vector<TokenVerdict> unused(25);
+    const std::size_t limit = static_cast<std::size_t>(kCapacity - session.position());
+    for (std::size_t pos = 0; pos < n_ids;) {
+      const std::size_t size = std::min(random.below(40) + 1, n_ids - pos);
+      // Noise that does not make the context slide is taken back without a trace.
+      const std::size_t in_context = static_cast<std::size_t>(session.position()) - session.first_verdict();
+      if (in_context + 60 < limit) {
+        const StreamMark mark = session.mark();
+        REQUIRE(session.push_tokens(noise, unused).ok());
+        session.rewind(mark).throw_if_error();
+      }
+      REQUIRE(session.push_tokens(std::span(ids).subspan(pos, size), std::span(out).subspan(pos)).ok());
+      pos += size;
+    }
+    check_close(out, expected);
+  }
+}
+
+TEST_CASE("context: a conversation of many turns slides by turns", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamOptions options;
+  options.context = ContextPolicy::slide;
+  options.max_tokens = 512;
+  StreamSession session = guard.open_stream(options).value();
+  REQUIRE(session.restore(std::vector<Message>{{Role::system, "Be kind."}}).ok());
+  StreamText random(80);
+  std::size_t most = 0;
+  for (int turn = 0; turn < 30; ++turn) {
+    CAPTURE(turn);
+    REQUIRE(session.push_prompt(random.next(8)).ok());
+    REQUIRE(session.push_text(random.next(20)).ok());
+    REQUIRE(session.end_turn().ok());
+    most = std::max(most, session.memory_bytes());
+  }
+  CHECK(session.position() > 512);
+  CHECK(most < 40U * 64U * static_cast<std::size_t>(guard.info().kv_bytes_per_token));
+  // A prompt has to fit in any case.
+  CHECK(session.push_prompt(std::string(4000, 'z')).error().code == ErrorCode::context_full);
+  CHECK(session.push_prompt("Short.").ok());
+}
