@@ -124,6 +124,7 @@ class Guard {
   class Impl;  ///< internal
 
  private:
+  friend class StreamBatch;
   explicit Guard(std::shared_ptr<const Impl> impl) noexcept : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };

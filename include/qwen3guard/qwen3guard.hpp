@@ -10,6 +10,7 @@
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/quantize.hpp"
 #include "qwen3guard/status.hpp"
+#include "qwen3guard/stream_batch.hpp"
 #include "qwen3guard/stream_session.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "qwen3guard/verdict.hpp"

@@ -27,6 +27,7 @@ enum class ErrorCode : std::int32_t {
   out_of_memory = 12,      ///< an allocation failed
   internal = 13,           ///< a bug in this library
   cancelled = 14,          ///< the caller's own callback asked to stop
+  budget_exceeded = 15,    ///< a StreamBatch's bound on memory or on waiting text
 };
 
 /// The enumerator's name, e.g. "bad_checkpoint". Static storage; "unknown" for values out of range.

@@ -6,18 +6,9 @@
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/guard/head_stream.hpp"
 #include "qwen3guard/detail/guard/stream_judge.hpp"
+#include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
-namespace {
-
-/// Tokens of one forward: enough for the matrix products to be efficient, few enough for the buffers to stay
-/// small and for nobody to wait long behind a large push.
-constexpr std::size_t kRoundTokens = 256;
-/// Of one session in a round: sessions with little to judge are not held up by one with much.
-constexpr std::size_t kRoundSessionTokens = 64;
-
-}  // namespace
-
 std::size_t HeadStream::begin_round(Feed& feed) {
   const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
   auto at = static_cast<std::size_t>(cache_.n_tokens());
@@ -56,49 +47,51 @@ std::size_t HeadStream::begin_round(Feed& feed) {
   return std::min(limit, feed.read_end) - at;
 }
 
-void HeadStream::run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noexcept {
-  const auto run = [&]() -> Status {
-    auto scratch = guard.pool().borrow(guard.model(), 0);
-    std::vector<JudgePart> parts;
-    std::vector<TokenVerdict> verdicts;
-    std::vector<std::size_t> n_round(feeds.size());
-    for (;;) {
-      parts.clear();
-      verdicts.clear();
-      std::size_t n_room = kRoundTokens;
-      for (std::size_t i = 0; i < feeds.size(); ++i) {
-        Feed& feed = feeds[i];
-        HeadStream& session = *feed.session;
-        n_round[i] = 0;
-        if (!feed.status.ok() || n_room == 0) continue;
-        const std::size_t n = n_round[i] = std::min({session.begin_round(feed), kRoundSessionTokens, n_room});
-        if (n == 0) continue;
-        n_room -= n;
-        const auto at = static_cast<std::size_t>(session.cache_.n_tokens());
-        const auto ids = session.transcript_.ids().subspan(at, n);
-        const std::size_t first = std::clamp(feed.judge_next, at, at + n);
-        const std::size_t last = std::clamp(feed.judge_end, first, at + n);
-        // The last token judged ends what is wanted of this round.
-        parts.push_back({ids, &session.cache_, feed.role, last > first ? first - at : n, last - first});
-        if (session.next_cache_) parts.push_back({ids, &*session.next_cache_, feed.role, n, 0});
-      }
-      if (parts.empty()) return {};
-      Status status = judge_together(guard.model(), parts, scratch->workspace, verdicts);
-      if (!status.ok()) return status;
-      auto next = verdicts.begin();
-      for (std::size_t i = 0; i < feeds.size(); ++i) {
-        if (n_round[i] == 0) continue;
-        Feed& feed = feeds[i];
-        const std::size_t n_gone = feed.session->transcript_.n_gone();
-        const std::size_t end = static_cast<std::size_t>(feed.session->cache_.n_tokens());
-        for (; feed.judge_next < std::min(end, feed.judge_end); ++feed.judge_next, ++next) {
-          next->position = static_cast<std::int32_t>(feed.judge_next + n_gone);
-          feed.verdicts.push_back(*next);
-        }
-      }
+Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Feed* const> feeds,
+                                          const RoundLimits& limits) {
+  std::vector<JudgePart> parts;
+  std::vector<Feed*> running;
+  std::size_t n_rows = 0;
+  for (Feed* feed : feeds) {
+    HeadStream& session = *feed->session;
+    const std::size_t n_room = limits.max_tokens - n_rows;
+    if (n_room == 0) break;
+    const std::size_t n = std::min({session.begin_round(*feed), limits.max_session_tokens, n_room});
+    if (n == 0) continue;
+    n_rows += n;
+    running.push_back(feed);
+    const auto at = static_cast<std::size_t>(session.cache_.n_tokens());
+    const auto ids = session.transcript_.ids().subspan(at, n);
+    const std::size_t first = std::clamp(feed->judge_next, at, at + n);
+    const std::size_t last = std::clamp(feed->judge_end, first, at + n);
+    parts.push_back({ids, &session.cache_, feed->role, last > first ? first - at : n, last - first});
+    if (session.next_cache_) parts.push_back({ids, &*session.next_cache_, feed->role, n, 0});
+  }
+  if (parts.empty()) return std::size_t{0};
+  auto scratch = guard.pool().borrow(guard.model(), 0);
+  std::vector<TokenVerdict> verdicts;
+  Q3G_TRY(judge_together(guard.model(), parts, scratch->workspace, verdicts));
+  auto next = verdicts.begin();
+  for (Feed* feed : running) {
+    const std::size_t n_gone = feed->session->transcript_.n_gone();
+    const auto end = static_cast<std::size_t>(feed->session->cache_.n_tokens());
+    for (; feed->judge_next < std::min(end, feed->judge_end); ++feed->judge_next, ++next) {
+      next->position = static_cast<std::int32_t>(feed->judge_next + n_gone);
+      feed->verdicts.push_back(*next);
     }
-  };
-  const Status status = guarded("stream", run);
+  }
+  return n_rows;
+}
+
+void HeadStream::run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noexcept {
+  const Status status = guarded("stream", [&]() -> Status {
+    std::vector<Feed*> all;
+    for (Feed& feed : feeds) all.push_back(&feed);
+    for (std::size_t n = 1; n > 0;) {
+      Q3G_ASSIGN(n, run_round(guard, all, RoundLimits()));
+    }
+    return {};
+  });
   if (status.ok()) return;
   for (Feed& feed : feeds) feed.status = status;
 }

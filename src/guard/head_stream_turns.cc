@@ -97,9 +97,7 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
     if (!feed.status.ok()) return std::move(feed.status).error();
     TokenVerdict verdict = feed.verdicts.front();
     verdict.id = transcript_.ids()[query_end];
-    const Severity severity = counted_severity(options_.policy, verdict);
-    verdict.flagged = severity == Severity::unsafe ||
-                      (options_.policy.mode == Mode::strict && severity == Severity::controversial);
+    set_flag(verdict);
     return verdict;
   });
 }
@@ -135,7 +133,7 @@ void HeadStream::report(const StreamUpdate& update, std::span<const TokenId> ids
   }
 }
 
-Result<TurnVerdict> HeadStream::end_turn() {
+Result<HeadStream::Feed> HeadStream::plan_end() {
   Q3G_TRY(check_usable());
   Q3G_ASSIGN(const std::size_t keep, transcript_.finish_text());
   const bool was_stopped = transcript_.last()->is_stopped;
@@ -143,38 +141,52 @@ Result<TurnVerdict> HeadStream::end_turn() {
   Turn& turn = *transcript_.last();
   turn.is_stopped = turn.is_stopped || was_stopped;
   const std::size_t end = transcript_.close_turn();
-  const bool is_user = turn.role == Role::user;
-  if (is_user) {
-    // Its verdict is that of the <|im_end|>.
-    feed.judge_end = end + 1;
-    feed.read_end = end + 1;
-    Status room = check_room(end + 1, false);
-    if (!room.ok()) feed.status = room;
-  }
-  if (feed.status.ok()) run_feeds(*guard_, {&feed, 1});
-  if (!feed.status.ok()) {
-    abandon(feed);
-    return std::move(feed.status).error();
-  }
+  if (turn.role != Role::user) return feed;
+  // Its verdict is that of the <|im_end|>.
+  feed.judge_end = end + 1;
+  feed.read_end = end + 1;
+  Status room = check_room(end + 1, false);
+  if (room.ok()) return feed;
+  abandon(feed);
+  return std::move(room).error();
+}
+
+TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update) {
+  Turn& turn = *transcript_.last();
   TurnVerdict out;
   out.role = turn.role;
-  if (is_user) {
+  if (turn.role == Role::user) {
     TokenVerdict verdict = feed.verdicts.back();
     feed.verdicts.pop_back();
-    verdict.id = transcript_.ids()[end];
+    verdict.id = transcript_.ids()[transcript_.ids().size() - 2];
     verdict.byte_begin = verdict.byte_end = turn.n_bytes();
-    const Severity severity = counted_severity(options_.policy, verdict);
-    verdict.flagged = severity == Severity::unsafe ||
-                      (options_.policy.mode == Mode::strict && severity == Severity::controversial);
+    set_flag(verdict);
     out.prompt = verdict;
   }
-  static_cast<void>(commit(feed));
+  update = commit(feed);
   if (turn.role == Role::assistant) {
     turn.end_state = turn.tokens.empty() ? PolicyState() : turn.tokens.back().state;
     turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.n_slid + turn.tokens.size()) - 1);
   }
   out.decision = decision();
   return out;
+}
+
+Result<TurnVerdict> HeadStream::end_turn() {
+  Q3G_ASSIGN(Feed feed, plan_end());
+  run_feeds(*guard_, {&feed, 1});
+  if (!feed.status.ok()) {
+    abandon(feed);
+    return std::move(feed.status).error();
+  }
+  StreamUpdate update;
+  return commit_end(feed, update);
+}
+
+void HeadStream::set_flag(TokenVerdict& prompt) const {
+  const Severity severity = counted_severity(options_.policy, prompt);
+  prompt.flagged = severity == Severity::unsafe ||
+                   (options_.policy.mode == Mode::strict && severity == Severity::controversial);
 }
 
 StreamMark HeadStream::mark() const noexcept {

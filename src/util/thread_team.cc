@@ -4,11 +4,11 @@
 #include <chrono>
 #include <system_error>
 
+#include "util/block_signals.hpp"
+
 #ifdef _WIN32
 #include <process.h>
 #else
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 #endif
 
@@ -37,26 +37,6 @@ long process_id() noexcept {
   return getpid();
 #endif
 }
-
-#ifndef _WIN32
-/// A host's signals are for its own threads: workers are started with all of them blocked.
-class BlockSignals {
- public:
-  BlockSignals() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  BlockSignals(const BlockSignals&) = delete;
-  BlockSignals& operator=(const BlockSignals&) = delete;
-  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-#else
-struct BlockSignals {};
-#endif
 
 }  // namespace
 

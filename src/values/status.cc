@@ -38,6 +38,8 @@ const char* to_string(ErrorCode code) noexcept {
       return "internal";
     case ErrorCode::cancelled:
       return "cancelled";
+    case ErrorCode::budget_exceeded:
+      return "budget_exceeded";
   }
   return "unknown";
 }

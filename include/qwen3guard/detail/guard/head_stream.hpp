@@ -47,15 +47,36 @@ class HeadStream final : public StreamSession::Impl {
   /// Reads and judges for several sessions of `guard` in common forwards. When one fails, all have the error.
   /// Throws nothing. Commit or abandon each afterwards.
   static void run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noexcept;
+  /// Bounds of one forward.
+  struct RoundLimits {
+    /// Rows: enough for the matrix products to be efficient, few enough for the buffers to stay small and for
+    /// nobody to wait long behind a large push.
+    std::size_t max_tokens = 256;
+    /// Of one session: sessions with little to judge are not held up by one with much.
+    std::size_t max_session_tokens = 64;
+  };
+  /// One forward for as many of the feeds as have something left and fit, the first ones first. Returns its
+  /// rows; 0 when nothing is left. Errors: as judge_together(); the feeds are to be abandoned then.
+  [[nodiscard]] static Result<std::size_t> run_round(const Guard::Impl& guard, std::span<Feed* const> feeds,
+                                                     const RoundLimits& limits);
+  [[nodiscard]] static bool is_done(const Feed& feed) noexcept {
+    return static_cast<std::size_t>(feed.session->cache_.n_tokens()) >= feed.read_end;
+  }
+  [[nodiscard]] static std::size_t n_left(const Feed& feed) noexcept {
+    return is_done(feed) ? 0 : feed.read_end - static_cast<std::size_t>(feed.session->cache_.n_tokens());
+  }
 
   /// Changes of an open turn, planned. Errors: as StreamSession's; nothing has changed then.
   [[nodiscard]] Result<Feed> plan_text(std::string_view bytes);
   [[nodiscard]] Result<Feed> plan_tokens(std::span<const TokenId> ids);
+  [[nodiscard]] Result<Feed> plan_end();
   /// The whole conversation as tokens, on a new session, of which [judge_begin, judge_end) are judged.
   [[nodiscard]] Feed plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
                                std::size_t judge_end);
   /// Makes what was run the session's state.
   [[nodiscard]] StreamUpdate commit(Feed& feed);
+  /// The same for what plan_end() planned; `update`: the tokens that had waited.
+  [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update);
   /// Takes a planned change back.
   void abandon(Feed& feed) noexcept;
   /// What push_tokens(ids, out) reports of a change: tokens that were not judged say so.
@@ -111,6 +132,8 @@ class HeadStream final : public StreamSession::Impl {
   /// How many tokens of the tape can be read next, after sliding or opening the next window when it is time.
   [[nodiscard]] std::size_t begin_round(Feed& feed);
   void append_verdicts(Feed& feed);
+  /// `flagged` of the verdict on a user's turn.
+  void set_flag(TokenVerdict& prompt) const;
   [[nodiscard]] TurnToken judged_token(const TokenVerdict& verdict, const Turn& turn) const;
   /// The cache holds nothing of the tape from n on.
   void forget_cache(std::size_t n) noexcept;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_STREAM_BATCH_HPP
+#define QWEN3GUARD_STREAM_BATCH_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/conversation.hpp"
+#include "qwen3guard/guard.hpp"
+#include "qwen3guard/options.hpp"
+#include "qwen3guard/status.hpp"
+#include "qwen3guard/stream_session.hpp"
+
+namespace qwen3guard {
+
+/// Names one session of a StreamBatch; never given twice. 0 names none.
+using StreamId = std::uint64_t;
+
+/// Bounds of a batch. All are checked when it is opened.
+struct StreamBatchOptions {
+  /// Bytes that all sessions may hold together: pages of keys and values, text, verdicts, and what waits. 0:
+  /// no bound. What does not fit is refused when it is pushed; what was accepted is judged.
+  std::size_t memory_budget_bytes = 0;
+  /// Text and tokens of one session that may wait, in bytes (a token counts as 4).
+  std::size_t max_waiting_bytes = std::size_t{256} << 10;
+  /// Rows of one forward: more are more efficient, fewer let the first be ready sooner. 1 to 4096.
+  std::int32_t max_step_tokens = 256;
+  /// Of one session in a forward, so that a long text holds nobody up. 1 to max_step_tokens.
+  std::int32_t max_session_tokens = 64;
+  /// How soon after a push its verdict is due when the push does not say. At least 0.
+  double default_deadline_ms = 100;
+};
+
+/// What became of something that was pushed. A plain value.
+struct StreamEvent {
+  enum class Kind : std::int32_t {
+    update = 0,    ///< tokens were judged; updates that nobody has taken yet are joined
+    turn_end = 1,  ///< a turn ended
+    error = 2,     ///< a push failed and left the session as it was; those behind it go on
+  };
+  Kind kind = Kind::update;
+  StreamUpdate update;   ///< Kind::update; of a turn_end: what was judged last
+  TurnVerdict turn;      ///< Kind::turn_end
+  Decision decision;     ///< of the turn, behind the update
+  Status status;         ///< Kind::error
+  double waited_ms = 0;  ///< from the (oldest joined) push to the verdict
+  bool is_late = false;  ///< later than its deadline
+};
+
+/// Counters since the batch was opened, and its state now. A plain value.
+struct StreamBatchStats {
+  std::size_t n_sessions = 0, n_waiting_sessions = 0;
+  std::size_t memory_bytes = 0;  ///< held and reserved; what the budget bounds
+  std::uint64_t n_steps = 0, n_tokens = 0, n_late = 0;
+};
+
+/// Many live sessions over one guard, in common matrix products. Threads push text and take verdicts without
+/// waiting for the model; step(), called by the host when it suits it or by a thread that start() makes,
+/// judges what waits: the earliest deadlines first, at most max_session_tokens of a session at a time. As a
+/// push's deadline does not move, nothing waits for ever behind later ones. An idle session costs what it
+/// holds.
+///
+/// Verdicts are those of a StreamSession of its own, up to rounding (docs/numerics.md).
+/// Move-only. Thread-safety: all functions on any number of threads at once, except moving and destruction.
+class StreamBatch {
+ public:
+  /// Errors: invalid_argument (an option out of range); out_of_memory.
+  [[nodiscard]] static Result<StreamBatch> open(const Guard& guard, const StreamBatchOptions& options = {});
+
+  StreamBatch(StreamBatch&&) noexcept;
+  StreamBatch& operator=(StreamBatch&&) noexcept;
+  StreamBatch(const StreamBatch&) = delete;
+  StreamBatch& operator=(const StreamBatch&) = delete;
+  /// Stops the thread; what waits is dropped.
+  ~StreamBatch();
+
+  /// A new session. Errors: as Guard::open_stream(); budget_exceeded.
+  [[nodiscard]] Result<StreamId> add(const StreamOptions& options = {});
+  /// Takes a session in, with its past. On error it is lost. Errors: invalid_argument (another guard's);
+  /// budget_exceeded.
+  [[nodiscard]] Result<StreamId> add(StreamSession session);
+  /// Drops a session and what waits for it; waits for a forward that it is in. Errors: invalid_argument.
+  [[nodiscard]] Status remove(StreamId id);
+
+  /// Queue what the functions of StreamSession of that name do, in order; push_prompt() also opens the
+  /// assistant's turn. The bytes and ids are copied. deadline_ms: from now on; below 0: the default. Errors:
+  /// invalid_argument (no such session); budget_exceeded (then nothing was queued). What is wrong with the
+  /// text itself comes as an event.
+  [[nodiscard]] Status push_prompt(StreamId id, std::string_view prompt, double deadline_ms = -1);
+  [[nodiscard]] Status begin_turn(StreamId id, Role role);
+  [[nodiscard]] Status push_text(StreamId id, std::string_view bytes, double deadline_ms = -1);
+  [[nodiscard]] Status push_tokens(StreamId id, std::span<const TokenId> ids, double deadline_ms = -1);
+  [[nodiscard]] Status end_turn(StreamId id, double deadline_ms = -1);
+
+  /// Takes the events that have come for a session. Errors: invalid_argument.
+  [[nodiscard]] Result<std::vector<StreamEvent>> poll(StreamId id);
+  /// As poll(), but waits until there is an event or nothing is left to wait for, at most timeout_ms.
+  [[nodiscard]] Result<std::vector<StreamEvent>> wait(StreamId id, double timeout_ms);
+
+  /// Runs visit(session) on this thread while nobody else uses the session: to mark, rewind, fork or read it.
+  /// Waits for a forward that it is in; what is queued stays queued. Errors: invalid_argument.
+  [[nodiscard]] Status visit(StreamId id, const std::function<void(StreamSession&)>& visit);
+
+  /// Judges what waits until nothing does or the time is up; a forward is begun only when it is expected to
+  /// end in time, but at least one when `must_run`. Returns the tokens judged. Errors: none of its own; what
+  /// fails is an event of its session.
+  std::size_t step(double budget_ms = 1e9, bool must_run = true);
+
+  /// A thread that steps whenever something waits, until stop() or destruction. Errors: invalid_argument
+  /// (there is one); out_of_memory (no thread to be had).
+  [[nodiscard]] Status start();
+  void stop() noexcept;
+
+  [[nodiscard]] StreamBatchStats stats() const;
+
+  class Impl;  ///< internal
+
+ private:
+  explicit StreamBatch(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_STREAM_BATCH_HPP

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// The side of the hosts: queues, events, accounts.
+#include "qwen3guard/stream_batch.hpp"
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/guard/stream_batch_impl.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/block_signals.hpp"
+
+namespace qwen3guard {
+namespace {
+
+using Clock = StreamBatch::Impl::Clock;
+using Op = StreamBatch::Impl::Op;
+
+/// Small pieces of one text are judged together when they wait together.
+constexpr std::size_t kJoinBytes = 1024;
+/// Of an event and of a judged token beside the cache, with room for growing vectors.
+constexpr std::size_t kTokenBytes = 2 * (sizeof(detail::TurnToken) + 64);
+
+Error no_session(StreamId id) {
+  return {ErrorCode::invalid_argument, "stream batch: no session " + std::to_string(id)};
+}
+
+Clock::time_point after_ms(Clock::time_point time, double ms) {
+  constexpr double kLongest_ms = 1e12;
+  return time + std::chrono::duration_cast<Clock::duration>(
+                    std::chrono::duration<double, std::milli>(std::clamp(ms, 0.0, kLongest_ms)));
+}
+
+Status check_options(const StreamBatchOptions& options) {
+  const auto bad = [](const char* name, const char* expected) {
+    return Error{ErrorCode::invalid_argument, std::string("options.") + name + ": expected " + expected};
+  };
+  if (options.max_step_tokens < 1 || options.max_step_tokens > 4096)
+    return bad("max_step_tokens", "1 to 4096");
+  if (options.max_session_tokens < 1 || options.max_session_tokens > options.max_step_tokens)
+    return bad("max_session_tokens", "1 to max_step_tokens");
+  if (!(options.default_deadline_ms >= 0)) return bad("default_deadline_ms", "0 or more");
+  if (options.max_waiting_bytes < 1) return bad("max_waiting_bytes", "1 or more");
+  return {};
+}
+
+}  // namespace
+
+StreamBatch::Impl::Entry* StreamBatch::Impl::find(StreamId id) noexcept {
+  const auto found = entries_.find(id);
+  return found == entries_.end() ? nullptr : found->second.get();
+}
+
+Result<StreamId> StreamBatch::Impl::add(StreamSession session) {
+  if (detail::HeadStream* heads = session.impl_->heads();
+      heads != nullptr && heads->guard().model_ptr() != shared_->model_ptr()) {
+    return Error{ErrorCode::invalid_argument, "stream batch: the session is not one of this guard's"};
+  }
+  const std::size_t held = session.memory_bytes();
+  const std::lock_guard lock(mutex_);
+  if (options_.memory_budget_bytes > 0 && used_bytes_ + held > options_.memory_budget_bytes) {
+    return Error{ErrorCode::budget_exceeded, "stream batch: a session of " + std::to_string(held) +
+                                                 " bytes; in use are " + std::to_string(used_bytes_) +
+                                                 " of " + std::to_string(options_.memory_budget_bytes)};
+  }
+  auto entry = std::make_unique<Entry>(next_id_, std::move(session));
+  entry->held_bytes = entry->charged_bytes = held;
+  const StreamId id = next_id_;
+  entries_.emplace(id, std::move(entry));
+  ++next_id_;
+  used_bytes_ += held;
+  return id;
+}
+
+Result<StreamId> StreamBatch::Impl::add(const StreamOptions& options) {
+  Q3G_ASSIGN(StreamSession session, guard_.open_stream(options));
+  return add(std::move(session));
+}
+
+Status StreamBatch::Impl::remove(StreamId id) {
+  std::unique_lock lock(mutex_);
+  Entry* entry = find(id);
+  if (entry == nullptr) return no_session(id);
+  entry->queue.clear();
+  changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
+  if (entry == nullptr) return no_session(id);  // another thread was faster
+  unset_ready(*entry);
+  used_bytes_ -= entry->charged_bytes;
+  const auto found = entries_.find(id);
+  const std::unique_ptr<Entry> dead = std::move(found->second);
+  entries_.erase(found);
+  lock.unlock();  // the memory is given back without the mutex
+  changed_.notify_all();
+  return {};
+}
+
+/// The most that judging an operation can make a session hold: a token has a byte at least, a page is begun
+/// or copied, a window may fill beside the old one.
+std::size_t StreamBatch::Impl::reserve_for(const Op& op, const Entry& entry) const noexcept {
+  constexpr std::size_t kMarkupTokens = 16;
+  const std::size_t n_tokens = std::max(op.text.size(), op.ids.size()) + kMarkupTokens;
+  const auto n_most = static_cast<std::size_t>(entry.session.max_tokens());
+  const std::size_t n_pages = std::min(n_tokens, 2 * n_most) / detail::kKvPageTokens + 2;
+  const auto bytes_per_token = static_cast<std::size_t>(
+      detail::KvCache::bytes_per_token(shared_->model().config(), shared_->model().kv_type()));
+  return 2 * n_pages * detail::kKvPageTokens * bytes_per_token +
+         std::min(n_tokens, 2 * n_most) * kTokenBytes + 2 * op.text.size();
+}
+
+void StreamBatch::Impl::set_ready(Entry& entry) {
+  if (entry.is_busy || entry.is_ready) return;
+  if (!entry.feed && entry.queue.empty()) return;
+  const Op& first = entry.feed ? entry.ops.back() : entry.queue.front();
+  entry.ready_key = {first.deadline, entry.id};
+  if (entry.ready_node.empty()) {
+    ready_.insert(entry.ready_key);
+  } else {  // does not throw
+    entry.ready_node.value() = entry.ready_key;
+    ready_.insert(std::move(entry.ready_node));
+  }
+  entry.is_ready = true;
+}
+
+void StreamBatch::Impl::unset_ready(Entry& entry) noexcept {
+  if (entry.is_ready) entry.ready_node = ready_.extract(entry.ready_key);
+  entry.is_ready = false;
+}
+
+void StreamBatch::Impl::settle_account(Entry& entry) noexcept {
+  const std::size_t now = entry.held_bytes + entry.reserved_bytes + entry.event_bytes;
+  used_bytes_ += now;
+  used_bytes_ -= entry.charged_bytes;
+  entry.charged_bytes = now;
+}
+
+Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline_ms) {
+  const auto now = Clock::now();
+  const auto deadline = after_ms(now, deadline_ms >= 0 ? deadline_ms : options_.default_deadline_ms);
+  const std::lock_guard lock(mutex_);
+  Entry* entry = find(id);
+  if (entry == nullptr) return no_session(id);
+  std::size_t n_bytes = 0, n_reserved = 0;
+  for (Op& op : ops) {
+    op.pushed = now;
+    op.deadline = deadline;
+    op.reserved_bytes = reserve_for(op, *entry);
+    n_bytes += op.text.size() + op.ids.size() * sizeof(TokenId);
+    n_reserved += op.reserved_bytes;
+  }
+  if (entry->queued_bytes + n_bytes > options_.max_waiting_bytes) {
+    return Error{ErrorCode::budget_exceeded, "stream batch: " + std::to_string(n_bytes) +
+                                                 " bytes more wait; " + std::to_string(entry->queued_bytes) +
+                                                 " of " + std::to_string(options_.max_waiting_bytes) +
+                                                 " do already"};
+  }
+  // Text that joins a piece that waits needs nothing but its own tokens.
+  Op* last = entry->queue.empty() ? nullptr : &entry->queue.back();
+  const bool joins = ops.size() == 1 && ops[0].kind == Op::Kind::text && last != nullptr &&
+                     last->kind == Op::Kind::text && last->group == 0 &&
+                     last->text.size() + ops[0].text.size() <= kJoinBytes;
+  if (joins) {
+    Op both;
+    both.text.resize(last->text.size() + ops[0].text.size());
+    n_reserved = reserve_for(both, *entry) - last->reserved_bytes;
+  }
+  if (options_.memory_budget_bytes > 0 && used_bytes_ + n_reserved > options_.memory_budget_bytes) {
+    return Error{ErrorCode::budget_exceeded,
+                 "stream batch: up to " + std::to_string(n_reserved) + " bytes are needed; in use are " +
+                     std::to_string(used_bytes_) + " of " + std::to_string(options_.memory_budget_bytes)};
+  }
+  if (joins) {
+    last->text += ops[0].text;
+    last->reserved_bytes += n_reserved;
+  } else {
+    const std::size_t n_before = entry->queue.size();
+    try {
+      for (Op& op : ops) entry->queue.push_back(std::move(op));
+      set_ready(*entry);
+    } catch (...) {
+      entry->queue.resize(n_before);
+      throw;
+    }
+  }
+  entry->queued_bytes += n_bytes;
+  entry->reserved_bytes += n_reserved;
+  settle_account(*entry);
+  changed_.notify_all();
+  return {};
+}
+
+Status StreamBatch::Impl::push_prompt(StreamId id, std::string_view prompt, double deadline_ms) {
+  std::vector<Op> ops(4);
+  ops[0].kind = Op::Kind::begin_turn;
+  ops[1].text = prompt;
+  ops[2].kind = Op::Kind::end_turn;
+  ops[3].kind = Op::Kind::begin_turn;
+  ops[3].role = Role::assistant;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Op& op : ops) op.group = next_group_;
+    ++next_group_;
+  }
+  return push(id, std::move(ops), deadline_ms);
+}
+
+Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double timeout_ms) {
+  std::unique_lock lock(mutex_);
+  Entry* entry = find(id);
+  if (entry == nullptr) return no_session(id);
+  if (timeout_ms > 0) {
+    changed_.wait_until(lock, after_ms(Clock::now(), timeout_ms), [&] {
+      entry = find(id);
+      return entry == nullptr || !entry->events.empty() ||
+             (!entry->is_busy && !entry->feed && entry->queue.empty());
+    });
+    if (entry == nullptr) return no_session(id);
+  }
+  entry->event_bytes = 0;
+  settle_account(*entry);
+  std::vector<StreamEvent> events = std::exchange(entry->events, {});
+  if (std::exchange(entry->has_lost_events, false)) {
+    StreamEvent lost;
+    lost.kind = StreamEvent::Kind::error;
+    lost.status = Error{ErrorCode::out_of_memory, "stream batch: an event was lost for lack of memory"};
+    events.push_back(std::move(lost));
+  }
+  return events;
+}
+
+Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
+  std::unique_lock lock(mutex_);
+  Entry* entry = find(id);
+  changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
+  if (entry == nullptr) return no_session(id);
+  entry->is_busy = true;
+  unset_ready(*entry);
+  lock.unlock();
+  const auto give_back = [&] {
+    entry->held_bytes = entry->session.memory_bytes();
+    lock.lock();
+    release(*entry);
+    changed_.notify_all();
+  };
+  // A long text that is judged by parts is brought to its end: no session is seen in between.
+  if (entry->feed) {
+    detail::HeadStream::run_feeds(*shared_, {&*entry->feed, 1});
+    finish(*entry);
+  }
+  try {
+    visit(entry->session);
+  } catch (...) {
+    give_back();
+    throw;
+  }
+  give_back();
+  return {};
+}
+
+Status StreamBatch::Impl::start() {
+  const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
+  is_stopping_ = false;
+  const detail::BlockSignals blocked;
+  try {
+    thread_ = std::thread([this] {
+      for (;;) {
+        {
+          std::unique_lock wait(mutex_);
+          changed_.wait(wait, [&] { return is_stopping_ || !ready_.empty(); });
+          if (is_stopping_) return;
+        }
+        step(0, true);
+      }
+    });
+  } catch (const std::system_error& e) {
+    return Error{ErrorCode::out_of_memory, std::string("stream batch: no thread: ") + e.what()};
+  }
+  return {};
+}
+
+void StreamBatch::Impl::stop() noexcept {
+  std::thread thread;
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+    thread = std::move(thread_);
+  }
+  changed_.notify_all();
+  if (thread.joinable()) thread.join();
+}
+
+StreamBatchStats StreamBatch::Impl::stats() const {
+  const std::lock_guard lock(mutex_);
+  StreamBatchStats out;
+  out.n_sessions = entries_.size();
+  out.n_waiting_sessions = ready_.size();
+  out.memory_bytes = used_bytes_;
+  out.n_steps = n_steps_;
+  out.n_tokens = n_tokens_;
+  out.n_late = n_late_;
+  return out;
+}
+
+StreamBatch::StreamBatch(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+StreamBatch::StreamBatch(StreamBatch&&) noexcept = default;
+StreamBatch& StreamBatch::operator=(StreamBatch&&) noexcept = default;
+StreamBatch::~StreamBatch() = default;
+
+Result<StreamBatch> StreamBatch::open(const Guard& guard, const StreamBatchOptions& options) {
+  return detail::guarded("stream batch", [&]() -> Result<StreamBatch> {
+    Q3G_TRY(check_options(options));
+    return StreamBatch(std::make_unique<Impl>(guard, guard.impl_, options));
+  });
+}
+
+Result<StreamId> StreamBatch::add(const StreamOptions& options) {
+  return detail::guarded("stream batch", [&] { return impl_->add(options); });
+}
+Result<StreamId> StreamBatch::add(StreamSession session) {
+  return detail::guarded("stream batch", [&] { return impl_->add(std::move(session)); });
+}
+Status StreamBatch::remove(StreamId id) {
+  return detail::guarded("stream batch", [&] { return impl_->remove(id); });
+}
+Status StreamBatch::push_prompt(StreamId id, std::string_view prompt, double deadline_ms) {
+  return detail::guarded("stream batch", [&] { return impl_->push_prompt(id, prompt, deadline_ms); });
+}
+Status StreamBatch::begin_turn(StreamId id, Role role) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].kind = Op::Kind::begin_turn;
+    ops[0].role = role;
+    return impl_->push(id, std::move(ops), -1);
+  });
+}
+Status StreamBatch::push_text(StreamId id, std::string_view bytes, double deadline_ms) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].text = bytes;
+    return impl_->push(id, std::move(ops), deadline_ms);
+  });
+}
+Status StreamBatch::push_tokens(StreamId id, std::span<const TokenId> ids, double deadline_ms) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].kind = Op::Kind::tokens;
+    ops[0].ids.assign(ids.begin(), ids.end());
+    return impl_->push(id, std::move(ops), deadline_ms);
+  });
+}
+Status StreamBatch::end_turn(StreamId id, double deadline_ms) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].kind = Op::Kind::end_turn;
+    return impl_->push(id, std::move(ops), deadline_ms);
+  });
+}
+Result<std::vector<StreamEvent>> StreamBatch::poll(StreamId id) {
+  return detail::guarded("stream batch", [&] { return impl_->poll(id, 0); });
+}
+Result<std::vector<StreamEvent>> StreamBatch::wait(StreamId id, double timeout_ms) {
+  return detail::guarded("stream batch", [&] { return impl_->poll(id, timeout_ms); });
+}
+Status StreamBatch::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
+  return impl_->visit(id, visit);
+}
+std::size_t StreamBatch::step(double budget_ms, bool must_run) { return impl_->step(budget_ms, must_run); }
+Status StreamBatch::start() {
+  return detail::guarded("stream batch", [&] { return impl_->start(); });
+}
+void StreamBatch::stop() noexcept { impl_->stop(); }
+StreamBatchStats StreamBatch::stats() const { return impl_->stats(); }
+
+}  // namespace qwen3guard

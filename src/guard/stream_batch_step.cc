@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// The side of the model: which sessions go through the next forward, and what comes of it.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/guard/stream_batch_impl.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard {
+
+using detail::HeadStream;
+
+/// The entry's next operations: turns that open, then one that is judged.
+void StreamBatch::Impl::take_ops(Entry& entry) {
+  entry.ops.clear();
+  while (!entry.queue.empty()) {
+    Op op = std::move(entry.queue.front());
+    entry.queue.pop_front();
+    entry.queued_bytes -= op.text.size() + op.ids.size() * sizeof(TokenId);
+    const bool is_judged = op.kind != Op::Kind::begin_turn;
+    entry.ops.push_back(std::move(op));
+    if (is_judged) break;
+  }
+}
+
+std::vector<StreamBatch::Impl::Entry*> StreamBatch::Impl::pick(std::size_t n_rows) {
+  std::vector<Entry*> picked;
+  const auto most = static_cast<std::size_t>(options_.max_session_tokens);
+  const std::lock_guard lock(mutex_);
+  picked.reserve(std::min(n_rows, ready_.size()));
+  for (std::size_t n = 0; n < n_rows && !ready_.empty();) {
+    Entry& entry = *find(ready_.begin()->second);
+    try {
+      entry.ops.reserve(entry.queue.size());
+    } catch (const std::bad_alloc&) {
+      break;  // another time
+    }
+    picked.push_back(&entry);
+    unset_ready(entry);
+    entry.is_busy = true;
+    if (!entry.feed) take_ops(entry);
+    // A guess; what does not fit goes on in the next forward.
+    const Op& op = entry.ops.back();
+    const std::size_t n_tokens =
+        entry.feed ? HeadStream::n_left(*entry.feed) : op.ids.size() + op.text.size() / 4;
+    n += std::clamp<std::size_t>(n_tokens, 1, most);
+  }
+  return picked;
+}
+
+void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event) {
+  const auto now = Clock::now();
+  event.waited_ms = std::chrono::duration<double, std::milli>(now - op.pushed).count();
+  event.is_late = now > op.deadline;
+  event.decision = entry.session.decision();
+  entry.new_events.push_back(std::move(event));
+}
+
+void StreamBatch::Impl::fail(Entry& entry, const Op& op, Status status) {
+  if (op.group != 0) {
+    // A prompt is judged as a whole or not at all.
+    entry.failed_group = op.group;
+    static_cast<void>(entry.session.rewind(entry.group_begin));
+  }
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::error;
+  event.status = std::move(status);
+  add_event(entry, op, std::move(event));
+}
+
+void StreamBatch::Impl::plan_op(Entry& entry, Op& op) {
+  HeadStream* heads = entry.session.impl_->heads();
+  if (op.kind == Op::Kind::begin_turn) {
+    if (op.group != 0 && op.role == Role::user) entry.group_begin = entry.session.mark();
+    Status status = entry.session.begin_turn(op.role);
+    if (!status.ok()) fail(entry, op, std::move(status));
+    return;
+  }
+  if (heads == nullptr) {
+    // A checkpoint that writes its verdicts does so one session after the other.
+    StreamEvent event;
+    Status status;
+    if (op.kind == Op::Kind::end_turn) {
+      Result<TurnVerdict> turn = entry.session.end_turn();
+      if (turn.ok())
+        event.turn = *std::move(turn);
+      else
+        status = turn.error();
+      event.kind = StreamEvent::Kind::turn_end;
+    } else if (op.kind == Op::Kind::text) {
+      Result<StreamUpdate> update = entry.session.push_text(op.text);
+      if (update.ok())
+        event.update = *std::move(update);
+      else
+        status = update.error();
+    } else {
+      event.update.first = entry.session.verdicts().size();
+      event.update.tokens.resize(op.ids.size());
+      status = entry.session.push_tokens(op.ids, event.update.tokens);
+    }
+    if (!status.ok()) return fail(entry, op, std::move(status));
+    entry.n_judged += event.update.tokens.size();
+    return add_event(entry, op, std::move(event));
+  }
+  Result<HeadStream::Feed> feed = op.kind == Op::Kind::text     ? heads->plan_text(op.text)
+                                  : op.kind == Op::Kind::tokens ? heads->plan_tokens(op.ids)
+                                                                : heads->plan_end();
+  if (!feed.ok()) return fail(entry, op, feed.error());
+  entry.feed = *std::move(feed);
+}
+
+void StreamBatch::Impl::plan(Entry& entry) {
+  if (entry.feed) return;
+  for (Op& op : entry.ops) {
+    entry.done_bytes += op.reserved_bytes;
+    if (op.group != 0 && op.group == entry.failed_group) continue;
+    const Status status =
+        detail::guarded("stream batch", [&]() -> Status { return plan_op(entry, op), Status(); });
+    if (!status.ok()) fail(entry, op, status);
+  }
+  // What a feed may need stays reserved until it is done.
+  if (entry.feed) entry.done_bytes -= entry.ops.back().reserved_bytes;
+}
+
+void StreamBatch::Impl::finish(Entry& entry) {
+  if (!entry.feed) return;
+  HeadStream& heads = *entry.session.impl_->heads();
+  HeadStream::Feed& feed = *entry.feed;
+  const Op& op = entry.ops.back();
+  entry.done_bytes += op.reserved_bytes;
+  const Status status = detail::guarded("stream batch", [&]() -> Status {
+    if (!feed.status.ok()) {
+      heads.abandon(feed);
+      return feed.status;
+    }
+    StreamEvent event;
+    if (op.kind == Op::Kind::end_turn) {
+      event.kind = StreamEvent::Kind::turn_end;
+      event.turn = heads.commit_end(feed, event.update);
+    } else {
+      event.update = heads.commit(feed);
+    }
+    entry.n_judged += event.update.tokens.size();
+    if (op.group == 0 || op.kind == Op::Kind::end_turn) add_event(entry, op, std::move(event));
+    return {};
+  });
+  entry.feed.reset();
+  if (!status.ok()) fail(entry, op, status);
+}
+
+/// Events that nobody has taken yet and that say the same in parts become one, so that their memory is
+/// bounded by the turn.
+void StreamBatch::Impl::join_events(Entry& entry) {
+  for (StreamEvent& event : entry.new_events) {
+    n_late_ += event.is_late ? 1 : 0;
+    StreamEvent* last = entry.events.empty() ? nullptr : &entry.events.back();
+    if (event.kind == StreamEvent::Kind::update && last != nullptr &&
+        last->kind == StreamEvent::Kind::update) {
+      const std::size_t n_kept =
+          event.update.first > last->update.first ? event.update.first - last->update.first : 0;
+      last->update.tokens.resize(std::min(n_kept, last->update.tokens.size()));
+      last->update.first = std::min(last->update.first, event.update.first);
+      last->update.tokens.insert(last->update.tokens.end(), event.update.tokens.begin(),
+                                 event.update.tokens.end());
+      last->update.n_settled = event.update.n_settled;
+      last->update.stopped_at_byte = event.update.stopped_at_byte;
+      last->decision = std::move(event.decision);
+      last->waited_ms = std::max(last->waited_ms, event.waited_ms);
+      last->is_late = last->is_late || event.is_late;
+    } else {
+      entry.events.push_back(std::move(event));
+    }
+  }
+  entry.new_events.clear();
+  entry.event_bytes = 0;
+  for (const StreamEvent& event : entry.events)
+    entry.event_bytes += sizeof event + event.update.tokens.capacity() * sizeof(TokenVerdict);
+}
+
+void StreamBatch::Impl::release(Entry& entry) noexcept {
+  try {
+    join_events(entry);
+  } catch (const std::bad_alloc&) {
+    entry.new_events.clear();
+    entry.has_lost_events = true;
+  }
+  entry.reserved_bytes -= std::min(entry.reserved_bytes, entry.done_bytes);
+  entry.done_bytes = 0;
+  if (entry.failed_group != 0) {
+    while (!entry.queue.empty() && entry.queue.front().group == entry.failed_group) {
+      const Op& op = entry.queue.front();
+      entry.reserved_bytes -= std::min(entry.reserved_bytes, op.reserved_bytes);
+      entry.queued_bytes -= op.text.size() + op.ids.size() * sizeof(TokenId);
+      entry.queue.pop_front();
+    }
+    entry.failed_group = 0;
+  }
+  settle_account(entry);
+  n_tokens_ += std::exchange(entry.n_judged, 0);
+  entry.is_busy = false;
+  set_ready(entry);
+}
+
+std::size_t StreamBatch::Impl::run(std::vector<Entry*>& picked, std::size_t n_rows) {
+  std::vector<HeadStream::Feed*> feeds;
+  for (Entry* entry : picked) {
+    plan(*entry);
+    if (entry->feed) feeds.push_back(&*entry->feed);
+  }
+  const auto start = Clock::now();
+  std::size_t n_done = 0;
+  const Status status = detail::guarded("stream batch", [&]() -> Status {
+    Q3G_ASSIGN(n_done, HeadStream::run_round(
+                           *shared_, feeds, {n_rows, static_cast<std::size_t>(options_.max_session_tokens)}));
+    return {};
+  });
+  if (n_done > 0)
+    clock_.note(n_done, std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  std::size_t n_judged = 0;
+  for (Entry* entry : picked) {
+    if (entry->feed) {
+      if (!status.ok()) entry->feed->status = status;
+      if (!status.ok() || HeadStream::is_done(*entry->feed)) finish(*entry);
+    }
+    n_judged += entry->n_judged;
+    entry->held_bytes = entry->session.memory_bytes();
+  }
+  const std::lock_guard lock(mutex_);
+  for (Entry* entry : picked) release(*entry);
+  ++n_steps_;
+  return n_judged;
+}
+
+std::size_t StreamBatch::Impl::step(double budget_ms, bool must_run) {
+  const auto start = Clock::now();
+  const std::lock_guard stepping(step_mutex_);
+  std::size_t n_judged = 0;
+  for (bool is_first = true;; is_first = false) {
+    const double left_ms =
+        budget_ms - std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    const auto most = static_cast<std::size_t>(options_.max_step_tokens);
+    // Without experience, a small one to gather some.
+    constexpr std::size_t kFirstRows = 8;
+    constexpr double kAllDay_ms = 1e8;
+    const bool is_new = clock_.expect(1) <= 0 && budget_ms < kAllDay_ms;
+    std::size_t n_rows = is_new ? std::min(most, kFirstRows) : clock_.fit(most, left_ms);
+    if (n_rows == 0 || left_ms <= 0) {
+      if (!is_first || !must_run) return n_judged;
+      n_rows = budget_ms > 0 ? 1 : most;
+    }
+    std::vector<Entry*> picked = pick(n_rows);
+    if (picked.empty()) return n_judged;
+    n_judged += run(picked, n_rows);
+    changed_.notify_all();
+  }
+}
+
+}  // namespace qwen3guard

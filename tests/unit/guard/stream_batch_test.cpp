@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "stream_fixture.hpp"
+
+using namespace qwen3guard;
+using test::check_close;
+using test::StreamText;
+
+namespace {
+
+Guard nano() { return Guard::load_embedded("nano-stream").value(); }
+
+/// The verdicts of the open turn, as the events leave them.
+std::vector<TokenVerdict> verdicts_of(StreamBatch& batch, StreamId id) {
+  std::vector<TokenVerdict> out;
+  batch.visit(id, [&](StreamSession& session) { out = session.verdicts(); }).throw_if_error();
+  return out;
+}
+
+void take(const std::vector<StreamEvent>& events, std::vector<TokenVerdict>& verdicts) {
+  for (const StreamEvent& event : events) {
+    if (event.kind == StreamEvent::Kind::error) FAIL(event.status.error().detail);
+    if (event.kind != StreamEvent::Kind::update) continue;
+    REQUIRE(event.update.first <= verdicts.size());
+    verdicts.resize(event.update.first);
+    verdicts.insert(verdicts.end(), event.update.tokens.begin(), event.update.tokens.end());
+  }
+}
+
+ErrorCode code_of(const Status& status) { return status.ok() ? ErrorCode{} : status.error().code; }
+
+}  // namespace
+
+TEST_CASE("batch: sessions judged together are judged as alone", "[batch]") {
+  constexpr std::uint32_t kSeed = 35001;
+  const Guard guard = nano();
+  StreamText random(kSeed);
+  StreamBatchOptions options;
+  options.max_step_tokens = 24;
+  options.max_session_tokens = 7;
+  StreamBatch batch = StreamBatch::open(guard, options).value();
+  struct Client {
+    StreamId id;
+    std::string text;
+    std::vector<TokenVerdict> verdicts;
+  };
+  std::vector<Client> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back({batch.add().value(), {}, {}});
+    REQUIRE(batch.push_prompt(clients.back().id, "Go on.").ok());
+  }
+  while (batch.step() > 0) {
+  }
+  for (Client& client : clients) {
+    const auto events = batch.poll(client.id).value();
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].kind == StreamEvent::Kind::turn_end);
+    CHECK(events[0].turn.prompt.has_value());
+  }
+  for (int n = 0; n < 300; ++n) {
+    Client& client = clients[random.below(clients.size())];
+    const std::string more = random.next(1 + random.below(4));
+    REQUIRE(batch.push_text(client.id, more).ok());
+    client.text += more;
+    if (random.below(3) == 0) batch.step(0);
+    if (random.below(3) == 0) take(batch.poll(client.id).value(), client.verdicts);
+  }
+  while (batch.step() > 0) {
+  }
+  CHECK(batch.stats().n_waiting_sessions == 0);
+  for (Client& client : clients) {
+    CAPTURE(kSeed, client.id, client.text);
+    take(batch.poll(client.id).value(), client.verdicts);
+    const auto expected = test::judge_whole(guard, {}, "Go on.", client.text);
+    REQUIRE(client.verdicts.size() == expected.size());
+    check_close(verdicts_of(batch, client.id), expected);
+    for (std::size_t i = 0; i < expected.size(); ++i) REQUIRE(client.verdicts[i].id == expected[i].id);
+  }
+}
+
+TEST_CASE("batch: many threads push and take while another steps", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  REQUIRE(batch.start().ok());
+  CHECK(code_of(batch.start()) == ErrorCode::invalid_argument);
+  std::vector<std::thread> threads;
+  std::atomic<int> n_wrong{0};
+  std::vector<std::pair<std::string, std::vector<TokenVerdict>>> results(12);
+  for (std::size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      StreamText random(static_cast<std::uint32_t>(900 + t));
+      for (std::size_t s = 0; s < 3; ++s) {
+        const StreamId id = batch.add().value();
+        std::string text;
+        if (!batch.push_prompt(id, "Go on.").ok()) ++n_wrong;
+        for (int n = 0; n < 15; ++n) {
+          const std::string more = random.next(2);
+          if (!batch.push_text(id, more, 50).ok()) ++n_wrong;
+          text += more;
+          if (n % 4 == 0) {
+            if (!batch.wait(id, 1e5).ok()) ++n_wrong;
+          }
+          if (n == 7) {  // away, and back
+            const Status status = batch.visit(id, [&](StreamSession& session) {
+              const StreamMark mark = session.mark();
+              if (!session.push_text(" something else").ok() || !session.rewind(mark).ok()) ++n_wrong;
+            });
+            // What was queued then comes behind the visit.
+            if (!status.ok()) ++n_wrong;
+          }
+        }
+        if (!batch.end_turn(id).ok()) ++n_wrong;
+        for (bool has_ended = false; !has_ended;) {
+          for (const StreamEvent& event : batch.wait(id, 1e5).value())
+            has_ended = has_ended ||
+                        (event.kind == StreamEvent::Kind::turn_end && event.turn.role == Role::assistant);
+        }
+        results[3 * t + s] = {text, verdicts_of(batch, id)};
+        if (s == 1 && !batch.remove(id).ok()) ++n_wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(n_wrong == 0);
+  CHECK(batch.stats().n_sessions == 8);
+  batch.stop();
+  batch.stop();
+  for (const auto& [text, verdicts] : results) {
+    StreamSession fresh = guard.open_stream().value();
+    fresh.push_prompt("Go on.").throw_if_error();
+    fresh.push_text(text).throw_if_error();
+    fresh.end_turn().throw_if_error();
+    check_close(verdicts, fresh.verdicts());
+  }
+}
+
+TEST_CASE("batch: the earliest deadline goes first, and a long text holds nobody up", "[batch]") {
+  const Guard guard = nano();
+  StreamBatchOptions options;
+  options.max_step_tokens = 64;
+  options.max_session_tokens = 32;
+  StreamBatch batch = StreamBatch::open(guard, options).value();
+  const StreamId big = batch.add().value(), first = batch.add().value(), second = batch.add().value();
+  for (const StreamId id : {big, first, second}) {
+    REQUIRE(batch.begin_turn(id, Role::assistant).ok());
+  }
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += " and so on and on";
+  REQUIRE(batch.push_text(big, text, 1000).ok());
+  batch.step(0);
+  CHECK(batch.poll(big).value().empty());  // not all of it is judged
+  REQUIRE(batch.push_text(second, "Hello there", 900).ok());
+  REQUIRE(batch.push_text(first, "Hello there", 10).ok());
+  batch.step(0);
+  CHECK(batch.poll(first).value().size() == 1);
+  CHECK(batch.poll(second).value().size() == 1);
+  CHECK(batch.poll(big).value().empty());
+  CHECK(batch.stats().n_waiting_sessions == 1);
+  // Late comers with later deadlines do not starve it.
+  for (int i = 0; i < 400 && batch.stats().n_waiting_sessions > 0; ++i) {
+    if (i < 100) REQUIRE(batch.push_text(second, " x", 5000).ok());
+    batch.step(0);
+  }
+  const auto events = batch.poll(big).value();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].update.tokens.size() > 1000);
+}
+
+TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
+  const Guard guard = nano();
+  StreamBatchOptions options;
+  const auto page_bytes = static_cast<std::size_t>(guard.info().kv_bytes_per_token) * 64;
+  options.memory_budget_bytes = 60 * page_bytes;
+  StreamBatch batch = StreamBatch::open(guard, options).value();
+  StreamText random(36001);
+  std::vector<StreamId> ids;
+  int n_refused = 0;
+  for (int n = 0; n < 400; ++n) {
+    if (ids.size() < 8) {
+      ids.push_back(batch.add().value());
+      REQUIRE(batch.begin_turn(ids.back(), Role::assistant).ok());
+    }
+    const StreamId id = ids[random.below(ids.size())];
+    const Status status = batch.push_text(id, random.next(6));
+    if (!status.ok()) {
+      REQUIRE(status.error().code == ErrorCode::budget_exceeded);
+      CHECK(status.error().detail.find("bytes") != std::string::npos);
+      ++n_refused;
+    }
+    REQUIRE(batch.stats().memory_bytes <= options.memory_budget_bytes);
+    batch.step();
+    std::size_t held = 0;
+    for (const StreamId each : ids)
+      batch.visit(each, [&](StreamSession& session) { held += session.memory_bytes(); }).throw_if_error();
+    REQUIRE(held <= options.memory_budget_bytes);
+    for (const StreamId each : ids) REQUIRE(batch.poll(each).ok());
+  }
+  CHECK(n_refused > 10);
+  // What is removed makes room again.
+  for (const StreamId id : ids) REQUIRE(batch.remove(id).ok());
+  CHECK(batch.stats().memory_bytes == 0);
+  const StreamId id = batch.add().value();
+  REQUIRE(batch.push_prompt(id, "Hi").ok());
+  // Text that waits is bounded, too.
+  options.memory_budget_bytes = 0;
+  options.max_waiting_bytes = 100;
+  StreamBatch narrow = StreamBatch::open(guard, options).value();
+  const StreamId one = narrow.add().value();
+  REQUIRE(narrow.begin_turn(one, Role::assistant).ok());
+  CHECK(code_of(narrow.push_text(one, std::string(101, 'x'))) == ErrorCode::budget_exceeded);
+  CHECK(narrow.push_text(one, std::string(100, 'x')).ok());
+  CHECK(code_of(narrow.push_text(one, "x")) == ErrorCode::budget_exceeded);
+  while (narrow.step() > 0) {
+  }
+  CHECK(narrow.push_text(one, "x").ok());
+}
+
+TEST_CASE("batch: an idle session costs what it holds", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  for (int i = 0; i < 1000; ++i) {
+    const StreamId id = batch.add().value();
+    if (i % 10 == 0) REQUIRE(batch.push_prompt(id, "Hello, how are you?").ok());
+  }
+  while (batch.step() > 0) {
+  }
+  const auto page_bytes = static_cast<std::size_t>(guard.info().kv_bytes_per_token) * 64;
+  CHECK(batch.stats().n_sessions == 1000);
+  CHECK(batch.stats().memory_bytes < 100 * (page_bytes + 16384));
+}
+
+TEST_CASE("batch: what is wrong is an event, and the rest goes on", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  const StreamId id = batch.add().value();
+  REQUIRE(batch.push_text(id, "no turn is open").ok());
+  batch.step();
+  auto events = batch.poll(id).value();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == StreamEvent::Kind::error);
+  CHECK(code_of(events[0].status) == ErrorCode::invalid_argument);
+
+  // A prompt is judged as a whole or not at all.
+  REQUIRE(batch.push_prompt(id, "bad \xFF text").ok());
+  REQUIRE(batch.push_prompt(id, "Good text").ok());
+  REQUIRE(batch.push_text(id, "An answer").ok());
+  REQUIRE(batch.push_tokens(id, std::vector<TokenId>{1, 2}).ok());
+  REQUIRE(batch.end_turn(id).ok());
+  while (batch.step() > 0) {
+  }
+  events = batch.poll(id).value();
+  REQUIRE(events.size() == 5);
+  CHECK(code_of(events[0].status) == ErrorCode::invalid_utf8);
+  CHECK(events[1].turn.prompt.has_value());
+  CHECK(events[2].kind == StreamEvent::Kind::update);
+  CHECK(code_of(events[3].status) == ErrorCode::invalid_argument);
+  CHECK(events[4].turn.role == Role::assistant);
+  StreamSession fresh = guard.open_stream().value();
+  fresh.push_prompt("Good text").throw_if_error();
+  fresh.push_text("An answer").throw_if_error();
+  fresh.end_turn().throw_if_error();
+  check_close(verdicts_of(batch, id), fresh.verdicts());
+
+  CHECK(code_of(batch.push_text(77, "x")) == ErrorCode::invalid_argument);
+  CHECK(code_of(batch.remove(77)) == ErrorCode::invalid_argument);
+  CHECK(batch.poll(77).error().code == ErrorCode::invalid_argument);
+  CHECK(code_of(batch.visit(77, [](StreamSession&) {})) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  StreamSession session = guard.open_stream().value();
+  session.push_prompt("Go on.").throw_if_error();
+  session.push_text("Once upon").throw_if_error();
+  const StreamId id = batch.add(std::move(session)).value();
+  std::optional<StreamSession> copy;
+  batch.visit(id, [&](StreamSession& s) { copy = s.fork().value(); }).throw_if_error();
+  const StreamId fork = batch.add(std::move(*copy)).value();
+  REQUIRE(batch.push_text(id, " a time").ok());
+  REQUIRE(batch.push_text(fork, " a mattress").ok());
+  while (batch.step() > 0) {
+  }
+  check_close(verdicts_of(batch, id), test::judge_whole(guard, {}, "Go on.", "Once upon a time"));
+  check_close(verdicts_of(batch, fork), test::judge_whole(guard, {}, "Go on.", "Once upon a mattress"));
+  const Guard other = nano();
+  CHECK(batch.add(other.open_stream().value()).error().code == ErrorCode::invalid_argument);
+  // A visitor's exception passes, and the session is free again.
+  CHECK_THROWS_AS(static_cast<void>(batch.visit(id, [](StreamSession&) { throw 7; })), int);
+  CHECK(batch.push_text(id, " x").ok());
+  CHECK(batch.step() > 0);
+}
+
+TEST_CASE("batch: options out of range are named", "[batch]") {
+  const Guard guard = nano();
+  const auto detail = [&](const auto& change) {
+    StreamBatchOptions options;
+    change(options);
+    const auto batch = StreamBatch::open(guard, options);
+    return batch.ok() ? std::string() : batch.error().detail;
+  };
+  CHECK(detail([](StreamBatchOptions&) {}).empty());
+  CHECK(detail([](StreamBatchOptions& o) { o.max_step_tokens = 0; }).find("max_step_tokens") !=
+        std::string::npos);
+  CHECK(detail([](StreamBatchOptions& o) { o.max_session_tokens = 300; }).find("max_session_tokens") !=
+        std::string::npos);
+  CHECK(detail([](StreamBatchOptions& o) { o.default_deadline_ms = -1; }).find("default_deadline_ms") !=
+        std::string::npos);
+  CHECK(detail([](StreamBatchOptions& o) { o.max_waiting_bytes = 0; }).find("max_waiting_bytes") !=
+        std::string::npos);
+}
+
+TEST_CASE("batch: nothing runs when nothing waits or the time is over", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  CHECK(batch.step() == 0);
+  const StreamId id = batch.add().value();
+  REQUIRE(batch.begin_turn(id, Role::assistant).ok());
+  REQUIRE(batch.push_text(id, "Hello there").ok());
+  CHECK(batch.step(0, false) == 0);
+  CHECK(batch.wait(id, 1).value().empty());
+  CHECK(batch.step(0, true) > 0);
+  CHECK(batch.wait(id, 1e5).value().size() == 1);
+  CHECK(batch.wait(id, 1e5).value().empty());  // nothing is left to wait for
+}
