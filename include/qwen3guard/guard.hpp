@@ -99,15 +99,16 @@ class Guard {
   [[nodiscard]] std::vector<Result<Verdict>> classify_batch(
       std::span<const std::vector<Message>> conversations, const ClassifyOptions& options = {}) const;
 
-  /// StreamSession::push_tokens() for several sessions that this guard (or a copy of it) opened, in common
-  /// matrix products. Each push has its own status, as push_tokens() would have returned it; a session that
-  /// is there twice gets invalid_argument. No thread may use one of the sessions at the same time.
+  /// StreamSession::push_tokens() for several sessions that this guard (or a copy of it) opened over a Stream
+  /// checkpoint, in common matrix products. Each push has its own status, as push_tokens() would have
+  /// returned it; a session that is there twice gets invalid_argument. No thread may use one of the sessions
+  /// at the same time.
   void push_batch(std::span<StreamPush> pushes) const;
 
-  /// Opens a stream over this model. The session shares ownership of the model, so the Guard may die first.
-  /// The KV cache is allocated as the conversation grows, 64 tokens at a time
-  /// (ModelInfo::kv_bytes_per_token). Errors: unsupported_model (checkpoint has no token-level heads);
-  /// invalid_argument; out_of_memory.
+  /// Opens a stream over this model; a Gen checkpoint writes a verdict now and then, a Stream checkpoint
+  /// judges every token. The session shares ownership of the model, so the Guard may die first. The KV cache
+  /// is allocated as the conversation grows, 64 tokens at a time (ModelInfo::kv_bytes_per_token). Errors:
+  /// bad_tokenizer (a Gen checkpoint without one); invalid_argument; out_of_memory.
   [[nodiscard]] Result<StreamSession> open_stream(const StreamOptions& options = {}) const;
 
   /// Raw logits of every head for `ids` (or for the last position only), for checks against other runtimes.

@@ -7,6 +7,7 @@
 
 #include "qwen3guard/detail/guard/classify_batch.hpp"
 #include "qwen3guard/detail/guard/embedded_models.hpp"
+#include "qwen3guard/detail/guard/gen_stream.hpp"
 #include "qwen3guard/detail/guard/guard_impl.hpp"
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/guard/head_stream.hpp"
@@ -209,14 +210,12 @@ void Guard::push_batch(std::span<StreamPush> pushes) const {
 
 Result<StreamSession> Guard::open_stream(const StreamOptions& options) const {
   return detail::guarded("open_stream", [&]() -> Result<StreamSession> {
-    if (!impl_->is_stream()) {
-      return Error{ErrorCode::unsupported_model,
-                   impl_->model().config().architecture_name +
-                       " has no heads on every token; a stream needs a Qwen3ForGuardModel checkpoint"};
-    }
     Q3G_TRY(check_options(options, impl_->max_context_tokens()));
     const std::int32_t capacity = options.max_tokens > 0 ? options.max_tokens : impl_->max_context_tokens();
-    return StreamSession(std::make_unique<detail::HeadStream>(impl_, options, capacity));
+    if (impl_->is_stream())
+      return StreamSession(std::make_unique<detail::HeadStream>(impl_, options, capacity));
+    Q3G_TRY(impl_->need_tokenizer());
+    return StreamSession(std::make_unique<detail::GenStream>(impl_, options, capacity));
   });
 }
 

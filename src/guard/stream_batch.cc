@@ -239,7 +239,7 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
   unset_ready(*entry);
   lock.unlock();
   const auto give_back = [&] {
-    entry->held_bytes = entry->session.memory_bytes();
+    entry->session_bytes = entry->session.memory_bytes();
     lock.lock();
     release(*entry);
     changed_.notify_all();

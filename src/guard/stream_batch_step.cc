@@ -186,6 +186,7 @@ void StreamBatch::Impl::release(Entry& entry) noexcept {
     entry.new_events.clear();
     entry.has_lost_events = true;
   }
+  entry.held_bytes = entry.session_bytes;
   entry.reserved_bytes -= std::min(entry.reserved_bytes, entry.done_bytes);
   entry.done_bytes = 0;
   if (entry.failed_group != 0) {
@@ -225,7 +226,7 @@ std::size_t StreamBatch::Impl::run(std::vector<Entry*>& picked, std::size_t n_ro
       if (!status.ok() || HeadStream::is_done(*entry->feed)) finish(*entry);
     }
     n_judged += entry->n_judged;
-    entry->held_bytes = entry->session.memory_bytes();
+    entry->session_bytes = entry->session.memory_bytes();
   }
   const std::lock_guard lock(mutex_);
   for (Entry* entry : picked) release(*entry);

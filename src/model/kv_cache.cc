@@ -2,7 +2,6 @@
 #include "qwen3guard/detail/model/kv_cache.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 namespace qwen3guard::detail {
@@ -16,9 +15,8 @@ void KvCache::truncate(std::int32_t n) noexcept {
   n_tokens_ = n;
   while (!segments_.empty() && segments_.back().begin >= n) {
     // A page that others read is left to them, and one for which the list would have to grow is freed.
-    const std::shared_ptr<KvPage>& page = segments_.back().page;
-    if (page.use_count() == 1 && !page->is_read_only() && spare_.size() < spare_.capacity()) {
-      std::atomic_thread_fence(std::memory_order_acquire);
+    const KvPagePtr& page = segments_.back().page;
+    if (!page.is_shared() && !page->is_read_only() && spare_.size() < spare_.capacity()) {
       spare_.push_back(std::move(segments_.back().page));
     }
     segments_.pop_back();
@@ -42,7 +40,7 @@ void KvCache::share_prefix(const KvCache& other, std::int32_t n) {
 void KvCache::map(const std::byte* bytes, std::int32_t n, const std::shared_ptr<const void>& owner) {
   std::vector<Segment> mapped;
   for (std::int32_t begin = 0; begin < n; begin += kPageTokens, bytes += layout_.page_bytes())
-    mapped.push_back({std::make_shared<KvPage>(bytes, owner), begin, std::min(kPageTokens, n - begin)});
+    mapped.push_back({KvPagePtr::make(bytes, owner), begin, std::min(kPageTokens, n - begin)});
   truncate(0);
   segments_ = std::move(mapped);
   n_tokens_ = n;
@@ -52,7 +50,7 @@ void KvCache::take_pages(KvCache&& other) {
   if (!(other.layout_ == layout_)) return;
   other.truncate(0);
   spare_.reserve(spare_.size() + other.spare_.size());
-  for (std::shared_ptr<KvPage>& page : other.spare_) spare_.push_back(std::move(page));
+  for (KvPagePtr& page : other.spare_) spare_.push_back(std::move(page));
   other.spare_.clear();
 }
 
@@ -62,10 +60,10 @@ void KvCache::prepare(std::int32_t n) {
     Segment& last = segments_.back();
     // Where others hold the page too, or have written past our end before it was shared, a new one is begun,
     // or what little is in it is copied: so pages are at least half full, however often a cache is shared.
-    if (last.page.use_count() > 1 || last.page->is_read_only()) {
+    if (last.page.is_shared() || last.page->is_read_only()) {
       const std::int32_t n_used = n_tokens_ - last.begin;
       if (n_used < kPageTokens / 2 && n > 0) {
-        std::shared_ptr<KvPage> copy = take_page();
+        KvPagePtr copy = take_page();
         copy->copy_from(*last.page, layout_);
         last.page = std::move(copy);
         last.capacity = kPageTokens;
@@ -73,8 +71,6 @@ void KvCache::prepare(std::int32_t n) {
         last.capacity = n_used;
       }
     } else {
-      // Whoever shared the page before has finished reading it.
-      std::atomic_thread_fence(std::memory_order_acquire);
       last.capacity = kPageTokens;
     }
   }
@@ -86,12 +82,12 @@ void KvCache::prepare(std::int32_t n) {
   }
 }
 
-std::shared_ptr<KvPage> KvCache::take_page() {
+KvPagePtr KvCache::take_page() {
   if (spare_.empty()) {
     spare_.reserve(segments_.size() + 2);
-    return std::make_shared<KvPage>(layout_);
+    return KvPagePtr::make(layout_);
   }
-  std::shared_ptr<KvPage> page = std::move(spare_.back());
+  KvPagePtr page = std::move(spare_.back());
   spare_.pop_back();
   return page;
 }

@@ -81,7 +81,8 @@ class StreamBatch::Impl {
     // With is_busy.
     std::vector<Op> ops;  // taken from the queue; the last one is what the feed does
     std::optional<detail::HeadStream::Feed> feed;
-    std::size_t done_bytes = 0;  // reserved for what is done
+    std::size_t session_bytes = 0;  // what it holds now
+    std::size_t done_bytes = 0;     // reserved for what is done
     std::vector<StreamEvent> new_events;
     std::uint64_t failed_group = 0;
     StreamMark group_begin;

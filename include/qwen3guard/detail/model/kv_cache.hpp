@@ -21,7 +21,7 @@ class KvCache {
  public:
   /// A run of tokens in one page, from its slot 0 on.
   struct Segment {
-    std::shared_ptr<KvPage> page;
+    KvPagePtr page;
     std::int32_t begin = 0;     ///< position of the first token
     std::int32_t capacity = 0;  ///< slots that belong to this cache
   };
@@ -92,12 +92,12 @@ class KvCache {
  private:
   [[nodiscard]] const Segment& segment_of(std::int32_t token) const noexcept;
   /// A page that is nobody else's.
-  [[nodiscard]] std::shared_ptr<KvPage> take_page();
+  [[nodiscard]] KvPagePtr take_page();
 
   KvLayout layout_;
   std::int32_t capacity_tokens_ = 0, n_tokens_ = 0;
   std::vector<Segment> segments_;
-  std::vector<std::shared_ptr<KvPage>> spare_;  // owned by this cache alone
+  std::vector<KvPagePtr> spare_;  // owned by this cache alone
 };
 
 }  // namespace qwen3guard::detail

@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_MODEL_KV_PAGE_HPP
 #define QWEN3GUARD_DETAIL_MODEL_KV_PAGE_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -81,10 +82,48 @@ class KvPage {
              const float* key, const float* value, const KernelTable& kernels) noexcept;
 
  private:
+  friend class KvPagePtr;
+  std::atomic<std::size_t> n_holders_{0};
   AlignedBuffer<std::byte> own_;
   std::byte* data_ = nullptr;
   std::shared_ptr<const void> owner_;
   bool is_read_only_ = false;
+};
+
+/// A page that several caches may hold. Unlike a std::shared_ptr it can tell that nobody else does any more
+/// in a way that makes the others' last reads happen before what the last holder then writes.
+class KvPagePtr {
+ public:
+  KvPagePtr() = default;
+  /// Throws std::bad_alloc.
+  template <class... Arguments>
+  [[nodiscard]] static KvPagePtr make(Arguments&&... arguments) {
+    KvPagePtr out;
+    out.page_ = new KvPage(std::forward<Arguments>(arguments)...);
+    out.page_->n_holders_.store(1, std::memory_order_relaxed);
+    return out;
+  }
+  KvPagePtr(const KvPagePtr& other) noexcept : page_(other.page_) {
+    if (page_ != nullptr) page_->n_holders_.fetch_add(1, std::memory_order_relaxed);
+  }
+  KvPagePtr(KvPagePtr&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+  KvPagePtr& operator=(KvPagePtr other) noexcept {
+    std::swap(page_, other.page_);
+    return *this;
+  }
+  ~KvPagePtr() {
+    if (page_ != nullptr && page_->n_holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete page_;
+  }
+
+  /// May turn false at any time, when another holder lets go; never true again while nobody copies this one.
+  [[nodiscard]] bool is_shared() const noexcept {
+    return page_->n_holders_.load(std::memory_order_acquire) > 1;
+  }
+  [[nodiscard]] KvPage* operator->() const noexcept { return page_; }
+  [[nodiscard]] KvPage& operator*() const noexcept { return *page_; }
+
+ private:
+  KvPage* page_ = nullptr;
 };
 
 }  // namespace qwen3guard::detail
