@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GAME_SERVER_REPORT_HPP
+#define GAME_SERVER_REPORT_HPP
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace game_server {
+
+/// What a run measured, in milliseconds.
+struct Report {
+  std::vector<double> verdict_ms;  ///< from a push to its verdict
+  std::vector<double> frame_ms;    ///< work of a frame, without the wait for the next
+  std::size_t n_dropped_frames = 0, n_late = 0;
+};
+
+/// The value that p percent (0 to 100) of `values` do not exceed; 0 for none. Sorts them.
+[[nodiscard]] double percentile(std::vector<double>& values, double p);
+
+/// "p50 1.20  p90 3.10  p99 5.00  max 7.31 ms".
+[[nodiscard]] std::string percentiles(std::vector<double>& values);
+
+}  // namespace game_server
+
+#endif  // GAME_SERVER_REPORT_HPP

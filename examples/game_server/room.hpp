@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef GAME_SERVER_ROOM_HPP
+#define GAME_SERVER_ROOM_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <qwen3guard/qwen3guard.hpp>
+#include <random>
+#include <string>
+
+namespace game_server {
+
+/// One chat room: players write lines, and a character of the game answers, a few letters at a time, as a
+/// language model would. What is said in what order depends on the seed only.
+class Room {
+ public:
+  Room(qwen3guard::StreamId id, std::uint32_t seed) : id_(id), random_(seed), next_ms_(below(3000)) {}
+
+  /// Pushes what is said up to `now_ms`. Returns what was refused, if anything was.
+  [[nodiscard]] qwen3guard::Status talk(qwen3guard::StreamBatch& batch, double now_ms);
+
+  /// Takes what the guard found out.
+  void take(const qwen3guard::StreamEvent& event);
+
+  [[nodiscard]] qwen3guard::StreamId id() const noexcept { return id_; }
+  [[nodiscard]] std::size_t n_flagged_lines() const noexcept { return n_flagged_lines_; }
+  [[nodiscard]] std::size_t n_flagged_answers() const noexcept { return n_flagged_answers_; }
+
+ private:
+  [[nodiscard]] double below(int n) { return static_cast<double>(random_() % static_cast<std::uint32_t>(n)); }
+
+  qwen3guard::StreamId id_;
+  std::mt19937 random_;
+  double next_ms_;      // when the next thing is said
+  std::string answer_;  // what the character has still to say
+  bool is_answering_ = false;
+  std::size_t n_flagged_lines_ = 0, n_flagged_answers_ = 0;
+};
+
+}  // namespace game_server
+
+#endif  // GAME_SERVER_ROOM_HPP
