@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "qwen3guard/conversation.hpp"
+#include "qwen3guard/generator.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/stream_session.hpp"
@@ -110,6 +111,11 @@ class Guard {
   /// is allocated as the conversation grows, 64 tokens at a time (ModelInfo::kv_bytes_per_token). Errors:
   /// bad_tokenizer (a Gen checkpoint without one); invalid_argument; out_of_memory.
   [[nodiscard]] Result<StreamSession> open_stream(const StreamOptions& options = {}) const;
+
+  /// Opens a generator over this model: text by a causal checkpoint, which shares ownership of the model.
+  /// Errors: unsupported_model (a Stream checkpoint writes no text); invalid_argument (the option);
+  /// out_of_memory.
+  [[nodiscard]] Result<Generator> open_generator(const SamplingOptions& options = {}) const;
 
   /// Raw logits of every head for `ids` (or for the last position only), for checks against other runtimes.
   /// Errors: invalid_argument (no ids); token_out_of_range; context_full; out_of_memory.

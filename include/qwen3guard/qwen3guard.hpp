@@ -5,6 +5,7 @@
 /// The whole public API.
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/decision_policy.hpp"
+#include "qwen3guard/generator.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/measure.hpp"
 #include "qwen3guard/options.hpp"
