@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CHAT_MODEL_HOST_HPP
+#define CHAT_MODEL_HOST_HPP
+
+#include <cstdint>
+
+#include "host.hpp"
+
+namespace chat {
+
+/// Any Qwen3 checkpoint, run by the library's own transformer. A piece is a token; its text is the bytes that
+/// it stands for, which may be a part of a character.
+class ModelHost : public Host {
+ public:
+  /// max_tokens: of one answer.
+  ModelHost(const qwen3guard::Guard& model, const qwen3guard::SamplingOptions& sampling,
+            std::int32_t max_tokens)
+      : tokenizer_(*model.tokenizer()),
+        generator_(model.open_generator(sampling).value()),
+        max_tokens_(max_tokens) {}
+
+  qwen3guard::Status begin(std::span<const qwen3guard::Message> messages) override;
+  qwen3guard::Result<std::optional<std::string>> next() override;
+  qwen3guard::Status rewind(std::size_t n) override;
+
+ private:
+  qwen3guard::Tokenizer tokenizer_;
+  qwen3guard::Generator generator_;
+  std::int32_t max_tokens_, begin_ = 0;
+};
+
+}  // namespace chat
+
+#endif  // CHAT_MODEL_HOST_HPP
