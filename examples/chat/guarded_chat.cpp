@@ -105,11 +105,9 @@ void GuardedChat::answer(Outcome& outcome, const Show& show) {
       if (n_free > outcome.n_shown_tokens) release(outcome, show, n_free);
       continue;
     }
-    // Back to where what was flagged begins, or to the end of what the user has seen, if that is later.
-    const auto from = static_cast<std::size_t>(session_.decision().run_byte_begin);
+    // What the user has not seen is discarded.
     std::size_t n_pieces = 0, n_bytes = 0;
-    while (n_pieces < piece_ends_.size() && (piece_ends_[n_pieces] <= from || n_bytes < outcome.shown.size()))
-      n_bytes = piece_ends_[n_pieces++];
+    while (n_bytes < outcome.shown.size()) n_bytes = piece_ends_[n_pieces++];
     outcome.n_discarded_tokens += piece_ends_.size() - n_pieces;
     if (has_ended) session_.rewind(open).throw_if_error();
     if (outcome.n_retries == settings_.max_retries) {
