@@ -9,7 +9,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-all_stages=(format rules gcc isa arm install clang asan tidy python)
+all_stages=(format rules gcc isa arm install clang asan tsan tidy python)
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
   echo "stages: ${all_stages[*]}"
@@ -136,6 +136,18 @@ stage_asan() {
   if configure build/test-asan asan && build build/test-asan; then
     ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
       run_ctest asan build/test-asan "${unit_only[@]}"
+  else
+    fail
+  fi
+}
+
+# What threads share: the tests that use several. The whole suite under this sanitizer takes an hour.
+stage_tsan() {
+  local tests=(guard_batch_test guard_stream_batch_test guard_stream_rewind_test tokenizer_property_test
+    util_thread_team_test)
+  if configure build/test-tsan tsan -DQ3G_BUILD_EXAMPLES=OFF &&
+    logged "$logs/build_test-tsan.log" cmake --build build/test-tsan --parallel "$jobs" --target "${tests[@]}"; then
+    run_ctest tsan build/test-tsan -R "^($(IFS='|' && echo "${tests[*]}"))/"
   else
     fail
   fi

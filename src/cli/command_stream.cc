@@ -41,6 +41,10 @@ std::string to_json(const TokenLine& token) {
     json.string(to_string(token.verdict.category));
   }
   json.key("flagged").boolean(token.verdict.flagged);
+  if (token.role == Role::assistant) {
+    json.key("byte_begin").integer(token.verdict.byte_begin);
+    json.key("byte_end").integer(token.verdict.byte_end);
+  }
   json.end_object();
   return json.text();
 }
@@ -82,7 +86,7 @@ class Writer {
     if (!decision.token)
       return print_line(std::string(color_of(Severity::safe, color_)) + "Safe" +
                         std::string(color_off(color_)));
-    print_line(summary(*decision.token, color_) + " at token " + std::to_string(*decision.position));
+    print_line(explain(decision));
   }
 
  private:
