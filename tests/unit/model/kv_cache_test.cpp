@@ -24,7 +24,7 @@ void append(KvCache& cache, std::int32_t n, float mark) {
   const std::vector<float> row(4, mark);
   cache.prepare(n);
   for (std::int32_t i = 0; i < n; ++i)
-    cache.store(0, 0, cache.n_tokens() + i, row.data(), row.data(), *kernel_table("scalar").value());
+    cache.store(0, 0, cache.n_tokens() + i, row.data(), row.data(), *select_kernels("scalar").value());
   cache.advance(n);
 }
 
