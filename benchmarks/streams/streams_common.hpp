@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_BENCHMARKS_STREAMS_COMMON_HPP
-#define QWEN3GUARD_BENCHMARKS_STREAMS_COMMON_HPP
+#ifndef QWEN3GUARD_BENCHMARKS_STREAMS_STREAMS_COMMON_HPP
+#define QWEN3GUARD_BENCHMARKS_STREAMS_STREAMS_COMMON_HPP
 
 #include <algorithm>
 #include <chrono>
@@ -61,4 +61,4 @@ inline std::vector<qwen3guard::TokenId> prose_ids(const qwen3guard::Tokenizer& t
 
 }  // namespace streams
 
-#endif  // QWEN3GUARD_BENCHMARKS_STREAMS_COMMON_HPP
+#endif  // QWEN3GUARD_BENCHMARKS_STREAMS_STREAMS_COMMON_HPP

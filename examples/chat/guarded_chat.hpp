@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef CHAT_GUARDED_CHAT_HPP
-#define CHAT_GUARDED_CHAT_HPP
+#ifndef QWEN3GUARD_EXAMPLES_CHAT_GUARDED_CHAT_HPP
+#define QWEN3GUARD_EXAMPLES_CHAT_GUARDED_CHAT_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -69,4 +69,4 @@ class GuardedChat {
 
 }  // namespace chat
 
-#endif  // CHAT_GUARDED_CHAT_HPP
+#endif  // QWEN3GUARD_EXAMPLES_CHAT_GUARDED_CHAT_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef CHAT_HOST_HPP
-#define CHAT_HOST_HPP
+#ifndef QWEN3GUARD_EXAMPLES_CHAT_HOST_HPP
+#define QWEN3GUARD_EXAMPLES_CHAT_HOST_HPP
 
 #include <cstddef>
 #include <optional>
@@ -29,4 +29,4 @@ class Host {
 
 }  // namespace chat
 
-#endif  // CHAT_HOST_HPP
+#endif  // QWEN3GUARD_EXAMPLES_CHAT_HOST_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef CHAT_MODEL_HOST_HPP
-#define CHAT_MODEL_HOST_HPP
+#ifndef QWEN3GUARD_EXAMPLES_CHAT_MODEL_HOST_HPP
+#define QWEN3GUARD_EXAMPLES_CHAT_MODEL_HOST_HPP
 
 #include <cstdint>
 
@@ -31,4 +31,4 @@ class ModelHost : public Host {
 
 }  // namespace chat
 
-#endif  // CHAT_MODEL_HOST_HPP
+#endif  // QWEN3GUARD_EXAMPLES_CHAT_MODEL_HOST_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef CHAT_SCRIPTED_HOST_HPP
-#define CHAT_SCRIPTED_HOST_HPP
+#ifndef QWEN3GUARD_EXAMPLES_CHAT_SCRIPTED_HOST_HPP
+#define QWEN3GUARD_EXAMPLES_CHAT_SCRIPTED_HOST_HPP
 
 #include <string_view>
 #include <vector>
@@ -34,4 +34,4 @@ class ScriptedHost : public Host {
 
 }  // namespace chat
 
-#endif  // CHAT_SCRIPTED_HOST_HPP
+#endif  // QWEN3GUARD_EXAMPLES_CHAT_SCRIPTED_HOST_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef CHAT_TERMINAL_HPP
-#define CHAT_TERMINAL_HPP
+#ifndef QWEN3GUARD_EXAMPLES_CHAT_TERMINAL_HPP
+#define QWEN3GUARD_EXAMPLES_CHAT_TERMINAL_HPP
 
 #include <qwen3guard/qwen3guard.hpp>
 #include <string_view>
@@ -27,4 +27,4 @@ class Terminal {
 
 }  // namespace chat
 
-#endif  // CHAT_TERMINAL_HPP
+#endif  // QWEN3GUARD_EXAMPLES_CHAT_TERMINAL_HPP

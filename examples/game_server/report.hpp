@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef GAME_SERVER_REPORT_HPP
-#define GAME_SERVER_REPORT_HPP
+#ifndef QWEN3GUARD_EXAMPLES_GAME_SERVER_REPORT_HPP
+#define QWEN3GUARD_EXAMPLES_GAME_SERVER_REPORT_HPP
 
 #include <cstddef>
 #include <string>
@@ -23,4 +23,4 @@ struct Report {
 
 }  // namespace game_server
 
-#endif  // GAME_SERVER_REPORT_HPP
+#endif  // QWEN3GUARD_EXAMPLES_GAME_SERVER_REPORT_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef GAME_SERVER_ROOM_HPP
-#define GAME_SERVER_ROOM_HPP
+#ifndef QWEN3GUARD_EXAMPLES_GAME_SERVER_ROOM_HPP
+#define QWEN3GUARD_EXAMPLES_GAME_SERVER_ROOM_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -40,4 +40,4 @@ class Room {
 
 }  // namespace game_server
 
-#endif  // GAME_SERVER_ROOM_HPP
+#endif  // QWEN3GUARD_EXAMPLES_GAME_SERVER_ROOM_HPP

@@ -56,7 +56,7 @@ TEST_CASE("generator: the conversation is rendered as the guard renders it", "[g
   CHECK(generate(a, 5) == generate(b, 5));
 }
 
-TEST_CASE("generator: a seed is the text; another try is another text", "[generator]") {
+TEST_CASE("generator: a seed is the text, another try is another text", "[generator]") {
   const Guard guard = Guard::load_embedded("nano-gen").value();
   Generator a = open(guard, 1.5F, 7), b = open(guard, 1.5F, 7), c = open(guard, 1.5F, 8);
   const std::int32_t begin = a.position();
