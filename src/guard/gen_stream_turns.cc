@@ -9,6 +9,19 @@
 
 namespace qwen3guard::detail {
 
+template <class T, class Change>
+T GenStream::or_as_before(const Change& change) {
+  std::vector<Turn> before = turns_;
+  try {
+    T result = change();
+    if (!result.ok()) turns_ = std::move(before);
+    return result;
+  } catch (...) {
+    turns_ = std::move(before);
+    throw;
+  }
+}
+
 Status GenStream::begin_turn(Role role) {
   if (!turns_.empty() && turns_.back().is_open) {
     return Error{ErrorCode::invalid_argument, "stream: the " + std::string(to_string(turns_.back().role)) +
@@ -28,7 +41,6 @@ Status GenStream::begin_turn(Role role) {
 }
 
 Status GenStream::restore(std::span<const Message> messages) {
-  const std::vector<Turn> before = turns_;
   const auto run = [&]() -> Status {
     Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -43,13 +55,10 @@ Status GenStream::restore(std::span<const Message> messages) {
     }
     return {};
   };
-  Status status = run();
-  if (!status.ok()) turns_ = before;
-  return status;
+  return or_as_before<Status>(run);
 }
 
 Result<TokenVerdict> GenStream::push_conversation(std::span<const Message> messages) {
-  const std::vector<Turn> before = turns_;
   const auto run = [&]() -> Result<TokenVerdict> {
     Q3G_TRY(restore(messages.first(messages.size() - 1)));
     Q3G_TRY(begin_turn(Role::user));
@@ -59,9 +68,7 @@ Result<TokenVerdict> GenStream::push_conversation(std::span<const Message> messa
     Q3G_TRY(begin_turn(Role::assistant));
     return *turn.prompt;
   };
-  Result<TokenVerdict> verdict = run();
-  if (!verdict.ok()) turns_ = before;
-  return verdict;
+  return or_as_before<Result<TokenVerdict>>(run);
 }
 
 StreamMark GenStream::mark() const noexcept {
@@ -87,16 +94,15 @@ Result<StreamUpdate> GenStream::rewind(const StreamMark& mark) {
     turns_.erase(found + 1, turns_.end());
     return StreamUpdate{};
   }
-  const std::vector<Turn> before = turns_;
-  turns_.erase(found + 1, turns_.end());
-  Turn& turn = turns_.back();
-  turn.is_open = true;
-  if (turn.has_ids && mark.n_units > 0) {
-    return rewind_to_byte(turn.tokens[static_cast<std::size_t>(mark.n_units) - 1].verdict.byte_end);
-  }
-  Result<StreamUpdate> update = rewind_to_byte(turn.has_ids ? 0 : mark.n_units);
-  if (!update.ok()) turns_ = before;
-  return update;
+  const auto index = found - turns_.begin();
+  return or_as_before<Result<StreamUpdate>>([&]() -> Result<StreamUpdate> {
+    turns_.erase(turns_.begin() + index + 1, turns_.end());
+    Turn& turn = turns_.back();
+    turn.is_open = true;
+    if (!turn.has_ids) return rewind_to_byte(mark.n_units);
+    const auto n_tokens = static_cast<std::size_t>(mark.n_units);
+    return rewind_to_byte(n_tokens == 0 ? 0 : turn.tokens[n_tokens - 1].verdict.byte_end);
+  });
 }
 
 Result<StreamUpdate> GenStream::rewind_to_byte(std::int64_t n) {

@@ -93,9 +93,17 @@ Result<HeadStream::Feed> HeadStream::plan_change(std::size_t keep) {
   }
   feed.read_end = feed.judge_next < feed.judge_end ? feed.judge_end : 0;
   feed.first = turn.n_slid + std::max(keep - turn.text_begin, n_header) - n_header;
-  const std::size_t n_tokens = std::min(keep - turn.text_begin, turn.tokens.size());
-  feed.old_tokens.assign(turn.tokens.begin() + static_cast<std::ptrdiff_t>(n_tokens), turn.tokens.end());
-  turn.tokens.resize(n_tokens);
+  feed.n_kept_tokens = std::min(keep - turn.text_begin, turn.tokens.size());
+  try {
+    feed.old_tokens.assign(turn.tokens.begin() + static_cast<std::ptrdiff_t>(feed.n_kept_tokens),
+                           turn.tokens.end());
+  } catch (...) {
+    turn.is_stopped = feed.was_stopped;
+    turn.judged_end_byte = feed.old_judged_end_byte;
+    transcript_.undo();
+    throw;
+  }
+  turn.tokens.resize(feed.n_kept_tokens);
   forget_cache(keep);
   return feed;
 }
@@ -116,6 +124,7 @@ Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
     feed.keep = std::min(feed.keep, static_cast<std::size_t>(cache_.capacity_tokens()));
     transcript_.cut_tape(static_cast<std::size_t>(cache_.capacity_tokens()));
     turn->unread_bytes += static_cast<std::int64_t>(bytes.size());
+    feed.n_kept_tokens = turn->tokens.size();
     return feed;
   }
   Q3G_ASSIGN(const std::size_t keep, transcript_.push_text(bytes));
@@ -227,7 +236,12 @@ void HeadStream::append_verdicts(Feed& feed) {
 
 StreamUpdate HeadStream::commit(Feed& feed) {
   Turn& turn = *transcript_.last();
-  append_verdicts(feed);
+  try {
+    append_verdicts(feed);
+  } catch (...) {
+    abandon(feed);
+    throw;
+  }
   StreamUpdate update;
   update.first = feed.first;
   update.tokens = std::move(feed.verdicts);
@@ -261,8 +275,7 @@ void HeadStream::abandon(Feed& feed) noexcept {
   turn.is_stopped = feed.was_stopped;
   turn.judged_end_byte = feed.old_judged_end_byte;
   turn.unread_bytes = feed.old_unread_bytes;
-  const std::size_t n_kept = turn.tokens.size() - std::min(turn.tokens.size(), feed.n_committed);
-  turn.tokens.resize(n_kept);
+  turn.tokens.resize(std::min(feed.n_kept_tokens, turn.tokens.size()));
   turn.tokens.insert(turn.tokens.end(), feed.old_tokens.begin(), feed.old_tokens.end());
   forget_cache(feed.keep);
 }

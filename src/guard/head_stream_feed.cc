@@ -93,7 +93,13 @@ void HeadStream::run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noex
     return {};
   });
   if (status.ok()) return;
-  for (Feed& feed : feeds) feed.status = status;
+  for (Feed& feed : feeds) {
+    try {
+      feed.status = status;
+    } catch (const std::bad_alloc&) {
+      feed.status = Error{ErrorCode::out_of_memory, {}};
+    }
+  }
 }
 
 }  // namespace qwen3guard::detail

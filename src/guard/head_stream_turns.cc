@@ -140,7 +140,13 @@ Result<HeadStream::Feed> HeadStream::plan_end() {
   Q3G_ASSIGN(Feed feed, plan_change(keep));
   Turn& turn = *transcript_.last();
   turn.is_stopped = turn.is_stopped || was_stopped;
-  const std::size_t end = transcript_.close_turn();
+  std::size_t end = 0;
+  try {
+    end = transcript_.close_turn();
+  } catch (...) {
+    abandon(feed);
+    throw;
+  }
   if (turn.role != Role::user) return feed;
   // Its verdict is that of the <|im_end|>.
   feed.judge_end = end + 1;
@@ -242,6 +248,7 @@ Result<StreamUpdate> HeadStream::rewind(const StreamMark& mark) {
 Result<StreamUpdate> HeadStream::rewind_to_byte(std::int64_t n) {
   Q3G_TRY(check_usable());
   if (!transcript_.is_open()) return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
+  if (transcript_.last()->input == Turn::Input::none && n == 0) return StreamUpdate{};
   if (transcript_.last()->input == Turn::Input::tokens) {
     Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(n));
     return run(plan_change(keep));

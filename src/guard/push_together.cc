@@ -53,11 +53,14 @@ void push_together(const Guard::Impl& guard, std::span<StreamPush> pushes,
     HeadStream& session = *feeds[i].session;
     StreamPush& push = *running[i];
     push.status = feeds[i].status;
-    if (push.status.ok()) {
-      session.report(session.commit(feeds[i]), push.ids, push.out);
-    } else {
+    if (!push.status.ok()) {
       session.abandon(feeds[i]);
+      continue;
     }
+    push.status = guarded("stream", [&]() -> Status {
+      session.report(session.commit(feeds[i]), push.ids, push.out);
+      return {};
+    });
   }
 }
 

@@ -166,7 +166,7 @@ void StreamBatch::Impl::join_events(Entry& entry) {
                                  event.update.tokens.end());
       last->update.n_settled = event.update.n_settled;
       last->update.stopped_at_byte = event.update.stopped_at_byte;
-      last->decision = std::move(event.decision);
+      last->decision = event.decision;
       last->waited_ms = std::max(last->waited_ms, event.waited_ms);
       last->is_late = last->is_late || event.is_late;
     } else {

@@ -110,7 +110,7 @@ Status Transcript::render_closed(Turn& turn) {
     if (invalid_utf8_ == InvalidUtf8::replace) text = replace_invalid_utf8(text);
     Q3G_TRY(append_text(*tokenizer_, role + std::string(without_thinking(text)), ids));
   }
-  Q3G_TRY(append_markup(*tokenizer_, std::string(kImEnd) + "\n", ids));
+  ids.insert(ids.end(), closing_.begin(), closing_.end());
   ids_ = std::move(ids);
   return {};
 }
@@ -122,6 +122,7 @@ Status Transcript::begin_turn(Role role) {
     return Error{ErrorCode::invalid_argument, "stream: the " + std::string(to_string(turns_.back().role)) +
                                                   "'s turn is open; end_turn() comes before the next"};
   }
+  if (closing_.empty()) Q3G_TRY(append_markup(*tokenizer_, std::string(kImEnd) + "\n", closing_));
   const std::vector<TokenId> before = ids_;
   Status status = [&]() -> Status {
     if (role == Role::user && !turns_.empty()) Q3G_TRY(render_closed(turns_.back()));
@@ -160,9 +161,16 @@ std::size_t Transcript::follow_text(Turn& turn) {
   const std::size_t n_use = std::max(uses_all ? text.n_tokens() : text.n_settled(), turn.n_slid);
   const std::size_t n_on_tape = turn.n_slid + (ids_.size() - turn.text_begin);
   const std::size_t n_same = std::min({text.n_unchanged(), n_on_tape, n_use});
-  old_keep_ = turn.text_begin + (n_same - turn.n_slid);
-  old_tail_.assign(ids_.begin() + at(old_keep_), ids_.end());
+  const std::size_t keep = turn.text_begin + (n_same - turn.n_slid);
   const auto fresh = text.ids().subspan(n_same - text.dropped_tokens(), n_use - n_same);
+  try {
+    ids_.reserve(keep + fresh.size());
+    old_tail_.assign(ids_.begin() + at(keep), ids_.end());
+  } catch (...) {
+    turn.text->undo();
+    throw;
+  }
+  old_keep_ = keep;
   ids_.resize(old_keep_);
   ids_.insert(ids_.end(), fresh.begin(), fresh.end());
   is_text_changed_ = true;
@@ -217,6 +225,7 @@ Result<std::size_t> Transcript::push_tokens(std::span<const TokenId> ids) {
   old_tail_.clear();
   is_text_changed_ = false;
   turn->given.reserve(turn->given.size() + ids.size());
+  ids_.reserve(ids_.size() + ids.size());
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   turn->given.insert(turn->given.end(), ids.begin(), ids.end());
   turn->input = Turn::Input::tokens;
@@ -226,8 +235,7 @@ Result<std::size_t> Transcript::push_tokens(std::span<const TokenId> ids) {
 std::size_t Transcript::close_turn() {
   Turn& turn = turns_.back();
   const std::size_t end = ids_.size();
-  // Control tokens of a checked tokenizer: cannot fail but for memory.
-  static_cast<void>(append_markup(*tokenizer_, std::string(kImEnd) + "\n", ids_));
+  ids_.insert(ids_.end(), closing_.begin(), closing_.end());
   turn.is_open = false;
   return end;
 }

@@ -90,6 +90,9 @@ class GenStream final : public StreamSession::Impl {
   void follow_text(Turn& turn, std::size_t first);
   void carry_from(Turn& turn, std::size_t first);
   [[nodiscard]] StreamUpdate update_from(std::size_t first) const;
+  /// change(), which may open and close turns; on error or a throw they are as before.
+  template <class T, class Change>
+  [[nodiscard]] T or_as_before(const Change& change);
   template <class Change>
   [[nodiscard]] Result<StreamUpdate> change_turn(const Change& change);
 

@@ -17,7 +17,13 @@ template <class Body>
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::out_of_memory, std::string(what) + ": not enough memory"};
+    Error error{ErrorCode::out_of_memory, {}};
+    try {
+      error.detail = std::string(what) + ": not enough memory";
+    } catch (const std::bad_alloc&) {
+      // Not even for the sentence: the code says it.
+    }
+    return error;
   } catch (const std::exception& e) {
     return Error{ErrorCode::internal, std::string(what) + ": " + e.what()};
   }

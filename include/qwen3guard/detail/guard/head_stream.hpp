@@ -35,7 +35,7 @@ class HeadStream final : public StreamSession::Impl {
     bool has_slid = false;
     Status status;
     // To take it back.
-    std::size_t keep = 0;
+    std::size_t keep = 0, n_kept_tokens = 0;
     std::vector<TurnToken> old_tokens;
     bool was_stopped = false;
     std::int64_t old_judged_end_byte = 0, old_unread_bytes = 0;
@@ -73,7 +73,7 @@ class HeadStream final : public StreamSession::Impl {
   /// The whole conversation as tokens, on a new session, of which [judge_begin, judge_end) are judged.
   [[nodiscard]] Feed plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
                                std::size_t judge_end);
-  /// Makes what was run the session's state.
+  /// Makes what was run the session's state. Throws std::bad_alloc; the change is taken back then.
   [[nodiscard]] StreamUpdate commit(Feed& feed);
   /// The same for what plan_end() planned; `update`: the tokens that had waited.
   [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update);

@@ -86,7 +86,8 @@ class Transcript {
   [[nodiscard]] Result<std::size_t> push_tokens(std::span<const TokenId> ids);
   /// The text is complete. Errors: as push_text().
   [[nodiscard]] Result<std::size_t> finish_text();
-  /// Closes the turn: its <|im_end|> and line break. Returns the index of the former.
+  /// Closes the turn: its <|im_end|> and line break. Returns the index of the former. On a throw nothing has
+  /// changed.
   std::size_t close_turn();
   /// Takes the open turn's text from byte n on back; tokens go when they reach beyond it. Errors:
   /// invalid_argument (n is beyond the text, or the context has slid past it).
@@ -138,6 +139,7 @@ class Transcript {
   InvalidUtf8 invalid_utf8_;
   Thinking thinking_;
   bool judge_unsettled_;
+  std::vector<TokenId> closing_;  // <|im_end|> and a line break
   std::vector<TokenId> ids_;
   std::vector<Turn> turns_;
   std::uint64_t next_serial_ = 1;

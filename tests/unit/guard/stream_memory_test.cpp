@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a session is after each of its allocations has failed once. Replaces operator new.
+#include <cstdlib>
+#include <new>
+
+#include "stream_fixture.hpp"
+
+namespace {
+
+/// Allocations of this thread until one fails; below 0: none does.
+thread_local long n_until_failure = -1;
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  if (n_until_failure == 0) throw std::bad_alloc();
+  if (n_until_failure > 0) --n_until_failure;
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+using namespace qwen3guard;
+
+namespace {
+
+/// Runs `change` on the session with the first, the second, ... allocation failing until it succeeds; the
+/// session must be as before after every failure. Returns how often it failed.
+template <class Change>
+int fail_everywhere(StreamSession& session, const Change& change) {
+  for (int n = 0;; ++n) {
+    const auto before = session.verdicts();
+    const std::int32_t position = session.position();
+    const std::int64_t n_bytes = session.turn_bytes();
+    n_until_failure = n;
+    const auto status = change(session);
+    n_until_failure = -1;
+    if (status.ok()) return n;
+    CAPTURE(n, status.error().detail);
+    REQUIRE(status.error().code == ErrorCode::out_of_memory);
+    REQUIRE(session.position() == position);
+    REQUIRE(session.turn_bytes() == n_bytes);
+    test::check_close(session.verdicts(), before);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("memory: a session survives the failure of any allocation", "[stream][memory]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamSession session = guard.open_stream().value();
+  const std::string first = "The quick brown fox jumps over the lazy dog. ";
+  std::string text;
+  int n_failed = fail_everywhere(session, [](StreamSession& s) { return s.push_prompt("Go on."); });
+  for (int i = 0; i < 6; ++i) {
+    n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.push_text(first); });
+    text += first;
+  }
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.rewind_to_byte(100); });
+  text.resize(100);
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.push_text(" you idi"); });
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.push_text("ot."); });
+  text += " you idiot.";
+  test::check_close(session.verdicts(), test::judge_whole(guard, {}, "Go on.", text));
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.end_turn(); });
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.begin_turn(Role::user); });
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.push_text("And"); });
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.push_text(" then?"); });
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.end_turn(); });
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.begin_turn(Role::assistant); });
+  const auto ids = guard.tokenizer()->encode("Nothing, it ended there.").value();
+  std::vector<TokenVerdict> out(ids.size());
+  n_failed += fail_everywhere(session, [&](StreamSession& s) { return s.push_tokens(ids, out); });
+  CHECK(n_failed > 100);
+  StreamSession fresh = guard.open_stream().value();
+  fresh
+      .push_conversation(
+          std::vector<Message>{{Role::user, "Go on."}, {Role::assistant, text}, {Role::user, "And then?"}})
+      .throw_if_error();
+  std::vector<TokenVerdict> expected(ids.size());
+  REQUIRE(fresh.push_tokens(ids, expected).ok());
+  test::check_close(out, expected);
+}
+
+TEST_CASE("memory: so does one over a Gen checkpoint", "[stream][memory]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamOptions options;
+  options.gen_interval_tokens = 4;
+  StreamSession session = guard.open_stream(options).value(), fresh = guard.open_stream(options).value();
+  const std::string text = "A short answer, in which there is little to see.";
+  fail_everywhere(session, [](StreamSession& s) { return s.push_prompt("Go on."); });
+  const int n_failed = fail_everywhere(session, [&](StreamSession& s) { return s.push_text(text); });
+  CHECK(n_failed > 20);
+  fresh.push_prompt("Go on.").throw_if_error();
+  fresh.push_text(text).throw_if_error();
+  const auto a = session.verdicts(), b = fresh.verdicts();
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    REQUIRE(std::abs(a[i].probabilities.safe - b[i].probabilities.safe) < test::kMargin);
+}
