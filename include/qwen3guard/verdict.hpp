@@ -94,8 +94,9 @@ struct Verdict {
 
 /// Where the verdict of a token comes from.
 enum class VerdictSource : std::int32_t {
-  none =
-      0,  ///< nothing: it was not judged (ContextPolicy::stop, judge_unsettled). Not a Safe: look here first
+  /// Nothing: it was not judged (ContextPolicy::stop), or not yet (before a Gen checkpoint's first verdict).
+  /// Not a Safe: the probabilities are all 0.
+  none = 0,
   heads = 1,    ///< this token's classification heads
   written = 2,  ///< a Gen checkpoint wrote a verdict on the text up to this token
   carried = 3,  ///< a Gen checkpoint's last verdict, before this token
