@@ -102,6 +102,9 @@ enum class VerdictSource : std::int32_t {
   carried = 3,  ///< a Gen checkpoint's last verdict, before this token
 };
 
+/// "none", "heads", "written", "carried". Static storage.
+[[nodiscard]] const char* to_string(VerdictSource source) noexcept;
+
 /// Judgement of one token of a stream. A plain value.
 struct TokenVerdict {
   Severity severity = Severity::safe;  ///< the most probable one

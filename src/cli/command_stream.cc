@@ -41,6 +41,7 @@ std::string to_json(const TokenLine& token) {
     json.string(to_string(token.verdict.category));
   }
   json.key("flagged").boolean(token.verdict.flagged);
+  json.key("source").string(to_string(token.verdict.source));
   if (token.role == Role::assistant) {
     json.key("byte_begin").integer(token.verdict.byte_begin);
     json.key("byte_end").integer(token.verdict.byte_end);
@@ -112,7 +113,7 @@ void run(const StreamFlags& flags) {
     if (i + 1 == ids.size()) text += decoder.finish();
     writer.response({Role::assistant, ids[i], std::move(text), verdict});
   }
-  writer.decision(session.decision());
+  writer.decision(session.end_turn().value().decision);
 }
 
 }  // namespace

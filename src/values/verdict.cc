@@ -93,4 +93,18 @@ Action decide_action(const ActionPolicy& policy, Severity severity,
   return Action::block;
 }
 
+const char* to_string(VerdictSource source) noexcept {
+  switch (source) {
+    case VerdictSource::none:
+      return "none";
+    case VerdictSource::heads:
+      return "heads";
+    case VerdictSource::written:
+      return "written";
+    case VerdictSource::carried:
+      return "carried";
+  }
+  return "unknown";
+}
+
 }  // namespace qwen3guard

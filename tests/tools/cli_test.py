@@ -192,7 +192,11 @@ class StreamTest(CliTest):
         self.assertEqual((code, stderr), (0, ""))
         tokens = lines(stdout)
         for token in tokens:
-            self.assertEqual(list(token), ["role", "index", "id", "text", "severity", "probabilities", "category", "flagged"])
+            keys = ["role", "index", "id", "text", "severity", "probabilities", "category", "flagged", "source"]
+            if token["role"] == "assistant":
+                keys += ["byte_begin", "byte_end"]
+            self.assertEqual(list(token), keys)
+            self.assertEqual(token["source"], "heads")
             self.assertEqual(token["category"] is None, token["severity"] == "Safe")
         self.assertEqual([t["role"] for t in tokens], ["user"] + ["assistant"] * (len(tokens) - 1))
         self.assertEqual("".join(t["text"] for t in tokens[1:]), "Caf\u00e9 \U0001f600 is nice.")
@@ -210,8 +214,15 @@ class StreamTest(CliTest):
         code, stdout, _ = run("stream", "--model", "nano-stream", "--prompt", "x", "--response", "", "--json")
         self.assertEqual((code, len(lines(stdout))), (0, 1))
 
-    def test_gen_checkpoint_is_refused(self):
-        self.assert_error(run("stream", "--model", "nano-gen", "--prompt", "x", "--response", "y"), "Qwen3ForGuardModel")
+    def test_gen_checkpoint_writes_verdicts(self):
+        code, stdout, _ = run("stream", "--model", "nano-gen", "--prompt", "x", "--response", "word " * 40, "--json")
+        self.assertEqual(code, 0)
+        sources = [token["source"] for token in lines(stdout)]
+        self.assertEqual(sources[:2], ["written", "none"])
+        self.assertIn("carried", sources)
+        code, stdout, _ = run("stream", "--model", "nano-gen", "--prompt", "x", "--response", "y")
+        self.assertEqual(code, 0)
+        self.assertIn("decision:", stdout.decode())
 
 
 class TokenizeTest(CliTest):

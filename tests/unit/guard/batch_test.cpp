@@ -8,35 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "packed_nano.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 using namespace qwen3guard;
+using test::PackedNano;
 
 namespace {
 
 /// What a batch may change: rounding, docs/numerics.md.
 constexpr float kMargin = 1e-3F;
-
-/// A packed nano model in a file that goes away.
-class PackedNano {
- public:
-  PackedNano(const std::string& name, PackedWeights type)
-      : path_((std::filesystem::temp_directory_path() /
-               ("q3g-batch-" + name + to_string(type) + std::to_string(std::random_device{}()) + ".q3g"))
-                  .string()) {
-    QuantizeOptions options;
-    options.type = type;
-    (void)quantize_embedded(name, path_, options).value();
-  }
-  ~PackedNano() { std::filesystem::remove(path_); }
-  PackedNano(const PackedNano&) = delete;
-  PackedNano& operator=(const PackedNano&) = delete;
-  [[nodiscard]] Guard load() const { return Guard::load(path_).value(); }
-
- private:
-  std::string path_;
-};
 
 std::vector<std::vector<Message>> conversations() {
   std::vector<std::vector<Message>> all;
