@@ -115,9 +115,11 @@ std::unique_ptr<chat::Host> make_host(const Flags& flags) {
   return std::make_unique<chat::ScriptedHost>(chat::ScriptedHost::parse(text).value());
 }
 
+volatile std::sig_atomic_t has_color = 0;
+
 void on_interrupt(int) {
   // The colour back to normal, and gone: nothing needs to be saved.
-  std::fputs("\033[0m\n", stdout);
+  std::fputs(has_color != 0 ? "\033[0m\n" : "\n", stdout);
   std::fflush(stdout);
   std::_Exit(130);
 }
@@ -152,6 +154,7 @@ int main(int argc, char** argv) {
   if (arguments == std::vector<std::string>{"--help"}) return std::fputs(kUsage, stdout), 0;
   try {
     const Flags flags = parse(arguments);
+    has_color = flags.color ? 1 : 0;
     std::signal(SIGINT, on_interrupt);
     return run(flags);
   } catch (const BadArguments& e) {
