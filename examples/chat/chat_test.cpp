@@ -20,6 +20,8 @@ const std::string kClean =
 const std::string kInsult =
     "Only an ugly idiot like you would eat it, nobody likes you, somebody should burn you.";
 
+constexpr const char* kThreat = "You are a worthless idiot and I will burn your house down, kill yourself.";
+
 struct Run {
   Outcome outcome;
   std::string seen;
@@ -99,7 +101,7 @@ TEST_CASE("chat: a prompt that does not pass never reaches the host", "[chat]") 
   const Guard guard = nano();
   ScriptedHost host({{"Hello."}});
   GuardedChat chat(guard, host, {});
-  const Run run = say(chat, "You are a worthless idiot and I will burn your house down, kill yourself.");
+  const Run run = say(chat, kThreat);
   REQUIRE(run.outcome.prompt.flagged);
   CHECK(run.outcome.prompt_was_refused);
   CHECK(run.seen == GuardedChat::kRefusal);
@@ -131,6 +133,109 @@ TEST_CASE("chat: a model as host writes the same for the same seed", "[chat]") {
     return say(chat, "And then?").seen;
   };
   CHECK(run(3) == run(3));
+}
+
+TEST_CASE("chat: every token of the host is shown or counted as discarded", "[chat]") {
+  // Counts what it passes on.
+  class Counted : public chat::Host {
+   public:
+    explicit Counted(chat::Host& host) : host_(host) {}
+    Status begin(std::span<const Message> messages) override { return host_.begin(messages); }
+    Result<std::optional<std::string>> next() override {
+      auto piece = host_.next();
+      if (piece.ok() && *piece) ++n_written, ++n_kept;
+      return piece;
+    }
+    Status rewind(std::size_t n) override {
+      n_kept = n;
+      return host_.rewind(n);
+    }
+    std::size_t n_written = 0, n_kept = 0;
+
+   private:
+    chat::Host& host_;
+  };
+  const Guard guard = nano();
+  ScriptedHost script({{kClean + " " + kInsult, kClean + " " + kInsult, kClean + " Enjoy your meal."}});
+  Counted host(script);
+  GuardedChat chat(guard, host, {});
+  const Run run = say(chat);
+  CHECK(run.outcome.n_retries == 2);
+  CHECK(run.seen == kClean + " Enjoy your meal.");
+  CHECK(run.outcome.n_discarded_tokens == host.n_written - host.n_kept);
+}
+
+TEST_CASE("chat: an answer longer than the guard's context is shown to its end", "[chat]") {
+  GuardOptions small;
+  small.max_context_tokens = 160;
+  const Guard guard = Guard::load_embedded("nano-stream", small).value();
+  std::string answer;
+  for (int i = 0; i < 24; ++i) answer += "It smells lovely, and the table looks great too. ";
+  for (const std::size_t buffer : {std::size_t{0}, std::size_t{40}, std::size_t{10000}}) {
+    CAPTURE(buffer);
+    ScriptedHost host({{answer}, {"Fine."}});
+    chat::Settings settings;
+    settings.buffer_tokens = buffer;
+    settings.policy.consecutive_tokens = 100000;  // answers always pass
+    GuardedChat chat(guard, host, settings);
+    const Run run = say(chat);
+    CHECK(run.seen == answer);
+    CHECK(run.outcome.n_shown_tokens > 160);
+    // The place before the prompt is gone with the beginning of that answer.
+    CHECK(say(chat, kThreat).outcome.prompt_was_refused);
+    CHECK(chat.messages().size() == 2);
+    CHECK(say(chat).seen == "Fine.");
+  }
+}
+
+TEST_CASE("chat: text held back for longer than the context reaches is withheld", "[chat]") {
+  GuardOptions small;
+  small.max_context_tokens = 160;
+  const Guard guard = Guard::load_embedded("nano-stream", small).value();
+  std::string answer;
+  for (int i = 0; i < 24; ++i) answer += "It smells lovely, and the table looks great too. ";
+  for (int i = 0; i < 12; ++i) answer += kInsult + " ";
+  ScriptedHost host({{answer}, {"Fine."}});
+  chat::Settings settings;
+  settings.buffer_tokens = 10000;
+  settings.policy.consecutive_tokens = 50;  // first in the insults, behind a slide
+  GuardedChat chat(guard, host, settings);
+  const Run run = say(chat);
+  CHECK(run.outcome.gave_up);
+  CHECK(run.seen == GuardedChat::kGaveUp);
+  CHECK(say(chat).seen == "Fine.");
+}
+
+TEST_CASE("chat: a host goes on after text that is not UTF-8", "[chat]") {
+  const Guard guard = nano(), model = Guard::load_embedded("nano-gen").value();
+  chat::Settings settings;
+  settings.policy.consecutive_tokens = 100000;
+  std::size_t n_ill_formed = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    chat::ModelHost host(model, {1.5F, 0, 1.0F, seed}, 40);
+    GuardedChat chat(guard, host, settings);
+    const Run run = say(chat);
+    // Text that is UTF-8 can be encoded.
+    if (!model.tokenizer()->encode(run.seen).ok()) ++n_ill_formed;
+    CHECK_NOTHROW(say(chat));
+    CHECK_NOTHROW(host.begin(std::vector<Message>{{Role::user, "caf\xE9"}}).throw_if_error());
+  }
+  CHECK(n_ill_formed > 0);
+}
+
+TEST_CASE("chat: a host whose context is full forgets the oldest turns", "[chat]") {
+  GuardOptions small;
+  small.max_context_tokens = 120;
+  const Guard guard = nano(), model = Guard::load_embedded("nano-gen", small).value();
+  chat::Settings settings;
+  settings.policy.consecutive_tokens = 100000;
+  chat::ModelHost host(model, {1.0F, 0, 1.0F, 3}, 1000);
+  GuardedChat chat(guard, host, settings);
+  for (int turn = 0; turn < 5; ++turn) {
+    CAPTURE(turn);
+    CHECK_NOTHROW(say(chat));
+  }
 }
 
 TEST_CASE("chat: scripts", "[chat]") {

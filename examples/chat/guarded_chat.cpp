@@ -47,7 +47,7 @@ Outcome GuardedChat::say(const std::string& prompt, const Show& show) {
   }
   if (outcome.prompt.flagged) {
     // The host never hears of it, and neither does the next turn.
-    session_.rewind(before).throw_if_error();
+    if (!session_.rewind(before).ok()) start_over();
     outcome.prompt_was_refused = true;
     outcome.shown = kRefusal;
     show(kRefusal, {});
@@ -58,9 +58,20 @@ Outcome GuardedChat::say(const std::string& prompt, const Show& show) {
   text_.clear();
   piece_ends_.clear();
   verdicts_.clear();
-  answer(outcome, show);
+  const bool follows = answer(outcome, show);
   messages_.push_back({Role::assistant, outcome.shown});
+  if (!follows) start_over();
   return outcome;
+}
+
+/// The context has slid over the place to go back to: the session reads the conversation as the user saw it
+/// again, without its oldest turns when it does not fit.
+void GuardedChat::start_over() {
+  for (std::size_t first = 0;; first += 2) {
+    session_.reset();
+    const auto kept = std::span<const Message>(messages_).subspan(std::min(first, messages_.size()));
+    if (kept.empty() || session_.restore(kept).ok()) return;
+  }
 }
 
 /// Shows the answer's next tokens up to the n-th.
@@ -77,7 +88,8 @@ void GuardedChat::release(Outcome& outcome, const Show& show, std::size_t n_toke
   }
 }
 
-void GuardedChat::answer(Outcome& outcome, const Show& show) {
+/// False: the session could not go back to what the user saw.
+bool GuardedChat::answer(Outcome& outcome, const Show& show) {
   for (bool has_ended = false; !has_ended;) {
     const std::optional<std::string> piece = host_.next().value();
     has_ended = !piece;
@@ -94,7 +106,10 @@ void GuardedChat::answer(Outcome& outcome, const Show& show) {
     } else {
       const Timer timer(outcome.guard_ms);
       is_flagged = session_.end_turn().value().decision.is_flagged;
-      verdicts_ = session_.verdicts();
+      // Those that the context slid over are gone from the session, not from the answer.
+      const std::vector<TokenVerdict> last = session_.verdicts();
+      verdicts_.resize(session_.first_verdict());
+      verdicts_.insert(verdicts_.end(), last.begin(), last.end());
     }
     if (piece && outcome.n_shown_tokens == 0) ++outcome.n_wait_tokens;
     if (!is_flagged) {
@@ -110,24 +125,27 @@ void GuardedChat::answer(Outcome& outcome, const Show& show) {
     while (n_bytes < outcome.shown.size()) n_bytes = piece_ends_[n_pieces++];
     outcome.n_discarded_tokens += piece_ends_.size() - n_pieces;
     if (has_ended) session_.rewind(open).throw_if_error();
-    if (outcome.n_retries == settings_.max_retries) {
+    const bool is_last_try = outcome.n_retries == settings_.max_retries;
+    const Result<StreamUpdate> update = [&] {
+      const Timer timer(outcome.guard_ms);
+      return session_.rewind_to_byte(static_cast<std::int64_t>(is_last_try ? outcome.shown.size() : n_bytes));
+    }();
+    if (is_last_try || !update.ok()) {
       // What was shown stands; the rest is withheld.
-      session_.rewind_to_byte(static_cast<std::int64_t>(outcome.shown.size())).throw_if_error();
-      session_.end_turn().throw_if_error();
+      if (update.ok()) session_.end_turn().throw_if_error();
       outcome.gave_up = true;
       show(kGaveUp, {});
-      return;
+      return update.ok();
     }
     ++outcome.n_retries;
     host_.rewind(n_pieces).throw_if_error();
-    const Timer timer(outcome.guard_ms);
-    const StreamUpdate update = session_.rewind_to_byte(static_cast<std::int64_t>(n_bytes)).value();
-    verdicts_.resize(update.first);
-    verdicts_.insert(verdicts_.end(), update.tokens.begin(), update.tokens.end());
+    verdicts_.resize(update->first);
+    verdicts_.insert(verdicts_.end(), update->tokens.begin(), update->tokens.end());
     text_.resize(n_bytes);
     piece_ends_.resize(n_pieces);
     has_ended = false;
   }
+  return true;
 }
 
 }  // namespace chat

@@ -55,7 +55,8 @@ class GuardedChat {
   [[nodiscard]] const qwen3guard::StreamSession& session() const noexcept { return session_; }
 
  private:
-  void answer(Outcome& outcome, const Show& show);
+  bool answer(Outcome& outcome, const Show& show);
+  void start_over();
   void release(Outcome& outcome, const Show& show, std::size_t n_tokens);
 
   Host& host_;
