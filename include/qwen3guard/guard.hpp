@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_GUARD_HPP
 #define QWEN3GUARD_GUARD_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -47,6 +48,12 @@ struct HeadLogits {
   std::vector<float> values;
 };
 
+/// One file of a checkpoint in memory.
+struct ModelFile {
+  std::string name;  ///< e.g. "config.json"
+  std::span<const std::byte> bytes;
+};
+
 /// A loaded checkpoint and its tokenizer; immutable after load(), cheap to move and to copy (shared).
 /// Thread-safety: const members may run on any number of threads at once (each call borrows its own
 /// scratch memory). Moving or destroying a Guard while a call on it runs is a bug in the caller.
@@ -63,6 +70,14 @@ class Guard {
   /// Loads a model compiled into the library; `name` is one of embedded_models().
   /// Errors: file_not_found (lists the names there are), and those of load() that concern options.
   [[nodiscard]] static Result<Guard> load_embedded(std::string_view name, const GuardOptions& options = {});
+
+  /// Loads a model from memory: the files of a checkpoint folder, or one packed file of any name. Nothing is
+  /// copied but what is not aligned (64 bytes are best); `owner` keeps the bytes alive and is let go when
+  /// nothing uses them any more. Without an owner they must outlive the guard and all that it opened. The
+  /// bytes must not change. Errors: as load().
+  [[nodiscard]] static Result<Guard> load_memory(std::span<const ModelFile> files,
+                                                 std::shared_ptr<const void> owner,
+                                                 const GuardOptions& options = {});
 
   /// Names of the models in the library, e.g. "nano-gen". Empty when it was built without them.
   [[nodiscard]] static std::vector<std::string> embedded_models();

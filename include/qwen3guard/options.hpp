@@ -2,10 +2,16 @@
 #ifndef QWEN3GUARD_OPTIONS_HPP
 #define QWEN3GUARD_OPTIONS_HPP
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/verdict.hpp"
 
@@ -43,7 +49,15 @@ struct ClassifyOptions {
   Decoder decoder = Decoder::constrained;  ///< Gen checkpoints only
   ActionPolicy policy;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
+  /// Stops the call from another thread, or from `progress`. May be null.
+  std::shared_ptr<const CancelFlag> cancel;
+  /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
+  /// conversation is there. What it throws ends the batch with `internal`. May be empty.
+  std::function<void(std::size_t n_done, std::size_t n_total)> progress;
 };
+
+/// How much a line of the log matters.
+enum class LogLevel : std::int32_t { info = 0, warning = 1 };
 
 /// Options of a loaded model.
 struct GuardOptions {
@@ -62,6 +76,13 @@ struct GuardOptions {
   /// takes. The verdict is the same up to rounding (docs/numerics.md). What was judged recently can be told
   /// from the time that a call takes; 0: only the constant part of the prompt is shared. At least 0.
   std::int32_t kept_tokens = 768;
+  /// Where keys and values, scratch matrices and copies of weights live (blocks of some KiB to MiB; mapped
+  /// files are no blocks). Must be safe to use from any thread; kept alive by what lives there. Null:
+  /// operator new.
+  std::shared_ptr<std::pmr::memory_resource> memory;
+  /// Told what was loaded and how, and what would make it faster; during load only, on the calling thread.
+  /// What it throws ends in `internal`. May be empty: the library prints nothing.
+  std::function<void(LogLevel level, std::string_view line)> log;
 };
 
 /// What a stream does when a response reaches the end of the context. A prompt that does not fit is
@@ -96,6 +117,9 @@ struct StreamOptions {
   bool judge_unsettled = true;
   /// Gen checkpoints: a verdict is written every so many tokens of the response; at least 1.
   std::int32_t gen_interval_tokens = 32;
+  /// Stops a running call on the session from another thread. Sessions in one forward (push_batch(),
+  /// StreamBatch) are stopped when all have the same flag. May be null.
+  std::shared_ptr<const CancelFlag> cancel;
 };
 
 }  // namespace qwen3guard

@@ -3,6 +3,7 @@
 #define QWEN3GUARD_QWEN3GUARD_HPP
 
 /// The whole public API.
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/generator.hpp"

@@ -26,7 +26,7 @@ enum class ErrorCode : std::int32_t {
   unparsable_output = 11,  ///< greedy decoding wrote something that is no verdict
   out_of_memory = 12,      ///< an allocation failed
   internal = 13,           ///< a bug in this library
-  cancelled = 14,          ///< the caller's own callback asked to stop
+  cancelled = 14,          ///< the caller's own callback or flag asked to stop
   budget_exceeded = 15,    ///< a StreamBatch's bound on memory or on waiting text
 };
 

@@ -33,8 +33,7 @@ Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& 
   request.subject = last_role == Role::user ? Subject::prompt : Subject::response;
   const std::size_t n_needed = request.ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
   Q3G_TRY(guard.check_context(n_needed));
-  request.cache =
-      KvCache(guard.model().config(), static_cast<std::int32_t>(n_needed), guard.model().kv_type());
+  request.cache = guard.model().new_cache(static_cast<std::int32_t>(n_needed));
   Q3G_ASSIGN(request.filled, guard.prefix(last_role).fill(guard.model(), tokenizer, last_role, request.ids,
                                                           request.cache, workspace));
   request.context.emplace(guard.model(), tokenizer, request.cache, nullptr);
@@ -72,10 +71,10 @@ Status answer_all(const Model& model, std::list<Request>& wave, Workspace& works
 
 }  // namespace
 
-void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> items,
+void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> items, const CancelFlag* cancel,
                         const std::function<void(BatchItem&)>& on_done) {
   const auto tokenizer = guard.need_tokenizer();
-  auto scratch = guard.pool().borrow(guard.model(), 0);
+  auto scratch = guard.pool().borrow(guard.model(), 0, cancel);
   Workspace& workspace = scratch->workspace;
   std::size_t next = 0;
   while (next < items.size()) {

@@ -22,7 +22,8 @@ struct Request {
   std::size_t n_tokens = 0;
 };
 
-Status prepare(const std::shared_ptr<const Guard::Impl>& guard, Request& request) {
+Status prepare(const std::shared_ptr<const Guard::Impl>& guard,
+               const std::shared_ptr<const CancelFlag>& cancel, Request& request) {
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard->need_tokenizer());
   Q3G_ASSIGN(StreamPrompt prompt, encode_stream_prompt(*tokenizer, request.item->messages));
   request.judges_response = request.item->messages.back().role == Role::assistant;
@@ -32,7 +33,9 @@ Status prepare(const std::shared_ptr<const Guard::Impl>& guard, Request& request
   }
   const std::size_t n = request.n_tokens = request.judges_response ? prompt.ids.size() : prompt.query_end + 1;
   Q3G_TRY(guard->check_context(n));
-  request.session = std::make_unique<HeadStream>(guard, StreamOptions(), static_cast<std::int32_t>(n));
+  StreamOptions options;
+  options.cancel = cancel;
+  request.session = std::make_unique<HeadStream>(guard, options, static_cast<std::int32_t>(n));
   request.feed =
       request.judges_response
           ? request.session->plan_tape(std::move(prompt.ids), HeadRole::response, prompt.response_begin, n)
@@ -78,6 +81,7 @@ void judge_wave(const Guard::Impl& guard, std::list<Request>& wave,
 }  // namespace
 
 void classify_stream_batch(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
+                           const std::shared_ptr<const CancelFlag>& cancel,
                            const std::function<void(BatchItem&)>& on_done) {
   std::size_t next = 0;
   while (next < items.size()) {
@@ -85,7 +89,7 @@ void classify_stream_batch(const std::shared_ptr<const Guard::Impl>& guard, std:
     for (std::size_t n_tokens = 0; next < items.size() && n_tokens < kWaveTokens; ++next) {
       Request& request = wave.emplace_back();
       request.item = items[next];
-      const Status status = prepare(guard, request);
+      const Status status = prepare(guard, cancel, request);
       if (status.ok()) {
         n_tokens += request.n_tokens;
         continue;

@@ -40,9 +40,7 @@ TokenVerdict token_verdict(const Verdict& verdict) {
 
 GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
                      std::int32_t capacity_tokens)
-    : guard_(std::move(guard)),
-      options_(options),
-      cache_(guard_->model().config(), capacity_tokens, guard_->model().kv_type()) {}
+    : guard_(std::move(guard)), options_(options), cache_(guard_->model().new_cache(capacity_tokens)) {}
 
 std::vector<Message> GenStream::conversation(std::string_view text) const {
   std::vector<Message> messages;
@@ -65,7 +63,7 @@ Result<Verdict> GenStream::write_within_context(std::size_t n_bytes) {
                                               std::to_string(n_needed) + " tokens; the context has " +
                                               std::to_string(cache_.capacity_tokens())};
   }
-  auto scratch = guard_->pool().borrow(guard_->model(), 0);
+  auto scratch = guard_->pool().borrow(guard_->model(), 0, options_.cancel.get());
   std::size_t n_kept = std::min(common_prefix(ids, fed_), ids.size() - 1);
   cache_.truncate(static_cast<std::int32_t>(n_kept));
   fed_.resize(n_kept);

@@ -22,7 +22,8 @@ class Generator::Impl {
   Impl(std::shared_ptr<const Guard::Impl> guard, const SamplingOptions& options)
       : guard_(std::move(guard)),
         sampler_(options),
-        cache_(guard_->model().config(), guard_->max_context_tokens(), guard_->model().kv_type()),
+        cancel_(options.cancel),
+        cache_(guard_->model().new_cache(guard_->max_context_tokens())),
         ends_(guard_->model().config().eos_token_ids),
         logits_(static_cast<std::size_t>(guard_->model().config().vocab_size)) {
     if (!guard_->tokenizer()) return;
@@ -67,7 +68,7 @@ class Generator::Impl {
     cache_.truncate(std::min(cache_.n_tokens(), position() - 1));
     const auto width = static_cast<std::size_t>(guard_->model().config().hidden_size);
     hidden_.resize(width);
-    auto scratch = guard_->pool().borrow(guard_->model(), 0);
+    auto scratch = guard_->pool().borrow(guard_->model(), 0, cancel_.get());
     Q3G_TRY(guard_->model().forward(std::span(ids_).subspan(static_cast<std::size_t>(cache_.n_tokens())),
                                     cache_, scratch->workspace,
                                     detail::Span2d<float>(hidden_.data(), 1, width)));
@@ -101,6 +102,7 @@ class Generator::Impl {
  private:
   std::shared_ptr<const Guard::Impl> guard_;
   detail::Sampler sampler_;
+  std::shared_ptr<const CancelFlag> cancel_;
   detail::KvCache cache_;
   std::vector<TokenId> ids_, ends_;  // said; ids that end an answer
   std::vector<float> logits_, hidden_;

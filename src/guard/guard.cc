@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/guard.hpp"
 
+#include <array>
 #include <chrono>
+#include <cstdio>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -67,6 +70,10 @@ Status check_options(const StreamOptions& options, std::int32_t max_context_toke
   return {};
 }
 
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
 /// What every verdict gets at the end.
 void finish(detail::BatchItem& item, const ClassifyOptions& options,
             std::chrono::steady_clock::time_point start) {
@@ -74,8 +81,25 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options,
   if (!item.verdict.ok()) return;
   Verdict& verdict = *item.verdict;
   verdict.action = decide_action(options.policy, verdict.severity, verdict.probabilities);
-  verdict.latency_ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  verdict.latency_ms = ms_since(start);
+}
+
+void log_load(const std::function<void(LogLevel, std::string_view)>& log, const std::string& name,
+              const ModelInfo& info, std::chrono::steady_clock::time_point start) {
+  constexpr std::int64_t kManyParameters = 50'000'000;
+  std::array<char, 16> ms{};
+  std::snprintf(ms.data(), ms.size(), "%.1f", ms_since(start));
+  log(LogLevel::info, name + ": a " + to_string(info.kind) + " checkpoint of " +
+                          std::to_string(info.n_parameters) + " parameters as " + info.weight_dtype +
+                          ", loaded in " + ms.data() + " ms; instruction set " + info.isa + ", " +
+                          std::to_string(info.n_threads) + " threads, context of " +
+                          std::to_string(info.max_context_tokens) + " tokens");
+  const bool is_packed = info.weight_dtype.find('(') != std::string::npos;
+  if (!is_packed && info.n_parameters >= kManyParameters) {
+    log(LogLevel::warning, name +
+                               ": the weights are not packed and are computed with in float32; a file packed "
+                               "by quantize() is several times faster");
+  }
 }
 
 }  // namespace
@@ -83,8 +107,9 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options,
 const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ? "gen" : "stream"; }
 
 Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
   Q3G_TRY(check_options(options));
-  Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa}));
+  Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa, options.memory}));
   std::optional<Tokenizer> tokenizer;
   if (Tokenizer::is_in(files) || options.require_tokenizer) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
@@ -95,11 +120,13 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
                                                   std::to_string(model->config().vocab_size) + " embeddings"};
     }
   }
+  const std::string name = files.display_name("config.json");
   std::int32_t max_context = model->config().max_position_embeddings;
   if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
   auto impl =
       std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens);
   Q3G_TRY(impl->load_prefixes(files));
+  if (options.log) log_load(options.log, name, impl->info(), start);
   return Guard(std::move(impl));
 }
 
@@ -114,6 +141,19 @@ Result<Guard> Guard::load_embedded(std::string_view name, const GuardOptions& op
   return detail::guarded("load_embedded", [&]() -> Result<Guard> {
     Q3G_ASSIGN(const auto files, detail::need_embedded_model(name));
     return Impl::load(*files, options);
+  });
+}
+
+Result<Guard> Guard::load_memory(std::span<const ModelFile> files, std::shared_ptr<const void> owner,
+                                 const GuardOptions& options) {
+  return detail::guarded("load_memory", [&]() -> Result<Guard> {
+    if (files.empty()) return Error{ErrorCode::invalid_argument, "files: none; expected a model's"};
+    std::vector<detail::MemoryFiles::Entry> entries;
+    for (const ModelFile& file : files) entries.push_back({file.name, file.bytes});
+    const detail::MemoryFiles all("memory", std::move(entries), std::move(owner));
+    if (files.size() > 1) return Impl::load(all, options);
+    Q3G_ASSIGN(const auto packed, detail::PackedFiles::open_in(all, files[0].name));
+    return Impl::load(packed, options);
   });
 }
 
@@ -144,7 +184,7 @@ Result<Verdict> Guard::classify(std::span<const Message> messages, const Classif
     detail::BatchItem item{checked};
     if (impl_->is_stream()) {
       detail::BatchItem* const items[] = {&item};
-      detail::classify_stream_batch(impl_, items, [](detail::BatchItem&) {});
+      detail::classify_stream_batch(impl_, items, options.cancel, [](detail::BatchItem&) {});
     } else {
       item.verdict = impl_->classify_gen(checked, options);
     }
@@ -170,11 +210,15 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
         items[i].verdict = checked.error();
       }
     }
-    const auto on_done = [&](detail::BatchItem& item) { finish(item, options, start); };
+    std::size_t n_done = items.size() - good.size();
+    const auto on_done = [&](detail::BatchItem& item) {
+      finish(item, options, start);
+      if (options.progress) options.progress(++n_done, items.size());
+    };
     if (impl_->is_stream()) {
-      detail::classify_stream_batch(impl_, good, on_done);
+      detail::classify_stream_batch(impl_, good, options.cancel, on_done);
     } else if (options.decoder == Decoder::constrained) {
-      detail::classify_gen_batch(*impl_, good, on_done);
+      detail::classify_gen_batch(*impl_, good, options.cancel.get(), on_done);
     } else {
       for (detail::BatchItem* item : good) {
         item->verdict = impl_->classify_gen(item->messages, options);

@@ -44,7 +44,7 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
   Q3G_ASSIGN(const std::vector<TokenId> ids, detail::encode_gen_prompt(*tokenizer, messages));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
   Q3G_TRY(check_context(n_needed));
-  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed));
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed), options.cancel.get());
 
   const Role last_role = messages.back().role;
   Q3G_ASSIGN(auto filled,
@@ -68,7 +68,7 @@ Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids
   if (ids.empty()) return Error{ErrorCode::invalid_argument, "ids: empty; expected at least one token"};
   Q3G_TRY(check_context(ids.size()));
   const detail::ModelConfig& config = model_->config();
-  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()));
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()), nullptr);
   const std::size_t n_rows = last_only ? 1 : ids.size();
   const auto n_hidden = static_cast<std::size_t>(config.hidden_size);
   std::vector<float> hidden_values(n_rows * n_hidden);

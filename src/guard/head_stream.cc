@@ -15,7 +15,7 @@ HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOpt
     : guard_(std::move(guard)),
       options_(options),
       transcript_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr, options),
-      cache_(guard_->model().config(), capacity_tokens, guard_->model().kv_type()) {
+      cache_(guard_->model().new_cache(capacity_tokens)) {
   if (guard_->tokenizer()) {
     think_begin_ = guard_->tokenizer()->find_added(kThinkBegin).value_or(-1);
     think_end_ = guard_->tokenizer()->find_added(kThinkEnd).value_or(-1);

@@ -37,7 +37,7 @@ std::size_t HeadStream::begin_round(Feed& feed) {
       at -= n;
     }
     if (at == from) {
-      next_cache_.emplace(guard_->model().config(), cache_.capacity_tokens(), guard_->model().kv_type());
+      next_cache_.emplace(guard_->model().new_cache(cache_.capacity_tokens()));
       next_cache_->share_prefix(cache_, static_cast<std::int32_t>(head));
       slide_head_ = head;
       slide_from_ = from;
@@ -68,7 +68,11 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
     if (session.next_cache_) parts.push_back({ids, &*session.next_cache_, feed->role, n, 0});
   }
   if (parts.empty()) return std::size_t{0};
-  auto scratch = guard.pool().borrow(guard.model(), 0);
+  const CancelFlag* cancel = running.front()->session->options_.cancel.get();
+  for (const Feed* feed : running) {
+    if (feed->session->options_.cancel.get() != cancel) cancel = nullptr;  // one must not stop the others
+  }
+  auto scratch = guard.pool().borrow(guard.model(), 0, cancel);
   std::vector<TokenVerdict> verdicts;
   Q3G_TRY(judge_together(guard.model(), parts, scratch->workspace, verdicts));
   auto next = verdicts.begin();

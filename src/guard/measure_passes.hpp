@@ -62,7 +62,7 @@ class Passes {
   /// Room for n_context tokens, of which up to max_rows in one pass get heads.
   Passes(const Model& model, std::int32_t n_context, std::int32_t max_rows)
       : model_(model),
-        cache_(model.config(), n_context, model.kv_type()),
+        cache_(model.new_cache(n_context)),
         ids_(made_up_ids(n_context, model.config().vocab_size)) {
     const auto n = static_cast<std::size_t>(max_rows);
     hidden_.resize(n * static_cast<std::size_t>(model.config().hidden_size));

@@ -32,7 +32,7 @@ Result<KeptPrefix> PrefixState::compute(const Model& model, const Tokenizer& tok
                                         Workspace& workspace) {
   KeptPrefix kept;
   Q3G_ASSIGN(kept.ids, constant_beginning(tokenizer, last_role));
-  kept.cache = KvCache(model.config(), static_cast<std::int32_t>(kept.ids.size()), model.kv_type());
+  kept.cache = model.new_cache(static_cast<std::int32_t>(kept.ids.size()));
   if (!kept.ids.empty()) Q3G_TRY(model.forward(kept.ids, kept.cache, workspace, Span2d<float>()));
   return kept;
 }

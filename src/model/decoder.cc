@@ -161,7 +161,7 @@ void Decoder::feed_forward(const LayerWeights& layer, std::size_t n) {
   add_rows(x, projected);
 }
 
-void Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
+bool Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
   n_rows_ = n_wanted_ = 0;
   for (const DecoderPiece& piece : pieces) {
     n_rows_ += piece.ids.size();
@@ -169,6 +169,7 @@ void Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
   }
   embed(pieces);
   for (std::int32_t i = 0; i < config_.n_layers; ++i) {
+    if (workspace_.cancel != nullptr && workspace_.cancel->is_cancelled()) return false;
     const LayerWeights& layer = weights_.layers[to_size(i)];
     // Nothing reads the last layer's output but the caller: only the positions asked for go through it. Their
     // keys and values have to be there for later tokens all the same.
@@ -179,6 +180,7 @@ void Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
   }
   if (n_wanted_ > 0)
     norm_rows(hidden, rows_of(workspace_.x, n_wanted_, to_size(config_.hidden_size)), weights_.final_norm);
+  return true;
 }
 
 }  // namespace qwen3guard::detail

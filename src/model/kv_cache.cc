@@ -85,7 +85,7 @@ void KvCache::prepare(std::int32_t n) {
 KvPagePtr KvCache::take_page() {
   if (spare_.empty()) {
     spare_.reserve(segments_.size() + 2);
-    return KvPagePtr::make(layout_);
+    return KvPagePtr::make(layout_, memory_);
   }
   KvPagePtr page = std::move(spare_.back());
   spare_.pop_back();

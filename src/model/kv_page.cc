@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "qwen3guard/detail/util/checked.hpp"
 
@@ -24,7 +25,8 @@ std::size_t checked_page_bytes(const KvLayout& layout) {
 
 }  // namespace
 
-KvPage::KvPage(const KvLayout& layout) : own_(checked_page_bytes(layout)), data_(own_.data()) {
+KvPage::KvPage(const KvLayout& layout, Memory memory)
+    : own_(checked_page_bytes(layout), std::move(memory)), data_(own_.data()) {
   if (own_.size() > 0) std::memset(own_.data(), 0, own_.size());
 }
 

@@ -23,6 +23,7 @@ struct Model::Impl {
   const KernelTable* kernels;
   std::string isa;
   std::unique_ptr<ThreadTeam> team;
+  Memory memory;
 };
 
 Model::Model(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -44,18 +45,25 @@ Result<std::shared_ptr<const Model>> Model::load(const ModelFiles& files, const 
   }
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels(options.isa));
   Q3G_ASSIGN(ModelConfig config, ModelConfig::load(files));
-  Q3G_ASSIGN(Weights weights, Weights::load(files, config, *kernels));
+  Q3G_ASSIGN(Weights weights, Weights::load(files, config, *kernels, options.memory));
   Rope rope(config.head_dim, config.rope_theta);
   const std::int32_t n_threads =
       options.n_threads > 0 ? options.n_threads : std::min(default_n_threads(), kMaxThreads);
   std::unique_ptr<Impl> impl(new Impl{std::move(config), std::move(weights), std::move(rope), kernels,
-                                      kernels->name, std::make_unique<ThreadTeam>(n_threads)});
+                                      kernels->name, std::make_unique<ThreadTeam>(n_threads),
+                                      options.memory});
   return std::shared_ptr<const Model>(new Model(std::move(impl)));
 }
 
 KvType Model::kv_type() const noexcept {
   return impl_->weights.layers.front().q_proj.is_packed ? KvType::bf16 : KvType::f32;
 }
+
+KvCache Model::new_cache(std::int32_t capacity_tokens) const {
+  return {config(), capacity_tokens, kv_type(), memory()};
+}
+
+const Memory& Model::memory() const noexcept { return impl_->memory; }
 
 Status Model::forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
                       Span2d<float> hidden) const {
@@ -131,8 +139,11 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   std::vector<DecoderPiece>& pieces = workspace.chunk;
   std::size_t n_chunk = 0, n_chunk_wanted = 0, n_hidden = 0;
   pieces.clear();
+  bool is_cancelled = false;
   const auto run_chunk = [&] {
-    decoder.run(pieces, n_chunk_wanted == 0 ? Span2d<float>() : hidden.sub_rows(n_hidden, n_chunk_wanted));
+    is_cancelled =
+        is_cancelled || !decoder.run(pieces, n_chunk_wanted == 0 ? Span2d<float>()
+                                                                 : hidden.sub_rows(n_hidden, n_chunk_wanted));
     n_hidden += n_chunk_wanted;
     n_chunk = n_chunk_wanted = 0;
     pieces.clear();
@@ -151,7 +162,8 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
     }
   }
   if (n_chunk > 0) run_chunk();
-  // Only now are the rows part of the caches: a throw above leaves them as they were.
+  // Only now are the rows part of the caches: a throw or a stop above leaves them as they were.
+  if (is_cancelled) return Error{ErrorCode::cancelled, "the caller's cancel flag is up"};
   for (const ForwardPart& part : parts) part.cache->advance(static_cast<std::int32_t>(part.ids.size()));
   return {};
 }

@@ -123,7 +123,7 @@ class Loader {
   /// The bytes themselves, or an aligned copy.
   [[nodiscard]] const void* aligned(std::span<const std::byte> bytes, std::size_t alignment_bytes) {
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment_bytes == 0) return bytes.data();
-    AlignedBuffer<std::byte> copy(bytes.size());
+    AlignedBuffer<std::byte> copy(bytes.size(), out_.memory);
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     out_.copies.push_back(std::move(copy));
     return out_.copies.back().data();
@@ -139,9 +139,10 @@ class Loader {
 
 }  // namespace
 
-Result<Weights> Weights::load(const ModelFiles& files, const ModelConfig& config,
-                              const KernelTable& kernels) {
+Result<Weights> Weights::load(const ModelFiles& files, const ModelConfig& config, const KernelTable& kernels,
+                              const Memory& memory) {
   Weights out;
+  out.memory = memory;
   Q3G_ASSIGN(const TensorSource source, TensorSource::open(files));
   // A packed file is always a single one; a plain one may come in shards.
   Q3G_ASSIGN(const auto packed, read_packed_info(*source.files().front()));

@@ -47,7 +47,7 @@ bool MemoryFiles::contains(std::string_view name) const {
 
 Result<Blob> MemoryFiles::open(std::string_view name) const {
   for (const Entry& entry : entries_) {
-    if (entry.name == name) return Blob{entry.bytes, nullptr};
+    if (entry.name == name) return Blob{entry.bytes, owner_};
   }
   return Error{ErrorCode::file_not_found, display_name(name) + ": no such file"};
 }

@@ -22,12 +22,13 @@ struct BatchItem {
 
 /// Judges all items by a Gen checkpoint, constrained decoding: the tokens of several conversations go through
 /// the model together, a wave of conversations at a time, which bounds the memory. on_done(item) is called
-/// when an item's verdict is there. Throws std::bad_alloc.
-void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> items,
+/// when an item's verdict is there. cancel: may be null. Throws std::bad_alloc, and what on_done() throws.
+void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> items, const CancelFlag* cancel,
                         const std::function<void(BatchItem&)>& on_done);
 
 /// The same for a Stream checkpoint; the sessions that do the work hold `guard`.
 void classify_stream_batch(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
+                           const std::shared_ptr<const CancelFlag>& cancel,
                            const std::function<void(BatchItem&)>& on_done);
 
 }  // namespace qwen3guard::detail

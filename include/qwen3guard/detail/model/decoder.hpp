@@ -40,7 +40,7 @@ class Decoder {
   /// Runs all pieces together, at most as many tokens as were reserved; writes their rows of the caches
   /// without marking them present. hidden: [sum of n_wanted, hidden_size], piece after piece. Precondition:
   /// ids are in the vocabulary; the caches are of different conversations. Throws std::bad_alloc.
-  void run(std::span<const DecoderPiece> pieces, Span2d<float> hidden);
+  [[nodiscard]] bool run(std::span<const DecoderPiece> pieces, Span2d<float> hidden);
 
  private:
   void embed(std::span<const DecoderPiece> pieces);

@@ -30,6 +30,7 @@ class KvCache {
   /// Shares all pages with `other`; what it keeps in reserve stays its own.
   KvCache(const KvCache& other)
       : layout_(other.layout_),
+        memory_(other.memory_),
         capacity_tokens_(other.capacity_tokens_),
         n_tokens_(other.n_tokens_),
         segments_(other.segments_) {}
@@ -38,8 +39,11 @@ class KvCache {
   KvCache& operator=(KvCache&&) noexcept = default;
   ~KvCache() = default;
   /// Allocates nothing yet.
-  KvCache(const ModelConfig& config, std::int32_t capacity_tokens, KvType type = KvType::f32)
-      : layout_(config, type), capacity_tokens_(capacity_tokens < 0 ? 0 : capacity_tokens) {}
+  KvCache(const ModelConfig& config, std::int32_t capacity_tokens, KvType type = KvType::f32,
+          Memory memory = nullptr)
+      : layout_(config, type),
+        memory_(std::move(memory)),
+        capacity_tokens_(capacity_tokens < 0 ? 0 : capacity_tokens) {}
 
   [[nodiscard]] const KvLayout& layout() const noexcept { return layout_; }
   [[nodiscard]] std::int32_t n_tokens() const noexcept { return n_tokens_; }
@@ -95,6 +99,7 @@ class KvCache {
   [[nodiscard]] KvPagePtr take_page();
 
   KvLayout layout_;
+  Memory memory_;
   std::int32_t capacity_tokens_ = 0, n_tokens_ = 0;
   std::vector<Segment> segments_;
   std::vector<KvPagePtr> spare_;  // owned by this cache alone

@@ -54,7 +54,7 @@ struct KvLayout {
 class KvPage {
  public:
   /// Zeroed: products may read slots that nothing was written to. Throws std::bad_alloc.
-  explicit KvPage(const KvLayout& layout);
+  explicit KvPage(const KvLayout& layout, Memory memory = nullptr);
   /// A page in mapped memory, which is never written: `bytes` [layout.page_bytes()], kept alive by `owner`.
   KvPage(const std::byte* bytes, std::shared_ptr<const void> owner) noexcept
       // Everything that writes asks is_read_only() first (KvCache::prepare).

@@ -26,6 +26,7 @@ class Workspace;
 struct ModelOptions {
   std::int32_t n_threads = 0;  ///< 0: default_n_threads()
   std::string isa;             ///< "": the environment's QWEN3GUARD_ISA, else the best there is
+  Memory memory = nullptr;     ///< for keys, values, scratch matrices and copies of weights
 };
 
 /// One conversation's part of a batch.
@@ -56,7 +57,8 @@ class Model {
   /// Runs `ids` [n] at positions cache.n_tokens() ... and appends their keys and values to the cache.
   /// hidden: [m, hidden_size], m <= n: the final-norm hidden states of the last m positions.
   /// The result does not depend on how a sequence is cut into calls, up to rounding (docs/numerics.md).
-  /// Errors: token_out_of_range (index and id); context_full (cache capacity); the cache is then unchanged.
+  /// Errors: token_out_of_range (index and id); context_full (cache capacity); cancelled (the workspace's
+  /// flag); the cache is then unchanged.
   /// Source: arXiv:2505.09388; oracle `forward` in tests/golden.
   [[nodiscard]] Status forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
                                Span2d<float> hidden) const;
@@ -71,6 +73,9 @@ class Model {
   /// How this model's caches keep keys and values: bfloat16 when its weights are packed, as computed
   /// otherwise.
   [[nodiscard]] KvType kv_type() const noexcept;
+  /// An empty cache for this model's conversations of up to capacity_tokens.
+  [[nodiscard]] KvCache new_cache(std::int32_t capacity_tokens) const;
+  [[nodiscard]] const Memory& memory() const noexcept;
 
   /// Language-model logits: hidden [n, hidden_size] -> out [n, vocab_size]. Causal checkpoints only.
   void lm_logits(Span2d<const float> hidden, Span2d<float> out, Workspace& workspace) const;

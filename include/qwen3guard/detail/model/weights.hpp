@@ -61,6 +61,7 @@ struct Weights {
   std::int64_t n_bytes = 0;       ///< their bytes in the files
   std::string dtype;              ///< "BF16"; "BF16+F32" when mixed; "int8 (group 64)" when packed
   std::vector<std::shared_ptr<const void>> owners;
+  Memory memory;  ///< where the copies live
   std::vector<AlignedBuffer<std::byte>> copies;
 
   /// model.safetensors, or failing that the shards that model.safetensors.index.json names (the order in
@@ -69,7 +70,7 @@ struct Weights {
   /// file_not_found; io_error; bad_checkpoint (file, tensor, what was found and expected); those of
   /// read_packed_info.
   [[nodiscard]] static Result<Weights> load(const ModelFiles& files, const ModelConfig& config,
-                                            const KernelTable& kernels);
+                                            const KernelTable& kernels, const Memory& memory = nullptr);
 };
 
 }  // namespace qwen3guard::detail

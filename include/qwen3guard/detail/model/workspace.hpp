@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/detail/model/attention.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/model/model.hpp"
@@ -28,6 +29,24 @@ struct DecoderPiece {
 /// Not thread-safe; movable.
 class Workspace {
  public:
+  explicit Workspace(const Memory& memory = nullptr)
+      : x(0, memory),
+        normed(0, memory),
+        q(0, memory),
+        k(0, memory),
+        v(0, memory),
+        gate(0, memory),
+        up(0, memory),
+        projected(0, memory),
+        rotation(0, memory),
+        inner(0, memory),
+        hidden(0, memory),
+        risk(0, memory),
+        category(0, memory),
+        attention(0, memory),
+        linear{AlignedBuffer<float>(0, memory), AlignedBuffer<std::byte>(0, memory),
+               AlignedBuffer<float>(0, memory), AlignedBuffer<std::int32_t>(0, memory)} {}
+
   // Rows of one chunk of tokens, [chunk, width].
   AlignedBuffer<float> x;          ///< residual stream [chunk, hidden_size]
   AlignedBuffer<float> normed;     ///< [chunk, hidden_size]
@@ -56,6 +75,9 @@ class Workspace {
 
   AlignedBuffer<float> attention;  ///< per worker thread
   LinearScratch linear;
+
+  /// The call's own; a forward ends with ErrorCode::cancelled while it is up. Null: none.
+  const CancelFlag* cancel = nullptr;
 };
 
 }  // namespace qwen3guard::detail

@@ -49,15 +49,15 @@ class DirectoryFiles final : public ModelFiles {
   std::string directory_;
 };
 
-/// Bytes in memory that outlive the object (embedded models, tests).
+/// Bytes in memory, kept alive by `owner`; without one they must outlive what is opened (embedded models).
 class MemoryFiles final : public ModelFiles {
  public:
   struct Entry {
     std::string name;
     std::span<const std::byte> bytes;
   };
-  MemoryFiles(std::string label, std::vector<Entry> entries)
-      : label_(std::move(label)), entries_(std::move(entries)) {}
+  MemoryFiles(std::string label, std::vector<Entry> entries, std::shared_ptr<const void> owner = nullptr)
+      : label_(std::move(label)), entries_(std::move(entries)), owner_(std::move(owner)) {}
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
   [[nodiscard]] std::string display_name(std::string_view name) const override;
@@ -65,6 +65,7 @@ class MemoryFiles final : public ModelFiles {
  private:
   std::string label_;
   std::vector<Entry> entries_;
+  std::shared_ptr<const void> owner_;
 };
 
 }  // namespace qwen3guard::detail

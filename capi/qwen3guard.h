@@ -1,0 +1,890 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_CAPI_QWEN3GUARD_H
+#define QWEN3GUARD_CAPI_QWEN3GUARD_H
+
+/** @file
+ * The C ABI of qwen3guard: the library for programs in C, C++, and whatever calls C. Valid C11 and C++11.
+ *
+ * Rules for every function:
+ *
+ * Status. It returns Q3G_OK or another q3g_status. On failure nothing but `*err` has been written and nothing
+ * has changed, unless its text says otherwise. It never throws, aborts or prints. NULL pointers, wrong sizes,
+ * freed handles, text that is not UTF-8 and values out of range are failures, not crashes.
+ *
+ * Error slot. `err` belongs to the caller and may be NULL; set its struct_size. It holds the status and one
+ * sentence that says what was wrong, where and what was expected. There is no last error per thread.
+ *
+ * Structs. Each begins with `struct_size`, set by the caller to sizeof; the q3g_*_init functions set it, and
+ * the defaults. The library reads and writes nothing beyond it, so that fields can be appended: an older
+ * caller never sees the new ones, and an older library refuses a struct whose unknown fields are not zero
+ * (Q3G_E_INVALID_ARGUMENT). In an array every element begins with the same struct_size; it is the distance
+ * from one to the next, and for arrays that are written only the first element's has to be set.
+ *
+ * Text is UTF-8 as a pointer and a number of bytes, needs no NUL at its end, may be NULL when it has no
+ * bytes, and is borrowed for the call. Paths are UTF-8 on every system.
+ *
+ * Buffers. Output of unknown size goes to a buffer of the caller; the needed size is always told. What does
+ * not fit whole is not written: Q3G_E_BUFFER_TOO_SMALL, unless the function's text says otherwise.
+ *
+ * Handles are owned by the caller, who frees each once; NULL is fine to free. A handle keeps alive what it
+ * was made from: free them in any order. Using or freeing one again after it was freed is told by a magic
+ * word: Q3G_E_BAD_HANDLE (the words of the last 1024 handles freed are kept). Freeing a handle while another
+ * thread is in a call with it is a bug in the caller.
+ *
+ * Threads. "any thread": any number of threads at once may call with the same handle. "one thread": one at a
+ * time for each handle, never mind which.
+ *
+ * Callbacks must return normally: no C++ exception, no longjmp, no panic may leave them.
+ *
+ * Values of all Q3G_ constants are stable; lists grow at their ends, so treat unknown ones as what they are
+ * nearest to: an error, a category without a name.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#if defined(Q3G_BUILDING)
+#define Q3G_API __declspec(dllexport)
+#elif defined(Q3G_STATIC)
+#define Q3G_API
+#else
+#define Q3G_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define Q3G_API __attribute__((visibility("default")))
+#else
+#define Q3G_API
+#endif
+
+#if defined(__cplusplus)
+#define Q3G_NOEXCEPT noexcept
+extern "C" {
+#else
+#define Q3G_NOEXCEPT
+#endif
+
+/** Version of this interface: the soname's number. Raised only when a program must be compiled again. */
+#define Q3G_ABI_VERSION 1
+
+/** @name Status codes
+ * Those below 100 are qwen3guard::ErrorCode. @{ */
+typedef int32_t q3g_status;
+#define Q3G_OK 0
+#define Q3G_E_INVALID_ARGUMENT 1   /**< a parameter breaks the function's contract */
+#define Q3G_E_FILE_NOT_FOUND 2     /**< a path, or an embedded model, does not exist */
+#define Q3G_E_IO 3                 /**< the operating system refused to open, map, read or write */
+#define Q3G_E_BAD_CHECKPOINT 4     /**< a model file is damaged */
+#define Q3G_E_BAD_TOKENIZER 5      /**< a tokenizer file is damaged or missing */
+#define Q3G_E_UNSUPPORTED_MODEL 6  /**< a sound file that asks for what this library does not have */
+#define Q3G_E_UNSUPPORTED_ISA 7    /**< the forced instruction set is unknown or missing on this CPU */
+#define Q3G_E_INVALID_UTF8 8       /**< text is not UTF-8; the message has the byte offset */
+#define Q3G_E_TOKEN_RANGE 9        /**< a token id is not in the vocabulary */
+#define Q3G_E_CONTEXT_FULL 10      /**< more tokens than the context has room for */
+#define Q3G_E_UNPARSABLE_OUTPUT 11 /**< greedy decoding wrote something that is no verdict */
+#define Q3G_E_OUT_OF_MEMORY 12     /**< an allocation failed */
+#define Q3G_E_INTERNAL 13          /**< a bug in this library */
+#define Q3G_E_CANCELLED 14         /**< a q3g_cancel or a callback asked to stop */
+#define Q3G_E_BUDGET_EXCEEDED 15   /**< a batch's bound on memory or on waiting text */
+#define Q3G_E_BUFFER_TOO_SMALL 100 /**< the caller's buffer; the needed size was told */
+#define Q3G_E_BAD_HANDLE 101       /**< NULL, freed, or no handle of this type */
+/** @} */
+
+/** @name Values
+ * Severities are ordered by harm. @{ */
+#define Q3G_SEVERITY_SAFE 0
+#define Q3G_SEVERITY_CONTROVERSIAL 1
+#define Q3G_SEVERITY_UNSAFE 2
+#define Q3G_SEVERITY_COUNT 3
+
+#define Q3G_CATEGORY_VIOLENT 0
+#define Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS 1
+#define Q3G_CATEGORY_SEXUAL_CONTENT 2
+#define Q3G_CATEGORY_PII 3
+#define Q3G_CATEGORY_SUICIDE_SELF_HARM 4
+#define Q3G_CATEGORY_UNETHICAL_ACTS 5
+#define Q3G_CATEGORY_POLITICALLY_SENSITIVE 6
+#define Q3G_CATEGORY_COPYRIGHT_VIOLATION 7
+#define Q3G_CATEGORY_JAILBREAK 8 /**< of prompts only */
+#define Q3G_CATEGORY_COUNT 9
+
+#define Q3G_ACTION_ALLOW 0
+#define Q3G_ACTION_FLAG 1
+#define Q3G_ACTION_BLOCK 2
+
+#define Q3G_ROLE_SYSTEM 0
+#define Q3G_ROLE_USER 1
+#define Q3G_ROLE_ASSISTANT 2
+
+#define Q3G_MODEL_GEN 0    /**< writes a verdict */
+#define Q3G_MODEL_STREAM 1 /**< judges every token */
+
+#define Q3G_MODE_STRICT 0 /**< Controversial counts as unsafe */
+#define Q3G_MODE_LOOSE 1  /**< Controversial counts as safe */
+
+#define Q3G_DECODER_CONSTRAINED 0 /**< only well-formed verdicts are possible */
+#define Q3G_DECODER_GREEDY 1      /**< the published way: generate, then parse */
+
+#define Q3G_INVALID_UTF8_REJECT 0  /**< the call fails with Q3G_E_INVALID_UTF8 */
+#define Q3G_INVALID_UTF8_REPLACE 1 /**< judged as U+FFFD */
+
+#define Q3G_CONTEXT_ERROR 0 /**< a response that reaches the context's end is Q3G_E_CONTEXT_FULL */
+#define Q3G_CONTEXT_STOP 1  /**< from there on nothing is judged, and every verdict says so */
+#define Q3G_CONTEXT_SLIDE 2 /**< the response's most recent half stays */
+
+#define Q3G_THINKING_NONE 0  /**< responses do not think */
+#define Q3G_THINKING_JUDGE 1 /**< it is judged like the rest */
+#define Q3G_THINKING_SKIP 2  /**< it is read, but does not count */
+
+#define Q3G_END_OF_TURN_IGNORE_OPEN_RUN 0 /**< the published rule */
+#define Q3G_END_OF_TURN_COUNT_OPEN_RUN 1  /**< a run that the turn's end cuts off decides */
+
+#define Q3G_SOURCE_NONE 0    /**< not judged: no Safe, all probabilities are 0 */
+#define Q3G_SOURCE_HEADS 1   /**< this token's classification heads */
+#define Q3G_SOURCE_WRITTEN 2 /**< a Gen checkpoint wrote a verdict up to this token */
+#define Q3G_SOURCE_CARRIED 3 /**< a Gen checkpoint's last verdict, before this token */
+
+#define Q3G_REASON_NONE 0        /**< Safe */
+#define Q3G_REASON_RUN 1         /**< as many tokens in a row as the policy asks for */
+#define Q3G_REASON_END_OF_TURN 2 /**< the turn ended in a shorter run */
+#define Q3G_REASON_WRITTEN 3     /**< a Gen checkpoint's verdict */
+
+#define Q3G_SPECIAL_AS_TEXT 0    /**< control tokens in the text are plain text: right for content */
+#define Q3G_SPECIAL_RECOGNIZED 1 /**< they are tokens: for text that the program wrote itself */
+
+#define Q3G_LOG_INFO 0
+#define Q3G_LOG_WARNING 1
+
+#define Q3G_PACKED_BF16 0
+#define Q3G_PACKED_INT8 1
+#define Q3G_PACKED_INT4 2
+
+#define Q3G_EVENT_UPDATE 0   /**< tokens were judged */
+#define Q3G_EVENT_TURN_END 1 /**< a turn ended */
+#define Q3G_EVENT_ERROR 2    /**< a push failed and left the session as it was */
+/** @} */
+
+/** @name Handles @{ */
+typedef struct q3g_guard q3g_guard;         /**< a loaded model. Immutable: any thread */
+typedef struct q3g_tokenizer q3g_tokenizer; /**< a tokenizer. Immutable: any thread */
+typedef struct q3g_decoder q3g_decoder;     /**< decodes tokens one by one. One thread */
+typedef struct q3g_stream q3g_stream;       /**< one conversation judged as it is written. One thread */
+typedef struct q3g_batch q3g_batch;         /**< many live conversations over one model. Any thread */
+typedef struct q3g_events q3g_events;       /**< what became of pushes to a batch. Immutable: any thread */
+typedef struct q3g_generator q3g_generator; /**< a causal checkpoint writing text. One thread */
+typedef struct q3g_logits q3g_logits;       /**< raw logits. Immutable: any thread */
+typedef struct q3g_cancel q3g_cancel;       /**< a flag that stops running calls. Any thread */
+/** @} */
+
+/** @name Callbacks
+ * `user` is the pointer that was given with the function. @{ */
+/** One line for a log, without a line break; `line` lives for the call. */
+typedef void (*q3g_log_fn)(void* user, int32_t level, const char* line, size_t line_bytes);
+/** Progress of a long call, on the calling thread. Anything but 0 stops it with Q3G_E_CANCELLED. */
+typedef int32_t (*q3g_progress_fn)(void* user, int64_t n_done, int64_t n_total);
+/** Called once when bytes that the library borrowed are in use no more, on any thread. */
+typedef void (*q3g_release_fn)(void* user);
+/** Memory for `bytes` bytes on a boundary of `alignment` (a power of 2), or NULL. From any thread. */
+typedef void* (*q3g_allocate_fn)(void* user, size_t bytes, size_t alignment);
+/** Takes back what q3g_allocate_fn gave, with the same sizes. From any thread. */
+typedef void (*q3g_deallocate_fn)(void* user, void* block, size_t bytes, size_t alignment);
+/** A session of a batch, for marks, rewinds, forks and reading; the handle lives for the call. */
+typedef void (*q3g_visit_fn)(void* user, q3g_stream* stream);
+/** @} */
+
+/** @name Structs @{ */
+
+/** The caller's error slot. */
+typedef struct q3g_error {
+  uint32_t struct_size;
+  q3g_status code;   /**< of the last call that got this slot; Q3G_OK when it succeeded */
+  char message[504]; /**< ends with NUL; a longer one ends in "..." */
+} q3g_error;
+
+/** Custom memory for large blocks: keys and values, scratch matrices, copies of weights. */
+typedef struct q3g_allocator {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  void* user;        /**< must live until the guard and all made from it are freed */
+  q3g_allocate_fn allocate;
+  q3g_deallocate_fn deallocate;
+} q3g_allocator;
+
+/** How a model is loaded. */
+typedef struct q3g_guard_options {
+  uint32_t struct_size;
+  int32_t n_threads;              /**< of one call; 0: all cores */
+  int32_t max_context_tokens;     /**< 0: the checkpoint's own limit */
+  int32_t kept_tokens;            /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
+  int32_t require_tokenizer;      /**< 0: a model without tokenizer files loads, for logits only. 1 */
+  int32_t reserved;               /**< 0 */
+  const char* isa;                /**< NUL-terminated; NULL or "": the best there is. One of isa_available */
+  const q3g_allocator* allocator; /**< copied; NULL: the system's */
+  q3g_log_fn log;                 /**< called while loading; may be NULL */
+  void* log_user;
+} q3g_guard_options;
+
+/** One file of a model in memory. */
+typedef struct q3g_file {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  const char* name;  /**< NUL-terminated, e.g. "config.json" */
+  const void* bytes; /**< 64-byte aligned is best: other matrices are copied */
+  size_t n_bytes;
+} q3g_file;
+
+/** What a loaded model is. */
+typedef struct q3g_model_info {
+  uint32_t struct_size;
+  int32_t kind; /**< Q3G_MODEL_ */
+  int32_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size, vocab_size;
+  int32_t max_context_tokens, tied_embeddings, n_threads;
+  int64_t n_parameters, weight_bytes, kv_bytes_per_token;
+  char architecture[64], weight_dtype[64], isa[32];
+  char isa_available[192]; /**< names, separated by spaces, best first */
+} q3g_model_info;
+
+/** One turn of a conversation. */
+typedef struct q3g_message {
+  uint32_t struct_size;
+  int32_t role; /**< Q3G_ROLE_ */
+  const char* text;
+  size_t text_bytes;
+} q3g_message;
+
+/** One conversation of a batch. */
+typedef struct q3g_conversation {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  const q3g_message* messages;
+  size_t n_messages;
+} q3g_conversation;
+
+/** How a verdict is reached. Thresholds are in [0, 1]; below 0: not set. */
+typedef struct q3g_classify_options {
+  uint32_t struct_size;
+  int32_t decoder;          /**< Q3G_DECODER_; Gen only */
+  int32_t mode;             /**< Q3G_MODE_ */
+  int32_t invalid_utf8;     /**< Q3G_INVALID_UTF8_ */
+  float flag_threshold;     /**< of P(Unsafe), and P(Controversial) when strict. -1 */
+  float block_threshold;    /**< at least flag_threshold. -1 */
+  q3g_cancel* cancel;       /**< may be NULL */
+  q3g_progress_fn progress; /**< of q3g_guard_classify_batch, in conversations; may be NULL */
+  void* progress_user;
+} q3g_classify_options;
+
+/** Judgement of the last message of a conversation. */
+typedef struct q3g_verdict {
+  uint32_t struct_size;
+  q3g_status status; /**< of this conversation in a batch; else Q3G_OK. When it is not, the rest is 0 */
+  int32_t severity;  /**< Q3G_SEVERITY_ */
+  int32_t action;    /**< Q3G_ACTION_ */
+  float probabilities[Q3G_SEVERITY_COUNT];          /**< by Q3G_SEVERITY_; sum 1 */
+  int32_t n_categories;                             /**< 0 when Safe */
+  int32_t categories[Q3G_CATEGORY_COUNT];           /**< the first n_categories, most relevant first */
+  float category_probabilities[Q3G_CATEGORY_COUNT]; /**< of these */
+  int32_t has_refusal;                              /**< 1: Gen judged a response */
+  int32_t refusal;                                  /**< 1: the response refuses */
+  float refusal_probability;                        /**< of `refusal` */
+  int32_t prompt_tokens, cached_tokens, generated_tokens;
+  double latency_ms;
+  char* text;           /**< set by the caller: room for the verdict as the model wrote it, or NULL */
+  size_t text_capacity; /**< set by the caller, in bytes */
+  size_t text_bytes;    /**< of the whole text; when it does not fit, nothing is written to `text`. 256 are
+                             enough unless decoding is greedy */
+} q3g_verdict;
+
+/** From the verdicts of tokens to a decision. Thresholds are in [0, 1]; below 0: not set. */
+typedef struct q3g_policy {
+  uint32_t struct_size;
+  int32_t mode;                  /**< strict: a Controversial decision flags too */
+  int32_t consecutive_tokens;    /**< tokens in a row that a severity must hold; at least 1. 2 */
+  float unsafe_threshold;        /**< Unsafe when P(Unsafe) reaches it. -1 */
+  float controversial_threshold; /**< else Controversial when P(Unsafe) + P(Controversial) does. -1 */
+  float category_thresholds[Q3G_CATEGORY_COUNT]; /**< Safe when 1 - P(Safe) is below the category's. -1 */
+  uint32_t category_mask;                        /**< bit 1 << Q3G_CATEGORY_: the category counts. All */
+  int32_t release_tokens;  /**< a flag goes down after so many Safe tokens in a row; 0: it stays */
+  float release_threshold; /**< and whose 1 - P(Safe) is below it. -1 */
+  int32_t end_of_turn;     /**< Q3G_END_OF_TURN_ */
+} q3g_policy;
+
+/** How a conversation is judged as it is written. */
+typedef struct q3g_stream_options {
+  uint32_t struct_size;
+  int32_t max_tokens;          /**< context; 0: the model's */
+  const q3g_policy* policy;    /**< copied; NULL: the published rule */
+  int32_t invalid_utf8;        /**< Q3G_INVALID_UTF8_ */
+  int32_t context;             /**< Q3G_CONTEXT_ */
+  int32_t thinking;            /**< Q3G_THINKING_ */
+  int32_t judge_unsettled;     /**< 1: text whose tokens may still change is judged at once. 1 */
+  int32_t gen_interval_tokens; /**< Gen: a verdict every so many tokens; at least 1. 32 */
+  int32_t reserved;            /**< 0 */
+  q3g_cancel* cancel;          /**< stops running calls on the stream; may be NULL */
+} q3g_stream_options;
+
+/** Judgement of one token. */
+typedef struct q3g_token_verdict {
+  uint32_t struct_size;
+  int32_t severity;                                 /**< the most probable one */
+  float probabilities[Q3G_SEVERITY_COUNT];          /**< by Q3G_SEVERITY_ */
+  int32_t category;                                 /**< the most probable one; meaningful unless Safe */
+  float category_probabilities[Q3G_CATEGORY_COUNT]; /**< by Q3G_CATEGORY_ */
+  int32_t position;             /**< 0-based token index in the conversation, template included */
+  int32_t id;                   /**< the token; -1 for a verdict on a prompt */
+  int32_t source;               /**< Q3G_SOURCE_ */
+  int32_t is_flagged;           /**< the policy's flag is up at this token */
+  int32_t counts;               /**< 0 inside thinking that is skipped */
+  int32_t is_settled;           /**< no text that follows can change the token */
+  int32_t reserved;             /**< 0 */
+  int64_t byte_begin, byte_end; /**< where it comes from in the turn's text */
+} q3g_token_verdict;
+
+/** What a change did to the verdicts of the open turn. */
+typedef struct q3g_update {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  size_t first;      /**< verdicts [0, first) of the turn stand; new ones take the place of all others */
+  size_t n_tokens;   /**< of these new ones */
+  size_t n_settled;  /**< verdicts [0, n_settled) of the turn are final */
+  int64_t stopped_at_byte; /**< Q3G_CONTEXT_STOP: the first byte that was not judged; else -1 */
+} q3g_update;
+
+/** What a policy made of a turn so far. */
+typedef struct q3g_decision {
+  uint32_t struct_size;
+  int32_t severity;
+  int32_t position;       /**< of the token where it fell, as in q3g_token_verdict; -1 when Safe */
+  int32_t reason;         /**< Q3G_REASON_ */
+  int32_t n_run_tokens;   /**< of the run up to that token, it included */
+  int32_t is_flagged;     /**< the policy's flag is up at the last token */
+  int32_t is_complete;    /**< 0: part of the turn was not judged */
+  int32_t has_token;      /**< 1: what follows is about the token where it fell */
+  int64_t run_byte_begin; /**< where the run begins in the turn's text: what to take back starts here */
+  int64_t byte_begin, byte_end;
+  int32_t token_severity, category, token_id, source;
+  float probabilities[Q3G_SEVERITY_COUNT];
+  float category_probabilities[Q3G_CATEGORY_COUNT];
+} q3g_decision;
+
+/** What a turn came to. */
+typedef struct q3g_turn {
+  uint32_t struct_size;
+  int32_t role;        /**< Q3G_ROLE_ */
+  int32_t has_prompt;  /**< 1: a user's turn has a verdict of its own */
+  int32_t has_written; /**< 1: a Gen checkpoint wrote a verdict on the turn */
+} q3g_turn;
+
+/** A place in a conversation. Only the library reads the fields. */
+typedef struct q3g_mark {
+  uint32_t struct_size;
+  int32_t is_closed;
+  uint64_t turn;
+  int64_t n_units;
+} q3g_mark;
+
+/** Where a stream is. */
+typedef struct q3g_stream_info {
+  uint32_t struct_size;
+  int32_t position;     /**< tokens so far: the index that the next one gets */
+  int32_t max_tokens;   /**< there is room for */
+  int32_t reserved;     /**< 0 */
+  int64_t turn_bytes;   /**< of the open (or else the last) turn's text */
+  size_t first_verdict; /**< index of that turn's first verdict that is there (Q3G_CONTEXT_SLIDE) */
+  size_t n_verdicts;    /**< one more than the index of the last */
+  size_t memory_bytes;  /**< held; shared pages count in full */
+} q3g_stream_info;
+
+/** One stream's share of q3g_guard_push_batch. */
+typedef struct q3g_stream_push {
+  uint32_t struct_size;
+  q3g_status status; /**< written: as q3g_stream_push_tokens would have returned it */
+  q3g_stream* stream;
+  const int32_t* ids; /**< [n_ids] */
+  size_t n_ids;
+  q3g_token_verdict* tokens; /**< [n_ids]; the first one's struct_size is set */
+  q3g_error* error;          /**< this push's slot; may be NULL */
+} q3g_stream_push;
+
+/** Bounds of a batch. */
+typedef struct q3g_batch_options {
+  uint32_t struct_size;
+  int32_t max_step_tokens;    /**< rows of one forward, 1 to 4096. 256 */
+  int32_t max_session_tokens; /**< of one session in it. 64 */
+  int32_t reserved;           /**< 0 */
+  size_t memory_budget_bytes; /**< of all sessions; 0: no bound */
+  size_t max_waiting_bytes;   /**< of one session's text that waits. 262144 */
+  double default_deadline_ms; /**< 100 */
+} q3g_batch_options;
+
+/** What became of something that was pushed to a batch. */
+typedef struct q3g_event {
+  uint32_t struct_size;
+  int32_t kind;                          /**< Q3G_EVENT_ */
+  q3g_status status;                     /**< of Q3G_EVENT_ERROR; else Q3G_OK */
+  int32_t is_late;                       /**< later than its deadline */
+  double waited_ms;                      /**< from the (oldest joined) push to the verdict */
+  size_t first, n_tokens, n_settled;     /**< as in q3g_update */
+  int64_t stopped_at_byte;               /**< as in q3g_update */
+  int32_t role, has_prompt, has_written; /**< as in q3g_turn; of Q3G_EVENT_TURN_END */
+  int32_t reserved;                      /**< 0 */
+} q3g_event;
+
+/** Counters of a batch. */
+typedef struct q3g_batch_stats {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  uint64_t n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late;
+} q3g_batch_stats;
+
+/** How a generator draws tokens. */
+typedef struct q3g_sampling_options {
+  uint32_t struct_size;
+  float temperature; /**< 0: always the most probable token. 0.7 */
+  int32_t top_k;     /**< 0: all. 20 */
+  float top_p;       /**< in (0, 1]. 0.8 */
+  uint64_t seed;
+  q3g_cancel* cancel; /**< may be NULL */
+} q3g_sampling_options;
+
+/** One head's logits, row-major [rows, cols]. */
+typedef struct q3g_head_logits {
+  uint32_t struct_size;
+  int32_t rows, cols;
+  int32_t reserved;    /**< 0 */
+  const char* name;    /**< NUL-terminated; lives as long as the q3g_logits */
+  const float* values; /**< the same */
+} q3g_head_logits;
+
+/** How a checkpoint is packed. */
+typedef struct q3g_quantize_options {
+  uint32_t struct_size;
+  int32_t type;             /**< Q3G_PACKED_. int8 */
+  int32_t group_size;       /**< columns that share a scale; -1: the type's default */
+  int32_t overwrite;        /**< 1: replace an existing file */
+  int32_t keep_prefix;      /**< 1, Gen: store what the model computes for the constant part of its prompt */
+  int32_t n_threads;        /**< 0: all cores */
+  q3g_progress_fn progress; /**< in bytes; may be NULL */
+  void* progress_user;
+} q3g_quantize_options;
+
+/** What packing did. */
+typedef struct q3g_quantize_report {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  int64_t source_bytes, file_bytes;
+  double seconds;
+  char weight_dtype[64];
+} q3g_quantize_report;
+
+/** How a model is measured. */
+typedef struct q3g_measure_options {
+  uint32_t struct_size;
+  int32_t n_threads; /**< 0: all cores */
+  int32_t quick;     /**< 1: coarse */
+  int32_t reserved;  /**< 0 */
+  const char* isa;   /**< as in q3g_guard_options */
+} q3g_measure_options;
+
+/** Figures of one model on this machine; qwen3guard/measure.hpp has their meanings. */
+typedef struct q3g_measurement {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  double int8_gops, bf16_gflops, fp32_gflops, read_gb_s;
+  double load_ms, peak_rss_mb;
+  int64_t weight_bytes_per_token;
+  double prefill_128_ms, prefill_512_ms, decode_ms;
+  double verdict_ms, verdict_whole_ms; /**< Gen: with the constant prompt kept, and without; else 0 */
+} q3g_measurement;
+/** @} */
+
+/** @name Library @{ */
+/** "major.minor.patch" of the library. Static storage. Any thread. */
+Q3G_API const char* q3g_version(void) Q3G_NOEXCEPT;
+/** Q3G_ABI_VERSION that the library was built with. Any thread. */
+Q3G_API uint32_t q3g_abi_version(void) Q3G_NOEXCEPT;
+/** The constants' names, e.g. "bad_checkpoint", "Unsafe", "Sexual Content or Sexual Acts", "block",
+ * "assistant", "heads", "end_of_turn"; "unknown" for other values. Static storage. Any thread. */
+Q3G_API const char* q3g_status_name(q3g_status status) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_SEVERITY_. */
+Q3G_API const char* q3g_severity_name(int32_t severity) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_CATEGORY_. */
+Q3G_API const char* q3g_category_name(int32_t category) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_ACTION_. */
+Q3G_API const char* q3g_action_name(int32_t action) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_ROLE_. */
+Q3G_API const char* q3g_role_name(int32_t role) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_SOURCE_. */
+Q3G_API const char* q3g_source_name(int32_t source) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_REASON_. */
+Q3G_API const char* q3g_reason_name(int32_t reason) Q3G_NOEXCEPT;
+/** The severity of a name; exact match. Any thread. Errors: Q3G_E_INVALID_ARGUMENT. */
+Q3G_API q3g_status q3g_parse_severity(const char* name, size_t name_bytes, int32_t* severity,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** The category of a name; also by the long spelling of PII. Any thread. Errors: Q3G_E_INVALID_ARGUMENT. */
+Q3G_API q3g_status q3g_parse_category(const char* name, size_t name_bytes, int32_t* category,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** Name of the index-th model in the library; NULL when there are not so many. Static storage. Any thread. */
+Q3G_API const char* q3g_embedded_model_name(size_t index) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Defaults
+ * Fill a struct with the defaults; `struct_size` is the caller's sizeof. Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (NULL; a size smaller than the first version's). @{ */
+Q3G_API q3g_status q3g_guard_options_init(q3g_guard_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_classify_options_init(q3g_classify_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_policy_init(q3g_policy* policy, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_stream_options_init(q3g_stream_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_batch_options_init(q3g_batch_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_sampling_options_init(q3g_sampling_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_quantize_options_init(q3g_quantize_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** As q3g_guard_options_init(). */
+Q3G_API q3g_status q3g_measure_options_init(q3g_measure_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Cancelling
+ * A flag that options name; running calls look at it some milliseconds apart and end with Q3G_E_CANCELLED
+ * while it is up, as any failed call. What was given the flag keeps it alive. @{ */
+/** A new flag, down; *out is the caller's (q3g_cancel_free). Any thread. Errors: Q3G_E_OUT_OF_MEMORY. */
+Q3G_API q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Raises the flag. Any thread, and signal handlers. Errors: Q3G_E_BAD_HANDLE. */
+Q3G_API q3g_status q3g_cancel_set(q3g_cancel* cancel) Q3G_NOEXCEPT;
+/** Takes it down again. Any thread. Errors: Q3G_E_BAD_HANDLE. */
+Q3G_API q3g_status q3g_cancel_reset(q3g_cancel* cancel) Q3G_NOEXCEPT;
+/** 1 when it is up, 0 when it is down or no flag. Any thread. */
+Q3G_API int32_t q3g_cancel_is_set(const q3g_cancel* cancel) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_cancel_free(q3g_cancel* cancel) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Models @{ */
+/** Loads the checkpoint folder, or the packed file, at `path`. options: NULL for the defaults. *out is the
+ * caller's (q3g_guard_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_CHECKPOINT,
+ * Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL, Q3G_E_UNSUPPORTED_ISA, Q3G_E_OUT_OF_MEMORY. */
+Q3G_API q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_options* options,
+                                  q3g_guard** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Loads a model of the library (q3g_embedded_model_name). As q3g_guard_load(). */
+Q3G_API q3g_status q3g_guard_load_embedded(const char* name, size_t name_bytes,
+                                           const q3g_guard_options* options, q3g_guard** out,
+                                           q3g_error* err) Q3G_NOEXCEPT;
+/** Loads a model from memory: a checkpoint's files, or one packed file. The bytes are borrowed, and must not
+ * change, until `release` is called with release_user, once: when the guard and all that was made from it are
+ * freed; before this function returns when it fails. release: NULL when the bytes live for ever. As
+ * q3g_guard_load(). */
+Q3G_API q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_release_fn release,
+                                         void* release_user, const q3g_guard_options* options,
+                                         q3g_guard** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle; the model goes with its last user. Any thread. */
+Q3G_API void q3g_guard_free(q3g_guard* guard) Q3G_NOEXCEPT;
+/** What the model is. Any thread. */
+Q3G_API q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q3g_error* err) Q3G_NOEXCEPT;
+/** The model's tokenizer, as a handle of its own: the caller's (q3g_tokenizer_free). Any thread. Errors:
+ * Q3G_E_BAD_TOKENIZER (loaded without one). */
+Q3G_API q3g_status q3g_guard_tokenizer(const q3g_guard* guard, q3g_tokenizer** out,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** Raw logits of every head for `ids`, of the last position only when last_only is 1. *out is the caller's
+ * (q3g_logits_free). Any thread. Errors: Q3G_E_TOKEN_RANGE, Q3G_E_CONTEXT_FULL. */
+Q3G_API q3g_status q3g_guard_logits(const q3g_guard* guard, const int32_t* ids, size_t n_ids,
+                                    int32_t last_only, q3g_logits** out, q3g_error* err) Q3G_NOEXCEPT;
+/** How many heads there are; 0 for a bad handle. Any thread. */
+Q3G_API size_t q3g_logits_count(const q3g_logits* logits) Q3G_NOEXCEPT;
+/** The index-th head; its pointers live as long as the handle. Any thread. */
+Q3G_API q3g_status q3g_logits_get(const q3g_logits* logits, size_t index, q3g_head_logits* out,
+                                  q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_logits_free(q3g_logits* logits) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Verdicts
+ * options: NULL for the defaults. Errors: Q3G_E_INVALID_UTF8, Q3G_E_CONTEXT_FULL, Q3G_E_UNPARSABLE_OUTPUT
+ * (greedy decoding), Q3G_E_CANCELLED, Q3G_E_OUT_OF_MEMORY. @{ */
+/** Judges a user's prompt. Any thread. */
+Q3G_API q3g_status q3g_guard_classify_prompt(const q3g_guard* guard, const char* prompt, size_t prompt_bytes,
+                                             const q3g_classify_options* options, q3g_verdict* out,
+                                             q3g_error* err) Q3G_NOEXCEPT;
+/** Judges the response to a prompt. Any thread. */
+Q3G_API q3g_status q3g_guard_classify_response(const q3g_guard* guard, const char* prompt,
+                                               size_t prompt_bytes, const char* response,
+                                               size_t response_bytes, const q3g_classify_options* options,
+                                               q3g_verdict* out, q3g_error* err) Q3G_NOEXCEPT;
+/** Judges the last message of a conversation, a user's or an assistant's. Any thread. */
+Q3G_API q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message* messages, size_t n_messages,
+                                      const q3g_classify_options* options, q3g_verdict* out,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** Judges several conversations in common matrix products: out [n], of which the first struct_size is set
+ * (each `text` and text_capacity is the caller's, as ever). One that fails does not disturb the others: its
+ * q3g_verdict::status says so, and errors[i] why (errors: [n], the first struct_size is set; may be NULL).
+ * Any thread. The call itself fails for its own arguments only. */
+Q3G_API q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversation* conversations,
+                                            size_t n_conversations, const q3g_classify_options* options,
+                                            q3g_verdict* out, q3g_error* errors, q3g_error* err) Q3G_NOEXCEPT;
+/** What a host should do, Q3G_ACTION_, by the mode and thresholds of `options`. A pure function;
+ * probabilities [3] by Q3G_SEVERITY_. Any thread. */
+Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity,
+                                     const float* probabilities, int32_t* action,
+                                     q3g_error* err) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Tokenizer @{ */
+/** Reads tokenizer.json, or a folder with it or with vocab.json and merges.txt. *out is the caller's
+ * (q3g_tokenizer_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_TOKENIZER,
+ * Q3G_E_UNSUPPORTED_MODEL. */
+Q3G_API q3g_status q3g_tokenizer_load(const char* path, size_t path_bytes, q3g_tokenizer** out,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_tokenizer_free(q3g_tokenizer* tokenizer) Q3G_NOEXCEPT;
+/** Tokens of a text. special: Q3G_SPECIAL_. ids: [capacity]; *n_ids: how many there are. A text has at most
+ * as many tokens as bytes, but for Q3G_SPECIAL_ and NFC, which may lengthen it up to threefold. Any thread.
+ * Errors: Q3G_E_INVALID_UTF8, Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_tokenizer_encode(const q3g_tokenizer* tokenizer, const char* text, size_t text_bytes,
+                                        int32_t special, int32_t* ids, size_t capacity, size_t* n_ids,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** Text of tokens, without a NUL. skip_special: 1: without control tokens. *n_bytes: its size. Any thread.
+ * Errors: Q3G_E_TOKEN_RANGE, Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_tokenizer_decode(const q3g_tokenizer* tokenizer, const int32_t* ids, size_t n_ids,
+                                        int32_t skip_special, char* text, size_t capacity, size_t* n_bytes,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** A token's bytes, which may be a part of a character; *bytes lives as long as the tokenizer or anything
+ * that shares it. Any thread. Errors: Q3G_E_TOKEN_RANGE. */
+Q3G_API q3g_status q3g_tokenizer_token_bytes(const q3g_tokenizer* tokenizer, int32_t id, const char** bytes,
+                                             size_t* n_bytes, q3g_error* err) Q3G_NOEXCEPT;
+/** The regular token of exactly these bytes; *id is -1 when there is none. Any thread. */
+Q3G_API q3g_status q3g_tokenizer_find_bytes(const q3g_tokenizer* tokenizer, const char* bytes, size_t n_bytes,
+                                            int32_t* id, q3g_error* err) Q3G_NOEXCEPT;
+/** The added token of this text, e.g. "<|im_end|>"; *id is -1 when there is none. Any thread. */
+Q3G_API q3g_status q3g_tokenizer_find_added(const q3g_tokenizer* tokenizer, const char* text,
+                                            size_t text_bytes, int32_t* id, q3g_error* err) Q3G_NOEXCEPT;
+/** *is_special: 1 for control tokens. Any thread. */
+Q3G_API q3g_status q3g_tokenizer_is_special(const q3g_tokenizer* tokenizer, int32_t id, int32_t* is_special,
+                                            q3g_error* err) Q3G_NOEXCEPT;
+/** *n: one more than the largest id. Any thread. */
+Q3G_API q3g_status q3g_tokenizer_vocab_size(const q3g_tokenizer* tokenizer, int32_t* n,
+                                            q3g_error* err) Q3G_NOEXCEPT;
+/** Decodes tokens one by one into whole characters. *out is the caller's (q3g_decoder_free). Any thread. */
+Q3G_API q3g_status q3g_decoder_new(const q3g_tokenizer* tokenizer, int32_t skip_special, q3g_decoder** out,
+                                   q3g_error* err) Q3G_NOEXCEPT;
+/** Text that `id` completes, *n_bytes of it, without a NUL; may be none. One thread. Errors:
+ * Q3G_E_TOKEN_RANGE, Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_decoder_push(q3g_decoder* decoder, int32_t id, char* text, size_t capacity,
+                                    size_t* n_bytes, q3g_error* err) Q3G_NOEXCEPT;
+/** What was held back, as U+FFFD; the decoder is then as new. One thread. Errors: Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_decoder_finish(q3g_decoder* decoder, char* text, size_t capacity, size_t* n_bytes,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_decoder_free(q3g_decoder* decoder) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Streams
+ * qwen3guard/stream_session.hpp describes turns, updates and marks. Functions with `tokens` and `capacity`
+ * write the update's first verdicts there, as many as fit: q3g_update::n_tokens tells how many there are, and
+ * q3g_stream_verdicts() has the others. tokens: NULL when capacity is 0. update: may be NULL. @{ */
+/** Opens a conversation. options: NULL for the defaults. *out is the caller's (q3g_stream_free). Any thread.
+ * Errors: Q3G_E_BAD_TOKENIZER (a Gen checkpoint without one), Q3G_E_OUT_OF_MEMORY. */
+Q3G_API q3g_status q3g_stream_open(const q3g_guard* guard, const q3g_stream_options* options,
+                                   q3g_stream** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_stream_free(q3g_stream* stream) Q3G_NOEXCEPT;
+/** Feeds the user's turn and opens the assistant's; *out: the verdict on the prompt, may be NULL. One thread.
+ * Errors: Q3G_E_INVALID_ARGUMENT (a turn is open), Q3G_E_INVALID_UTF8, Q3G_E_CONTEXT_FULL, Q3G_E_CANCELLED.
+ */
+Q3G_API q3g_status q3g_stream_push_prompt(q3g_stream* stream, const char* prompt, size_t prompt_bytes,
+                                          q3g_token_verdict* out, q3g_error* err) Q3G_NOEXCEPT;
+/** The same for several turns, the last one the user's. One thread. */
+Q3G_API q3g_status q3g_stream_push_conversation(q3g_stream* stream, const q3g_message* messages,
+                                                size_t n_messages, q3g_token_verdict* out,
+                                                q3g_error* err) Q3G_NOEXCEPT;
+/** Appends finished turns without judging them. One thread. */
+Q3G_API q3g_status q3g_stream_restore(q3g_stream* stream, const q3g_message* messages, size_t n_messages,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** Opens a turn. One thread. Errors: Q3G_E_INVALID_ARGUMENT (one is open). */
+Q3G_API q3g_status q3g_stream_begin_turn(q3g_stream* stream, int32_t role, q3g_error* err) Q3G_NOEXCEPT;
+/** Goes on with the open turn: UTF-8, split anywhere. One thread. Errors: Q3G_E_INVALID_ARGUMENT (no open
+ * turn, or one of tokens), Q3G_E_INVALID_UTF8, Q3G_E_CONTEXT_FULL, Q3G_E_CANCELLED. */
+Q3G_API q3g_status q3g_stream_push_text(q3g_stream* stream, const char* text, size_t text_bytes,
+                                        q3g_update* update, q3g_token_verdict* tokens, size_t capacity,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** Judges the next tokens of the open turn: tokens[i] judges ids[i], and there is room for n_ids. One thread.
+ * Errors: as q3g_stream_push_text(); Q3G_E_TOKEN_RANGE. */
+Q3G_API q3g_status q3g_stream_push_tokens(q3g_stream* stream, const int32_t* ids, size_t n_ids,
+                                          q3g_token_verdict* tokens, q3g_error* err) Q3G_NOEXCEPT;
+/** Ends the open turn. Each of turn, decision, prompt (written when q3g_turn::has_prompt) and written (when
+ * q3g_turn::has_written) may be NULL. One thread. Errors: as q3g_stream_push_text(). */
+Q3G_API q3g_status q3g_stream_end_turn(q3g_stream* stream, q3g_turn* turn, q3g_decision* decision,
+                                       q3g_token_verdict* prompt, q3g_verdict* written,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** The place where the conversation is now. One thread. */
+Q3G_API q3g_status q3g_stream_mark(const q3g_stream* stream, q3g_mark* out, q3g_error* err) Q3G_NOEXCEPT;
+/** Goes back to a mark of this stream or of what it was forked from. One thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (not in its past, or the context slid over it). */
+Q3G_API q3g_status q3g_stream_rewind(q3g_stream* stream, const q3g_mark* mark, q3g_update* update,
+                                     q3g_token_verdict* tokens, size_t capacity, q3g_error* err) Q3G_NOEXCEPT;
+/** Keeps the first n_bytes of the open turn's text. One thread. Errors: Q3G_E_INVALID_ARGUMENT. */
+Q3G_API q3g_status q3g_stream_rewind_to_byte(q3g_stream* stream, int64_t n_bytes, q3g_update* update,
+                                             q3g_token_verdict* tokens, size_t capacity,
+                                             q3g_error* err) Q3G_NOEXCEPT;
+/** A second stream with the same past, the caller's (q3g_stream_free). One thread. */
+Q3G_API q3g_status q3g_stream_fork(const q3g_stream* stream, q3g_stream** out, q3g_error* err) Q3G_NOEXCEPT;
+/** The policy's decision over the open (or else the last) turn so far. One thread. */
+Q3G_API q3g_status q3g_stream_decision(const q3g_stream* stream, q3g_decision* out,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** That turn's verdicts from index `begin` on, as many as fit; *n: how many there are from there. One thread.
+ * Errors: Q3G_E_INVALID_ARGUMENT (begin is outside q3g_stream_info::first_verdict to n_verdicts). */
+Q3G_API q3g_status q3g_stream_verdicts(const q3g_stream* stream, size_t begin, q3g_token_verdict* tokens,
+                                       size_t capacity, size_t* n, q3g_error* err) Q3G_NOEXCEPT;
+/** Where the stream is. One thread. */
+Q3G_API q3g_status q3g_stream_get_info(const q3g_stream* stream, q3g_stream_info* out,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** Forgets the conversation; memory is kept for the next one. One thread. */
+Q3G_API q3g_status q3g_stream_reset(q3g_stream* stream, q3g_error* err) Q3G_NOEXCEPT;
+/** q3g_stream_push_tokens() for several streams of this guard in common matrix products; each push has a
+ * status of its own. Any thread for the guard; one for each stream. */
+Q3G_API q3g_status q3g_guard_push_batch(const q3g_guard* guard, q3g_stream_push* pushes, size_t n_pushes,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Policy
+ * Pure functions over stored verdicts; policy: NULL for the published rule. @{ */
+/** Q3G_OK when the policy's fields are in range. Any thread. */
+Q3G_API q3g_status q3g_policy_check(const q3g_policy* policy, q3g_error* err) Q3G_NOEXCEPT;
+/** The severity that a token counts with. Any thread. */
+Q3G_API q3g_status q3g_policy_counted_severity(const q3g_policy* policy, const q3g_token_verdict* token,
+                                               int32_t* severity, q3g_error* err) Q3G_NOEXCEPT;
+/** The decision over a turn's verdicts [n], whose is_flagged are written. has_ended: 1: the turn is over. Any
+ * thread. */
+Q3G_API q3g_status q3g_policy_decide(const q3g_policy* policy, q3g_token_verdict* tokens, size_t n_tokens,
+                                     int32_t has_ended, q3g_decision* out, q3g_error* err) Q3G_NOEXCEPT;
+/** One sentence for a person about a decision, without a NUL. Any thread. Errors: Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_decision_explain(const q3g_decision* decision, char* text, size_t capacity,
+                                        size_t* n_bytes, q3g_error* err) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Batch of streams
+ * qwen3guard/stream_batch.hpp describes deadlines, steps and budgets. Sessions are named by numbers, never
+ * given twice. deadline_ms: from now; below 0: the default. @{ */
+/** Opens a batch. options: NULL for the defaults. *out is the caller's (q3g_batch_free). Any thread. */
+Q3G_API q3g_status q3g_batch_open(const q3g_guard* guard, const q3g_batch_options* options, q3g_batch** out,
+                                  q3g_error* err) Q3G_NOEXCEPT;
+/** Stops the thread and frees the handle; what waits is dropped. Any thread. */
+Q3G_API void q3g_batch_free(q3g_batch* batch) Q3G_NOEXCEPT;
+/** A new session. Any thread. Errors: as q3g_stream_open(); Q3G_E_BUDGET_EXCEEDED. */
+Q3G_API q3g_status q3g_batch_add(q3g_batch* batch, const q3g_stream_options* options, uint64_t* session,
+                                 q3g_error* err) Q3G_NOEXCEPT;
+/** Takes a stream in, with its past: its handle is freed, also when the batch refuses it
+ * (Q3G_E_INVALID_ARGUMENT: another guard's; Q3G_E_BUDGET_EXCEEDED). Any thread. */
+Q3G_API q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* session,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** Drops a session. Any thread. */
+Q3G_API q3g_status q3g_batch_remove(q3g_batch* batch, uint64_t session, q3g_error* err) Q3G_NOEXCEPT;
+/** Queues a prompt; it is copied. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session),
+ * Q3G_E_BUDGET_EXCEEDED. What is wrong with the text comes as an event. */
+Q3G_API q3g_status q3g_batch_push_prompt(q3g_batch* batch, uint64_t session, const char* prompt,
+                                         size_t prompt_bytes, double deadline_ms,
+                                         q3g_error* err) Q3G_NOEXCEPT;
+/** Queues the beginning of a turn. As q3g_batch_push_prompt(). */
+Q3G_API q3g_status q3g_batch_begin_turn(q3g_batch* batch, uint64_t session, int32_t role,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** Queues text. As q3g_batch_push_prompt(). */
+Q3G_API q3g_status q3g_batch_push_text(q3g_batch* batch, uint64_t session, const char* text,
+                                       size_t text_bytes, double deadline_ms, q3g_error* err) Q3G_NOEXCEPT;
+/** Queues tokens. As q3g_batch_push_prompt(). */
+Q3G_API q3g_status q3g_batch_push_tokens(q3g_batch* batch, uint64_t session, const int32_t* ids, size_t n_ids,
+                                         double deadline_ms, q3g_error* err) Q3G_NOEXCEPT;
+/** Queues the end of a turn. As q3g_batch_push_prompt(). */
+Q3G_API q3g_status q3g_batch_end_turn(q3g_batch* batch, uint64_t session, double deadline_ms,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** Takes a session's events; waits for the first one, or until nothing is left to wait for, at most
+ * timeout_ms (0: does not wait). *out is the caller's (q3g_events_free), and may hold none. Any thread. */
+Q3G_API q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms, q3g_events** out,
+                                  q3g_error* err) Q3G_NOEXCEPT;
+/** Runs visit(user, stream) on this thread while nobody else uses the session. Any thread. */
+Q3G_API q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visit, void* user,
+                                   q3g_error* err) Q3G_NOEXCEPT;
+/** Judges what waits until nothing does or the time is up; at least one forward when must_run is 1. n_tokens:
+ * judged; may be NULL. Any thread. */
+Q3G_API q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, size_t* n_tokens,
+                                  q3g_error* err) Q3G_NOEXCEPT;
+/** Makes a thread that steps until q3g_batch_stop() or q3g_batch_free(). Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (there is one). */
+Q3G_API q3g_status q3g_batch_start(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;
+/** Ends that thread. Any thread. */
+Q3G_API q3g_status q3g_batch_stop(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;
+/** Counters. Any thread. */
+Q3G_API q3g_status q3g_batch_get_stats(const q3g_batch* batch, q3g_batch_stats* out,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** How many events there are; 0 for a bad handle. Any thread. */
+Q3G_API size_t q3g_events_count(const q3g_events* events) Q3G_NOEXCEPT;
+/** The index-th event. failure: what a Q3G_EVENT_ERROR is about; may be NULL. Any thread. */
+Q3G_API q3g_status q3g_events_get(const q3g_events* events, size_t index, q3g_event* out, q3g_error* failure,
+                                  q3g_error* err) Q3G_NOEXCEPT;
+/** The event's n_tokens verdicts, the first one of which is number `first` of the turn. Any thread. Errors:
+ * Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_events_tokens(const q3g_events* events, size_t index, q3g_token_verdict* tokens,
+                                     size_t capacity, q3g_error* err) Q3G_NOEXCEPT;
+/** The turn's decision behind the event. Any thread. */
+Q3G_API q3g_status q3g_events_decision(const q3g_events* events, size_t index, q3g_decision* out,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** prompt: written when has_prompt; written: when has_written; each may be NULL. Any thread. */
+Q3G_API q3g_status q3g_events_turn(const q3g_events* events, size_t index, q3g_token_verdict* prompt,
+                                   q3g_verdict* written, q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_events_free(q3g_events* events) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Generator @{ */
+/** Text by a causal checkpoint. options: NULL for the defaults. *out is the caller's (q3g_generator_free).
+ * Any thread. Errors: Q3G_E_UNSUPPORTED_MODEL (a Stream checkpoint). */
+Q3G_API q3g_status q3g_generator_open(const q3g_guard* guard, const q3g_sampling_options* options,
+                                      q3g_generator** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Sets what was said, the last message the user's, and opens the answer. One thread. */
+Q3G_API q3g_status q3g_generator_set_conversation(q3g_generator* generator, const q3g_message* messages,
+                                                  size_t n_messages, q3g_error* err) Q3G_NOEXCEPT;
+/** The same as tokens. One thread. */
+Q3G_API q3g_status q3g_generator_set_tokens(q3g_generator* generator, const int32_t* ids, size_t n_ids,
+                                            q3g_error* err) Q3G_NOEXCEPT;
+/** Draws the next token; *is_end (may be NULL): 1 when it ends the answer. One thread. Errors:
+ * Q3G_E_CONTEXT_FULL, Q3G_E_CANCELLED. */
+Q3G_API q3g_status q3g_generator_next(q3g_generator* generator, int32_t* id, int32_t* is_end,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** *position: tokens so far. One thread. */
+Q3G_API q3g_status q3g_generator_position(const q3g_generator* generator, int32_t* position,
+                                          q3g_error* err) Q3G_NOEXCEPT;
+/** Takes back all tokens from `position` on, but not the random numbers. One thread. */
+Q3G_API q3g_status q3g_generator_rewind(q3g_generator* generator, int32_t position,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle. Any thread. */
+Q3G_API void q3g_generator_free(q3g_generator* generator) Q3G_NOEXCEPT;
+/** @} */
+
+/** @name Packing and measuring @{ */
+/** Packs a checkpoint folder into one file, which appears complete or not at all. options: NULL for the
+ * defaults; report: may be NULL. Any thread. Errors: those of q3g_guard_load(); Q3G_E_IO (the output exists),
+ * Q3G_E_CANCELLED. */
+Q3G_API q3g_status q3g_quantize(const char* model_dir, size_t model_dir_bytes, const char* out_file,
+                                size_t out_file_bytes, const q3g_quantize_options* options,
+                                q3g_quantize_report* report, q3g_error* err) Q3G_NOEXCEPT;
+/** The same for a model of the library. */
+Q3G_API q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, const char* out_file,
+                                         size_t out_file_bytes, const q3g_quantize_options* options,
+                                         q3g_quantize_report* report, q3g_error* err) Q3G_NOEXCEPT;
+/** Compares every checksum of a packed file. Any thread. Errors: Q3G_E_BAD_CHECKPOINT (what is damaged). */
+Q3G_API q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_error* err) Q3G_NOEXCEPT;
+/** Measures a model on this machine, for some 10 seconds. options: NULL for the defaults. Any thread. */
+Q3G_API q3g_status q3g_measure(const char* model_dir, size_t model_dir_bytes,
+                               const q3g_measure_options* options, q3g_measurement* out,
+                               q3g_error* err) Q3G_NOEXCEPT;
+/** The same for a model of the library. */
+Q3G_API q3g_status q3g_measure_embedded(const char* name, size_t name_bytes,
+                                        const q3g_measure_options* options, q3g_measurement* out,
+                                        q3g_error* err) Q3G_NOEXCEPT;
+/** @} */
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif  // QWEN3GUARD_CAPI_QWEN3GUARD_H
