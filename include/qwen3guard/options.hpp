@@ -40,6 +40,9 @@ struct ActionPolicy {
   std::optional<float> block_threshold;
 };
 
+/// Errors: invalid_argument (a threshold out of range).
+[[nodiscard]] Status check(const ActionPolicy& policy);
+
 /// The action for a severity and its probabilities under `policy`; a pure function.
 [[nodiscard]] Action decide_action(const ActionPolicy& policy, Severity severity,
                                    const SeverityProbabilities& probabilities) noexcept;
@@ -49,11 +52,12 @@ struct ClassifyOptions {
   Decoder decoder = Decoder::constrained;  ///< Gen checkpoints only
   ActionPolicy policy;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
-  /// Stops the call from another thread, or from `progress`. May be null.
+  /// Stops the call from another thread. May be null.
   std::shared_ptr<const CancelFlag> cancel;
   /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
-  /// conversation is there. What it throws ends the batch with `internal`. May be empty.
-  std::function<void(std::size_t n_done, std::size_t n_total)> progress;
+  /// conversation is there; returning false stops: those without a verdict get `cancelled`. What it throws
+  /// ends the batch with `internal`. May be empty.
+  std::function<bool(std::size_t n_done, std::size_t n_total)> progress;
 };
 
 /// How much a line of the log matters.

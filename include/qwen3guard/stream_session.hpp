@@ -126,9 +126,11 @@ class StreamSession {
   [[nodiscard]] Decision decision() const;
 
   /// The verdicts of that turn's tokens: what the updates add up to. With ContextPolicy::slide the oldest are
-  /// gone; first_verdict() is the index of the first one that is there.
-  [[nodiscard]] std::vector<TokenVerdict> verdicts() const;
+  /// gone; first_verdict() is the index of the first one that is there, and n_verdicts() one more than that
+  /// of the last. begin: the index to begin with, when it is larger.
+  [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin = 0) const;
   [[nodiscard]] std::size_t first_verdict() const noexcept;
+  [[nodiscard]] std::size_t n_verdicts() const noexcept;
 
   /// Tokens of the conversation so far, template tokens included: the index that the next token will get.
   [[nodiscard]] std::int32_t position() const noexcept;

@@ -159,11 +159,14 @@ Decision GenStream::decision() const {
   return out;
 }
 
-std::vector<TokenVerdict> GenStream::verdicts() const {
+std::vector<TokenVerdict> GenStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
-  if (turns_.empty()) return out;
-  for (const Token& token : turns_.back().tokens) out.push_back(token.verdict);
+  for (std::size_t i = begin; i < n_verdicts(); ++i) out.push_back(turns_.back().tokens[i].verdict);
   return out;
+}
+
+std::size_t GenStream::n_verdicts() const noexcept {
+  return turns_.empty() ? 0 : turns_.back().tokens.size();
 }
 
 std::size_t GenStream::first_verdict() const noexcept { return 0; }

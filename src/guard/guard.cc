@@ -44,17 +44,6 @@ Status check_options(const GuardOptions& options) {
 
 bool is_probability(const std::optional<float>& p) { return !p || (*p >= 0.0F && *p <= 1.0F); }
 
-Status check_options(const ClassifyOptions& options) {
-  const ActionPolicy& policy = options.policy;
-  if (!is_probability(policy.flag_threshold) || !is_probability(policy.block_threshold)) {
-    return Error{ErrorCode::invalid_argument, "options.policy: a threshold is not in [0, 1]"};
-  }
-  if (policy.flag_threshold && policy.block_threshold && *policy.flag_threshold > *policy.block_threshold) {
-    return Error{ErrorCode::invalid_argument, "options.policy: flag_threshold is above block_threshold"};
-  }
-  return {};
-}
-
 Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
   Q3G_TRY(check(options.policy));
   if (options.gen_interval_tokens < 1) {
@@ -103,6 +92,16 @@ void log_load(const std::function<void(LogLevel, std::string_view)>& log, const 
 }
 
 }  // namespace
+
+Status check(const ActionPolicy& policy) {
+  if (!is_probability(policy.flag_threshold) || !is_probability(policy.block_threshold)) {
+    return Error{ErrorCode::invalid_argument, "options.policy: a threshold is not in [0, 1]"};
+  }
+  if (policy.flag_threshold && policy.block_threshold && *policy.flag_threshold > *policy.block_threshold) {
+    return Error{ErrorCode::invalid_argument, "options.policy: flag_threshold is above block_threshold"};
+  }
+  return {};
+}
 
 const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ? "gen" : "stream"; }
 
@@ -178,7 +177,7 @@ Result<Verdict> Guard::classify_response(std::string_view prompt, std::string_vi
 Result<Verdict> Guard::classify(std::span<const Message> messages, const ClassifyOptions& options) const {
   return detail::guarded("classify", [&]() -> Result<Verdict> {
     const auto start = std::chrono::steady_clock::now();
-    Q3G_TRY(check_options(options));
+    Q3G_TRY(check(options.policy));
     std::vector<Message> storage;
     Q3G_ASSIGN(const auto checked, detail::checked_messages(messages, options.invalid_utf8, storage));
     detail::BatchItem item{checked};
@@ -198,7 +197,7 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
   const auto start = std::chrono::steady_clock::now();
   std::vector<detail::BatchItem> items(conversations.size());
   Status status = detail::guarded("classify_batch", [&]() -> Status {
-    Q3G_TRY(check_options(options));
+    Q3G_TRY(check(options.policy));
     std::vector<std::vector<Message>> storage(conversations.size());
     std::vector<detail::BatchItem*> good;
     for (std::size_t i = 0; i < conversations.size(); ++i) {
@@ -210,20 +209,25 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
         items[i].verdict = checked.error();
       }
     }
+    struct Stopped {};
     std::size_t n_done = items.size() - good.size();
     const auto on_done = [&](detail::BatchItem& item) {
       finish(item, options, start);
-      if (options.progress) options.progress(++n_done, items.size());
+      if (options.progress && !options.progress(++n_done, items.size())) throw Stopped();
     };
-    if (impl_->is_stream()) {
-      detail::classify_stream_batch(impl_, good, options.cancel, on_done);
-    } else if (options.decoder == Decoder::constrained) {
-      detail::classify_gen_batch(*impl_, good, options.cancel.get(), on_done);
-    } else {
-      for (detail::BatchItem* item : good) {
-        item->verdict = impl_->classify_gen(item->messages, options);
-        on_done(*item);
+    try {
+      if (impl_->is_stream()) {
+        detail::classify_stream_batch(impl_, good, options.cancel, on_done);
+      } else if (options.decoder == Decoder::constrained) {
+        detail::classify_gen_batch(*impl_, good, options.cancel.get(), on_done);
+      } else {
+        for (detail::BatchItem* item : good) {
+          item->verdict = impl_->classify_gen(item->messages, options);
+          on_done(*item);
+        }
       }
+    } catch (const Stopped&) {
+      return Error{ErrorCode::cancelled, "classify_batch: the progress callback asked to stop"};
     }
     return {};
   });

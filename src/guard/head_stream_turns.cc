@@ -266,13 +266,21 @@ Decision HeadStream::decision() const {
   return out;
 }
 
-std::vector<TokenVerdict> HeadStream::verdicts() const {
+std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
   const Turn* turn = transcript_.last();
   if (turn == nullptr) return out;
-  for (std::size_t i = turn->n_slid == 0 ? turn->n_header_tokens() : 0; i < turn->tokens.size(); ++i)
+  const std::size_t n_header = turn->n_slid == 0 ? turn->n_header_tokens() : 0;
+  const std::size_t n_skip = begin > turn->n_slid ? begin - turn->n_slid : 0;
+  for (std::size_t i = n_header + std::min(n_skip, turn->tokens.size()); i < turn->tokens.size(); ++i)
     out.push_back(turn->tokens[i].verdict);
   return out;
+}
+
+std::size_t HeadStream::n_verdicts() const noexcept {
+  const Turn* turn = transcript_.last();
+  if (turn == nullptr) return 0;
+  return turn->n_slid + turn->tokens.size() - (turn->n_slid == 0 ? turn->n_header_tokens() : 0);
 }
 
 std::size_t HeadStream::first_verdict() const noexcept {

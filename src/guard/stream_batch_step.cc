@@ -96,7 +96,7 @@ void StreamBatch::Impl::plan_op(Entry& entry, Op& op) {
       else
         status = update.error();
     } else {
-      event.update.first = entry.session.verdicts().size();
+      event.update.first = entry.session.n_verdicts();
       event.update.tokens.resize(op.ids.size());
       status = entry.session.push_tokens(op.ids, event.update.tokens);
     }

@@ -65,8 +65,9 @@ Result<StreamSession> StreamSession::fork() const {
 }
 
 Decision StreamSession::decision() const { return impl_->decision(); }
-std::vector<TokenVerdict> StreamSession::verdicts() const { return impl_->verdicts(); }
+std::vector<TokenVerdict> StreamSession::verdicts(std::size_t begin) const { return impl_->verdicts(begin); }
 std::size_t StreamSession::first_verdict() const noexcept { return impl_->first_verdict(); }
+std::size_t StreamSession::n_verdicts() const noexcept { return impl_->n_verdicts(); }
 std::int32_t StreamSession::position() const noexcept { return impl_->position(); }
 std::int64_t StreamSession::turn_bytes() const noexcept { return impl_->turn_bytes(); }
 std::int32_t StreamSession::max_tokens() const noexcept { return impl_->max_tokens(); }

@@ -98,8 +98,9 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
   [[nodiscard]] std::unique_ptr<Impl> fork() const override;
   [[nodiscard]] Decision decision() const override;
-  [[nodiscard]] std::vector<TokenVerdict> verdicts() const override;
+  [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin) const override;
   [[nodiscard]] std::size_t first_verdict() const noexcept override;
+  [[nodiscard]] std::size_t n_verdicts() const noexcept override;
   [[nodiscard]] std::int32_t position() const noexcept override;
   [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
   [[nodiscard]] std::int32_t max_tokens() const noexcept override { return cache_.capacity_tokens(); }

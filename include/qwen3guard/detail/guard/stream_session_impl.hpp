@@ -37,8 +37,9 @@ class StreamSession::Impl {
   [[nodiscard]] virtual Result<StreamUpdate> rewind_to_byte(std::int64_t n) = 0;
   [[nodiscard]] virtual std::unique_ptr<Impl> fork() const = 0;
   [[nodiscard]] virtual Decision decision() const = 0;
-  [[nodiscard]] virtual std::vector<TokenVerdict> verdicts() const = 0;
+  [[nodiscard]] virtual std::vector<TokenVerdict> verdicts(std::size_t begin) const = 0;
   [[nodiscard]] virtual std::size_t first_verdict() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t n_verdicts() const noexcept = 0;
   [[nodiscard]] virtual std::int32_t position() const noexcept = 0;
   [[nodiscard]] virtual std::int64_t turn_bytes() const noexcept = 0;
   [[nodiscard]] virtual std::int32_t max_tokens() const noexcept = 0;

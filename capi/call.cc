@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace qwen3guard::capi {
+namespace {
+
+constexpr std::size_t kMessageOffset = offsetof(q3g_error, message);
+constexpr std::string_view kCut = "...";
+
+/// The longest beginning of `text` of at most n bytes that does not cut a character.
+std::string_view whole_characters(std::string_view text, std::size_t n) noexcept {
+  if (text.size() <= n) return text;
+  while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0U) == 0x80U) --n;
+  return text.substr(0, n);
+}
+
+}  // namespace
+
+bool is_error_slot(const q3g_error* err) noexcept {
+  // Room for a NUL and a cut message's dots.
+  return err->struct_size >= kMessageOffset + kCut.size() + 1 && err->struct_size <= (1U << 20U);
+}
+
+void write_error(q3g_error* err, std::size_t size, q3g_status code, std::string_view message) noexcept {
+  err->code = code;
+  const std::size_t room = size - kMessageOffset - 1;
+  const bool fits = message.size() <= room;
+  const std::string_view kept = fits ? message : whole_characters(message, room - kCut.size());
+  char* at = reinterpret_cast<char*>(err) + kMessageOffset;
+  at = std::copy(kept.begin(), kept.end(), at);
+  if (!fits) at = std::copy(kCut.begin(), kCut.end(), at);
+  *at = '\0';
+}
+
+q3g_status fail_with_current_exception(q3g_error* err, const char* function) noexcept {
+  const auto fail = [&](q3g_status code, std::string_view message) {
+    if (err == nullptr) return code;
+    write_error(err, err->struct_size, code, message);
+    return code;
+  };
+  try {
+    throw;
+  } catch (const CallError& error) {
+    try {
+      return fail(error.code, std::string(function) + ": " + error.message);
+    } catch (...) {
+      return fail(error.code, error.message);
+    }
+  } catch (const std::bad_alloc&) {
+    return fail(Q3G_E_OUT_OF_MEMORY, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(Q3G_E_INTERNAL, error.what());
+  } catch (...) {
+    return fail(Q3G_E_INTERNAL, "an exception of unknown type, perhaps from a callback");
+  }
+}
+
+}  // namespace qwen3guard::capi

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convert.hpp"
+
+#include <algorithm>
+
+namespace qwen3guard::capi {
+namespace {
+
+void set_probabilities(float (&out)[Q3G_SEVERITY_COUNT], const SeverityProbabilities& in) noexcept {
+  out[Q3G_SEVERITY_SAFE] = in.safe;
+  out[Q3G_SEVERITY_CONTROVERSIAL] = in.controversial;
+  out[Q3G_SEVERITY_UNSAFE] = in.unsafe;
+}
+
+SeverityProbabilities probabilities_of(const float (&in)[Q3G_SEVERITY_COUNT]) noexcept {
+  return {in[Q3G_SEVERITY_SAFE], in[Q3G_SEVERITY_CONTROVERSIAL], in[Q3G_SEVERITY_UNSAFE]};
+}
+
+/// What a decision's own fields say about the token where it fell.
+TokenVerdict token_of(const q3g_decision& in) {
+  TokenVerdict out;
+  out.severity = enum_of<Severity>(in.token_severity, kSeverityCount, "decision.token_severity");
+  out.probabilities = probabilities_of(in.probabilities);
+  out.category = enum_of<Category>(in.category, kCategoryCount, "decision.category");
+  std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
+            out.category_probabilities.begin());
+  out.position = in.position;
+  out.id = in.token_id;
+  out.source = enum_of<VerdictSource>(in.source, 4, "decision.source");
+  out.byte_begin = in.byte_begin;
+  out.byte_end = in.byte_end;
+  return out;
+}
+
+}  // namespace
+
+q3g_token_verdict to_c(const TokenVerdict& in) noexcept {
+  q3g_token_verdict out{};
+  out.severity = static_cast<std::int32_t>(in.severity);
+  set_probabilities(out.probabilities, in.probabilities);
+  out.category = static_cast<std::int32_t>(in.category);
+  std::copy(in.category_probabilities.begin(), in.category_probabilities.end(), out.category_probabilities);
+  out.position = in.position;
+  out.id = in.id;
+  out.source = static_cast<std::int32_t>(in.source);
+  out.is_flagged = in.flagged ? 1 : 0;
+  out.counts = in.counts ? 1 : 0;
+  out.is_settled = in.is_settled ? 1 : 0;
+  out.byte_begin = in.byte_begin;
+  out.byte_end = in.byte_end;
+  return out;
+}
+
+TokenVerdict from_c(const q3g_token_verdict& in) {
+  TokenVerdict out;
+  out.severity = enum_of<Severity>(in.severity, kSeverityCount, "token.severity");
+  out.probabilities = probabilities_of(in.probabilities);
+  out.category = enum_of<Category>(in.category, kCategoryCount, "token.category");
+  std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
+            out.category_probabilities.begin());
+  out.position = in.position;
+  out.id = in.id;
+  out.source = enum_of<VerdictSource>(in.source, 4, "token.source");
+  out.flagged = bool_of(in.is_flagged, "token.is_flagged");
+  out.counts = bool_of(in.counts, "token.counts");
+  out.is_settled = bool_of(in.is_settled, "token.is_settled");
+  out.byte_begin = in.byte_begin;
+  out.byte_end = in.byte_end;
+  return out;
+}
+
+q3g_decision to_c(const Decision& in) noexcept {
+  q3g_decision out{};
+  out.severity = static_cast<std::int32_t>(in.severity);
+  out.position = in.position.value_or(-1);
+  out.reason = static_cast<std::int32_t>(in.reason);
+  out.n_run_tokens = in.n_run_tokens;
+  out.is_flagged = in.is_flagged ? 1 : 0;
+  out.is_complete = in.is_complete ? 1 : 0;
+  out.run_byte_begin = in.run_byte_begin;
+  out.token_id = -1;
+  if (!in.token) return out;
+  out.has_token = 1;
+  out.byte_begin = in.token->byte_begin;
+  out.byte_end = in.token->byte_end;
+  out.token_severity = static_cast<std::int32_t>(in.token->severity);
+  out.category = static_cast<std::int32_t>(in.token->category);
+  out.token_id = in.token->id;
+  out.source = static_cast<std::int32_t>(in.token->source);
+  set_probabilities(out.probabilities, in.token->probabilities);
+  std::copy(in.token->category_probabilities.begin(), in.token->category_probabilities.end(),
+            out.category_probabilities);
+  return out;
+}
+
+Decision from_c(const q3g_decision& in) {
+  Decision out;
+  out.severity = enum_of<Severity>(in.severity, kSeverityCount, "decision.severity");
+  if (in.position >= 0) out.position = in.position;
+  out.reason = enum_of<DecisionReason>(in.reason, 4, "decision.reason");
+  out.n_run_tokens = in.n_run_tokens;
+  out.is_flagged = bool_of(in.is_flagged, "decision.is_flagged");
+  out.is_complete = bool_of(in.is_complete, "decision.is_complete");
+  out.run_byte_begin = in.run_byte_begin;
+  if (bool_of(in.has_token, "decision.has_token")) out.token = token_of(in);
+  return out;
+}
+
+q3g_update to_c(const StreamUpdate& in) noexcept {
+  q3g_update out{};
+  out.first = in.first;
+  out.n_tokens = in.tokens.size();
+  out.n_settled = in.n_settled;
+  out.stopped_at_byte = in.stopped_at_byte.value_or(-1);
+  return out;
+}
+
+q3g_turn to_c(const TurnVerdict& in) noexcept {
+  q3g_turn out{};
+  out.role = static_cast<std::int32_t>(in.role);
+  out.has_prompt = in.prompt ? 1 : 0;
+  out.has_written = in.written ? 1 : 0;
+  return out;
+}
+
+namespace {
+
+/// `value` with the fields that are the caller's as they are in the caller's struct.
+void write_keeping_text(const Out<q3g_verdict>& out, q3g_verdict value) noexcept {
+  q3g_verdict old{};
+  std::memcpy(&old, out.at(), sizeof old);
+  value.text = old.text;
+  value.text_capacity = old.text_capacity;
+  out.write(value);
+}
+
+}  // namespace
+
+void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
+  if (!out.is_wanted()) return;
+  q3g_verdict value{};
+  value.severity = static_cast<std::int32_t>(in.severity);
+  value.action = static_cast<std::int32_t>(in.action);
+  set_probabilities(value.probabilities, in.probabilities);
+  for (const CategoryScore& score : in.categories) {
+    const std::int32_t i = value.n_categories;
+    if (i == Q3G_CATEGORY_COUNT) break;
+    value.categories[i] = static_cast<std::int32_t>(score.category);
+    value.category_probabilities[i] = score.probability;
+    ++value.n_categories;
+  }
+  if (in.refusal) {
+    value.has_refusal = 1;
+    value.refusal = in.refusal->value ? 1 : 0;
+    value.refusal_probability = in.refusal->probability;
+  }
+  value.prompt_tokens = in.tokens.prompt;
+  value.cached_tokens = in.tokens.cached;
+  value.generated_tokens = in.tokens.generated;
+  value.latency_ms = in.latency_ms;
+  value.text_bytes = in.text.size();
+  write_keeping_text(out, value);
+  q3g_verdict written{};
+  std::memcpy(&written, out.at(), sizeof written);
+  if (written.text != nullptr && in.text.size() <= written.text_capacity)
+    std::copy(in.text.begin(), in.text.end(), written.text);
+}
+
+void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status) noexcept {
+  q3g_verdict value{};
+  value.status = status;
+  write_keeping_text(out, value);
+}
+
+void TokenBuffer::write(const std::vector<TokenVerdict>& verdicts) const noexcept {
+  for (std::size_t i = 0; i < std::min(verdicts.size(), elements_.size()); ++i)
+    elements_.write(i, to_c(verdicts[i]));
+}
+
+}  // namespace qwen3guard::capi

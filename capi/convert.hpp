@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_CAPI_CONVERT_HPP
+#define QWEN3GUARD_CAPI_CONVERT_HPP
+
+#include <cstddef>
+#include <vector>
+
+#include "qwen3guard.h"
+#include "qwen3guard/qwen3guard.hpp"
+#include "structs.hpp"
+
+/// Between the structs of the C interface and the values of the C++ one. All that read throw CallError.
+namespace qwen3guard::capi {
+
+// The defaults, as C structs.
+[[nodiscard]] q3g_guard_options default_guard_options() noexcept;
+[[nodiscard]] q3g_classify_options default_classify_options() noexcept;
+[[nodiscard]] q3g_policy default_policy() noexcept;
+[[nodiscard]] q3g_stream_options default_stream_options() noexcept;
+[[nodiscard]] q3g_batch_options default_batch_options() noexcept;
+[[nodiscard]] q3g_sampling_options default_sampling_options() noexcept;
+[[nodiscard]] q3g_quantize_options default_quantize_options() noexcept;
+[[nodiscard]] q3g_measure_options default_measure_options() noexcept;
+
+// NULL: the defaults.
+[[nodiscard]] GuardOptions read_options(const q3g_guard_options* options);
+[[nodiscard]] ClassifyOptions read_options(const q3g_classify_options* options);
+[[nodiscard]] DecisionPolicy read_policy(const q3g_policy* policy);
+[[nodiscard]] StreamOptions read_options(const q3g_stream_options* options);
+[[nodiscard]] StreamBatchOptions read_options(const q3g_batch_options* options);
+[[nodiscard]] SamplingOptions read_options(const q3g_sampling_options* options);
+[[nodiscard]] QuantizeOptions read_options(const q3g_quantize_options* options);
+[[nodiscard]] MeasureOptions read_options(const q3g_measure_options* options);
+
+/// The messages of a conversation; their text is copied. NULL is an error unless n is 0.
+[[nodiscard]] std::vector<Message> read_messages(const q3g_message* messages, std::size_t n);
+
+[[nodiscard]] q3g_token_verdict to_c(const TokenVerdict& verdict) noexcept;
+[[nodiscard]] TokenVerdict from_c(const q3g_token_verdict& verdict);
+[[nodiscard]] q3g_decision to_c(const Decision& decision) noexcept;
+[[nodiscard]] Decision from_c(const q3g_decision& decision);
+[[nodiscard]] q3g_update to_c(const StreamUpdate& update) noexcept;
+[[nodiscard]] q3g_turn to_c(const TurnVerdict& turn) noexcept;
+
+/// Writes a verdict; its text goes to the caller's buffer when it fits.
+void write_verdict(const Out<q3g_verdict>& out, const Verdict& verdict) noexcept;
+/// Writes the status of a conversation of a batch that has no verdict.
+void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status) noexcept;
+
+/// The caller's room for verdicts of tokens.
+class TokenBuffer {
+ public:
+  /// tokens: NULL when capacity is 0.
+  TokenBuffer(q3g_token_verdict* tokens, std::size_t capacity) : elements_(tokens, capacity, "tokens") {}
+  /// As many as fit.
+  void write(const std::vector<TokenVerdict>& verdicts) const noexcept;
+
+ private:
+  Elements<q3g_token_verdict> elements_;
+};
+
+}  // namespace qwen3guard::capi
+
+#endif  // QWEN3GUARD_CAPI_CONVERT_HPP

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory_resource>
+#include <new>
+#include <string_view>
+
+#include "convert.hpp"
+#include "handles.hpp"
+
+namespace qwen3guard::capi {
+namespace {
+
+constexpr float kNotSet = -1;
+
+/// Large blocks from the caller's functions.
+class CallersMemory final : public std::pmr::memory_resource {
+ public:
+  explicit CallersMemory(const q3g_allocator& allocator) : allocator_(allocator) {}
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    void* const block = allocator_.allocate(allocator_.user, bytes, alignment);
+    if (block == nullptr) throw std::bad_alloc();
+    if (reinterpret_cast<std::uintptr_t>(block) % alignment == 0) return block;
+    // Kernels would fault on it.
+    allocator_.deallocate(allocator_.user, block, bytes, alignment);
+    throw std::bad_alloc();
+  }
+  void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
+    allocator_.deallocate(allocator_.user, block, bytes, alignment);
+  }
+  [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  q3g_allocator allocator_;
+};
+
+std::optional<float> threshold(float value) {
+  return value < 0.0F ? std::optional<float>() : std::optional<float>(value);
+}
+
+float threshold(const std::optional<float>& value) { return value.value_or(kNotSet); }
+
+std::shared_ptr<const CancelFlag> flag_of(q3g_cancel* cancel) {
+  if (cancel == nullptr) return nullptr;
+  return get(cancel);
+}
+
+std::string_view c_text(const char* text) { return text == nullptr ? std::string_view() : text; }
+
+/// A size of the C++ interface, where only 64-bit ones are expected to be large.
+template <class T>
+T zeroed() noexcept {
+  T out{};
+  out.struct_size = static_cast<std::uint32_t>(sizeof(T));
+  return out;
+}
+
+}  // namespace
+
+q3g_guard_options default_guard_options() noexcept {
+  const GuardOptions defaults;
+  auto out = zeroed<q3g_guard_options>();
+  out.n_threads = defaults.n_threads;
+  out.max_context_tokens = defaults.max_context_tokens;
+  out.kept_tokens = defaults.kept_tokens;
+  out.require_tokenizer = defaults.require_tokenizer ? 1 : 0;
+  return out;
+}
+
+q3g_classify_options default_classify_options() noexcept {
+  auto out = zeroed<q3g_classify_options>();
+  out.flag_threshold = out.block_threshold = kNotSet;
+  return out;
+}
+
+q3g_policy default_policy() noexcept {
+  const DecisionPolicy defaults;
+  auto out = zeroed<q3g_policy>();
+  out.mode = static_cast<std::int32_t>(defaults.mode);
+  out.consecutive_tokens = defaults.consecutive_tokens;
+  out.unsafe_threshold = threshold(defaults.unsafe_threshold);
+  out.controversial_threshold = threshold(defaults.controversial_threshold);
+  for (std::size_t i = 0; i < std::size(out.category_thresholds); ++i) {
+    out.category_thresholds[i] = threshold(defaults.category_thresholds[i]);
+    if (defaults.category_counts[i]) out.category_mask |= 1U << i;
+  }
+  out.release_tokens = defaults.release_tokens;
+  out.release_threshold = threshold(defaults.release_threshold);
+  out.end_of_turn = static_cast<std::int32_t>(defaults.end_of_turn);
+  return out;
+}
+
+q3g_stream_options default_stream_options() noexcept {
+  const StreamOptions defaults;
+  auto out = zeroed<q3g_stream_options>();
+  out.judge_unsettled = defaults.judge_unsettled ? 1 : 0;
+  out.gen_interval_tokens = defaults.gen_interval_tokens;
+  return out;
+}
+
+q3g_batch_options default_batch_options() noexcept {
+  const StreamBatchOptions defaults;
+  auto out = zeroed<q3g_batch_options>();
+  out.max_step_tokens = defaults.max_step_tokens;
+  out.max_session_tokens = defaults.max_session_tokens;
+  out.memory_budget_bytes = defaults.memory_budget_bytes;
+  out.max_waiting_bytes = defaults.max_waiting_bytes;
+  out.default_deadline_ms = defaults.default_deadline_ms;
+  return out;
+}
+
+q3g_sampling_options default_sampling_options() noexcept {
+  const SamplingOptions defaults;
+  auto out = zeroed<q3g_sampling_options>();
+  out.temperature = defaults.temperature;
+  out.top_k = defaults.top_k;
+  out.top_p = defaults.top_p;
+  out.seed = defaults.seed;
+  return out;
+}
+
+q3g_quantize_options default_quantize_options() noexcept {
+  const QuantizeOptions defaults;
+  auto out = zeroed<q3g_quantize_options>();
+  out.type = static_cast<std::int32_t>(defaults.type);
+  out.group_size = defaults.group_size;
+  return out;
+}
+
+q3g_measure_options default_measure_options() noexcept { return zeroed<q3g_measure_options>(); }
+
+GuardOptions read_options(const q3g_guard_options* options) {
+  GuardOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_guard_options());
+  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
+  out.n_threads = in.n_threads;
+  out.max_context_tokens = in.max_context_tokens;
+  out.kept_tokens = in.kept_tokens;
+  out.require_tokenizer = bool_of(in.require_tokenizer, "options.require_tokenizer");
+  out.isa = c_text(in.isa);
+  if (in.allocator != nullptr) {
+    const auto allocator = read_struct(in.allocator, "options.allocator", q3g_allocator{});
+    need_zero(allocator.reserved, "options.allocator");
+    if (allocator.allocate == nullptr || allocator.deallocate == nullptr)
+      bad_argument("options.allocator: a function is NULL");
+    out.memory = std::make_shared<CallersMemory>(allocator);
+  }
+  if (in.log != nullptr) {
+    out.log = [log = in.log, user = in.log_user](LogLevel level, std::string_view line) {
+      log(user, static_cast<std::int32_t>(level), line.data(), line.size());
+    };
+  }
+  return out;
+}
+
+ClassifyOptions read_options(const q3g_classify_options* options) {
+  ClassifyOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_classify_options());
+  out.decoder = enum_of<Decoder>(in.decoder, 2, "options.decoder");
+  out.policy.mode = enum_of<Mode>(in.mode, 2, "options.mode");
+  out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
+  out.policy.flag_threshold = threshold(in.flag_threshold);
+  out.policy.block_threshold = threshold(in.block_threshold);
+  out.cancel = flag_of(in.cancel);
+  if (in.progress != nullptr) {
+    out.progress = [progress = in.progress, user = in.progress_user](std::size_t n_done,
+                                                                     std::size_t n_total) {
+      return progress(user, static_cast<std::int64_t>(n_done), static_cast<std::int64_t>(n_total)) == 0;
+    };
+  }
+  return out;
+}
+
+DecisionPolicy read_policy(const q3g_policy* policy) {
+  DecisionPolicy out;
+  if (policy == nullptr) return out;
+  const auto in = read_struct(policy, "policy", default_policy());
+  out.mode = enum_of<Mode>(in.mode, 2, "policy.mode");
+  out.consecutive_tokens = in.consecutive_tokens;
+  out.unsafe_threshold = threshold(in.unsafe_threshold);
+  out.controversial_threshold = threshold(in.controversial_threshold);
+  if (in.category_mask >= 1U << static_cast<unsigned>(kCategoryCount)) {
+    bad_argument("policy.category_mask is " + std::to_string(in.category_mask) + "; expected bits 0 to " +
+                 std::to_string(kCategoryCount - 1));
+  }
+  for (std::size_t i = 0; i < out.category_counts.size(); ++i) {
+    out.category_thresholds[i] = threshold(in.category_thresholds[i]);
+    out.category_counts[i] = (in.category_mask >> i & 1U) != 0;
+  }
+  out.release_tokens = in.release_tokens;
+  out.release_threshold = threshold(in.release_threshold);
+  out.end_of_turn = enum_of<EndOfTurn>(in.end_of_turn, 2, "policy.end_of_turn");
+  take(check(out));
+  return out;
+}
+
+StreamOptions read_options(const q3g_stream_options* options) {
+  StreamOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_stream_options());
+  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
+  out.policy = read_policy(in.policy);
+  out.max_tokens = in.max_tokens;
+  out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
+  out.context = enum_of<ContextPolicy>(in.context, 3, "options.context");
+  out.thinking = enum_of<Thinking>(in.thinking, 3, "options.thinking");
+  out.judge_unsettled = bool_of(in.judge_unsettled, "options.judge_unsettled");
+  out.gen_interval_tokens = in.gen_interval_tokens;
+  out.cancel = flag_of(in.cancel);
+  return out;
+}
+
+StreamBatchOptions read_options(const q3g_batch_options* options) {
+  StreamBatchOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_batch_options());
+  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
+  out.memory_budget_bytes = in.memory_budget_bytes;
+  out.max_waiting_bytes = in.max_waiting_bytes;
+  out.max_step_tokens = in.max_step_tokens;
+  out.max_session_tokens = in.max_session_tokens;
+  out.default_deadline_ms = in.default_deadline_ms;
+  return out;
+}
+
+SamplingOptions read_options(const q3g_sampling_options* options) {
+  SamplingOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_sampling_options());
+  out.temperature = in.temperature;
+  out.top_k = in.top_k;
+  out.top_p = in.top_p;
+  out.seed = in.seed;
+  out.cancel = flag_of(in.cancel);
+  return out;
+}
+
+QuantizeOptions read_options(const q3g_quantize_options* options) {
+  QuantizeOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_quantize_options());
+  out.type = enum_of<PackedWeights>(in.type, 3, "options.type");
+  out.group_size = in.group_size;
+  out.overwrite = bool_of(in.overwrite, "options.overwrite");
+  out.keep_prefix = bool_of(in.keep_prefix, "options.keep_prefix");
+  out.n_threads = in.n_threads;
+  if (in.progress != nullptr) {
+    out.progress = [progress = in.progress, user = in.progress_user](std::int64_t n_done,
+                                                                     std::int64_t n_total) {
+      return progress(user, n_done, n_total) == 0;
+    };
+  }
+  return out;
+}
+
+MeasureOptions read_options(const q3g_measure_options* options) {
+  MeasureOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_measure_options());
+  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
+  out.n_threads = in.n_threads;
+  out.quick = bool_of(in.quick, "options.quick");
+  out.isa = c_text(in.isa);
+  return out;
+}
+
+std::vector<Message> read_messages(const q3g_message* messages, std::size_t n) {
+  const Elements<const q3g_message> all(messages, n, "messages");
+  std::vector<Message> out;
+  out.reserve(std::min<std::size_t>(n, 1024));
+  for (std::size_t i = 0; i < n; ++i) {
+    const q3g_message in = all.read(i);
+    const std::string name = "messages[" + std::to_string(i) + "]";
+    out.push_back({enum_of<Role>(in.role, 3, (name + ".role").c_str()),
+                   std::string(text_of(in.text, in.text_bytes, (name + ".text").c_str()))});
+  }
+  return out;
+}
+
+}  // namespace qwen3guard::capi

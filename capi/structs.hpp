@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_CAPI_STRUCTS_HPP
+#define QWEN3GUARD_CAPI_STRUCTS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "call.hpp"
+#include "qwen3guard.h"
+
+/// Reading and writing the caller's structs, whose sizes are those of the header it was compiled with.
+namespace qwen3guard::capi {
+
+/// The size of a struct in the first version of this interface. When a field is appended, the struct gets a
+/// specialisation with the size it had before.
+template <class T>
+inline constexpr std::size_t kFirstSize = sizeof(T);
+/// No struct will ever be larger; a size above is a mistake.
+inline constexpr std::size_t kLargestSize = std::size_t{1} << 16;
+
+/// The caller's size of a struct. Throws CallError.
+template <class T>
+[[nodiscard]] std::size_t size_of(const T* at, const char* name) {
+  if (at == nullptr) bad_argument(std::string(name) + " is NULL");
+  std::uint32_t size = 0;
+  std::memcpy(&size, at, sizeof size);
+  if (size < kFirstSize<T> || size > kLargestSize) {
+    bad_argument(std::string(name) + ".struct_size is " + std::to_string(size) + "; expected at least " +
+                 std::to_string(kFirstSize<T>) + " (the caller's sizeof)");
+  }
+  return size;
+}
+
+/// A struct as this version has it: fields that the caller does not know are as in `out`. Throws CallError
+/// when it has fields that are unknown here and not zero.
+template <class T>
+[[nodiscard]] T read_struct(const T* at, const char* name, T out) {
+  const std::size_t size = size_of(at, name);
+  std::memcpy(static_cast<void*>(&out), at, std::min(size, sizeof(T)));
+  const auto* bytes = reinterpret_cast<const unsigned char*>(at);
+  for (std::size_t i = sizeof(T); i < size; ++i) {
+    if (bytes[i] != 0)
+      bad_argument(std::string(name) + " asks for something that this version of the library does not have");
+  }
+  return out;
+}
+
+/// Writes as much of `value` as the caller knows. Fields unknown here become zero.
+template <class T>
+void write_struct(T* at, std::size_t size, T value) noexcept {
+  value.struct_size = static_cast<std::uint32_t>(size);
+  std::memcpy(static_cast<void*>(at), &value, std::min(size, sizeof(T)));
+  if (size > sizeof(T)) std::memset(reinterpret_cast<unsigned char*>(at) + sizeof(T), 0, size - sizeof(T));
+}
+
+/// A struct to be written, checked before anything is done; NULL when the caller does not want it.
+template <class T>
+class Out {
+ public:
+  Out(T* at, const char* name) : at_(at), size_(at == nullptr ? 0 : size_of(at, name)) {}
+  [[nodiscard]] bool is_wanted() const noexcept { return at_ != nullptr; }
+  void write(const T& value) const noexcept {
+    if (at_ != nullptr) write_struct(at_, size_, value);
+  }
+  [[nodiscard]] T* at() const noexcept { return at_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+ private:
+  T* at_;
+  std::size_t size_;
+};
+
+/// One that the caller must give.
+template <class T>
+[[nodiscard]] Out<T> need(T* at, const char* name) {
+  if (at == nullptr) bad_argument(std::string(name) + " is NULL");
+  return Out<T>(at, name);
+}
+
+/// An array of the caller's structs; the first one's size is the step. Throws CallError.
+template <class T>
+class Elements {
+ public:
+  Elements(T* first, std::size_t n, const char* name) : first_(first), n_(n), name_(name) {
+    if (n == 0) return;
+    step_ = size_of(first, name);
+    if (n > static_cast<std::size_t>(PTRDIFF_MAX) / step_)
+      bad_argument(std::string(name) + ": " + std::to_string(n) + " elements are more than memory holds");
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return n_; }
+  [[nodiscard]] std::size_t step() const noexcept { return step_; }
+  [[nodiscard]] T* at(std::size_t i) const noexcept {
+    using Byte = std::conditional_t<std::is_const_v<T>, const unsigned char, unsigned char>;
+    return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first_) + i * step_);
+  }
+  /// Element i; all have the first one's size.
+  [[nodiscard]] std::remove_const_t<T> read(std::size_t i) const {
+    const std::string name = std::string(name_) + "[" + std::to_string(i) + "]";
+    const auto* element = static_cast<const std::remove_const_t<T>*>(at(i));
+    if (size_of(element, name.c_str()) != step_) {
+      bad_argument(name + ".struct_size is not that of the first element, " + std::to_string(step_));
+    }
+    return read_struct(element, name.c_str(), std::remove_const_t<T>{});
+  }
+  void write(std::size_t i, const std::remove_const_t<T>& value) const noexcept {
+    write_struct(at(i), step_, value);
+  }
+
+ private:
+  T* first_;
+  std::size_t n_, step_ = 0;
+  const char* name_;
+};
+
+/// Text of the caller's, borrowed. Throws CallError.
+[[nodiscard]] inline std::string_view text_of(const char* text, std::size_t n_bytes, const char* name) {
+  if (n_bytes == 0) return {};
+  if (text == nullptr)
+    bad_argument(std::string(name) + " is NULL, and has " + std::to_string(n_bytes) + " bytes");
+  if (n_bytes > static_cast<std::size_t>(PTRDIFF_MAX))
+    bad_argument(std::string(name) + ": " + std::to_string(n_bytes) + " bytes are more than memory holds");
+  return {text, n_bytes};
+}
+
+/// Token ids of the caller's, borrowed. Throws CallError.
+[[nodiscard]] inline std::span<const std::int32_t> ids_of(const std::int32_t* ids, std::size_t n) {
+  if (n == 0) return {};
+  if (ids == nullptr) bad_argument("ids is NULL, and has " + std::to_string(n) + " elements");
+  if (n > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(std::int32_t))
+    bad_argument("ids: " + std::to_string(n) + " elements are more than memory holds");
+  return {ids, n};
+}
+
+/// Element `index`. Throws CallError.
+template <class T>
+[[nodiscard]] const T& at(const std::vector<T>& all, std::size_t index) {
+  if (index >= all.size())
+    bad_argument("index is " + std::to_string(index) + "; there are " + std::to_string(all.size()));
+  return all[index];
+}
+
+/// A value of one of the constants' lists as its enum. Throws CallError.
+template <class Enum>
+[[nodiscard]] Enum enum_of(std::int32_t value, std::int32_t count, const char* name) {
+  if (value < 0 || value >= count) {
+    bad_argument(std::string(name) + " is " + std::to_string(value) + "; expected 0 to " +
+                 std::to_string(count - 1));
+  }
+  return static_cast<Enum>(value);
+}
+
+/// 0 or 1. Throws CallError.
+[[nodiscard]] inline bool bool_of(std::int32_t value, const char* name) {
+  return enum_of<std::int32_t>(value, 2, name) == 1;
+}
+
+/// Reserved fields are for later versions. Throws CallError.
+inline void need_zero(std::uint32_t reserved, const char* name) {
+  if (reserved != 0)
+    bad_argument(std::string(name) + ".reserved is " + std::to_string(reserved) + "; expected 0");
+}
+
+/// Copies text into a field, with a NUL; one that does not fit ends in "...".
+template <std::size_t N>
+void set_chars(char (&field)[N], std::string_view text) noexcept {
+  const bool fits = text.size() < N;
+  const std::size_t n = fits ? text.size() : N - 4;
+  std::memcpy(field, text.data(), n);
+  std::memcpy(field + n, fits ? "" : "...", fits ? 1 : 4);
+}
+
+/// Output of unknown size into a buffer of the caller. Throws CallError (Q3G_E_BUFFER_TOO_SMALL).
+template <class T>
+void write_buffer(const T* from, std::size_t n, T* to, std::size_t capacity, std::size_t* n_out) {
+  if (n_out == nullptr) bad_argument("the place for the size is NULL");
+  if (capacity > 0 && to == nullptr)
+    bad_argument("the buffer is NULL, and has room for " + std::to_string(capacity));
+  *n_out = n;
+  if (n > capacity) {
+    throw CallError(Q3G_E_BUFFER_TOO_SMALL, "the buffer has room for " + std::to_string(capacity) + ", and " +
+                                                std::to_string(n) + " are needed");
+  }
+  if (n > 0) std::memcpy(to, from, n * sizeof(T));
+}
+
+}  // namespace qwen3guard::capi
+
+#endif  // QWEN3GUARD_CAPI_STRUCTS_HPP
