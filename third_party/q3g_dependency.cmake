@@ -8,7 +8,8 @@ find_package(PkgConfig QUIET)
 # Makes q3g::<name>, and sets q3g_<name>_VERSION when an installed package tells it.
 # FETCHED_INCLUDE: only headers are used, so the dependency's own build is left out.
 # COMPILE_ONLY: who links a static qwen3guard needs nothing of it.
-# A folder in FETCHCONTENT_SOURCE_DIR_<NAME> is taken instead of both.
+# A folder in FETCHCONTENT_SOURCE_DIR_<NAME> is taken instead of both. Q3G_BUNDLE_DEPENDENCIES: what is linked is never
+# an installed package, so that the result stands alone.
 function(q3g_dependency name)
   set(one_value DEBIAN GIT_REPOSITORY GIT_TAG CONFIG CONFIG_TARGET MIN_VERSION PKG_CONFIG FETCHED_TARGET
                 FETCHED_INCLUDE)
@@ -17,7 +18,7 @@ function(q3g_dependency name)
   add_library(q3g::${name} ALIAS q3g_${name})
   string(TOUPPER ${name} upper)
   set(found "")
-  if(NOT FETCHCONTENT_SOURCE_DIR_${upper})
+  if(NOT FETCHCONTENT_SOURCE_DIR_${upper} AND (arg_COMPILE_ONLY OR NOT Q3G_BUNDLE_DEPENDENCIES))
     q3g_find_installed()
   endif()
   if(NOT found)
@@ -29,6 +30,7 @@ function(q3g_dependency name)
   endif()
   if(NOT arg_COMPILE_ONLY)
     set_property(GLOBAL APPEND PROPERTY Q3G_LINK_TARGETS q3g_${name} ${fetched_targets})
+    set_property(GLOBAL APPEND PROPERTY Q3G_BUNDLED_TARGETS ${fetched_targets})
     set_property(GLOBAL APPEND PROPERTY Q3G_PACKAGE_FIND "${find_again}")
   endif()
   set(q3g_${name}_VERSION "${version}" PARENT_SCOPE)
