@@ -25,11 +25,12 @@ if(NOT BUILD_SHARED_LIBS)
   install(
     TARGETS ${q3g_link_targets}
     EXPORT qwen3guard-${q3g_variant}
-    COMPONENT cpp_development)
+    # Archives that were built for this library alone stay out of the way of others.
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/qwen3guard COMPONENT cpp_development)
   get_property(q3g_package_find GLOBAL PROPERTY Q3G_PACKAGE_FIND)
   list(REMOVE_DUPLICATES q3g_package_find)
   list(JOIN q3g_package_find "\n" q3g_package_find)
-  set(q3g_private_libraries "-lre2 -lutf8proc -lsimdjson -lpthread -lstdc++ -lm")
+  set(q3g_private_libraries "-L\${libdir}/qwen3guard -lre2 -lutf8proc -lsimdjson -lpthread -lstdc++ -lm")
   configure_file(cmake/packages/static-dependencies.cmake.in qwen3guard-static-dependencies.cmake @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/qwen3guard-static-dependencies.cmake DESTINATION ${q3g_package_dir}
           COMPONENT cpp_development)

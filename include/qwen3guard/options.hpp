@@ -53,11 +53,11 @@ struct ClassifyOptions {
   ActionPolicy policy;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
   /// Stops the call from another thread. May be null.
-  std::shared_ptr<const CancelFlag> cancel;
+  std::shared_ptr<const CancelFlag> cancel = nullptr;
   /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
   /// conversation is there; returning false stops: those without a verdict get `cancelled`. What it throws
   /// ends the batch with `internal`. May be empty.
-  std::function<bool(std::size_t n_done, std::size_t n_total)> progress;
+  std::function<bool(std::size_t n_done, std::size_t n_total)> progress = nullptr;
 };
 
 /// How much a line of the log matters.
@@ -83,10 +83,10 @@ struct GuardOptions {
   /// Where keys and values, scratch matrices and copies of weights live (blocks of some KiB to MiB; mapped
   /// files are no blocks). Must be safe to use from any thread; kept alive by what lives there. Null:
   /// operator new.
-  std::shared_ptr<std::pmr::memory_resource> memory;
+  std::shared_ptr<std::pmr::memory_resource> memory = nullptr;
   /// Told what was loaded and how, and what would make it faster; during load only, on the calling thread.
   /// What it throws ends in `internal`. May be empty: the library prints nothing.
-  std::function<void(LogLevel level, std::string_view line)> log;
+  std::function<void(LogLevel level, std::string_view line)> log = nullptr;
 };
 
 /// What a stream does when a response reaches the end of the context. A prompt that does not fit is
@@ -123,7 +123,7 @@ struct StreamOptions {
   std::int32_t gen_interval_tokens = 32;
   /// Stops a running call on the session from another thread. Sessions in one forward (push_batch(),
   /// StreamBatch) are stopped when all have the same flag. May be null.
-  std::shared_ptr<const CancelFlag> cancel;
+  std::shared_ptr<const CancelFlag> cancel = nullptr;
 };
 
 }  // namespace qwen3guard

@@ -207,6 +207,7 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
         good.push_back(&items[i]);
       } else {
         items[i].verdict = checked.error();
+        items[i].is_done = true;
       }
     }
     struct Stopped {};
