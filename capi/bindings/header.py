@@ -145,6 +145,20 @@ def read(path: Path = HEADER) -> Header:
     return header
 
 
+_SIZES = {"int32_t": 4, "uint32_t": 4, "int64_t": 8, "uint64_t": 8, "float": 4, "double": 8, "size_t": 8, "char": 1,
+          "q3g_status": 4}
+
+
+def size_bytes(struct: Struct) -> int:
+    """sizeof on a 64-bit machine: every field on a multiple of its own size."""
+    at, largest = 0, 1
+    for item in struct.fields:
+        size = _SIZES[item.type.name] if item.type.n_stars == 0 and item.type.name in _SIZES else 8
+        at = (at + size - 1) // size * size + size * max(item.length, 1)
+        largest = max(largest, size)
+    return (at + largest - 1) // largest * largest
+
+
 if __name__ == "__main__":
     found = read()
     print(f"{len(found.constants)} constants, {len(found.handles)} handles, {len(found.callbacks)} callbacks, "
