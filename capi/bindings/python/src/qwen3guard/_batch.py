@@ -69,7 +69,7 @@ class Batch(Handle):
             call(library.q3g_batch_add_stream, self._handle, stream._handle, ctypes.byref(out))
         finally:
             if self._handle:
-                stream.close()  # nothing to free any more, unless the batch was closed
+                stream._handle = None  # the library has freed it, whatever came of it
         return out.value
 
     def remove(self, session: int) -> None:

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Packing and measuring.
+use std::path::Path;
+
+use qwen3guard_sys as sys;
+
+use crate::{
+    callback::{with_progress, Progress},
+    error::{call, Result},
+    guard::path_bytes,
+    sized,
+};
+
+/// Which model: a folder (or file), or one of the library.
+#[derive(Clone, Copy, Debug)]
+pub enum Model<'a> {
+    /// A checkpoint folder or a packed file.
+    Path(&'a Path),
+    /// One of [`embedded_models`](crate::embedded_models).
+    Embedded(&'a str),
+}
+
+/// How matrices are stored in a packed file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PackedWeights {
+    /// No loss for the published checkpoints.
+    Bf16 = 0,
+    /// 8 bits and a scale for each group.
+    #[default]
+    Int8 = 1,
+    /// 4 bits and a scale for each group.
+    Int4 = 2,
+}
+
+/// How a checkpoint is packed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QuantizeOptions {
+    /// How matrices are stored.
+    pub weights: PackedWeights,
+    /// Columns that share a scale; None: the default.
+    pub group_size: Option<i32>,
+    /// Replace an existing file.
+    pub overwrite: bool,
+    /// Gen: store what the model computes for the constant part of its prompt.
+    pub keep_prefix: bool,
+    /// 0: all cores.
+    pub n_threads: i32,
+}
+
+/// What packing did.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct QuantizeReport {
+    pub source_bytes: i64,
+    pub file_bytes: i64,
+    pub seconds: f64,
+}
+
+/// Packs a checkpoint into one file, which appears complete or not at all. `progress` counts bytes.
+pub fn quantize(
+    model: Model<'_>,
+    out_file: impl AsRef<Path>,
+    options: QuantizeOptions,
+    progress: Option<&mut Progress<'_>>,
+) -> Result<QuantizeReport> {
+    let mut raw: sys::q3g_quantize_options = sized();
+    unsafe { sys::q3g_quantize_options_init(&mut raw, std::mem::size_of_val(&raw)) };
+    raw.type_ = options.weights as i32;
+    raw.group_size = options.group_size.unwrap_or(-1);
+    raw.overwrite = options.overwrite.into();
+    raw.keep_prefix = options.keep_prefix.into();
+    raw.n_threads = options.n_threads;
+    let (out, mut report) = (path_bytes(out_file.as_ref()), sized::<sys::q3g_quantize_report>());
+    with_progress(progress, |function, user| {
+        (raw.progress, raw.progress_user) = (function, user);
+        call(|err| unsafe {
+            let (to, n) = (out.as_ptr().cast(), out.len());
+            match model {
+                Model::Path(path) => {
+                    let path = path_bytes(path);
+                    sys::q3g_quantize(path.as_ptr().cast(), path.len(), to, n, &raw, &mut report, err)
+                }
+                Model::Embedded(name) => {
+                    sys::q3g_quantize_embedded(name.as_ptr().cast(), name.len(), to, n, &raw, &mut report, err)
+                }
+            }
+        })
+    })?;
+    Ok(QuantizeReport { source_bytes: report.source_bytes, file_bytes: report.file_bytes, seconds: report.seconds })
+}
+
+/// Compares every checksum of a packed file. Errors: `BadCheckpoint` (what is damaged).
+pub fn verify_packed(file: impl AsRef<Path>) -> Result<()> {
+    let path = path_bytes(file.as_ref());
+    call(|err| unsafe { sys::q3g_verify_packed(path.as_ptr().cast(), path.len(), err) })
+}
+
+/// How a model is measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeasureOptions {
+    /// 0: all cores.
+    pub n_threads: i32,
+    /// Coarse.
+    pub quick: bool,
+}
+
+/// Figures of one model on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Measurement {
+    pub int8_gops: f64,
+    pub bf16_gflops: f64,
+    pub fp32_gflops: f64,
+    pub read_gb_s: f64,
+    pub load_ms: f64,
+    pub peak_rss_mb: f64,
+    pub weight_bytes_per_token: i64,
+    pub prefill_128_ms: f64,
+    pub prefill_512_ms: f64,
+    pub decode_ms: f64,
+    pub verdict_ms: f64,
+    pub verdict_whole_ms: f64,
+}
+
+/// Measures a model for some 10 seconds.
+pub fn measure(model: Model<'_>, options: MeasureOptions) -> Result<Measurement> {
+    let mut raw: sys::q3g_measure_options = sized();
+    unsafe { sys::q3g_measure_options_init(&mut raw, std::mem::size_of_val(&raw)) };
+    (raw.n_threads, raw.quick) = (options.n_threads, options.quick.into());
+    let mut out: sys::q3g_measurement = sized();
+    call(|err| unsafe {
+        match model {
+            Model::Path(path) => {
+                let path = path_bytes(path);
+                sys::q3g_measure(path.as_ptr().cast(), path.len(), &raw, &mut out, err)
+            }
+            Model::Embedded(name) => sys::q3g_measure_embedded(name.as_ptr().cast(), name.len(), &raw, &mut out, err),
+        }
+    })?;
+    Ok(Measurement {
+        int8_gops: out.int8_gops,
+        bf16_gflops: out.bf16_gflops,
+        fp32_gflops: out.fp32_gflops,
+        read_gb_s: out.read_gb_s,
+        load_ms: out.load_ms,
+        peak_rss_mb: out.peak_rss_mb,
+        weight_bytes_per_token: out.weight_bytes_per_token,
+        prefill_128_ms: out.prefill_128_ms,
+        prefill_512_ms: out.prefill_512_ms,
+        decode_ms: out.decode_ms,
+        verdict_ms: out.verdict_ms,
+        verdict_whole_ms: out.verdict_whole_ms,
+    })
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+use std::path::Path;
+
+use qwen3guard_sys as sys;
+
+use crate::error::{call, Result};
+
+crate::handle!(
+    /// A tokenizer. Immutable.
+    Tokenizer,
+    q3g_tokenizer,
+    q3g_tokenizer_free
+);
+// "any thread" in qwen3guard.h.
+unsafe impl Send for Tokenizer {}
+unsafe impl Sync for Tokenizer {}
+
+crate::handle!(
+    /// Decodes tokens one by one into whole characters.
+    StreamingDecoder,
+    q3g_decoder,
+    q3g_decoder_free
+);
+// "one thread" at a time, never mind which.
+unsafe impl Send for StreamingDecoder {}
+
+/// What control tokens in a text mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpecialTokens {
+    /// Plain text: right for content.
+    #[default]
+    AsText = 0,
+    /// Tokens: for text that the program wrote itself.
+    Recognized = 1,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`, or a folder with it or with `vocab.json` and `merges.txt`.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = crate::guard::path_bytes(path.as_ref());
+        Self::make(|out, err| unsafe { sys::q3g_tokenizer_load(path.as_ptr().cast(), path.len(), out, err) })
+    }
+
+    /// Tokens of a text. Errors: `InvalidUtf8`.
+    pub fn encode(&self, text: impl AsRef<[u8]>) -> Result<Vec<i32>> {
+        self.encode_as(text, SpecialTokens::AsText)
+    }
+
+    /// Tokens of a text that may have control tokens.
+    pub fn encode_as(&self, text: impl AsRef<[u8]>, special: SpecialTokens) -> Result<Vec<i32>> {
+        let text = text.as_ref();
+        let mut ids: Vec<i32> = Vec::with_capacity(3 * text.len()); // always enough
+        let mut n = 0;
+        call(|err| unsafe {
+            sys::q3g_tokenizer_encode(
+                self.raw.as_ptr(),
+                text.as_ptr().cast(),
+                text.len(),
+                special as i32,
+                ids.as_mut_ptr(),
+                ids.capacity(),
+                &mut n,
+                err,
+            )
+        })?;
+        unsafe { ids.set_len(n) }; // the library wrote so many
+        Ok(ids)
+    }
+
+    /// Text of tokens; ill-formed UTF-8 becomes U+FFFD. Errors: `TokenRange`.
+    pub fn decode(&self, ids: &[i32], skip_special: bool) -> Result<String> {
+        crate::text_of(|text, capacity, n, err| unsafe {
+            let skip = skip_special.into();
+            sys::q3g_tokenizer_decode(self.raw.as_ptr(), ids.as_ptr(), ids.len(), skip, text, capacity, n, err)
+        })
+    }
+
+    /// A token's bytes, which may be a part of a character. Errors: `TokenRange`.
+    pub fn token_bytes(&self, id: i32) -> Result<&[u8]> {
+        let (mut bytes, mut n) = (std::ptr::null(), 0);
+        call(|err| unsafe { sys::q3g_tokenizer_token_bytes(self.raw.as_ptr(), id, &mut bytes, &mut n, err) })?;
+        if n == 0 {
+            return Ok(&[]);
+        }
+        Ok(unsafe { std::slice::from_raw_parts(bytes.cast(), n) })
+    }
+
+    /// The regular token of exactly these bytes.
+    pub fn find_bytes(&self, bytes: &[u8]) -> Option<i32> {
+        let mut id = -1;
+        call(|err| unsafe {
+            sys::q3g_tokenizer_find_bytes(self.raw.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &mut id, err)
+        })
+        .ok()?;
+        (id >= 0).then_some(id)
+    }
+
+    /// The added token of this text, e.g. `<|im_end|>`.
+    pub fn find_added(&self, text: &str) -> Option<i32> {
+        let mut id = -1;
+        call(|err| unsafe {
+            sys::q3g_tokenizer_find_added(self.raw.as_ptr(), text.as_ptr().cast(), text.len(), &mut id, err)
+        })
+        .ok()?;
+        (id >= 0).then_some(id)
+    }
+
+    /// True for control tokens.
+    pub fn is_special(&self, id: i32) -> bool {
+        let mut out = 0;
+        let status = unsafe { sys::q3g_tokenizer_is_special(self.raw.as_ptr(), id, &mut out, std::ptr::null_mut()) };
+        status == sys::Q3G_OK && out != 0
+    }
+
+    /// One more than the largest id.
+    pub fn vocab_size(&self) -> i32 {
+        let mut out = 0;
+        unsafe { sys::q3g_tokenizer_vocab_size(self.raw.as_ptr(), &mut out, std::ptr::null_mut()) };
+        out
+    }
+
+    /// Decodes tokens one by one into whole characters.
+    pub fn decoder(&self, skip_special: bool) -> Result<StreamingDecoder> {
+        StreamingDecoder::make(|out, err| unsafe {
+            sys::q3g_decoder_new(self.raw.as_ptr(), skip_special.into(), out, err)
+        })
+    }
+}
+
+impl StreamingDecoder {
+    /// Text that the token completes; may be empty. Errors: `TokenRange`, and nothing has changed.
+    pub fn push(&mut self, id: i32) -> Result<String> {
+        crate::text_of(|text, capacity, n, err| unsafe {
+            sys::q3g_decoder_push(self.raw.as_ptr(), id, text, capacity, n, err)
+        })
+    }
+
+    /// What was held back, as U+FFFD; the decoder is then as new.
+    pub fn finish(&mut self) -> Result<String> {
+        crate::text_of(|text, capacity, n, err| unsafe {
+            sys::q3g_decoder_finish(self.raw.as_ptr(), text, capacity, n, err)
+        })
+    }
+}
