@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package qwen3guard
+
+/*
+#include <qwen3guard.h>
+
+void q3gGoVisit(void* user, q3g_stream* stream);
+static q3g_status q3gGoBatchVisit(q3g_batch* batch, uint64_t session, void* user, q3g_error* err) {
+	return q3g_batch_visit(batch, session, q3gGoVisit, user, err);
+}
+*/
+import "C"
+
+import (
+	"runtime"
+	"time"
+	"unsafe"
+)
+
+// Batch is many live conversations over one model, named by numbers. Any number of goroutines. A deadline counts from
+// the push; below 0: the default.
+type Batch struct {
+	handle *C.q3g_batch
+}
+
+// BatchOptions are a batch's bounds; 0: the default.
+type BatchOptions struct {
+	MemoryBudgetBytes int // of all sessions; 0: no bound
+	MaxWaitingBytes   int // of one session's text
+	MaxStepTokens     int // rows of one forward
+	MaxSessionTokens  int // of one session in it
+	DefaultDeadline   time.Duration
+}
+
+// BatchStats are a batch's counters.
+type BatchStats struct {
+	Sessions, WaitingSessions, MemoryBytes, Steps, Tokens, Late uint64
+}
+
+// EventKind is what kind of event.
+type EventKind int32
+
+// The kinds of events.
+const (
+	EventUpdate  EventKind = C.Q3G_EVENT_UPDATE   // tokens were judged
+	EventTurnEnd EventKind = C.Q3G_EVENT_TURN_END // a turn ended
+	EventError   EventKind = C.Q3G_EVENT_ERROR    // a push failed and left the session as it was
+)
+
+// Event is what became of something that was pushed.
+type Event struct {
+	Kind     EventKind
+	Update   Update
+	Decision Decision
+	Turn     *Turn // EventTurnEnd
+	Err      error // EventError
+	WaitedMs float64
+	Late     bool
+}
+
+func ms(d time.Duration) C.double { return C.double(float64(d) / float64(time.Millisecond)) }
+
+func deadlineMs(d time.Duration) C.double {
+	if d < 0 {
+		return -1
+	}
+	return ms(d)
+}
+
+// OpenBatch opens a batch. options may be nil.
+func (g *Guard) OpenBatch(options *BatchOptions) (*Batch, error) {
+	defer runtime.KeepAlive(g)
+	var raw C.q3g_batch_options
+	C.q3g_batch_options_init(&raw, C.size_t(unsafe.Sizeof(raw)))
+	if options != nil {
+		raw.memory_budget_bytes = C.size_t(options.MemoryBudgetBytes)
+		if options.MaxWaitingBytes != 0 {
+			raw.max_waiting_bytes = C.size_t(options.MaxWaitingBytes)
+		}
+		if options.MaxStepTokens != 0 {
+			raw.max_step_tokens = C.int32_t(options.MaxStepTokens)
+		}
+		if options.MaxSessionTokens != 0 {
+			raw.max_session_tokens = C.int32_t(options.MaxSessionTokens)
+		}
+		if options.DefaultDeadline != 0 {
+			raw.default_deadline_ms = ms(options.DefaultDeadline)
+		}
+	}
+	out, slot := &Batch{}, newSlot()
+	if err := errorOf(C.q3g_batch_open(g.handle, &raw, &out.handle, &slot), &slot); err != nil {
+		return nil, err
+	}
+	runtime.SetFinalizer(out, (*Batch).Close)
+	return out, nil
+}
+
+// Close stops the thread and frees the handle; what waits is dropped.
+func (b *Batch) Close() {
+	C.q3g_batch_free(b.handle)
+	b.handle = nil
+	runtime.SetFinalizer(b, nil)
+}
+
+func (b *Batch) run(call func(err *C.q3g_error) C.q3g_status) error {
+	defer runtime.KeepAlive(b)
+	slot := newSlot()
+	return errorOf(call(&slot), &slot)
+}
+
+// Add makes a session. options may be nil.
+func (b *Batch) Add(options *StreamOptions) (session uint64, err error) {
+	var out C.uint64_t
+	err = b.run(func(err *C.q3g_error) C.q3g_status {
+		return options.with(nil, func(raw *C.q3g_stream_options) C.q3g_status {
+			return C.q3g_batch_add(b.handle, raw, &out, err)
+		})
+	})
+	return uint64(out), err
+}
+
+// AddStream takes a stream in, with its past; the Stream is closed, also when the batch refuses it.
+func (b *Batch) AddStream(stream *Stream) (session uint64, err error) {
+	var out C.uint64_t
+	err = b.run(func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_batch_add_stream(b.handle, stream.handle, &out, err)
+	})
+	if b.handle != nil {
+		stream.handle = nil // the library has freed it
+		stream.Close()
+	}
+	return uint64(out), err
+}
+
+// Remove drops a session.
+func (b *Batch) Remove(session uint64) error {
+	return b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_remove(b.handle, C.uint64_t(session), err) })
+}
+
+// PushPrompt queues a prompt; what is wrong with the text comes as an event.
+func (b *Batch) PushPrompt(session uint64, prompt string, deadline time.Duration) error {
+	return b.run(func(err *C.q3g_error) C.q3g_status {
+		p, n := text(prompt)
+		return C.q3g_batch_push_prompt(b.handle, C.uint64_t(session), p, n, deadlineMs(deadline), err)
+	})
+}
+
+// BeginTurn queues the beginning of a turn.
+func (b *Batch) BeginTurn(session uint64, role Role) error {
+	return b.run(func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_batch_begin_turn(b.handle, C.uint64_t(session), C.int32_t(role), err)
+	})
+}
+
+// PushText queues text.
+func (b *Batch) PushText(session uint64, piece string, deadline time.Duration) error {
+	return b.run(func(err *C.q3g_error) C.q3g_status {
+		p, n := text(piece)
+		return C.q3g_batch_push_text(b.handle, C.uint64_t(session), p, n, deadlineMs(deadline), err)
+	})
+}
+
+// PushTokens queues tokens.
+func (b *Batch) PushTokens(session uint64, ids []int32, deadline time.Duration) error {
+	return b.run(func(err *C.q3g_error) C.q3g_status {
+		p, n := idsOf(ids)
+		return C.q3g_batch_push_tokens(b.handle, C.uint64_t(session), p, n, deadlineMs(deadline), err)
+	})
+}
+
+// EndTurn queues the end of a turn.
+func (b *Batch) EndTurn(session uint64, deadline time.Duration) error {
+	return b.run(func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_batch_end_turn(b.handle, C.uint64_t(session), deadlineMs(deadline), err)
+	})
+}
+
+// Poll takes a session's events; waits for the first one at most for the timeout.
+func (b *Batch) Poll(session uint64, timeout time.Duration) ([]Event, error) {
+	var all *C.q3g_events
+	err := b.run(func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_batch_poll(b.handle, C.uint64_t(session), ms(timeout), &all, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer C.q3g_events_free(all)
+	out := make([]Event, int(C.q3g_events_count(all)))
+	for i := range out {
+		if out[i], err = eventOf(all, C.size_t(i)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func eventOf(all *C.q3g_events, i C.size_t) (Event, error) {
+	raw := C.q3g_event{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_event{}))}
+	failure, slot, decision := newSlot(), newSlot(), newDecision()
+	if err := errorOf(C.q3g_events_get(all, i, &raw, &failure, &slot), &slot); err != nil {
+		return Event{}, err
+	}
+	if err := errorOf(C.q3g_events_decision(all, i, &decision, &slot), &slot); err != nil {
+		return Event{}, err
+	}
+	tokens := newTokens(int(raw.n_tokens))
+	status := C.q3g_events_tokens(all, i, unsafe.SliceData(tokens), C.size_t(len(tokens)), &slot)
+	if err := errorOf(status, &slot); err != nil {
+		return Event{}, err
+	}
+	out := Event{
+		Kind: EventKind(raw.kind), Decision: decisionOf(&decision), Err: errorOf(raw.status, &failure),
+		WaitedMs: float64(raw.waited_ms), Late: raw.is_late != 0,
+		Update: Update{int(raw.first), tokensOf(tokens), int(raw.n_settled), int64(raw.stopped_at_byte)},
+	}
+	if out.Kind == EventTurnEnd {
+		prompt := newTokens(1)
+		written, free := newVerdictPlace()
+		defer free()
+		if err := errorOf(C.q3g_events_turn(all, i, &prompt[0], &written.raw, &slot), &slot); err != nil {
+			return Event{}, err
+		}
+		turn := turnOf(raw.role, raw.has_prompt, raw.has_written, &decision, &prompt[0], written)
+		out.Turn = &turn
+	}
+	return out, nil
+}
+
+// Visit runs a function while nobody else uses the session; the stream must not be kept.
+func (b *Batch) Visit(session uint64, visit func(*Stream)) error {
+	c := callback{visit: func(handle *C.q3g_stream) { visit(&Stream{handle: handle}) }}
+	var err error
+	c.with(func(user unsafe.Pointer) {
+		err = b.run(func(err *C.q3g_error) C.q3g_status {
+			return C.q3gGoBatchVisit(b.handle, C.uint64_t(session), user, err)
+		})
+	})
+	return err
+}
+
+// Step judges what waits until nothing does or the time is up (below 0: no bound); the number of tokens judged.
+func (b *Batch) Step(budget time.Duration, mustRun bool) (int, error) {
+	budgetMs := C.double(1e9)
+	if budget >= 0 {
+		budgetMs = ms(budget)
+	}
+	var n C.size_t
+	err := b.run(func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_batch_step(b.handle, budgetMs, cbool(mustRun), &n, err)
+	})
+	return int(n), err
+}
+
+// Start makes a thread that steps until Stop or Close.
+func (b *Batch) Start() error {
+	return b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_start(b.handle, err) })
+}
+
+// Stop ends that thread.
+func (b *Batch) Stop() error {
+	return b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_stop(b.handle, err) })
+}
+
+// Stats are the batch's counters.
+func (b *Batch) Stats() (BatchStats, error) {
+	raw := C.q3g_batch_stats{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_batch_stats{}))}
+	err := b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_get_stats(b.handle, &raw, err) })
+	return BatchStats{
+		uint64(raw.n_sessions), uint64(raw.n_waiting_sessions), uint64(raw.memory_bytes), uint64(raw.n_steps),
+		uint64(raw.n_tokens), uint64(raw.n_late),
+	}, err
+}

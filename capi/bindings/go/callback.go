@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package qwen3guard
+
+/*
+#include <qwen3guard.h>
+#include <stdint.h>
+
+int32_t q3gGoProgress(void* user, int64_t n_done, int64_t n_total);
+void q3gGoLog(void* user, int32_t level, char* line, size_t line_bytes);
+void q3gGoVisit(void* user, q3g_stream* stream);
+
+// A cgo.Handle is a number; C has it as a pointer.
+static void* q3gGoUser(uintptr_t handle) { return (void*)handle; }
+*/
+import "C"
+
+import (
+	"runtime/cgo"
+	"unsafe"
+)
+
+// Progress is told what is done and what there is in all; false stops the call with StatusCancelled.
+type Progress func(done, total int64) bool
+
+// callback is a Go function behind a C one. A panic stops the call and goes on in the caller's frame.
+type callback struct {
+	progress Progress
+	log      func(level int, line string)
+	visit    func(stream *C.q3g_stream)
+	panicked any
+}
+
+// with runs call with the user pointer of a C callback.
+func (c *callback) with(call func(user unsafe.Pointer)) {
+	handle := cgo.NewHandle(c)
+	defer handle.Delete()
+	call(C.q3gGoUser(C.uintptr_t(handle)))
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+}
+
+func (c *callback) run(body func()) (ok bool) {
+	if c.panicked != nil {
+		return false
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked, ok = p, false
+		}
+	}()
+	body()
+	return true
+}
+
+func callbackOf(user unsafe.Pointer) *callback { return cgo.Handle(uintptr(user)).Value().(*callback) }
+
+//export q3gGoProgress
+func q3gGoProgress(user unsafe.Pointer, done, total C.int64_t) C.int32_t {
+	c, goOn := callbackOf(user), false
+	if c.run(func() { goOn = c.progress(int64(done), int64(total)) }) && goOn {
+		return 0
+	}
+	return 1
+}
+
+//export q3gGoLog
+func q3gGoLog(user unsafe.Pointer, level C.int32_t, line *C.char, n C.size_t) {
+	c := callbackOf(user)
+	c.run(func() { c.log(int(level), C.GoStringN(line, C.int(n))) })
+}
+
+//export q3gGoVisit
+func q3gGoVisit(user unsafe.Pointer, stream *C.q3g_stream) {
+	c := callbackOf(user)
+	c.run(func() { c.visit(stream) })
+}

@@ -1,0 +1,3 @@
+module github.com/qwen3guard/qwen3guard/capi/bindings/go
+
+go 1.21

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package qwen3guard
+
+/*
+#include <qwen3guard.h>
+*/
+import "C"
+
+import "unsafe"
+
+// Severity is how bad a text is; ordered by harm.
+type Severity int32
+
+// The severities.
+const (
+	Safe          Severity = C.Q3G_SEVERITY_SAFE
+	Controversial Severity = C.Q3G_SEVERITY_CONTROVERSIAL
+	Unsafe        Severity = C.Q3G_SEVERITY_UNSAFE
+)
+
+func (s Severity) String() string { return C.GoString(C.q3g_severity_name(C.int32_t(s))) }
+
+// ParseSeverity is the inverse of String.
+func ParseSeverity(name string) (Severity, error) {
+	var out C.int32_t
+	slot := newSlot()
+	p, n := text(name)
+	status := C.q3g_parse_severity(p, n, &out, &slot)
+	return Severity(out), errorOf(status, &slot)
+}
+
+// Category is one of the policy's categories.
+type Category int32
+
+// The categories; Jailbreak is of prompts only.
+const (
+	Violent               Category = C.Q3G_CATEGORY_VIOLENT
+	NonViolentIllegalActs Category = C.Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS
+	SexualContent         Category = C.Q3G_CATEGORY_SEXUAL_CONTENT
+	PII                   Category = C.Q3G_CATEGORY_PII
+	SuicideSelfHarm       Category = C.Q3G_CATEGORY_SUICIDE_SELF_HARM
+	UnethicalActs         Category = C.Q3G_CATEGORY_UNETHICAL_ACTS
+	PoliticallySensitive  Category = C.Q3G_CATEGORY_POLITICALLY_SENSITIVE
+	CopyrightViolation    Category = C.Q3G_CATEGORY_COPYRIGHT_VIOLATION
+	Jailbreak             Category = C.Q3G_CATEGORY_JAILBREAK
+)
+
+func (c Category) String() string { return C.GoString(C.q3g_category_name(C.int32_t(c))) }
+
+// ParseCategory is the inverse of String.
+func ParseCategory(name string) (Category, error) {
+	var out C.int32_t
+	slot := newSlot()
+	p, n := text(name)
+	status := C.q3g_parse_category(p, n, &out, &slot)
+	return Category(out), errorOf(status, &slot)
+}
+
+// Action is what a host should do.
+type Action int32
+
+// The actions.
+const (
+	Allow Action = C.Q3G_ACTION_ALLOW
+	Flag  Action = C.Q3G_ACTION_FLAG
+	Block Action = C.Q3G_ACTION_BLOCK
+)
+
+func (a Action) String() string { return C.GoString(C.q3g_action_name(C.int32_t(a))) }
+
+// Role is who speaks.
+type Role int32
+
+// The roles.
+const (
+	System    Role = C.Q3G_ROLE_SYSTEM
+	User      Role = C.Q3G_ROLE_USER
+	Assistant Role = C.Q3G_ROLE_ASSISTANT
+)
+
+func (r Role) String() string { return C.GoString(C.q3g_role_name(C.int32_t(r))) }
+
+// Source is where a token's verdict comes from; SourceNone is no Safe.
+type Source int32
+
+// The sources.
+const (
+	SourceNone    Source = C.Q3G_SOURCE_NONE
+	SourceHeads   Source = C.Q3G_SOURCE_HEADS
+	SourceWritten Source = C.Q3G_SOURCE_WRITTEN
+	SourceCarried Source = C.Q3G_SOURCE_CARRIED
+)
+
+func (s Source) String() string { return C.GoString(C.q3g_source_name(C.int32_t(s))) }
+
+// Reason is what made a decision fall.
+type Reason int32
+
+// The reasons.
+const (
+	ReasonNone      Reason = C.Q3G_REASON_NONE
+	ReasonRun       Reason = C.Q3G_REASON_RUN
+	ReasonEndOfTurn Reason = C.Q3G_REASON_END_OF_TURN
+	ReasonWritten   Reason = C.Q3G_REASON_WRITTEN
+)
+
+func (r Reason) String() string { return C.GoString(C.q3g_reason_name(C.int32_t(r))) }
+
+// ModelKind is one of the two kinds of checkpoint.
+type ModelKind int32
+
+// The kinds.
+const (
+	GenModel    ModelKind = C.Q3G_MODEL_GEN    // writes a verdict
+	StreamModel ModelKind = C.Q3G_MODEL_STREAM // judges every token
+)
+
+// Probabilities of the severities, by Severity; their sum is 1.
+type Probabilities [3]float32
+
+// Message is one turn of a conversation. The text should be UTF-8; what is not is an error of the call.
+type Message struct {
+	Role Role
+	Text string
+}
+
+// CategoryScore is a category with its probability.
+type CategoryScore struct {
+	Category    Category
+	Probability float32
+}
+
+// Verdict is the judgement of the last message of a conversation.
+type Verdict struct {
+	Severity           Severity
+	Action             Action
+	Probabilities      Probabilities
+	Categories         []CategoryScore // most relevant first; empty when Safe
+	HasRefusal         bool            // Gen judged a response
+	Refusal            bool
+	RefusalProbability float32
+	PromptTokens       int
+	CachedTokens       int
+	GeneratedTokens    int
+	LatencyMs          float64
+	Text               string // as the model wrote it; Gen only
+}
+
+// TokenVerdict is the judgement of one token.
+type TokenVerdict struct {
+	Severity              Severity
+	Probabilities         Probabilities
+	Category              Category // meaningful unless Safe
+	CategoryProbabilities [9]float32
+	Position              int // token index in the conversation
+	ID                    int32
+	Source                Source
+	Flagged               bool
+	Counts                bool
+	Settled               bool
+	ByteBegin, ByteEnd    int64 // in the turn's text
+}
+
+// Decision is what the policy made of a turn so far.
+type Decision struct {
+	Severity     Severity
+	Position     int // of the token where it fell; -1 when Safe
+	Reason       Reason
+	RunTokens    int
+	Flagged      bool
+	Complete     bool // false: part of the turn was not judged
+	RunByteBegin int64
+	HasToken     bool // the rest is about the token where it fell
+	Token        TokenVerdict
+}
+
+// Update is what a change did to the verdicts of the open turn: those before First stand, Tokens take the place of
+// all others, and those before Settled are final.
+type Update struct {
+	First         int
+	Tokens        []TokenVerdict
+	Settled       int
+	StoppedAtByte int64 // -1: judging has not stopped
+}
+
+// Turn is what a turn came to.
+type Turn struct {
+	Role     Role
+	Decision Decision
+	Prompt   *TokenVerdict // of a user's turn
+	Written  *Verdict      // by a Gen checkpoint
+}
+
+// Mark is a place in a conversation, for Rewind.
+type Mark struct {
+	turn     uint64
+	units    int64
+	isClosed int32
+}
+
+func tokenOf(raw *C.q3g_token_verdict) TokenVerdict {
+	return TokenVerdict{
+		Severity:              Severity(raw.severity),
+		Probabilities:         *(*Probabilities)(unsafe.Pointer(&raw.probabilities)),
+		Category:              Category(raw.category),
+		CategoryProbabilities: *(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)),
+		Position:              int(raw.position), ID: int32(raw.id), Source: Source(raw.source),
+		Flagged: raw.is_flagged != 0, Counts: raw.counts != 0, Settled: raw.is_settled != 0,
+		ByteBegin: int64(raw.byte_begin), ByteEnd: int64(raw.byte_end),
+	}
+}
+
+func (t *TokenVerdict) toC(raw *C.q3g_token_verdict) {
+	raw.struct_size = C.uint32_t(unsafe.Sizeof(*raw))
+	raw.severity, raw.category = C.int32_t(t.Severity), C.int32_t(t.Category)
+	*(*Probabilities)(unsafe.Pointer(&raw.probabilities)) = t.Probabilities
+	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = t.CategoryProbabilities
+	raw.position, raw.id, raw.source = C.int32_t(t.Position), C.int32_t(t.ID), C.int32_t(t.Source)
+	raw.is_flagged, raw.counts, raw.is_settled = cbool(t.Flagged), cbool(t.Counts), cbool(t.Settled)
+	raw.byte_begin, raw.byte_end = C.int64_t(t.ByteBegin), C.int64_t(t.ByteEnd)
+}
+
+// newTokens makes room for n verdicts.
+func newTokens(n int) []C.q3g_token_verdict {
+	out := make([]C.q3g_token_verdict, n)
+	if n > 0 {
+		out[0].struct_size = C.uint32_t(unsafe.Sizeof(out[0]))
+	}
+	return out
+}
+
+func tokensOf(raw []C.q3g_token_verdict) []TokenVerdict {
+	out := make([]TokenVerdict, len(raw))
+	for i := range raw {
+		out[i] = tokenOf(&raw[i])
+	}
+	return out
+}
+
+func newDecision() C.q3g_decision {
+	return C.q3g_decision{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_decision{}))}
+}
+
+func decisionOf(raw *C.q3g_decision) Decision {
+	out := Decision{
+		Severity: Severity(raw.severity), Position: int(raw.position), Reason: Reason(raw.reason),
+		RunTokens: int(raw.n_run_tokens), Flagged: raw.is_flagged != 0, Complete: raw.is_complete != 0,
+		RunByteBegin: int64(raw.run_byte_begin), HasToken: raw.has_token != 0,
+	}
+	if out.HasToken {
+		out.Token = TokenVerdict{
+			Severity:              Severity(raw.token_severity),
+			Probabilities:         *(*Probabilities)(unsafe.Pointer(&raw.probabilities)),
+			Category:              Category(raw.category),
+			CategoryProbabilities: *(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)),
+			Position:              int(raw.position), ID: int32(raw.token_id), Source: Source(raw.source),
+			Counts: true, Settled: true, ByteBegin: int64(raw.byte_begin), ByteEnd: int64(raw.byte_end),
+		}
+	}
+	return out
+}
+
+// Explain says the decision in one sentence for a person.
+func (d Decision) Explain() (string, error) {
+	raw := newDecision()
+	raw.severity, raw.position, raw.reason = C.int32_t(d.Severity), C.int32_t(d.Position), C.int32_t(d.Reason)
+	raw.n_run_tokens, raw.is_flagged, raw.is_complete = C.int32_t(d.RunTokens), cbool(d.Flagged), cbool(d.Complete)
+	raw.run_byte_begin, raw.has_token = C.int64_t(d.RunByteBegin), cbool(d.HasToken)
+	raw.token_severity, raw.category = C.int32_t(d.Token.Severity), C.int32_t(d.Token.Category)
+	raw.token_id, raw.source = C.int32_t(d.Token.ID), C.int32_t(d.Token.Source)
+	raw.byte_begin, raw.byte_end = C.int64_t(d.Token.ByteBegin), C.int64_t(d.Token.ByteEnd)
+	*(*Probabilities)(unsafe.Pointer(&raw.probabilities)) = d.Token.Probabilities
+	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = d.Token.CategoryProbabilities
+	return readText(func(text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status {
+		return C.q3g_decision_explain(&raw, text, capacity, n, err)
+	})
+}
+
+func turnOf(role, hasPrompt, hasWritten C.int32_t, decision *C.q3g_decision, prompt *C.q3g_token_verdict, written *verdictPlace) Turn {
+	out := Turn{Role: Role(role), Decision: decisionOf(decision)}
+	if hasPrompt != 0 {
+		token := tokenOf(prompt)
+		out.Prompt = &token
+	}
+	if hasWritten != 0 {
+		verdict := written.verdict()
+		out.Written = &verdict
+	}
+	return out
+}
