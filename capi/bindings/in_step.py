@@ -30,6 +30,8 @@ RAW = {
 # Binding -> its folder and the suffix of its sources.
 BINDINGS = {"rust": ("rust/qwen3guard/src", ".rs"), "go": ("go", ".go"), "csharp": ("csharp/src", ".cs"),
             "python": ("python/src/qwen3guard", ".py")}
+# What a binding may do without.
+NOT_NEEDED = {"csharp": {"q3g_cancel_is_set"}}  # a CancellationToken knows it itself
 
 
 def unused(found: header.Header, folder: str, suffix: str) -> list[str]:
@@ -38,6 +40,8 @@ def unused(found: header.Header, folder: str, suffix: str) -> list[str]:
         path.read_text(encoding="utf-8") for path in sorted((HERE / folder).rglob(f"*{suffix}"))
         if path.relative_to(HERE).as_posix() not in RAW and not path.name.endswith(f"_test{suffix}"))
     named = set(re.findall(r"\bq3g_\w+", text))
+    if suffix == ".cs":  # the handles that are written with the declarations free themselves
+        named |= {f.name for f in found.functions if f.name.endswith("_free")}
     return [f.name for f in found.functions if f.name not in named]
 
 
@@ -53,7 +57,8 @@ def main(arguments: list[str]) -> int:
             findings.append(f"{name} is not what qwen3guard.h makes of it; run in_step.py --write")
     if arguments != ["--write"]:
         for binding, (folder, suffix) in BINDINGS.items():
-            findings += [f"{binding} does not use {function}" for function in unused(found, folder, suffix)]
+            missing = set(unused(found, folder, suffix)) - NOT_NEEDED.get(binding, set())
+            findings += [f"{binding} does not use {function}" for function in sorted(missing)]
     for finding in findings:
         print(finding)
     print(f"{len(found.functions)} functions, {len(BINDINGS)} bindings, {len(findings)} findings")

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>How the next token is drawn.</summary>
+    public sealed class SamplingOptions
+    {
+        /// <summary>0: always the most probable token.</summary>
+        public float Temperature = 0.7f;
+        /// <summary>0: all.</summary>
+        public int TopK = 20;
+        /// <summary>In (0, 1].</summary>
+        public float TopP = 0.8f;
+        public ulong Seed;
+    }
+
+    /// <summary>A causal checkpoint writing text. One thread at a time.</summary>
+    public sealed unsafe class Generator : IDisposable
+    {
+        private readonly GeneratorHandle handle;
+        private readonly CancelHandle cancel = CancelScope.New();
+
+        public Generator(Guard guard, SamplingOptions options = null)
+        {
+            q3g_sampling_options raw;
+            NativeMethods.q3g_sampling_options_init(&raw, Call.Size(sizeof(q3g_sampling_options)));
+            raw.cancel = cancel.DangerousGetHandle();
+            if (options != null)
+            {
+                raw.temperature = options.Temperature;
+                raw.top_k = options.TopK;
+                raw.top_p = options.TopP;
+                raw.seed = options.Seed;
+            }
+            IntPtr made;
+            var error = Call.Slot();
+            Call.Check(NativeMethods.q3g_generator_open(guard.Handle, &raw, &made, &error), &error);
+            handle = new GeneratorHandle(made);
+        }
+
+        public void Dispose()
+        {
+            handle.Dispose();
+            cancel.Dispose();
+        }
+
+        /// <summary>Sets what was said, the last message the user's, and opens the answer.</summary>
+        public void SetConversation(IReadOnlyList<Message> messages)
+        {
+            var error = Call.Slot();
+            using (var pinned = new PinnedMessages(messages))
+            {
+                Call.Check(NativeMethods.q3g_generator_set_conversation(handle, pinned.Raw, pinned.Count, &error), &error);
+            }
+        }
+
+        /// <summary>The same as tokens.</summary>
+        public void SetTokens(int[] ids)
+        {
+            var error = Call.Slot();
+            fixed (int* p = ids)
+                Call.Check(NativeMethods.q3g_generator_set_tokens(handle, p, Call.Size(ids.Length), &error), &error);
+        }
+
+        /// <summary>The next token.</summary>
+        public int Next(out bool isEnd, CancellationToken token = default(CancellationToken))
+        {
+            token.ThrowIfCancellationRequested();
+            int id, end, status;
+            var error = Call.Slot();
+            if (token.CanBeCanceled)
+            {
+                using (token.Register(() => NativeMethods.q3g_cancel_set(cancel)))
+                    status = NativeMethods.q3g_generator_next(handle, &id, &end, &error);
+                NativeMethods.q3g_cancel_reset(cancel);
+            }
+            else
+            {
+                status = NativeMethods.q3g_generator_next(handle, &id, &end, &error);
+            }
+            CancelScope.Check(token, status, &error);
+            isEnd = end != 0;
+            return id;
+        }
+
+        /// <summary>Tokens so far.</summary>
+        public int Position
+        {
+            get
+            {
+                int position;
+                var error = Call.Slot();
+                Call.Check(NativeMethods.q3g_generator_position(handle, &position, &error), &error);
+                return position;
+            }
+        }
+
+        /// <summary>Takes back all tokens from a position on, but not the random numbers.</summary>
+        public void Rewind(int position)
+        {
+            var error = Call.Slot();
+            Call.Check(NativeMethods.q3g_generator_rewind(handle, position, &error), &error);
+        }
+    }
+}

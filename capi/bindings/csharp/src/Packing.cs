@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using System.Threading;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>How a checkpoint is packed.</summary>
+    public sealed class QuantizeOptions
+    {
+        public PackedWeights Weights = PackedWeights.Int8;
+        /// <summary>Columns that share a scale; null: the default.</summary>
+        public int? GroupSize;
+        /// <summary>Replace an existing file.</summary>
+        public bool Overwrite;
+        /// <summary>Gen: store what the model computes for the constant part of its prompt.</summary>
+        public bool KeepPrefix;
+        /// <summary>0: all cores.</summary>
+        public int Threads;
+        /// <summary>The model is one of the library.</summary>
+        public bool Embedded;
+        /// <summary>In bytes (done, total); false stops.</summary>
+        public Func<long, long, bool> Progress;
+    }
+
+    /// <summary>What packing did.</summary>
+    public sealed class QuantizeReport
+    {
+        public long SourceBytes { get; internal set; }
+        public long FileBytes { get; internal set; }
+        public double Seconds { get; internal set; }
+        public string WeightDtype { get; internal set; }
+    }
+
+    /// <summary>Figures of one model on this machine.</summary>
+    public sealed class Measurement
+    {
+        public double Int8Gops { get; internal set; }
+        public double Bf16Gflops { get; internal set; }
+        public double Fp32Gflops { get; internal set; }
+        public double ReadGbS { get; internal set; }
+        public double LoadMs { get; internal set; }
+        public double PeakRssMb { get; internal set; }
+        public long WeightBytesPerToken { get; internal set; }
+        public double Prefill128Ms { get; internal set; }
+        public double Prefill512Ms { get; internal set; }
+        public double DecodeMs { get; internal set; }
+        public double VerdictMs { get; internal set; }
+        public double VerdictWholeMs { get; internal set; }
+    }
+
+    /// <summary>Packed model files.</summary>
+    public static unsafe class Packing
+    {
+        /// <summary>Packs a checkpoint into one file, which appears complete or not at all.</summary>
+        public static QuantizeReport Quantize(string model, string outFile, QuantizeOptions options = null,
+            CancellationToken token = default(CancellationToken))
+        {
+            options = options ?? new QuantizeOptions();
+            q3g_quantize_options raw;
+            NativeMethods.q3g_quantize_options_init(&raw, Call.Size(sizeof(q3g_quantize_options)));
+            raw.type = (int)options.Weights;
+            raw.group_size = options.GroupSize ?? raw.group_size;
+            raw.overwrite = Call.Bool(options.Overwrite);
+            raw.keep_prefix = Call.Bool(options.KeepPrefix);
+            raw.n_threads = options.Threads;
+            var report = new q3g_quantize_report();
+            report.struct_size = (uint)sizeof(q3g_quantize_report);
+            var error = Call.Slot();
+            byte[] a = Call.Utf8(model), b = Call.Utf8(outFile);
+            using (var callback = new Callback())
+            {
+                callback.Progress = (done, total) =>
+                    !token.IsCancellationRequested && (options.Progress == null || options.Progress(done, total));
+                raw.progress = Callback.ProgressPointer;
+                raw.progress_user = (void*)callback.User;
+                int status;
+                fixed (byte* p = a, q = b)
+                {
+                    UIntPtr n = Call.Size(a.Length), m = Call.Size(b.Length);
+                    status = options.Embedded ? NativeMethods.q3g_quantize_embedded(p, n, q, m, &raw, &report, &error)
+                                              : NativeMethods.q3g_quantize(p, n, q, m, &raw, &report, &error);
+                }
+                callback.Rethrow();
+                CancelScope.Check(token, status, &error);
+            }
+            return new QuantizeReport
+            {
+                SourceBytes = report.source_bytes, FileBytes = report.file_bytes, Seconds = report.seconds,
+                WeightDtype = Call.Text(report.weight_dtype),
+            };
+        }
+
+        /// <summary>Compares every checksum of a packed file.</summary>
+        public static void Verify(string file)
+        {
+            var data = Call.Utf8(file);
+            var error = Call.Slot();
+            fixed (byte* p = data) Call.Check(NativeMethods.q3g_verify_packed(p, Call.Size(data.Length), &error), &error);
+        }
+
+        /// <summary>Measures a model for some 10 seconds. embedded: one of the library.</summary>
+        public static Measurement Measure(string model, bool embedded = false, bool quick = false, int threads = 0)
+        {
+            q3g_measure_options raw;
+            NativeMethods.q3g_measure_options_init(&raw, Call.Size(sizeof(q3g_measure_options)));
+            raw.n_threads = threads;
+            raw.quick = Call.Bool(quick);
+            var m = new q3g_measurement();
+            m.struct_size = (uint)sizeof(q3g_measurement);
+            var data = Call.Utf8(model);
+            var error = Call.Slot();
+            fixed (byte* p = data)
+            {
+                var n = Call.Size(data.Length);
+                Call.Check(embedded ? NativeMethods.q3g_measure_embedded(p, n, &raw, &m, &error)
+                                    : NativeMethods.q3g_measure(p, n, &raw, &m, &error), &error);
+            }
+            return new Measurement
+            {
+                Int8Gops = m.int8_gops, Bf16Gflops = m.bf16_gflops, Fp32Gflops = m.fp32_gflops, ReadGbS = m.read_gb_s,
+                LoadMs = m.load_ms, PeakRssMb = m.peak_rss_mb, WeightBytesPerToken = m.weight_bytes_per_token,
+                Prefill128Ms = m.prefill_128_ms, Prefill512Ms = m.prefill_512_ms, DecodeMs = m.decode_ms,
+                VerdictMs = m.verdict_ms, VerdictWholeMs = m.verdict_whole_ms,
+            };
+        }
+    }
+}

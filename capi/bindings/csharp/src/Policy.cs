@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Generic;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>Makes a decision of the verdicts of tokens; the default is the published rule. Thresholds are in [0, 1].</summary>
+    public sealed unsafe class Policy
+    {
+        public Mode Mode;
+        /// <summary>Tokens in a row that a severity must hold; at least 1.</summary>
+        public int ConsecutiveTokens = 2;
+        /// <summary>Unsafe when P(Unsafe) reaches it.</summary>
+        public float? UnsafeThreshold;
+        /// <summary>Else Controversial when P(Unsafe) + P(Controversial) does.</summary>
+        public float? ControversialThreshold;
+        /// <summary>Safe when 1 - P(Safe) is below the category's.</summary>
+        public readonly Dictionary<Category, float> CategoryThresholds = new Dictionary<Category, float>();
+        public readonly HashSet<Category> IgnoredCategories = new HashSet<Category>();
+        /// <summary>A flag goes down after so many Safe tokens in a row; 0: it stays.</summary>
+        public int ReleaseTokens;
+        public float? ReleaseThreshold;
+        /// <summary>A run that the turn's end cuts off decides.</summary>
+        public bool CountOpenRun;
+
+        internal q3g_policy ToC()
+        {
+            q3g_policy raw;
+            NativeMethods.q3g_policy_init(&raw, Call.Size(sizeof(q3g_policy)));
+            raw.mode = (int)Mode;
+            raw.consecutive_tokens = ConsecutiveTokens;
+            raw.unsafe_threshold = UnsafeThreshold ?? -1;
+            raw.controversial_threshold = ControversialThreshold ?? -1;
+            foreach (var pair in CategoryThresholds)
+            {
+                if ((uint)pair.Key < NativeMethods.Q3G_CATEGORY_COUNT) raw.category_thresholds[(int)pair.Key] = pair.Value;
+            }
+            foreach (var category in IgnoredCategories)
+            {
+                if ((uint)category < 32) raw.category_mask &= ~(1u << (int)category);
+            }
+            raw.release_tokens = ReleaseTokens;
+            raw.release_threshold = ReleaseThreshold ?? -1;
+            raw.end_of_turn = Call.Bool(CountOpenRun);
+            return raw;
+        }
+
+        /// <summary>Throws, with the field's name, when one is out of range.</summary>
+        public void Check()
+        {
+            var raw = ToC();
+            var error = Call.Slot();
+            Call.Check(NativeMethods.q3g_policy_check(&raw, &error), &error);
+        }
+
+        /// <summary>The severity that a token counts with.</summary>
+        public Severity CountedSeverity(TokenVerdict token)
+        {
+            var raw = ToC();
+            var error = Call.Slot();
+            q3g_token_verdict c;
+            token.ToC(&c);
+            int severity;
+            Call.Check(NativeMethods.q3g_policy_counted_severity(&raw, &c, &severity, &error), &error);
+            return (Severity)severity;
+        }
+
+        /// <summary>The decision over a turn's verdicts, whose IsFlagged it sets.</summary>
+        public Decision Decide(IReadOnlyList<TokenVerdict> tokens, bool hasEnded)
+        {
+            var policy = ToC();
+            var error = Call.Slot();
+            var decision = Decision.Place();
+            var raw = new q3g_token_verdict[tokens.Count];
+            fixed (q3g_token_verdict* p = raw)
+            {
+                for (int i = 0; i < raw.Length; ++i) tokens[i].ToC(p + i);
+                Call.Check(NativeMethods.q3g_policy_decide(&policy, p, Call.Size(raw.Length), Call.Bool(hasEnded), &decision,
+                    &error), &error);
+                for (int i = 0; i < raw.Length; ++i) tokens[i].IsFlagged = p[i].is_flagged != 0;
+            }
+            return new Decision(decision);
+        }
+    }
+}
