@@ -5,6 +5,16 @@
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
 
+namespace {
+
+/// Below 0 is the default; what is no number is a mistake.
+double deadline_of(double deadline_ms) {
+  if (deadline_ms != deadline_ms) bad_argument("deadline_ms is no number");
+  return deadline_ms;
+}
+
+}  // namespace
+
 q3g_status q3g_batch_open(const q3g_guard* guard, const q3g_batch_options* options, q3g_batch** out,
                           q3g_error* err) noexcept {
   return call(err, "q3g_batch_open", [&] {
@@ -43,7 +53,7 @@ q3g_status q3g_batch_remove(q3g_batch* batch, uint64_t session, q3g_error* err) 
 q3g_status q3g_batch_push_prompt(q3g_batch* batch, uint64_t session, const char* prompt, size_t prompt_bytes,
                                  double deadline_ms, q3g_error* err) noexcept {
   return call(err, "q3g_batch_push_prompt", [&] {
-    take(get(batch).push_prompt(session, text_of(prompt, prompt_bytes, "prompt"), deadline_ms));
+    take(get(batch).push_prompt(session, text_of(prompt, prompt_bytes, "prompt"), deadline_of(deadline_ms)));
   });
 }
 
@@ -54,19 +64,21 @@ q3g_status q3g_batch_begin_turn(q3g_batch* batch, uint64_t session, int32_t role
 
 q3g_status q3g_batch_push_text(q3g_batch* batch, uint64_t session, const char* text, size_t text_bytes,
                                double deadline_ms, q3g_error* err) noexcept {
-  return call(err, "q3g_batch_push_text",
-              [&] { take(get(batch).push_text(session, text_of(text, text_bytes, "text"), deadline_ms)); });
+  return call(err, "q3g_batch_push_text", [&] {
+    take(get(batch).push_text(session, text_of(text, text_bytes, "text"), deadline_of(deadline_ms)));
+  });
 }
 
 q3g_status q3g_batch_push_tokens(q3g_batch* batch, uint64_t session, const int32_t* ids, size_t n_ids,
                                  double deadline_ms, q3g_error* err) noexcept {
   return call(err, "q3g_batch_push_tokens",
-              [&] { take(get(batch).push_tokens(session, ids_of(ids, n_ids), deadline_ms)); });
+              [&] { take(get(batch).push_tokens(session, ids_of(ids, n_ids), deadline_of(deadline_ms))); });
 }
 
 q3g_status q3g_batch_end_turn(q3g_batch* batch, uint64_t session, double deadline_ms,
                               q3g_error* err) noexcept {
-  return call(err, "q3g_batch_end_turn", [&] { take(get(batch).end_turn(session, deadline_ms)); });
+  return call(err, "q3g_batch_end_turn",
+              [&] { take(get(batch).end_turn(session, deadline_of(deadline_ms))); });
 }
 
 q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms, q3g_events** out,

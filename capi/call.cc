@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "qwen3guard/detail/util/utf8.hpp"
+
 namespace qwen3guard::capi {
 namespace {
 
@@ -16,6 +18,16 @@ std::string_view whole_characters(std::string_view text, std::size_t n) noexcept
   if (text.size() <= n) return text;
   while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0U) == 0x80U) --n;
   return text.substr(0, n);
+}
+
+/// Messages quote what they are about, which may be no text.
+void make_text(char* begin, const char* end) noexcept {
+  const std::string_view text(begin, static_cast<std::size_t>(end - begin));
+  for (std::size_t i = 0; i < text.size();) {
+    const detail::Utf8Step step = detail::utf8_step(text, i);
+    if (!step.complete || begin[i] == '\0') std::fill_n(begin + i, step.n_bytes, '?');
+    i += step.n_bytes;
+  }
 }
 
 }  // namespace
@@ -33,6 +45,7 @@ void write_error(q3g_error* err, std::size_t size, q3g_status code, std::string_
   char* at = reinterpret_cast<char*>(err) + kMessageOffset;
   at = std::copy(kept.begin(), kept.end(), at);
   if (!fits) at = std::copy(kCut.begin(), kCut.end(), at);
+  make_text(reinterpret_cast<char*>(err) + kMessageOffset, at);
   *at = '\0';
 }
 

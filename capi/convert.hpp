@@ -3,6 +3,7 @@
 #define QWEN3GUARD_CAPI_CONVERT_HPP
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "qwen3guard.h"
@@ -31,6 +32,9 @@ namespace qwen3guard::capi {
 [[nodiscard]] SamplingOptions read_options(const q3g_sampling_options* options);
 [[nodiscard]] QuantizeOptions read_options(const q3g_quantize_options* options);
 [[nodiscard]] MeasureOptions read_options(const q3g_measure_options* options);
+
+/// A path of the caller's, borrowed: text without a NUL, where systems would end it. Throws CallError.
+[[nodiscard]] std::string_view path_of(const char* path, std::size_t n_bytes, const char* name);
 
 /// The messages of a conversation; their text is copied. NULL is an error unless n is 0.
 [[nodiscard]] std::vector<Message> read_messages(const q3g_message* messages, std::size_t n);

@@ -36,7 +36,7 @@ q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_o
                           q3g_guard** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_load", [&] {
     need_out(out);
-    const std::string_view text = text_of(path, path_bytes, "path");
+    const std::string_view text = path_of(path, path_bytes, "path");
     *out = make_handle<q3g_guard>(take(Guard::load(text, read_options(options))));
   });
 }

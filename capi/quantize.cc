@@ -47,8 +47,8 @@ q3g_status q3g_quantize(const char* model_dir, size_t model_dir_bytes, const cha
                         q3g_quantize_report* report, q3g_error* err) noexcept {
   return call(err, "q3g_quantize", [&] {
     const Out<q3g_quantize_report> place(report, "report");
-    place.write(to_c(take(quantize(text_of(model_dir, model_dir_bytes, "model_dir"),
-                                   text_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
+    place.write(to_c(take(quantize(path_of(model_dir, model_dir_bytes, "model_dir"),
+                                   path_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
   });
 }
 
@@ -59,19 +59,19 @@ q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, const char
     const Out<q3g_quantize_report> place(report, "report");
     place.write(
         to_c(take(quantize_embedded(text_of(name, name_bytes, "name"),
-                                    text_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
+                                    path_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
   });
 }
 
 q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_error* err) noexcept {
-  return call(err, "q3g_verify_packed", [&] { take(verify_packed(text_of(file, file_bytes, "file"))); });
+  return call(err, "q3g_verify_packed", [&] { take(verify_packed(path_of(file, file_bytes, "file"))); });
 }
 
 q3g_status q3g_measure(const char* model_dir, size_t model_dir_bytes, const q3g_measure_options* options,
                        q3g_measurement* out, q3g_error* err) noexcept {
   return call(err, "q3g_measure", [&] {
     const auto place = need(out, "out");
-    place.write(to_c(take(measure(text_of(model_dir, model_dir_bytes, "model_dir"), read_options(options)))));
+    place.write(to_c(take(measure(path_of(model_dir, model_dir_bytes, "model_dir"), read_options(options)))));
   });
 }
 

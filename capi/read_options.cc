@@ -5,6 +5,7 @@
 
 #include "convert.hpp"
 #include "handles.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::capi {
 namespace {
@@ -265,6 +266,21 @@ MeasureOptions read_options(const q3g_measure_options* options) {
   out.quick = bool_of(in.quick, "options.quick");
   out.isa = c_text(in.isa);
   return out;
+}
+
+std::string_view path_of(const char* path, std::size_t n_bytes, const char* name) {
+  const std::string_view text = text_of(path, n_bytes, name);
+  for (std::size_t i = 0; i < text.size();) {
+    const detail::Utf8Step step = detail::utf8_step(text, i);
+    if (!step.complete) {
+      throw CallError(Q3G_E_INVALID_UTF8,
+                      std::string(name) + ": ill-formed UTF-8 at byte " + std::to_string(i));
+    }
+    if (step.code_point == 0)
+      bad_argument(std::string(name) + ": a NUL at byte " + std::to_string(i) + "; paths have none");
+    i += step.n_bytes;
+  }
+  return text;
 }
 
 std::vector<Message> read_messages(const q3g_message* messages, std::size_t n) {

@@ -17,7 +17,7 @@ q3g_status q3g_tokenizer_load(const char* path, size_t path_bytes, q3g_tokenizer
                               q3g_error* err) noexcept {
   return call(err, "q3g_tokenizer_load", [&] {
     need_out(out);
-    *out = make_handle<q3g_tokenizer>(take(Tokenizer::load(text_of(path, path_bytes, "path"))));
+    *out = make_handle<q3g_tokenizer>(take(Tokenizer::load(path_of(path, path_bytes, "path"))));
   });
 }
 

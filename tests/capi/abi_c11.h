@@ -33,5 +33,7 @@ size_t tokens_of(const q3g_guard* guard, const char* text, int32_t special, int3
 /// Equal but for rounding: the same text judged in other matrix shapes.
 int is_near(double a, double b);
 int is_same_token(const q3g_token_verdict* a, const q3g_token_verdict* b);
+/// Verdicts on prompts; which bytes of the prompt one is said to come from depends on the function.
+int is_same_prompt(const q3g_token_verdict* a, const q3g_token_verdict* b);
 
 #endif  // QWEN3GUARD_TESTS_CAPI_ABI_C11_H

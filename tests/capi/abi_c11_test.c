@@ -36,9 +36,9 @@ size_t tokens_of(const q3g_guard* guard, const char* text, int32_t special, int3
 
 int is_near(double a, double b) { return fabs(a - b) <= 1e-4; }
 
-int is_same_token(const q3g_token_verdict* a, const q3g_token_verdict* b) {
-  int is_same = a->id == b->id && a->position == b->position && a->source == b->source &&
-                a->byte_begin == b->byte_begin && a->byte_end == b->byte_end && a->counts == b->counts;
+int is_same_prompt(const q3g_token_verdict* a, const q3g_token_verdict* b) {
+  int is_same =
+      a->id == b->id && a->position == b->position && a->source == b->source && a->counts == b->counts;
   for (int i = 0; i < Q3G_SEVERITY_COUNT; ++i)
     is_same = is_same && is_near(a->probabilities[i], b->probabilities[i]);
   for (int i = 0; i < Q3G_CATEGORY_COUNT; ++i)
@@ -46,22 +46,27 @@ int is_same_token(const q3g_token_verdict* a, const q3g_token_verdict* b) {
   return is_same;
 }
 
+int is_same_token(const q3g_token_verdict* a, const q3g_token_verdict* b) {
+  return is_same_prompt(a, b) && a->byte_begin == b->byte_begin && a->byte_end == b->byte_end;
+}
+
 int main(int argc, char** argv) {
   static const struct {
     const char* name;
     void (*run)(void);
-  } parts[] = {{"values", values_part},
-               {"models", models_part},
-               {"memory", memory_part},
-               {"classify", classify_part},
-               {"tokenizer", tokenizer_part},
-               {"stream", stream_part},
-               {"stream_past", stream_past_part},
-               {"batch", batch_part},
-               {"generator", generator_part},
-               {"packing", packing_part},
+  } parts[] = {
+    {"values", values_part},
+    {"models", models_part},
+    {"memory", memory_part},
+    {"classify", classify_part},
+    {"tokenizer", tokenizer_part},
+    {"stream", stream_part},
+    {"stream_past", stream_past_part},
+    {"batch", batch_part},
+    {"generator", generator_part},
+    {"packing", packing_part},
 #if !defined(_WIN32)
-               {"cancel", cancel_part},
+    {"cancel", cancel_part},
 #endif
   };
   if (argc != 3) {

@@ -28,13 +28,13 @@ static void options(void) {
   NEED_OK(q3g_guard_options_init(&options, sizeof options));
   options.n_threads = 1;
   options.max_context_tokens = 100;
-  options.isa = "portable";
+  options.isa = "scalar";
   q3g_guard* guard = NULL;
   q3g_model_info found = {.struct_size = sizeof found};
   NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err));
   NEED_OK(q3g_guard_info(guard, &found, &err));
   CHECK(found.n_threads == 1 && found.max_context_tokens == 100);
-  CHECK_TEXT(found.isa, "portable");
+  CHECK_TEXT(found.isa, "scalar");
   q3g_guard_free(guard);
   guard = NULL;
   options.isa = "no-such-isa";
