@@ -53,6 +53,7 @@ q3g_token_verdict to_c(const TokenVerdict& in) noexcept {
 
 TokenVerdict from_c(const q3g_token_verdict& in) {
   TokenVerdict out;
+  need_zero(static_cast<std::uint32_t>(in.reserved), "token");
   out.severity = enum_of<Severity>(in.severity, kSeverityCount, "token.severity");
   out.probabilities = probabilities_of(in.probabilities);
   out.category = enum_of<Category>(in.category, kCategoryCount, "token.category");

@@ -229,7 +229,6 @@ q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severi
                                     probabilities[Q3G_SEVERITY_CONTROVERSIAL],
                                     probabilities[Q3G_SEVERITY_UNSAFE]};
     const ActionPolicy policy = read_options(options).policy;
-    take(check(policy));
     *action = static_cast<std::int32_t>(decide_action(policy, level, all));
   });
 }

@@ -165,6 +165,7 @@ ClassifyOptions read_options(const q3g_classify_options* options) {
   out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
   out.policy.flag_threshold = threshold(in.flag_threshold);
   out.policy.block_threshold = threshold(in.block_threshold);
+  take(check(out.policy));
   out.cancel = flag_of(in.cancel);
   if (in.progress != nullptr) {
     out.progress = [progress = in.progress, user = in.progress_user](std::size_t n_done,

@@ -145,6 +145,9 @@ void free_handle(const char* type, void* handle);
 unsigned char* new_block(scene* at, size_t n);
 int is_intact(const block* one);
 
+/// Whether it is UTF-8.
+int is_text(const char* text);
+
 // hostile_attacks.c
 /// Runs all attacks on a function; returns how many failed, and adds to *n_cases.
 int attack_function(const function* called, int* n_cases);

@@ -237,6 +237,8 @@ static int spoil_number(const site* at, int variant, expectation* out) {
 static int spoil(scene* in, const site* at, int variant, expectation* out) {
   const int is_fine = (at->what->flags & IS_OPTIONAL) != 0;
   const char* name = in->called->name;
+  // What measures takes its time: a thousand threads are for the calls that load.
+  if (strncmp(name, "q3g_measure", 11) == 0 && at->what->kind == NUMBER && variant > 0) return 0;
   switch (at->what->kind) {
     case HANDLE:
       return spoil_handle(in, at, variant, out);
@@ -245,7 +247,7 @@ static int spoil(scene* in, const site* at, int variant, expectation* out) {
         set_pointer(at, NULL);
         return expect(out, MUST_BE, Q3G_E_INVALID_ARGUMENT, "NULL with elements");
       }
-      // A mark's default would be a place in the past; measuring as it does by default takes long.
+      // Measuring as it does by default takes long.
       if (variant == 0 && strncmp(name, "q3g_measure", 11) == 0 && is_fine)
         return expect(out, MAY_BE_ANYTHING, Q3G_OK, "as it is");
       return spoil_structs(in, at, variant, out);
@@ -285,12 +287,6 @@ static int spoil(scene* in, const site* at, int variant, expectation* out) {
     default:
       return 0;
   }
-}
-
-static int is_text(const char* text) {
-  int32_t ignored = 0;
-  // The library's own check; what it is called with is found to be no name, unless it is no text.
-  return q3g_parse_severity(text, strlen(text), &ignored, NULL) == Q3G_E_INVALID_ARGUMENT;
 }
 
 /// Whether the error slot says what the call returned.
