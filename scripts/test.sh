@@ -9,10 +9,11 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-all_stages=(format rules gcc isa arm install clang asan tsan tidy python)
+all_stages=(format rules gcc isa arm install bindings clang asan tsan tidy python)
+more_stages=(package docs) # by name only
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
-  echo "stages: ${all_stages[*]}"
+  echo "stages: ${all_stages[*]}; by name only: ${more_stages[*]}"
 }
 stages=("${all_stages[@]}")
 while (($#)); do
@@ -29,7 +30,7 @@ while (($#)); do
 done
 ((${#stages[@]})) || { usage >&2 && exit 2; }
 for stage in "${stages[@]}"; do
-  [[ " ${all_stages[*]} " == *" $stage "* ]] || { usage >&2 && exit 2; }
+  [[ " ${all_stages[*]} ${more_stages[*]} " == *" $stage "* ]] || { usage >&2 && exit 2; }
 done
 
 logs=build/logs
@@ -214,6 +215,108 @@ stage_rules() {
 
 stage_install() {
   if build_gcc; then run_ctest install build/test-gcc -L '^install$'; else fail; fi
+}
+
+# add_counts <last line of a script>: "N passed, N failed".
+add_counts() {
+  if [[ $1 =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    pass "${BASH_REMATCH[1]}"
+    fail "${BASH_REMATCH[2]}"
+  else
+    fail
+  fi
+}
+
+# Each binding's own tests against the C library of the GCC build.
+stage_bindings() {
+  local binding command log
+  if ! build_gcc; then
+    fail
+    return
+  fi
+  if logged $logs/bindings_in_step.log python3 -B capi/bindings/in_step.py; then pass; else fail; fi
+  for binding in rust:cargo go:go csharp:mcs python:python3; do
+    command=${binding##*:} binding=${binding%%:*} log=$logs/binding_$binding.log
+    if ! command -v "$command" > /dev/null; then
+      skip "the $binding binding needs $command"
+      continue
+    fi
+    Q3G_TEST_WHEEL=${CI:+1} "capi/bindings/$binding/run_tests.sh" "$PWD/build/test-gcc" > "$log" 2>&1 < /dev/null ||
+      tail -n 60 "$log"
+    echo "$binding: $(tail -n 1 "$log")"
+    add_counts "$(tail -n 1 "$log")"
+  done
+}
+
+# What is delivered: the library with everything built in, its archive, its size, the packages.
+stage_package() {
+  local folder=build/test-package size option
+  local options=(-DQ3G_BUNDLE_DEPENDENCIES=ON -DQ3G_BUILD_EXAMPLES=OFF -DQ3G_WERROR=ON)
+  if ! command -v apt-get > /dev/null || ! scripts/fetch_sources.sh > $logs/sources.txt; then
+    skip "the sources of the bundled libraries cannot be had"
+    return
+  fi
+  while read -r option; do options+=("$option"); done < $logs/sources.txt
+  local targets=(qwen3guard qwen3guard_c qwen3guard_cli)
+  if configure $folder release "${options[@]}" &&
+    logged "$logs/build_test-package.log" cmake --build $folder --parallel "$jobs" --target "${targets[@]}" qwen3guard_c_archive; then
+    run_ctest package $folder -R '^install/(c|c_static|pkg_config|find_package)$'
+    if (cd $folder && logged "$PWD/../logs/cpack.log" cpack -G DEB) && check_debs $folder; then pass; else fail; fi
+  else
+    fail
+  fi
+  # Its size without the models: the aim is less than 3 MB, stripped.
+  if configure build/test-small release "${options[@]}" -DQ3G_EMBED_MODELS=OFF -DQ3G_BUILD_TESTS=OFF &&
+    logged "$logs/build_test-small.log" cmake --build build/test-small --parallel "$jobs" --target qwen3guard_c; then
+    strip -o build/test-small/stripped.so build/test-small/capi/libqwen3guard_c.so
+    size=$(stat -c %s build/test-small/stripped.so)
+    echo "libqwen3guard_c.so, stripped, with all libraries built in, without models: $size bytes"
+    if ((size < 3000000)); then pass; else fail; fi
+  else
+    fail
+  fi
+  stage_recipes
+}
+
+# A C program against what the packages hold.
+check_debs() { # <build folder>
+  local root=$PWD/$1/debs deb
+  rm -rf "$root" && mkdir -p "$root"
+  for deb in "$1"/*.deb; do dpkg-deb -x "$deb" "$root"; done
+  logged $logs/deb_consumer.log gcc -std=c11 "-I$root/usr/include" tests/install/c_consumer/main.c "-L$root/usr/lib" \
+    -lqwen3guard_c -o "$root/consumer" && LD_LIBRARY_PATH=$root/usr/lib "$root/consumer" ON
+}
+
+# The recipes of package managers, as far as they run without their servers.
+stage_recipes() {
+  local venv=$PWD/build/conan-venv
+  if python3 -c 'import json, sys; p = json.load(open("cmake/packages/vcpkg/qwen3guard/vcpkg.json")); sys.exit(not p["version"])'; then
+    pass
+  else
+    fail
+  fi
+  if [[ ! -x $venv/bin/conan ]] && ! { python3 -m venv "$venv" && "$venv/bin/pip" install -q conan==2.9.2; } > $logs/conan_venv.log 2>&1; then
+    skip "Conan cannot be installed"
+    return
+  fi
+  if CONAN_HOME=$PWD/build/conan-home logged $logs/conan_profile.log "$venv/bin/conan" profile detect --force &&
+    CONAN_HOME=$PWD/build/conan-home logged $logs/conan.log "$venv/bin/conan" create cmake/packages/conan \
+      -tf "" -o '&:system_dependencies=True' -s compiler.cppstd=20 -c tools.cmake.cmaketoolchain:generator=Ninja \
+      -c "tools.build:jobs=$jobs"; then
+    pass
+  else
+    fail
+  fi
+}
+
+stage_docs() {
+  if ! command -v doxygen > /dev/null; then
+    skip "no doxygen"
+  elif logged $logs/docs.log scripts/docs.sh; then
+    pass
+  else
+    fail
+  fi
 }
 
 # Every test module below examples/ and tests/tools. With the reference packages where they can be had; a test that
