@@ -20,7 +20,8 @@ struct SamplingOptions {
   std::int32_t top_k = 20;   ///< 0: all
   float top_p = 0.8F;        ///< in (0, 1]; 1: all
   std::uint64_t seed = 0;    ///< the same seed draws the same on every platform, from the same logits
-  std::shared_ptr<const CancelFlag> cancel = nullptr;  ///< stops a running next() from another thread; may be null
+  std::shared_ptr<const CancelFlag> cancel =
+      nullptr;  ///< stops a running next() from another thread; may be null
 };
 
 /// A causal checkpoint (Qwen3ForCausalLM) writing text: the host model of a chat, on the same transformer as
