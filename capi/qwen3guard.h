@@ -43,6 +43,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** @def Q3G_API
+ * A function of this library. On Windows, define Q3G_STATIC to link the static one. */
 #if defined(_WIN32)
 #if defined(Q3G_BUILDING)
 #define Q3G_API __declspec(dllexport)
@@ -57,6 +59,8 @@
 #define Q3G_API
 #endif
 
+/** @def Q3G_NOEXCEPT
+ * In C++: no function throws. */
 #if defined(__cplusplus)
 #define Q3G_NOEXCEPT noexcept
 extern "C" {
@@ -69,8 +73,9 @@ extern "C" {
 
 /** @name Status codes
  * Those below 100 are qwen3guard::ErrorCode. @{ */
+/** What a call came to: one of the constants below. */
 typedef int32_t q3g_status;
-#define Q3G_OK 0
+#define Q3G_OK 0                   /**< the call succeeded */
 #define Q3G_E_INVALID_ARGUMENT 1   /**< a parameter breaks the function's contract */
 #define Q3G_E_FILE_NOT_FOUND 2     /**< a path, or an embedded model, does not exist */
 #define Q3G_E_IO 3                 /**< the operating system refused to open, map, read or write */
@@ -90,81 +95,112 @@ typedef int32_t q3g_status;
 #define Q3G_E_BAD_HANDLE 101       /**< NULL, freed, or no handle of this type */
 /** @} */
 
-/** @name Values
- * Severities are ordered by harm. @{ */
-#define Q3G_SEVERITY_SAFE 0
-#define Q3G_SEVERITY_CONTROVERSIAL 1
-#define Q3G_SEVERITY_UNSAFE 2
-#define Q3G_SEVERITY_COUNT 3
+/** @{ @name Severities, ordered by harm */
+#define Q3G_SEVERITY_SAFE 0          /**< harmless in most settings */
+#define Q3G_SEVERITY_CONTROVERSIAL 1 /**< harmful or not, depending on the setting */
+#define Q3G_SEVERITY_UNSAFE 2        /**< harmful in most settings */
+#define Q3G_SEVERITY_COUNT 3         /**< how many there are */
+/** @} */
 
-#define Q3G_CATEGORY_VIOLENT 0
-#define Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS 1
-#define Q3G_CATEGORY_SEXUAL_CONTENT 2
-#define Q3G_CATEGORY_PII 3
-#define Q3G_CATEGORY_SUICIDE_SELF_HARM 4
-#define Q3G_CATEGORY_UNETHICAL_ACTS 5
-#define Q3G_CATEGORY_POLITICALLY_SENSITIVE 6
-#define Q3G_CATEGORY_COPYRIGHT_VIOLATION 7
-#define Q3G_CATEGORY_JAILBREAK 8 /**< of prompts only */
-#define Q3G_CATEGORY_COUNT 9
+/** @{ @name Categories */
+#define Q3G_CATEGORY_VIOLENT 0                  /**< "Violent" */
+#define Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS 1 /**< "Non-violent Illegal Acts" */
+#define Q3G_CATEGORY_SEXUAL_CONTENT 2           /**< "Sexual Content or Sexual Acts" */
+#define Q3G_CATEGORY_PII 3                      /**< "PII": personal data */
+#define Q3G_CATEGORY_SUICIDE_SELF_HARM 4        /**< "Suicide & Self-Harm" */
+#define Q3G_CATEGORY_UNETHICAL_ACTS 5           /**< "Unethical Acts" */
+#define Q3G_CATEGORY_POLITICALLY_SENSITIVE 6    /**< "Politically Sensitive Topics" */
+#define Q3G_CATEGORY_COPYRIGHT_VIOLATION 7      /**< "Copyright Violation" */
+#define Q3G_CATEGORY_JAILBREAK 8                /**< "Jailbreak": of prompts only */
+#define Q3G_CATEGORY_COUNT 9                    /**< how many there are */
+/** @} */
 
-#define Q3G_ACTION_ALLOW 0
-#define Q3G_ACTION_FLAG 1
-#define Q3G_ACTION_BLOCK 2
+/** @{ @name Actions: what a host should do with the text */
+#define Q3G_ACTION_ALLOW 0 /**< let it pass */
+#define Q3G_ACTION_FLAG 1  /**< let it pass, and mark it */
+#define Q3G_ACTION_BLOCK 2 /**< hold it back */
+/** @} */
 
-#define Q3G_ROLE_SYSTEM 0
-#define Q3G_ROLE_USER 1
-#define Q3G_ROLE_ASSISTANT 2
+/** @{ @name Roles: who speaks */
+#define Q3G_ROLE_SYSTEM 0    /**< the host's instructions */
+#define Q3G_ROLE_USER 1      /**< prompts */
+#define Q3G_ROLE_ASSISTANT 2 /**< responses */
+/** @} */
 
+/** @{ @name Kinds of model */
 #define Q3G_MODEL_GEN 0    /**< writes a verdict */
 #define Q3G_MODEL_STREAM 1 /**< judges every token */
+/** @} */
 
+/** @{ @name Modes: what Controversial counts as */
 #define Q3G_MODE_STRICT 0 /**< Controversial counts as unsafe */
 #define Q3G_MODE_LOOSE 1  /**< Controversial counts as safe */
+/** @} */
 
+/** @{ @name Decoders: how a Gen checkpoint's verdict is read */
 #define Q3G_DECODER_CONSTRAINED 0 /**< only well-formed verdicts are possible */
 #define Q3G_DECODER_GREEDY 1      /**< the published way: generate, then parse */
+/** @} */
 
+/** @{ @name Text that is not UTF-8 */
 #define Q3G_INVALID_UTF8_REJECT 0  /**< the call fails with Q3G_E_INVALID_UTF8 */
 #define Q3G_INVALID_UTF8_REPLACE 1 /**< judged as U+FFFD */
+/** @} */
 
+/** @{ @name Responses that reach the context's end */
 #define Q3G_CONTEXT_ERROR 0 /**< a response that reaches the context's end is Q3G_E_CONTEXT_FULL */
 #define Q3G_CONTEXT_STOP 1  /**< from there on nothing is judged, and every verdict says so */
 #define Q3G_CONTEXT_SLIDE 2 /**< the response's most recent half stays */
+/** @} */
 
+/** @{ @name A reasoning model's thinking, before its answer */
 #define Q3G_THINKING_NONE 0  /**< responses do not think */
 #define Q3G_THINKING_JUDGE 1 /**< it is judged like the rest */
 #define Q3G_THINKING_SKIP 2  /**< it is read, but does not count */
+/** @} */
 
+/** @{ @name Runs that the end of a turn cuts off */
 #define Q3G_END_OF_TURN_IGNORE_OPEN_RUN 0 /**< the published rule */
 #define Q3G_END_OF_TURN_COUNT_OPEN_RUN 1  /**< a run that the turn's end cuts off decides */
+/** @} */
 
+/** @{ @name Sources of a token's verdict */
 #define Q3G_SOURCE_NONE 0    /**< not judged: no Safe, all probabilities are 0 */
 #define Q3G_SOURCE_HEADS 1   /**< this token's classification heads */
 #define Q3G_SOURCE_WRITTEN 2 /**< a Gen checkpoint wrote a verdict up to this token */
 #define Q3G_SOURCE_CARRIED 3 /**< a Gen checkpoint's last verdict, before this token */
+/** @} */
 
+/** @{ @name Reasons of a decision */
 #define Q3G_REASON_NONE 0        /**< Safe */
 #define Q3G_REASON_RUN 1         /**< as many tokens in a row as the policy asks for */
 #define Q3G_REASON_END_OF_TURN 2 /**< the turn ended in a shorter run */
 #define Q3G_REASON_WRITTEN 3     /**< a Gen checkpoint's verdict */
+/** @} */
 
+/** @{ @name Control tokens in a text */
 #define Q3G_SPECIAL_AS_TEXT 0    /**< control tokens in the text are plain text: right for content */
 #define Q3G_SPECIAL_RECOGNIZED 1 /**< they are tokens: for text that the program wrote itself */
+/** @} */
 
-#define Q3G_LOG_INFO 0
-#define Q3G_LOG_WARNING 1
+/** @{ @name Levels of a log line */
+#define Q3G_LOG_INFO 0    /**< what was loaded and how */
+#define Q3G_LOG_WARNING 1 /**< what would make it faster */
+/** @} */
 
-#define Q3G_PACKED_BF16 0
-#define Q3G_PACKED_INT8 1
-#define Q3G_PACKED_INT4 2
+/** @{ @name Weights of a packed model */
+#define Q3G_PACKED_BF16 0 /**< no loss for the published checkpoints */
+#define Q3G_PACKED_INT8 1 /**< 8 bits and a scale per group: about half the size */
+#define Q3G_PACKED_INT4 2 /**< 4 bits and a scale per group of 32: about a third */
+/** @} */
 
+/** @{ @name Events of a batch */
 #define Q3G_EVENT_UPDATE 0   /**< tokens were judged */
 #define Q3G_EVENT_TURN_END 1 /**< a turn ended */
 #define Q3G_EVENT_ERROR 2    /**< a push failed and left the session as it was */
 /** @} */
 
-/** @name Handles @{ */
+/** @{ @name Handles */
 typedef struct q3g_guard q3g_guard;         /**< a loaded model. Immutable: any thread */
 typedef struct q3g_tokenizer q3g_tokenizer; /**< a tokenizer. Immutable: any thread */
 typedef struct q3g_decoder q3g_decoder;     /**< decodes tokens one by one. One thread */
@@ -192,27 +228,27 @@ typedef void (*q3g_deallocate_fn)(void* user, void* block, size_t bytes, size_t 
 typedef void (*q3g_visit_fn)(void* user, q3g_stream* stream);
 /** @} */
 
-/** @name Structs @{ */
+/** @{ @name Structs */
 
 /** The caller's error slot. */
 typedef struct q3g_error {
-  uint32_t struct_size;
-  q3g_status code;   /**< of the last call that got this slot; Q3G_OK when it succeeded */
-  char message[504]; /**< ends with NUL; a longer one ends in "..." */
+  uint32_t struct_size; /**< sizeof(q3g_error) */
+  q3g_status code;      /**< of the last call that got this slot; Q3G_OK when it succeeded */
+  char message[504];    /**< ends with NUL; a longer one ends in "..." */
 } q3g_error;
 
 /** Custom memory for large blocks: keys and values, scratch matrices, copies of weights. */
 typedef struct q3g_allocator {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
-  void* user;        /**< must live until the guard and all made from it are freed */
-  q3g_allocate_fn allocate;
-  q3g_deallocate_fn deallocate;
+  uint32_t struct_size;         /**< sizeof(q3g_allocator) */
+  uint32_t reserved;            /**< 0 */
+  void* user;                   /**< must live until the guard and all made from it are freed */
+  q3g_allocate_fn allocate;     /**< gives a block, or NULL when there is no memory */
+  q3g_deallocate_fn deallocate; /**< takes it back */
 } q3g_allocator;
 
 /** How a model is loaded. */
 typedef struct q3g_guard_options {
-  uint32_t struct_size;
+  uint32_t struct_size;           /**< sizeof(q3g_guard_options) */
   int32_t n_threads;              /**< of one call; 0: all cores */
   int32_t max_context_tokens;     /**< 0: the checkpoint's own limit */
   int32_t kept_tokens;            /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
@@ -221,48 +257,50 @@ typedef struct q3g_guard_options {
   const char* isa;                /**< NUL-terminated; NULL or "": the best there is. One of isa_available */
   const q3g_allocator* allocator; /**< copied; NULL: the system's */
   q3g_log_fn log;                 /**< called while loading; may be NULL */
-  void* log_user;
+  void* log_user;                 /**< the `user` of `log` */
 } q3g_guard_options;
 
 /** One file of a model in memory. */
 typedef struct q3g_file {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
-  const char* name;  /**< NUL-terminated, e.g. "config.json" */
-  const void* bytes; /**< 64-byte aligned is best: other matrices are copied */
-  size_t n_bytes;
+  uint32_t struct_size; /**< sizeof(q3g_file) */
+  uint32_t reserved;    /**< 0 */
+  const char* name;     /**< NUL-terminated, e.g. "config.json" */
+  const void* bytes;    /**< 64-byte aligned is best: other matrices are copied */
+  size_t n_bytes;       /**< how many `bytes` there are */
 } q3g_file;
 
 /** What a loaded model is. */
 typedef struct q3g_model_info {
-  uint32_t struct_size;
-  int32_t kind; /**< Q3G_MODEL_ */
-  int32_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size, vocab_size;
+  uint32_t struct_size; /**< sizeof(q3g_model_info) */
+  int32_t kind;         /**< Q3G_MODEL_ */
+  /** Sizes as in config.json. @{ */
+  int32_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size, vocab_size; /** @} */
+  /** As the fields of qwen3guard::ModelInfo; the texts end with NUL. @{ */
   int32_t max_context_tokens, tied_embeddings, n_threads;
   int64_t n_parameters, weight_bytes, kv_bytes_per_token;
-  char architecture[64], weight_dtype[64], isa[32];
-  char isa_available[192]; /**< names, separated by spaces, best first */
+  char architecture[64], weight_dtype[64], isa[32]; /** @} */
+  char isa_available[192];                          /**< names, separated by spaces, best first */
 } q3g_model_info;
 
 /** One turn of a conversation. */
 typedef struct q3g_message {
-  uint32_t struct_size;
-  int32_t role; /**< Q3G_ROLE_ */
-  const char* text;
-  size_t text_bytes;
+  uint32_t struct_size; /**< sizeof(q3g_message) */
+  int32_t role;         /**< Q3G_ROLE_ */
+  const char* text;     /**< UTF-8; borrowed for the call */
+  size_t text_bytes;    /**< size of `text` */
 } q3g_message;
 
 /** One conversation of a batch. */
 typedef struct q3g_conversation {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
-  const q3g_message* messages;
-  size_t n_messages;
+  uint32_t struct_size;        /**< sizeof(q3g_conversation) */
+  uint32_t reserved;           /**< 0 */
+  const q3g_message* messages; /**< [n_messages], the one to judge last */
+  size_t n_messages;           /**< at least 1 */
 } q3g_conversation;
 
 /** How a verdict is reached. Thresholds are in [0, 1]; below 0: not set. */
 typedef struct q3g_classify_options {
-  uint32_t struct_size;
+  uint32_t struct_size;     /**< sizeof(q3g_classify_options) */
   int32_t decoder;          /**< Q3G_DECODER_; Gen only */
   int32_t mode;             /**< Q3G_MODE_ */
   int32_t invalid_utf8;     /**< Q3G_INVALID_UTF8_ */
@@ -270,15 +308,15 @@ typedef struct q3g_classify_options {
   float block_threshold;    /**< at least flag_threshold. -1 */
   q3g_cancel* cancel;       /**< may be NULL */
   q3g_progress_fn progress; /**< of q3g_guard_classify_batch, in conversations; may be NULL */
-  void* progress_user;
+  void* progress_user;      /**< the `user` of `progress` */
 } q3g_classify_options;
 
 /** Judgement of the last message of a conversation. */
 typedef struct q3g_verdict {
-  uint32_t struct_size;
-  q3g_status status; /**< of this conversation in a batch; else Q3G_OK. When it is not, the rest is 0 */
-  int32_t severity;  /**< Q3G_SEVERITY_ */
-  int32_t action;    /**< Q3G_ACTION_ */
+  uint32_t struct_size; /**< sizeof(q3g_verdict) */
+  q3g_status status;    /**< of this conversation in a batch; else Q3G_OK. When it is not, the rest is 0 */
+  int32_t severity;     /**< Q3G_SEVERITY_ */
+  int32_t action;       /**< Q3G_ACTION_ */
   float probabilities[Q3G_SEVERITY_COUNT];          /**< by Q3G_SEVERITY_; sum 1 */
   int32_t n_categories;                             /**< 0 when Safe */
   int32_t categories[Q3G_CATEGORY_COUNT];           /**< the first n_categories, most relevant first */
@@ -286,8 +324,9 @@ typedef struct q3g_verdict {
   int32_t has_refusal;                              /**< 1: Gen judged a response */
   int32_t refusal;                                  /**< 1: the response refuses */
   float refusal_probability;                        /**< of `refusal` */
-  int32_t prompt_tokens, cached_tokens, generated_tokens;
-  double latency_ms;
+  /** Tokens that the verdict took: read, of these not computed again, and written. @{ */
+  int32_t prompt_tokens, cached_tokens, generated_tokens; /** @} */
+  double latency_ms;                                      /**< from the start of the call */
   char* text;           /**< set by the caller: room for the verdict as the model wrote it, or NULL */
   size_t text_capacity; /**< set by the caller, in bytes */
   size_t text_bytes;    /**< of the whole text; when it does not fit, nothing is written to `text`. 256 are
@@ -296,7 +335,7 @@ typedef struct q3g_verdict {
 
 /** From the verdicts of tokens to a decision. Thresholds are in [0, 1]; below 0: not set. */
 typedef struct q3g_policy {
-  uint32_t struct_size;
+  uint32_t struct_size;          /**< sizeof(q3g_policy) */
   int32_t mode;                  /**< strict: a Controversial decision flags too */
   int32_t consecutive_tokens;    /**< tokens in a row that a severity must hold; at least 1. 2 */
   float unsafe_threshold;        /**< Unsafe when P(Unsafe) reaches it. -1 */
@@ -310,7 +349,7 @@ typedef struct q3g_policy {
 
 /** How a conversation is judged as it is written. */
 typedef struct q3g_stream_options {
-  uint32_t struct_size;
+  uint32_t struct_size;        /**< sizeof(q3g_stream_options) */
   int32_t max_tokens;          /**< context; 0: the model's */
   const q3g_policy* policy;    /**< copied; NULL: the published rule */
   int32_t invalid_utf8;        /**< Q3G_INVALID_UTF8_ */
@@ -324,35 +363,36 @@ typedef struct q3g_stream_options {
 
 /** Judgement of one token. */
 typedef struct q3g_token_verdict {
-  uint32_t struct_size;
+  uint32_t struct_size;                             /**< sizeof(q3g_token_verdict) */
   int32_t severity;                                 /**< the most probable one */
   float probabilities[Q3G_SEVERITY_COUNT];          /**< by Q3G_SEVERITY_ */
   int32_t category;                                 /**< the most probable one; meaningful unless Safe */
   float category_probabilities[Q3G_CATEGORY_COUNT]; /**< by Q3G_CATEGORY_ */
-  int32_t position;             /**< 0-based token index in the conversation, template included */
-  int32_t id;                   /**< the token; -1 for a verdict on a prompt */
-  int32_t source;               /**< Q3G_SOURCE_ */
-  int32_t is_flagged;           /**< the policy's flag is up at this token */
-  int32_t counts;               /**< 0 inside thinking that is skipped */
-  int32_t is_settled;           /**< no text that follows can change the token */
-  int32_t reserved;             /**< 0 */
-  int64_t byte_begin, byte_end; /**< where it comes from in the turn's text */
+  int32_t position;   /**< 0-based token index in the conversation, template included */
+  int32_t id;         /**< the token; -1 for a verdict on a prompt */
+  int32_t source;     /**< Q3G_SOURCE_ */
+  int32_t is_flagged; /**< the policy's flag is up at this token */
+  int32_t counts;     /**< 0 inside thinking that is skipped */
+  int32_t is_settled; /**< no text that follows can change the token */
+  int32_t reserved;   /**< 0 */
+  /** Where it comes from in the turn's text. @{ */
+  int64_t byte_begin, byte_end; /** @} */
 } q3g_token_verdict;
 
 /** What a change did to the verdicts of the open turn. */
 typedef struct q3g_update {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
-  size_t first;      /**< verdicts [0, first) of the turn stand; new ones take the place of all others */
-  size_t n_tokens;   /**< of these new ones */
-  size_t n_settled;  /**< verdicts [0, n_settled) of the turn are final */
+  uint32_t struct_size; /**< sizeof(q3g_update) */
+  uint32_t reserved;    /**< 0 */
+  size_t first;         /**< verdicts [0, first) of the turn stand; new ones take the place of all others */
+  size_t n_tokens;      /**< of these new ones */
+  size_t n_settled;     /**< verdicts [0, n_settled) of the turn are final */
   int64_t stopped_at_byte; /**< Q3G_CONTEXT_STOP: the first byte that was not judged; else -1 */
 } q3g_update;
 
 /** What a policy made of a turn so far. */
 typedef struct q3g_decision {
-  uint32_t struct_size;
-  int32_t severity;
+  uint32_t struct_size;   /**< sizeof(q3g_decision) */
+  int32_t severity;       /**< Q3G_SEVERITY_ */
   int32_t position;       /**< of the token where it fell, as in q3g_token_verdict; -1 when Safe */
   int32_t reason;         /**< Q3G_REASON_ */
   int32_t n_run_tokens;   /**< of the run up to that token, it included */
@@ -360,31 +400,33 @@ typedef struct q3g_decision {
   int32_t is_complete;    /**< 0: part of the turn was not judged */
   int32_t has_token;      /**< 1: what follows is about the token where it fell */
   int64_t run_byte_begin; /**< where the run begins in the turn's text: what to take back starts here */
+  /** As in q3g_token_verdict, of the token where it fell. @{ */
   int64_t byte_begin, byte_end;
   int32_t token_severity, category, token_id, source;
   float probabilities[Q3G_SEVERITY_COUNT];
-  float category_probabilities[Q3G_CATEGORY_COUNT];
+  float category_probabilities[Q3G_CATEGORY_COUNT]; /** @} */
 } q3g_decision;
 
 /** What a turn came to. */
 typedef struct q3g_turn {
-  uint32_t struct_size;
-  int32_t role;        /**< Q3G_ROLE_ */
-  int32_t has_prompt;  /**< 1: a user's turn has a verdict of its own */
-  int32_t has_written; /**< 1: a Gen checkpoint wrote a verdict on the turn */
+  uint32_t struct_size; /**< sizeof(q3g_turn) */
+  int32_t role;         /**< Q3G_ROLE_ */
+  int32_t has_prompt;   /**< 1: a user's turn has a verdict of its own */
+  int32_t has_written;  /**< 1: a Gen checkpoint wrote a verdict on the turn */
 } q3g_turn;
 
 /** A place in a conversation. Only the library reads the fields. */
 typedef struct q3g_mark {
-  uint32_t struct_size;
+  uint32_t struct_size; /**< sizeof(q3g_mark) */
+  /** The library's own. @{ */
   int32_t is_closed;
   uint64_t turn;
-  int64_t n_units;
+  int64_t n_units; /** @} */
 } q3g_mark;
 
 /** Where a stream is. */
 typedef struct q3g_stream_info {
-  uint32_t struct_size;
+  uint32_t struct_size; /**< sizeof(q3g_stream_info) */
   int32_t position;     /**< tokens so far: the index that the next one gets */
   int32_t max_tokens;   /**< there is room for */
   int32_t reserved;     /**< 0 */
@@ -396,18 +438,18 @@ typedef struct q3g_stream_info {
 
 /** One stream's share of q3g_guard_push_batch. */
 typedef struct q3g_stream_push {
-  uint32_t struct_size;
-  q3g_status status; /**< written: as q3g_stream_push_tokens would have returned it */
-  q3g_stream* stream;
-  const int32_t* ids; /**< [n_ids] */
-  size_t n_ids;
+  uint32_t struct_size;      /**< sizeof(q3g_stream_push) */
+  q3g_status status;         /**< written: as q3g_stream_push_tokens would have returned it */
+  q3g_stream* stream;        /**< borrowed, as all that follows; each at most once in a call */
+  const int32_t* ids;        /**< [n_ids] */
+  size_t n_ids;              /**< tokens to judge */
   q3g_token_verdict* tokens; /**< [n_ids]; the first one's struct_size is set */
   q3g_error* error;          /**< this push's slot; may be NULL */
 } q3g_stream_push;
 
 /** Bounds of a batch. */
 typedef struct q3g_batch_options {
-  uint32_t struct_size;
+  uint32_t struct_size;       /**< sizeof(q3g_batch_options) */
   int32_t max_step_tokens;    /**< rows of one forward, 1 to 4096. 256 */
   int32_t max_session_tokens; /**< of one session in it. 64 */
   int32_t reserved;           /**< 0 */
@@ -418,38 +460,42 @@ typedef struct q3g_batch_options {
 
 /** What became of something that was pushed to a batch. */
 typedef struct q3g_event {
-  uint32_t struct_size;
-  int32_t kind;                          /**< Q3G_EVENT_ */
-  q3g_status status;                     /**< of Q3G_EVENT_ERROR; else Q3G_OK */
-  int32_t is_late;                       /**< later than its deadline */
-  double waited_ms;                      /**< from the (oldest joined) push to the verdict */
-  size_t first, n_tokens, n_settled;     /**< as in q3g_update */
-  int64_t stopped_at_byte;               /**< as in q3g_update */
-  int32_t role, has_prompt, has_written; /**< as in q3g_turn; of Q3G_EVENT_TURN_END */
+  uint32_t struct_size; /**< sizeof(q3g_event) */
+  int32_t kind;         /**< Q3G_EVENT_ */
+  q3g_status status;    /**< of Q3G_EVENT_ERROR; else Q3G_OK */
+  int32_t is_late;      /**< later than its deadline */
+  double waited_ms;     /**< from the (oldest joined) push to the verdict */
+  /** As in q3g_update. @{ */
+  size_t first, n_tokens, n_settled;
+  int64_t stopped_at_byte; /** @} */
+  /** As in q3g_turn; of Q3G_EVENT_TURN_END. @{ */
+  int32_t role, has_prompt, has_written; /** @} */
   int32_t reserved;                      /**< 0 */
 } q3g_event;
 
 /** Counters of a batch. */
 typedef struct q3g_batch_stats {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
-  uint64_t n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late;
+  uint32_t struct_size; /**< sizeof(q3g_batch_stats) */
+  uint32_t reserved;    /**< 0 */
+  /** As the fields of qwen3guard::StreamBatchStats. @{ */
+  uint64_t n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late; /** @} */
 } q3g_batch_stats;
 
 /** How a generator draws tokens. */
 typedef struct q3g_sampling_options {
-  uint32_t struct_size;
-  float temperature; /**< 0: always the most probable token. 0.7 */
-  int32_t top_k;     /**< 0: all. 20 */
-  float top_p;       /**< in (0, 1]. 0.8 */
-  uint64_t seed;
-  q3g_cancel* cancel; /**< may be NULL */
+  uint32_t struct_size; /**< sizeof(q3g_sampling_options) */
+  float temperature;    /**< 0: always the most probable token. 0.7 */
+  int32_t top_k;        /**< 0: all. 20 */
+  float top_p;          /**< in (0, 1]. 0.8 */
+  uint64_t seed;        /**< the same seed draws the same. 0 */
+  q3g_cancel* cancel;   /**< may be NULL */
 } q3g_sampling_options;
 
 /** One head's logits, row-major [rows, cols]. */
 typedef struct q3g_head_logits {
-  uint32_t struct_size;
-  int32_t rows, cols;
+  uint32_t struct_size; /**< sizeof(q3g_head_logits) */
+  /** Shape of `values`. @{ */
+  int32_t rows, cols;  /** @} */
   int32_t reserved;    /**< 0 */
   const char* name;    /**< NUL-terminated; lives as long as the q3g_logits */
   const float* values; /**< the same */
@@ -457,47 +503,50 @@ typedef struct q3g_head_logits {
 
 /** How a checkpoint is packed. */
 typedef struct q3g_quantize_options {
-  uint32_t struct_size;
+  uint32_t struct_size;     /**< sizeof(q3g_quantize_options) */
   int32_t type;             /**< Q3G_PACKED_. int8 */
   int32_t group_size;       /**< columns that share a scale; -1: the type's default */
   int32_t overwrite;        /**< 1: replace an existing file */
   int32_t keep_prefix;      /**< 1, Gen: store what the model computes for the constant part of its prompt */
   int32_t n_threads;        /**< 0: all cores */
   q3g_progress_fn progress; /**< in bytes; may be NULL */
-  void* progress_user;
+  void* progress_user;      /**< the `user` of `progress` */
 } q3g_quantize_options;
 
 /** What packing did. */
 typedef struct q3g_quantize_report {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
+  uint32_t struct_size; /**< sizeof(q3g_quantize_report) */
+  uint32_t reserved;    /**< 0 */
+  /** As the fields of qwen3guard::QuantizeReport. @{ */
   int64_t source_bytes, file_bytes;
   double seconds;
-  char weight_dtype[64];
+  char weight_dtype[64]; /** @} */
 } q3g_quantize_report;
 
 /** How a model is measured. */
 typedef struct q3g_measure_options {
-  uint32_t struct_size;
-  int32_t n_threads; /**< 0: all cores */
-  int32_t quick;     /**< 1: coarse */
-  int32_t reserved;  /**< 0 */
-  const char* isa;   /**< as in q3g_guard_options */
+  uint32_t struct_size; /**< sizeof(q3g_measure_options) */
+  int32_t n_threads;    /**< 0: all cores */
+  int32_t quick;        /**< 1: coarse */
+  int32_t reserved;     /**< 0 */
+  const char* isa;      /**< as in q3g_guard_options */
 } q3g_measure_options;
 
 /** Figures of one model on this machine; qwen3guard/measure.hpp has their meanings. */
 typedef struct q3g_measurement {
-  uint32_t struct_size;
-  uint32_t reserved; /**< 0 */
+  uint32_t struct_size; /**< sizeof(q3g_measurement) */
+  uint32_t reserved;    /**< 0 */
+  /** As in qwen3guard::Measurement and qwen3guard::MeasuredPeaks. @{ */
   double int8_gops, bf16_gflops, fp32_gflops, read_gb_s;
   double load_ms, peak_rss_mb;
   int64_t weight_bytes_per_token;
-  double prefill_128_ms, prefill_512_ms, decode_ms;
-  double verdict_ms, verdict_whole_ms; /**< Gen: with the constant prompt kept, and without; else 0 */
+  double prefill_128_ms, prefill_512_ms, decode_ms; /** @} */
+  /** Gen: with the constant prompt kept, and without; else 0. @{ */
+  double verdict_ms, verdict_whole_ms; /** @} */
 } q3g_measurement;
 /** @} */
 
-/** @name Library @{ */
+/** @{ @name Library */
 /** "major.minor.patch" of the library. Static storage. Any thread. */
 Q3G_API const char* q3g_version(void) Q3G_NOEXCEPT;
 /** Q3G_ABI_VERSION that the library was built with. Any thread. */
@@ -527,9 +576,9 @@ Q3G_API q3g_status q3g_parse_category(const char* name, size_t name_bytes, int32
 Q3G_API const char* q3g_embedded_model_name(size_t index) Q3G_NOEXCEPT;
 /** @} */
 
-/** @name Defaults
- * Fill a struct with the defaults; `struct_size` is the caller's sizeof. Any thread. Errors:
- * Q3G_E_INVALID_ARGUMENT (NULL; a size smaller than the first version's). @{ */
+/** @{ @name Defaults */
+/** Fills a struct with the defaults; `struct_size` is the caller's sizeof. Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (NULL; a size smaller than the first version's). */
 Q3G_API q3g_status q3g_guard_options_init(q3g_guard_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_classify_options_init(q3g_classify_options* options, size_t struct_size) Q3G_NOEXCEPT;
@@ -562,7 +611,7 @@ Q3G_API int32_t q3g_cancel_is_set(const q3g_cancel* cancel) Q3G_NOEXCEPT;
 Q3G_API void q3g_cancel_free(q3g_cancel* cancel) Q3G_NOEXCEPT;
 /** @} */
 
-/** @name Models @{ */
+/** @{ @name Models */
 /** Loads the checkpoint folder, or the packed file, at `path`. options: NULL for the defaults. *out is the
  * caller's (q3g_guard_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_CHECKPOINT,
  * Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL, Q3G_E_UNSUPPORTED_ISA, Q3G_E_OUT_OF_MEMORY. */
@@ -630,7 +679,7 @@ Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_
                                      q3g_error* err) Q3G_NOEXCEPT;
 /** @} */
 
-/** @name Tokenizer @{ */
+/** @{ @name Tokenizer */
 /** Reads tokenizer.json, or a folder with it or with vocab.json and merges.txt. *out is the caller's
  * (q3g_tokenizer_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_TOKENIZER,
  * Q3G_E_UNSUPPORTED_MODEL. */
@@ -835,7 +884,7 @@ Q3G_API q3g_status q3g_events_turn(const q3g_events* events, size_t index, q3g_t
 Q3G_API void q3g_events_free(q3g_events* events) Q3G_NOEXCEPT;
 /** @} */
 
-/** @name Generator @{ */
+/** @{ @name Generator */
 /** Text by a causal checkpoint. options: NULL for the defaults. *out is the caller's (q3g_generator_free).
  * Any thread. Errors: Q3G_E_UNSUPPORTED_MODEL (a Stream checkpoint). */
 Q3G_API q3g_status q3g_generator_open(const q3g_guard* guard, const q3g_sampling_options* options,
@@ -860,7 +909,7 @@ Q3G_API q3g_status q3g_generator_rewind(q3g_generator* generator, int32_t positi
 Q3G_API void q3g_generator_free(q3g_generator* generator) Q3G_NOEXCEPT;
 /** @} */
 
-/** @name Packing and measuring @{ */
+/** @{ @name Packing and measuring */
 /** Packs a checkpoint folder into one file, which appears complete or not at all. options: NULL for the
  * defaults; report: may be NULL. Any thread. Errors: those of q3g_guard_load(); Q3G_E_IO (the output exists),
  * Q3G_E_CANCELLED. */

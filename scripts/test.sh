@@ -9,8 +9,8 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-all_stages=(format rules gcc isa arm install bindings clang asan tsan tidy python)
-more_stages=(package docs) # by name only
+all_stages=(format rules gcc isa arm install bindings docs clang asan tsan tidy python)
+more_stages=(package) # by name only
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
   echo "stages: ${all_stages[*]}; by name only: ${more_stages[*]}"

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_CANCEL_HPP
 #define QWEN3GUARD_CANCEL_HPP
 
+/// @file
+/// A flag that stops running calls.
+
 #include <atomic>
 
 namespace qwen3guard {
@@ -12,9 +15,11 @@ namespace qwen3guard {
 /// number of threads at once; cancel() may also be called in a signal handler.
 class CancelFlag {
  public:
+  /// Raises the flag: running calls that were given it fail, and so do later ones.
   void cancel() noexcept { is_up_.store(true, std::memory_order_relaxed); }
   /// Takes the flag down, for the next call.
   void reset() noexcept { is_up_.store(false, std::memory_order_relaxed); }
+  /// True while the flag is up.
   [[nodiscard]] bool is_cancelled() const noexcept { return is_up_.load(std::memory_order_relaxed); }
 
  private:

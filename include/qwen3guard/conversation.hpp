@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_CONVERSATION_HPP
 #define QWEN3GUARD_CONVERSATION_HPP
 
+/// @file
+/// Who said what.
+
 #include <cstdint>
 #include <string>
 
@@ -15,8 +18,8 @@ enum class Role : std::int32_t { system = 0, user = 1, assistant = 2 };
 
 /// One turn of a conversation. `content` is UTF-8; control-token look-alikes inside it are plain text.
 struct Message {
-  Role role = Role::user;
-  std::string content;
+  Role role = Role::user;  ///< who wrote it
+  std::string content;     ///< the text; owned
 };
 
 }  // namespace qwen3guard

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_DECISION_POLICY_HPP
 #define QWEN3GUARD_DECISION_POLICY_HPP
 
+/// @file
+/// From the verdicts of a turn's tokens to a decision.
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -35,15 +38,17 @@ enum class EndOfTurn : std::int32_t {
 struct DecisionPolicy {
   Mode mode = Mode::strict;             ///< strict: a Controversial decision flags too
   std::int32_t consecutive_tokens = 2;  ///< debounce: tokens in a row that a severity must hold; at least 1
-  std::optional<float> unsafe_threshold, controversial_threshold;          ///< in [0, 1]
+  /// See above; in [0, 1]. @{
+  std::optional<float> unsafe_threshold, controversial_threshold;          /// @}
   std::array<std::optional<float>, kCategoryCount> category_thresholds{};  ///< by Category; in [0, 1]
+  /// By Category; false: tokens of this category are Safe.
   std::array<bool, kCategoryCount> category_counts = {true, true, true, true, true, true, true, true, true};
   /// Hysteresis: a flag is taken back after so many tokens in a row that are Safe (and, when
   /// `release_threshold` is set, whose 1 - P(Safe) is below it). 0: a flag stays. The decision stays in any
   /// case: it says what the turn held.
   std::int32_t release_tokens = 0;
-  std::optional<float> release_threshold;  ///< in [0, 1]
-  EndOfTurn end_of_turn = EndOfTurn::ignore_open_run;
+  std::optional<float> release_threshold;              ///< in [0, 1]
+  EndOfTurn end_of_turn = EndOfTurn::ignore_open_run;  ///< of runs that the end cuts off
 };
 
 /// Errors: invalid_argument (a field out of range, with its name).

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_GENERATOR_HPP
 #define QWEN3GUARD_GENERATOR_HPP
 
+/// @file
+/// Text by a causal checkpoint.
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -28,8 +31,9 @@ struct SamplingOptions {
 /// the guard. Made by Guard::open_generator(). Move-only. Thread-safety: one thread at a time per generator.
 class Generator {
  public:
+  /// What was moved from may only be assigned to or destroyed. @{
   Generator(Generator&&) noexcept;
-  Generator& operator=(Generator&&) noexcept;
+  Generator& operator=(Generator&&) noexcept;  /// @}
   Generator(const Generator&) = delete;
   Generator& operator=(const Generator&) = delete;
   ~Generator();

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_GUARD_HPP
 #define QWEN3GUARD_GUARD_HPP
 
+/// @file
+/// A loaded model: verdicts on conversations, and what is opened over it.
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,31 +30,33 @@ enum class ModelKind : std::int32_t { gen = 0, stream = 1 };
 
 /// What a loaded checkpoint is. A plain value.
 struct ModelInfo {
-  ModelKind kind = ModelKind::gen;
-  std::string architecture;  ///< as in config.json
+  ModelKind kind = ModelKind::gen;  ///< what it can do
+  std::string architecture;         ///< as in config.json
+  /// Sizes as in config.json; max_context_tokens is the bound in use. GuardOptions may lower it. @{
   std::int32_t hidden_size = 0, n_layers = 0, n_heads = 0, n_kv_heads = 0, head_dim = 0;
-  std::int32_t intermediate_size = 0, vocab_size = 0, max_context_tokens = 0;
-  bool tied_embeddings = false;
-  std::int64_t n_parameters = 0;
-  std::int64_t weight_bytes = 0;        ///< as stored and mapped
-  std::int64_t kv_bytes_per_token = 0;  ///< of one conversation
-  std::string weight_dtype;             ///< e.g. "BF16", "F16+F32"
-  std::string isa;                      ///< the instruction set in use
-  std::vector<std::string> isa_available;
-  std::int32_t n_threads = 0;
+  std::int32_t intermediate_size = 0, vocab_size = 0, max_context_tokens = 0;  /// @}
+  bool tied_embeddings = false;            ///< the vocabulary's output matrix is the embedding
+  std::int64_t n_parameters = 0;           ///< numbers in all matrices and norms
+  std::int64_t weight_bytes = 0;           ///< as stored and mapped
+  std::int64_t kv_bytes_per_token = 0;     ///< of one conversation
+  std::string weight_dtype;                ///< e.g. "BF16", "F16+F32"
+  std::string isa;                         ///< the instruction set in use
+  std::vector<std::string> isa_available;  ///< what this CPU can do, best first
+  std::int32_t n_threads = 0;              ///< of one call
 };
 
 /// Logits of one head for some positions: row-major [rows, cols].
 struct HeadLogits {
   std::string name;  ///< "logits"; or "risk_level_logits", "category_logits", and both with "query_"
-  std::int32_t rows = 0, cols = 0;
-  std::vector<float> values;
+  /// Positions, and logits of each. @{
+  std::int32_t rows = 0, cols = 0;  /// @}
+  std::vector<float> values;        ///< rows * cols of them
 };
 
 /// One file of a checkpoint in memory.
 struct ModelFile {
-  std::string name;  ///< e.g. "config.json"
-  std::span<const std::byte> bytes;
+  std::string name;                  ///< e.g. "config.json"
+  std::span<const std::byte> bytes;  ///< borrowed
 };
 
 /// A loaded checkpoint and its tokenizer; immutable after load(), cheap to move and to copy (shared).
@@ -137,7 +142,9 @@ class Guard {
   [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids,
                                                        bool last_only = false) const;
 
+  /// What the checkpoint is, with which instruction set and how many threads.
   [[nodiscard]] ModelInfo info() const;
+  /// Gen or Stream: the same as info().kind.
   [[nodiscard]] ModelKind kind() const noexcept;
   /// The checkpoint's tokenizer; nullptr when it was loaded without one (GuardOptions::require_tokenizer).
   /// Lives as long as any copy of this Guard or any session it opened; a copy of it lives on its own.

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_MEASURE_HPP
 #define QWEN3GUARD_MEASURE_HPP
 
+/// @file
+/// What a model does on this machine.
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +16,7 @@
 
 namespace qwen3guard {
 
+/// Options of measure().
 struct MeasureOptions {
   std::int32_t n_threads = 0;  ///< as GuardOptions::n_threads
   std::string isa;             ///< as GuardOptions::isa
@@ -46,8 +50,8 @@ struct MeasuredVerdict {
   MeasuredTime prefix_kept;
   /// With every token computed: what the first call on a loaded model takes.
   MeasuredTime whole;
-  std::int32_t n_prompt_tokens = 0;
-  std::int32_t n_kept_tokens = 0;  ///< of these, in the constant beginning
+  std::int32_t n_prompt_tokens = 0;  ///< tokens of the rendered prompt
+  std::int32_t n_kept_tokens = 0;    ///< of these, in the constant beginning
   /// Tokens of the verdict. A Safe one takes one forward pass, others a few more, and the limit counts one:
   /// random weights say anything.
   std::int32_t n_generated_tokens = 0;
@@ -56,8 +60,8 @@ struct MeasuredVerdict {
 /// Figures of one model on this machine, now. A plain value. Times are those of the fastest of several
 /// repeats after one that is not counted; the token ids are made up, since they do not matter.
 struct Measurement {
-  ModelInfo info;
-  MeasuredPeaks peaks;
+  ModelInfo info;          ///< the model, instruction set and threads
+  MeasuredPeaks peaks;     ///< of the machine
   double load_ms = 0;      ///< weights and tokenizer; weights are mapped, not read
   double peak_rss_mb = 0;  ///< MiB that the process had resident at most, before `peaks` took their memory
   /// Bytes of the layers' weights (and heads, for Stream) that any forward pass has to read.

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_OPTIONS_HPP
 #define QWEN3GUARD_OPTIONS_HPP
 
+/// @file
+/// Options of models, classifications and streams.
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,9 +38,9 @@ enum class InvalidUtf8 : std::int32_t {
 /// block at score >= block_threshold, else flag at score >= flag_threshold, else allow. A threshold that is
 /// not set never triggers when the other one is. Both in [0, 1]; flag_threshold <= block_threshold.
 struct ActionPolicy {
-  Mode mode = Mode::strict;
-  std::optional<float> flag_threshold;
-  std::optional<float> block_threshold;
+  Mode mode = Mode::strict;              ///< what Controversial counts as
+  std::optional<float> flag_threshold;   ///< of the score
+  std::optional<float> block_threshold;  ///< of the score
 };
 
 /// Errors: invalid_argument (a threshold out of range).
@@ -49,9 +52,9 @@ struct ActionPolicy {
 
 /// Options of one classification.
 struct ClassifyOptions {
-  Decoder decoder = Decoder::constrained;  ///< Gen checkpoints only
-  ActionPolicy policy;
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
+  Decoder decoder = Decoder::constrained;          ///< Gen checkpoints only
+  ActionPolicy policy;                             ///< from probabilities to Verdict::action
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;  ///< what text that is not UTF-8 does
   /// Stops the call from another thread. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;
   /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
@@ -111,11 +114,11 @@ enum class Thinking : std::int32_t {
 
 /// Options of one stream.
 struct StreamOptions {
-  DecisionPolicy policy;
+  DecisionPolicy policy;        ///< from verdicts to decisions and flags; copied
   std::int32_t max_tokens = 0;  ///< context; 0: the checkpoint's, or GuardOptions::max_context_tokens
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
-  ContextPolicy context = ContextPolicy::error;
-  Thinking thinking = Thinking::none;
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;  ///< what text that is not UTF-8 does
+  ContextPolicy context = ContextPolicy::error;    ///< what a response does that does not fit
+  Thinking thinking = Thinking::none;              ///< what becomes of a response's thinking
   /// True: text whose tokens the next piece may still change (the last word or two) is judged at once, and
   /// again when it changes. False: it waits until it is settled or the turn ends.
   bool judge_unsettled = true;

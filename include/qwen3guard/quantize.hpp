@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_QUANTIZE_HPP
 #define QWEN3GUARD_QUANTIZE_HPP
 
+/// @file
+/// Packing a checkpoint into one file.
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -22,8 +25,9 @@ enum class PackedWeights : std::int32_t {
 /// "bf16", "int8" or "int4". Static storage; "unknown" for values out of range.
 [[nodiscard]] const char* to_string(PackedWeights type) noexcept;
 
+/// Options of quantize().
 struct QuantizeOptions {
-  PackedWeights type = PackedWeights::int8;
+  PackedWeights type = PackedWeights::int8;  ///< of the layers' matrices
   /// Columns that share a scale. int8: 32, 64, 128, or 0 for one scale per row; int4: 32. -1: 64 for int8, 32
   /// for int4, none for bf16.
   std::int32_t group_size = -1;
@@ -42,7 +46,7 @@ struct QuantizeReport {
   std::int64_t source_bytes = 0;  ///< weights of the checkpoint
   std::int64_t file_bytes = 0;    ///< the packed file, which holds the tokenizer and config too
   std::string weight_dtype;       ///< "int8 (group 64)"
-  double seconds = 0;
+  double seconds = 0;             ///< from the call to the finished file
 };
 
 /// Packs the checkpoint folder `model_dir` into the one file `out_file`, which Guard::load takes like a

@@ -2,7 +2,12 @@
 #ifndef QWEN3GUARD_QWEN3GUARD_HPP
 #define QWEN3GUARD_QWEN3GUARD_HPP
 
+/// @file
 /// The whole public API.
+
+/// @namespace qwen3guard
+/// The C++ interface. Names in it are public, but for those in `detail`.
+
 #include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/decision_policy.hpp"

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_STATUS_HPP
 #define QWEN3GUARD_STATUS_HPP
 
+/// @file
+/// Errors, and results that may be one.
+
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -36,15 +39,17 @@ enum class ErrorCode : std::int32_t {
 /// One failure: a code to branch on and one sentence for a person that says what was wrong, where
 /// (file, tensor, offset) and what was expected.
 struct Error {
-  ErrorCode code = ErrorCode::internal;
-  std::string detail;
+  ErrorCode code = ErrorCode::internal;  ///< for programs
+  std::string detail;                    ///< for people; UTF-8, its wording may change
 };
 
 /// Thrown by the accessors that throw (Result::value, Status::throw_if_error) and by nothing else.
 class Exception : public std::runtime_error {
  public:
+  /// what() is the code's name and the detail.
   explicit Exception(const Error& error)
       : std::runtime_error(std::string(to_string(error.code)) + ": " + error.detail), code_(error.code) {}
+  /// The code of the error that was thrown.
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
 
  private:
@@ -54,15 +59,22 @@ class Exception : public std::runtime_error {
 /// Success, or an Error. A plain value.
 class [[nodiscard]] Status {
  public:
+  /// Success.
   Status() = default;
+  /// A failure.
   Status(Error error)
       : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): `return Error{...};`
 
+  /// True for a success. @{
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
-  /// Precondition: !ok().
+  /// @}
+
+  /// The failure; lives as long as this. Precondition: !ok(). @{
   [[nodiscard]] const Error& error() const& { return std::get<1>(state_); }
   [[nodiscard]] Error&& error() && { return std::get<1>(std::move(state_)); }
+  /// @}
+
   /// Throws Exception when this is an error.
   void throw_if_error() const {
     if (!ok()) throw Exception(error());
@@ -76,24 +88,30 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
+  /// A value.
   Result(T value)
       : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  /// A failure.
   Result(Error error)
       : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
+  /// True when there is a value. @{
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
+  /// @}
 
-  /// Unchecked access. Precondition: ok().
+  /// Unchecked access. Precondition: ok(). @{
   [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
   [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
   [[nodiscard]] T operator*() && { return std::move(*std::get_if<0>(&state_)); }
   [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
   [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  /// @}
 
-  /// Checked access: throws Exception when this is an error.
+  /// Checked access: throws Exception when this is an error. @{
   [[nodiscard]] T& value() & { return check(), **this; }
   [[nodiscard]] const T& value() const& { return check(), **this; }
+  /// @}
   /// On a temporary it returns the value itself, so that `for (x : f().value())` iterates over something
   /// alive.
   [[nodiscard]] T value() && { return check(), *std::move(*this); }
@@ -101,9 +119,10 @@ class [[nodiscard]] Result {
   /// Throws Exception when this is an error; for calls whose value is of no interest.
   void throw_if_error() const { check(); }
 
-  /// Precondition: !ok().
+  /// The failure; lives as long as this. Precondition: !ok(). @{
   [[nodiscard]] const Error& error() const& { return std::get<1>(state_); }
   [[nodiscard]] Error&& error() && { return std::get<1>(std::move(state_)); }
+  /// @}
 
  private:
   void check() const {

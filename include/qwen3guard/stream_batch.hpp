@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_STREAM_BATCH_HPP
 #define QWEN3GUARD_STREAM_BATCH_HPP
 
+/// @file
+/// Many live conversations over one model.
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,25 +41,28 @@ struct StreamBatchOptions {
 
 /// What became of something that was pushed. A plain value.
 struct StreamEvent {
+  /// What happened.
   enum class Kind : std::int32_t {
     update = 0,    ///< tokens were judged; updates that nobody has taken yet are joined
     turn_end = 1,  ///< a turn ended
     error = 2,     ///< a push failed and left the session as it was; those behind it go on
   };
-  Kind kind = Kind::update;
-  StreamUpdate update;   ///< Kind::update; of a turn_end: what was judged last
-  TurnVerdict turn;      ///< Kind::turn_end
-  Decision decision;     ///< of the turn, behind the update
-  Status status;         ///< Kind::error
-  double waited_ms = 0;  ///< from the (oldest joined) push to the verdict
-  bool is_late = false;  ///< later than its deadline
+  Kind kind = Kind::update;  ///< says which of the fields below mean something
+  StreamUpdate update;       ///< Kind::update; of a turn_end: what was judged last
+  TurnVerdict turn;          ///< Kind::turn_end
+  Decision decision;         ///< of the turn, behind the update
+  Status status;             ///< Kind::error
+  double waited_ms = 0;      ///< from the (oldest joined) push to the verdict
+  bool is_late = false;      ///< later than its deadline
 };
 
 /// Counters since the batch was opened, and its state now. A plain value.
 struct StreamBatchStats {
-  std::size_t n_sessions = 0, n_waiting_sessions = 0;
-  std::size_t memory_bytes = 0;  ///< held and reserved; what the budget bounds
-  std::uint64_t n_steps = 0, n_tokens = 0, n_late = 0;
+  /// Sessions there are now, and those of them with something to judge. @{
+  std::size_t n_sessions = 0, n_waiting_sessions = 0;  /// @}
+  std::size_t memory_bytes = 0;                        ///< held and reserved; what the budget bounds
+  /// Forwards run, tokens judged, and verdicts later than their deadline. @{
+  std::uint64_t n_steps = 0, n_tokens = 0, n_late = 0;  /// @}
 };
 
 /// Many live sessions over one guard, in common matrix products. Threads push text and take verdicts without
@@ -69,11 +75,13 @@ struct StreamBatchStats {
 /// Move-only. Thread-safety: all functions on any number of threads at once, except moving and destruction.
 class StreamBatch {
  public:
-  /// Errors: invalid_argument (an option out of range); out_of_memory.
+  /// A batch over `guard`, whose model it shares. Errors: invalid_argument (an option out of range);
+  /// out_of_memory.
   [[nodiscard]] static Result<StreamBatch> open(const Guard& guard, const StreamBatchOptions& options = {});
 
+  /// What was moved from may only be assigned to or destroyed. @{
   StreamBatch(StreamBatch&&) noexcept;
-  StreamBatch& operator=(StreamBatch&&) noexcept;
+  StreamBatch& operator=(StreamBatch&&) noexcept;  /// @}
   StreamBatch(const StreamBatch&) = delete;
   StreamBatch& operator=(const StreamBatch&) = delete;
   /// Stops the thread; what waits is dropped.
@@ -90,12 +98,13 @@ class StreamBatch {
   /// Queue what the functions of StreamSession of that name do, in order; push_prompt() also opens the
   /// assistant's turn. The bytes and ids are copied. deadline_ms: from now on; below 0: the default. Errors:
   /// invalid_argument (no such session); budget_exceeded (then nothing was queued). What is wrong with the
-  /// text itself comes as an event.
+  /// text itself comes as an event. @{
   [[nodiscard]] Status push_prompt(StreamId id, std::string_view prompt, double deadline_ms = -1);
   [[nodiscard]] Status begin_turn(StreamId id, Role role);
   [[nodiscard]] Status push_text(StreamId id, std::string_view bytes, double deadline_ms = -1);
   [[nodiscard]] Status push_tokens(StreamId id, std::span<const TokenId> ids, double deadline_ms = -1);
   [[nodiscard]] Status end_turn(StreamId id, double deadline_ms = -1);
+  /// @}
 
   /// Takes the events that have come for a session. Errors: invalid_argument.
   [[nodiscard]] Result<std::vector<StreamEvent>> poll(StreamId id);
@@ -114,8 +123,10 @@ class StreamBatch {
   /// A thread that steps whenever something waits, until stop() or destruction. Errors: invalid_argument
   /// (there is one); out_of_memory (no thread to be had).
   [[nodiscard]] Status start();
+  /// Ends that thread, after the forward it is in; what waits stays. Without one it does nothing.
   void stop() noexcept;
 
+  /// The counters now.
   [[nodiscard]] StreamBatchStats stats() const;
 
   class Impl;  ///< internal

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_STREAM_SESSION_HPP
 #define QWEN3GUARD_STREAM_SESSION_HPP
 
+/// @file
+/// One conversation judged as it is written.
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,8 +28,8 @@ struct StreamUpdate {
   /// Verdicts [0, first) of the turn stand as they were reported; `tokens` takes the place of all others (a
   /// piece of text can change the tokens of the word before it).
   std::size_t first = 0;
-  std::vector<TokenVerdict> tokens;
-  std::size_t n_settled = 0;  ///< verdicts [0, n_settled) of the turn are final
+  std::vector<TokenVerdict> tokens;  ///< number `first` of the turn and those behind it
+  std::size_t n_settled = 0;         ///< verdicts [0, n_settled) of the turn are final
   /// The context is full and judging has stopped (ContextPolicy::stop); then the first byte of the turn that
   /// was not judged.
   std::optional<std::int64_t> stopped_at_byte;
@@ -34,7 +37,7 @@ struct StreamUpdate {
 
 /// What a turn came to. A plain value.
 struct TurnVerdict {
-  Role role = Role::user;
+  Role role = Role::user;  ///< whose turn it was
   /// Of a user's turn: the query heads at the <|im_end|> that closes it, or a Gen checkpoint's verdict.
   std::optional<TokenVerdict> prompt;
   Decision decision;               ///< of an assistant's turn: the policy over its tokens; Safe for others
@@ -44,9 +47,9 @@ struct TurnVerdict {
 /// A place in a conversation to go back to (StreamSession::mark). A plain value; valid for the session that
 /// made it and its forks, while the place is still in their past.
 struct StreamMark {
-  std::uint64_t turn = 0;    // serial number; 0: before the first turn
-  std::int64_t n_units = 0;  // bytes or tokens of the turn
-  bool is_closed = false;
+  std::uint64_t turn = 0;    ///< serial number; 0: before the first turn
+  std::int64_t n_units = 0;  ///< bytes or tokens of the turn
+  bool is_closed = false;    ///< the turn had ended
 };
 
 /// One conversation judged as it is written. Made by Guard::open_stream().
@@ -68,8 +71,9 @@ struct StreamMark {
 /// at a time per session; different sessions, forks among them, are independent.
 class StreamSession {
  public:
+  /// What was moved from may only be assigned to or destroyed. @{
   StreamSession(StreamSession&&) noexcept;
-  StreamSession& operator=(StreamSession&&) noexcept;
+  StreamSession& operator=(StreamSession&&) noexcept;  /// @}
   StreamSession(const StreamSession&) = delete;
   StreamSession& operator=(const StreamSession&) = delete;
   ~StreamSession();
@@ -129,8 +133,10 @@ class StreamSession {
   /// gone; first_verdict() is the index of the first one that is there, and n_verdicts() one more than that
   /// of the last. begin: the index to begin with, when it is larger.
   [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin = 0) const;
+  /// See verdicts(). @{
   [[nodiscard]] std::size_t first_verdict() const noexcept;
   [[nodiscard]] std::size_t n_verdicts() const noexcept;
+  /// @}
 
   /// Tokens of the conversation so far, template tokens included: the index that the next token will get.
   [[nodiscard]] std::int32_t position() const noexcept;
@@ -156,10 +162,10 @@ class StreamSession {
 
 /// One session's share of Guard::push_batch(). Borrows everything.
 struct StreamPush {
-  StreamSession* session = nullptr;
-  std::span<const TokenId> ids;  ///< [n]
-  std::span<TokenVerdict> out;   ///< [>= n]
-  Status status;                 ///< as StreamSession::push_tokens() would have returned it
+  StreamSession* session = nullptr;  ///< that this guard, or a copy of it, opened
+  std::span<const TokenId> ids;      ///< [n]
+  std::span<TokenVerdict> out;       ///< [>= n]
+  Status status;                     ///< as StreamSession::push_tokens() would have returned it
 };
 
 }  // namespace qwen3guard

@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_TOKENIZER_HPP
 #define QWEN3GUARD_TOKENIZER_HPP
 
+/// @file
+/// From text to tokens and back.
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,13 +43,15 @@ class Tokenizer {
   /// unsupported_model (a normaliser, pre-tokeniser or model that this library does not implement).
   [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
 
+  /// @cond internal
   /// The same from a set of files (see detail/util/model_files.hpp); a packed model's snapshot comes first.
   [[nodiscard]] static Result<Tokenizer> load(const detail::ModelFiles& files);
   /// True when there is a file that load() would begin with.
   [[nodiscard]] static bool is_in(const detail::ModelFiles& files);
+  /// @endcond
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
-  /// Added tokens not marked `special` (such as <think>) are recognised in both modes, as in the reference.
+  /// Added tokens not marked `special` (such as `<think>`) are recognised in both modes, as in the reference.
   /// Errors: invalid_utf8 (the detail has the byte offset of the error); invalid_argument (4 GiB or more).
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text,
                                                     SpecialTokens mode = SpecialTokens::as_text) const;
@@ -86,6 +91,7 @@ class Tokenizer {
 /// Tokenizer::decode of all ids. Thread-safety: one thread at a time.
 class StreamingDecoder {
  public:
+  /// A decoder that keeps its own (shared) copy of the tokenizer. skip_special: control tokens have no text.
   explicit StreamingDecoder(Tokenizer tokenizer, bool skip_special = false)
       : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
 

@@ -96,7 +96,7 @@ static void push_turns(q3g_batch* batch, uint64_t session) {
   NEED_OK(q3g_batch_push_prompt(batch, session, TEXT(ASK), -1, &err));
   const size_t half = (sizeof ANSWER - 1) / 2;
   NEED_OK(q3g_batch_push_text(batch, session, ANSWER, half, -1, &err));
-  NEED_OK(q3g_batch_push_text(batch, session, ANSWER + half, sizeof ANSWER - 1 - half, 5, &err));
+  NEED_OK(q3g_batch_push_text(batch, session, &ANSWER[half], sizeof ANSWER - 1 - half, 5, &err));
   NEED_OK(q3g_batch_end_turn(batch, session, -1, &err));
 }
 

@@ -16,6 +16,9 @@ int main(int argc, char** argv) {
   open_fixture(argv[1]);
   for (size_t i = 0; i < n_all_functions; ++i) {
     if (argc > 2 && strcmp(argv[2], all_functions[i].name) != 0) continue;
+    // The last line before a crash says where it was.
+    printf("%s\n", all_functions[i].name);
+    fflush(stdout);
     n_failed += attack_function(&all_functions[i], &n_cases);
     ++n_functions;
   }

@@ -81,8 +81,8 @@ unsigned char* new_block(scene* at, size_t n) {
 }
 
 int is_intact(const block* one) {
-  for (size_t i = 0; i < kBehind; ++i) {
-    if (one->bytes[one->n + i] != 0xA5) return 0;
+  for (size_t i = one->n; i < one->n + kBehind; ++i) {
+    if (one->bytes[i] != 0xA5) return 0;
   }
   return 1;
 }

@@ -60,7 +60,7 @@ static void text(const q3g_guard* guard) {
   // Byte by byte is the same, and what the updates say adds up to the turn's verdicts.
   size_t n = 0;
   for (size_t i = 0; i + 1 < sizeof ANSWER; ++i) {
-    NEED_OK(q3g_stream_push_text(cut, ANSWER + i, 1, &update, NULL, 0, &err));
+    NEED_OK(q3g_stream_push_text(cut, &ANSWER[i], 1, &update, NULL, 0, &err));
     CHECK(update.first <= n);
     n = update.first + update.n_tokens;
   }
