@@ -49,7 +49,7 @@ def in_library(library: str, nm: str) -> set[str]:
     names = set()
     for line in out.splitlines():
         _, kind, name = line.split()
-        if (kind, name) == ("A", NODE):
+        if kind == "A" and name.split("@@")[0] == NODE:  # the node itself; some versions of nm give it its own version
             continue
         if kind != "T" or not name.endswith(f"@@{NODE}"):
             raise SystemExit(f"{name} of kind {kind} is exported; expected functions of version {NODE} only")
