@@ -58,11 +58,9 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
   bool has_memory = true;
   if (release != nullptr) {
     try {
-      // An address that is never null: a deleter is called for null pointers, too, but a reader need not
-      // know.
-      owner = std::shared_ptr<const void>(&owner, [=](const void*) { release(release_user); });
+      owner = std::shared_ptr<const void>(release_user, [=](const void*) { release(release_user); });
     } catch (...) {
-      has_memory = false;  // and the deleter has run
+      has_memory = false;  // and the bytes were released
     }
   }
   return call(err, "q3g_guard_load_memory", [&] {

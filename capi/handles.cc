@@ -8,8 +8,8 @@
 namespace qwen3guard::capi {
 namespace {
 
-/// The only state of this library that no handle holds. Never destroyed: handles may be freed by destructors
-/// that run at exit.
+/// The only state of this library that changes and that no handle holds. Never destroyed: handles may be
+/// freed by destructors that run at exit.
 struct Graveyard {
   std::mutex mutex;
   std::array<HandleShell*, 1024> shells{};

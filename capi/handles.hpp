@@ -129,6 +129,12 @@ template <class Handle>
   return object;
 }
 
+/// The flag of a handle that may be NULL. Throws CallError.
+[[nodiscard]] inline std::shared_ptr<const CancelFlag> flag_of(q3g_cancel* cancel) {
+  if (cancel == nullptr) return nullptr;
+  return get(cancel);
+}
+
 /// A place for a handle that a function makes. Throws CallError when it is NULL.
 template <class Handle>
 void need_out(Handle** out) {

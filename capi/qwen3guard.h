@@ -80,7 +80,7 @@ typedef int32_t q3g_status;
 #define Q3G_E_FILE_NOT_FOUND 2     /**< a path, or an embedded model, does not exist */
 #define Q3G_E_IO 3                 /**< the operating system refused to open, map, read or write */
 #define Q3G_E_BAD_CHECKPOINT 4     /**< a model file is damaged */
-#define Q3G_E_BAD_TOKENIZER 5      /**< a tokenizer file is damaged or missing */
+#define Q3G_E_BAD_TOKENIZER 5      /**< a tokenizer file is damaged, or a model has none */
 #define Q3G_E_UNSUPPORTED_MODEL 6  /**< a sound file that asks for what this library does not have */
 #define Q3G_E_UNSUPPORTED_ISA 7    /**< the forced instruction set is unknown or missing on this CPU */
 #define Q3G_E_INVALID_UTF8 8       /**< text is not UTF-8; the message has the byte offset */
@@ -369,7 +369,7 @@ typedef struct q3g_token_verdict {
   int32_t category;                                 /**< the most probable one; meaningful unless Safe */
   float category_probabilities[Q3G_CATEGORY_COUNT]; /**< by Q3G_CATEGORY_ */
   int32_t position;   /**< 0-based token index in the conversation, template included */
-  int32_t id;         /**< the token; -1 for a verdict on a prompt */
+  int32_t id;         /**< the token; -1 where a Gen verdict is on no token */
   int32_t source;     /**< Q3G_SOURCE_ */
   int32_t is_flagged; /**< the policy's flag is up at this token */
   int32_t counts;     /**< 0 inside thinking that is skipped */
@@ -597,8 +597,8 @@ Q3G_API q3g_status q3g_measure_options_init(q3g_measure_options* options, size_t
 /** @} */
 
 /** @name Cancelling
- * A flag that options name; running calls look at it some milliseconds apart and end with Q3G_E_CANCELLED
- * while it is up, as any failed call. What was given the flag keeps it alive. @{ */
+ * A flag that options name; running calls look at it before each layer of the model and end with
+ * Q3G_E_CANCELLED while it is up, as any failed call. What was given the flag keeps it alive. @{ */
 /** A new flag, down; *out is the caller's (q3g_cancel_free). Any thread. Errors: Q3G_E_OUT_OF_MEMORY. */
 Q3G_API q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) Q3G_NOEXCEPT;
 /** Raises the flag. Any thread, and signal handlers. Errors: Q3G_E_BAD_HANDLE. */
@@ -778,6 +778,9 @@ Q3G_API q3g_status q3g_stream_rewind_to_byte(q3g_stream* stream, int64_t n_bytes
                                              q3g_error* err) Q3G_NOEXCEPT;
 /** A second stream with the same past, the caller's (q3g_stream_free). One thread. */
 Q3G_API q3g_status q3g_stream_fork(const q3g_stream* stream, q3g_stream** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Another flag than q3g_stream_options::cancel for the calls from now on; NULL: none. A fork begins without
+ * one. One thread. */
+Q3G_API q3g_status q3g_stream_set_cancel(q3g_stream* stream, q3g_cancel* cancel, q3g_error* err) Q3G_NOEXCEPT;
 /** The policy's decision over the open (or else the last) turn so far. One thread. */
 Q3G_API q3g_status q3g_stream_decision(const q3g_stream* stream, q3g_decision* out,
                                        q3g_error* err) Q3G_NOEXCEPT;

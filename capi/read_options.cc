@@ -42,14 +42,9 @@ std::optional<float> threshold(float value) {
 
 float threshold(const std::optional<float>& value) { return value.value_or(kNotSet); }
 
-std::shared_ptr<const CancelFlag> flag_of(q3g_cancel* cancel) {
-  if (cancel == nullptr) return nullptr;
-  return get(cancel);
-}
-
 std::string_view c_text(const char* text) { return text == nullptr ? std::string_view() : text; }
 
-/// A size of the C++ interface, where only 64-bit ones are expected to be large.
+/// All zeros but the size.
 template <class T>
 T zeroed() noexcept {
   T out{};

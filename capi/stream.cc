@@ -132,6 +132,10 @@ q3g_status q3g_stream_fork(const q3g_stream* stream, q3g_stream** out, q3g_error
   });
 }
 
+q3g_status q3g_stream_set_cancel(q3g_stream* stream, q3g_cancel* cancel, q3g_error* err) noexcept {
+  return call(err, "q3g_stream_set_cancel", [&] { get(stream).set_cancel(flag_of(cancel)); });
+}
+
 q3g_status q3g_stream_decision(const q3g_stream* stream, q3g_decision* out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_decision", [&] {
     const StreamSession& session = get(stream);

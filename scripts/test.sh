@@ -226,6 +226,17 @@ add_counts() {
   fi
 }
 
+# Debian's own Rust and Go are older than the bindings take.
+is_recent() { # <command>
+  local found wanted
+  case $1 in
+    cargo) wanted=1.74 found=$(cargo --version | grep -oE '[0-9]+\.[0-9]+' | head -n 1) ;;
+    go) wanted=1.21 found=$(go env GOVERSION | grep -oE '[0-9]+\.[0-9]+' | head -n 1) ;;
+    *) return 0 ;;
+  esac
+  [[ $(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1) == "$wanted" ]]
+}
+
 # Each binding's own tests against the C library of the GCC build.
 stage_bindings() {
   local binding command log
@@ -236,8 +247,8 @@ stage_bindings() {
   if logged $logs/bindings_in_step.log python3 -B capi/bindings/in_step.py; then pass; else fail; fi
   for binding in rust:cargo go:go csharp:mcs python:python3; do
     command=${binding##*:} binding=${binding%%:*} log=$logs/binding_$binding.log
-    if ! command -v "$command" > /dev/null; then
-      skip "the $binding binding needs $command"
+    if ! command -v "$command" > /dev/null || ! is_recent "$command"; then
+      skip "the $binding binding needs $command, and a recent one"
       continue
     fi
     Q3G_TEST_WHEEL=${CI:+1} "capi/bindings/$binding/run_tests.sh" "$PWD/build/test-gcc" > "$log" 2>&1 < /dev/null ||

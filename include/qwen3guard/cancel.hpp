@@ -10,7 +10,7 @@
 namespace qwen3guard {
 
 /// Stops a running call from another thread. Calls that were given the flag look at it before every layer of
-/// the model, some milliseconds apart, and fail with ErrorCode::cancelled while it is up; they leave behind
+/// the model and fail with ErrorCode::cancelled while it is up; they leave behind
 /// what any failed call does. One flag may serve any number of calls. Thread-safety: all functions on any
 /// number of threads at once; cancel() may also be called in a signal handler.
 class CancelFlag {

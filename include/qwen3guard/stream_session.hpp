@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
@@ -125,6 +126,10 @@ class StreamSession {
   /// A second session with the same past, whose keys and values both share; each goes on in memory of its
   /// own. Errors: out_of_memory.
   [[nodiscard]] Result<StreamSession> fork() const;
+
+  /// Another flag than StreamOptions::cancel for the calls from now on; null: none. A fork begins without
+  /// one.
+  void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept;
 
   /// The policy's decision over the open (or else the last) turn's tokens so far; Safe for a user's turn.
   [[nodiscard]] Decision decision() const;

@@ -74,7 +74,7 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options,
 }
 
 void log_load(const std::function<void(LogLevel, std::string_view)>& log, const std::string& name,
-              const ModelInfo& info, std::chrono::steady_clock::time_point start) {
+              const ModelInfo& info, bool is_packed, std::chrono::steady_clock::time_point start) {
   constexpr std::int64_t kManyParameters = 50'000'000;
   std::array<char, 16> ms{};
   std::snprintf(ms.data(), ms.size(), "%.1f", ms_since(start));
@@ -83,7 +83,6 @@ void log_load(const std::function<void(LogLevel, std::string_view)>& log, const 
                           ", loaded in " + ms.data() + " ms; instruction set " + info.isa + ", " +
                           std::to_string(info.n_threads) + " threads, context of " +
                           std::to_string(info.max_context_tokens) + " tokens");
-  const bool is_packed = info.weight_dtype.find('(') != std::string::npos;
   if (!is_packed && info.n_parameters >= kManyParameters) {
     log(LogLevel::warning, name +
                                ": the weights are not packed and are computed with in float32; a file packed "
@@ -125,7 +124,8 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
   auto impl =
       std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens);
   Q3G_TRY(impl->load_prefixes(files));
-  if (options.log) log_load(options.log, name, impl->info(), start);
+  if (options.log)
+    log_load(options.log, name, impl->info(), impl->model().kv_type() == detail::KvType::bf16, start);
   return Guard(std::move(impl));
 }
 

@@ -81,6 +81,7 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
   return whole_or_nothing<Result<TokenVerdict>>([&](const auto& follow) -> Result<TokenVerdict> {
     for (const Message& message : messages) Q3G_TRY(append_turn(message));
     const std::size_t query_end = transcript_.ids().size() - 2;  // <|im_end|> and a line break
+    const std::int64_t prompt_bytes = transcript_.last()->n_bytes();
     Q3G_TRY(transcript_.begin_turn(Role::assistant));
     const std::size_t n = transcript_.ids().size();
     Q3G_TRY(check_room(n, false));
@@ -97,6 +98,7 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
     if (!feed.status.ok()) return std::move(feed.status).error();
     TokenVerdict verdict = feed.verdicts.front();
     verdict.id = transcript_.ids()[query_end];
+    verdict.byte_begin = verdict.byte_end = prompt_bytes;
     set_flag(verdict);
     return verdict;
   });

@@ -61,7 +61,11 @@ Result<StreamUpdate> StreamSession::rewind_to_byte(std::int64_t n) {
 }
 
 Result<StreamSession> StreamSession::fork() const {
-  return detail::guarded("stream", [&]() -> Result<StreamSession> { return StreamSession(impl_->fork()); });
+  return detail::guarded("stream", [&]() -> Result<StreamSession> {
+    StreamSession out(impl_->fork());
+    out.set_cancel(nullptr);
+    return out;
+  });
 }
 
 Decision StreamSession::decision() const { return impl_->decision(); }
@@ -72,6 +76,9 @@ std::int32_t StreamSession::position() const noexcept { return impl_->position()
 std::int64_t StreamSession::turn_bytes() const noexcept { return impl_->turn_bytes(); }
 std::int32_t StreamSession::max_tokens() const noexcept { return impl_->max_tokens(); }
 std::size_t StreamSession::memory_bytes() const noexcept { return impl_->memory_bytes(); }
+void StreamSession::set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept {
+  impl_->set_cancel(std::move(cancel));
+}
 void StreamSession::reset() noexcept { impl_->reset(); }
 
 }  // namespace qwen3guard

@@ -120,6 +120,19 @@ static void stream(void) {
   // The stream keeps the flag alive.
   q3g_cancel_free(with.cancel);
   CHECK_OK(q3g_stream_push_text(judged, TEXT(" And more."), NULL, NULL, 0, &err));
+  // A fork has none, until it gets one.
+  q3g_cancel* other = NULL;
+  q3g_stream* fork = NULL;
+  NEED_OK(q3g_cancel_new(&other, &err));
+  NEED_OK(q3g_stream_fork(judged, &fork, &err));
+  NEED(q3g_cancel_set(other) == Q3G_OK);
+  NEED_OK(q3g_stream_set_cancel(fork, other, &err));
+  CHECK_FAILS(q3g_stream_push_text(fork, TEXT(" Nothing."), NULL, NULL, 0, &err), Q3G_E_CANCELLED);
+  CHECK_OK(q3g_stream_push_text(judged, TEXT(" Still more."), NULL, NULL, 0, &err));
+  NEED_OK(q3g_stream_set_cancel(fork, NULL, &err));
+  CHECK_OK(q3g_stream_push_text(fork, TEXT(" Something."), NULL, NULL, 0, &err));
+  q3g_stream_free(fork);
+  q3g_cancel_free(other);
   free(text);
   q3g_stream_free(judged);
   q3g_guard_free(guard);

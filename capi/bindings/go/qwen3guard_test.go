@@ -155,6 +155,18 @@ func TestContexts(t *testing.T) {
 	check(t, errors.Is(err, context.DeadlineExceeded), err)
 	_, err = stream.PushText(ctx, "The flag is down again.")
 	need(t, err)
+	fork, err := stream.Fork()
+	need(t, err)
+	defer fork.Close()
+	soon, stopSoon := context.WithTimeout(ctx, 5*time.Millisecond)
+	defer stopSoon()
+	for err == nil {
+		_, err = fork.PushText(soon, story)
+		fork.RewindToByte(ctx, 0)
+	}
+	check(t, errors.Is(err, context.DeadlineExceeded), err)
+	_, err = fork.PushText(ctx, "So is the fork's.")
+	need(t, err)
 
 	flag, err := NewCancel()
 	need(t, err)

@@ -106,10 +106,12 @@ func (s *Stream) Close() {
 // run makes a call that the context stops.
 func (s *Stream) run(ctx context.Context, call func(err *C.q3g_error) C.q3g_status) error {
 	defer runtime.KeepAlive(s)
-	if isCancellable(ctx) && s.cancel != nil {
+	if isCancellable(ctx) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+	}
+	if isCancellable(ctx) && s.cancel != nil {
 		stop := onDone(ctx, s.cancel)
 		defer s.cancel.Reset()
 		defer stop()
@@ -235,14 +237,17 @@ func (s *Stream) change(ctx context.Context,
 
 // Fork makes a second stream with the same past.
 func (s *Stream) Fork() (*Stream, error) {
-	out, slot := &Stream{}, newSlot()
 	defer runtime.KeepAlive(s)
+	flag, err := NewCancel()
+	if err != nil {
+		return nil, err
+	}
+	out, slot := &Stream{cancel: flag}, newSlot()
+	runtime.SetFinalizer(out, (*Stream).Close)
 	if err := errorOf(C.q3g_stream_fork(s.handle, &out.handle, &slot), &slot); err != nil {
 		return nil, err
 	}
-	// The fork's calls look at the flag of the stream it was made from; contexts given to it are checked between calls.
-	runtime.SetFinalizer(out, (*Stream).Close)
-	return out, nil
+	return out, errorOf(C.q3g_stream_set_cancel(out.handle, flag.raw(), &slot), &slot)
 }
 
 // Decision is the policy's, over the open (or else the last) turn so far.

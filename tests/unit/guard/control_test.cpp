@@ -114,6 +114,39 @@ TEST_CASE("a stopped push leaves the session as it was", "[cancel]") {
   test::check_close(session.verdicts(), untouched.verdicts());
 }
 
+TEST_CASE("a fork has a flag of its own", "[cancel]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    CAPTURE(name);
+    const Guard guard = Guard::load_embedded(name).value();
+    const auto flag = std::make_shared<CancelFlag>(), other = std::make_shared<CancelFlag>();
+    StreamOptions options;
+    options.cancel = flag;
+    StreamSession session = guard.open_stream(options).value();
+    REQUIRE(session.push_prompt("Go on.").ok());
+    StreamSession fork = session.fork().value();
+    flag->cancel();
+    CHECK(session.push_text(long_text(40)).error().code == ErrorCode::cancelled);
+    CHECK(fork.push_text(long_text(40)).ok());
+    fork.set_cancel(other);
+    other->cancel();
+    CHECK(fork.push_text(long_text(40)).error().code == ErrorCode::cancelled);
+    fork.set_cancel(nullptr);
+    CHECK(fork.push_text(long_text(40)).ok());
+  }
+}
+
+TEST_CASE("the verdict on a prompt is behind its last byte", "[stream]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamSession short_form = guard.open_stream().value(), long_form = guard.open_stream().value();
+  const TokenVerdict verdict = short_form.push_prompt(kPrompt).value();
+  REQUIRE(long_form.begin_turn(Role::user).ok());
+  REQUIRE(long_form.push_text(kPrompt).ok());
+  const TokenVerdict same = long_form.end_turn().value().prompt.value();
+  CHECK(verdict.byte_begin == static_cast<std::int64_t>(kPrompt.size()));
+  CHECK(verdict.byte_begin == same.byte_begin);
+  CHECK(verdict.byte_end == same.byte_end);
+}
+
 TEST_CASE("a call is stopped from another thread", "[cancel]") {
   const Guard guard = Guard::load_embedded("nano-gen").value();
   const std::string text = long_text(300);

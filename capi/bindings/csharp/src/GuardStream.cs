@@ -69,7 +69,7 @@ namespace Qwen3Guard
     {
         private const int Room = 32;
         private StreamHandle handle;
-        private readonly CancelHandle cancel; // the stream's own; null in a batch's visit and in forks
+        private readonly CancelHandle cancel; // the stream's own; null in a batch's visit
 
         /// <summary>Opens a conversation. options: null for the published rule.</summary>
         public GuardStream(Guard guard, StreamOptions options = null)
@@ -98,9 +98,10 @@ namespace Qwen3Guard
             return status;
         }
 
-        internal GuardStream(IntPtr raw)
+        internal GuardStream(IntPtr raw, CancelHandle cancel = null)
         {
             handle = new StreamHandle(raw);
+            this.cancel = cancel;
         }
 
         internal StreamHandle Handle => handle;
@@ -290,13 +291,15 @@ namespace Qwen3Guard
             return changed;
         }
 
-        /// <summary>A second stream with the same past. Its calls are not stopped by tokens.</summary>
+        /// <summary>A second stream with the same past.</summary>
         public GuardStream Fork()
         {
             IntPtr raw;
             var error = Call.Slot();
             Call.Check(NativeMethods.q3g_stream_fork(handle, &raw, &error), &error);
-            return new GuardStream(raw);
+            var fork = new GuardStream(raw, CancelScope.New());
+            Call.Check(NativeMethods.q3g_stream_set_cancel(fork.handle, fork.cancel, &error), &error);
+            return fork;
         }
 
         /// <summary>The policy's decision over the open (or else the last) turn so far.</summary>

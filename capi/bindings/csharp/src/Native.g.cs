@@ -670,6 +670,8 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_fork(StreamHandle stream, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_stream_set_cancel(StreamHandle stream, CancelHandle cancel, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_decision(StreamHandle stream, q3g_decision* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_verdicts(StreamHandle stream, UIntPtr begin, q3g_token_verdict* tokens, UIntPtr capacity, UIntPtr* n, q3g_error* err);

@@ -128,6 +128,19 @@ public static class ApiTests
                     }
                 });
                 stream.PushText("The flag is down again.");
+                using (var fork = stream.Fork())
+                {
+                    var third = new CancellationTokenSource(5);
+                    Check.Throws<OperationCanceledException>(() =>
+                    {
+                        for (int i = 0; i < 100000; ++i)
+                        {
+                            fork.PushText(Story, third.Token);
+                            fork.RewindToByte(0);
+                        }
+                    });
+                    fork.PushText("So is the fork's.");
+                }
             }
         }
     }

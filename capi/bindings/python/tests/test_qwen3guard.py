@@ -266,6 +266,13 @@ class StreamTest(unittest.TestCase):
             fork = stream.fork()
             stream.push_text("a time, you worthless idiot, kill yourself.")
             stream.rewind(mark)
+            with q.Cancel() as cancel:
+                fork.set_cancel(cancel)
+                cancel.set()
+                with self.assertRaises(q.CancelledError):
+                    fork.push_text("a fox. ")
+                stream.push_text("")  # the other one goes on
+                fork.set_cancel(None)
             fork.push_text("a fox. ")
             stream.push_text("a fox. ")
             self.close(stream.verdicts(), fork.verdicts())

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "qwen3guard/detail/guard/guard_impl.hpp"
@@ -46,6 +47,9 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
   [[nodiscard]] std::int32_t max_tokens() const noexcept override { return cache_.capacity_tokens(); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
+  void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
+    options_.cancel = std::move(cancel);
+  }
   void reset() noexcept override;
   [[nodiscard]] HeadStream* heads() noexcept override { return nullptr; }
 

@@ -44,6 +44,7 @@ class StreamSession::Impl {
   [[nodiscard]] virtual std::int64_t turn_bytes() const noexcept = 0;
   [[nodiscard]] virtual std::int32_t max_tokens() const noexcept = 0;
   [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
+  virtual void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept = 0;
   virtual void reset() noexcept = 0;
   /// Null for a Gen checkpoint.
   [[nodiscard]] virtual detail::HeadStream* heads() noexcept = 0;

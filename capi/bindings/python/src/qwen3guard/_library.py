@@ -140,15 +140,22 @@ def array(struct: Any, n: int) -> Any:
 def defaults(struct: Any) -> Any:
     """An options struct as its init function fills it."""
     out = struct()
-    status = getattr(library, f"{struct.__name__}_init")(ctypes.byref(out), ctypes.sizeof(struct))
+    status = _INITS[struct](ctypes.byref(out), ctypes.sizeof(struct))
     if status != 0:
-        raise error_of(status, f"{struct.__name__}_init failed")
+        raise error_of(status, f"{struct.__name__}: the library does not know a struct of this size")
     return out
 
 
-# The functions of that name are looked up by defaults(): q3g_guard_options_init, q3g_classify_options_init,
-# q3g_policy_init, q3g_stream_options_init, q3g_batch_options_init, q3g_sampling_options_init,
-# q3g_quantize_options_init, q3g_measure_options_init.
+_INITS = {
+    _raw.q3g_guard_options: library.q3g_guard_options_init,
+    _raw.q3g_classify_options: library.q3g_classify_options_init,
+    _raw.q3g_policy: library.q3g_policy_init,
+    _raw.q3g_stream_options: library.q3g_stream_options_init,
+    _raw.q3g_batch_options: library.q3g_batch_options_init,
+    _raw.q3g_sampling_options: library.q3g_sampling_options_init,
+    _raw.q3g_quantize_options: library.q3g_quantize_options_init,
+    _raw.q3g_measure_options: library.q3g_measure_options_init,
+}
 
 
 class Callback:

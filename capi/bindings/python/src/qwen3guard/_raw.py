@@ -550,6 +550,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_stream_rewind": (c_int32, [c_void_p, POINTER(q3g_mark), POINTER(q3g_update), POINTER(q3g_token_verdict), c_size_t, POINTER(q3g_error)]),
     "q3g_stream_rewind_to_byte": (c_int32, [c_void_p, c_int64, POINTER(q3g_update), POINTER(q3g_token_verdict), c_size_t, POINTER(q3g_error)]),
     "q3g_stream_fork": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_stream_set_cancel": (c_int32, [c_void_p, c_void_p, POINTER(q3g_error)]),
     "q3g_stream_decision": (c_int32, [c_void_p, POINTER(q3g_decision), POINTER(q3g_error)]),
     "q3g_stream_verdicts": (c_int32, [c_void_p, c_size_t, POINTER(q3g_token_verdict), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),
     "q3g_stream_get_info": (c_int32, [c_void_p, POINTER(q3g_stream_info), POINTER(q3g_error)]),

@@ -134,6 +134,10 @@ class Stream(Handle):
         call(library.q3g_stream_fork, self._handle, ctypes.byref(out))
         return Stream._of(out.value)
 
+    def set_cancel(self, cancel: Optional[Cancel]) -> None:
+        """Another flag for the calls from now on; None: none. A fork begins without one."""
+        call(library.q3g_stream_set_cancel, self._handle, cancel._handle if cancel else None)
+
     def decision(self) -> Decision:
         """The policy's decision over the open (or else the last) turn so far."""
         call(library.q3g_stream_decision, self._handle, self._decision_at)

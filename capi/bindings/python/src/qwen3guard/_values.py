@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from . import _raw
-from ._library import Text, call, encoded, library
+from ._library import Text, call, defaults, encoded, library
 
 
 class _Open(IntEnum):
@@ -25,24 +25,32 @@ class _Open(IntEnum):
         return member
 
 
-class Severity(_Open):
+class _Named(_Open):
+    """One whose values the library has names for (_NAMES)."""
+
+    def __str__(self) -> str:
+        return str(_NAMES[type(self)](self.value).decode())
+
+
+class _Parsed(_Named):
+    """One whose names the library reads, too (_PARSERS)."""
+
+    @classmethod
+    def parse(cls, name: Text) -> Any:
+        """The value of a name, e.g. "Unsafe", "PII". Raises InvalidArgumentError."""
+        out, data = ctypes.c_int32(), encoded(name)
+        call(_PARSERS[cls], data, len(data), ctypes.byref(out))
+        return cls(out.value)
+
+
+class Severity(_Parsed):
     """Ordered by harm."""
     SAFE = 0
     CONTROVERSIAL = 1
     UNSAFE = 2
 
-    def __str__(self) -> str:
-        return str(library.q3g_severity_name(self.value).decode())
 
-    @staticmethod
-    def parse(name: Text) -> "Severity":
-        """The severity of a name, e.g. "Unsafe". Raises InvalidArgumentError."""
-        out, data = ctypes.c_int32(), encoded(name)
-        call(library.q3g_parse_severity, data, len(data), ctypes.byref(out))
-        return Severity(out.value)
-
-
-class Category(_Open):
+class Category(_Parsed):
     """The policy's categories; JAILBREAK is of prompts only."""
     VIOLENT = 0
     NON_VIOLENT_ILLEGAL_ACTS = 1
@@ -54,57 +62,46 @@ class Category(_Open):
     COPYRIGHT_VIOLATION = 7
     JAILBREAK = 8
 
-    def __str__(self) -> str:
-        return str(library.q3g_category_name(self.value).decode())
 
-    @staticmethod
-    def parse(name: Text) -> "Category":
-        """The category of a name, e.g. "PII". Raises InvalidArgumentError."""
-        out, data = ctypes.c_int32(), encoded(name)
-        call(library.q3g_parse_category, data, len(data), ctypes.byref(out))
-        return Category(out.value)
-
-
-class Action(_Open):
+class Action(_Named):
     """What a host should do."""
     ALLOW = 0
     FLAG = 1
     BLOCK = 2
 
-    def __str__(self) -> str:
-        return str(library.q3g_action_name(self.value).decode())
 
-
-class Role(_Open):
+class Role(_Named):
     """Who speaks."""
     SYSTEM = 0
     USER = 1
     ASSISTANT = 2
 
-    def __str__(self) -> str:
-        return str(library.q3g_role_name(self.value).decode())
 
-
-class Source(_Open):
+class Source(_Named):
     """Where a token's verdict comes from; NONE is no Safe."""
     NONE = 0
     HEADS = 1
     WRITTEN = 2
     CARRIED = 3
 
-    def __str__(self) -> str:
-        return str(library.q3g_source_name(self.value).decode())
 
-
-class Reason(_Open):
+class Reason(_Named):
     """What made a decision fall."""
     NONE = 0
     RUN = 1
     END_OF_TURN = 2
     WRITTEN = 3
 
-    def __str__(self) -> str:
-        return str(library.q3g_reason_name(self.value).decode())
+
+_NAMES: Dict[Any, Any] = {
+    Severity: library.q3g_severity_name,
+    Category: library.q3g_category_name,
+    Action: library.q3g_action_name,
+    Role: library.q3g_role_name,
+    Source: library.q3g_source_name,
+    Reason: library.q3g_reason_name,
+}
+_PARSERS: Dict[Any, Any] = {Severity: library.q3g_parse_severity, Category: library.q3g_parse_category}
 
 
 class ModelKind(_Open):
@@ -334,8 +331,7 @@ def threshold(value: Optional[float]) -> float:
 
 
 def policy_to_c(policy: Policy) -> Any:
-    raw = _raw.q3g_policy()
-    library.q3g_policy_init(ctypes.byref(raw), ctypes.sizeof(raw))
+    raw = defaults(_raw.q3g_policy)
     raw.mode, raw.consecutive_tokens, raw.release_tokens = policy.mode, policy.consecutive_tokens, policy.release_tokens
     raw.unsafe_threshold = threshold(policy.unsafe_threshold)
     raw.controversial_threshold = threshold(policy.controversial_threshold)

@@ -529,6 +529,7 @@ extern "C" {
     pub fn q3g_stream_rewind(stream: *mut q3g_stream, mark: *const q3g_mark, update: *mut q3g_update, tokens: *mut q3g_token_verdict, capacity: usize, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_rewind_to_byte(stream: *mut q3g_stream, n_bytes: i64, update: *mut q3g_update, tokens: *mut q3g_token_verdict, capacity: usize, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_fork(stream: *const q3g_stream, out: *mut *mut q3g_stream, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_stream_set_cancel(stream: *mut q3g_stream, cancel: *mut q3g_cancel, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_decision(stream: *const q3g_stream, out: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_verdicts(stream: *const q3g_stream, begin: usize, tokens: *mut q3g_token_verdict, capacity: usize, n: *mut usize, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_get_info(stream: *const q3g_stream, out: *mut q3g_stream_info, err: *mut q3g_error) -> q3g_status;

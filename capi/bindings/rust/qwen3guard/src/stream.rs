@@ -244,6 +244,11 @@ impl Stream {
         Self::make(|out, err| unsafe { sys::q3g_stream_fork(self.raw.as_ptr(), out, err) })
     }
 
+    /// Another flag for the calls from now on. A fork begins without one.
+    pub fn set_cancel(&mut self, cancel: Option<&Cancel>) -> Result<()> {
+        call(|err| unsafe { sys::q3g_stream_set_cancel(self.raw.as_ptr(), cancel_ptr(cancel), err) })
+    }
+
     /// The policy's decision over the open (or else the last) turn so far.
     pub fn decision(&self) -> Result<Decision> {
         let mut out: sys::q3g_decision = sized();

@@ -203,6 +203,11 @@ fn turns_marks_and_forks() {
     let (mark, mut fork) = (stream.mark().unwrap(), stream.fork().unwrap());
     stream.push_text(THREAT).unwrap();
     stream.rewind(mark).unwrap();
+    let cancel = Cancel::new().unwrap();
+    cancel.set();
+    fork.set_cancel(Some(&cancel)).unwrap();
+    assert_eq!(kind(fork.push_text("a fox. ")), ErrorKind::Cancelled);
+    fork.set_cancel(None).unwrap();
     for each in [&mut stream, &mut fork] {
         each.push_text("a fox. ").unwrap();
     }
