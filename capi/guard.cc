@@ -24,20 +24,15 @@ void write_element_error(const Elements<q3g_error>& errors, std::size_t i, q3g_s
   write_error(slot, errors.step(), code, message);
 }
 
-Elements<q3g_error> error_array(q3g_error* errors, std::size_t n) {
-  Elements<q3g_error> out(errors, errors == nullptr ? 0 : n, "errors");
-  if (out.size() > 0 && out.step() % alignof(q3g_error) != 0) bad_argument("errors[0].struct_size is odd");
-  return out;
-}
-
 }  // namespace
 
 q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_options* options,
                           q3g_guard** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_load", [&] {
     need_out(out);
-    const std::string_view text = path_of(path, path_bytes, "path");
-    *out = make_handle<q3g_guard>(take(Guard::load(text, read_options(options))));
+    // First of all: who gave an allocator is told when it is in use no more, also of a path that is no text.
+    const GuardOptions all = read_options(options);
+    *out = make_handle<q3g_guard>(take(Guard::load(path_of(path, path_bytes, "path"), all)));
   });
 }
 
@@ -45,8 +40,8 @@ q3g_status q3g_guard_load_embedded(const char* name, size_t name_bytes, const q3
                                    q3g_guard** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_load_embedded", [&] {
     need_out(out);
-    const std::string_view text = text_of(name, name_bytes, "name");
-    *out = make_handle<q3g_guard>(take(Guard::load_embedded(text, read_options(options))));
+    const GuardOptions all = read_options(options);
+    *out = make_handle<q3g_guard>(take(Guard::load_embedded(text_of(name, name_bytes, "name"), all)));
   });
 }
 
@@ -67,6 +62,7 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
     std::shared_ptr<const void> owned = std::move(owner);
     if (!has_memory) throw std::bad_alloc();
     need_out(out);
+    const GuardOptions how = read_options(options);
     const Elements<const q3g_file> all(files, n_files, "files");
     std::vector<ModelFile> in_memory;
     for (std::size_t i = 0; i < n_files; ++i) {
@@ -78,8 +74,7 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
           text_of(static_cast<const char*>(file.bytes), file.n_bytes, (name + ".bytes").c_str());
       in_memory.push_back({file.name, std::as_bytes(std::span(bytes.data(), bytes.size()))});
     }
-    *out =
-        make_handle<q3g_guard>(take(Guard::load_memory(in_memory, std::move(owned), read_options(options))));
+    *out = make_handle<q3g_guard>(take(Guard::load_memory(in_memory, std::move(owned), how)));
   });
 }
 
@@ -194,7 +189,7 @@ q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversati
     const Guard& model = get(guard);
     const Elements<const q3g_conversation> all(conversations, n_conversations, "conversations");
     const Elements<q3g_verdict> verdicts(out, n_conversations, "out");
-    const Elements<q3g_error> slots = error_array(errors, n_conversations);
+    const Elements<q3g_error> slots(errors, errors == nullptr ? 0 : n_conversations, "errors");
     std::vector<std::vector<Message>> in;
     for (std::size_t i = 0; i < n_conversations; ++i) {
       const q3g_conversation conversation = all.read(i);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <vector>
 
@@ -13,12 +14,12 @@
 #include "qwen3guard/qwen3guard.hpp"
 
 /// What stands behind every handle: a magic word that tells its type and whether it was freed, and the
-/// object. The words of the last freed handles are kept readable (bury()), so that using one again is an
-/// error and not a crash.
+/// object. Shells are never given back to the system (bury()), so that using a freed handle is an error and
+/// not a crash.
 struct HandleShell {
   std::atomic<std::uint32_t> magic;
   bool is_borrowed;  // lives for a callback; the object is somebody else's
-  void* object;
+  void* object;      // of a buried shell: the one that was buried next
 };
 
 // clang-format off
@@ -44,7 +45,8 @@ struct HandleTraits;
     using Object = type;                          \
     static constexpr std::uint32_t kMagic = word; \
     static constexpr const char* kName = #handle; \
-  }
+  };                                              \
+  static_assert(sizeof(handle) == sizeof(HandleShell))
 Q3G_HANDLE(q3g_guard, Guard, 0x51470001);
 Q3G_HANDLE(q3g_tokenizer, Tokenizer, 0x51470002);
 Q3G_HANDLE(q3g_decoder, StreamingDecoder, 0x51470003);
@@ -61,7 +63,10 @@ inline constexpr std::uint32_t kDeadMagic = 0xDEAD5147;
 template <class Handle>
 using ObjectOf = typename HandleTraits<std::remove_const_t<Handle>>::Object;
 
-/// Keeps a freed handle's shell readable until 1024 others were freed; then deletes it. Any thread.
+/// Room for a shell: that of one that was freed, when 1024 others were freed after it, or new. Throws
+/// std::bad_alloc. Any thread.
+[[nodiscard]] void* shell_storage();
+/// Keeps a freed handle's shell, dead, for shell_storage(). Any thread.
 void bury(HandleShell* shell) noexcept;
 
 /// True for a live handle of its type.
@@ -88,7 +93,7 @@ template <class Handle>
 template <class Handle>
 [[nodiscard]] Handle* make_handle(ObjectOf<Handle> object) {
   auto owned = std::make_unique<ObjectOf<Handle>>(std::move(object));
-  auto* handle = new Handle;
+  auto* handle = ::new (shell_storage()) Handle;
   handle->is_borrowed = false;
   handle->object = owned.release();
   handle->magic.store(HandleTraits<Handle>::kMagic, std::memory_order_release);
@@ -99,7 +104,7 @@ template <class Handle>
 template <class Handle>
 class BorrowedHandle {
  public:
-  explicit BorrowedHandle(ObjectOf<Handle>& object) : handle_(new Handle) {
+  explicit BorrowedHandle(ObjectOf<Handle>& object) : handle_(::new (shell_storage()) Handle) {
     handle_->is_borrowed = true;
     handle_->object = &object;
     handle_->magic.store(HandleTraits<Handle>::kMagic, std::memory_order_release);

@@ -16,7 +16,7 @@ const char* name_of(std::int32_t value, std::int32_t count) noexcept {
 
 template <class T, class Defaults>
 q3g_status init(T* at, std::size_t size, const Defaults& defaults) noexcept {
-  if (at == nullptr || size < kFirstSize<T> || size > kLargestSize) return Q3G_E_INVALID_ARGUMENT;
+  if (at == nullptr || !is_size_of<T>(size)) return Q3G_E_INVALID_ARGUMENT;
   write_struct(at, size, defaults());
   return Q3G_OK;
 }

@@ -28,8 +28,9 @@
  *
  * Handles are owned by the caller, who frees each once; NULL is fine to free. A handle keeps alive what it
  * was made from: free them in any order. Using or freeing one again after it was freed is told by a magic
- * word: Q3G_E_BAD_HANDLE (the words of the last 1024 handles freed are kept). Freeing a handle while another
- * thread is in a call with it is a bug in the caller.
+ * word: Q3G_E_BAD_HANDLE, and no memory that is gone is read. (When 1024 others were freed after it, its place
+ * may be a new handle's, which is then meant.) Freeing a handle while another thread is in a call with it is a
+ * bug in the caller.
  *
  * Threads. "any thread": any number of threads at once may call with the same handle. "one thread": one at a
  * time for each handle, never mind which.
@@ -241,9 +242,11 @@ typedef struct q3g_error {
 typedef struct q3g_allocator {
   uint32_t struct_size;         /**< sizeof(q3g_allocator) */
   uint32_t reserved;            /**< 0 */
-  void* user;                   /**< must live until the guard and all made from it are freed */
+  void* user;                   /**< must live until `release` */
   q3g_allocate_fn allocate;     /**< gives a block, or NULL when there is no memory */
   q3g_deallocate_fn deallocate; /**< takes it back */
+  q3g_release_fn release;       /**< told once, when `user` is in use no more: the guard and all that was made
+                                     from it are freed, or loading failed. May be NULL */
 } q3g_allocator;
 
 /** How a model is loaded. */
@@ -511,6 +514,7 @@ typedef struct q3g_quantize_options {
   int32_t n_threads;        /**< 0: all cores */
   q3g_progress_fn progress; /**< in bytes; may be NULL */
   void* progress_user;      /**< the `user` of `progress` */
+  q3g_cancel* cancel;       /**< may be NULL */
 } q3g_quantize_options;
 
 /** What packing did. */
@@ -530,6 +534,7 @@ typedef struct q3g_measure_options {
   int32_t quick;        /**< 1: coarse */
   int32_t reserved;     /**< 0 */
   const char* isa;      /**< as in q3g_guard_options */
+  q3g_cancel* cancel;   /**< may be NULL */
 } q3g_measure_options;
 
 /** Figures of one model on this machine; qwen3guard/measure.hpp has their meanings. */
@@ -923,9 +928,11 @@ Q3G_API q3g_status q3g_quantize(const char* model_dir, size_t model_dir_bytes, c
 Q3G_API q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, const char* out_file,
                                          size_t out_file_bytes, const q3g_quantize_options* options,
                                          q3g_quantize_report* report, q3g_error* err) Q3G_NOEXCEPT;
-/** Compares every checksum of a packed file. Any thread. Errors: Q3G_E_BAD_CHECKPOINT (what is damaged). */
+/** Compares every checksum of a packed file, which takes as long as reading it. Any thread. Errors:
+ * Q3G_E_BAD_CHECKPOINT (what is damaged). */
 Q3G_API q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_error* err) Q3G_NOEXCEPT;
-/** Measures a model on this machine, for some 10 seconds. options: NULL for the defaults. Any thread. */
+/** Measures a model on this machine, for some 10 seconds. options: NULL for the defaults. Any thread. Errors:
+ * those of q3g_guard_load(); Q3G_E_CANCELLED. */
 Q3G_API q3g_status q3g_measure(const char* model_dir, size_t model_dir_bytes,
                                const q3g_measure_options* options, q3g_measurement* out,
                                q3g_error* err) Q3G_NOEXCEPT;

@@ -16,6 +16,11 @@ constexpr float kNotSet = -1;
 class CallersMemory final : public std::pmr::memory_resource {
  public:
   explicit CallersMemory(const q3g_allocator& allocator) : allocator_(allocator) {}
+  CallersMemory(const CallersMemory&) = delete;
+  CallersMemory& operator=(const CallersMemory&) = delete;
+  ~CallersMemory() override {
+    if (allocator_.release != nullptr) allocator_.release(allocator_.user);
+  }
 
  private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
@@ -41,6 +46,23 @@ std::optional<float> threshold(float value) {
 }
 
 float threshold(const std::optional<float>& value) { return value.value_or(kNotSet); }
+
+/// The caller's functions, copied. Throws CallError; when the struct itself is good, who gave it is told
+/// then.
+std::shared_ptr<CallersMemory> memory_of(const q3g_allocator* allocator) {
+  const auto in = read_struct(allocator, "options.allocator", q3g_allocator{});
+  std::shared_ptr<CallersMemory> memory;
+  try {
+    memory = std::make_shared<CallersMemory>(in);
+  } catch (...) {
+    if (in.release != nullptr) in.release(in.user);
+    throw;
+  }
+  need_zero(in.reserved, "options.allocator");
+  if (in.allocate == nullptr || in.deallocate == nullptr)
+    bad_argument("options.allocator: a function is NULL");
+  return memory;
+}
 
 std::string_view c_text(const char* text) { return text == nullptr ? std::string_view() : text; }
 
@@ -130,19 +152,13 @@ GuardOptions read_options(const q3g_guard_options* options) {
   GuardOptions out;
   if (options == nullptr) return out;
   const auto in = read_struct(options, "options", default_guard_options());
+  if (in.allocator != nullptr) out.memory = memory_of(in.allocator);
   need_zero(static_cast<std::uint32_t>(in.reserved), "options");
   out.n_threads = in.n_threads;
   out.max_context_tokens = in.max_context_tokens;
   out.kept_tokens = in.kept_tokens;
   out.require_tokenizer = bool_of(in.require_tokenizer, "options.require_tokenizer");
   out.isa = c_text(in.isa);
-  if (in.allocator != nullptr) {
-    const auto allocator = read_struct(in.allocator, "options.allocator", q3g_allocator{});
-    need_zero(allocator.reserved, "options.allocator");
-    if (allocator.allocate == nullptr || allocator.deallocate == nullptr)
-      bad_argument("options.allocator: a function is NULL");
-    out.memory = std::make_shared<CallersMemory>(allocator);
-  }
   if (in.log != nullptr) {
     out.log = [log = in.log, user = in.log_user](LogLevel level, std::string_view line) {
       log(user, static_cast<std::int32_t>(level), line.data(), line.size());
@@ -250,6 +266,7 @@ QuantizeOptions read_options(const q3g_quantize_options* options) {
       return progress(user, n_done, n_total) == 0;
     };
   }
+  out.cancel = flag_of(in.cancel);
   return out;
 }
 
@@ -261,6 +278,7 @@ MeasureOptions read_options(const q3g_measure_options* options) {
   out.n_threads = in.n_threads;
   out.quick = bool_of(in.quick, "options.quick");
   out.isa = c_text(in.isa);
+  out.cancel = flag_of(in.cancel);
   return out;
 }
 

@@ -22,8 +22,20 @@ namespace qwen3guard::capi {
 /// specialisation with the size it had before.
 template <class T>
 inline constexpr std::size_t kFirstSize = sizeof(T);
+template <>
+inline constexpr std::size_t kFirstSize<q3g_allocator> = offsetof(q3g_allocator, release);
+template <>
+inline constexpr std::size_t kFirstSize<q3g_quantize_options> = offsetof(q3g_quantize_options, cancel);
+template <>
+inline constexpr std::size_t kFirstSize<q3g_measure_options> = offsetof(q3g_measure_options, cancel);
 /// No struct will ever be larger; a size above is a mistake.
 inline constexpr std::size_t kLargestSize = std::size_t{1} << 16;
+
+/// What sizeof(T) was, is or will be in some version of the header.
+template <class T>
+[[nodiscard]] constexpr bool is_size_of(std::size_t size) noexcept {
+  return size >= kFirstSize<T> && size <= kLargestSize && size % alignof(T) == 0;
+}
 
 /// The caller's size of a struct. Throws CallError.
 template <class T>
@@ -31,9 +43,10 @@ template <class T>
   if (at == nullptr) bad_argument(std::string(name) + " is NULL");
   std::uint32_t size = 0;
   std::memcpy(&size, at, sizeof size);
-  if (size < kFirstSize<T> || size > kLargestSize) {
+  if (!is_size_of<T>(size)) {
     bad_argument(std::string(name) + ".struct_size is " + std::to_string(size) + "; expected at least " +
-                 std::to_string(kFirstSize<T>) + " (the caller's sizeof)");
+                 std::to_string(kFirstSize<T>) + ", a multiple of " + std::to_string(alignof(T)) +
+                 " (the caller's sizeof)");
   }
   return size;
 }

@@ -6,11 +6,13 @@
 /// What a model does on this machine.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/status.hpp"
 
@@ -22,6 +24,8 @@ struct MeasureOptions {
   std::string isa;             ///< as GuardOptions::isa
   /// Few repeats and less memory: shows that everything works, its figures are coarse.
   bool quick = false;
+  /// Stops the call from another thread. May be null.
+  std::shared_ptr<const CancelFlag> cancel = nullptr;
 };
 
 /// What this machine can do with the instruction set and the threads in use, measured by loops that do
@@ -78,7 +82,7 @@ struct Measurement {
 
 /// Loads the model at `model_dir` (as Guard::load) and measures it: some 10 seconds for 0.6B parameters.
 /// Other work on the machine makes all figures worse. Errors: those of Guard::load and
-/// Guard::classify_prompt.
+/// Guard::classify_prompt; cancelled.
 [[nodiscard]] Result<Measurement> measure(std::string_view model_dir, const MeasureOptions& options = {});
 
 /// The same for a model in the library. Errors: also file_not_found (no such name).

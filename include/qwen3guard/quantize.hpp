@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/status.hpp"
 
 namespace qwen3guard {
@@ -39,6 +41,8 @@ struct QuantizeOptions {
   /// Called from the calling thread, before each matrix, with the bytes written so far and those there will
   /// be; returning false stops with the error `cancelled`. May be empty.
   std::function<bool(std::int64_t n_done_bytes, std::int64_t n_total_bytes)> progress;
+  /// Stops the call from another thread, at the next matrix. May be null.
+  std::shared_ptr<const CancelFlag> cancel = nullptr;
 };
 
 /// What quantize() did.

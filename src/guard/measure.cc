@@ -39,6 +39,7 @@ class Measuring {
         impl_(model_, std::move(tokenizer), model_->config().max_position_embeddings, /*kept_tokens=*/0),
         options_(options) {
     if (options.quick) repeats_ = {1, 3, 10};
+    judging_.cancel = options.cancel;
     out_.info = impl_.info();
     out_.prefill.resize(kPrefillTokens.size());
     out_.chunks.resize(kChunkTokens.size());
@@ -53,7 +54,7 @@ class Measuring {
                                                      " tokens, expected more than " +
                                                      std::to_string(n_chunk)};
     }
-    detail::Passes passes(*model_, n_context, n_chunk);
+    detail::Passes passes(*model_, n_context, n_chunk, options_.cancel.get());
     for (std::size_t i = 0; i < kPrefillTokens.size(); ++i) {
       const std::int32_t n = clamped("prefill", kPrefillTokens[i], n_context);
       Q3G_TRY(time(out_.prefill[i], n, 0, [&] { return passes.run(n, 1); }));
@@ -79,24 +80,24 @@ class Measuring {
     Message message{Role::user, "x"};
     const std::span<const Message> messages(&message, 1);
     // The first call computes the constant beginning, the second one says how long it is.
-    const auto first = impl_.classify_gen(messages, {});
+    const auto first = impl_.classify_gen(messages, judging_);
     if (!first.ok() && first.error().code == ErrorCode::context_full) {
       out_.notes.push_back("verdict: not measured, " + first.error().detail);
       return {};
     }
     Q3G_TRY(first);
-    Q3G_ASSIGN(Verdict verdict, impl_.classify_gen(messages, {}));
+    Q3G_ASSIGN(Verdict verdict, impl_.classify_gen(messages, judging_));
     const std::int32_t n_kept = verdict.tokens.cached;
     Q3G_TRY(lengthen(message, n_kept + kVerdictRestTokens));
 
     MeasuredVerdict& out = out_.verdict.emplace();
-    Q3G_ASSIGN(verdict, impl_.classify_gen(messages, {}));
+    Q3G_ASSIGN(verdict, impl_.classify_gen(messages, judging_));
     out.n_prompt_tokens = verdict.tokens.prompt;
     out.n_kept_tokens = verdict.tokens.cached;
     out.n_generated_tokens = verdict.tokens.generated;
     const std::int32_t n_all = out.n_prompt_tokens + out.n_generated_tokens;
     const auto judge = [&](const Guard::Impl& impl) -> Status {
-      const auto judged = impl.classify_gen(messages, {});
+      const auto judged = impl.classify_gen(messages, judging_);
       return judged.ok() ? Status() : Status(judged.error());
     };
     Q3G_TRY(
@@ -104,9 +105,11 @@ class Measuring {
     return time(out.whole, n_all, 0, [&] { return judge(*new_impl()); });
   }
 
-  /// Measures the peaks and sets every limit. Throws std::bad_alloc.
+  /// Measures the peaks and sets every limit. Errors: cancelled. Throws std::bad_alloc.
   [[nodiscard]] Result<Measurement> finish(const detail::ForwardCost& cost,
                                            const detail::KernelTable& kernels) {
+    if (options_.cancel && options_.cancel->is_cancelled())
+      return Error{ErrorCode::cancelled, "measure: the caller's cancel flag is up"};
     out_.weight_bytes_per_token = cost.weight_bytes;
     out_.peak_rss_mb = static_cast<double>(detail::peak_resident_bytes()) / (1024.0 * 1024.0);
     detail::ThreadTeam team(out_.info.n_threads);
@@ -173,6 +176,7 @@ class Measuring {
   std::shared_ptr<const detail::Model> model_;
   Guard::Impl impl_;
   const MeasureOptions options_;
+  ClassifyOptions judging_;
   detail::Repeats repeats_;
   Measurement out_;
   std::vector<Work> work_;

@@ -59,11 +59,13 @@ struct Repeats {
 /// a Stream checkpoint, the logits of three tokens of a Gen one. The model is borrowed.
 class Passes {
  public:
-  /// Room for n_context tokens, of which up to max_rows in one pass get heads.
-  Passes(const Model& model, std::int32_t n_context, std::int32_t max_rows)
+  /// Room for n_context tokens, of which up to max_rows in one pass get heads. cancel: ends a pass; may be
+  /// null.
+  Passes(const Model& model, std::int32_t n_context, std::int32_t max_rows, const CancelFlag* cancel)
       : model_(model),
         cache_(model.new_cache(n_context)),
         ids_(made_up_ids(n_context, model.config().vocab_size)) {
+    workspace_.cancel = cancel;
     const auto n = static_cast<std::size_t>(max_rows);
     hidden_.resize(n * static_cast<std::size_t>(model.config().hidden_size));
     if (is_stream()) {

@@ -64,7 +64,8 @@ class TemporaryFile {
 /// file beside the output, and run.
 Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles& files,
                                                        const std::string& out_file,
-                                                       detail::WriteOptions options) {
+                                                       detail::WriteOptions options,
+                                                       const CancelFlag* cancel) {
   Q3G_ASSIGN(const detail::ModelConfig config, detail::ModelConfig::load(files));
   if (config.architecture != detail::Architecture::causal_lm) {
     return Error{
@@ -81,6 +82,7 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
   Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(*packed));
   std::vector<detail::ExtraTensor> extra;
   detail::Workspace workspace;
+  workspace.cancel = cancel;
   for (const Role role : {Role::user, Role::assistant}) {
     Q3G_ASSIGN(const auto kept, detail::PrefixState::compute(*model, tokenizer, role, workspace));
     extra.push_back(
@@ -100,7 +102,11 @@ Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::stri
   Q3G_ASSIGN(write.info, packed_info(options));
   write.overwrite = options.overwrite;
   write.n_threads = options.n_threads > 0 ? options.n_threads : detail::default_n_threads();
-  write.progress = options.progress;
+  const CancelFlag* const cancel = options.cancel.get();
+  write.progress = [&](std::int64_t n_done_bytes, std::int64_t n_total_bytes) {
+    if (cancel != nullptr && cancel->is_cancelled()) return false;
+    return !options.progress || options.progress(n_done_bytes, n_total_bytes);
+  };
   if (Tokenizer::is_in(files)) {
     Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(files));
     Q3G_ASSIGN(auto snapshot, detail::write_snapshot(tokenizer));
@@ -108,7 +114,7 @@ Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::stri
         {std::string(detail::kPackedFilePrefix) + detail::kSnapshotFile, std::move(snapshot)});
   }
   if (options.keep_prefix) {
-    Q3G_ASSIGN(auto prefixes, kept_prefixes(files, std::string(out_file), write));
+    Q3G_ASSIGN(auto prefixes, kept_prefixes(files, std::string(out_file), write, cancel));
     std::move(prefixes.begin(), prefixes.end(), std::back_inserter(write.extra));
   }
   Q3G_ASSIGN(const auto report, detail::write_packed(files, std::string(out_file), write));

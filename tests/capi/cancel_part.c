@@ -5,6 +5,7 @@
 #if !defined(_WIN32)
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 /// A text that takes some time to judge.
@@ -197,7 +198,55 @@ static void generator(void) {
   q3g_guard_free(guard);
 }
 
+static int32_t raise_at_first(void* user, int64_t n_done, int64_t n_total) {
+  CHECK(n_done <= n_total && q3g_cancel_set(user) == Q3G_OK);
+  return 0;
+}
+
+/// Calls of seconds on a large model.
+static void long_calls(void) {
+  raiser with = {.delay_ns = 2000000};
+  NEED_OK(q3g_cancel_new(&with.cancel, &err));
+  q3g_measure_options measuring;
+  NEED_OK(q3g_measure_options_init(&measuring, sizeof measuring));
+  measuring.quick = 1;
+  measuring.cancel = with.cancel;
+  q3g_measurement figures = {.struct_size = sizeof figures};
+  q3g_status status = Q3G_OK;
+  CUT_OFF(&with, status, q3g_measure_embedded(TEXT("nano-gen"), &measuring, &figures, &err));
+  CHECK_FAILS(status, Q3G_E_CANCELLED);
+  CHECK(figures.load_ms == 0);
+
+  // An older caller's struct ends before the flag.
+  measuring.struct_size = offsetof(q3g_measure_options, cancel);
+  CHECK_OK(q3g_measure_embedded(TEXT("nano-gen"), &measuring, &figures, &err));
+  CHECK(figures.load_ms > 0);
+
+  // The flag stops packing at the next matrix, as the callback's answer would.
+  const char* path = in_folder("cancelled.q3g");
+  q3g_quantize_options packing;
+  NEED(q3g_cancel_reset(with.cancel) == Q3G_OK);
+  NEED_OK(q3g_quantize_options_init(&packing, sizeof packing));
+  packing.overwrite = 1;
+  packing.cancel = with.cancel;
+  packing.progress = raise_at_first;
+  packing.progress_user = with.cancel;
+  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err),
+              Q3G_E_CANCELLED);
+  CHECK_FAILS(q3g_verify_packed(path, strlen(path), &err), Q3G_E_FILE_NOT_FOUND);
+  packing.progress = NULL;
+  packing.keep_prefix = 1;
+  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err),
+              Q3G_E_CANCELLED);
+  packing.struct_size = offsetof(q3g_quantize_options, cancel);
+  CHECK_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err));
+  CHECK_OK(q3g_verify_packed(path, strlen(path), &err));
+  remove(path);
+  q3g_cancel_free(with.cancel);
+}
+
 void cancel_part(void) {
+  long_calls();
   classify("nano-gen");
   classify("nano-stream");
   stream();

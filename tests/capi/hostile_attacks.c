@@ -270,7 +270,7 @@ static int spoil(scene* in, const site* at, int variant, expectation* out) {
     case CALLBACK:
       if (variant > 0) return 0;
       memset(place(at), 0, sizeof(void (*)(void)));
-      if (strcmp(at->what->name, "release") == 0) in->wants_release = 0;
+      if (at->base == NULL && strcmp(at->what->name, "release") == 0) in->wants_release = 0;
       return expect(out, MUST_BE, is_fine ? Q3G_OK : Q3G_E_INVALID_ARGUMENT, "NULL");
     case ARRAY:
       if (variant == 1 && strcmp(at->what->type_name, "int32_t") == 0) {

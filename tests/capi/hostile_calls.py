@@ -47,7 +47,8 @@ OPTIONAL = {
     "q3g_stream_end_turn.written", "q3g_batch_step.n_tokens", "q3g_events_turn.prompt", "q3g_events_turn.written",
     "q3g_generator_next.is_end", "report", "q3g_guard_options.isa", "q3g_guard_options.allocator",
     "q3g_guard_options.log", "q3g_classify_options.cancel", "q3g_classify_options.progress", "q3g_verdict.text",
-    "q3g_stream_options.cancel", "q3g_sampling_options.cancel",
+    "q3g_stream_options.cancel", "q3g_sampling_options.cancel", "q3g_quantize_options.cancel",
+    "q3g_measure_options.cancel", "q3g_allocator.release",
     "q3g_quantize_options.progress", "q3g_measure_options.isa",
 }
 # Structs that are read and written.

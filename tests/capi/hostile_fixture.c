@@ -188,6 +188,7 @@ static int32_t on_progress(void* user, int64_t n_done, int64_t n_total) {
   return 0;
 }
 static void on_release(void* user) { ++((scene*)user)->n_released; }
+static void on_told(void* user) { (void)user; }
 static void* on_allocate(void* user, size_t n, size_t alignment) {
   (void)user;
   return take_aligned(n, alignment);
@@ -336,8 +337,10 @@ static void fill(scene* at, const value* values, int n_values, unsigned char* ba
         break;
       case CALLBACK: {
         void (*function)(void) = callback(what->type_name);
+        // The allocator's is for memory_part.c: whether it is called depends on what else is wrong.
+        if (is_field && is(what->name, "release")) function = (void (*)(void))on_told;
         memcpy(place, &function, sizeof function);
-        at->wants_release |= is(what->name, "release");
+        at->wants_release |= !is_field && is(what->name, "release");
         continue;
       }
       case USER:

@@ -22,7 +22,8 @@ typedef struct {
   _Atomic(long long) n_bytes;   // taken and not given back
   _Atomic(long long) n_blocks;  // the same
   _Atomic(long long) n_taken, n_misaligned;
-  long long limit;  // taking more than that fails; 0: no limit
+  _Atomic(long long) n_released;  // at which nothing may be in use
+  long long limit;                // taking more than that fails; 0: no limit
 } counter;
 
 static void* allocate(void* user, size_t bytes, size_t alignment) {
@@ -45,6 +46,12 @@ static void deallocate(void* user, void* block, size_t bytes, size_t alignment) 
   give_block(block);
 }
 
+static void released(void* user) {
+  counter* count = user;
+  CHECK(count->n_bytes == 0 && count->n_blocks == 0);
+  ++count->n_released;
+}
+
 static q3g_guard_options with_allocator(const q3g_allocator* allocator) {
   q3g_guard_options options;
   NEED_OK(q3g_guard_options_init(&options, sizeof options));
@@ -56,6 +63,7 @@ static q3g_allocator counting(counter* count) {
   q3g_allocator out = {.struct_size = sizeof out, .user = count};
   out.allocate = allocate;
   out.deallocate = deallocate;
+  out.release = released;
   return out;
 }
 
@@ -82,8 +90,9 @@ static void balance(const char* model) {
   CHECK(info.memory_bytes > 0);
   q3g_guard_free(guard);
   q3g_stream_free(stream);
-  CHECK(count.n_bytes > 0);  // the fork still has its share
+  CHECK(count.n_bytes > 0 && count.n_released == 0);  // the fork still has its share
   q3g_stream_free(fork);
+  CHECK(count.n_released == 1);
   CHECK(count.n_bytes == 0 && count.n_blocks == 0 && count.n_misaligned == 0);
 }
 
@@ -118,8 +127,48 @@ static void no_memory(void) {
   CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
 }
 
+/// A caller from before `release` was appended: the struct is shorter, and what lies behind it is not read.
+static void older_caller(void) {
+  counter count = {.limit = 0};
+  q3g_allocator allocator = counting(&count);
+  allocator.struct_size = offsetof(q3g_allocator, release);
+  const q3g_guard_options options = with_allocator(&allocator);
+  q3g_guard* guard = NULL;
+  NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err));
+  q3g_guard_free(guard);
+  CHECK(count.n_bytes == 0 && count.n_released == 0);
+  --allocator.struct_size;
+  CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
+}
+
+/// Who gave the functions is told that they are in use no more, whyever loading fails, and once.
+static void released_by_failures(void) {
+  counter count = {.limit = 0};
+  q3g_allocator allocator = counting(&count);
+  q3g_guard_options options = with_allocator(&allocator);
+  q3g_guard* guard = NULL;
+  long long n = 0;
+  CHECK_FAILS(q3g_guard_load_embedded(TEXT("no-such-model"), &options, &guard, &err), Q3G_E_FILE_NOT_FOUND);
+  CHECK(count.n_released == ++n);
+  CHECK_FAILS(q3g_guard_load(TEXT("/no/such/folder"), &options, &guard, &err), Q3G_E_FILE_NOT_FOUND);
+  CHECK(count.n_released == ++n);
+  CHECK_FAILS(q3g_guard_load(TEXT("\xFF"), &options, &guard, &err), Q3G_E_INVALID_UTF8);
+  CHECK(count.n_released == ++n);
+  CHECK_FAILS(q3g_guard_load_memory(NULL, 0, NULL, NULL, &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(count.n_released == ++n);
+  options.require_tokenizer = 7;
+  CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(count.n_released == ++n);
+  options.require_tokenizer = 1;
+  allocator.allocate = NULL;
+  CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(count.n_released == ++n && guard == NULL);
+}
+
 void memory_part(void) {
   balance("nano-gen");
   balance("nano-stream");
   no_memory();
+  older_caller();
+  released_by_failures();
 }

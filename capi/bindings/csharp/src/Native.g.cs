@@ -22,6 +22,7 @@ namespace Qwen3Guard.Native
         public void* user;
         public IntPtr allocate;
         public IntPtr deallocate;
+        public IntPtr release;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -329,6 +330,7 @@ namespace Qwen3Guard.Native
         public int n_threads;
         public IntPtr progress;
         public void* progress_user;
+        public IntPtr cancel;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -350,6 +352,7 @@ namespace Qwen3Guard.Native
         public int quick;
         public int reserved;
         public byte* isa;
+        public IntPtr cancel;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -760,7 +763,7 @@ namespace Qwen3Guard.Native
         public static readonly (Type, int)[] Sizes =
         {
             (typeof(q3g_error), 512),
-            (typeof(q3g_allocator), 32),
+            (typeof(q3g_allocator), 40),
             (typeof(q3g_guard_options), 56),
             (typeof(q3g_file), 32),
             (typeof(q3g_model_info), 424),
@@ -782,9 +785,9 @@ namespace Qwen3Guard.Native
             (typeof(q3g_batch_stats), 56),
             (typeof(q3g_sampling_options), 32),
             (typeof(q3g_head_logits), 32),
-            (typeof(q3g_quantize_options), 40),
+            (typeof(q3g_quantize_options), 48),
             (typeof(q3g_quantize_report), 96),
-            (typeof(q3g_measure_options), 24),
+            (typeof(q3g_measure_options), 32),
             (typeof(q3g_measurement), 104),
         };
     }

@@ -103,6 +103,7 @@ class q3g_allocator(Structure):
         ("user", c_void_p),
         ("allocate", q3g_allocate_fn),
         ("deallocate", q3g_deallocate_fn),
+        ("release", q3g_release_fn),
     ]
 
 
@@ -410,6 +411,7 @@ class q3g_quantize_options(Structure):
         ("n_threads", c_int32),
         ("progress", q3g_progress_fn),
         ("progress_user", c_void_p),
+        ("cancel", c_void_p),
     ]
 
 
@@ -431,6 +433,7 @@ class q3g_measure_options(Structure):
         ("quick", c_int32),
         ("reserved", c_int32),
         ("isa", c_char_p),
+        ("cancel", c_void_p),
     ]
 
 
@@ -455,7 +458,7 @@ class q3g_measurement(Structure):
 
 SIZES = {
     q3g_error: 512,
-    q3g_allocator: 32,
+    q3g_allocator: 40,
     q3g_guard_options: 56,
     q3g_file: 32,
     q3g_model_info: 424,
@@ -477,9 +480,9 @@ SIZES = {
     q3g_batch_stats: 56,
     q3g_sampling_options: 32,
     q3g_head_logits: 32,
-    q3g_quantize_options: 40,
+    q3g_quantize_options: 48,
     q3g_quantize_report: 96,
-    q3g_measure_options: 24,
+    q3g_measure_options: 32,
     q3g_measurement: 104,
 }
 

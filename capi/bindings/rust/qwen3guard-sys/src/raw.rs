@@ -139,6 +139,7 @@ pub struct q3g_allocator {
     pub user: *mut c_void,
     pub allocate: q3g_allocate_fn,
     pub deallocate: q3g_deallocate_fn,
+    pub release: q3g_release_fn,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -424,6 +425,7 @@ pub struct q3g_quantize_options {
     pub n_threads: i32,
     pub progress: q3g_progress_fn,
     pub progress_user: *mut c_void,
+    pub cancel: *mut q3g_cancel,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -443,6 +445,7 @@ pub struct q3g_measure_options {
     pub quick: i32,
     pub reserved: i32,
     pub isa: *const c_char,
+    pub cancel: *mut q3g_cancel,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -581,7 +584,7 @@ mod layout {
     #[test]
     fn sizes_are_those_of_c() {
         assert_eq!(core::mem::size_of::<q3g_error>(), 512);
-        assert_eq!(core::mem::size_of::<q3g_allocator>(), 32);
+        assert_eq!(core::mem::size_of::<q3g_allocator>(), 40);
         assert_eq!(core::mem::size_of::<q3g_guard_options>(), 56);
         assert_eq!(core::mem::size_of::<q3g_file>(), 32);
         assert_eq!(core::mem::size_of::<q3g_model_info>(), 424);
@@ -603,9 +606,9 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_batch_stats>(), 56);
         assert_eq!(core::mem::size_of::<q3g_sampling_options>(), 32);
         assert_eq!(core::mem::size_of::<q3g_head_logits>(), 32);
-        assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 40);
+        assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 48);
         assert_eq!(core::mem::size_of::<q3g_quantize_report>(), 96);
-        assert_eq!(core::mem::size_of::<q3g_measure_options>(), 24);
+        assert_eq!(core::mem::size_of::<q3g_measure_options>(), 32);
         assert_eq!(core::mem::size_of::<q3g_measurement>(), 104);
     }
 }
