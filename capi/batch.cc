@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert.hpp"
 #include "handles.hpp"
+#include "qwen3guard/detail/util/number_text.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -87,7 +88,7 @@ q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms,
     need_out(out);
     StreamBatch& all = get(batch);
     if (!(timeout_ms >= 0))
-      bad_argument("timeout_ms is " + std::to_string(timeout_ms) + "; expected 0 or more");
+      bad_argument("timeout_ms is " + detail::number_text(timeout_ms) + "; expected 0 or more");
     // The handle first: events that were taken must not be lost.
     q3g_events* const events = make_handle<q3g_events>({});
     try {
@@ -117,7 +118,8 @@ q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, 
   return call(err, "q3g_batch_step", [&] {
     StreamBatch& all = get(batch);
     const bool must = bool_of(must_run, "must_run");
-    if (!(budget_ms >= 0)) bad_argument("budget_ms is " + std::to_string(budget_ms) + "; expected 0 or more");
+    if (!(budget_ms >= 0))
+      bad_argument("budget_ms is " + detail::number_text(budget_ms) + "; expected 0 or more");
     const std::size_t n = all.step(budget_ms, must);
     if (n_tokens != nullptr) *n_tokens = n;
   });

@@ -21,7 +21,7 @@ libraries=(libeigen3-dev libre2-dev libutf8proc-dev libsimdjson-dev libxxhash-de
 # command:package
 programs=(g++:g++ cmake:cmake ninja:ninja-build ccache:ccache pkg-config:pkg-config)
 if $dev; then
-  libraries+=(catch2 libbenchmark-dev libomp-dev unicode-data dpkg-dev)
+  libraries+=(catch2 libbenchmark-dev libomp-dev unicode-data dpkg-dev locales)
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
   programs+=(abidiff:abigail-tools doxygen:doxygen perl:perl mcs:mono-mcs mono:mono-runtime)
   programs+=(aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user)

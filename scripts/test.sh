@@ -216,11 +216,12 @@ stage_install() {
   if build_gcc; then run_ctest install build/test-gcc -L '^install$'; else fail; fi
 }
 
-# add_counts <last line of a script>: "N passed, N failed".
+# add_counts <last line of a script>: "N passed, N failed", perhaps with ", N skipped".
 add_counts() {
-  if [[ $1 =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+  if [[ $1 =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
     pass "${BASH_REMATCH[1]}"
     fail "${BASH_REMATCH[2]}"
+    skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
   else
     fail
   fi
@@ -256,6 +257,10 @@ stage_bindings() {
     echo "$binding: $(tail -n 1 "$log")"
     add_counts "$(tail -n 1 "$log")"
   done
+  log=$logs/readme_commands.log
+  python3 -B tests/readme/readme_commands.py "$PWD/build/test-gcc" > "$log" 2>&1 || tail -n 60 "$log"
+  echo "the README's lines: $(tail -n 1 "$log")"
+  add_counts "$(tail -n 1 "$log")"
 }
 
 # What is delivered: the library with everything built in, its archive, its size, the packages.

@@ -2,9 +2,9 @@
 #include "qwen3guard/decision_policy.hpp"
 
 #include <cmath>
-#include <cstdio>
 
 #include "qwen3guard/detail/guard/stream_policy.hpp"
+#include "qwen3guard/detail/util/number_text.hpp"
 
 namespace qwen3guard {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 Status check_threshold(const char* name, const std::optional<float>& value) {
   if (!value || (*value >= 0.0F && *value <= 1.0F)) return {};
   return Error{ErrorCode::invalid_argument,
-               std::string("policy.") + name + ": " + std::to_string(*value) + "; expected 0 to 1"};
+               std::string("policy.") + name + ": " + detail::number_text(*value) + "; expected 0 to 1"};
 }
 
 }  // namespace
@@ -66,10 +66,9 @@ std::string explain(const Decision& decision) {
   std::string out = to_string(decision.severity);
   if (decision.token) {
     const TokenVerdict& token = *decision.token;
-    char numbers[160];
-    std::snprintf(numbers, sizeof numbers, " at token %d, bytes %lld to %lld: ", int{token.position},
-                  static_cast<long long>(decision.run_byte_begin), static_cast<long long>(token.byte_end));
-    out += std::string(" (") + to_string(token.category) + ")" + numbers;
+    out += std::string(" (") + to_string(token.category) + ") at token " + std::to_string(token.position) +
+           ", bytes " + std::to_string(decision.run_byte_begin) + " to " + std::to_string(token.byte_end) +
+           ": ";
     switch (decision.reason) {
       case DecisionReason::end_of_turn:
         out += "the turn ended in a run of " + std::to_string(decision.n_run_tokens);
@@ -80,10 +79,8 @@ std::string explain(const Decision& decision) {
       default:
         out += std::to_string(decision.n_run_tokens) + " in a row";
     }
-    std::snprintf(numbers, sizeof numbers, ", P(Unsafe) %.2f, P(Controversial) %.2f",
-                  static_cast<double>(token.probabilities.unsafe),
-                  static_cast<double>(token.probabilities.controversial));
-    out += numbers;
+    out += ", P(Unsafe) " + detail::number_text(token.probabilities.unsafe, 2) + ", P(Controversial) " +
+           detail::number_text(token.probabilities.controversial, 2);
   }
   if (!decision.is_complete) out += "; part of the text was not judged";
   return out;

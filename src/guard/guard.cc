@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/guard.hpp"
 
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <string>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/guard/push_together.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
@@ -76,12 +75,10 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options,
 void log_load(const std::function<void(LogLevel, std::string_view)>& log, const std::string& name,
               const ModelInfo& info, bool is_packed, std::chrono::steady_clock::time_point start) {
   constexpr std::int64_t kManyParameters = 50'000'000;
-  std::array<char, 16> ms{};
-  std::snprintf(ms.data(), ms.size(), "%.1f", ms_since(start));
   log(LogLevel::info, name + ": a " + to_string(info.kind) + " checkpoint of " +
                           std::to_string(info.n_parameters) + " parameters as " + info.weight_dtype +
-                          ", loaded in " + ms.data() + " ms; instruction set " + info.isa + ", " +
-                          std::to_string(info.n_threads) + " threads, context of " +
+                          ", loaded in " + detail::number_text(ms_since(start), 1) + " ms; instruction set " +
+                          info.isa + ", " + std::to_string(info.n_threads) + " threads, context of " +
                           std::to_string(info.max_context_tokens) + " tokens");
   if (!is_packed && info.n_parameters >= kManyParameters) {
     log(LogLevel::warning, name +

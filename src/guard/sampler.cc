@@ -5,11 +5,13 @@
 #include <cmath>
 #include <string>
 
+#include "qwen3guard/detail/util/number_text.hpp"
+
 namespace qwen3guard::detail {
 
 Status check(const SamplingOptions& options) {
   if (!(options.temperature >= 0.0F) || !std::isfinite(options.temperature)) {
-    return Error{ErrorCode::invalid_argument, "options.temperature: " + std::to_string(options.temperature) +
+    return Error{ErrorCode::invalid_argument, "options.temperature: " + number_text(options.temperature) +
                                                   "; expected a finite number, 0 or more"};
   }
   if (options.top_k < 0) {
@@ -18,7 +20,7 @@ Status check(const SamplingOptions& options) {
   }
   if (!(options.top_p > 0.0F && options.top_p <= 1.0F)) {
     return Error{ErrorCode::invalid_argument,
-                 "options.top_p: " + std::to_string(options.top_p) + "; expected above 0, up to 1"};
+                 "options.top_p: " + number_text(options.top_p) + "; expected above 0, up to 1"};
   }
   return {};
 }

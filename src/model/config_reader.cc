@@ -2,8 +2,8 @@
 #include "model/config_reader.hpp"
 
 #include <cmath>
-#include <sstream>
 
+#include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -54,9 +54,8 @@ Result<double> ConfigReader::number(std::string_view key, double above, double b
   double number = 0;
   if (value->get(number) != simdjson::SUCCESS || !std::isfinite(number) || number <= above ||
       number >= below) {
-    std::ostringstream range;
-    range << "a number between " << above << " and " << below;
-    return error(key, "is " + json_text(*value) + ", expected " + range.str());
+    return error(key, "is " + json_text(*value) + ", expected a number between " + number_text(above) +
+                          " and " + number_text(below));
   }
   return number;
 }

@@ -20,6 +20,7 @@ void batch_part(void);
 void generator_part(void);
 void packing_part(void);
 void cancel_part(void);
+void host_part(void);
 
 /// A file name in the folder that the test may write to, for one use of it at a time.
 const char* in_folder(const char* name);

@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
     {"batch", batch_part},
     {"generator", generator_part},
     {"packing", packing_part},
+    {"host", host_part},
 #if !defined(_WIN32)
     {"cancel", cancel_part},
 #endif
