@@ -20,79 +20,80 @@ q3g_status q3g_batch_open(const q3g_guard* guard, const q3g_batch_options* optio
                           q3g_error* err) noexcept {
   return call(err, "q3g_batch_open", [&] {
     need_out(out);
-    *out = make_handle<q3g_batch>(take(StreamBatch::open(get(guard), read_options(options))));
+    *out = make_handle<q3g_batch>(take(StreamBatch::open(*Needed(guard), read_options(options))));
   });
 }
 
-void q3g_batch_free(q3g_batch* batch) noexcept { (void)take(batch); }
+void q3g_batch_free(q3g_batch* batch) noexcept { free_handle(batch); }
 
 q3g_status q3g_batch_add(q3g_batch* batch, const q3g_stream_options* options, uint64_t* session,
                          q3g_error* err) noexcept {
   return call(err, "q3g_batch_add", [&] {
-    StreamBatch& all = get(batch);
+    const Needed all(batch);
     if (session == nullptr) bad_argument("session is NULL");
-    *session = take(all.add(read_options(options)));
+    *session = take(all->add(read_options(options)));
   });
 }
 
 q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* session,
                                 q3g_error* err) noexcept {
   return call(err, "q3g_batch_add_stream", [&] {
-    StreamBatch& all = get(batch);
+    const Needed all(batch);
     if (session == nullptr) bad_argument("session is NULL");
-    (void)get(stream);
-    const auto taken = take(stream);
-    if (taken == nullptr) bad_argument("the stream is a batch's already");
-    *session = take(all.add(std::move(*taken)));
+    const auto taken = take_from(stream);
+    if (taken == nullptr) bad_argument("the stream is a batch's already, or in use by another call");
+    *session = take(all->add(std::move(*taken)));
   });
 }
 
 q3g_status q3g_batch_remove(q3g_batch* batch, uint64_t session, q3g_error* err) noexcept {
-  return call(err, "q3g_batch_remove", [&] { take(get(batch).remove(session)); });
+  return call(err, "q3g_batch_remove", [&] { take(Needed(batch)->remove(session)); });
 }
 
 q3g_status q3g_batch_push_prompt(q3g_batch* batch, uint64_t session, const char* prompt, size_t prompt_bytes,
                                  double deadline_ms, q3g_error* err) noexcept {
   return call(err, "q3g_batch_push_prompt", [&] {
-    take(get(batch).push_prompt(session, text_of(prompt, prompt_bytes, "prompt"), deadline_of(deadline_ms)));
+    take(Needed(batch)->push_prompt(session, text_of(prompt, prompt_bytes, "prompt"),
+                                    deadline_of(deadline_ms)));
   });
 }
 
 q3g_status q3g_batch_begin_turn(q3g_batch* batch, uint64_t session, int32_t role, q3g_error* err) noexcept {
   return call(err, "q3g_batch_begin_turn",
-              [&] { take(get(batch).begin_turn(session, enum_of<Role>(role, 3, "role"))); });
+              [&] { take(Needed(batch)->begin_turn(session, enum_of<Role>(role, 3, "role"))); });
 }
 
 q3g_status q3g_batch_push_text(q3g_batch* batch, uint64_t session, const char* text, size_t text_bytes,
                                double deadline_ms, q3g_error* err) noexcept {
   return call(err, "q3g_batch_push_text", [&] {
-    take(get(batch).push_text(session, text_of(text, text_bytes, "text"), deadline_of(deadline_ms)));
+    take(Needed(batch)->push_text(session, text_of(text, text_bytes, "text"), deadline_of(deadline_ms)));
   });
 }
 
 q3g_status q3g_batch_push_tokens(q3g_batch* batch, uint64_t session, const int32_t* ids, size_t n_ids,
                                  double deadline_ms, q3g_error* err) noexcept {
-  return call(err, "q3g_batch_push_tokens",
-              [&] { take(get(batch).push_tokens(session, ids_of(ids, n_ids), deadline_of(deadline_ms))); });
+  return call(err, "q3g_batch_push_tokens", [&] {
+    take(Needed(batch)->push_tokens(session, ids_of(ids, n_ids), deadline_of(deadline_ms)));
+  });
 }
 
 q3g_status q3g_batch_end_turn(q3g_batch* batch, uint64_t session, double deadline_ms,
                               q3g_error* err) noexcept {
   return call(err, "q3g_batch_end_turn",
-              [&] { take(get(batch).end_turn(session, deadline_of(deadline_ms))); });
+              [&] { take(Needed(batch)->end_turn(session, deadline_of(deadline_ms))); });
 }
 
 q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms, q3g_events** out,
                           q3g_error* err) noexcept {
   return call(err, "q3g_batch_poll", [&] {
     need_out(out);
-    StreamBatch& all = get(batch);
+    const Needed all(batch);
     if (!(timeout_ms >= 0))
       bad_argument("timeout_ms is " + detail::number_text(timeout_ms) + "; expected 0 or more");
     // The handle first: events that were taken must not be lost.
     q3g_events* const events = make_handle<q3g_events>({});
     try {
-      get(events) = take(timeout_ms > 0 ? all.wait(session, timeout_ms) : all.poll(session));
+      *Needed(events) = take(timeout_ms > 0 ? all->wait(session, timeout_ms) : all->poll(session));
     } catch (...) {
       q3g_events_free(events);
       throw;
@@ -104,9 +105,9 @@ q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms,
 q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visit, void* user,
                            q3g_error* err) noexcept {
   return call(err, "q3g_batch_visit", [&] {
-    StreamBatch& all = get(batch);
+    const Needed all(batch);
     if (visit == nullptr) bad_argument("visit is NULL");
-    take(all.visit(session, [&](StreamSession& found) {
+    take(all->visit(session, [&](StreamSession& found) {
       const BorrowedHandle<q3g_stream> handle(found);
       visit(user, handle.get());
     }));
@@ -116,28 +117,28 @@ q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visi
 q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, size_t* n_tokens,
                           q3g_error* err) noexcept {
   return call(err, "q3g_batch_step", [&] {
-    StreamBatch& all = get(batch);
+    const Needed all(batch);
     const bool must = bool_of(must_run, "must_run");
     if (!(budget_ms >= 0))
       bad_argument("budget_ms is " + detail::number_text(budget_ms) + "; expected 0 or more");
-    const std::size_t n = all.step(budget_ms, must);
+    const std::size_t n = all->step(budget_ms, must);
     if (n_tokens != nullptr) *n_tokens = n;
   });
 }
 
 q3g_status q3g_batch_start(q3g_batch* batch, q3g_error* err) noexcept {
-  return call(err, "q3g_batch_start", [&] { take(get(batch).start()); });
+  return call(err, "q3g_batch_start", [&] { take(Needed(batch)->start()); });
 }
 
 q3g_status q3g_batch_stop(q3g_batch* batch, q3g_error* err) noexcept {
-  return call(err, "q3g_batch_stop", [&] { get(batch).stop(); });
+  return call(err, "q3g_batch_stop", [&] { Needed(batch)->stop(); });
 }
 
 q3g_status q3g_batch_get_stats(const q3g_batch* batch, q3g_batch_stats* out, q3g_error* err) noexcept {
   return call(err, "q3g_batch_get_stats", [&] {
-    const StreamBatch& all = get(batch);
+    const Needed all(batch);
     const auto place = need(out, "out");
-    const StreamBatchStats in = all.stats();
+    const StreamBatchStats in = all->stats();
     q3g_batch_stats value{};
     value.n_sessions = in.n_sessions;
     value.n_waiting_sessions = in.n_waiting_sessions;
@@ -150,13 +151,15 @@ q3g_status q3g_batch_get_stats(const q3g_batch* batch, q3g_batch_stats* out, q3g
 }
 
 size_t q3g_events_count(const q3g_events* events) noexcept {
-  return is_live(events) ? static_cast<const std::vector<StreamEvent>*>(events->object)->size() : 0;
+  const Use all(events);
+  return all ? all->size() : 0;
 }
 
 q3g_status q3g_events_get(const q3g_events* events, size_t index, q3g_event* out, q3g_error* failure,
                           q3g_error* err) noexcept {
   return call(err, "q3g_events_get", [&] {
-    const StreamEvent& in = at(get(events), index);
+    const Needed all(events);
+    const StreamEvent& in = at(*all, index);
     const auto place = need(out, "out");
     if (failure != nullptr && !is_error_slot(failure)) bad_argument("failure has a wrong struct_size");
     const q3g_update update = to_c(in.update);
@@ -183,7 +186,8 @@ q3g_status q3g_events_get(const q3g_events* events, size_t index, q3g_event* out
 q3g_status q3g_events_tokens(const q3g_events* events, size_t index, q3g_token_verdict* tokens,
                              size_t capacity, q3g_error* err) noexcept {
   return call(err, "q3g_events_tokens", [&] {
-    const StreamEvent& in = at(get(events), index);
+    const Needed all(events);
+    const StreamEvent& in = at(*all, index);
     const TokenBuffer buffer(tokens, capacity);
     if (in.update.tokens.size() > capacity) {
       throw CallError(Q3G_E_BUFFER_TOO_SMALL, "there is room for " + std::to_string(capacity) +
@@ -197,7 +201,8 @@ q3g_status q3g_events_tokens(const q3g_events* events, size_t index, q3g_token_v
 q3g_status q3g_events_decision(const q3g_events* events, size_t index, q3g_decision* out,
                                q3g_error* err) noexcept {
   return call(err, "q3g_events_decision", [&] {
-    const StreamEvent& in = at(get(events), index);
+    const Needed all(events);
+    const StreamEvent& in = at(*all, index);
     need(out, "out").write(to_c(in.decision));
   });
 }
@@ -205,7 +210,8 @@ q3g_status q3g_events_decision(const q3g_events* events, size_t index, q3g_decis
 q3g_status q3g_events_turn(const q3g_events* events, size_t index, q3g_token_verdict* prompt,
                            q3g_verdict* written, q3g_error* err) noexcept {
   return call(err, "q3g_events_turn", [&] {
-    const StreamEvent& in = at(get(events), index);
+    const Needed all(events);
+    const StreamEvent& in = at(*all, index);
     const Out<q3g_token_verdict> prompt_place(prompt, "prompt");
     const Out<q3g_verdict> written_place(written, "written");
     if (in.turn.prompt) prompt_place.write(to_c(*in.turn.prompt));
@@ -213,4 +219,4 @@ q3g_status q3g_events_turn(const q3g_events* events, size_t index, q3g_token_ver
   });
 }
 
-void q3g_events_free(q3g_events* events) noexcept { (void)take(events); }
+void q3g_events_free(q3g_events* events) noexcept { free_handle(events); }

@@ -78,13 +78,13 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
   });
 }
 
-void q3g_guard_free(q3g_guard* guard) noexcept { (void)take(guard); }
+void q3g_guard_free(q3g_guard* guard) noexcept { free_handle(guard); }
 
 q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_info", [&] {
-    const Guard& model = get(guard);
+    const Needed model(guard);
     const auto place = need(out, "out");
-    const ModelInfo in = model.info();
+    const ModelInfo in = model->info();
     q3g_model_info info{};
     info.kind = static_cast<std::int32_t>(in.kind);
     info.hidden_size = in.hidden_size;
@@ -111,7 +111,8 @@ q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q3g_error
 q3g_status q3g_guard_tokenizer(const q3g_guard* guard, q3g_tokenizer** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_tokenizer", [&] {
     need_out(out);
-    const Tokenizer* tokenizer = get(guard).tokenizer();
+    const Needed model(guard);
+    const Tokenizer* const tokenizer = model->tokenizer();
     if (tokenizer == nullptr)
       throw CallError(Q3G_E_BAD_TOKENIZER, "the model was loaded without a tokenizer");
     *out = make_handle<q3g_tokenizer>(*tokenizer);
@@ -122,21 +123,22 @@ q3g_status q3g_guard_logits(const q3g_guard* guard, const int32_t* ids, size_t n
                             q3g_logits** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_logits", [&] {
     need_out(out);
-    const Guard& model = get(guard);
-    *out = make_handle<q3g_logits>(take(model.logits(ids_of(ids, n_ids), bool_of(last_only, "last_only"))));
+    const Needed model(guard);
+    *out = make_handle<q3g_logits>(take(model->logits(ids_of(ids, n_ids), bool_of(last_only, "last_only"))));
   });
 }
 
 size_t q3g_logits_count(const q3g_logits* logits) noexcept {
-  return is_live(logits) ? static_cast<const std::vector<HeadLogits>*>(logits->object)->size() : 0;
+  const Use heads(logits);
+  return heads ? heads->size() : 0;
 }
 
 q3g_status q3g_logits_get(const q3g_logits* logits, size_t index, q3g_head_logits* out,
                           q3g_error* err) noexcept {
   return call(err, "q3g_logits_get", [&] {
-    const auto& heads = get(logits);
+    const Needed heads(logits);
     const auto place = need(out, "out");
-    const HeadLogits& head = at(heads, index);
+    const HeadLogits& head = at(*heads, index);
     q3g_head_logits value{};
     value.rows = head.rows;
     value.cols = head.cols;
@@ -146,16 +148,16 @@ q3g_status q3g_logits_get(const q3g_logits* logits, size_t index, q3g_head_logit
   });
 }
 
-void q3g_logits_free(q3g_logits* logits) noexcept { (void)take(logits); }
+void q3g_logits_free(q3g_logits* logits) noexcept { free_handle(logits); }
 
 q3g_status q3g_guard_classify_prompt(const q3g_guard* guard, const char* prompt, size_t prompt_bytes,
                                      const q3g_classify_options* options, q3g_verdict* out,
                                      q3g_error* err) noexcept {
   return call(err, "q3g_guard_classify_prompt", [&] {
-    const Guard& model = get(guard);
+    const Needed model(guard);
     const auto place = need(out, "out");
     write_verdict(
-        place, take(model.classify_prompt(text_of(prompt, prompt_bytes, "prompt"), read_options(options))));
+        place, take(model->classify_prompt(text_of(prompt, prompt_bytes, "prompt"), read_options(options))));
   });
 }
 
@@ -164,11 +166,11 @@ q3g_status q3g_guard_classify_response(const q3g_guard* guard, const char* promp
                                        const q3g_classify_options* options, q3g_verdict* out,
                                        q3g_error* err) noexcept {
   return call(err, "q3g_guard_classify_response", [&] {
-    const Guard& model = get(guard);
+    const Needed model(guard);
     const auto place = need(out, "out");
-    write_verdict(place, take(model.classify_response(text_of(prompt, prompt_bytes, "prompt"),
-                                                      text_of(response, response_bytes, "response"),
-                                                      read_options(options))));
+    write_verdict(place, take(model->classify_response(text_of(prompt, prompt_bytes, "prompt"),
+                                                       text_of(response, response_bytes, "response"),
+                                                       read_options(options))));
   });
 }
 
@@ -176,9 +178,9 @@ q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message* message
                               const q3g_classify_options* options, q3g_verdict* out,
                               q3g_error* err) noexcept {
   return call(err, "q3g_guard_classify", [&] {
-    const Guard& model = get(guard);
+    const Needed model(guard);
     const auto place = need(out, "out");
-    write_verdict(place, take(model.classify(read_messages(messages, n_messages), read_options(options))));
+    write_verdict(place, take(model->classify(read_messages(messages, n_messages), read_options(options))));
   });
 }
 
@@ -186,7 +188,7 @@ q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversati
                                     size_t n_conversations, const q3g_classify_options* options,
                                     q3g_verdict* out, q3g_error* errors, q3g_error* err) noexcept {
   return call(err, "q3g_guard_classify_batch", [&] {
-    const Guard& model = get(guard);
+    const Needed model(guard);
     const Elements<const q3g_conversation> all(conversations, n_conversations, "conversations");
     const Elements<q3g_verdict> verdicts(out, n_conversations, "out");
     const Elements<q3g_error> slots(errors, errors == nullptr ? 0 : n_conversations, "errors");
@@ -196,7 +198,7 @@ q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversati
       need_zero(conversation.reserved, "conversation");
       in.push_back(read_messages(conversation.messages, conversation.n_messages));
     }
-    const auto results = model.classify_batch(in, read_options(options));
+    const auto results = model->classify_batch(in, read_options(options));
     for (std::size_t i = 0; i < n_conversations; ++i) {
       const auto size = static_cast<std::uint32_t>(verdicts.step());
       std::memcpy(verdicts.at(i), &size, sizeof size);

@@ -13,28 +13,18 @@
 #include "qwen3guard.h"
 #include "qwen3guard/qwen3guard.hpp"
 
-/// What stands behind every handle: a magic word that tells its type and whether it was freed, and the
-/// object. Shells are never given back to the system (bury()), so that using a freed handle is an error and
-/// not a crash.
+namespace qwen3guard::capi {
+
+/// What a handle points at: a magic word that tells its type and whether it was freed, and the object. A
+/// shell is never destroyed nor given back to the system, so that any handle that ever was may be looked at;
+/// the opaque types of the header are defined nowhere.
 struct HandleShell {
   std::atomic<std::uint32_t> magic;
-  bool is_borrowed;  // lives for a callback; the object is somebody else's
-  void* object;      // of a buried shell: the one that was buried next
+  /// The owner and the calls that are under way: the last one to leave destroys the object. 0: at rest.
+  std::atomic<std::uint32_t> n_users;
+  void* object;  // at rest: the shell that was put to rest next
+  void (*destroy)(void* object) noexcept;
 };
-
-// clang-format off
-struct q3g_guard : HandleShell {};
-struct q3g_tokenizer : HandleShell {};
-struct q3g_decoder : HandleShell {};
-struct q3g_stream : HandleShell {};
-struct q3g_batch : HandleShell {};
-struct q3g_events : HandleShell {};
-struct q3g_generator : HandleShell {};
-struct q3g_logits : HandleShell {};
-struct q3g_cancel : HandleShell {};
-// clang-format on
-
-namespace qwen3guard::capi {
 
 /// The object and the magic word of a handle type.
 template <class Handle>
@@ -45,8 +35,7 @@ struct HandleTraits;
     using Object = type;                          \
     static constexpr std::uint32_t kMagic = word; \
     static constexpr const char* kName = #handle; \
-  };                                              \
-  static_assert(sizeof(handle) == sizeof(HandleShell))
+  }
 Q3G_HANDLE(q3g_guard, Guard, 0x51470001);
 Q3G_HANDLE(q3g_tokenizer, Tokenizer, 0x51470002);
 Q3G_HANDLE(q3g_decoder, StreamingDecoder, 0x51470003);
@@ -58,86 +47,124 @@ Q3G_HANDLE(q3g_logits, std::vector<HeadLogits>, 0x51470008);
 Q3G_HANDLE(q3g_cancel, std::shared_ptr<CancelFlag>, 0x51470009);
 #undef Q3G_HANDLE
 
-inline constexpr std::uint32_t kDeadMagic = 0xDEAD5147;
-
 template <class Handle>
 using ObjectOf = typename HandleTraits<std::remove_const_t<Handle>>::Object;
 
-/// Room for a shell: that of one that was freed, when 1024 others were freed after it, or new. Throws
-/// std::bad_alloc. Any thread.
-[[nodiscard]] void* shell_storage();
-/// Keeps a freed handle's shell, dead, for shell_storage(). Any thread.
-void bury(HandleShell* shell) noexcept;
+/// A shell in use by its owner; from now on it may be entered. Throws std::bad_alloc. Any thread.
+[[nodiscard]] HandleShell* new_shell(std::uint32_t magic, void* object, void (*destroy)(void*) noexcept);
+/// Keeps a live shell's object until leave(). False: it is none of that type. Any thread.
+[[nodiscard]] bool enter(HandleShell* shell, std::uint32_t magic) noexcept;
+/// Any thread.
+void leave(HandleShell* shell) noexcept;
+/// Makes a live shell dead, once. False: it is none of that type, or another thread was faster. Any thread.
+[[nodiscard]] bool kill(HandleShell* shell, std::uint32_t magic) noexcept;
+/// Takes the object out of a live shell, which is freed. Null: it is none of that type, or another call is
+/// under way, and nothing has changed. Any thread.
+[[nodiscard]] void* take_object(HandleShell* shell, std::uint32_t magic) noexcept;
 
-/// True for a live handle of its type.
 template <class Handle>
-[[nodiscard]] bool is_live(const Handle* handle) noexcept {
-  return handle != nullptr && reinterpret_cast<std::uintptr_t>(handle) % alignof(HandleShell) == 0 &&
-         handle->magic.load(std::memory_order_acquire) == HandleTraits<Handle>::kMagic;
+[[nodiscard]] HandleShell* shell_of(const Handle* handle) noexcept {
+  return reinterpret_cast<HandleShell*>(const_cast<std::remove_const_t<Handle>*>(handle));
 }
 
-/// The handle's object. Throws CallError (Q3G_E_BAD_HANDLE).
+/// False for pointers that cannot be a handle's, and must not be looked at.
 template <class Handle>
-[[nodiscard]] auto& get(Handle* handle) {
-  using Plain = std::remove_const_t<Handle>;
-  if (!is_live<Plain>(handle)) {
-    const char* const name = HandleTraits<Plain>::kName;
-    if (handle == nullptr) throw CallError(Q3G_E_BAD_HANDLE, std::string(name) + " is NULL");
-    throw CallError(Q3G_E_BAD_HANDLE, std::string(name) + ": freed already, or no handle of this type");
+[[nodiscard]] bool is_handle_place(const Handle* handle) noexcept {
+  return handle != nullptr && reinterpret_cast<std::uintptr_t>(handle) % alignof(HandleShell) == 0;
+}
+
+[[noreturn]] void bad_handle(const char* type, bool is_null);
+
+/// A handle that a call uses: its object lives until the call ends, also when another thread frees the
+/// handle.
+template <class Handle>
+class Use {
+ public:
+  using Object = std::conditional_t<std::is_const_v<Handle>, const ObjectOf<Handle>, ObjectOf<Handle>>;
+  using Traits = HandleTraits<std::remove_const_t<Handle>>;
+
+  /// There is nothing to use unless it is a live handle of its type.
+  explicit Use(Handle* handle) noexcept {
+    if (is_handle_place(handle) && enter(shell_of(handle), Traits::kMagic)) shell_ = shell_of(handle);
   }
-  using Object = std::conditional_t<std::is_const_v<Handle>, const ObjectOf<Plain>, ObjectOf<Plain>>;
-  return *static_cast<Object*>(handle->object);
-}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    if (shell_ != nullptr) leave(shell_);
+  }
+  [[nodiscard]] explicit operator bool() const noexcept { return shell_ != nullptr; }
+  [[nodiscard]] Object& operator*() const noexcept { return *static_cast<Object*>(shell_->object); }
+  [[nodiscard]] Object* operator->() const noexcept { return &**this; }
+
+ private:
+  HandleShell* shell_ = nullptr;
+};
+
+/// A handle that a call needs. Throws CallError (Q3G_E_BAD_HANDLE).
+template <class Handle>
+class Needed : public Use<Handle> {
+ public:
+  explicit Needed(Handle* handle) : Use<Handle>(handle) {
+    if (!*this) bad_handle(Use<Handle>::Traits::kName, handle == nullptr);
+  }
+};
 
 /// A new handle that owns `object`. Throws std::bad_alloc.
 template <class Handle>
 [[nodiscard]] Handle* make_handle(ObjectOf<Handle> object) {
-  auto owned = std::make_unique<ObjectOf<Handle>>(std::move(object));
-  auto* handle = ::new (shell_storage()) Handle;
-  handle->is_borrowed = false;
-  handle->object = owned.release();
-  handle->magic.store(HandleTraits<Handle>::kMagic, std::memory_order_release);
-  return handle;
+  using Object = ObjectOf<Handle>;
+  auto owned = std::make_unique<Object>(std::move(object));
+  HandleShell* const shell =
+      new_shell(HandleTraits<Handle>::kMagic, owned.get(),
+                [](void* object_at) noexcept { delete static_cast<Object*>(object_at); });
+  (void)owned.release();
+  return reinterpret_cast<Handle*>(shell);
 }
 
-/// A handle for the time of a callback.
+/// A handle for the time of a callback; the object is somebody else's.
 template <class Handle>
 class BorrowedHandle {
  public:
-  explicit BorrowedHandle(ObjectOf<Handle>& object) : handle_(::new (shell_storage()) Handle) {
-    handle_->is_borrowed = true;
-    handle_->object = &object;
-    handle_->magic.store(HandleTraits<Handle>::kMagic, std::memory_order_release);
-  }
+  explicit BorrowedHandle(ObjectOf<Handle>& object)
+      : shell_(new_shell(HandleTraits<Handle>::kMagic, &object, nullptr)) {}
   BorrowedHandle(const BorrowedHandle&) = delete;
   BorrowedHandle& operator=(const BorrowedHandle&) = delete;
   ~BorrowedHandle() {
-    handle_->magic.store(kDeadMagic, std::memory_order_release);
-    bury(handle_);
+    (void)kill(shell_, HandleTraits<Handle>::kMagic);
+    leave(shell_);
   }
-  [[nodiscard]] Handle* get() const noexcept { return handle_; }
+  [[nodiscard]] Handle* get() const noexcept { return reinterpret_cast<Handle*>(shell_); }
 
  private:
-  Handle* handle_;
+  HandleShell* shell_;
 };
 
-/// Takes the object out of a handle, which is freed. Null when there is nothing to take: NULL, freed already,
-/// borrowed, or of another type.
+/// Frees a handle; its object goes with the last call that uses it. NULL, one that was freed already, one of
+/// another type and one that is borrowed for a callback are left alone.
 template <class Handle>
-[[nodiscard]] std::unique_ptr<ObjectOf<Handle>> take(Handle* handle) noexcept {
-  if (!is_live(handle) || handle->is_borrowed) return nullptr;
-  std::uint32_t expected = HandleTraits<Handle>::kMagic;
-  // Of two threads that free it, one does.
-  if (!handle->magic.compare_exchange_strong(expected, kDeadMagic)) return nullptr;
-  std::unique_ptr<ObjectOf<Handle>> object(static_cast<ObjectOf<Handle>*>(handle->object));
-  bury(handle);
-  return object;
+void free_handle(Handle* handle) noexcept {
+  const Use<Handle> used(handle);
+  HandleShell* const shell = shell_of(handle);
+  if (used && shell->destroy != nullptr && kill(shell, HandleTraits<Handle>::kMagic)) leave(shell);
+}
+
+/// Takes the object out of a handle, which is freed. Null, and nothing has changed: it is borrowed, or
+/// another call uses it. Throws CallError (Q3G_E_BAD_HANDLE).
+template <class Handle>
+[[nodiscard]] std::unique_ptr<ObjectOf<Handle>> take_from(Handle* handle) {
+  HandleShell* const shell = shell_of(handle);
+  {
+    const Needed used(handle);
+    if (shell->destroy == nullptr) return nullptr;
+  }
+  void* const object = take_object(shell, HandleTraits<Handle>::kMagic);
+  return std::unique_ptr<ObjectOf<Handle>>(static_cast<ObjectOf<Handle>*>(object));
 }
 
 /// The flag of a handle that may be NULL. Throws CallError.
 [[nodiscard]] inline std::shared_ptr<const CancelFlag> flag_of(q3g_cancel* cancel) {
   if (cancel == nullptr) return nullptr;
-  return get(cancel);
+  return *Needed(cancel);
 }
 
 /// A place for a handle that a function makes. Throws CallError when it is NULL.

@@ -124,18 +124,17 @@ q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) noexcept {
   });
 }
 q3g_status q3g_cancel_set(q3g_cancel* cancel) noexcept {
-  if (!is_live(cancel)) return Q3G_E_BAD_HANDLE;
-  (*static_cast<std::shared_ptr<CancelFlag>*>(cancel->object))->cancel();
-  return Q3G_OK;
+  const Use flag(cancel);
+  if (flag) (*flag)->cancel();
+  return flag ? Q3G_OK : Q3G_E_BAD_HANDLE;
 }
 q3g_status q3g_cancel_reset(q3g_cancel* cancel) noexcept {
-  if (!is_live(cancel)) return Q3G_E_BAD_HANDLE;
-  (*static_cast<std::shared_ptr<CancelFlag>*>(cancel->object))->reset();
-  return Q3G_OK;
+  const Use flag(cancel);
+  if (flag) (*flag)->reset();
+  return flag ? Q3G_OK : Q3G_E_BAD_HANDLE;
 }
 int32_t q3g_cancel_is_set(const q3g_cancel* cancel) noexcept {
-  return is_live(cancel) && (*static_cast<const std::shared_ptr<CancelFlag>*>(cancel->object))->is_cancelled()
-             ? 1
-             : 0;
+  const Use flag(cancel);
+  return flag && (*flag)->is_cancelled() ? 1 : 0;
 }
-void q3g_cancel_free(q3g_cancel* cancel) noexcept { (void)take(cancel); }
+void q3g_cancel_free(q3g_cancel* cancel) noexcept { free_handle(cancel); }

@@ -27,15 +27,16 @@
  * not fit whole is not written: Q3G_E_BUFFER_TOO_SMALL, unless the function's text says otherwise.
  *
  * Handles are owned by the caller, who frees each once; NULL is fine to free. A handle keeps alive what it
- * was made from: free them in any order. Using or freeing one again after it was freed is told by a magic
- * word: Q3G_E_BAD_HANDLE, and no memory that is gone is read. (When 1024 others were freed after it, its place
- * may be a new handle's, which is then meant.) Freeing a handle while another thread is in a call with it is a
- * bug in the caller.
+ * was made from: free them in any order, also while another thread is in a call with one, or in a callback: what
+ * it stands for goes when the last such call ends. Using or freeing one again after it was freed is told by a
+ * magic word: Q3G_E_BAD_HANDLE, and no memory that is gone is read. (When 1024 others were freed after it, its
+ * place may be a new handle's, which is then meant.)
  *
  * Threads. "any thread": any number of threads at once may call with the same handle. "one thread": one at a
  * time for each handle, never mind which.
  *
- * Callbacks must return normally: no C++ exception, no longjmp, no panic may leave them.
+ * Callbacks must return normally: no C++ exception, no longjmp, no panic may leave them. They may call the
+ * library, but for what a function's text says otherwise.
  *
  * Values of all Q3G_ constants are stable; lists grow at their ends, so treat unknown ones as what they are
  * nearest to: an error, a category without a name.
@@ -826,16 +827,17 @@ Q3G_API q3g_status q3g_decision_explain(const q3g_decision* decision, char* text
 /** Opens a batch. options: NULL for the defaults. *out is the caller's (q3g_batch_free). Any thread. */
 Q3G_API q3g_status q3g_batch_open(const q3g_guard* guard, const q3g_batch_options* options, q3g_batch** out,
                                   q3g_error* err) Q3G_NOEXCEPT;
-/** Stops the thread and frees the handle; what waits is dropped. Any thread. */
+/** Frees the handle; with the batch its thread ends, and what waits is dropped. Any thread. */
 Q3G_API void q3g_batch_free(q3g_batch* batch) Q3G_NOEXCEPT;
 /** A new session. Any thread. Errors: as q3g_stream_open(); Q3G_E_BUDGET_EXCEEDED. */
 Q3G_API q3g_status q3g_batch_add(q3g_batch* batch, const q3g_stream_options* options, uint64_t* session,
                                  q3g_error* err) Q3G_NOEXCEPT;
 /** Takes a stream in, with its past: its handle is freed, also when the batch refuses it
- * (Q3G_E_INVALID_ARGUMENT: another guard's; Q3G_E_BUDGET_EXCEEDED). Any thread. */
+ * (Q3G_E_INVALID_ARGUMENT: another guard's; Q3G_E_BUDGET_EXCEEDED), but not while another call uses it
+ * (Q3G_E_INVALID_ARGUMENT). Any thread. */
 Q3G_API q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* session,
                                         q3g_error* err) Q3G_NOEXCEPT;
-/** Drops a session. Any thread. */
+/** Drops a session. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session; within a visit of it). */
 Q3G_API q3g_status q3g_batch_remove(q3g_batch* batch, uint64_t session, q3g_error* err) Q3G_NOEXCEPT;
 /** Queues a prompt; it is copied. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session),
  * Q3G_E_BUDGET_EXCEEDED. What is wrong with the text comes as an event. */
@@ -858,7 +860,8 @@ Q3G_API q3g_status q3g_batch_end_turn(q3g_batch* batch, uint64_t session, double
  * timeout_ms (0: does not wait). *out is the caller's (q3g_events_free), and may hold none. Any thread. */
 Q3G_API q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms, q3g_events** out,
                                   q3g_error* err) Q3G_NOEXCEPT;
-/** Runs visit(user, stream) on this thread while nobody else uses the session. Any thread. */
+/** Runs visit(user, stream) on this thread while nobody else uses the session. Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (no such session; within a visit of it). */
 Q3G_API q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visit, void* user,
                                    q3g_error* err) Q3G_NOEXCEPT;
 /** Judges what waits until nothing does or the time is up; at least one forward when must_run is 1. n_tokens:

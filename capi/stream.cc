@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <deque>
+
 #include "convert.hpp"
 #include "handles.hpp"
 
@@ -13,10 +15,10 @@ q3g_status change_turn(const char* function, q3g_stream* stream, q3g_update* upd
                        q3g_token_verdict* tokens, std::size_t capacity, q3g_error* err,
                        const Change& change) noexcept {
   return call(err, function, [&] {
-    StreamSession& session = get(stream);
+    const Needed session(stream);
     const Out<q3g_update> place(update, "update");
     const TokenBuffer buffer(tokens, capacity);
-    const StreamUpdate changed = take(change(session));
+    const StreamUpdate changed = take(change(*session));
     place.write(to_c(changed));
     buffer.write(changed.tokens);
   });
@@ -28,39 +30,39 @@ q3g_status q3g_stream_open(const q3g_guard* guard, const q3g_stream_options* opt
                            q3g_error* err) noexcept {
   return call(err, "q3g_stream_open", [&] {
     need_out(out);
-    *out = make_handle<q3g_stream>(take(get(guard).open_stream(read_options(options))));
+    *out = make_handle<q3g_stream>(take(Needed(guard)->open_stream(read_options(options))));
   });
 }
 
-void q3g_stream_free(q3g_stream* stream) noexcept { (void)take(stream); }
+void q3g_stream_free(q3g_stream* stream) noexcept { free_handle(stream); }
 
 q3g_status q3g_stream_push_prompt(q3g_stream* stream, const char* prompt, size_t prompt_bytes,
                                   q3g_token_verdict* out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_push_prompt", [&] {
-    StreamSession& session = get(stream);
+    const Needed session(stream);
     const Out<q3g_token_verdict> place(out, "out");
-    place.write(to_c(take(session.push_prompt(text_of(prompt, prompt_bytes, "prompt")))));
+    place.write(to_c(take(session->push_prompt(text_of(prompt, prompt_bytes, "prompt")))));
   });
 }
 
 q3g_status q3g_stream_push_conversation(q3g_stream* stream, const q3g_message* messages, size_t n_messages,
                                         q3g_token_verdict* out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_push_conversation", [&] {
-    StreamSession& session = get(stream);
+    const Needed session(stream);
     const Out<q3g_token_verdict> place(out, "out");
-    place.write(to_c(take(session.push_conversation(read_messages(messages, n_messages)))));
+    place.write(to_c(take(session->push_conversation(read_messages(messages, n_messages)))));
   });
 }
 
 q3g_status q3g_stream_restore(q3g_stream* stream, const q3g_message* messages, size_t n_messages,
                               q3g_error* err) noexcept {
   return call(err, "q3g_stream_restore",
-              [&] { take(get(stream).restore(read_messages(messages, n_messages))); });
+              [&] { take(Needed(stream)->restore(read_messages(messages, n_messages))); });
 }
 
 q3g_status q3g_stream_begin_turn(q3g_stream* stream, int32_t role, q3g_error* err) noexcept {
   return call(err, "q3g_stream_begin_turn",
-              [&] { take(get(stream).begin_turn(enum_of<Role>(role, 3, "role"))); });
+              [&] { take(Needed(stream)->begin_turn(enum_of<Role>(role, 3, "role"))); });
 }
 
 q3g_status q3g_stream_push_text(q3g_stream* stream, const char* text, size_t text_bytes, q3g_update* update,
@@ -73,11 +75,11 @@ q3g_status q3g_stream_push_text(q3g_stream* stream, const char* text, size_t tex
 q3g_status q3g_stream_push_tokens(q3g_stream* stream, const int32_t* ids, size_t n_ids,
                                   q3g_token_verdict* tokens, q3g_error* err) noexcept {
   return call(err, "q3g_stream_push_tokens", [&] {
-    StreamSession& session = get(stream);
+    const Needed session(stream);
     const auto all = ids_of(ids, n_ids);
     const TokenBuffer buffer(tokens, n_ids);
     std::vector<TokenVerdict> verdicts(n_ids);
-    take(session.push_tokens(all, verdicts));
+    take(session->push_tokens(all, verdicts));
     buffer.write(verdicts);
   });
 }
@@ -85,12 +87,12 @@ q3g_status q3g_stream_push_tokens(q3g_stream* stream, const int32_t* ids, size_t
 q3g_status q3g_stream_end_turn(q3g_stream* stream, q3g_turn* turn, q3g_decision* decision,
                                q3g_token_verdict* prompt, q3g_verdict* written, q3g_error* err) noexcept {
   return call(err, "q3g_stream_end_turn", [&] {
-    StreamSession& session = get(stream);
+    const Needed session(stream);
     const Out<q3g_turn> turn_place(turn, "turn");
     const Out<q3g_decision> decision_place(decision, "decision");
     const Out<q3g_token_verdict> prompt_place(prompt, "prompt");
     const Out<q3g_verdict> written_place(written, "written");
-    const TurnVerdict ended = take(session.end_turn());
+    const TurnVerdict ended = take(session->end_turn());
     turn_place.write(to_c(ended));
     decision_place.write(to_c(ended.decision));
     if (ended.prompt) prompt_place.write(to_c(*ended.prompt));
@@ -100,9 +102,9 @@ q3g_status q3g_stream_end_turn(q3g_stream* stream, q3g_turn* turn, q3g_decision*
 
 q3g_status q3g_stream_mark(const q3g_stream* stream, q3g_mark* out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_mark", [&] {
-    const StreamSession& session = get(stream);
+    const Needed session(stream);
     const auto place = need(out, "out");
-    const StreamMark mark = session.mark();
+    const StreamMark mark = session->mark();
     q3g_mark value{};
     value.is_closed = mark.is_closed ? 1 : 0;
     value.turn = mark.turn;
@@ -128,32 +130,32 @@ q3g_status q3g_stream_rewind_to_byte(q3g_stream* stream, int64_t n_bytes, q3g_up
 q3g_status q3g_stream_fork(const q3g_stream* stream, q3g_stream** out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_fork", [&] {
     need_out(out);
-    *out = make_handle<q3g_stream>(take(get(stream).fork()));
+    *out = make_handle<q3g_stream>(take(Needed(stream)->fork()));
   });
 }
 
 q3g_status q3g_stream_set_cancel(q3g_stream* stream, q3g_cancel* cancel, q3g_error* err) noexcept {
-  return call(err, "q3g_stream_set_cancel", [&] { get(stream).set_cancel(flag_of(cancel)); });
+  return call(err, "q3g_stream_set_cancel", [&] { Needed(stream)->set_cancel(flag_of(cancel)); });
 }
 
 q3g_status q3g_stream_decision(const q3g_stream* stream, q3g_decision* out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_decision", [&] {
-    const StreamSession& session = get(stream);
-    need(out, "out").write(to_c(session.decision()));
+    const Needed session(stream);
+    need(out, "out").write(to_c(session->decision()));
   });
 }
 
 q3g_status q3g_stream_verdicts(const q3g_stream* stream, size_t begin, q3g_token_verdict* tokens,
                                size_t capacity, size_t* n, q3g_error* err) noexcept {
   return call(err, "q3g_stream_verdicts", [&] {
-    const StreamSession& session = get(stream);
+    const Needed session(stream);
     const TokenBuffer buffer(tokens, capacity);
     if (n == nullptr) bad_argument("n is NULL");
-    if (begin < session.first_verdict() || begin > session.n_verdicts()) {
+    if (begin < session->first_verdict() || begin > session->n_verdicts()) {
       bad_argument("begin is " + std::to_string(begin) + "; expected " +
-                   std::to_string(session.first_verdict()) + " to " + std::to_string(session.n_verdicts()));
+                   std::to_string(session->first_verdict()) + " to " + std::to_string(session->n_verdicts()));
     }
-    const std::vector<TokenVerdict> found = session.verdicts(begin);
+    const std::vector<TokenVerdict> found = session->verdicts(begin);
     buffer.write(found);
     *n = found.size();
   });
@@ -161,28 +163,29 @@ q3g_status q3g_stream_verdicts(const q3g_stream* stream, size_t begin, q3g_token
 
 q3g_status q3g_stream_get_info(const q3g_stream* stream, q3g_stream_info* out, q3g_error* err) noexcept {
   return call(err, "q3g_stream_get_info", [&] {
-    const StreamSession& session = get(stream);
+    const Needed session(stream);
     q3g_stream_info info{};
-    info.position = session.position();
-    info.max_tokens = session.max_tokens();
-    info.turn_bytes = session.turn_bytes();
-    info.first_verdict = session.first_verdict();
-    info.n_verdicts = session.n_verdicts();
-    info.memory_bytes = session.memory_bytes();
+    info.position = session->position();
+    info.max_tokens = session->max_tokens();
+    info.turn_bytes = session->turn_bytes();
+    info.first_verdict = session->first_verdict();
+    info.n_verdicts = session->n_verdicts();
+    info.memory_bytes = session->memory_bytes();
     need(out, "out").write(info);
   });
 }
 
 q3g_status q3g_stream_reset(q3g_stream* stream, q3g_error* err) noexcept {
-  return call(err, "q3g_stream_reset", [&] { get(stream).reset(); });
+  return call(err, "q3g_stream_reset", [&] { Needed(stream)->reset(); });
 }
 
 q3g_status q3g_guard_push_batch(const q3g_guard* guard, q3g_stream_push* pushes, size_t n_pushes,
                                 q3g_error* err) noexcept {
   return call(err, "q3g_guard_push_batch", [&] {
-    const Guard& model = get(guard);
+    const Needed model(guard);
     const Elements<q3g_stream_push> all(pushes, n_pushes, "pushes");
     std::vector<q3g_stream_push> in;
+    std::deque<Needed<q3g_stream>> sessions;
     std::vector<StreamPush> out;
     std::vector<std::vector<TokenVerdict>> verdicts(n_pushes);
     std::vector<TokenBuffer> buffers;
@@ -193,9 +196,9 @@ q3g_status q3g_guard_push_batch(const q3g_guard* guard, q3g_stream_push* pushes,
       const auto ids = ids_of(push.ids, push.n_ids);
       buffers.emplace_back(push.tokens, push.n_ids);
       verdicts[i].resize(ids.size());
-      out.push_back({&get(push.stream), ids, verdicts[i], Status()});
+      out.push_back({&*sessions.emplace_back(push.stream), ids, verdicts[i], Status()});
     }
-    model.push_batch(out);
+    model->push_batch(out);
     for (std::size_t i = 0; i < n_pushes; ++i) {
       const bool ok = out[i].status.ok();
       in[i].status = ok ? Q3G_OK : static_cast<q3g_status>(out[i].status.error().code);

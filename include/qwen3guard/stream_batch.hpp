@@ -112,7 +112,9 @@ class StreamBatch {
   [[nodiscard]] Result<std::vector<StreamEvent>> wait(StreamId id, double timeout_ms);
 
   /// Runs visit(session) on this thread while nobody else uses the session: to mark, rewind, fork or read it.
-  /// Waits for a forward that it is in; what is queued stays queued. Errors: invalid_argument.
+  /// Waits for a forward that it is in; what is queued stays queued. Within it other calls on the batch are
+  /// fine, but for remove() and visit() of the same session (invalid_argument); wait() does not wait for it.
+  /// Errors: invalid_argument.
   [[nodiscard]] Status visit(StreamId id, const std::function<void(StreamSession&)>& visit);
 
   /// Judges what waits until nothing does or the time is up; a forward is begun only when it is expected to

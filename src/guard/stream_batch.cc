@@ -28,6 +28,12 @@ Error no_session(StreamId id) {
   return {ErrorCode::invalid_argument, "stream batch: no session " + std::to_string(id)};
 }
 
+/// It would wait for itself.
+Error is_visiting(const char* what, StreamId id) {
+  return {ErrorCode::invalid_argument, std::string("stream batch: ") + what + " of session " +
+                                           std::to_string(id) + " within a visit of it"};
+}
+
 Clock::time_point after_ms(Clock::time_point time, double ms) {
   constexpr double kLongest_ms = 1e12;
   return time + std::chrono::duration_cast<Clock::duration>(
@@ -84,6 +90,7 @@ Status StreamBatch::Impl::remove(StreamId id) {
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
+  if (entry->visitor == std::this_thread::get_id()) return is_visiting("remove", id);
   entry->queue.clear();
   changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
   if (entry == nullptr) return no_session(id);  // another thread was faster
@@ -213,7 +220,7 @@ Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double tim
   if (timeout_ms > 0) {
     changed_.wait_until(lock, after_ms(Clock::now(), timeout_ms), [&] {
       entry = find(id);
-      return entry == nullptr || !entry->events.empty() ||
+      return entry == nullptr || !entry->events.empty() || entry->visitor == std::this_thread::get_id() ||
              (!entry->is_busy && !entry->feed && entry->queue.empty());
     });
     if (entry == nullptr) return no_session(id);
@@ -233,14 +240,17 @@ Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double tim
 Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
+  if (entry != nullptr && entry->visitor == std::this_thread::get_id()) return is_visiting("visit", id);
   changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
   if (entry == nullptr) return no_session(id);
   entry->is_busy = true;
+  entry->visitor = std::this_thread::get_id();
   unset_ready(*entry);
   lock.unlock();
   const auto give_back = [&] {
     entry->session_bytes = entry->session.memory_bytes();
     lock.lock();
+    entry->visitor = {};
     release(*entry);
     changed_.notify_all();
   };

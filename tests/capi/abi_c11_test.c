@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
     {"host", host_part},
 #if !defined(_WIN32)
     {"cancel", cancel_part},
+    {"lifetime", lifetime_part},
 #endif
   };
   if (argc != 3) {

@@ -294,6 +294,28 @@ TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
   CHECK(batch.step() > 0);
 }
 
+TEST_CASE("batch: what would wait for its own visit is an error", "[batch]") {
+  StreamBatch batch = StreamBatch::open(nano()).value();
+  const StreamId id = batch.add().value(), other = batch.add().value();
+  int n_inner = 0;
+  const auto count = [&](StreamSession&) { ++n_inner; };
+  batch
+      .visit(id,
+             [&](StreamSession&) {
+               CHECK(code_of(batch.remove(id)) == ErrorCode::invalid_argument);
+               CHECK(code_of(batch.visit(id, count)) == ErrorCode::invalid_argument);
+               CHECK(batch.wait(id, 1e9).value().empty());
+               CHECK(batch.visit(other, count).ok());
+               CHECK(batch.remove(other).ok());
+             })
+      .throw_if_error();
+  CHECK(n_inner == 1);
+  // Afterwards the session is as any other, also when the visit ended by an exception.
+  CHECK_THROWS_AS(batch.visit(id, [](StreamSession&) { throw 7; }).ok(), int);
+  CHECK(batch.visit(id, count).ok());
+  CHECK(batch.remove(id).ok());
+}
+
 TEST_CASE("batch: options out of range are named", "[batch]") {
   const Guard guard = nano();
   const auto detail = [&](const auto& change) {

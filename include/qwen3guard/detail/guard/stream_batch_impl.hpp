@@ -68,6 +68,7 @@ class StreamBatch::Impl {
     StreamSession session;
     bool is_busy = false;
     // Under the mutex.
+    std::thread::id visitor;  // of a visit that is under way
     std::deque<Op> queue;
     std::size_t queued_bytes = 0;
     std::vector<StreamEvent> events;

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handles that are freed while calls use them: in callbacks, and by other threads.
+#include "abi_c11.h"
+
+#if !defined(_WIN32)
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+/// Memory by which a model tells that it is gone.
+typedef struct {
+  atomic_int n_released;
+} owner;
+
+static void* take(void* user, size_t bytes, size_t alignment) {
+  (void)user;
+  return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+static void give_back(void* user, void* block, size_t bytes, size_t alignment) {
+  (void)user, (void)bytes, (void)alignment;
+  free(block);
+}
+static void gone(void* user) { ++((owner*)user)->n_released; }
+
+static q3g_guard* open_owned(const char* model, owner* told) {
+  q3g_allocator allocator = {.struct_size = sizeof allocator, .user = told};
+  allocator.allocate = take;
+  allocator.deallocate = give_back;
+  allocator.release = gone;
+  q3g_guard_options options;
+  NEED_OK(q3g_guard_options_init(&options, sizeof options));
+  options.allocator = &allocator;
+  q3g_guard* guard = NULL;
+  NEED_OK(q3g_guard_load_embedded(model, strlen(model), &options, &guard, &err));
+  return guard;
+}
+
+typedef struct {
+  q3g_guard* guard;
+  owner* told;
+  int n_calls;
+} host;
+
+static int32_t free_the_guard(void* user, int64_t n_done, int64_t n_total) {
+  host* in = user;
+  (void)n_done, (void)n_total;
+  q3g_guard_free(in->guard);
+  ++in->n_calls;
+  // The call that goes on keeps the model, which nobody else can use any more.
+  CHECK(in->told->n_released == 0);
+  q3g_model_info info = {.struct_size = sizeof info};
+  CHECK(q3g_guard_info(in->guard, &info, NULL) == Q3G_E_BAD_HANDLE);
+  return 0;
+}
+
+static void freed_in_a_callback(void) {
+  enum { kConversations = 40 };
+  owner told = {0};
+  host in = {open_owned("nano-gen", &told), &told, 0};
+  static q3g_message messages[kConversations];
+  static q3g_conversation conversations[kConversations];
+  static q3g_verdict verdicts[kConversations];
+  for (size_t i = 0; i < kConversations; ++i) {
+    messages[i] = (q3g_message){sizeof messages[i], Q3G_ROLE_USER, TEXT("How do I kill a process?")};
+    conversations[i] = (q3g_conversation){sizeof conversations[i], 0, &messages[i], 1};
+  }
+  verdicts[0].struct_size = sizeof verdicts[0];
+  q3g_classify_options options;
+  NEED_OK(q3g_classify_options_init(&options, sizeof options));
+  options.progress = free_the_guard;
+  options.progress_user = &in;
+  NEED_OK(q3g_guard_classify_batch(in.guard, conversations, kConversations, &options, verdicts, NULL, &err));
+  for (size_t i = 0; i < kConversations; ++i) CHECK(verdicts[i].status == Q3G_OK);
+  CHECK(in.n_calls == kConversations && told.n_released == 1);
+}
+
+typedef struct {
+  q3g_batch* batch;
+  uint64_t session;
+  int n_visits;
+} room;
+
+static void visit_again(void* user, q3g_stream* stream) {
+  (void)stream;
+  ++((room*)user)->n_visits;
+}
+
+static void within_a_visit(void* user, q3g_stream* stream) {
+  room* in = user;
+  ++in->n_visits;
+  q3g_batch_stats stats = {.struct_size = sizeof stats};
+  CHECK_OK(q3g_batch_get_stats(in->batch, &stats, &err));
+  CHECK_OK(q3g_batch_push_text(in->batch, in->session, TEXT("Well"), -1, &err));
+  // What would wait for this visit does not.
+  CHECK_FAILS(q3g_batch_remove(in->batch, in->session, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(strstr(err.message, "within a visit") != NULL);
+  CHECK_FAILS(q3g_batch_visit(in->batch, in->session, visit_again, user, &err), Q3G_E_INVALID_ARGUMENT);
+  q3g_events* events = NULL;
+  CHECK_OK(q3g_batch_poll(in->batch, in->session, 1e9, &events, &err));
+  q3g_events_free(events);
+  size_t n_tokens = 1;
+  CHECK_OK(q3g_batch_step(in->batch, 0, 1, &n_tokens, &err));
+  CHECK(n_tokens == 0);
+  // The stream is the batch's: freeing it does nothing, and no batch takes it.
+  q3g_stream_free(stream);
+  uint64_t other = 0;
+  CHECK_FAILS(q3g_batch_add_stream(in->batch, stream, &other, &err), Q3G_E_INVALID_ARGUMENT);
+  q3g_stream_info info = {.struct_size = sizeof info};
+  CHECK_OK(q3g_stream_get_info(stream, &info, &err));
+  q3g_batch_free(in->batch);
+  CHECK(q3g_batch_get_stats(in->batch, &stats, NULL) == Q3G_E_BAD_HANDLE);
+}
+
+static void batch_freed_in_a_visit(void) {
+  owner told = {0};
+  q3g_guard* guard = open_owned("nano-stream", &told);
+  room in = {0};
+  NEED_OK(q3g_batch_open(guard, NULL, &in.batch, &err));
+  NEED_OK(q3g_batch_add(in.batch, NULL, &in.session, &err));
+  NEED_OK(q3g_batch_push_prompt(in.batch, in.session, TEXT("Hello"), -1, &err));
+  NEED_OK(q3g_batch_step(in.batch, 1e6, 1, NULL, &err));
+  q3g_events* events = NULL;
+  NEED_OK(q3g_batch_poll(in.batch, in.session, 0, &events, &err));
+  q3g_events_free(events);
+  q3g_guard_free(guard);
+  NEED_OK(q3g_batch_visit(in.batch, in.session, within_a_visit, &in, &err));
+  CHECK(in.n_visits == 1 && told.n_released == 1);
+}
+
+enum { kThreads = 4, kRounds = 300 };
+typedef struct {
+  _Atomic(q3g_guard*) guard;
+  atomic_int n_waiting, round, n_judged, n_refused, n_others;
+} race;
+
+/// In every round: all judge with the same handle, which each then frees.
+static void* use_and_free(void* user) {
+  race* in = user;
+  for (int round = 1; round <= kRounds; ++round) {
+    ++in->n_waiting;
+    while (in->round < round) sched_yield();
+    q3g_guard* guard = in->guard;
+    q3g_verdict verdict = {.struct_size = sizeof verdict};
+    q3g_error slot = {.struct_size = sizeof slot};
+    const q3g_status status = q3g_guard_classify_prompt(guard, TEXT("Hello"), NULL, &verdict, &slot);
+    q3g_guard_free(guard);
+    ++*(status == Q3G_OK ? &in->n_judged : status == Q3G_E_BAD_HANDLE ? &in->n_refused : &in->n_others);
+  }
+  return NULL;
+}
+
+static void freed_by_other_threads(void) {
+  race in;
+  memset(&in, 0, sizeof in);
+  pthread_t threads[kThreads];
+  for (size_t i = 0; i < kThreads; ++i) NEED(pthread_create(&threads[i], NULL, use_and_free, &in) == 0);
+  q3g_guard_options options;
+  NEED_OK(q3g_guard_options_init(&options, sizeof options));
+  options.n_threads = 1;
+  for (int round = 1; round <= kRounds; ++round) {
+    q3g_guard* guard = NULL;
+    NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err));
+    while (in.n_waiting < kThreads * round) sched_yield();
+    in.guard = guard;
+    in.round = round;
+  }
+  for (size_t i = 0; i < kThreads; ++i) pthread_join(threads[i], NULL);
+  CHECK(in.n_judged > 0 && in.n_others == 0 && in.n_judged + in.n_refused == kThreads * kRounds);
+}
+
+void lifetime_part(void) {
+  freed_in_a_callback();
+  batch_freed_in_a_visit();
+  freed_by_other_threads();
+}
+#endif
