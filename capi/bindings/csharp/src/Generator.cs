@@ -15,20 +15,22 @@ namespace Qwen3Guard
         public int TopK = 20;
         /// <summary>In (0, 1].</summary>
         public float TopP = 0.8f;
+        /// <summary>The same seed draws the same.</summary>
         public ulong Seed;
     }
 
-    /// <summary>A causal checkpoint writing text. One thread at a time.</summary>
+    /// <summary>A causal checkpoint writing text. One thread at a time: a second one gets an InvalidOperationException.</summary>
     public sealed unsafe class Generator : IDisposable
     {
         private readonly GeneratorHandle handle;
-        private readonly CancelHandle cancel = CancelScope.New();
+        private readonly CancelHandle cancel;
 
+        /// <summary>Opens a generator; of a Gen checkpoint only.</summary>
         public Generator(Guard guard, SamplingOptions options = null)
         {
+            Call.Need(guard, nameof(guard));
             q3g_sampling_options raw;
             NativeMethods.q3g_sampling_options_init(&raw, Call.Size(sizeof(q3g_sampling_options)));
-            raw.cancel = cancel.DangerousGetHandle();
             if (options != null)
             {
                 raw.temperature = options.Temperature;
@@ -38,10 +40,21 @@ namespace Qwen3Guard
             }
             IntPtr made;
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_generator_open(guard.Handle, &raw, &made, &error), &error);
+            cancel = CancelScope.New();
+            try
+            {
+                raw.cancel = cancel.DangerousGetHandle(); // the generator keeps what is behind it
+                Call.Check(NativeMethods.q3g_generator_open(guard.Handle, &raw, &made, &error), &error);
+            }
+            catch
+            {
+                cancel.Dispose();
+                throw;
+            }
             handle = new GeneratorHandle(made);
         }
 
+        /// <summary>Frees the generator.</summary>
         public void Dispose()
         {
             handle.Dispose();
@@ -52,6 +65,7 @@ namespace Qwen3Guard
         public void SetConversation(IReadOnlyList<Message> messages)
         {
             var error = Call.Slot();
+            using (handle.Enter())
             using (var pinned = new PinnedMessages(messages))
             {
                 Call.Check(NativeMethods.q3g_generator_set_conversation(handle, pinned.Raw, pinned.Count, &error), &error);
@@ -61,28 +75,28 @@ namespace Qwen3Guard
         /// <summary>The same as tokens.</summary>
         public void SetTokens(int[] ids)
         {
+            Call.Need(ids, nameof(ids));
             var error = Call.Slot();
+            using (handle.Enter())
             fixed (int* p = ids)
                 Call.Check(NativeMethods.q3g_generator_set_tokens(handle, p, Call.Size(ids.Length), &error), &error);
         }
 
-        /// <summary>The next token.</summary>
+        /// <summary>Draws the next token. isEnd: it ends the answer.</summary>
         public int Next(out bool isEnd, CancellationToken token = default(CancellationToken))
         {
-            token.ThrowIfCancellationRequested();
-            int id, end, status;
-            var error = Call.Slot();
-            if (token.CanBeCanceled)
+            int id = 0, end = 0;
+            using (handle.Enter())
             {
-                using (token.Register(() => NativeMethods.q3g_cancel_set(cancel)))
-                    status = NativeMethods.q3g_generator_next(handle, &id, &end, &error);
-                NativeMethods.q3g_cancel_reset(cancel);
+                CancelScope.Run(cancel, token, error =>
+                {
+                    int drawn, last;
+                    int status = NativeMethods.q3g_generator_next(handle, &drawn, &last, error);
+                    id = drawn;
+                    end = last;
+                    return status;
+                });
             }
-            else
-            {
-                status = NativeMethods.q3g_generator_next(handle, &id, &end, &error);
-            }
-            CancelScope.Check(token, status, &error);
             isEnd = end != 0;
             return id;
         }
@@ -94,7 +108,8 @@ namespace Qwen3Guard
             {
                 int position;
                 var error = Call.Slot();
-                Call.Check(NativeMethods.q3g_generator_position(handle, &position, &error), &error);
+                using (handle.Enter())
+                    Call.Check(NativeMethods.q3g_generator_position(handle, &position, &error), &error);
                 return position;
             }
         }
@@ -103,7 +118,8 @@ namespace Qwen3Guard
         public void Rewind(int position)
         {
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_generator_rewind(handle, position, &error), &error);
+            using (handle.Enter())
+                Call.Check(NativeMethods.q3g_generator_rewind(handle, position, &error), &error);
         }
     }
 }

@@ -1,226 +1,234 @@
 // SPDX-License-Identifier: Apache-2.0
 using System;
 using System.Collections.Generic;
-using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-using System.Threading;
-using System.Threading.Tasks;
 using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>Marks functions that native code calls, for ahead-of-time compilers (Unity's IL2CPP looks for the name).</summary>
-    [AttributeUsage(AttributeTargets.Method)]
-    internal sealed class MonoPInvokeCallbackAttribute : Attribute
+    /// <summary>A loaded model. Immutable: any number of threads at once. What its calls throw is a Qwen3GuardException unless
+    /// their text says otherwise.</summary>
+    public sealed unsafe partial class Guard : IDisposable
     {
-        public MonoPInvokeCallbackAttribute(Type type) { }
-    }
+        internal readonly GuardHandle Handle;
 
-    /// <summary>A managed function behind a native one. What it throws stops the call, and is thrown again behind it.</summary>
-    internal sealed unsafe class Callback : IDisposable
-    {
-        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        private delegate int ProgressFunction(IntPtr user, long done, long total);
-        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        private delegate void LogFunction(IntPtr user, int level, byte* line, UIntPtr n);
-        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        private delegate void VisitFunction(IntPtr user, IntPtr stream);
-        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        private delegate void ReleaseFunction(IntPtr user);
-
-        // Static, so that they are never collected while native code knows them.
-        private static readonly ProgressFunction progressFunction = OnProgress;
-        private static readonly LogFunction logFunction = OnLog;
-        private static readonly VisitFunction visitFunction = OnVisit;
-        private static readonly ReleaseFunction releaseFunction = OnRelease;
-        public static readonly IntPtr ProgressPointer = Marshal.GetFunctionPointerForDelegate(progressFunction);
-        public static readonly IntPtr LogPointer = Marshal.GetFunctionPointerForDelegate(logFunction);
-        public static readonly IntPtr VisitPointer = Marshal.GetFunctionPointerForDelegate(visitFunction);
-        public static readonly IntPtr ReleasePointer = Marshal.GetFunctionPointerForDelegate(releaseFunction);
-
-        private readonly GCHandle self;
-        private ExceptionDispatchInfo thrown;
-        public Func<long, long, bool> Progress;
-        public Action<int, string> Log;
-        public Action<IntPtr> Visit;
-
-        public Callback()
+        private Guard(GuardHandle handle)
         {
-            self = GCHandle.Alloc(this);
+            Handle = handle;
         }
 
-        public IntPtr User => GCHandle.ToIntPtr(self);
+        /// <summary>Frees the model when nothing that was made from it is in use any more: that lives on.</summary>
+        public void Dispose() => Handle.Dispose();
 
-        public void Dispose() => self.Free();
+        /// <summary>Version of the C library in use.</summary>
+        public static string Version => Call.Text(NativeMethods.q3g_version());
 
-        public void Rethrow() => thrown?.Throw();
+        /// <summary>Version of the C interface that the library in use was built with.</summary>
+        public static int AbiVersion => (int)NativeMethods.q3g_abi_version();
 
-        private bool Run(Action body)
+        /// <summary>Names of the models in the library.</summary>
+        public static IReadOnlyList<string> EmbeddedModels()
         {
-            if (thrown != null) return false;
+            var names = new List<string>();
+            for (;;)
+            {
+                byte* name = NativeMethods.q3g_embedded_model_name(Call.Size(names.Count));
+                if (name == null) return names;
+                names.Add(Call.Text(name));
+            }
+        }
+
+        private delegate int Loader(q3g_guard_options* options, IntPtr* guard, q3g_error* error);
+
+        private static Guard Load(GuardOptions options, Loader load)
+        {
+            options = options ?? new GuardOptions();
+            q3g_guard_options raw;
+            NativeMethods.q3g_guard_options_init(&raw, Call.Size(sizeof(q3g_guard_options)));
+            raw.n_threads = options.Threads;
+            raw.max_context_tokens = options.MaxContextTokens;
+            raw.kept_tokens = options.KeptTokens ?? raw.kept_tokens;
+            raw.require_tokenizer = Call.Bool(!options.WithoutTokenizer);
+            var isa = Call.CString(options.Isa, nameof(options.Isa));
+            var allocator = new q3g_allocator();
+            if (options.Allocator != null)
+            {
+                allocator.struct_size = (uint)sizeof(q3g_allocator);
+                allocator.user = (void*)options.Allocator.User;
+                allocator.allocate = options.Allocator.Allocate;
+                allocator.deallocate = options.Allocator.Deallocate;
+                raw.allocator = &allocator;
+            }
+            using (var callback = new Callback { Log = options.Log })
+            {
+                if (options.Log != null)
+                {
+                    raw.log = Callback.LogPointer;
+                    raw.log_user = (void*)callback.User;
+                }
+                IntPtr guard = IntPtr.Zero;
+                int status;
+                var error = Call.Slot();
+                fixed (byte* p = isa)
+                {
+                    raw.isa = p;
+                    status = load(&raw, &guard, &error);
+                }
+                var handle = new GuardHandle(guard);
+                try
+                {
+                    callback.Rethrow();
+                    Call.Check(status, &error);
+                    return new Guard(handle);
+                }
+                catch
+                {
+                    handle.Dispose();
+                    throw;
+                }
+            }
+        }
+
+        /// <summary>Loads a checkpoint folder or a packed file.</summary>
+        public static Guard Load(string path, GuardOptions options = null)
+        {
+            var data = Call.Utf8(path, nameof(path));
+            return Load(options, (raw, guard, error) =>
+            {
+                fixed (byte* p = data)
+                    return NativeMethods.q3g_guard_load(p, Call.Size(data.Length), raw, guard, error);
+            });
+        }
+
+        /// <summary>Loads a model of the library.</summary>
+        public static Guard Embedded(string name, GuardOptions options = null)
+        {
+            var data = Call.Utf8(name, nameof(name));
+            return Load(options, (raw, guard, error) =>
+            {
+                fixed (byte* p = data)
+                    return NativeMethods.q3g_guard_load_embedded(p, Call.Size(data.Length), raw, guard, error);
+            });
+        }
+
+        /// <summary>Loads a packed model's bytes, of which a copy outside of managed memory is kept.</summary>
+        public static Guard FromMemory(byte[] packed, GuardOptions options = null)
+        {
+            Call.Need(packed, nameof(packed));
+            return FromMemory(new Dictionary<string, byte[]> { { "model.q3g", packed } }, options);
+        }
+
+        /// <summary>Loads a checkpoint's files by name, e.g. "config.json". As the other one.</summary>
+        public static Guard FromMemory(IReadOnlyDictionary<string, byte[]> files, GuardOptions options = null)
+        {
+            const int alignment = 64; // what the kernels read without a copy
+            var all = new List<KeyValuePair<byte[], byte[]>>(); // names and contents
+            long size = 0;
+            foreach (var file in Call.Need(files, nameof(files)))
+            {
+                var name = Call.CString(file.Key, "a file's name");
+                all.Add(new KeyValuePair<byte[], byte[]>(name, Call.Need(file.Value, nameof(files) + "[\"" + file.Key + "\"]")));
+                size += alignment + file.Value.Length + name.Length;
+            }
+            var raw = new q3g_file[all.Count];
+            IntPtr block = Marshal.AllocHGlobal((IntPtr)(size + alignment));
+            bool isTaken = false; // the library calls OnRelease, also when loading fails
             try
             {
-                body();
-                return true;
+                byte* at = (byte*)block;
+                for (int i = 0; i < raw.Length; ++i)
+                {
+                    byte[] name = all[i].Key, bytes = all[i].Value;
+                    at += (alignment - (long)at % alignment) % alignment;
+                    raw[i].struct_size = (uint)sizeof(q3g_file);
+                    raw[i].bytes = at;
+                    raw[i].n_bytes = Call.Size(bytes.Length);
+                    Marshal.Copy(bytes, 0, (IntPtr)at, bytes.Length);
+                    at += bytes.Length;
+                    raw[i].name = at;
+                    Marshal.Copy(name, 0, (IntPtr)at, name.Length);
+                    at += name.Length;
+                }
+                return Load(options, (o, guard, error) =>
+                {
+                    fixed (q3g_file* p = raw)
+                    {
+                        int status = NativeMethods.q3g_guard_load_memory(p, Call.Size(raw.Length), Callback.ReleasePointer,
+                            (void*)block, o, guard, error);
+                        isTaken = true;
+                        return status;
+                    }
+                });
             }
-            catch (Exception e)
+            finally
             {
-                thrown = ExceptionDispatchInfo.Capture(e);
-                return false;
+                if (!isTaken) Marshal.FreeHGlobal(block);
             }
         }
 
-        private static Callback Of(IntPtr user) => (Callback)GCHandle.FromIntPtr(user).Target;
-
-        [MonoPInvokeCallback(typeof(ProgressFunction))]
-        private static int OnProgress(IntPtr user, long done, long total)
+        /// <summary>What the model is.</summary>
+        public ModelInfo Info
         {
-            var callback = Of(user);
-            bool goOn = false;
-            return callback.Run(() => goOn = callback.Progress(done, total)) && goOn ? 0 : 1;
+            get
+            {
+                var raw = new q3g_model_info();
+                raw.struct_size = (uint)sizeof(q3g_model_info);
+                var error = Call.Slot();
+                Call.Check(NativeMethods.q3g_guard_info(Handle, &raw, &error), &error);
+                return new ModelInfo
+                {
+                    Kind = (ModelKind)raw.kind, Architecture = Call.Text(raw.architecture),
+                    WeightDtype = Call.Text(raw.weight_dtype), Isa = Call.Text(raw.isa),
+                    IsaAvailable = Call.Text(raw.isa_available).Split(' '), HiddenSize = raw.hidden_size,
+                    Layers = raw.n_layers, Heads = raw.n_heads, KvHeads = raw.n_kv_heads, HeadDim = raw.head_dim,
+                    IntermediateSize = raw.intermediate_size, VocabSize = raw.vocab_size,
+                    MaxContextTokens = raw.max_context_tokens, TiedEmbeddings = raw.tied_embeddings != 0,
+                    Threads = raw.n_threads, Parameters = raw.n_parameters, WeightBytes = raw.weight_bytes,
+                    KvBytesPerToken = raw.kv_bytes_per_token,
+                };
+            }
         }
 
-        [MonoPInvokeCallback(typeof(LogFunction))]
-        private static void OnLog(IntPtr user, int level, byte* line, UIntPtr n)
-        {
-            var callback = Of(user);
-            string text = Call.Text(line, (int)n);
-            callback.Run(() => callback.Log(level, text));
-        }
-
-        [MonoPInvokeCallback(typeof(VisitFunction))]
-        private static void OnVisit(IntPtr user, IntPtr stream)
-        {
-            var callback = Of(user);
-            callback.Run(() => callback.Visit(stream));
-        }
-
-        [MonoPInvokeCallback(typeof(ReleaseFunction))]
-        private static void OnRelease(IntPtr user) => Marshal.FreeHGlobal(user);
-    }
-
-    /// <summary>A native flag that stops running calls while a token is cancelled. For one call at a time.</summary>
-    internal sealed unsafe class CancelScope : IDisposable
-    {
-        private readonly CancelHandle handle;
-        private CancellationTokenRegistration registration;
-
-        /// <summary>Null when the token can never be cancelled.</summary>
-        public static CancelScope For(CancellationToken token)
-        {
-            token.ThrowIfCancellationRequested();
-            return token.CanBeCanceled ? new CancelScope(token, New()) : null;
-        }
-
-        public static CancelHandle New()
+        /// <summary>The model's tokenizer, as an object of its own.</summary>
+        public Tokenizer GetTokenizer()
         {
             IntPtr raw;
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_cancel_new(&raw, &error), &error);
-            return new CancelHandle(raw);
+            Call.Check(NativeMethods.q3g_guard_tokenizer(Handle, &raw, &error), &error);
+            return new Tokenizer(new TokenizerHandle(raw));
         }
 
-        private CancelScope(CancellationToken token, CancelHandle handle)
+        /// <summary>Raw logits of every head, of the last position only when lastOnly.</summary>
+        public IReadOnlyList<HeadLogits> Logits(int[] ids, bool lastOnly = false)
         {
-            this.handle = handle;
-            registration = token.Register(() => NativeMethods.q3g_cancel_set(handle));
+            Call.Need(ids, nameof(ids));
+            IntPtr raw;
+            var error = Call.Slot();
+            fixed (int* p = ids)
+            {
+                Call.Check(NativeMethods.q3g_guard_logits(Handle, p, Call.Size(ids.Length), Call.Bool(lastOnly), &raw, &error),
+                    &error);
+            }
+            using (var all = new LogitsHandle(raw))
+            {
+                var heads = new HeadLogits[Call.Int(NativeMethods.q3g_logits_count(all))];
+                for (int i = 0; i < heads.Length; ++i)
+                {
+                    var head = new q3g_head_logits();
+                    head.struct_size = (uint)sizeof(q3g_head_logits);
+                    Call.Check(NativeMethods.q3g_logits_get(all, Call.Size(i), &head, &error), &error);
+                    const int most = 0x7FEFFFFF; // elements of an array of .NET
+                    if ((long)head.rows * head.cols > most)
+                    {
+                        throw Call.InvalidArgument("{0} x {1} logits; expected at most {2}: ask for fewer tokens, or for the "
+                            + "last position only", head.rows, head.cols, most);
+                    }
+                    var values = new float[head.rows * head.cols];
+                    Marshal.Copy((IntPtr)head.values, values, 0, values.Length);
+                    heads[i] = new HeadLogits { Name = Call.Text(head.name), Rows = head.rows, Cols = head.cols, Values = values };
+                }
+                return heads;
+            }
         }
-
-        public IntPtr Raw => handle.DangerousGetHandle();
-
-        public void Dispose()
-        {
-            registration.Dispose();
-            handle.Dispose();
-        }
-
-        /// <summary>Throws what a status means, for a call that a token may have stopped.</summary>
-        public static void Check(CancellationToken token, int status, q3g_error* error)
-        {
-            if (status == NativeMethods.Q3G_E_CANCELLED) token.ThrowIfCancellationRequested();
-            Call.Check(status, error);
-        }
-    }
-
-    /// <summary>How a model is loaded.</summary>
-    public sealed class GuardOptions
-    {
-        /// <summary>Threads of one call; 0: all cores.</summary>
-        public int Threads;
-        /// <summary>0: the checkpoint's own limit.</summary>
-        public int MaxContextTokens;
-        /// <summary>Gen: tokens of the last conversations that are kept; null: the default.</summary>
-        public int? KeptTokens;
-        /// <summary>A model without tokenizer files loads, for logits only.</summary>
-        public bool WithoutTokenizer;
-        /// <summary>Instruction set; empty: the best there is.</summary>
-        public string Isa = "";
-        /// <summary>Told (level, line) what was loaded and how.</summary>
-        public Action<int, string> Log;
-    }
-
-    /// <summary>How a verdict is reached. Thresholds are in [0, 1].</summary>
-    public sealed class ClassifyOptions
-    {
-        /// <summary>The published way: generate, then parse; Gen only.</summary>
-        public bool Greedy;
-        public Mode Mode;
-        public InvalidUtf8 InvalidUtf8;
-        public float? FlagThreshold;
-        public float? BlockThreshold;
-        /// <summary>Of ClassifyBatch, in conversations (done, total); false stops.</summary>
-        public Func<long, long, bool> Progress;
-
-        internal static unsafe q3g_classify_options ToC(ClassifyOptions options)
-        {
-            q3g_classify_options raw;
-            NativeMethods.q3g_classify_options_init(&raw, Call.Size(sizeof(q3g_classify_options)));
-            if (options == null) return raw;
-            raw.decoder = Call.Bool(options.Greedy);
-            raw.mode = (int)options.Mode;
-            raw.invalid_utf8 = (int)options.InvalidUtf8;
-            raw.flag_threshold = options.FlagThreshold ?? -1;
-            raw.block_threshold = options.BlockThreshold ?? -1;
-            return raw;
-        }
-    }
-
-    /// <summary>What a model is.</summary>
-    public sealed class ModelInfo
-    {
-        public ModelKind Kind { get; internal set; }
-        public string Architecture { get; internal set; }
-        public string WeightDtype { get; internal set; }
-        public string Isa { get; internal set; }
-        public string[] IsaAvailable { get; internal set; }
-        public int HiddenSize { get; internal set; }
-        public int Layers { get; internal set; }
-        public int Heads { get; internal set; }
-        public int KvHeads { get; internal set; }
-        public int HeadDim { get; internal set; }
-        public int IntermediateSize { get; internal set; }
-        public int VocabSize { get; internal set; }
-        public int MaxContextTokens { get; internal set; }
-        public bool TiedEmbeddings { get; internal set; }
-        public int Threads { get; internal set; }
-        public long Parameters { get; internal set; }
-        public long WeightBytes { get; internal set; }
-        public long KvBytesPerToken { get; internal set; }
-    }
-
-    /// <summary>One head's logits, row-major.</summary>
-    public sealed class HeadLogits
-    {
-        public string Name { get; internal set; }
-        public int Rows { get; internal set; }
-        public int Cols { get; internal set; }
-        public float[] Values { get; internal set; }
-    }
-
-    /// <summary>The verdict, or the error, of one conversation.</summary>
-    public struct BatchVerdict
-    {
-        public Verdict Verdict;
-        public Qwen3GuardException Error;
     }
 }

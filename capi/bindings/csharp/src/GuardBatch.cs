@@ -5,47 +5,16 @@ using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>Bounds of a batch; null: the default.</summary>
-    public sealed class BatchOptions
-    {
-        /// <summary>Of all sessions; 0: no bound.</summary>
-        public ulong MemoryBudgetBytes;
-        public ulong? MaxWaitingBytes;
-        public int? MaxStepTokens;
-        public int? MaxSessionTokens;
-        public double? DefaultDeadlineMs;
-    }
-
-    /// <summary>Counters of a batch.</summary>
-    public struct BatchStats
-    {
-        public ulong Sessions, WaitingSessions, MemoryBytes, Steps, Tokens, Late;
-    }
-
-    public enum EventKind { Update, TurnEnd, Error }
-
-    /// <summary>What became of something that was pushed.</summary>
-    public sealed class BatchEvent
-    {
-        public EventKind Kind { get; internal set; }
-        public Update Update { get; internal set; }
-        public Decision Decision { get; internal set; }
-        /// <summary>Of a TurnEnd; else null.</summary>
-        public Turn Turn { get; internal set; }
-        /// <summary>Of an Error; else null.</summary>
-        public Qwen3GuardException Error { get; internal set; }
-        public double WaitedMs { get; internal set; }
-        public bool IsLate { get; internal set; }
-    }
-
-    /// <summary>Many live conversations over one model, named by numbers. Any number of threads at once. A deadline counts
-    /// from the push; below 0: the default.</summary>
+    /// <summary>Many live conversations over one model, named by numbers. Any number of threads at once. A deadline is in
+    /// milliseconds from the push; below 0: the default.</summary>
     public sealed unsafe class GuardBatch : IDisposable
     {
         private readonly BatchHandle handle;
 
+        /// <summary>Opens a batch.</summary>
         public GuardBatch(Guard guard, BatchOptions options = null)
         {
+            Call.Need(guard, nameof(guard));
             q3g_batch_options raw;
             NativeMethods.q3g_batch_options_init(&raw, Call.Size(sizeof(q3g_batch_options)));
             if (options != null)
@@ -62,35 +31,35 @@ namespace Qwen3Guard
             handle = new BatchHandle(made);
         }
 
-        /// <summary>Stops the thread; what waits is dropped.</summary>
+        /// <summary>Stops the thread; what waits is dropped. Calls that run on other threads go on to their ends.</summary>
         public void Dispose() => handle.Dispose();
 
         /// <summary>A new session.</summary>
         public ulong Add(StreamOptions options = null)
         {
             ulong made = 0;
-            StreamOptions.With(options, IntPtr.Zero, raw => Add(raw, out made));
+            StreamOptions.With(options, null, raw =>
+            {
+                ulong session;
+                var error = Call.Slot();
+                Call.Check(NativeMethods.q3g_batch_add(handle, raw, &session, &error), &error);
+                made = session;
+            });
             return made;
-        }
-
-        private int Add(q3g_stream_options* options, out ulong made)
-        {
-            ulong session;
-            var error = Call.Slot();
-            int status = NativeMethods.q3g_batch_add(handle, options, &session, &error);
-            Call.Check(status, &error);
-            made = session;
-            return status;
         }
 
         /// <summary>Takes a stream in, with its past; it is disposed of, also when the batch refuses it.</summary>
         public ulong AddStream(GuardStream stream)
         {
+            Call.Need(stream, nameof(stream));
             ulong made;
             var error = Call.Slot();
-            int status = NativeMethods.q3g_batch_add_stream(handle, stream.Handle, &made, &error);
-            stream.Release();
-            Call.Check(status, &error);
+            using (stream.Handle.Enter())
+            {
+                int status = NativeMethods.q3g_batch_add_stream(handle, stream.Handle, &made, &error);
+                stream.Release();
+                Call.Check(status, &error);
+            }
             return made;
         }
 
@@ -104,7 +73,7 @@ namespace Qwen3Guard
         /// <summary>Queues a prompt; what is wrong with the text comes as an event.</summary>
         public void PushPrompt(ulong session, string prompt, double deadlineMs = -1)
         {
-            var data = Call.Utf8(prompt);
+            var data = Call.Utf8(prompt, nameof(prompt));
             var error = Call.Slot();
             fixed (byte* p = data)
             {
@@ -113,6 +82,7 @@ namespace Qwen3Guard
             }
         }
 
+        /// <summary>Queues the beginning of a turn.</summary>
         public void BeginTurn(ulong session, Role role)
         {
             var error = Call.Slot();
@@ -126,6 +96,7 @@ namespace Qwen3Guard
         /// <summary>Queues UTF-8, split anywhere.</summary>
         public void PushText(ulong session, byte[] text, double deadlineMs = -1)
         {
+            Call.Need(text, nameof(text));
             var error = Call.Slot();
             fixed (byte* p = text)
             {
@@ -137,6 +108,7 @@ namespace Qwen3Guard
         /// <summary>Queues tokens.</summary>
         public void PushTokens(ulong session, int[] ids, double deadlineMs = -1)
         {
+            Call.Need(ids, nameof(ids));
             var error = Call.Slot();
             fixed (int* p = ids)
             {
@@ -145,13 +117,15 @@ namespace Qwen3Guard
             }
         }
 
+        /// <summary>Queues the end of a turn.</summary>
         public void EndTurn(ulong session, double deadlineMs = -1)
         {
             var error = Call.Slot();
             Call.Check(NativeMethods.q3g_batch_end_turn(handle, session, deadlineMs, &error), &error);
         }
 
-        /// <summary>Takes a session's events; waits for the first one at most so long.</summary>
+        /// <summary>Takes a session's events; waits for the first one, or until nothing is left to wait for, at most so
+        /// many milliseconds.</summary>
         public IReadOnlyList<BatchEvent> Poll(ulong session, double timeoutMs = 0)
         {
             IntPtr raw;
@@ -159,7 +133,7 @@ namespace Qwen3Guard
             Call.Check(NativeMethods.q3g_batch_poll(handle, session, timeoutMs, &raw, &error), &error);
             using (var events = new EventsHandle(raw))
             {
-                var all = new BatchEvent[(int)NativeMethods.q3g_events_count(events)];
+                var all = new BatchEvent[Call.Int(NativeMethods.q3g_events_count(events))];
                 for (int i = 0; i < all.Length; ++i) all[i] = EventOf(events, i);
                 return all;
             }
@@ -174,23 +148,26 @@ namespace Qwen3Guard
             var i = Call.Size(index);
             Call.Check(NativeMethods.q3g_events_get(events, i, &raw, &failure, &error), &error);
             Call.Check(NativeMethods.q3g_events_decision(events, i, &decision, &error), &error);
-            var place = TokenVerdict.Room((int)raw.n_tokens);
+            var place = TokenVerdict.Room(Call.Int(raw.n_tokens));
             fixed (q3g_token_verdict* p = place)
                 Call.Check(NativeMethods.q3g_events_tokens(events, i, p, Call.Size(place.Length), &error), &error);
             var found = new BatchEvent
             {
                 Kind = (EventKind)raw.kind, Decision = new Decision(decision), WaitedMs = raw.waited_ms,
                 IsLate = raw.is_late != 0,
-                Update = new Update { First = (int)raw.first, Settled = (int)raw.n_settled, Tokens = TokenVerdict.Of(place, place.Length) },
+                Update = new Update
+                {
+                    First = Call.Int(raw.first), Settled = Call.Int(raw.n_settled),
+                    Tokens = TokenVerdict.Of(place, place.Length),
+                },
             };
             if (raw.stopped_at_byte >= 0) found.Update.StoppedAtByte = raw.stopped_at_byte;
             if (raw.status != NativeMethods.Q3G_OK) found.Error = Call.Failure(raw.status, &failure);
             if (found.Kind == EventKind.TurnEnd)
             {
-                var prompt = new q3g_token_verdict();
-                prompt.struct_size = (uint)sizeof(q3g_token_verdict);
+                var prompt = TokenVerdict.Place();
                 byte* text = stackalloc byte[Verdict.TextBytes];
-                var written = Verdict.Place(text);
+                var written = Verdict.Place(text, Verdict.TextBytes);
                 Call.Check(NativeMethods.q3g_events_turn(events, i, &prompt, &written, &error), &error);
                 found.Turn = new Turn
                 {
@@ -202,9 +179,12 @@ namespace Qwen3Guard
             return found;
         }
 
-        /// <summary>Runs a function while nobody else uses the session; the stream must not be kept.</summary>
+        /// <summary>Runs a function while nobody else uses the session, for marks, rewinds, forks and reading. The stream is
+        /// disposed of behind it, and does not look at a CancellationToken while it judges. An exception is thrown again
+        /// behind the call.</summary>
         public void Visit(ulong session, Action<GuardStream> visit)
         {
+            Call.Need(visit, nameof(visit));
             var error = Call.Slot();
             using (var callback = new Callback())
             {
@@ -226,13 +206,14 @@ namespace Qwen3Guard
             }
         }
 
-        /// <summary>Judges what waits until nothing does or the time is up; the number of tokens judged.</summary>
+        /// <summary>Judges what waits until nothing does or the time, in milliseconds, is up; the number of tokens judged.
+        /// mustRun: at least one forward.</summary>
         public int Step(double budgetMs = 1e9, bool mustRun = true)
         {
             UIntPtr n;
             var error = Call.Slot();
             Call.Check(NativeMethods.q3g_batch_step(handle, budgetMs, Call.Bool(mustRun), &n, &error), &error);
-            return (int)n;
+            return Call.Int(n);
         }
 
         /// <summary>Makes a thread that steps until Stop or Dispose.</summary>
@@ -242,12 +223,14 @@ namespace Qwen3Guard
             Call.Check(NativeMethods.q3g_batch_start(handle, &error), &error);
         }
 
+        /// <summary>Ends that thread.</summary>
         public void Stop()
         {
             var error = Call.Slot();
             Call.Check(NativeMethods.q3g_batch_stop(handle, &error), &error);
         }
 
+        /// <summary>Counters.</summary>
         public BatchStats Stats
         {
             get

@@ -1,84 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 using System;
 using System.Collections.Generic;
-using System.Runtime.InteropServices;
 using System.Threading;
 using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>How a conversation is judged.</summary>
-    public sealed class StreamOptions
-    {
-        /// <summary>Null: the published rule.</summary>
-        public Policy Policy;
-        /// <summary>Context; 0: the model's.</summary>
-        public int MaxTokens;
-        public InvalidUtf8 InvalidUtf8;
-        public ContextPolicy Context;
-        public Thinking Thinking;
-        /// <summary>Text whose tokens may still change is judged at once.</summary>
-        public bool JudgeUnsettled = true;
-        /// <summary>Gen: a verdict every so many tokens.</summary>
-        public int GenIntervalTokens = 32;
-
-        internal unsafe delegate int Use(q3g_stream_options* raw);
-
-        /// <summary>Runs body with the C struct, which points to the policy.</summary>
-        internal static unsafe int With(StreamOptions options, IntPtr cancel, Use body)
-        {
-            q3g_stream_options raw;
-            NativeMethods.q3g_stream_options_init(&raw, Call.Size(sizeof(q3g_stream_options)));
-            raw.cancel = cancel;
-            if (options == null) return body(&raw);
-            raw.max_tokens = options.MaxTokens;
-            raw.invalid_utf8 = (int)options.InvalidUtf8;
-            raw.context = (int)options.Context;
-            raw.thinking = (int)options.Thinking;
-            raw.judge_unsettled = Call.Bool(options.JudgeUnsettled);
-            raw.gen_interval_tokens = options.GenIntervalTokens;
-            if (options.Policy == null) return body(&raw);
-            var policy = options.Policy.ToC();
-            raw.policy = &policy;
-            return body(&raw);
-        }
-    }
-
-    /// <summary>Where a stream is.</summary>
-    public struct StreamInfo
-    {
-        public int Position, MaxTokens;
-        public long TurnBytes;
-        public int FirstVerdict, VerdictsEnd;
-        public long MemoryBytes;
-    }
-
-    /// <summary>One stream's share of GuardStream.PushBatch.</summary>
-    public sealed class StreamPush
-    {
-        public GuardStream Stream;
-        public int[] Ids;
-        /// <summary>Written: the verdicts, or null.</summary>
-        public TokenVerdict[] Tokens;
-        /// <summary>Written: why there are none, or null.</summary>
-        public Qwen3GuardException Error;
-    }
-
-    /// <summary>One conversation judged as it is written. One thread at a time.</summary>
-    public sealed unsafe class GuardStream : IDisposable
+    /// <summary>One conversation judged as it is written. One thread at a time: a second one gets an InvalidOperationException.
+    /// A CancellationToken stops a call with an OperationCanceledException; a call that fails leaves the stream as it
+    /// was.</summary>
+    public sealed unsafe partial class GuardStream : IDisposable
     {
         private const int Room = 32;
-        private StreamHandle handle;
+        private readonly StreamHandle handle;
         private readonly CancelHandle cancel; // the stream's own; null in a batch's visit
 
         /// <summary>Opens a conversation. options: null for the published rule.</summary>
         public GuardStream(Guard guard, StreamOptions options = null)
         {
+            Call.Need(guard, nameof(guard));
             cancel = CancelScope.New();
             IntPtr made = IntPtr.Zero;
             try
             {
-                StreamOptions.With(options, cancel.DangerousGetHandle(), raw => Open(guard, raw, out made));
+                StreamOptions.With(options, cancel, raw =>
+                {
+                    IntPtr opened;
+                    var error = Call.Slot();
+                    Call.Check(NativeMethods.q3g_stream_open(guard.Handle, raw, &opened, &error), &error);
+                    made = opened;
+                });
             }
             catch
             {
@@ -86,16 +37,6 @@ namespace Qwen3Guard
                 throw;
             }
             handle = new StreamHandle(made);
-        }
-
-        private static int Open(Guard guard, q3g_stream_options* options, out IntPtr made)
-        {
-            IntPtr raw;
-            var error = Call.Slot();
-            int status = NativeMethods.q3g_stream_open(guard.Handle, options, &raw, &error);
-            Call.Check(status, &error);
-            made = raw;
-            return status;
         }
 
         internal GuardStream(IntPtr raw, CancelHandle cancel = null)
@@ -113,35 +54,22 @@ namespace Qwen3Guard
             cancel?.Dispose();
         }
 
+        /// <summary>Frees the stream; a call that runs on another thread goes on to its end.</summary>
         public void Dispose()
         {
             handle.Dispose();
             cancel?.Dispose();
         }
 
-        private delegate int Run(q3g_error* error);
-
-        /// <summary>Makes a call that the token stops.</summary>
-        private void Invoke(CancellationToken token, Run run)
+        private void Invoke(CancellationToken token, NativeCall call)
         {
-            token.ThrowIfCancellationRequested();
-            var error = Call.Slot();
-            if (!token.CanBeCanceled || cancel == null)
-            {
-                CancelScope.Check(token, run(&error), &error);
-                return;
-            }
-            int status;
-            // Disposing of the registration waits for a callback that runs.
-            using (token.Register(() => NativeMethods.q3g_cancel_set(cancel))) status = run(&error);
-            NativeMethods.q3g_cancel_reset(cancel);
-            CancelScope.Check(token, status, &error);
+            using (handle.Enter()) CancelScope.Run(cancel, token, call);
         }
 
         /// <summary>Feeds the user's turn and opens the assistant's; the verdict on the prompt.</summary>
         public TokenVerdict PushPrompt(string prompt, CancellationToken token = default(CancellationToken))
         {
-            var data = Call.Utf8(prompt);
+            var data = Call.Utf8(prompt, nameof(prompt));
             var place = TokenVerdict.Room(1);
             Invoke(token, error =>
             {
@@ -169,29 +97,24 @@ namespace Qwen3Guard
         }
 
         /// <summary>Appends finished turns without judging them.</summary>
-        public void Restore(IReadOnlyList<Message> messages)
+        public void Restore(IReadOnlyList<Message> messages, CancellationToken token = default(CancellationToken))
         {
             using (var pinned = new PinnedMessages(messages))
-            {
-                var error = Call.Slot();
-                Call.Check(NativeMethods.q3g_stream_restore(handle, pinned.Raw, pinned.Count, &error), &error);
-            }
+                Invoke(token, error => NativeMethods.q3g_stream_restore(handle, pinned.Raw, pinned.Count, error));
         }
 
         /// <summary>Opens a turn.</summary>
-        public void BeginTurn(Role role)
-        {
-            var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_stream_begin_turn(handle, (int)role, &error), &error);
-        }
+        public void BeginTurn(Role role) =>
+            Invoke(CancellationToken.None, error => NativeMethods.q3g_stream_begin_turn(handle, (int)role, error));
 
-        /// <summary>Goes on with the open turn.</summary>
+        /// <summary>Goes on with the open turn. A surrogate pair must not be split (a TextQueue puts it together).</summary>
         public Update PushText(string text, CancellationToken token = default(CancellationToken)) =>
             PushText(Call.Utf8(text), token);
 
         /// <summary>Goes on with the open turn: UTF-8, split anywhere.</summary>
         public Update PushText(byte[] text, CancellationToken token = default(CancellationToken))
         {
+            Call.Need(text, nameof(text));
             return Change(token, (update, tokens, room, error) =>
             {
                 fixed (byte* p = text)
@@ -202,14 +125,14 @@ namespace Qwen3Guard
         /// <summary>Judges tokens of the open turn.</summary>
         public TokenVerdict[] PushTokens(int[] ids, CancellationToken token = default(CancellationToken))
         {
-            var place = TokenVerdict.Room(ids.Length);
+            var place = TokenVerdict.Room(Call.Need(ids, nameof(ids)).Length);
             Invoke(token, error =>
             {
                 fixed (int* p = ids)
                 fixed (q3g_token_verdict* q = place)
                     return NativeMethods.q3g_stream_push_tokens(handle, p, Call.Size(ids.Length), q, error);
             });
-            return TokenVerdict.Of(place, ids.Length);
+            return TokenVerdict.Of(place, place.Length);
         }
 
         /// <summary>Ends the open turn.</summary>
@@ -221,10 +144,9 @@ namespace Qwen3Guard
                 var turn = new q3g_turn();
                 turn.struct_size = (uint)sizeof(q3g_turn);
                 var decision = Decision.Place();
-                var prompt = new q3g_token_verdict();
-                prompt.struct_size = (uint)sizeof(q3g_token_verdict);
+                var prompt = TokenVerdict.Place();
                 byte* text = stackalloc byte[Verdict.TextBytes];
-                var written = Verdict.Place(text);
+                var written = Verdict.Place(text, Verdict.TextBytes);
                 int status = NativeMethods.q3g_stream_end_turn(handle, &turn, &decision, &prompt, &written, error);
                 if (status != NativeMethods.Q3G_OK) return status;
                 ended = new Turn
@@ -244,7 +166,7 @@ namespace Qwen3Guard
             var raw = new q3g_mark();
             raw.struct_size = (uint)sizeof(q3g_mark);
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_stream_mark(handle, &raw, &error), &error);
+            using (handle.Enter()) Call.Check(NativeMethods.q3g_stream_mark(handle, &raw, &error), &error);
             return new Mark { Turn = raw.turn, Units = raw.n_units, IsClosed = raw.is_closed };
         }
 
@@ -259,7 +181,7 @@ namespace Qwen3Guard
             });
         }
 
-        /// <summary>Keeps the first bytes of the open turn's text.</summary>
+        /// <summary>Keeps the first bytes of the open turn's text, counted in UTF-8.</summary>
         public Update RewindToByte(long bytes, CancellationToken token = default(CancellationToken))
         {
             return Change(token, (update, tokens, room, error) =>
@@ -276,27 +198,30 @@ namespace Qwen3Guard
                 var raw = new q3g_update();
                 raw.struct_size = (uint)sizeof(q3g_update);
                 var tokens = stackalloc q3g_token_verdict[Room];
-                tokens[0].struct_size = (uint)sizeof(q3g_token_verdict);
+                tokens[0] = TokenVerdict.Place();
                 int status = change(&raw, tokens, Call.Size(Room), error);
                 if (status != NativeMethods.Q3G_OK) return status;
-                changed = new Update { First = (int)raw.first, Settled = (int)raw.n_settled };
+                changed = new Update { First = Call.Int(raw.first), Settled = Call.Int(raw.n_settled) };
                 if (raw.stopped_at_byte >= 0) changed.StoppedAtByte = raw.stopped_at_byte;
-                if ((ulong)raw.n_tokens > Room) return status;
-                var all = new TokenVerdict[(int)raw.n_tokens];
+                if (raw.n_tokens.ToUInt64() > Room)
+                {
+                    changed.Tokens = VerdictsFrom(changed.First);
+                    return status;
+                }
+                var all = new TokenVerdict[Call.Int(raw.n_tokens)];
                 for (int i = 0; i < all.Length; ++i) all[i] = TokenVerdict.Of(tokens + i);
                 changed.Tokens = all;
                 return status;
             });
-            if (changed.Tokens == null) changed.Tokens = Verdicts(changed.First);
             return changed;
         }
 
-        /// <summary>A second stream with the same past.</summary>
+        /// <summary>A second stream with the same past; the two share memory as long as they can.</summary>
         public GuardStream Fork()
         {
             IntPtr raw;
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_stream_fork(handle, &raw, &error), &error);
+            using (handle.Enter()) Call.Check(NativeMethods.q3g_stream_fork(handle, &raw, &error), &error);
             var fork = new GuardStream(raw, CancelScope.New());
             Call.Check(NativeMethods.q3g_stream_set_cancel(fork.handle, fork.cancel, &error), &error);
             return fork;
@@ -309,15 +234,20 @@ namespace Qwen3Guard
             {
                 var raw = Qwen3Guard.Decision.Place();
                 var error = Call.Slot();
-                Call.Check(NativeMethods.q3g_stream_decision(handle, &raw, &error), &error);
+                using (handle.Enter()) Call.Check(NativeMethods.q3g_stream_decision(handle, &raw, &error), &error);
                 return new Decision(raw);
             }
         }
 
-        /// <summary>That turn's verdicts from an index on, as far as they are there.</summary>
+        /// <summary>That turn's verdicts from an index on, as far as they are there (StreamInfo.FirstVerdict).</summary>
         public TokenVerdict[] Verdicts(int begin = 0)
         {
-            var info = Info;
+            using (handle.Enter()) return VerdictsFrom(begin);
+        }
+
+        private TokenVerdict[] VerdictsFrom(int begin)
+        {
+            var info = ReadInfo();
             begin = Math.Max(begin, info.FirstVerdict);
             var place = TokenVerdict.Room(Math.Max(info.VerdictsEnd - begin, 0));
             UIntPtr n;
@@ -335,85 +265,25 @@ namespace Qwen3Guard
         {
             get
             {
-                var raw = new q3g_stream_info();
-                raw.struct_size = (uint)sizeof(q3g_stream_info);
-                var error = Call.Slot();
-                Call.Check(NativeMethods.q3g_stream_get_info(handle, &raw, &error), &error);
-                return new StreamInfo
-                {
-                    Position = raw.position, MaxTokens = raw.max_tokens, TurnBytes = raw.turn_bytes,
-                    FirstVerdict = (int)raw.first_verdict, VerdictsEnd = (int)raw.n_verdicts,
-                    MemoryBytes = (long)raw.memory_bytes,
-                };
+                using (handle.Enter()) return ReadInfo();
             }
+        }
+
+        private StreamInfo ReadInfo()
+        {
+            var raw = new q3g_stream_info();
+            raw.struct_size = (uint)sizeof(q3g_stream_info);
+            var error = Call.Slot();
+            Call.Check(NativeMethods.q3g_stream_get_info(handle, &raw, &error), &error);
+            return new StreamInfo
+            {
+                Position = raw.position, MaxTokens = raw.max_tokens, TurnBytes = raw.turn_bytes,
+                FirstVerdict = Call.Int(raw.first_verdict), VerdictsEnd = Call.Int(raw.n_verdicts),
+                MemoryBytes = checked((long)raw.memory_bytes.ToUInt64()),
+            };
         }
 
         /// <summary>Forgets the conversation; memory is kept for the next one.</summary>
-        public void Reset()
-        {
-            var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_stream_reset(handle, &error), &error);
-        }
-
-        /// <summary>Pushes each piece; yields what it changed. The turn stays open.</summary>
-        public IEnumerable<Update> Judge(IEnumerable<string> pieces, CancellationToken token = default(CancellationToken))
-        {
-            foreach (var piece in pieces) yield return PushText(piece, token);
-        }
-
-#if NET8_0_OR_GREATER || NETSTANDARD2_1
-        /// <summary>The same for an asynchronous source; the model runs on the thread pool.</summary>
-        public async IAsyncEnumerable<Update> JudgeAsync(IAsyncEnumerable<string> pieces,
-            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
-        {
-            await foreach (var piece in pieces.WithCancellation(token).ConfigureAwait(false))
-            {
-                yield return await System.Threading.Tasks.Task.Run(() => PushText(piece, token), token).ConfigureAwait(false);
-            }
-        }
-#endif
-
-        /// <summary>PushTokens for several streams of a guard in common matrix products.</summary>
-        public static void PushBatch(Guard guard, IReadOnlyList<StreamPush> pushes)
-        {
-            var raw = new q3g_stream_push[pushes.Count];
-            var errors = new q3g_error[pushes.Count];
-            var places = new q3g_token_verdict[pushes.Count][];
-            var pins = new List<GCHandle>();
-            var error = Call.Slot();
-            Func<object, IntPtr> pin = array =>
-            {
-                pins.Add(GCHandle.Alloc(array, GCHandleType.Pinned));
-                return pins[pins.Count - 1].AddrOfPinnedObject();
-            };
-            try
-            {
-                var errorAt = (q3g_error*)pin(errors);
-                for (int i = 0; i < raw.Length; ++i)
-                {
-                    errors[i] = Call.Slot();
-                    places[i] = TokenVerdict.Room(pushes[i].Ids.Length);
-                    raw[i].struct_size = (uint)sizeof(q3g_stream_push);
-                    raw[i].stream = pushes[i].Stream.handle.DangerousGetHandle();
-                    raw[i].ids = (int*)pin(pushes[i].Ids);
-                    raw[i].n_ids = Call.Size(pushes[i].Ids.Length);
-                    raw[i].tokens = (q3g_token_verdict*)pin(places[i]);
-                    raw[i].error = errorAt + i;
-                }
-                fixed (q3g_stream_push* p = raw)
-                    Call.Check(NativeMethods.q3g_guard_push_batch(guard.Handle, p, Call.Size(raw.Length), &error), &error);
-                for (int i = 0; i < raw.Length; ++i)
-                {
-                    bool ok = raw[i].status == NativeMethods.Q3G_OK;
-                    pushes[i].Tokens = ok ? TokenVerdict.Of(places[i], places[i].Length) : null;
-                    pushes[i].Error = ok ? null : Call.Failure(raw[i].status, errorAt + i);
-                }
-            }
-            finally
-            {
-                foreach (var pinned in pins) pinned.Free();
-                GC.KeepAlive(pushes);
-            }
-        }
+        public void Reset() => Invoke(CancellationToken.None, error => NativeMethods.q3g_stream_reset(handle, error));
     }
 }

@@ -8,6 +8,7 @@ namespace Qwen3Guard
     /// <summary>How a checkpoint is packed.</summary>
     public sealed class QuantizeOptions
     {
+        /// <summary>How matrices are stored.</summary>
         public PackedWeights Weights = PackedWeights.Int8;
         /// <summary>Columns that share a scale; null: the default.</summary>
         public int? GroupSize;
@@ -19,33 +20,63 @@ namespace Qwen3Guard
         public int Threads;
         /// <summary>The model is one of the library.</summary>
         public bool Embedded;
-        /// <summary>In bytes (done, total); false stops.</summary>
+        /// <summary>In bytes (done, total), on the calling thread; false stops. An exception stops too, and is thrown
+        /// again.</summary>
         public Func<long, long, bool> Progress;
     }
 
     /// <summary>What packing did.</summary>
     public sealed class QuantizeReport
     {
+        /// <summary>Size of the checkpoint.</summary>
         public long SourceBytes { get; internal set; }
+        /// <summary>Size of the packed file.</summary>
         public long FileBytes { get; internal set; }
+        /// <summary>Time that it took.</summary>
         public double Seconds { get; internal set; }
+        /// <summary>How most weights are stored now.</summary>
         public string WeightDtype { get; internal set; }
     }
 
-    /// <summary>Figures of one model on this machine.</summary>
+    /// <summary>How a model is measured.</summary>
+    public sealed class MeasureOptions
+    {
+        /// <summary>0: all cores.</summary>
+        public int Threads;
+        /// <summary>Few repeats: the figures are coarse.</summary>
+        public bool Quick;
+        /// <summary>The model is one of the library.</summary>
+        public bool Embedded;
+        /// <summary>As GuardOptions.Isa.</summary>
+        public string Isa = "";
+    }
+
+    /// <summary>Figures of one model on this machine; times are those of the fastest of several repeats.</summary>
     public sealed class Measurement
     {
+        /// <summary>The machine's peak on int8, in 10^9 operations a second.</summary>
         public double Int8Gops { get; internal set; }
+        /// <summary>On bfloat16.</summary>
         public double Bf16Gflops { get; internal set; }
+        /// <summary>On float32.</summary>
         public double Fp32Gflops { get; internal set; }
+        /// <summary>Reading from memory, in 10^9 bytes a second.</summary>
         public double ReadGbS { get; internal set; }
+        /// <summary>Loading, in milliseconds.</summary>
         public double LoadMs { get; internal set; }
+        /// <summary>Memory that the process had at most, in MiB.</summary>
         public double PeakRssMb { get; internal set; }
+        /// <summary>Bytes of weights that a forward has to read.</summary>
         public long WeightBytesPerToken { get; internal set; }
+        /// <summary>128 tokens without history, in milliseconds.</summary>
         public double Prefill128Ms { get; internal set; }
+        /// <summary>512 tokens.</summary>
         public double Prefill512Ms { get; internal set; }
+        /// <summary>One token after 300 others, in milliseconds.</summary>
         public double DecodeMs { get; internal set; }
+        /// <summary>Gen: a verdict with the constant prompt kept, in milliseconds; else 0.</summary>
         public double VerdictMs { get; internal set; }
+        /// <summary>Gen: the first verdict, with every token computed; else 0.</summary>
         public double VerdictWholeMs { get; internal set; }
     }
 
@@ -67,7 +98,7 @@ namespace Qwen3Guard
             var report = new q3g_quantize_report();
             report.struct_size = (uint)sizeof(q3g_quantize_report);
             var error = Call.Slot();
-            byte[] a = Call.Utf8(model), b = Call.Utf8(outFile);
+            byte[] a = Call.Utf8(model, nameof(model)), b = Call.Utf8(outFile, nameof(outFile));
             using (var callback = new Callback())
             {
                 callback.Progress = (done, total) =>
@@ -94,27 +125,29 @@ namespace Qwen3Guard
         /// <summary>Compares every checksum of a packed file.</summary>
         public static void Verify(string file)
         {
-            var data = Call.Utf8(file);
+            var data = Call.Utf8(file, nameof(file));
             var error = Call.Slot();
             fixed (byte* p = data) Call.Check(NativeMethods.q3g_verify_packed(p, Call.Size(data.Length), &error), &error);
         }
 
-        /// <summary>Measures a model for some 10 seconds. embedded: one of the library.</summary>
-        public static Measurement Measure(string model, bool embedded = false, bool quick = false, int threads = 0)
+        /// <summary>Measures a model for some 10 seconds.</summary>
+        public static Measurement Measure(string model, MeasureOptions options = null)
         {
+            options = options ?? new MeasureOptions();
+            byte[] data = Call.Utf8(model, nameof(model)), isa = Call.CString(options.Isa, nameof(options.Isa));
             q3g_measure_options raw;
             NativeMethods.q3g_measure_options_init(&raw, Call.Size(sizeof(q3g_measure_options)));
-            raw.n_threads = threads;
-            raw.quick = Call.Bool(quick);
+            raw.n_threads = options.Threads;
+            raw.quick = Call.Bool(options.Quick);
             var m = new q3g_measurement();
             m.struct_size = (uint)sizeof(q3g_measurement);
-            var data = Call.Utf8(model);
             var error = Call.Slot();
-            fixed (byte* p = data)
+            fixed (byte* p = data, q = isa)
             {
+                raw.isa = q;
                 var n = Call.Size(data.Length);
-                Call.Check(embedded ? NativeMethods.q3g_measure_embedded(p, n, &raw, &m, &error)
-                                    : NativeMethods.q3g_measure(p, n, &raw, &m, &error), &error);
+                Call.Check(options.Embedded ? NativeMethods.q3g_measure_embedded(p, n, &raw, &m, &error)
+                                            : NativeMethods.q3g_measure(p, n, &raw, &m, &error), &error);
             }
             return new Measurement
             {

@@ -15,12 +15,13 @@ namespace Qwen3Guard
             this.handle = handle;
         }
 
+        /// <summary>Frees the tokenizer; the guard that it is from, and decoders, live on.</summary>
         public void Dispose() => handle.Dispose();
 
         /// <summary>Reads tokenizer.json, or a folder with it or with vocab.json and merges.txt.</summary>
         public static Tokenizer Load(string path)
         {
-            var data = Call.Utf8(path);
+            var data = Call.Utf8(path, nameof(path));
             IntPtr raw;
             var error = Call.Slot();
             fixed (byte* p = data)
@@ -34,35 +35,45 @@ namespace Qwen3Guard
         /// <summary>Tokens of UTF-8.</summary>
         public int[] Encode(byte[] text, bool recognizeSpecial = false)
         {
-            int capacity = 3 * text.Length; // always enough
+            Call.Need(text, nameof(text));
             var error = Call.Slot();
             UIntPtr n;
-            if (capacity <= 256)
-            {
-                int* small = stackalloc int[256];
-                fixed (byte* p = text)
-                {
-                    Call.Check(NativeMethods.q3g_tokenizer_encode(handle, p, Call.Size(text.Length), Call.Bool(recognizeSpecial),
-                        small, Call.Size(256), &n, &error), &error);
-                }
-                var found = new int[(int)n];
-                Marshal.Copy((IntPtr)small, found, 0, found.Length);
-                return found;
-            }
-            var ids = new int[capacity];
             fixed (byte* p = text)
-            fixed (int* q = ids)
             {
-                Call.Check(NativeMethods.q3g_tokenizer_encode(handle, p, Call.Size(text.Length), Call.Bool(recognizeSpecial), q,
-                    Call.Size(capacity), &n, &error), &error);
+                if (text.Length <= 256)
+                {
+                    int* small = stackalloc int[256];
+                    int status = NativeMethods.q3g_tokenizer_encode(handle, p, Call.Size(text.Length),
+                        Call.Bool(recognizeSpecial), small, Call.Size(256), &n, &error);
+                    if (status != NativeMethods.Q3G_E_BUFFER_TOO_SMALL)
+                    {
+                        Call.Check(status, &error);
+                        var found = new int[Call.Int(n)];
+                        Marshal.Copy((IntPtr)small, found, 0, found.Length);
+                        return found;
+                    }
+                }
+                // A text rarely has more tokens than bytes; how many there are is told then.
+                for (int capacity = text.Length;; capacity = Call.Int(n))
+                {
+                    var ids = new int[capacity];
+                    fixed (int* q = ids)
+                    {
+                        int status = NativeMethods.q3g_tokenizer_encode(handle, p, Call.Size(text.Length),
+                            Call.Bool(recognizeSpecial), q, Call.Size(capacity), &n, &error);
+                        if (status == NativeMethods.Q3G_E_BUFFER_TOO_SMALL) continue;
+                        Call.Check(status, &error);
+                    }
+                    Array.Resize(ref ids, Call.Int(n));
+                    return ids;
+                }
             }
-            Array.Resize(ref ids, (int)n);
-            return ids;
         }
 
-        /// <summary>Text of tokens; ill-formed UTF-8 becomes U+FFFD.</summary>
+        /// <summary>Text of tokens; ill-formed UTF-8 becomes U+FFFD. skipSpecial: without control tokens.</summary>
         public string Decode(int[] ids, bool skipSpecial = false)
         {
+            Call.Need(ids, nameof(ids));
             return Call.Read((text, capacity, n, error) =>
             {
                 fixed (int* p = ids)
@@ -79,15 +90,25 @@ namespace Qwen3Guard
             byte* at;
             UIntPtr n;
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_tokenizer_token_bytes(handle, id, &at, &n, &error), &error);
-            var data = new byte[(int)n];
-            if (data.Length > 0) Marshal.Copy((IntPtr)at, data, 0, data.Length);
-            return data;
+            bool isHeld = false;
+            try
+            {
+                handle.DangerousAddRef(ref isHeld); // the bytes are the tokenizer's, and live as long
+                Call.Check(NativeMethods.q3g_tokenizer_token_bytes(handle, id, &at, &n, &error), &error);
+                var data = new byte[Call.Int(n)];
+                if (data.Length > 0) Marshal.Copy((IntPtr)at, data, 0, data.Length);
+                return data;
+            }
+            finally
+            {
+                if (isHeld) handle.DangerousRelease();
+            }
         }
 
         /// <summary>The regular token of exactly these bytes; null when there is none.</summary>
         public int? FindBytes(byte[] data)
         {
+            Call.Need(data, nameof(data));
             int id;
             var error = Call.Slot();
             fixed (byte* p = data)
@@ -137,7 +158,8 @@ namespace Qwen3Guard
         }
     }
 
-    /// <summary>Holds back the bytes of an unfinished character. One thread at a time.</summary>
+    /// <summary>Holds back the bytes of an unfinished character. One thread at a time: a second one gets an
+    /// InvalidOperationException.</summary>
     public sealed unsafe class StreamingDecoder : IDisposable
     {
         private readonly DecoderHandle handle;
@@ -147,14 +169,21 @@ namespace Qwen3Guard
             this.handle = handle;
         }
 
+        /// <summary>Frees the decoder.</summary>
         public void Dispose() => handle.Dispose();
 
-        /// <summary>Text that the token completes.</summary>
-        public string Push(int id) =>
-            Call.Read((text, capacity, n, error) => NativeMethods.q3g_decoder_push(handle, id, text, capacity, n, error));
+        /// <summary>Text that the token completes; may be empty.</summary>
+        public string Push(int id)
+        {
+            using (handle.Enter())
+                return Call.Read((text, capacity, n, error) => NativeMethods.q3g_decoder_push(handle, id, text, capacity, n, error));
+        }
 
-        /// <summary>What was held back, as U+FFFD.</summary>
-        public string Finish() =>
-            Call.Read((text, capacity, n, error) => NativeMethods.q3g_decoder_finish(handle, text, capacity, n, error));
+        /// <summary>What was held back, as U+FFFD; the decoder is then as new.</summary>
+        public string Finish()
+        {
+            using (handle.Enter())
+                return Call.Read((text, capacity, n, error) => NativeMethods.q3g_decoder_finish(handle, text, capacity, n, error));
+        }
     }
 }

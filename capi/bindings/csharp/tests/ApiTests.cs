@@ -7,29 +7,10 @@ using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
 using Qwen3Guard;
+using static Fixture;
 
 public static class ApiTests
 {
-    private const string Prompt = "How do I kill a Python process?";
-    private const string Threat = "You are a worthless idiot and I will burn your house down, kill yourself.";
-    private const string Story = "Once upon a time there was a fox. It was na\u00efve \u2014 \u4f60\u597d, \U0001f600! The end. ";
-    private const int Seed = 20261124;
-
-    private static Guard Gen() => Guard.Embedded("nano-gen");
-    private static Guard Live() => Guard.Embedded("nano-stream");
-    private static string Times(string text, int n) => string.Concat(Enumerable.Repeat(text, n));
-
-    private static void Close(IReadOnlyList<TokenVerdict> a, IReadOnlyList<TokenVerdict> b)
-    {
-        Check.Same(a.Count, b.Count);
-        for (int i = 0; i < a.Count; ++i)
-        {
-            Check.Same(a[i].Id, b[i].Id);
-            Check.Same(a[i].ByteEnd, b[i].ByteEnd);
-            Check.That(Math.Abs(a[i].Probabilities.Unsafe - b[i].Probabilities.Unsafe) <= 1e-4, "probabilities are close");
-        }
-    }
-
     public static void NamesAndVersions()
     {
         Check.Same(1, Guard.AbiVersion);
@@ -183,151 +164,6 @@ public static class ApiTests
         }
     }
 
-    public static void RandomSplits()
-    {
-        Console.WriteLine("seed " + Seed);
-        var random = new Random(Seed);
-        var text = Encoding.UTF8.GetBytes(Times(Story, 3));
-        using (var guard = Live())
-        using (var whole = new GuardStream(guard))
-        {
-            whole.PushPrompt(Prompt);
-            Check.That(whole.PushText(text).Tokens.Count > 32, "more than the first room");
-            for (int round = 0; round < 10; ++round)
-            {
-                var found = new List<TokenVerdict>();
-                using (var stream = new GuardStream(guard))
-                {
-                    stream.PushPrompt(Prompt);
-                    for (int at = 0; at < text.Length;)
-                    {
-                        int n = Math.Min(random.Next(1, 41), text.Length - at);
-                        var update = stream.PushText(text.Skip(at).Take(n).ToArray());
-                        found.RemoveRange(update.First, found.Count - update.First);
-                        found.AddRange(update.Tokens);
-                        at += n;
-                    }
-                }
-                Close(found, whole.Verdicts());
-            }
-        }
-    }
-
-    public static void TurnsMarksAndForks()
-    {
-        using (var guard = Live())
-        using (var stream = new GuardStream(guard))
-        {
-            Check.Same(Severity.Safe, stream.PushPrompt(Prompt).Severity);
-            stream.PushText("Once upon ");
-            var mark = stream.GetMark();
-            using (var fork = stream.Fork())
-            {
-                stream.PushText(Threat);
-                stream.Rewind(mark);
-                stream.PushText("a fox. ");
-                fork.PushText("a fox. ");
-                Close(stream.Verdicts(), fork.Verdicts());
-            }
-            stream.RewindToByte(5);
-            Check.Same(5L, stream.Info.TurnBytes);
-            var turn = stream.EndTurn();
-            Check.That(turn.Role == Role.Assistant && turn.Prompt == null && turn.Written == null, "an assistant's turn");
-            Check.Fails(Status.InvalidArgument, () => stream.PushText("x"));
-            stream.BeginTurn(Role.User);
-            stream.PushText("And?");
-            Check.That(stream.EndTurn().Prompt != null, "a user's turn");
-            stream.Reset();
-            Check.Fails(Status.InvalidArgument, () => stream.Rewind(mark));
-            stream.Restore(new[] { new Message(Role.User, "Hi."), new Message(Role.Assistant, "Hello.") });
-            stream.PushConversation(new[] { new Message(Role.User, "Go on.") });
-            int[] ids;
-            using (var tokenizer = guard.GetTokenizer()) ids = tokenizer.Encode("A fox.");
-            Check.Same(ids.Length, stream.PushTokens(ids).Length);
-            Check.Fails(Status.TokenRange, () => stream.PushTokens(new[] { -1 }));
-            using (var a = new GuardStream(guard))
-            using (var b = new GuardStream(guard))
-            {
-                a.PushPrompt(Prompt);
-                b.PushPrompt(Prompt);
-                var pushes = new[] { new StreamPush { Stream = a, Ids = ids }, new StreamPush { Stream = b, Ids = new[] { -1 } } };
-                GuardStream.PushBatch(guard, pushes);
-                Close(pushes[0].Tokens, a.Verdicts());
-                Check.Same(Status.TokenRange, pushes[1].Error.Status);
-            }
-            using (var small = new GuardStream(guard, new StreamOptions { MaxTokens = 40 }))
-            {
-                Check.Fails(Status.ContextFull, () => small.PushPrompt(Times(Story, 9)));
-                small.Dispose();
-                Check.Throws<ObjectDisposedException>(() => small.PushPrompt("x"));
-            }
-            Check.Fails(Status.InvalidArgument, () => new GuardStream(guard, new StreamOptions { MaxTokens = -1 }));
-        }
-    }
-
-    public static void Policies()
-    {
-        var policy = new Policy { ConsecutiveTokens = 1 };
-        using (var guard = Live())
-        using (var stream = new GuardStream(guard, new StreamOptions { Policy = policy }))
-        {
-            stream.PushPrompt("Hello!");
-            var updates = stream.Judge(Times(Threat, 2).Split(' ').Select(word => word + " ")).ToList();
-            Check.That(updates.Count > 10, "an update for each piece");
-            var decision = stream.Decision;
-            Check.That(decision.IsFlagged && decision.Explain().StartsWith("Unsafe"), "it is flagged");
-            var tokens = stream.Verdicts();
-            Check.Same(decision.Position, policy.Decide(tokens, false).Position);
-            Check.That(tokens.Last().IsFlagged, "the flags are written");
-            Check.Same(Severity.Unsafe, policy.CountedSeverity(tokens.First(t => t.Position == decision.Position)));
-            var none = new Policy();
-            foreach (Category category in Enum.GetValues(typeof(Category))) none.IgnoredCategories.Add(category);
-            Check.Same(Severity.Safe, none.Decide(tokens, true).Severity);
-        }
-        new Policy().Check();
-        Check.Fails(Status.InvalidArgument, () => new Policy { UnsafeThreshold = 2 }.Check());
-        Check.Fails(Status.InvalidArgument, () => new Policy { UnsafeThreshold = float.NaN }.Check());
-    }
-
-    public static void BatchOfStreams()
-    {
-        using (var guard = Live())
-        using (var batch = new GuardBatch(guard, new BatchOptions { MaxStepTokens = 32, MaxSessionTokens = 16 }))
-        {
-            var ids = new ulong[3];
-            for (int i = 0; i < ids.Length; ++i)
-            {
-                ids[i] = batch.Add();
-                batch.PushPrompt(ids[i], Prompt);
-                batch.PushText(ids[i], Times(Threat, i + 1), 1000);
-            }
-            batch.PushText(ids[0], new byte[] { 0xFF });
-            batch.EndTurn(ids[1]);
-            Check.That(batch.Step() > 0, "tokens were judged");
-            Check.Same(Status.InvalidUtf8, batch.Poll(ids[0]).Last().Error.Status);
-            Check.Same(Role.Assistant, batch.Poll(ids[1]).Last().Turn.Role);
-            var alone = new GuardStream(guard);
-            alone.PushPrompt(Prompt);
-            var update = alone.PushText(Times(Threat, 3));
-            batch.Visit(ids[2], stream => Close(stream.Verdicts(), update.Tokens));
-            ulong moved = batch.AddStream(alone);
-            Check.Throws<ObjectDisposedException>(() => alone.PushText("x"));
-            batch.PushText(moved, " More.");
-            batch.Start();
-            Check.That(batch.Poll(moved, 60000).Count > 0, "the thread judges");
-            batch.Stop();
-            batch.BeginTurn(ids[1], Role.User);
-            batch.PushTokens(ids[1], new[] { 1, 2, 3 });
-            batch.Step();
-            Check.Same(4UL, batch.Stats.Sessions);
-            Check.Throws<InvalidOperationException>(() =>
-                batch.Visit(ids[2], stream => { throw new InvalidOperationException("mine"); }));
-            batch.Remove(ids[0]);
-            Check.Fails(Status.InvalidArgument, () => batch.Poll(ids[0]));
-            Check.Fails(Status.InvalidArgument, () => new GuardBatch(guard, new BatchOptions { MaxStepTokens = 0 }));
-        }
-    }
-
     public static void Generating()
     {
         using (var guard = Gen())
@@ -396,7 +232,7 @@ public static class ApiTests
                 Check.Same(loaded.ClassifyPrompt(Threat).Probabilities.Unsafe, inMemory.ClassifyPrompt(Threat).Probabilities.Unsafe);
             }
             Check.Fails(Status.BadCheckpoint, () => Guard.FromMemory(packed.Take(1000).ToArray()));
-            Check.That(Packing.Measure("nano-stream", true, true).DecodeMs > 0, "it was measured");
+            Check.That(Packing.Measure("nano-stream", new MeasureOptions { Embedded = true, Quick = true }).DecodeMs > 0, "it was measured");
         }
         finally
         {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Generic;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>What the policy made of a turn so far. Immutable.</summary>
+    public sealed unsafe class Decision
+    {
+        private q3g_decision raw;
+
+        internal Decision(q3g_decision raw)
+        {
+            this.raw = raw;
+        }
+
+        internal static q3g_decision Place()
+        {
+            var raw = new q3g_decision();
+            raw.struct_size = (uint)sizeof(q3g_decision);
+            return raw;
+        }
+
+        /// <summary>How bad the turn is.</summary>
+        public Severity Severity => (Severity)raw.severity;
+        /// <summary>Token index in the conversation where it fell; null when Safe.</summary>
+        public int? Position => raw.position < 0 ? (int?)null : raw.position;
+        /// <summary>What made it fall.</summary>
+        public Reason Reason => (Reason)raw.reason;
+        /// <summary>Tokens of the run up to where it fell, that token included.</summary>
+        public int RunTokens => raw.n_run_tokens;
+        /// <summary>The policy's flag is up at the last token.</summary>
+        public bool IsFlagged => raw.is_flagged != 0;
+        /// <summary>False: part of the turn was not judged.</summary>
+        public bool IsComplete => raw.is_complete != 0;
+        /// <summary>Where the run begins in the turn's text, in bytes: what to take back starts here.</summary>
+        public long RunByteBegin => raw.run_byte_begin;
+        /// <summary>Of the token where it fell, in bytes of the turn's text; null when Safe.</summary>
+        public long? ByteBegin => raw.has_token == 0 ? (long?)null : raw.byte_begin;
+        /// <summary>Of the token where it fell; null when Safe.</summary>
+        public long? ByteEnd => raw.has_token == 0 ? (long?)null : raw.byte_end;
+        /// <summary>Of the token where it fell; null when Safe.</summary>
+        public Category? Category => raw.has_token == 0 ? (Category?)null : (Category)raw.category;
+        /// <summary>Of the token where it fell; null when Safe.</summary>
+        public Probabilities? Probabilities
+        {
+            get
+            {
+                if (raw.has_token == 0) return null;
+                fixed (q3g_decision* p = &raw) return Qwen3Guard.Probabilities.Of(p->probabilities);
+            }
+        }
+
+        /// <summary>One sentence for a person.</summary>
+        public string Explain()
+        {
+            return Call.Read((text, capacity, n, error) =>
+            {
+                fixed (q3g_decision* p = &raw) return NativeMethods.q3g_decision_explain(p, text, capacity, n, error);
+            });
+        }
+    }
+
+    /// <summary>What a change did to the verdicts of the open turn.</summary>
+    public sealed class Update
+    {
+        /// <summary>Verdicts before this index stand; Tokens take the place of all others.</summary>
+        public int First { get; internal set; }
+        /// <summary>The new verdicts, the first one of which is number First of the turn.</summary>
+        public IReadOnlyList<TokenVerdict> Tokens { get; internal set; }
+        /// <summary>Verdicts before this index are final.</summary>
+        public int Settled { get; internal set; }
+        /// <summary>The context is full (ContextPolicy.Stop): the first byte that was not judged; else null.</summary>
+        public long? StoppedAtByte { get; internal set; }
+    }
+
+    /// <summary>What a turn came to.</summary>
+    public sealed class Turn
+    {
+        /// <summary>Whose turn it was.</summary>
+        public Role Role { get; internal set; }
+        /// <summary>The policy's decision over it.</summary>
+        public Decision Decision { get; internal set; }
+        /// <summary>Of a user's turn; else null.</summary>
+        public TokenVerdict Prompt { get; internal set; }
+        /// <summary>By a Gen checkpoint; else null.</summary>
+        public Verdict Written { get; internal set; }
+    }
+
+    /// <summary>A place in a conversation, for GuardStream.Rewind.</summary>
+    public struct Mark
+    {
+        internal ulong Turn;
+        internal long Units;
+        internal int IsClosed;
+    }
+}

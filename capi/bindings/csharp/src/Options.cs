@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>Custom memory for large blocks: keys and values, scratch matrices, copies of weights. Native functions, since
+    /// they are called often and from any thread: those of the host's own native code, or
+    /// <c>Marshal.GetFunctionPointerForDelegate</c> of delegates that are kept alive.</summary>
+    public sealed class NativeAllocator
+    {
+        /// <summary><c>void* allocate(void* user, size_t bytes, size_t alignment)</c>, in C's calling convention; NULL
+        /// when there is no memory. The alignment is a power of 2.</summary>
+        public IntPtr Allocate { get; }
+        /// <summary><c>void deallocate(void* user, void* block, size_t bytes, size_t alignment)</c>: takes back what
+        /// Allocate gave, with the same sizes.</summary>
+        public IntPtr Deallocate { get; }
+        /// <summary>Passed to both. It and the functions must live until the guard and all that was made from it are freed;
+        /// what is not disposed of is freed by the garbage collector, at any time.</summary>
+        public IntPtr User { get; }
+
+        /// <summary>Names the functions; both are needed.</summary>
+        public NativeAllocator(IntPtr allocate, IntPtr deallocate, IntPtr user = default(IntPtr))
+        {
+            Allocate = allocate;
+            Deallocate = deallocate;
+            User = user;
+        }
+    }
+
+    /// <summary>How a model is loaded.</summary>
+    public sealed class GuardOptions
+    {
+        /// <summary>Threads of one call; 0: all cores.</summary>
+        public int Threads;
+        /// <summary>0: the checkpoint's own limit.</summary>
+        public int MaxContextTokens;
+        /// <summary>Gen: tokens of the last conversations that are kept; 0: none; null: the default.</summary>
+        public int? KeptTokens;
+        /// <summary>A model without tokenizer files loads, for logits only.</summary>
+        public bool WithoutTokenizer;
+        /// <summary>Instruction set, one of ModelInfo.IsaAvailable; empty: the best there is.</summary>
+        public string Isa = "";
+        /// <summary>Told (level, line) what was loaded and how; level 1 is a warning. An exception is thrown again when
+        /// loading is over.</summary>
+        public Action<int, string> Log;
+        /// <summary>Custom memory; null: the system's.</summary>
+        public NativeAllocator Allocator;
+    }
+
+    /// <summary>How a verdict is reached. Thresholds are in [0, 1].</summary>
+    public sealed class ClassifyOptions
+    {
+        /// <summary>The published way: generate, then parse; Gen only. A text that is no verdict is
+        /// Status.UnparsableOutput.</summary>
+        public bool Greedy;
+        /// <summary>What Controversial counts as, for the action.</summary>
+        public Mode Mode;
+        /// <summary>What happens to bytes that are not UTF-8.</summary>
+        public InvalidUtf8 InvalidUtf8;
+        /// <summary>Of P(Unsafe), and P(Controversial) when strict: flag from here on. Null: not set.</summary>
+        public float? FlagThreshold;
+        /// <summary>Block from here on; at least FlagThreshold. Null: not set.</summary>
+        public float? BlockThreshold;
+        /// <summary>Of ClassifyBatch, in conversations (done, total), on the calling thread; false stops. An exception stops
+        /// too, and is thrown again.</summary>
+        public Func<long, long, bool> Progress;
+
+        // The room for a verdict's text at first; a longer text takes a second run.
+        internal int TextBytes = Verdict.TextBytes;
+
+        internal static unsafe q3g_classify_options ToC(ClassifyOptions options)
+        {
+            q3g_classify_options raw;
+            NativeMethods.q3g_classify_options_init(&raw, Call.Size(sizeof(q3g_classify_options)));
+            if (options == null) return raw;
+            raw.decoder = Call.Bool(options.Greedy);
+            raw.mode = (int)options.Mode;
+            raw.invalid_utf8 = (int)options.InvalidUtf8;
+            raw.flag_threshold = options.FlagThreshold ?? -1;
+            raw.block_threshold = options.BlockThreshold ?? -1;
+            return raw;
+        }
+    }
+
+    /// <summary>What a model is; the sizes are those of its config.json.</summary>
+    public sealed class ModelInfo
+    {
+        /// <summary>Gen or Stream.</summary>
+        public ModelKind Kind { get; internal set; }
+        /// <summary>As in config.json.</summary>
+        public string Architecture { get; internal set; }
+        /// <summary>How most weights are stored, e.g. "bfloat16".</summary>
+        public string WeightDtype { get; internal set; }
+        /// <summary>The instruction set in use.</summary>
+        public string Isa { get; internal set; }
+        /// <summary>Those that this CPU has, best first.</summary>
+        public string[] IsaAvailable { get; internal set; }
+        /// <summary>Width of the hidden state.</summary>
+        public int HiddenSize { get; internal set; }
+        /// <summary>Transformer layers.</summary>
+        public int Layers { get; internal set; }
+        /// <summary>Attention heads.</summary>
+        public int Heads { get; internal set; }
+        /// <summary>Heads of keys and values.</summary>
+        public int KvHeads { get; internal set; }
+        /// <summary>Width of a head.</summary>
+        public int HeadDim { get; internal set; }
+        /// <summary>Width inside the feed-forward block.</summary>
+        public int IntermediateSize { get; internal set; }
+        /// <summary>Rows of the embedding.</summary>
+        public int VocabSize { get; internal set; }
+        /// <summary>Tokens that a context has room for.</summary>
+        public int MaxContextTokens { get; internal set; }
+        /// <summary>The output matrix is the embedding.</summary>
+        public bool TiedEmbeddings { get; internal set; }
+        /// <summary>Threads of one call.</summary>
+        public int Threads { get; internal set; }
+        /// <summary>Weights, counted.</summary>
+        public long Parameters { get; internal set; }
+        /// <summary>Weights, in bytes.</summary>
+        public long WeightBytes { get; internal set; }
+        /// <summary>Bytes of keys and values for each token of a context.</summary>
+        public long KvBytesPerToken { get; internal set; }
+    }
+
+    /// <summary>One head's logits.</summary>
+    public sealed class HeadLogits
+    {
+        /// <summary>The head's name.</summary>
+        public string Name { get; internal set; }
+        /// <summary>Positions.</summary>
+        public int Rows { get; internal set; }
+        /// <summary>Classes of the head.</summary>
+        public int Cols { get; internal set; }
+        /// <summary>[Rows, Cols], row-major.</summary>
+        public float[] Values { get; internal set; }
+    }
+
+    /// <summary>The verdict, or the error, of one conversation; the other one is null.</summary>
+    public struct BatchVerdict
+    {
+        /// <summary>The verdict.</summary>
+        public Verdict Verdict;
+        /// <summary>Why there is none.</summary>
+        public Qwen3GuardException Error;
+    }
+}

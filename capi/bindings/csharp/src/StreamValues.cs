@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>How a conversation is judged.</summary>
+    public sealed class StreamOptions
+    {
+        /// <summary>Null: the published rule.</summary>
+        public Policy Policy;
+        /// <summary>Context; 0: the model's.</summary>
+        public int MaxTokens;
+        /// <summary>What happens to bytes that are not UTF-8.</summary>
+        public InvalidUtf8 InvalidUtf8;
+        /// <summary>What happens at the end of the context.</summary>
+        public ContextPolicy Context;
+        /// <summary>What happens to a reasoning model's thinking.</summary>
+        public Thinking Thinking;
+        /// <summary>Text whose tokens may still change is judged at once.</summary>
+        public bool JudgeUnsettled = true;
+        /// <summary>Gen: a verdict every so many tokens; at least 1.</summary>
+        public int GenIntervalTokens = 32;
+
+        internal unsafe delegate void Use(q3g_stream_options* raw);
+
+        /// <summary>Runs body with the C struct, which points to the policy. cancel: a flag that the caller keeps; may be
+        /// null.</summary>
+        internal static unsafe void With(StreamOptions options, CancelHandle cancel, Use body)
+        {
+            q3g_stream_options raw;
+            NativeMethods.q3g_stream_options_init(&raw, Call.Size(sizeof(q3g_stream_options)));
+            q3g_policy policy;
+            if (options != null)
+            {
+                raw.max_tokens = options.MaxTokens;
+                raw.invalid_utf8 = (int)options.InvalidUtf8;
+                raw.context = (int)options.Context;
+                raw.thinking = (int)options.Thinking;
+                raw.judge_unsettled = Call.Bool(options.JudgeUnsettled);
+                raw.gen_interval_tokens = options.GenIntervalTokens;
+                if (options.Policy != null)
+                {
+                    policy = options.Policy.ToC();
+                    raw.policy = &policy;
+                }
+            }
+            if (cancel != null) raw.cancel = cancel.DangerousGetHandle();
+            body(&raw);
+            GC.KeepAlive(cancel);
+        }
+    }
+
+    /// <summary>Where a stream is.</summary>
+    public struct StreamInfo
+    {
+        /// <summary>Tokens so far: the index that the next one gets.</summary>
+        public int Position;
+        /// <summary>Tokens that there is room for.</summary>
+        public int MaxTokens;
+        /// <summary>Bytes of the open (or else the last) turn's text.</summary>
+        public long TurnBytes;
+        /// <summary>Index of that turn's first verdict that is there (ContextPolicy.Slide).</summary>
+        public int FirstVerdict;
+        /// <summary>One more than the index of the last.</summary>
+        public int VerdictsEnd;
+        /// <summary>Bytes that are held; pages that forks share count in full.</summary>
+        public long MemoryBytes;
+    }
+
+    /// <summary>One stream's share of GuardStream.PushBatch.</summary>
+    public sealed class StreamPush
+    {
+        /// <summary>Each stream at most once in a call.</summary>
+        public GuardStream Stream;
+        /// <summary>Tokens to judge.</summary>
+        public int[] Ids;
+        /// <summary>Written: the verdicts, or null.</summary>
+        public TokenVerdict[] Tokens;
+        /// <summary>Written: why there are none, or null.</summary>
+        public Qwen3GuardException Error;
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using System.Collections.Generic;
+using Qwen3Guard.Native;
+
+namespace Qwen3Guard
+{
+    /// <summary>Judgement of the last message of a conversation.</summary>
+    public sealed class Verdict
+    {
+        /// <summary>The most probable severity.</summary>
+        public Severity Severity { get; }
+        /// <summary>What a host should do.</summary>
+        public GuardAction Action { get; }
+        /// <summary>Of the severities.</summary>
+        public Probabilities Probabilities { get; }
+        /// <summary>With probabilities, most relevant first; empty when Safe.</summary>
+        public IReadOnlyList<KeyValuePair<Category, float>> Categories { get; }
+        /// <summary>The response refuses; null unless Gen judged a response.</summary>
+        public bool? Refusal { get; }
+        /// <summary>Of a refusal.</summary>
+        public float RefusalProbability { get; }
+        /// <summary>Tokens that were read.</summary>
+        public int PromptTokens { get; }
+        /// <summary>Of these, tokens that were not computed again.</summary>
+        public int CachedTokens { get; }
+        /// <summary>Tokens that were written.</summary>
+        public int GeneratedTokens { get; }
+        /// <summary>From the start of the call, in milliseconds.</summary>
+        public double LatencyMs { get; }
+        /// <summary>As the model wrote it; empty for a Stream checkpoint.</summary>
+        public string Text { get; }
+
+        internal unsafe Verdict(q3g_verdict* raw)
+        {
+            Severity = (Severity)raw->severity;
+            Action = (GuardAction)raw->action;
+            Probabilities = Probabilities.Of(raw->probabilities);
+            var categories = new KeyValuePair<Category, float>[Math.Min(raw->n_categories, NativeMethods.Q3G_CATEGORY_COUNT)];
+            for (int i = 0; i < categories.Length; ++i)
+            {
+                categories[i] = new KeyValuePair<Category, float>((Category)raw->categories[i], raw->category_probabilities[i]);
+            }
+            Categories = categories;
+            if (raw->has_refusal != 0) Refusal = raw->refusal != 0;
+            RefusalProbability = raw->refusal_probability;
+            PromptTokens = raw->prompt_tokens;
+            CachedTokens = raw->cached_tokens;
+            GeneratedTokens = raw->generated_tokens;
+            LatencyMs = raw->latency_ms;
+            if (raw->text_bytes.ToUInt64() > raw->text_capacity.ToUInt64())
+            {
+                throw new Qwen3GuardException(Status.Internal, "a verdict's text is longer than any that the decoder writes");
+            }
+            Text = Call.Text(raw->text, Call.Int(raw->text_bytes));
+        }
+
+        /// <summary>Enough unless decoding is greedy; only Guard's calls can be that, and they look.</summary>
+        internal const int TextBytes = 256;
+
+        internal static unsafe q3g_verdict Place(byte* text, int capacity)
+        {
+            var raw = new q3g_verdict();
+            raw.struct_size = (uint)sizeof(q3g_verdict);
+            raw.text = text;
+            raw.text_capacity = Call.Size(capacity);
+            return raw;
+        }
+    }
+
+    /// <summary>Judgement of one token. Those that a stream gives can be stored, made again and given to a Policy.</summary>
+    public sealed class TokenVerdict
+    {
+        /// <summary>The most probable one.</summary>
+        public Severity Severity { get; set; }
+        /// <summary>Of the severities.</summary>
+        public Probabilities Probabilities { get; set; }
+        /// <summary>The most probable one; meaningful unless Safe.</summary>
+        public Category Category { get; set; }
+        /// <summary>By category: as many as there are categories.</summary>
+        public float[] CategoryProbabilities { get; set; } = new float[NativeMethods.Q3G_CATEGORY_COUNT];
+        /// <summary>Token index in the conversation, from 0, template included.</summary>
+        public int Position { get; set; }
+        /// <summary>The token; -1 where a Gen verdict is on no token.</summary>
+        public int Id { get; set; }
+        /// <summary>Where it comes from.</summary>
+        public Source Source { get; set; }
+        /// <summary>The policy's flag is up at this token.</summary>
+        public bool IsFlagged { get; set; }
+        /// <summary>False inside thinking that is skipped.</summary>
+        public bool Counts { get; set; }
+        /// <summary>No text that follows can change the token.</summary>
+        public bool IsSettled { get; set; }
+        /// <summary>Where it begins in the turn's text, in bytes of UTF-8.</summary>
+        public long ByteBegin { get; set; }
+        /// <summary>Where it ends.</summary>
+        public long ByteEnd { get; set; }
+
+        internal static unsafe TokenVerdict Of(q3g_token_verdict* raw)
+        {
+            return new TokenVerdict
+            {
+                Severity = (Severity)raw->severity, Probabilities = Probabilities.Of(raw->probabilities),
+                Category = (Category)raw->category, CategoryProbabilities = Floats(raw->category_probabilities),
+                Position = raw->position, Id = raw->id, Source = (Source)raw->source, IsFlagged = raw->is_flagged != 0,
+                Counts = raw->counts != 0, IsSettled = raw->is_settled != 0, ByteBegin = raw->byte_begin,
+                ByteEnd = raw->byte_end,
+            };
+        }
+
+        internal static unsafe float[] Floats(float* raw)
+        {
+            var values = new float[NativeMethods.Q3G_CATEGORY_COUNT];
+            for (int i = 0; i < values.Length; ++i) values[i] = raw[i];
+            return values;
+        }
+
+        internal unsafe void ToC(q3g_token_verdict* raw)
+        {
+            if (CategoryProbabilities?.Length != NativeMethods.Q3G_CATEGORY_COUNT)
+            {
+                throw Call.InvalidArgument("CategoryProbabilities has {0} elements; expected {1}", CategoryProbabilities?.Length ?? 0,
+                    NativeMethods.Q3G_CATEGORY_COUNT);
+            }
+            *raw = Place();
+            raw->severity = (int)Severity;
+            Probabilities.ToC(raw->probabilities);
+            raw->category = (int)Category;
+            for (int i = 0; i < CategoryProbabilities.Length; ++i) raw->category_probabilities[i] = CategoryProbabilities[i];
+            raw->position = Position;
+            raw->id = Id;
+            raw->source = (int)Source;
+            raw->is_flagged = Call.Bool(IsFlagged);
+            raw->counts = Call.Bool(Counts);
+            raw->is_settled = Call.Bool(IsSettled);
+            raw->byte_begin = ByteBegin;
+            raw->byte_end = ByteEnd;
+        }
+
+        internal static unsafe q3g_token_verdict Place()
+        {
+            var raw = new q3g_token_verdict();
+            raw.struct_size = (uint)sizeof(q3g_token_verdict);
+            return raw;
+        }
+
+        internal static q3g_token_verdict[] Room(int n)
+        {
+            var room = new q3g_token_verdict[n];
+            if (n > 0) room[0] = Place();
+            return room;
+        }
+
+        internal static unsafe TokenVerdict[] Of(q3g_token_verdict[] raw, int n)
+        {
+            var all = new TokenVerdict[n];
+            fixed (q3g_token_verdict* p = raw)
+            {
+                for (int i = 0; i < n; ++i) all[i] = Of(p + i);
+            }
+            return all;
+        }
+    }
+}
