@@ -87,7 +87,7 @@ namespace Qwen3Guard
         public Verdict Written { get; internal set; }
     }
 
-    /// <summary>A place in a conversation, for GuardStream.Rewind.</summary>
+    /// <summary>A place in a conversation, for GuardStream.Rewind; default: its beginning.</summary>
     public struct Mark
     {
         internal ulong Turn;

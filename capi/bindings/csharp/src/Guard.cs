@@ -57,6 +57,7 @@ namespace Qwen3Guard
                 allocator.user = (void*)options.Allocator.User;
                 allocator.allocate = options.Allocator.Allocate;
                 allocator.deallocate = options.Allocator.Deallocate;
+                allocator.release = options.Allocator.Release;
                 raw.allocator = &allocator;
             }
             using (var callback = new Callback { Log = options.Log })

@@ -15,16 +15,20 @@ namespace Qwen3Guard
         /// <summary><c>void deallocate(void* user, void* block, size_t bytes, size_t alignment)</c>: takes back what
         /// Allocate gave, with the same sizes.</summary>
         public IntPtr Deallocate { get; }
-        /// <summary>Passed to both. It and the functions must live until the guard and all that was made from it are freed;
-        /// what is not disposed of is freed by the garbage collector, at any time.</summary>
+        /// <summary>Passed to all. It and the functions must live until Release.</summary>
         public IntPtr User { get; }
+        /// <summary><c>void release(void* user)</c>: told once, when the guard and all that was made from it are freed, or
+        /// loading failed. What is not disposed of is freed by the garbage collector, at any time. May be zero.</summary>
+        public IntPtr Release { get; }
 
-        /// <summary>Names the functions; both are needed.</summary>
-        public NativeAllocator(IntPtr allocate, IntPtr deallocate, IntPtr user = default(IntPtr))
+        /// <summary>Names the functions; the first two are needed.</summary>
+        public NativeAllocator(IntPtr allocate, IntPtr deallocate, IntPtr user = default(IntPtr),
+            IntPtr release = default(IntPtr))
         {
             Allocate = allocate;
             Deallocate = deallocate;
             User = user;
+            Release = release;
         }
     }
 

@@ -99,12 +99,15 @@ namespace Qwen3Guard
             report.struct_size = (uint)sizeof(q3g_quantize_report);
             var error = Call.Slot();
             byte[] a = Call.Utf8(model, nameof(model)), b = Call.Utf8(outFile, nameof(outFile));
-            using (var callback = new Callback())
+            using (var callback = new Callback { Progress = options.Progress })
+            using (var scope = CancelScope.For(token))
             {
-                callback.Progress = (done, total) =>
-                    !token.IsCancellationRequested && (options.Progress == null || options.Progress(done, total));
-                raw.progress = Callback.ProgressPointer;
-                raw.progress_user = (void*)callback.User;
+                if (scope != null) raw.cancel = scope.Raw;
+                if (callback.Progress != null)
+                {
+                    raw.progress = Callback.ProgressPointer;
+                    raw.progress_user = (void*)callback.User;
+                }
                 int status;
                 fixed (byte* p = a, q = b)
                 {
@@ -131,7 +134,8 @@ namespace Qwen3Guard
         }
 
         /// <summary>Measures a model for some 10 seconds.</summary>
-        public static Measurement Measure(string model, MeasureOptions options = null)
+        public static Measurement Measure(string model, MeasureOptions options = null,
+            CancellationToken token = default(CancellationToken))
         {
             options = options ?? new MeasureOptions();
             byte[] data = Call.Utf8(model, nameof(model)), isa = Call.CString(options.Isa, nameof(options.Isa));
@@ -142,12 +146,14 @@ namespace Qwen3Guard
             var m = new q3g_measurement();
             m.struct_size = (uint)sizeof(q3g_measurement);
             var error = Call.Slot();
+            using (var scope = CancelScope.For(token))
             fixed (byte* p = data, q = isa)
             {
                 raw.isa = q;
+                if (scope != null) raw.cancel = scope.Raw;
                 var n = Call.Size(data.Length);
-                Call.Check(options.Embedded ? NativeMethods.q3g_measure_embedded(p, n, &raw, &m, &error)
-                                            : NativeMethods.q3g_measure(p, n, &raw, &m, &error), &error);
+                CancelScope.Check(token, options.Embedded ? NativeMethods.q3g_measure_embedded(p, n, &raw, &m, &error)
+                                                          : NativeMethods.q3g_measure(p, n, &raw, &m, &error), &error);
             }
             return new Measurement
             {

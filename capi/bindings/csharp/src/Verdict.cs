@@ -77,8 +77,8 @@ namespace Qwen3Guard
         public Probabilities Probabilities { get; set; }
         /// <summary>The most probable one; meaningful unless Safe.</summary>
         public Category Category { get; set; }
-        /// <summary>By category: as many as there are categories.</summary>
-        public float[] CategoryProbabilities { get; set; } = new float[NativeMethods.Q3G_CATEGORY_COUNT];
+        /// <summary>By category; as many as there are categories.</summary>
+        public float[] CategoryProbabilities { get; set; }
         /// <summary>Token index in the conversation, from 0, template included.</summary>
         public int Position { get; set; }
         /// <summary>The token; -1 where a Gen verdict is on no token.</summary>

@@ -16,8 +16,10 @@ public static class AllocatorTests
     private delegate IntPtr AllocateFunction(IntPtr user, UIntPtr bytes, UIntPtr alignment);
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate void DeallocateFunction(IntPtr user, IntPtr block, UIntPtr bytes, UIntPtr alignment);
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate void ReleaseFunction(IntPtr user);
 
-    private static long nBlocks, nBytes, nWrong;
+    private static long nBlocks, nBytes, nWrong, nReleased;
     private static bool hasMemory = true;
 
     private static IntPtr Allocate(IntPtr user, UIntPtr bytes, UIntPtr alignment)
@@ -37,21 +39,25 @@ public static class AllocatorTests
         free(block);
     }
 
+    private static void Release(IntPtr user) => Interlocked.Increment(ref nReleased);
+
     // Static: the garbage collector must not take them while the library knows them.
     private static readonly AllocateFunction allocate = Allocate;
     private static readonly DeallocateFunction deallocate = Deallocate;
+    private static readonly ReleaseFunction release = Release;
 
     private static GuardOptions Options()
     {
         return new GuardOptions
         {
             Allocator = new NativeAllocator(Marshal.GetFunctionPointerForDelegate(allocate),
-                Marshal.GetFunctionPointerForDelegate(deallocate), (IntPtr)77),
+                Marshal.GetFunctionPointerForDelegate(deallocate), (IntPtr)77, Marshal.GetFunctionPointerForDelegate(release)),
         };
     }
 
     public static void EveryBlockComesBack()
     {
+        long before = Interlocked.Read(ref nReleased);
         using (var guard = Guard.Embedded("nano-gen", Options()))
         using (var usual = Gen())
         {
@@ -64,11 +70,13 @@ public static class AllocatorTests
             guard.Dispose();
             stream.PushPrompt(Prompt);
             stream.PushText(Story);
+            Check.Same(before + 1, Interlocked.Read(ref nReleased));
             Check.That(Interlocked.Read(ref nBlocks) > 0, "blocks are in use");
         }
         Check.Same(0L, Interlocked.Read(ref nBlocks));
         Check.Same(0L, Interlocked.Read(ref nBytes));
         Check.Same(0L, Interlocked.Read(ref nWrong));
+        Check.Same(before + 2, Interlocked.Read(ref nReleased));
     }
 
     public static void WrongAllocators()
@@ -85,6 +93,9 @@ public static class AllocatorTests
         {
             hasMemory = true;
         }
+        long before = Interlocked.Read(ref nReleased);
+        Check.Fails(Status.FileNotFound, () => Guard.Embedded("nobody", Options()));
+        Check.Same(before + 1, Interlocked.Read(ref nReleased));
         Check.Same(0L, Interlocked.Read(ref nBlocks));
         Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-gen",
             new GuardOptions { Allocator = new NativeAllocator(IntPtr.Zero, Marshal.GetFunctionPointerForDelegate(deallocate)) }));

@@ -232,6 +232,12 @@ public static class ApiTests
                 Check.Same(loaded.ClassifyPrompt(Threat).Probabilities.Unsafe, inMemory.ClassifyPrompt(Threat).Probabilities.Unsafe);
             }
             Check.Fails(Status.BadCheckpoint, () => Guard.FromMemory(packed.Take(1000).ToArray()));
+            var stop = new CancellationTokenSource();
+            options.Progress = (done, total) => { stop.Cancel(); return true; };
+            Check.Throws<OperationCanceledException>(() => Packing.Quantize("nano-gen", path, options, stop.Token));
+            Check.Throws<OperationCanceledException>(() => Packing.Measure("nano-gen", new MeasureOptions { Embedded = true },
+                new CancellationTokenSource(300).Token));
+            Check.Fails(Status.UnsupportedIsa, () => Packing.Measure("nano-gen", new MeasureOptions { Embedded = true, Isa = "z80" }));
             Check.That(Packing.Measure("nano-stream", new MeasureOptions { Embedded = true, Quick = true }).DecodeMs > 0, "it was measured");
         }
         finally

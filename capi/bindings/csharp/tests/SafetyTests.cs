@@ -265,6 +265,7 @@ public static class SafetyTests
         var token = new TokenVerdict
         {
             Severity = Severity.Unsafe, Probabilities = new Probabilities { Unsafe = 1 }, Source = Source.Heads, Counts = true,
+            CategoryProbabilities = new float[9],
         };
         Check.Same(Severity.Unsafe, new Policy { ConsecutiveTokens = 1 }.Decide(new[] { token }, true).Severity);
         foreach (var wrong in new[] { null, new float[0], new float[100] })
