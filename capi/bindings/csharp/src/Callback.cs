@@ -7,7 +7,8 @@ using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>Marks functions that native code calls, for ahead-of-time compilers (Unity's IL2CPP looks for the name).</summary>
+    /// <summary>Marks functions that native code calls, for ahead-of-time compilers (Unity's IL2CPP looks for the
+    /// name).</summary>
     [AttributeUsage(AttributeTargets.Method)]
     internal sealed class MonoPInvokeCallbackAttribute : Attribute
     {

@@ -64,7 +64,8 @@ namespace Qwen3Guard
             }
         }
 
-        /// <summary>Makes a call on an object that has a flag of its own (null: none), which the token raises meanwhile.</summary>
+        /// <summary>Makes a call on an object that has a flag of its own (null: none), which the token raises
+        /// meanwhile.</summary>
         public static void Run(CancelHandle flag, CancellationToken token, NativeCall call)
         {
             token.ThrowIfCancellationRequested();

@@ -226,7 +226,10 @@ namespace Qwen3Guard
                     }
                     var values = new float[head.rows * head.cols];
                     Marshal.Copy((IntPtr)head.values, values, 0, values.Length);
-                    heads[i] = new HeadLogits { Name = Call.Text(head.name), Rows = head.rows, Cols = head.cols, Values = values };
+                    heads[i] = new HeadLogits
+                    {
+                        Name = Call.Text(head.name), Rows = head.rows, Cols = head.cols, Values = values,
+                    };
                 }
                 return heads;
             }

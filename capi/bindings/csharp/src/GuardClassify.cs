@@ -34,7 +34,8 @@ namespace Qwen3Guard
             }
         }
 
-        private static q3g_verdict Run(q3g_classify_options* options, byte* text, int capacity, CancellationToken token, Judge judge)
+        private static q3g_verdict Run(q3g_classify_options* options, byte* text, int capacity, CancellationToken token,
+            Judge judge)
         {
             var verdict = Verdict.Place(text, capacity);
             var error = Call.Slot();
@@ -93,11 +94,10 @@ namespace Qwen3Guard
         public IReadOnlyList<BatchVerdict> ClassifyBatch(IReadOnlyList<IReadOnlyList<Message>> conversations,
             ClassifyOptions options = null, CancellationToken token = default(CancellationToken))
         {
-            int n = Call.Need(conversations, nameof(conversations)).Count, room = options?.TextBytes ?? Verdict.TextBytes;
-            if (n > int.MaxValue / Verdict.TextBytes)
-            {
-                throw Call.InvalidArgument("{0} conversations; expected at most {1} in a call", n, int.MaxValue / Verdict.TextBytes);
-            }
+            int n = Call.Need(conversations, nameof(conversations)).Count;
+            int room = options?.TextBytes ?? Verdict.TextBytes;
+            const int most = int.MaxValue / Verdict.TextBytes;
+            if (n > most) throw Call.InvalidArgument("{0} conversations; expected at most {1} in a call", n, most);
             var results = new BatchVerdict[n];
             if (n == 0) return results;
             var pinned = new List<PinnedMessages>();

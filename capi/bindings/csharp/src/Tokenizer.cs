@@ -176,14 +176,20 @@ namespace Qwen3Guard
         public string Push(int id)
         {
             using (handle.Enter())
-                return Call.Read((text, capacity, n, error) => NativeMethods.q3g_decoder_push(handle, id, text, capacity, n, error));
+            {
+                return Call.Read((text, capacity, n, error) =>
+                    NativeMethods.q3g_decoder_push(handle, id, text, capacity, n, error));
+            }
         }
 
         /// <summary>What was held back, as U+FFFD; the decoder is then as new.</summary>
         public string Finish()
         {
             using (handle.Enter())
-                return Call.Read((text, capacity, n, error) => NativeMethods.q3g_decoder_finish(handle, text, capacity, n, error));
+            {
+                return Call.Read((text, capacity, n, error) =>
+                    NativeMethods.q3g_decoder_finish(handle, text, capacity, n, error));
+            }
         }
     }
 }

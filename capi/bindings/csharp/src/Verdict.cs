@@ -119,8 +119,8 @@ namespace Qwen3Guard
         {
             if (CategoryProbabilities?.Length != NativeMethods.Q3G_CATEGORY_COUNT)
             {
-                throw Call.InvalidArgument("CategoryProbabilities has {0} elements; expected {1}", CategoryProbabilities?.Length ?? 0,
-                    NativeMethods.Q3G_CATEGORY_COUNT);
+                throw Call.InvalidArgument("CategoryProbabilities has {0} elements; expected {1}",
+                    CategoryProbabilities?.Length ?? 0, NativeMethods.Q3G_CATEGORY_COUNT);
             }
             *raw = Place();
             raw->severity = (int)Severity;

@@ -97,7 +97,7 @@ public static class AllocatorTests
         Check.Fails(Status.FileNotFound, () => Guard.Embedded("nobody", Options()));
         Check.Same(before + 1, Interlocked.Read(ref nReleased));
         Check.Same(0L, Interlocked.Read(ref nBlocks));
-        Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-gen",
-            new GuardOptions { Allocator = new NativeAllocator(IntPtr.Zero, Marshal.GetFunctionPointerForDelegate(deallocate)) }));
+        var half = new NativeAllocator(IntPtr.Zero, Marshal.GetFunctionPointerForDelegate(deallocate));
+        Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-gen", new GuardOptions { Allocator = half }));
     }
 }

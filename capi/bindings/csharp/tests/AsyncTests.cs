@@ -171,13 +171,13 @@ public static class AsyncTests
             Check.Throws<ArgumentNullException>(() => stream.JudgeAsync((Func<CancellationToken, Task<string>>)null));
             Check.Throws<ArgumentNullException>(() => stream.Judge(null));
 
-            var queue = new TextQueue();
-            updates = stream.JudgeAsync(queue);
+            var text = new TaskCompletionSource<string>();
+            updates = stream.JudgeAsync(token => text.Task);
             var first = updates.MoveNextAsync();
-            Check.Throws<InvalidOperationException>(() => Wait(updates.MoveNextAsync()));
-            queue.Add(" text");
+            var second = updates.MoveNextAsync();
+            Check.That(second.IsFaulted && second.Exception.InnerException is InvalidOperationException, "one at a time");
+            text.SetResult(" text");
             Check.That(await first, "the first call is not disturbed");
-            queue.Add(" more");
             stream.Dispose();
             Check.Throws<ObjectDisposedException>(() => Wait(updates.MoveNextAsync()));
         }
@@ -239,8 +239,9 @@ public static class AsyncTests
             var gone = new CancellationToken(true);
             foreach (Func<Task> call in new Func<Task>[]
             {
-                () => guard.ClassifyPromptAsync(Prompt, null, gone), () => guard.ClassifyResponseAsync(Prompt, Threat, null, gone),
-                () => guard.ClassifyAsync(message, null, gone), () => guard.ClassifyBatchAsync(new[] { message }, null, gone),
+                () => guard.ClassifyPromptAsync(Prompt, null, gone),
+                () => guard.ClassifyResponseAsync(Prompt, Threat, null, gone), () => guard.ClassifyAsync(message, null, gone),
+                () => guard.ClassifyBatchAsync(new[] { message }, null, gone),
                 () => Guard.LoadAsync("no/such/folder", null, gone),
             })
             {

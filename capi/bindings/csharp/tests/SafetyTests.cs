@@ -28,7 +28,8 @@ public static class SafetyTests
                 () => Guard.FromMemory((IReadOnlyDictionary<string, byte[]>)null),
                 () => Guard.FromMemory(new Dictionary<string, byte[]> { { "config.json", null } }),
                 () => Guard.Embedded("nano-gen", new GuardOptions { Isa = null }), () => gen.ClassifyPrompt((string)null),
-                () => gen.ClassifyPrompt((byte[])null), () => gen.ClassifyResponse(null, ""), () => gen.ClassifyResponse("", null),
+                () => gen.ClassifyPrompt((byte[])null), () => gen.ClassifyResponse(null, ""),
+                () => gen.ClassifyResponse("", null),
                 () => gen.Classify(null), () => gen.ClassifyBatch(null), () => gen.ClassifyBatch(new Message[][] { null }),
                 () => gen.Logits(null), () => new Message(Role.User, (string)null), () => new Message(Role.User, (byte[])null),
                 () => Tokenizer.Load(null), () => tokenizer.Encode((string)null), () => tokenizer.Encode((byte[])null),
@@ -40,7 +41,8 @@ public static class SafetyTests
                 () => GuardStream.PushBatch(live, new[] { new StreamPush { Ids = ids } }),
                 () => GuardStream.PushBatch(live, new[] { new StreamPush { Stream = stream } }), () => new GuardBatch(null),
                 () => batch.AddStream(null), () => batch.PushPrompt(session, null), () => batch.PushText(session, (string)null),
-                () => batch.PushText(session, (byte[])null), () => batch.PushTokens(session, null), () => batch.Visit(session, null),
+                () => batch.PushText(session, (byte[])null), () => batch.PushTokens(session, null),
+                () => batch.Visit(session, null),
                 () => new Generator(null), () => writer.SetConversation(null), () => writer.SetTokens(null),
                 () => new Policy().Decide(null, true), () => new Policy().Decide(new TokenVerdict[] { null }, true),
                 () => new Policy().CountedSeverity(null), () => Names.ParseSeverity(null), () => Names.ParseCategory(null),
@@ -306,7 +308,8 @@ public static class SafetyTests
             Check.Same(Status.InvalidUtf8, e.Status);
             Check.Same("prompt has a lone surrogate at index 3; expected text that UTF-8 can hold", e.Message);
             Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-gen", new GuardOptions { Isa = "avx2\0 or so" }));
-            Check.Fails(Status.InvalidArgument, () => Guard.FromMemory(new Dictionary<string, byte[]> { { "a\0b", new byte[1] } }));
+            var files = new Dictionary<string, byte[]> { { "a\0b", new byte[1] } };
+            Check.Fails(Status.InvalidArgument, () => Guard.FromMemory(files));
             Check.Fails(Status.FileNotFound, () => Guard.Embedded("nano-gen\0"));
             var path = Check.Throws<Qwen3GuardException>(() => Guard.Load("no\0such"));
             Check.That(path.Status == Status.FileNotFound || path.Status == Status.InvalidArgument, path.ToString());
@@ -342,6 +345,37 @@ public static class SafetyTests
             Check.Throws<OperationCanceledException>(() =>
                 guard.ClassifyBatch(Enumerable.Repeat(conversation, 64).ToArray(), options, stop.Token));
         }
+    }
+
+    /// <summary>Messages that break off behind the first one.</summary>
+    private sealed class BrokenList : IReadOnlyList<Message>
+    {
+        private readonly Message first;
+
+        public BrokenList(List<WeakReference> seen)
+        {
+            var text = new byte[1000];
+            seen.Add(new WeakReference(text));
+            first = new Message(Role.User, text);
+        }
+
+        public int Count => 2;
+        public Message this[int index] => index == 0 ? first : throw new TimeoutException("mine");
+        public IEnumerator<Message> GetEnumerator() => throw new NotSupportedException();
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => throw new NotSupportedException();
+    }
+
+    public static void BrokenMessagesAreNotKept()
+    {
+        var seen = new List<WeakReference>();
+        using (var guard = Gen())
+        {
+            for (int i = 0; i < 50; ++i)
+                Check.Throws<TimeoutException>(() => guard.Classify(new BrokenList(seen)));
+        }
+        GC.Collect();
+        int kept = seen.Count(text => text.IsAlive);
+        Check.That(kept < 25, kept + " of 50 texts are still pinned"); // a stack may name some of them
     }
 
     private static long ResidentMb()

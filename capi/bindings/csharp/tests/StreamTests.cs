@@ -75,7 +75,10 @@ public static class StreamTests
             {
                 a.PushPrompt(Prompt);
                 b.PushPrompt(Prompt);
-                var pushes = new[] { new StreamPush { Stream = a, Ids = ids }, new StreamPush { Stream = b, Ids = new[] { -1 } } };
+                var pushes = new[]
+                {
+                    new StreamPush { Stream = a, Ids = ids }, new StreamPush { Stream = b, Ids = new[] { -1 } },
+                };
                 GuardStream.PushBatch(guard, pushes);
                 Close(pushes[0].Tokens, a.Verdicts());
                 Check.Same(Status.TokenRange, pushes[1].Error.Status);

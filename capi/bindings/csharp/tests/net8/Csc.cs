@@ -57,10 +57,11 @@ internal static class Csc
             }
         };
         report((IEnumerable)parsed.Errors);
-        using (Stream output = new MemoryStream(), text = new MemoryStream())
+        using (MemoryStream output = new MemoryStream(), text = new MemoryStream())
         {
             report((IEnumerable)compilation.Emit(output, null, text).Diagnostics);
-            if (isOk) File.WriteAllBytes(Path.Combine(parsed.OutputDirectory, parsed.OutputFileName), ((MemoryStream)output).ToArray());
+            string file = Path.Combine(parsed.OutputDirectory, parsed.OutputFileName);
+            if (isOk) File.WriteAllBytes(file, output.ToArray());
         }
         return isOk ? 0 : 1;
     }
