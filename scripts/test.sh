@@ -255,6 +255,7 @@ stage_bindings() {
     fi
     Q3G_TEST_WHEEL=${CI:+1} "capi/bindings/$binding/run_tests.sh" "$PWD/build/test-gcc" > "$log" 2>&1 < /dev/null ||
       tail -n 60 "$log"
+    sed -n "s/^skipped: /$binding: skipped: /p" "$log"
     echo "$binding: $(tail -n 1 "$log")"
     add_counts "$(tail -n 1 "$log")"
   done
