@@ -35,19 +35,23 @@ namespace Qwen3Guard
         public bool IsComplete => raw.is_complete != 0;
         /// <summary>Where the run begins in the turn's text, in bytes: what to take back starts here.</summary>
         public long RunByteBegin => raw.run_byte_begin;
-        /// <summary>Of the token where it fell, in bytes of the turn's text; null when Safe.</summary>
-        public long? ByteBegin => raw.has_token == 0 ? (long?)null : raw.byte_begin;
-        /// <summary>Of the token where it fell; null when Safe.</summary>
-        public long? ByteEnd => raw.has_token == 0 ? (long?)null : raw.byte_end;
-        /// <summary>Of the token where it fell; null when Safe.</summary>
-        public Category? Category => raw.has_token == 0 ? (Category?)null : (Category)raw.category;
-        /// <summary>Of the token where it fell; null when Safe.</summary>
-        public Probabilities? Probabilities
+        /// <summary>The verdict on the token where it fell, without its IsFlagged; null when Safe.</summary>
+        public TokenVerdict Token
         {
             get
             {
                 if (raw.has_token == 0) return null;
-                fixed (q3g_decision* p = &raw) return Qwen3Guard.Probabilities.Of(p->probabilities);
+                fixed (q3g_decision* p = &raw)
+                {
+                    return new TokenVerdict
+                    {
+                        Severity = (Severity)p->token_severity, Probabilities = Probabilities.Of(p->probabilities),
+                        Category = (Category)p->category,
+                        CategoryProbabilities = TokenVerdict.Floats(p->category_probabilities), Position = p->position,
+                        Id = p->token_id, Source = (Source)p->source, Counts = true, IsSettled = true,
+                        ByteBegin = p->byte_begin, ByteEnd = p->byte_end,
+                    };
+                }
             }
         }
 

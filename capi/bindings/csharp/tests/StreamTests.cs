@@ -100,6 +100,7 @@ public static class StreamTests
         using (var stream = new GuardStream(guard, new StreamOptions { Policy = policy }))
         {
             stream.PushPrompt("Hello!");
+            var before = stream.Decision;
             var updates = stream.Judge(Times(Threat, 2).Split(' ').Select(word => word + " ")).ToList();
             Check.That(updates.Count > 10, "an update for each piece");
             var decision = stream.Decision;
@@ -107,7 +108,13 @@ public static class StreamTests
             var tokens = stream.Verdicts();
             Check.Same(decision.Position, policy.Decide(tokens, false).Position);
             Check.That(tokens.Last().IsFlagged, "the flags are written");
-            Check.Same(Severity.Unsafe, policy.CountedSeverity(tokens.First(t => t.Position == decision.Position)));
+            var fell = tokens.First(t => t.Position == decision.Position);
+            Check.Same(Severity.Unsafe, policy.CountedSeverity(fell));
+            Check.Same(fell.Id, decision.Token.Id);
+            Check.Same(fell.Severity, decision.Token.Severity);
+            Check.Same(fell.ByteEnd, decision.Token.ByteEnd);
+            Check.Same(fell.CategoryProbabilities[3], decision.Token.CategoryProbabilities[3]);
+            Check.That(before.Token == null && before.Position == null, "no token decided");
             var none = new Policy();
             foreach (Category category in Enum.GetValues(typeof(Category))) none.IgnoredCategories.Add(category);
             Check.Same(Severity.Safe, none.Decide(tokens, true).Severity);
