@@ -29,9 +29,9 @@ void write_element_error(const Elements<q3g_error>& errors, std::size_t i, q3g_s
 q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_options* options,
                           q3g_guard** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_load", [&] {
-    need_out(out);
-    // First of all: who gave an allocator is told when it is in use no more, also of a path that is no text.
+    // First of all: who gave an allocator is told when it is in use no more, whatever else is wrong.
     const GuardOptions all = read_options(options);
+    need_out(out);
     *out = make_handle<q3g_guard>(take(Guard::load(path_of(path, path_bytes, "path"), all)));
   });
 }
@@ -39,8 +39,8 @@ q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_o
 q3g_status q3g_guard_load_embedded(const char* name, size_t name_bytes, const q3g_guard_options* options,
                                    q3g_guard** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_load_embedded", [&] {
-    need_out(out);
     const GuardOptions all = read_options(options);
+    need_out(out);
     *out = make_handle<q3g_guard>(take(Guard::load_embedded(text_of(name, name_bytes, "name"), all)));
   });
 }
@@ -61,8 +61,8 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
   return call(err, "q3g_guard_load_memory", [&] {
     std::shared_ptr<const void> owned = std::move(owner);
     if (!has_memory) throw std::bad_alloc();
-    need_out(out);
     const GuardOptions how = read_options(options);
+    need_out(out);
     const Elements<const q3g_file> all(files, n_files, "files");
     std::vector<ModelFile> in_memory;
     for (std::size_t i = 0; i < n_files; ++i) {

@@ -61,12 +61,15 @@ HandleShell* new_shell(std::uint32_t magic, void* object, void (*destroy)(void*)
 }
 
 bool enter(HandleShell* shell, std::uint32_t magic) noexcept {
+  // Before anything is written: it may be no shell at all.
+  if (shell->magic.load(std::memory_order_relaxed) != magic) return false;
   // Never up from 0: then nobody keeps the object.
   std::uint32_t n_users = shell->n_users.load(std::memory_order_relaxed);
   do {
     if (n_users == 0) return false;
   } while (!shell->n_users.compare_exchange_weak(n_users, n_users + 1, std::memory_order_acquire,
                                                  std::memory_order_relaxed));
+  // Again, now that the object is kept: it may have been freed between the two.
   if (shell->magic.load(std::memory_order_acquire) == magic) return true;
   leave(shell);
   return false;

@@ -247,7 +247,8 @@ typedef struct q3g_allocator {
   q3g_allocate_fn allocate;     /**< gives a block, or NULL when there is no memory */
   q3g_deallocate_fn deallocate; /**< takes it back */
   q3g_release_fn release;       /**< told once, when `user` is in use no more: the guard and all that was made
-                                     from it are freed, or loading failed. May be NULL */
+                                     from it are freed, or loading failed (but not when it fails because this
+                                     struct's or the options' size is wrong). May be NULL */
 } q3g_allocator;
 
 /** How a model is loaded. */

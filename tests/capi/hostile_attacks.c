@@ -132,7 +132,9 @@ static int spoil_structs(scene* in, const site* at, int variant, expectation* ou
 }
 
 static int spoil_handle(scene* in, const site* at, int variant, expectation* out) {
-  static const char* const kNames[] = {"NULL", "freed", "of another type", "the pointer 1", "not aligned"};
+  static const char* const kNames[] = {"NULL",          "freed",       "of another type",
+                                       "the pointer 1", "not aligned", "other memory, not to be written"};
+  static const uint64_t kMemory[8] = {0x0000000700000007, 0x0000000100000001, 3, 4};
   if (variant == (int)COUNT(kNames)) return 0;
   const int is_fine = variant == 0 && (at->what->flags & IS_OPTIONAL) != 0;
   const char* type = at->what->type_name;
@@ -146,6 +148,7 @@ static int spoil_handle(scene* in, const site* at, int variant, expectation* out
   if (variant == 2) handle = new_handle(in, strcmp(type, "q3g_cancel") == 0 ? "q3g_tokenizer" : "q3g_cancel");
   if (variant == 3) handle = (void*)(uintptr_t)1;
   if (variant == 4) handle = pointer_at(at) + 1;
+  if (variant == 5) handle = (void*)(uintptr_t)kMemory;
   set_pointer(at, handle);
   return expect(out, MUST_BE, is_fine ? Q3G_OK : Q3G_E_BAD_HANDLE, kNames[variant]);
 }

@@ -156,6 +156,8 @@ static void released_by_failures(void) {
   CHECK(count.n_released == ++n);
   CHECK_FAILS(q3g_guard_load_memory(NULL, 0, NULL, NULL, &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
   CHECK(count.n_released == ++n);
+  CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, NULL, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(count.n_released == ++n);
   options.require_tokenizer = 7;
   CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
   CHECK(count.n_released == ++n);
