@@ -9,7 +9,9 @@ namespace qwen3guard::detail {
 std::vector<const KernelTable*> tables_for(const CpuFeatures& features) {
   std::vector<const KernelTable*> tables;
 #ifdef Q3G_KERNELS_X86
+#ifdef Q3G_KERNELS_AMX
   if (features.amx) tables.push_back(&kTableAmx);
+#endif
   if (features.avx512vnni) tables.push_back(&kTableAvx512vnni);
   if (features.avx512) tables.push_back(&kTableAvx512);
   if (features.avxvnni) tables.push_back(&kTableAvxvnni);
