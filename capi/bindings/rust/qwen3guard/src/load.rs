@@ -2,6 +2,7 @@
 //! How models get in: folders, packed files, models of the library, memory.
 use std::{
     ffi::{c_char, c_void, CString},
+    fmt,
     path::Path,
     sync::Arc,
 };
@@ -57,6 +58,20 @@ pub struct GuardOptions<'a> {
     pub allocator: Option<Arc<dyn Allocator>>,
     /// Told what was loaded and how.
     pub log: Option<&'a mut Log<'a>>,
+}
+
+impl fmt::Debug for GuardOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardOptions")
+            .field("n_threads", &self.n_threads)
+            .field("max_context_tokens", &self.max_context_tokens)
+            .field("kept_tokens", &self.kept_tokens)
+            .field("without_tokenizer", &self.without_tokenizer)
+            .field("isa", &self.isa)
+            .field("allocator", &self.allocator.is_some())
+            .field("log", &self.log.is_some())
+            .finish()
+    }
 }
 
 /// Names of the models in the library.
