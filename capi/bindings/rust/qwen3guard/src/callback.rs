@@ -13,10 +13,16 @@ use qwen3guard_sys as sys;
 /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
 pub type Progress<'a> = dyn FnMut(i64, i64) -> ControlFlow<()> + 'a;
 
-/// Runs what must not unwind into C and has no frame to go on in; None after a panic. Its payload is leaked, because
-/// dropping it may panic again.
+/// Runs what must not unwind into C and has no frame to go on in; None after a panic.
 pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(std::mem::forget).ok()
+    catch_unwind(AssertUnwindSafe(body))
+        .map_err(|payload| {
+            // What the panic carries may panic when it is dropped; what that carries is leaked.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                std::mem::forget(again);
+            }
+        })
+        .ok()
 }
 
 /// A closure and the panic that came out of it.
