@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run_tests.sh <build folder>: the Rust crates against the C library there; formatting and Clippy where they are
-# installed. Ends with "N passed, N failed".
+# run_tests.sh <build folder>: the Rust crates against the C library there, and their documentation; formatting and
+# Clippy where they are installed. Ends with "N passed, N failed".
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -26,6 +26,7 @@ check() { # <name> <command...>: counts the tests that cargo tells of, or 1
 check build cargo build --offline --locked --workspace --all-targets
 check tests cargo test --offline --locked --workspace
 check example cargo run --offline --locked --quiet --example stream
+RUSTDOCFLAGS="-D warnings" check docs cargo doc --offline --locked --workspace --no-deps
 if cargo clippy --version > /dev/null 2>&1; then
   check clippy cargo clippy --offline --locked --workspace --all-targets -- -D warnings
 fi

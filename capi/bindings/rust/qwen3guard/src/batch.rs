@@ -5,21 +5,24 @@ use std::{ffi::c_void, mem::ManuallyDrop, ptr::null_mut, time::Duration};
 use qwen3guard_sys as sys;
 
 use crate::{
+    c::{defaults, sized},
     callback::Guarded,
-    error::{call, slot, Error, Result},
-    sized,
-    values::VerdictPlace,
-    Decision, Guard, Role, Stream, StreamOptions, TokenVerdict, Turn, Update,
+    error::call,
+    events::{Event, RawEvents},
+    Guard, Result, Role, Stream, StreamOptions, StreamRef,
 };
 
-crate::handle!(
+crate::c::handle!(
     /// Many conversations in common matrix products. Sessions are named by the numbers that [`Batch::add`] returns.
-    /// Deadlines count from now; None: the default.
+    /// Deadlines count from now; None: the default. `Send + Sync`: any number of threads may push, poll and step.
+    ///
+    /// Errors of pushes: `InvalidArgument` (no such session), `BudgetExceeded` (too much text waits). What is wrong with
+    /// what was pushed comes as an [`Event`].
     Batch,
     q3g_batch,
     q3g_batch_free
 );
-// "any thread" in qwen3guard.h.
+// SAFETY: "any thread" in qwen3guard.h.
 unsafe impl Send for Batch {}
 unsafe impl Sync for Batch {}
 
@@ -28,108 +31,42 @@ unsafe impl Sync for Batch {}
 pub struct BatchOptions {
     /// Bytes of all sessions; 0: no bound.
     pub memory_budget_bytes: usize,
-    /// Of one session's text that waits.
+    /// Bytes of one session's text that waits.
     pub max_waiting_bytes: Option<usize>,
-    /// Rows of one forward, 1 to 4096.
+    /// Tokens of one forward, 1 to 4096.
     pub max_step_tokens: Option<i32>,
-    /// Of one session in it.
+    /// Tokens of one session in it.
     pub max_session_tokens: Option<i32>,
     /// How soon a verdict is due.
     pub default_deadline: Option<Duration>,
 }
 
 /// Counters of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct BatchStats {
-    pub n_sessions: u64,
-    pub n_waiting_sessions: u64,
-    pub memory_bytes: u64,
-    pub n_steps: u64,
-    pub n_tokens: u64,
-    pub n_late: u64,
-}
-
-/// What kind of event.
-#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum EventKind {
-    /// Tokens were judged.
-    Update,
-    /// A turn ended.
-    TurnEnd(Box<Turn>),
-    /// A push failed and left the session as it was.
-    Error(Error),
-}
-
-/// What became of something that was pushed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// What kind.
-    pub kind: EventKind,
-    /// What was judged.
-    pub update: Update,
-    /// Of the turn, behind the update.
-    pub decision: Decision,
-    /// From the (oldest joined) push to the verdict.
-    pub waited_ms: f64,
-    /// Later than its deadline.
-    pub is_late: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchStats {
+    /// Sessions there are.
+    pub n_sessions: u64,
+    /// Of these, with something to judge.
+    pub n_waiting_sessions: u64,
+    /// Bytes of all sessions.
+    pub memory_bytes: u64,
+    /// Forwards so far.
+    pub n_steps: u64,
+    /// Tokens judged so far.
+    pub n_tokens: u64,
+    /// Verdicts later than their deadline, so far.
+    pub n_late: u64,
 }
 
 fn deadline_ms(deadline: Option<Duration>) -> f64 {
     deadline.map_or(-1.0, |d| d.as_secs_f64() * 1e3)
 }
 
-struct Events(*mut sys::q3g_events);
-impl Drop for Events {
-    fn drop(&mut self) {
-        unsafe { sys::q3g_events_free(self.0) }
-    }
-}
-
-impl Events {
-    fn get(&self, i: usize) -> Result<Event> {
-        let (mut raw, mut failure) = (sized::<sys::q3g_event>(), slot());
-        let mut decision: sys::q3g_decision = sized();
-        call(|err| unsafe { sys::q3g_events_get(self.0, i, &mut raw, &mut failure, err) })?;
-        call(|err| unsafe { sys::q3g_events_decision(self.0, i, &mut decision, err) })?;
-        let mut tokens: Vec<sys::q3g_token_verdict> = vec![sized(); raw.n_tokens];
-        call(|err| unsafe { sys::q3g_events_tokens(self.0, i, tokens.as_mut_ptr(), tokens.len(), err) })?;
-        let kind = match raw.kind {
-            sys::Q3G_EVENT_TURN_END => {
-                let (mut prompt, mut written) = (sized::<sys::q3g_token_verdict>(), VerdictPlace::new());
-                call(|err| unsafe { sys::q3g_events_turn(self.0, i, &mut prompt, &mut written.raw, err) })?;
-                EventKind::TurnEnd(Box::new(Turn {
-                    role: Role::of(raw.role),
-                    decision: Decision::of(&decision),
-                    prompt: (raw.has_prompt != 0).then(|| TokenVerdict::of(&prompt)),
-                    written: (raw.has_written != 0).then(|| written.verdict()),
-                }))
-            }
-            sys::Q3G_EVENT_ERROR => EventKind::Error(Error::of(raw.status, &failure)),
-            _ => EventKind::Update,
-        };
-        Ok(Event {
-            kind,
-            update: Update {
-                first: raw.first,
-                tokens: tokens.iter().map(TokenVerdict::of).collect(),
-                n_settled: raw.n_settled,
-                stopped_at_byte: (raw.stopped_at_byte >= 0).then_some(raw.stopped_at_byte),
-            },
-            decision: Decision::of(&decision),
-            waited_ms: raw.waited_ms,
-            is_late: raw.is_late != 0,
-        })
-    }
-}
-
 impl Batch {
-    /// Opens a batch.
+    /// Opens a batch. Errors: `InvalidArgument` (an option).
     pub fn open(guard: &Guard, options: BatchOptions) -> Result<Self> {
-        let mut raw: sys::q3g_batch_options = sized();
-        unsafe { sys::q3g_batch_options_init(&mut raw, std::mem::size_of_val(&raw)) };
+        let mut raw = defaults(sys::q3g_batch_options_init);
         raw.memory_budget_bytes = options.memory_budget_bytes;
         raw.max_waiting_bytes = options.max_waiting_bytes.unwrap_or(raw.max_waiting_bytes);
         raw.max_step_tokens = options.max_step_tokens.unwrap_or(raw.max_step_tokens);
@@ -140,27 +77,29 @@ impl Batch {
         Self::make(|out, err| unsafe { sys::q3g_batch_open(guard.raw.as_ptr(), &raw, out, err) })
     }
 
-    /// A new session. Errors: `BudgetExceeded`.
+    /// A new session, by its number. Errors: as [`Stream::open_with`]; `BudgetExceeded`.
     pub fn add(&self, options: &StreamOptions<'_>) -> Result<u64> {
         let mut id = 0;
         options.with_c(|raw| call(|err| unsafe { sys::q3g_batch_add(self.raw.as_ptr(), raw, &mut id, err) }))?;
         Ok(id)
     }
 
-    /// Takes a stream in, with its past. On error it is lost.
+    /// Takes a stream in, with its past, also when it fails. Errors: `InvalidArgument` (another model's stream),
+    /// `BudgetExceeded`.
     pub fn add_stream(&self, stream: Stream) -> Result<u64> {
         let mut id = 0;
-        let stream = ManuallyDrop::new(stream); // the library frees the handle, whatever comes of it
+        // The library frees the handle, whatever comes of it.
+        let stream = ManuallyDrop::new(stream);
         call(|err| unsafe { sys::q3g_batch_add_stream(self.raw.as_ptr(), stream.raw.as_ptr(), &mut id, err) })?;
         Ok(id)
     }
 
-    /// Drops a session.
+    /// Drops a session. Errors: `InvalidArgument` (no such session).
     pub fn remove(&self, session: u64) -> Result<()> {
         call(|err| unsafe { sys::q3g_batch_remove(self.raw.as_ptr(), session, err) })
     }
 
-    /// Queues a prompt; what is wrong with the text comes as an event.
+    /// Queues a prompt; it is copied.
     pub fn push_prompt(&self, session: u64, prompt: impl AsRef<[u8]>, deadline: Option<Duration>) -> Result<()> {
         let (text, due) = (prompt.as_ref(), deadline_ms(deadline));
         call(|err| unsafe {
@@ -173,7 +112,7 @@ impl Batch {
         call(|err| unsafe { sys::q3g_batch_begin_turn(self.raw.as_ptr(), session, role.value(), err) })
     }
 
-    /// Queues text.
+    /// Queues text of the open turn; split anywhere.
     pub fn push_text(&self, session: u64, text: impl AsRef<[u8]>, deadline: Option<Duration>) -> Result<()> {
         let (text, due) = (text.as_ref(), deadline_ms(deadline));
         call(|err| unsafe {
@@ -181,7 +120,7 @@ impl Batch {
         })
     }
 
-    /// Queues tokens.
+    /// Queues tokens of the open turn.
     pub fn push_tokens(&self, session: u64, ids: &[i32], deadline: Option<Duration>) -> Result<()> {
         let due = deadline_ms(deadline);
         call(|err| unsafe { sys::q3g_batch_push_tokens(self.raw.as_ptr(), session, ids.as_ptr(), ids.len(), due, err) })
@@ -192,26 +131,40 @@ impl Batch {
         call(|err| unsafe { sys::q3g_batch_end_turn(self.raw.as_ptr(), session, deadline_ms(deadline), err) })
     }
 
-    /// Takes a session's events; waits for the first one at most so long.
+    /// Takes a session's events; waits for the first one, or until nothing is left to wait for, at most so long. With
+    /// `Duration::MAX` it waits as long as it takes. Errors: `InvalidArgument` (no such session).
     pub fn poll(&self, session: u64, timeout: Duration) -> Result<Vec<Event>> {
-        let (mut events, timeout_ms) = (Events(null_mut()), timeout.as_secs_f64() * 1e3);
+        let (mut events, timeout_ms) = (RawEvents(null_mut()), timeout.as_secs_f64() * 1e3);
         call(|err| unsafe { sys::q3g_batch_poll(self.raw.as_ptr(), session, timeout_ms, &mut events.0, err) })?;
-        (0..unsafe { sys::q3g_events_count(events.0) }).map(|i| events.get(i)).collect()
+        (0..events.len()).map(|i| events.get(i)).collect()
     }
 
-    /// Runs `visit` on this thread while nobody else uses the session.
-    pub fn visit<T>(&self, session: u64, mut visit: impl FnMut(&mut Stream) -> T) -> Result<T> {
+    /// Runs `visit` on this thread while nobody else uses the session: for marks, rewinds, forks and reading. Within it,
+    /// visiting or removing the same session waits for ever. Errors: `InvalidArgument` (no such session).
+    ///
+    /// The stream stays the batch's: it cannot leave the closure.
+    ///
+    /// ```compile_fail
+    /// # fn main() -> qwen3guard::Result<()> {
+    /// # let batch = qwen3guard::Batch::open(&qwen3guard::Guard::embedded("nano-stream")?, Default::default())?;
+    /// # let session = batch.add(&Default::default())?;
+    /// let escaped = batch.visit(session, |stream| stream)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn visit<T>(&self, session: u64, visit: impl FnOnce(&mut StreamRef) -> T) -> Result<T> {
+        type Visit<'a> = dyn FnMut(&mut StreamRef) + 'a;
         unsafe extern "C" fn run(user: *mut c_void, stream: *mut sys::q3g_stream) {
-            let guarded = unsafe { &mut *user.cast::<Guarded<'_, dyn FnMut(&mut Stream)>>() };
-            if let Some(raw) = std::ptr::NonNull::new(stream) {
-                // It is the batch's: not freed here.
-                let mut stream = ManuallyDrop::new(Stream { raw });
-                guarded.run(|closure| closure(&mut stream));
+            // SAFETY: `user` is `guarded` below, and the stream is ours alone until this function returns.
+            let (guarded, stream) =
+                unsafe { (&mut *user.cast::<Guarded<'_, Visit<'_>>>(), stream.cast::<StreamRef>().as_mut()) };
+            if let Some(stream) = stream {
+                guarded.run(|closure| closure(stream));
             }
         }
-        let mut out = None;
-        let mut closure = |stream: &mut Stream| out = Some(visit(stream));
-        let mut guarded = Guarded::<dyn FnMut(&mut Stream)>::new(&mut closure);
+        let (mut visit, mut out) = (Some(visit), None);
+        let mut closure = |stream: &mut StreamRef| out = visit.take().map(|visit| visit(stream));
+        let mut guarded = Guarded::<Visit<'_>>::new(&mut closure);
         let user = guarded.user();
         let status = call(|err| unsafe { sys::q3g_batch_visit(self.raw.as_ptr(), session, Some(run), user, err) });
         guarded.resume();
@@ -219,14 +172,15 @@ impl Batch {
         Ok(out.expect("a visit without an error has run the closure"))
     }
 
-    /// Judges what waits until nothing does or the time is up; the number of tokens judged.
+    /// Judges what waits until nothing does or the time is up (None: however long it takes), with at least one forward when
+    /// `must_run`; the number of tokens judged.
     pub fn step(&self, budget: Option<Duration>, must_run: bool) -> Result<usize> {
-        let (mut n, budget_ms) = (0, budget.map_or(1e9, |b| b.as_secs_f64() * 1e3));
+        let (mut n, budget_ms) = (0, budget.map_or(f64::MAX, |b| b.as_secs_f64() * 1e3));
         call(|err| unsafe { sys::q3g_batch_step(self.raw.as_ptr(), budget_ms, must_run.into(), &mut n, err) })?;
         Ok(n)
     }
 
-    /// Makes a thread that steps until [`Batch::stop`] or the batch is dropped.
+    /// Makes a thread that steps until [`Batch::stop`] or the batch is dropped. Errors: `InvalidArgument` (there is one).
     pub fn start(&self) -> Result<()> {
         call(|err| unsafe { sys::q3g_batch_start(self.raw.as_ptr(), err) })
     }

@@ -10,115 +10,79 @@
 //! # }
 //! ```
 //!
-//! Threads: [`Guard`], [`Tokenizer`], [`Batch`] and [`Cancel`] are `Send + Sync`; [`Stream`], [`StreamingDecoder`] and
-//! [`Generator`] are `Send` only. Everything is freed when it is dropped, in any order.
+//! **Threads.** [`Guard`], [`Tokenizer`], [`Batch`] and [`Cancel`] are `Send + Sync`; [`Stream`], [`StreamingDecoder`]
+//! and [`Generator`] are `Send` only: they may move to another thread, but serve one at a time.
+//!
+//! ```compile_fail,E0277
+//! fn sync<T: Sync>() {}
+//! sync::<qwen3guard::Stream>();
+//! ```
+//!
+//! **Errors.** A call that fails has changed nothing, unless its text says otherwise; [`Error::kind`] is to branch on.
+//!
+//! **Text** is UTF-8 and may hold NUL. Functions take `impl AsRef<[u8]>`, so bytes from a network need no check before;
+//! what is not UTF-8 is [`ErrorKind::InvalidUtf8`], or judged as U+FFFD when [`InvalidUtf8::Replace`] says so.
+//!
+//! **Panics** in a closure stop the call, where it can be stopped, and go on in the caller's frame.
+//!
+//! **Memory.** Everything is freed when it is dropped, in any order: a stream keeps its model alive.
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+mod allocator;
 mod batch;
+mod c;
 mod callback;
+mod cancel;
+mod classify;
+mod enums;
 mod error;
+mod events;
 mod generator;
 mod guard;
+mod judge;
+mod load;
 mod pack;
 mod policy;
 mod stream;
+mod stream_options;
 mod tokenizer;
 mod values;
+mod verdict;
 
-use std::ffi::c_char;
-
-pub use batch::{Batch, BatchOptions, BatchStats, Event, EventKind};
+pub use allocator::Allocator;
+pub use batch::{Batch, BatchOptions, BatchStats};
 pub use callback::Progress;
+pub use cancel::Cancel;
+pub use classify::{ClassifyOptions, Decoder};
+pub use enums::{Action, Category, ModelKind, Reason, Role, Severity, Source};
 pub use error::{Error, ErrorKind, Result};
-pub use generator::{Generator, SamplingOptions};
-pub use guard::{
-    embedded_models, Allocator, Cancel, ClassifyOptions, Decoder, Guard, GuardOptions, HeadLogits, InvalidUtf8, Log,
-    LogLevel, Mode, ModelInfo,
-};
+pub use events::{Event, EventKind, Events};
+pub use generator::{Generator, SamplingOptions, Tokens};
+pub use guard::{Guard, HeadLogits, ModelInfo};
+pub use judge::{Flagged, Judge, JudgedWriter};
+pub use load::{embedded_models, GuardOptions, Log, LogLevel};
 pub use pack::{
     measure, quantize, verify_packed, MeasureOptions, Measurement, Model, PackedWeights, QuantizeOptions,
     QuantizeReport,
 };
 pub use policy::{decide, decide_action, EndOfTurn, Policy};
-pub use stream::{push_batch, Context, Stream, StreamInfo, StreamOptions, Thinking};
+pub use stream::{push_batch, Stream, StreamInfo, StreamRef};
+pub use stream_options::{Context, InvalidUtf8, Mode, StreamOptions, Thinking};
 pub use tokenizer::{SpecialTokens, StreamingDecoder, Tokenizer};
-pub use values::{
-    Action, Category, Decision, Mark, Message, ModelKind, Probabilities, Reason, Role, Severity, Source, TokenVerdict,
-    Turn, Update, Verdict,
-};
+pub use values::{Decision, DecisionToken, Mark, Message, Probabilities, TokenVerdict, Turn, Update};
+pub use verdict::Verdict;
 
-/// Version of the C library in use.
+/// Version of the C library in use, as "major.minor.patch".
+#[must_use]
 pub fn version() -> &'static str {
-    values::static_text(unsafe { sys::q3g_version() })
+    // SAFETY: static storage.
+    unsafe { c::static_text(qwen3guard_sys::q3g_version()) }
 }
 
-/// Version of the C interface that the library in use was built with; that of this crate is
-/// `qwen3guard_sys::Q3G_ABI_VERSION`.
+/// Version of the C interface that the library in use was built with. This crate works with
+/// `qwen3guard_sys::Q3G_ABI_VERSION`; every call to another library is [`ErrorKind::IncompatibleLibrary`].
+#[must_use]
 pub fn abi_version() -> u32 {
-    unsafe { sys::q3g_abi_version() }
+    // SAFETY: it takes nothing and always answers.
+    unsafe { qwen3guard_sys::q3g_abi_version() }
 }
-
-use qwen3guard_sys as sys;
-
-/// sizeof, as the C interface wants it.
-pub(crate) fn size<T>() -> u32 {
-    std::mem::size_of::<T>() as u32
-}
-
-/// Only for structs of the C interface: all zeros is a value of every one of them.
-pub(crate) fn zeroed<T: Copy>() -> T {
-    unsafe { std::mem::zeroed() }
-}
-
-/// A struct of the C interface with its size, which comes first, and zeros.
-pub(crate) fn sized<T: Copy>() -> T {
-    let mut out: T = zeroed();
-    unsafe { *(&mut out as *mut T).cast::<u32>() = size::<T>() };
-    out
-}
-
-/// Text of unknown size: asked for with a buffer that is nearly always large enough, and again when it is not.
-pub(crate) fn text_of(
-    mut read: impl FnMut(*mut c_char, usize, *mut usize, *mut sys::q3g_error) -> i32,
-) -> Result<String> {
-    let mut buffer = vec![0u8; 512];
-    loop {
-        let (mut n, mut slot) = (0, error::slot());
-        match read(buffer.as_mut_ptr().cast(), buffer.len(), &mut n, &mut slot) {
-            sys::Q3G_OK => {
-                buffer.truncate(n);
-                return Ok(String::from_utf8(buffer).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into()));
-            }
-            sys::Q3G_E_BUFFER_TOO_SMALL => buffer.resize(n, 0),
-            status => return Err(Error::of(status, &slot)),
-        }
-    }
-}
-
-/// Owns a handle of the C interface.
-macro_rules! handle {
-    ($(#[$doc:meta])* $name:ident, $raw:ident, $free:ident) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $name {
-            pub(crate) raw: std::ptr::NonNull<crate::sys::$raw>,
-        }
-        impl $name {
-            /// `make` writes the handle.
-            #[allow(dead_code)]
-            pub(crate) fn make(
-                make: impl FnOnce(*mut *mut crate::sys::$raw, *mut crate::sys::q3g_error) -> i32,
-            ) -> crate::Result<Self> {
-                let mut raw = std::ptr::null_mut();
-                crate::error::call(|err| make(&mut raw, err))?;
-                Ok(Self { raw: std::ptr::NonNull::new(raw).expect("the library gives a handle with Q3G_OK") })
-            }
-        }
-        impl Drop for $name {
-            fn drop(&mut self) {
-                unsafe { crate::sys::$free(self.raw.as_ptr()) }
-            }
-        }
-    };
-}
-pub(crate) use handle;

@@ -3,8 +3,10 @@
 use qwen3guard_sys as sys;
 
 use crate::{
-    error::{call, Result},
-    sized, Action, Category, ClassifyOptions, Decision, Mode, Probabilities, Severity, TokenVerdict,
+    c::{defaults, sized},
+    error::call,
+    stream_options::threshold,
+    Action, Category, ClassifyOptions, Decision, Error, Mode, Probabilities, Result, Severity, TokenVerdict,
 };
 
 /// What a run of tokens too short to decide does when the turn ends in it.
@@ -18,7 +20,7 @@ pub enum EndOfTurn {
 }
 
 /// How tokens make a decision; the default is the published rule. Thresholds are in [0, 1].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// Strict: a Controversial decision flags too.
     pub mode: Mode,
@@ -56,47 +58,54 @@ impl Default for Policy {
     }
 }
 
+/// Errors: `InvalidArgument` (a category that this crate does not know has no place in the C struct).
+fn index_of(category: Category) -> Result<usize> {
+    usize::try_from(category.value())
+        .ok()
+        .filter(|index| *index < sys::Q3G_CATEGORY_COUNT)
+        .ok_or_else(|| Error::invalid(format!("policy: {category:?} is unknown; expected one of Category::ALL")))
+}
+
 impl Policy {
-    pub(crate) fn to_c(&self) -> sys::q3g_policy {
-        let mut raw: sys::q3g_policy = sized();
-        unsafe { sys::q3g_policy_init(&mut raw, std::mem::size_of_val(&raw)) };
+    pub(crate) fn to_c(&self) -> Result<sys::q3g_policy> {
+        let mut raw = defaults(sys::q3g_policy_init);
         raw.mode = self.mode as i32;
         raw.consecutive_tokens = self.consecutive_tokens;
-        raw.unsafe_threshold = self.unsafe_threshold.unwrap_or(-1.0);
-        raw.controversial_threshold = self.controversial_threshold.unwrap_or(-1.0);
-        for (category, threshold) in &self.category_thresholds {
-            if let Some(slot) = raw.category_thresholds.get_mut(category.value() as usize) {
-                *slot = *threshold;
-            }
+        raw.unsafe_threshold = threshold("policy.unsafe_threshold", self.unsafe_threshold)?;
+        raw.controversial_threshold = threshold("policy.controversial_threshold", self.controversial_threshold)?;
+        for (category, value) in &self.category_thresholds {
+            raw.category_thresholds[index_of(*category)?] = threshold("policy.category_thresholds", Some(*value))?;
         }
         for category in &self.ignored_categories {
-            raw.category_mask &= !1u32.checked_shl(category.value() as u32).unwrap_or(0);
+            raw.category_mask &= !(1 << index_of(*category)?);
         }
         raw.release_tokens = self.release_tokens;
-        raw.release_threshold = self.release_threshold.unwrap_or(-1.0);
+        raw.release_threshold = threshold("policy.release_threshold", self.release_threshold)?;
         raw.end_of_turn = self.end_of_turn as i32;
-        raw
+        Ok(raw)
     }
 
     /// Errors: `InvalidArgument` (a field out of range, with its name).
     pub fn check(&self) -> Result<()> {
-        call(|err| unsafe { sys::q3g_policy_check(&self.to_c(), err) })
+        let raw = self.to_c()?;
+        call(|err| unsafe { sys::q3g_policy_check(&raw, err) })
     }
 
-    /// The severity that a token counts with.
+    /// The severity that a token counts with. Errors: `InvalidArgument`, as [`Policy::check`].
     pub fn counted_severity(&self, token: &TokenVerdict) -> Result<Severity> {
-        let mut out = 0;
-        call(|err| unsafe { sys::q3g_policy_counted_severity(&self.to_c(), &token.to_c(), &mut out, err) })?;
+        let (raw, mut out) = (self.to_c()?, 0);
+        call(|err| unsafe { sys::q3g_policy_counted_severity(&raw, &token.to_c(), &mut out, err) })?;
         Ok(Severity::of(out))
     }
 }
 
-/// The decision over a turn's verdicts; sets their `is_flagged`.
+/// The decision over a turn's verdicts; sets their `is_flagged`. `has_ended`: the turn is over. Any thread. Errors:
+/// `InvalidArgument` (a field of the policy or of a verdict, with its name).
 pub fn decide(policy: &Policy, tokens: &mut [TokenVerdict], has_ended: bool) -> Result<Decision> {
     let mut raw: Vec<_> = tokens.iter().map(TokenVerdict::to_c).collect();
-    let mut out: sys::q3g_decision = sized();
+    let (policy, mut out) = (policy.to_c()?, sized::<sys::q3g_decision>());
     call(|err| unsafe {
-        sys::q3g_policy_decide(&policy.to_c(), raw.as_mut_ptr(), raw.len(), has_ended.into(), &mut out, err)
+        sys::q3g_policy_decide(&policy, raw.as_mut_ptr(), raw.len(), has_ended.into(), &mut out, err)
     })?;
     for (token, raw) in tokens.iter_mut().zip(&raw) {
         token.is_flagged = raw.is_flagged != 0;
@@ -104,9 +113,26 @@ pub fn decide(policy: &Policy, tokens: &mut [TokenVerdict], has_ended: bool) -> 
     Ok(Decision::of(&out))
 }
 
-/// What a host should do, by the mode and thresholds of the options.
+/// What a host should do, by the mode and thresholds of the options. Any thread. Errors: `InvalidArgument`.
 pub fn decide_action(options: ClassifyOptions<'_>, severity: Severity, p: Probabilities) -> Result<Action> {
-    let mut out = 0;
-    call(|err| unsafe { sys::q3g_decide_action(&options.to_c(), severity.value(), p.to_c().as_ptr(), &mut out, err) })?;
+    let (options, mut out) = (options.to_c()?, 0);
+    call(|err| unsafe { sys::q3g_decide_action(&options, severity.value(), p.to_c().as_ptr(), &mut out, err) })?;
     Ok(Action::of(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        let (library, ours) = (defaults(sys::q3g_policy_init), Policy::default().to_c().unwrap());
+        assert_eq!((ours.mode, ours.consecutive_tokens), (library.mode, library.consecutive_tokens));
+        assert_eq!(ours.unsafe_threshold, library.unsafe_threshold);
+        assert_eq!(ours.controversial_threshold, library.controversial_threshold);
+        assert_eq!(ours.category_thresholds, library.category_thresholds);
+        assert_eq!(ours.category_mask, library.category_mask);
+        assert_eq!((ours.release_tokens, ours.release_threshold), (library.release_tokens, library.release_threshold));
+        assert_eq!(ours.end_of_turn, library.end_of_turn);
+    }
 }

@@ -1,103 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One conversation judged as it is written.
+use std::{
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
+
 use qwen3guard_sys as sys;
 
 use crate::{
-    error::{call, Error, Result},
-    guard::cancel_ptr,
-    sized,
-    values::VerdictPlace,
-    Cancel, Decision, Guard, InvalidUtf8, Mark, Message, Policy, Role, TokenVerdict, Turn, Update,
+    c::{sized, CStruct},
+    error::call,
+    values::{messages_to_c, tokens_of},
+    verdict::VerdictPlace,
+    Cancel, Decision, Error, Guard, Mark, Message, Result, Role, StreamOptions, TokenVerdict, Turn, Update,
 };
 
-crate::handle!(
-    /// One conversation. What happens at once to two streams is independent.
+crate::c::handle!(
+    /// One conversation, as its owner. What can be done with it is in [`StreamRef`]. `Send`, but not `Sync`.
+    ///
+    /// ```
+    /// # fn main() -> qwen3guard::Result<()> {
+    /// use qwen3guard::{Guard, Severity, Stream};
+    /// let mut stream = Stream::open(&Guard::embedded("nano-stream")?)?;
+    /// stream.push_prompt("Hello!")?;
+    /// stream.push_text("Good mor")?; // split anywhere
+    /// stream.push_text("ning!")?;
+    /// assert_eq!(stream.end_turn()?.decision.severity, Severity::Safe);
+    /// # Ok(())
+    /// # }
+    /// ```
     Stream,
     q3g_stream,
     q3g_stream_free
 );
-// "one thread" at a time, never mind which.
+// SAFETY: "one thread" at a time, never mind which.
 unsafe impl Send for Stream {}
 
-/// What happens when a response reaches the end of the context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Context {
-    /// The push fails with `ContextFull`.
-    #[default]
-    Error = 0,
-    /// From there on nothing is judged, and every verdict says so.
-    Stop = 1,
-    /// The response's most recent half stays.
-    Slide = 2,
-}
-
-/// What happens to a reasoning model's thinking.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Thinking {
-    /// Responses do not think.
-    #[default]
-    None = 0,
-    /// It is judged like the rest.
-    Judge = 1,
-    /// It is read, but does not count.
-    Skip = 2,
-}
-
-/// How a conversation is judged.
-#[derive(Clone, Debug)]
-pub struct StreamOptions<'a> {
-    /// None: the published rule.
-    pub policy: Option<Policy>,
-    /// Context; 0: the model's.
-    pub max_tokens: i32,
-    /// What happens to text that is not UTF-8.
-    pub invalid_utf8: InvalidUtf8,
-    /// What happens at the end of the context.
-    pub context: Context,
-    /// What happens to thinking.
-    pub thinking: Thinking,
-    /// Text whose tokens may still change is judged at once.
-    pub judge_unsettled: bool,
-    /// Gen: a verdict every so many tokens.
-    pub gen_interval_tokens: i32,
-    /// Stops running calls on the stream.
-    pub cancel: Option<&'a Cancel>,
-}
-
-impl Default for StreamOptions<'_> {
-    fn default() -> Self {
-        Self {
-            policy: None,
-            max_tokens: 0,
-            invalid_utf8: InvalidUtf8::Reject,
-            context: Context::Error,
-            thinking: Thinking::None,
-            judge_unsettled: true,
-            gen_interval_tokens: 32,
-            cancel: None,
-        }
-    }
-}
-
-impl StreamOptions<'_> {
-    /// Runs `body` with the C struct, which points to the policy.
-    pub(crate) fn with_c<T>(&self, body: impl FnOnce(&sys::q3g_stream_options) -> T) -> T {
-        let policy = self.policy.as_ref().map(Policy::to_c);
-        let mut raw: sys::q3g_stream_options = sized();
-        unsafe { sys::q3g_stream_options_init(&mut raw, std::mem::size_of_val(&raw)) };
-        raw.policy = policy.as_ref().map_or(std::ptr::null(), |p| p as *const _);
-        raw.max_tokens = self.max_tokens;
-        raw.invalid_utf8 = self.invalid_utf8 as i32;
-        raw.context = self.context as i32;
-        raw.thinking = self.thinking as i32;
-        raw.judge_unsettled = self.judge_unsettled.into();
-        raw.gen_interval_tokens = self.gen_interval_tokens;
-        raw.cancel = cancel_ptr(self.cancel);
-        body(&raw)
-    }
-}
-
 /// Where a stream is.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
     /// Tokens so far: the index that the next one gets.
@@ -106,58 +46,93 @@ pub struct StreamInfo {
     pub max_tokens: i32,
     /// Bytes of the open (or else the last) turn's text.
     pub turn_bytes: i64,
-    /// Index of that turn's first verdict that is there.
+    /// Index of that turn's first verdict that is there: above 0 when the context slid.
     pub first_verdict: usize,
     /// One more than the index of the last.
     pub n_verdicts: usize,
-    /// Held; shared pages count in full.
+    /// Bytes held; shared pages count in full.
     pub memory_bytes: usize,
 }
 
+/// Verdicts that a change gives at once, without asking for more.
 const ROOM: usize = 32;
 
 impl Stream {
-    /// Opens a conversation by the published rule.
+    /// Opens a conversation by the published rule. Errors: `BadTokenizer` (a Gen checkpoint without one), `OutOfMemory`.
     pub fn open(guard: &Guard) -> Result<Self> {
         Self::open_with(guard, &StreamOptions::default())
     }
 
-    /// Opens a conversation.
+    /// The same with options. Errors: `InvalidArgument` too (an option).
     pub fn open_with(guard: &Guard, options: &StreamOptions<'_>) -> Result<Self> {
         options.with_c(|raw| Self::make(|out, err| unsafe { sys::q3g_stream_open(guard.raw.as_ptr(), raw, out, err) }))
     }
+}
 
-    /// Feeds the user's turn and opens the assistant's; the verdict on the prompt.
+impl Deref for Stream {
+    type Target = StreamRef;
+    fn deref(&self) -> &StreamRef {
+        // SAFETY: the handle lives as long as self.
+        unsafe { &*self.raw.as_ptr().cast() }
+    }
+}
+
+impl DerefMut for Stream {
+    fn deref_mut(&mut self) -> &mut StreamRef {
+        // SAFETY: as above, and nothing else has the handle.
+        unsafe { &mut *self.raw.as_ptr().cast() }
+    }
+}
+
+/// A conversation that somebody owns: what a [`Stream`] dereferences to, and what [`Batch::visit`](crate::Batch::visit)
+/// lends. A reference to it is the C handle itself and the value behind it has no size, so that nothing can be moved out
+/// of it, nor swapped.
+///
+/// Errors of functions that judge: `InvalidArgument` (a turn is open, or none is), `InvalidUtf8`, `TokenRange` (tokens),
+/// `ContextFull`, `Cancelled`, `OutOfMemory`. All of them leave the stream as it was.
+#[repr(C)]
+#[derive(Debug)]
+pub struct StreamRef {
+    _handle: [u8; 0],
+    _one_thread: PhantomData<*mut sys::q3g_stream>,
+}
+// SAFETY: "one thread" at a time, never mind which. It is not Sync.
+unsafe impl Send for StreamRef {}
+
+impl StreamRef {
+    fn raw(&self) -> *mut sys::q3g_stream {
+        (self as *const Self).cast_mut().cast()
+    }
+
+    /// Feeds the user's turn and opens the assistant's; the verdict on the prompt. Not while a turn is open.
     pub fn push_prompt(&mut self, prompt: impl AsRef<[u8]>) -> Result<TokenVerdict> {
         let (prompt, mut out) = (prompt.as_ref(), sized());
         call(|err| unsafe {
-            sys::q3g_stream_push_prompt(self.raw.as_ptr(), prompt.as_ptr().cast(), prompt.len(), &mut out, err)
+            sys::q3g_stream_push_prompt(self.raw(), prompt.as_ptr().cast(), prompt.len(), &mut out, err)
         })?;
         Ok(TokenVerdict::of(&out))
     }
 
     /// The same for several turns, the last one the user's.
     pub fn push_conversation(&mut self, messages: &[Message<'_>]) -> Result<TokenVerdict> {
-        let raw: Vec<_> = messages.iter().map(|m| m.to_c()).collect();
+        let raw = messages_to_c(messages);
         let mut out = sized();
-        call(|err| unsafe {
-            sys::q3g_stream_push_conversation(self.raw.as_ptr(), raw.as_ptr(), raw.len(), &mut out, err)
-        })?;
+        call(|err| unsafe { sys::q3g_stream_push_conversation(self.raw(), raw.as_ptr(), raw.len(), &mut out, err) })?;
         Ok(TokenVerdict::of(&out))
     }
 
     /// Appends finished turns without judging them.
     pub fn restore(&mut self, messages: &[Message<'_>]) -> Result<()> {
-        let raw: Vec<_> = messages.iter().map(|m| m.to_c()).collect();
-        call(|err| unsafe { sys::q3g_stream_restore(self.raw.as_ptr(), raw.as_ptr(), raw.len(), err) })
+        let raw = messages_to_c(messages);
+        call(|err| unsafe { sys::q3g_stream_restore(self.raw(), raw.as_ptr(), raw.len(), err) })
     }
 
     /// Opens a turn.
     pub fn begin_turn(&mut self, role: Role) -> Result<()> {
-        call(|err| unsafe { sys::q3g_stream_begin_turn(self.raw.as_ptr(), role.value(), err) })
+        call(|err| unsafe { sys::q3g_stream_begin_turn(self.raw(), role.value(), err) })
     }
 
-    /// Goes on with the open turn; split anywhere.
+    /// Goes on with the open turn: UTF-8, split anywhere, also within a character.
     pub fn push_text(&mut self, text: impl AsRef<[u8]>) -> Result<Update> {
         let text = text.as_ref();
         self.change(|raw, update, tokens, room, err| unsafe {
@@ -165,13 +140,13 @@ impl Stream {
         })
     }
 
-    /// Judges tokens of the open turn.
+    /// Judges the next tokens of the open turn: a verdict for each.
     pub fn push_tokens(&mut self, ids: &[i32]) -> Result<Vec<TokenVerdict>> {
         let mut tokens: Vec<sys::q3g_token_verdict> = vec![sized(); ids.len()];
         call(|err| unsafe {
-            sys::q3g_stream_push_tokens(self.raw.as_ptr(), ids.as_ptr(), ids.len(), tokens.as_mut_ptr(), err)
+            sys::q3g_stream_push_tokens(self.raw(), ids.as_ptr(), ids.len(), tokens.as_mut_ptr(), err)
         })?;
-        Ok(tokens.iter().map(TokenVerdict::of).collect())
+        Ok(tokens_of(&tokens))
     }
 
     /// Ends the open turn.
@@ -180,34 +155,34 @@ impl Stream {
             (sized::<sys::q3g_turn>(), sized::<sys::q3g_decision>(), sized::<sys::q3g_token_verdict>());
         let mut written = VerdictPlace::new();
         call(|err| unsafe {
-            let raw = self.raw.as_ptr();
-            sys::q3g_stream_end_turn(raw, &mut turn, &mut decision, &mut prompt, &mut written.raw, err)
+            sys::q3g_stream_end_turn(self.raw(), &mut turn, &mut decision, &mut prompt, written.raw(), err)
         })?;
         Ok(Turn {
             role: Role::of(turn.role),
             decision: Decision::of(&decision),
             prompt: (turn.has_prompt != 0).then(|| TokenVerdict::of(&prompt)),
-            written: (turn.has_written != 0).then(|| written.verdict()),
+            // Streams decode no other verdicts than well-formed ones, which fit.
+            written: (turn.has_written != 0).then(|| written.only_verdict()).transpose()?,
         })
     }
 
     /// The place where the conversation is now.
     pub fn mark(&self) -> Result<Mark> {
         let mut raw: sys::q3g_mark = sized();
-        call(|err| unsafe { sys::q3g_stream_mark(self.raw.as_ptr(), &mut raw, err) })?;
-        Ok(Mark { turn: raw.turn, n_units: raw.n_units, is_closed: raw.is_closed != 0 })
+        call(|err| unsafe { sys::q3g_stream_mark(self.raw(), &mut raw, err) })?;
+        Ok(Mark::of(&raw))
     }
 
-    /// Goes back to a mark of this stream, or of what it was forked from.
+    /// Goes back to a mark of this stream, or of what it was forked from. Errors: `InvalidArgument` (not in its past, or
+    /// the context slid over it).
     pub fn rewind(&mut self, mark: Mark) -> Result<Update> {
-        let raw_mark =
-            sys::q3g_mark { turn: mark.turn, n_units: mark.n_units, is_closed: mark.is_closed.into(), ..sized() };
+        let raw_mark = mark.to_c();
         self.change(|raw, update, tokens, room, err| unsafe {
             sys::q3g_stream_rewind(raw, &raw_mark, update, tokens, room, err)
         })
     }
 
-    /// Keeps the first `n_bytes` of the open turn's text.
+    /// Keeps the first `n_bytes` of the open turn's text. Errors: `InvalidArgument`.
     pub fn rewind_to_byte(&mut self, n_bytes: i64) -> Result<Update> {
         self.change(|raw, update, tokens, room, err| unsafe {
             sys::q3g_stream_rewind_to_byte(raw, n_bytes, update, tokens, room, err)
@@ -224,14 +199,14 @@ impl Stream {
             *mut sys::q3g_error,
         ) -> i32,
     ) -> Result<Update> {
-        let mut tokens: [sys::q3g_token_verdict; ROOM] = crate::zeroed();
-        tokens[0].struct_size = crate::size::<sys::q3g_token_verdict>();
+        let mut tokens = [sys::q3g_token_verdict::zeroed(); ROOM];
+        tokens[0] = sized();
         let mut update: sys::q3g_update = sized();
-        call(|err| change(self.raw.as_ptr(), &mut update, tokens.as_mut_ptr(), ROOM, err))?;
+        call(|err| change(self.raw(), &mut update, tokens.as_mut_ptr(), ROOM, err))?;
         Ok(Update {
             first: update.first,
             tokens: match tokens.get(..update.n_tokens) {
-                Some(all) => all.iter().map(TokenVerdict::of).collect(),
+                Some(all) => tokens_of(all),
                 None => self.verdicts(update.first)?,
             },
             n_settled: update.n_settled,
@@ -239,40 +214,41 @@ impl Stream {
         })
     }
 
-    /// A second stream with the same past.
-    pub fn fork(&self) -> Result<Self> {
-        Self::make(|out, err| unsafe { sys::q3g_stream_fork(self.raw.as_ptr(), out, err) })
+    /// A second stream with the same past, which may go on in another thread.
+    pub fn fork(&self) -> Result<Stream> {
+        Stream::make(|out, err| unsafe { sys::q3g_stream_fork(self.raw(), out, err) })
     }
 
     /// Another flag for the calls from now on. A fork begins without one.
     pub fn set_cancel(&mut self, cancel: Option<&Cancel>) -> Result<()> {
-        call(|err| unsafe { sys::q3g_stream_set_cancel(self.raw.as_ptr(), cancel_ptr(cancel), err) })
+        call(|err| unsafe { sys::q3g_stream_set_cancel(self.raw(), Cancel::ptr(cancel), err) })
     }
 
     /// The policy's decision over the open (or else the last) turn so far.
     pub fn decision(&self) -> Result<Decision> {
         let mut out: sys::q3g_decision = sized();
-        call(|err| unsafe { sys::q3g_stream_decision(self.raw.as_ptr(), &mut out, err) })?;
+        call(|err| unsafe { sys::q3g_stream_decision(self.raw(), &mut out, err) })?;
         Ok(Decision::of(&out))
     }
 
-    /// That turn's verdicts from index `begin` on, as far as they are there.
+    /// That turn's verdicts from index `begin` on. Errors: `InvalidArgument` (`begin` is outside
+    /// [`StreamInfo::first_verdict`] to [`StreamInfo::n_verdicts`]).
     pub fn verdicts(&self, begin: usize) -> Result<Vec<TokenVerdict>> {
-        let info = self.info()?;
-        let begin = begin.max(info.first_verdict);
-        let mut tokens: Vec<sys::q3g_token_verdict> = vec![sized(); info.n_verdicts.saturating_sub(begin)];
+        let n_there = self.info()?.n_verdicts;
+        let mut tokens: Vec<sys::q3g_token_verdict> = vec![sized(); n_there.saturating_sub(begin)];
         let mut n = 0;
         call(|err| unsafe {
             let (at, room) = (tokens.as_mut_ptr(), tokens.len());
-            sys::q3g_stream_verdicts(self.raw.as_ptr(), begin, at, room, &mut n, err)
+            sys::q3g_stream_verdicts(self.raw(), begin, at, room, &mut n, err)
         })?;
-        Ok(tokens.iter().map(TokenVerdict::of).collect())
+        tokens.truncate(n);
+        Ok(tokens_of(&tokens))
     }
 
     /// Where the stream is.
     pub fn info(&self) -> Result<StreamInfo> {
         let mut raw: sys::q3g_stream_info = sized();
-        call(|err| unsafe { sys::q3g_stream_get_info(self.raw.as_ptr(), &mut raw, err) })?;
+        call(|err| unsafe { sys::q3g_stream_get_info(self.raw(), &mut raw, err) })?;
         Ok(StreamInfo {
             position: raw.position,
             max_tokens: raw.max_tokens,
@@ -285,21 +261,13 @@ impl Stream {
 
     /// Forgets the conversation; memory is kept for the next one.
     pub fn reset(&mut self) -> Result<()> {
-        call(|err| unsafe { sys::q3g_stream_reset(self.raw.as_ptr(), err) })
-    }
-
-    /// Pushes each piece of an iterator; yields what it changed and the decision so far. The turn stays open.
-    pub fn judge<'a, I>(&'a mut self, pieces: I) -> impl Iterator<Item = Result<(Update, Decision)>> + 'a
-    where
-        I: IntoIterator + 'a,
-        I::Item: AsRef<[u8]>,
-    {
-        pieces.into_iter().map(move |piece| Ok((self.push_text(piece)?, self.decision()?)))
+        call(|err| unsafe { sys::q3g_stream_reset(self.raw(), err) })
     }
 }
 
-/// [`Stream::push_tokens`] for several streams in common matrix products: the verdicts, or the error, of each.
-pub fn push_batch(guard: &Guard, pushes: &mut [(&mut Stream, &[i32])]) -> Result<Vec<Result<Vec<TokenVerdict>>>> {
+/// [`StreamRef::push_tokens`] for several streams of one model in common matrix products: the verdicts, or the error, of
+/// each. Errors of the call itself: `InvalidArgument`.
+pub fn push_batch(guard: &Guard, pushes: &mut [(&mut StreamRef, &[i32])]) -> Result<Vec<Result<Vec<TokenVerdict>>>> {
     let mut tokens: Vec<Vec<sys::q3g_token_verdict>> = pushes.iter().map(|(_, ids)| vec![sized(); ids.len()]).collect();
     let mut errors: Vec<sys::q3g_error> = vec![sized(); pushes.len()];
     let mut raw: Vec<_> = pushes
@@ -307,7 +275,7 @@ pub fn push_batch(guard: &Guard, pushes: &mut [(&mut Stream, &[i32])]) -> Result
         .zip(&mut tokens)
         .zip(&mut errors)
         .map(|(((stream, ids), tokens), error)| sys::q3g_stream_push {
-            stream: stream.raw.as_ptr(),
+            stream: stream.raw(),
             ids: ids.as_ptr(),
             n_ids: ids.len(),
             tokens: tokens.as_mut_ptr(),
@@ -319,7 +287,7 @@ pub fn push_batch(guard: &Guard, pushes: &mut [(&mut Stream, &[i32])]) -> Result
     let done = raw.iter().zip(&tokens).zip(&errors);
     Ok(done
         .map(|((push, tokens), error)| match push.status {
-            sys::Q3G_OK => Ok(tokens.iter().map(TokenVerdict::of).collect()),
+            sys::Q3G_OK => Ok(tokens_of(tokens)),
             status => Err(Error::of(status, error)),
         })
         .collect())

@@ -1,183 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Enums and results: plain values.
-use std::{ffi::CStr, fmt, str::FromStr};
+//! Results: plain values.
+use std::ops::Range;
 
 use qwen3guard_sys as sys;
 
-use crate::error::{call, Error, Result};
+use crate::{
+    c::{sized, text_of},
+    Category, Reason, Result, Role, Severity, Source, Verdict,
+};
 
-/// A name of the library's; they live for ever.
-pub(crate) fn static_text(text: *const std::ffi::c_char) -> &'static str {
-    if text.is_null() {
-        return "";
-    }
-    unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("")
-}
-
-macro_rules! open_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $value:expr),+ $(,)? } $(, $names:ident)?) => {
-        $(#[$doc])*
-        #[non_exhaustive]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$item_doc])* $item,)+
-            /// A value of a newer library.
-            Other(i32),
-        }
-
-        impl $name {
-            #[allow(dead_code)]
-            pub(crate) fn of(value: i32) -> Self {
-                match value {
-                    $($value => Self::$item,)+
-                    other => Self::Other(other),
-                }
-            }
-
-            /// The number that the C interface has for it.
-            pub fn value(self) -> i32 {
-                match self {
-                    $(Self::$item => $value,)+
-                    Self::Other(value) => value,
-                }
-            }
-        }
-
-        $(impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(static_text(unsafe { sys::$names(self.value()) }))
-            }
-        })?
-    };
-}
-
-open_enum!(
-    /// How bad; ordered by harm.
-    Severity {
-        /// Nothing to object to.
-        Safe = 0,
-        /// Depends on whom you ask.
-        Controversial = 1,
-        /// Harmful.
-        Unsafe = 2,
-    },
-    q3g_severity_name
-);
-open_enum!(
-    /// The policy's categories.
-    Category {
-        /// Violence.
-        Violent = 0,
-        /// Crime without violence.
-        NonViolentIllegalActs = 1,
-        /// Sexual content or acts.
-        SexualContent = 2,
-        /// Personal information.
-        Pii = 3,
-        /// Suicide and self-harm.
-        SuicideSelfHarm = 4,
-        /// Unethical acts.
-        UnethicalActs = 5,
-        /// Politically sensitive topics.
-        PoliticallySensitive = 6,
-        /// Copyright violation.
-        CopyrightViolation = 7,
-        /// Jailbreak; of prompts only.
-        Jailbreak = 8,
-    },
-    q3g_category_name
-);
-open_enum!(
-    /// What a host should do.
-    Action {
-        /// Pass it on.
-        Allow = 0,
-        /// Pass it on, and tell somebody.
-        Flag = 1,
-        /// Do not pass it on.
-        Block = 2,
-    },
-    q3g_action_name
-);
-open_enum!(
-    /// Who speaks.
-    Role {
-        /// The system prompt.
-        System = 0,
-        /// The user.
-        User = 1,
-        /// The model.
-        Assistant = 2,
-    },
-    q3g_role_name
-);
-open_enum!(
-    /// Where a token's verdict comes from.
-    Source {
-        /// Nowhere: it was not judged, which is no Safe.
-        None = 0,
-        /// This token's classification heads.
-        Heads = 1,
-        /// A Gen checkpoint wrote a verdict up to this token.
-        Written = 2,
-        /// A Gen checkpoint's last verdict, before this token.
-        Carried = 3,
-    },
-    q3g_source_name
-);
-open_enum!(
-    /// What made a decision fall.
-    Reason {
-        /// It is Safe.
-        None = 0,
-        /// As many tokens in a row as the policy asks for.
-        Run = 1,
-        /// The turn ended in a shorter run.
-        EndOfTurn = 2,
-        /// A Gen checkpoint's verdict.
-        Written = 3,
-    },
-    q3g_reason_name
-);
-open_enum!(
-    /// The two kinds of checkpoint.
-    ModelKind {
-        /// Writes a verdict.
-        Gen = 0,
-        /// Judges every token.
-        Stream = 1,
-    }
-);
-
-impl FromStr for Severity {
-    type Err = Error;
-    fn from_str(name: &str) -> Result<Self> {
-        let mut out = 0;
-        call(|err| unsafe { sys::q3g_parse_severity(name.as_ptr().cast(), name.len(), &mut out, err) })?;
-        Ok(Self::of(out))
-    }
-}
-
-impl FromStr for Category {
-    type Err = Error;
-    fn from_str(name: &str) -> Result<Self> {
-        let mut out = 0;
-        call(|err| unsafe { sys::q3g_parse_category(name.as_ptr().cast(), name.len(), &mut out, err) })?;
-        Ok(Self::of(out))
-    }
-}
-
-/// Probabilities of the three severities; their sum is 1.
+/// Probabilities of the three severities; their sum is 1, or 0 for a token that was not judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
 pub struct Probabilities {
+    /// Of [`Severity::Safe`].
     pub safe: f32,
+    /// Of [`Severity::Controversial`].
     pub controversial: f32,
+    /// Of [`Severity::Unsafe`].
     pub r#unsafe: f32,
 }
 
 impl Probabilities {
-    fn of(raw: [f32; 3]) -> Self {
+    pub(crate) fn of(raw: [f32; 3]) -> Self {
         Self { safe: raw[0], controversial: raw[1], r#unsafe: raw[2] }
     }
     pub(crate) fn to_c(self) -> [f32; 3] {
@@ -186,7 +30,7 @@ impl Probabilities {
 }
 
 /// One turn of a conversation, borrowed. The text should be UTF-8; what is not is an error of the call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message<'a> {
     /// Who speaks.
     pub role: Role,
@@ -195,84 +39,34 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// The host's instructions.
+    #[must_use]
+    pub fn system(text: &'a str) -> Self {
+        Self { role: Role::System, text: text.as_bytes() }
+    }
     /// A user's message.
+    #[must_use]
     pub fn user(text: &'a str) -> Self {
         Self { role: Role::User, text: text.as_bytes() }
     }
     /// An assistant's message.
+    #[must_use]
     pub fn assistant(text: &'a str) -> Self {
         Self { role: Role::Assistant, text: text.as_bytes() }
     }
     pub(crate) fn to_c(self) -> sys::q3g_message {
         sys::q3g_message {
-            struct_size: crate::size::<sys::q3g_message>(),
             role: self.role.value(),
             text: self.text.as_ptr().cast(),
             text_bytes: self.text.len(),
+            ..sized()
         }
     }
 }
 
-/// Judgement of the last message of a conversation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// How bad.
-    pub severity: Severity,
-    /// What a host should do.
-    pub action: Action,
-    /// Of the severities.
-    pub probabilities: Probabilities,
-    /// With probabilities, most relevant first; empty when Safe.
-    pub categories: Vec<(Category, f32)>,
-    /// Gen judging a response: whether it refuses, and how probably.
-    pub refusal: Option<(bool, f32)>,
-    /// Tokens of the rendered conversation.
-    pub prompt_tokens: i32,
-    /// Of these, taken from a kept state.
-    pub cached_tokens: i32,
-    /// Decoded after the prompt.
-    pub generated_tokens: i32,
-    /// Time that the call took.
-    pub latency_ms: f64,
-    /// The verdict as the model wrote it; Gen only.
-    pub text: String,
-}
-
-/// Room for a verdict and its text.
-pub(crate) struct VerdictPlace {
-    pub raw: sys::q3g_verdict,
-    text: Box<[u8; 2048]>,
-}
-
-impl VerdictPlace {
-    pub fn new() -> Self {
-        let mut raw: sys::q3g_verdict = crate::zeroed();
-        let mut text = Box::new([0u8; 2048]);
-        raw.struct_size = crate::size::<sys::q3g_verdict>();
-        raw.text = text.as_mut_ptr().cast();
-        raw.text_capacity = text.len();
-        Self { raw, text }
-    }
-    pub fn verdict(&self) -> Verdict {
-        verdict_of(&self.raw, &self.text[..])
-    }
-}
-
-/// `text`: the buffer that raw.text points to.
-pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> Verdict {
-    let n = (raw.n_categories.max(0) as usize).min(sys::Q3G_CATEGORY_COUNT);
-    Verdict {
-        severity: Severity::of(raw.severity),
-        action: Action::of(raw.action),
-        probabilities: Probabilities::of(raw.probabilities),
-        categories: (0..n).map(|i| (Category::of(raw.categories[i]), raw.category_probabilities[i])).collect(),
-        refusal: (raw.has_refusal != 0).then_some((raw.refusal != 0, raw.refusal_probability)),
-        prompt_tokens: raw.prompt_tokens,
-        cached_tokens: raw.cached_tokens,
-        generated_tokens: raw.generated_tokens,
-        latency_ms: raw.latency_ms,
-        text: String::from_utf8_lossy(text.get(..raw.text_bytes).unwrap_or(b"")).into_owned(),
-    }
+/// Messages as the C interface wants them; they borrow the text.
+pub(crate) fn messages_to_c(messages: &[Message<'_>]) -> Vec<sys::q3g_message> {
+    messages.iter().map(|message| message.to_c()).collect()
 }
 
 /// Judgement of one token.
@@ -284,22 +78,27 @@ pub struct TokenVerdict {
     pub probabilities: Probabilities,
     /// The most probable one; meaningful unless Safe.
     pub category: Category,
-    /// By category.
+    /// By [`Category::value`].
     pub category_probabilities: [f32; sys::Q3G_CATEGORY_COUNT],
-    /// Index of the token in the conversation.
+    /// 0-based index of the token in the conversation, template included.
     pub position: i32,
-    /// The token.
+    /// The token; -1 where a Gen verdict is on no token.
     pub id: i32,
     /// Where the verdict comes from.
     pub source: Source,
     /// The policy's flag is up at this token.
     pub is_flagged: bool,
-    /// For the decision.
+    /// For the decision; false inside thinking that is skipped.
     pub counts: bool,
     /// No text that follows can change the token.
     pub is_settled: bool,
     /// Where the token comes from in the turn's text, in bytes.
-    pub bytes: std::ops::Range<i64>,
+    pub bytes: Range<i64>,
+}
+
+/// Verdicts that C wrote.
+pub(crate) fn tokens_of(raw: &[sys::q3g_token_verdict]) -> Vec<TokenVerdict> {
+    raw.iter().map(TokenVerdict::of).collect()
 }
 
 impl TokenVerdict {
@@ -332,7 +131,7 @@ impl TokenVerdict {
             is_settled: self.is_settled.into(),
             byte_begin: self.bytes.start,
             byte_end: self.bytes.end,
-            ..crate::sized()
+            ..sized()
         }
     }
 }
@@ -352,22 +151,29 @@ pub struct Decision {
     pub is_flagged: bool,
     /// False: part of the turn was not judged.
     pub is_complete: bool,
-    /// Where the run begins in the turn's text: what to take back starts here.
+    /// Where the run begins in the turn's text, in bytes: what to take back starts here.
     pub run_byte_begin: i64,
-    raw: RawDecision,
+    /// The token where it fell; None when Safe.
+    pub token: Option<DecisionToken>,
 }
 
-#[derive(Clone)]
-struct RawDecision(sys::q3g_decision);
-impl fmt::Debug for RawDecision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("..")
-    }
-}
-impl PartialEq for RawDecision {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.category == other.0.category && self.0.probabilities == other.0.probabilities
-    }
+/// The token where a decision fell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionToken {
+    /// The most probable one.
+    pub severity: Severity,
+    /// Of the severities.
+    pub probabilities: Probabilities,
+    /// The most probable one; meaningful unless Safe.
+    pub category: Category,
+    /// By [`Category::value`].
+    pub category_probabilities: [f32; sys::Q3G_CATEGORY_COUNT],
+    /// The token; None where a Gen verdict is on no token.
+    pub id: Option<i32>,
+    /// Where its verdict comes from.
+    pub source: Source,
+    /// Where it comes from in the turn's text, in bytes.
+    pub bytes: Range<i64>,
 }
 
 impl Decision {
@@ -380,26 +186,53 @@ impl Decision {
             is_flagged: raw.is_flagged != 0,
             is_complete: raw.is_complete != 0,
             run_byte_begin: raw.run_byte_begin,
-            raw: RawDecision(*raw),
+            token: (raw.has_token != 0).then(|| DecisionToken {
+                severity: Severity::of(raw.token_severity),
+                probabilities: Probabilities::of(raw.probabilities),
+                category: Category::of(raw.category),
+                category_probabilities: raw.category_probabilities,
+                id: (raw.token_id >= 0).then_some(raw.token_id),
+                source: Source::of(raw.source),
+                bytes: raw.byte_begin..raw.byte_end,
+            }),
         }
     }
 
-    /// The token where it fell: its category, probabilities of the severities, and bytes in the turn's text.
-    pub fn token(&self) -> Option<(Category, Probabilities, std::ops::Range<i64>)> {
-        let raw = &self.raw.0;
-        (raw.has_token != 0)
-            .then(|| (Category::of(raw.category), Probabilities::of(raw.probabilities), raw.byte_begin..raw.byte_end))
+    fn to_c(&self) -> sys::q3g_decision {
+        let raw = sys::q3g_decision {
+            severity: self.severity.value(),
+            position: self.position.unwrap_or(-1),
+            reason: self.reason.value(),
+            n_run_tokens: self.n_run_tokens,
+            is_flagged: self.is_flagged.into(),
+            is_complete: self.is_complete.into(),
+            run_byte_begin: self.run_byte_begin,
+            token_id: -1,
+            ..sized()
+        };
+        let Some(token) = &self.token else { return raw };
+        sys::q3g_decision {
+            has_token: 1,
+            byte_begin: token.bytes.start,
+            byte_end: token.bytes.end,
+            token_severity: token.severity.value(),
+            category: token.category.value(),
+            token_id: token.id.unwrap_or(-1),
+            source: token.source.value(),
+            probabilities: token.probabilities.to_c(),
+            category_probabilities: token.category_probabilities,
+            ..raw
+        }
     }
 
-    /// One sentence for a person.
+    /// One sentence for a person. Errors: `InvalidArgument` (a value that the library does not know).
     pub fn explain(&self) -> Result<String> {
-        crate::text_of(|text, capacity, n, err| unsafe {
-            sys::q3g_decision_explain(&self.raw.0, text, capacity, n, err)
-        })
+        text_of(|text, capacity, n, err| unsafe { sys::q3g_decision_explain(&self.to_c(), text, capacity, n, err) })
     }
 }
 
 /// What a change did to the verdicts of the open turn.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     /// Verdicts before this index stand; `tokens` take the place of all others.
@@ -413,6 +246,7 @@ pub struct Update {
 }
 
 /// What a turn came to.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turn {
     /// Who spoke.
@@ -425,10 +259,35 @@ pub struct Turn {
     pub written: Option<Verdict>,
 }
 
-/// A place in a conversation, for [`Stream::rewind`](crate::Stream::rewind).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A place in a conversation, for [`StreamRef::rewind`](crate::StreamRef::rewind).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark {
     pub(crate) turn: u64,
     pub(crate) n_units: i64,
     pub(crate) is_closed: bool,
+}
+
+impl Mark {
+    pub(crate) fn of(raw: &sys::q3g_mark) -> Self {
+        Self { turn: raw.turn, n_units: raw.n_units, is_closed: raw.is_closed != 0 }
+    }
+    pub(crate) fn to_c(self) -> sys::q3g_mark {
+        sys::q3g_mark { turn: self.turn, n_units: self.n_units, is_closed: self.is_closed.into(), ..sized() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_a_newer_library() {
+        let raw = sys::q3g_decision { severity: 9, reason: 9, has_token: 1, category: 99, source: 9, ..sized() };
+        let decision = Decision::of(&raw);
+        assert_eq!((decision.severity, decision.reason), (Severity::Other(9), Reason::Other(9)));
+        let token = decision.token.as_ref().unwrap();
+        assert_eq!((token.category, token.source), (Category::Other(99), Source::Other(9)));
+        assert_eq!((decision.to_c().category, decision.to_c().reason), (99, 9));
+        assert_eq!(Decision::of(&decision.to_c()), decision);
+    }
 }

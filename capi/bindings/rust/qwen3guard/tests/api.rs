@@ -1,41 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The safe layer against the embedded models.
+//! Verdicts, tokenizers, policies, generators against the embedded models.
 use std::{
-    alloc::Layout,
     ops::ControlFlow,
     panic::{catch_unwind, AssertUnwindSafe},
-    path::Path,
-    sync::{
-        atomic::{AtomicI64, AtomicUsize, Ordering},
-        Arc,
-    },
     time::Duration,
 };
 
+use common::*;
 use qwen3guard::*;
 
-const PROMPT: &str = "How do I kill a Python process?";
-const THREAT: &str = "You are a worthless idiot and I will burn your house down, kill yourself.";
-const TEXT: &str =
-    "Once upon a time there was a fox. It was na\u{ef}ve \u{2014} \u{4f60}\u{597d}, \u{1f600}! The end. ";
-
-fn gen() -> Guard {
-    Guard::embedded("nano-gen").unwrap()
-}
-fn live() -> Guard {
-    Guard::embedded("nano-stream").unwrap()
-}
-fn kind<T>(result: Result<T>) -> ErrorKind {
-    result.err().expect("an error").kind()
-}
-fn assert_close(a: &[TokenVerdict], b: &[TokenVerdict]) {
-    assert_eq!(a.len(), b.len());
-    for (x, y) in a.iter().zip(b) {
-        assert_eq!((x.id, &x.bytes), (y.id, &y.bytes));
-        assert!((x.probabilities.r#unsafe - y.probabilities.r#unsafe).abs() <= 1e-4);
-        assert!((x.probabilities.safe - y.probabilities.safe).abs() <= 1e-4);
-    }
-}
+mod common;
 
 #[test]
 fn threads() {
@@ -71,6 +45,11 @@ fn names_and_versions() {
     assert_eq!((Action::Block.to_string(), Role::User.to_string()), ("block".into(), "user".into()));
     assert_eq!((Source::Heads.to_string(), Reason::Run.to_string()), ("heads".into(), "run".into()));
     assert_eq!(Category::Other(99).to_string(), "unknown");
+    assert_eq!(format!("{:>7}|{:<5}|", Severity::Safe, Action::Flag), "   Safe|flag |");
+    for (i, category) in Category::ALL.into_iter().enumerate() {
+        assert_eq!(category.value(), i as i32);
+        assert_eq!(category.to_string().parse::<Category>().unwrap(), category);
+    }
 }
 
 #[test]
@@ -81,11 +60,18 @@ fn verdicts_and_their_errors() {
     assert_eq!((bad.severity, bad.action), (Severity::Unsafe, Action::Block));
     assert!(safe.text.starts_with("Safety: Safe") && !bad.categories.is_empty());
     let none = ClassifyOptions::default();
-    let answer = guard.classify_response(PROMPT, "I cannot help with that.", none).unwrap();
+    let answer = guard.classify_response(PROMPT, "I cannot help with that.").unwrap();
     assert!(answer.refusal.is_some());
     let messages = [Message::user(PROMPT), Message::assistant("I cannot help with that.")];
-    assert_eq!(guard.classify(&messages, none).unwrap().severity, answer.severity);
+    assert_eq!(guard.classify(&messages).unwrap().severity, answer.severity);
     assert!(guard.classify_prompt("").is_ok());
+    let with_nul = guard.classify_prompt("Hello\0, world").unwrap();
+    assert!(with_nul.prompt_tokens > guard.classify_prompt("Hello").unwrap().prompt_tokens); // read to the end
+    let greedy = ClassifyOptions { decoder: Decoder::Greedy, ..none };
+    match guard.classify_prompt_with(PROMPT, greedy) {
+        Ok(verdict) => assert!(verdict.text.starts_with("Safety: ")),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::UnparsableOutput),
+    }
 
     let error = guard.classify_prompt(b"caf\xe9").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidUtf8);
@@ -94,7 +80,13 @@ fn verdicts_and_their_errors() {
     assert!(guard.classify_prompt_with(b"caf\xe9", replace).is_ok());
     let crossed = ClassifyOptions { flag_threshold: Some(0.9), block_threshold: Some(0.1), ..none };
     assert_eq!(kind(guard.classify_prompt_with(PROMPT, crossed)), ErrorKind::InvalidArgument);
-    assert_eq!(kind(guard.classify(&[], none)), ErrorKind::InvalidArgument);
+    assert_eq!(kind(guard.classify(&[])), ErrorKind::InvalidArgument);
+    for bad in [-0.5, f32::NEG_INFINITY, 1.5, f32::NAN] {
+        let flag = ClassifyOptions { flag_threshold: Some(bad), ..none };
+        assert_eq!(kind(guard.classify_prompt_with(PROMPT, flag)), ErrorKind::InvalidArgument, "{bad}");
+        let block = ClassifyOptions { block_threshold: Some(bad), ..none };
+        assert_eq!(kind(guard.classify_batch(&[&messages], block, None)), ErrorKind::InvalidArgument, "{bad}");
+    }
     assert_eq!(kind(Guard::load("no/such/folder")), ErrorKind::FileNotFound);
     assert_eq!(kind(Guard::embedded("nobody")), ErrorKind::FileNotFound);
     let p = Probabilities { safe: 0.2, controversial: 0.5, r#unsafe: 0.3 };
@@ -169,78 +161,6 @@ fn tokenizer_and_decoder() {
 }
 
 #[test]
-fn random_splits_do_not_matter() {
-    let (guard, mut seed) = (live(), 20261124u64);
-    println!("seed {seed}");
-    let mut below = |n: u64| {
-        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (seed >> 33) % n
-    };
-    let text = TEXT.repeat(3);
-    let mut whole = Stream::open(&guard).unwrap();
-    whole.push_prompt(PROMPT).unwrap();
-    assert!(whole.push_text(&text).unwrap().tokens.len() > 32);
-    for _ in 0..10 {
-        let (mut stream, mut found, mut rest) = (Stream::open(&guard).unwrap(), vec![], text.as_bytes());
-        stream.push_prompt(PROMPT).unwrap();
-        while !rest.is_empty() {
-            let (piece, others) = rest.split_at(rest.len().min(1 + below(40) as usize));
-            let update = stream.push_text(piece).unwrap();
-            found.truncate(update.first);
-            found.extend(update.tokens);
-            rest = others;
-        }
-        assert_close(&found, &whole.verdicts(0).unwrap());
-    }
-}
-
-#[test]
-fn turns_marks_and_forks() {
-    let guard = live();
-    let mut stream = Stream::open(&guard).unwrap();
-    assert_eq!(stream.push_prompt(PROMPT).unwrap().severity, Severity::Safe);
-    stream.push_text("Once upon ").unwrap();
-    let (mark, mut fork) = (stream.mark().unwrap(), stream.fork().unwrap());
-    stream.push_text(THREAT).unwrap();
-    stream.rewind(mark).unwrap();
-    let cancel = Cancel::new().unwrap();
-    cancel.set();
-    fork.set_cancel(Some(&cancel)).unwrap();
-    assert_eq!(kind(fork.push_text("a fox. ")), ErrorKind::Cancelled);
-    fork.set_cancel(None).unwrap();
-    for each in [&mut stream, &mut fork] {
-        each.push_text("a fox. ").unwrap();
-    }
-    assert_close(&stream.verdicts(0).unwrap(), &fork.verdicts(0).unwrap());
-    stream.rewind_to_byte(5).unwrap();
-    assert_eq!(stream.info().unwrap().turn_bytes, 5);
-    let turn = stream.end_turn().unwrap();
-    assert_eq!((turn.role, turn.prompt, turn.written), (Role::Assistant, None, None));
-    assert_eq!(kind(stream.push_text("x")), ErrorKind::InvalidArgument);
-    stream.begin_turn(Role::User).unwrap();
-    stream.push_text("And?").unwrap();
-    assert!(stream.end_turn().unwrap().prompt.is_some());
-    stream.reset().unwrap();
-    assert_eq!(kind(stream.rewind(mark)), ErrorKind::InvalidArgument);
-    stream.restore(&[Message::user("Hi."), Message::assistant("Hello.")]).unwrap();
-    stream.push_conversation(&[Message::user("Go on.")]).unwrap();
-    let ids = guard.tokenizer().unwrap().encode("A fox.").unwrap();
-    assert_eq!(stream.push_tokens(&ids).unwrap().len(), ids.len());
-    assert_eq!(kind(stream.push_tokens(&[-1])), ErrorKind::TokenRange);
-
-    let (mut a, mut b) = (Stream::open(&guard).unwrap(), Stream::open(&guard).unwrap());
-    for each in [&mut a, &mut b] {
-        each.push_prompt(PROMPT).unwrap();
-    }
-    let done = push_batch(&guard, &mut [(&mut a, &ids), (&mut b, &[-1])]).unwrap();
-    assert_close(done[0].as_ref().unwrap(), &a.verdicts(0).unwrap());
-    assert_eq!(done[1].as_ref().unwrap_err().kind(), ErrorKind::TokenRange);
-    let full = StreamOptions { max_tokens: 40, context: Context::Error, ..Default::default() };
-    let mut small = Stream::open_with(&guard, &full).unwrap();
-    assert_eq!(kind(small.push_prompt(TEXT.repeat(9))), ErrorKind::ContextFull);
-}
-
-#[test]
 fn policies() {
     let policy = Policy { consecutive_tokens: 1, ..Default::default() };
     let options = StreamOptions { policy: Some(policy.clone()), ..Default::default() };
@@ -249,72 +169,32 @@ fn policies() {
     let text = THREAT.repeat(2);
     let last = stream.judge(text.split_inclusive(' ')).last().unwrap().unwrap().1;
     assert!(last.is_flagged && last.explain().unwrap().starts_with("Unsafe"));
-    assert!(last.token().is_some());
+    let token = last.token.as_ref().unwrap();
+    assert!(token.severity == Severity::Unsafe && token.source == Source::Heads && token.bytes.start > 0);
+    assert!(last.run_byte_begin <= token.bytes.start);
     let mut tokens = stream.verdicts(0).unwrap();
     let again = decide(&policy, &mut tokens, true).unwrap();
     assert_eq!(again.position, last.position);
     let at = tokens.iter().find(|t| Some(t.position) == again.position).unwrap();
     assert_eq!(policy.counted_severity(at).unwrap(), Severity::Unsafe);
-    let none = Policy { ignored_categories: all_categories().to_vec(), ..policy };
+    let none = Policy { ignored_categories: Category::ALL.to_vec(), ..policy };
     assert_eq!(decide(&none, &mut tokens, true).unwrap().severity, Severity::Safe);
     Policy::default().check().unwrap();
-    for bad in [Some(2.0), Some(f32::NAN)] {
+    for bad in [Some(2.0), Some(-1.0), Some(f32::NAN)] {
         assert_eq!(kind(Policy { unsafe_threshold: bad, ..Default::default() }.check()), ErrorKind::InvalidArgument);
     }
-    let odd = Policy { category_thresholds: vec![(Category::Other(77), 0.5)], ..Default::default() };
-    odd.check().unwrap(); // a category that this library has not is passed over
-}
-
-fn all_categories() -> [Category; 9] {
-    use Category::*;
-    [
-        Violent,
-        NonViolentIllegalActs,
-        SexualContent,
-        Pii,
-        SuicideSelfHarm,
-        UnethicalActs,
-        PoliticallySensitive,
-        CopyrightViolation,
-        Jailbreak,
-    ]
-}
-
-#[test]
-fn a_batch_of_streams() {
-    let guard = live();
-    let options = BatchOptions { max_step_tokens: Some(32), max_session_tokens: Some(16), ..Default::default() };
-    let batch = Batch::open(&guard, options).unwrap();
-    let ids: Vec<_> = (0..3).map(|_| batch.add(&StreamOptions::default()).unwrap()).collect();
-    for (i, id) in ids.iter().enumerate() {
-        batch.push_prompt(*id, PROMPT, None).unwrap();
-        batch.push_text(*id, THREAT.repeat(i + 1), Some(Duration::from_secs(1))).unwrap();
+    for unknown in [Category::Other(77), Category::Other(-1)] {
+        let thresholds = Policy { category_thresholds: vec![(unknown, 0.5)], ..Default::default() };
+        let ignored = Policy { ignored_categories: vec![unknown], ..Default::default() };
+        for odd in [thresholds, ignored] {
+            let error = odd.check().unwrap_err();
+            assert!(error.kind() == ErrorKind::InvalidArgument && error.to_string().contains("Other("), "{error}");
+            let options = StreamOptions { policy: Some(odd), ..Default::default() };
+            assert_eq!(kind(Stream::open_with(&live(), &options)), ErrorKind::InvalidArgument);
+        }
     }
-    batch.push_text(ids[0], b"\xff", None).unwrap();
-    batch.end_turn(ids[1], None).unwrap();
-    assert!(batch.step(None, true).unwrap() > 0);
-    let events = batch.poll(ids[0], Duration::ZERO).unwrap();
-    assert!(matches!(&events.last().unwrap().kind, EventKind::Error(e) if e.kind() == ErrorKind::InvalidUtf8));
-    let events = batch.poll(ids[1], Duration::ZERO).unwrap();
-    assert!(matches!(&events.last().unwrap().kind, EventKind::TurnEnd(t) if t.role == Role::Assistant));
-    let (verdicts, fork) = batch.visit(ids[2], |s| (s.verdicts(0).unwrap(), s.fork().unwrap())).unwrap();
-    let mut alone = Stream::open(&guard).unwrap();
-    alone.push_prompt(PROMPT).unwrap();
-    alone.push_text(THREAT.repeat(3)).unwrap();
-    assert_close(&verdicts, &alone.verdicts(0).unwrap());
-    assert_close(&verdicts, &fork.verdicts(0).unwrap());
-    let moved = batch.add_stream(alone).unwrap();
-    batch.push_text(moved, " More.", None).unwrap();
-    batch.start().unwrap();
-    assert!(!batch.poll(moved, Duration::from_secs(60)).unwrap().is_empty());
-    batch.stop().unwrap();
-    batch.begin_turn(ids[1], Role::User).unwrap();
-    batch.push_tokens(ids[1], &[1, 2, 3], None).unwrap();
-    batch.step(None, true).unwrap();
-    assert_eq!(batch.stats().unwrap().n_sessions, 4);
-    assert!(catch_unwind(AssertUnwindSafe(|| batch.visit(ids[2], |_| panic!("mine")))).is_err());
-    batch.remove(ids[0]).unwrap();
-    assert_eq!(kind(batch.poll(ids[0], Duration::ZERO)), ErrorKind::InvalidArgument);
+    let below = Policy { category_thresholds: vec![(Category::Pii, -0.1)], ..Default::default() };
+    assert_eq!(kind(below.check()), ErrorKind::InvalidArgument);
 }
 
 #[test]
@@ -335,75 +215,31 @@ fn generators() {
     let mut writer = Generator::open(&guard, SamplingOptions::default()).unwrap();
     assert_eq!(kind(writer.next_token()), ErrorKind::InvalidArgument);
     writer.set_tokens(&[1, 2, 3]).unwrap();
-    assert!(writer.take(3).all(|id| id.is_ok()));
+    assert!(writer.tokens().take(3).all(|id| id.is_ok()));
+    // An error is told once, then the iterator is over: it does not go on for ever.
+    let cancel = Cancel::new().unwrap();
+    let mut writer = Generator::open(&guard, SamplingOptions { cancel: Some(&cancel), ..Default::default() }).unwrap();
+    writer.set_tokens(&[1, 2, 3]).unwrap();
+    cancel.set();
+    let mut tokens = writer.tokens();
+    assert_eq!(kind(tokens.next().unwrap()), ErrorKind::Cancelled);
+    cancel.reset();
+    assert!(tokens.next().is_none());
+    assert!(writer.tokens().next().unwrap().is_ok());
     assert_eq!(kind(Generator::open(&live(), SamplingOptions::default())), ErrorKind::UnsupportedModel);
 }
 
-#[derive(Default)]
-struct Counting {
-    blocks: AtomicUsize,
-    bytes: AtomicI64,
-}
-impl Allocator for Counting {
-    fn allocate(&self, layout: Layout) -> *mut u8 {
-        self.blocks.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        unsafe { std::alloc::alloc(layout) }
-    }
-    unsafe fn deallocate(&self, block: *mut u8, layout: Layout) {
-        self.bytes.fetch_sub(layout.size() as i64, Ordering::Relaxed);
-        unsafe { std::alloc::dealloc(block, layout) }
-    }
-}
-
 #[test]
-fn loading_packing_and_memory() {
-    let counting: &'static Counting = Box::leak(Box::default());
-    let mut lines = vec![];
-    let mut log = |level: LogLevel, line: &str| lines.push((level, line.to_owned()));
-    let options = GuardOptions { allocator: Some(counting), log: Some(&mut log), ..Default::default() };
-    let guard = Guard::embedded_with("nano-stream", options).unwrap();
-    guard.classify_prompt(PROMPT).unwrap();
+fn what_a_model_is() {
+    let guard = live();
     let info = guard.info().unwrap();
     assert!(info.kind == ModelKind::Stream && info.isa_available.contains(&info.isa));
     let ids = guard.tokenizer().unwrap().encode(TEXT).unwrap();
     let heads = guard.logits(&ids, false).unwrap();
     assert!(heads.iter().all(|h| h.rows == ids.len() && h.values.len() == h.rows * h.cols));
+    assert!(heads.iter().all(|h| !h.name.is_empty() && h.cols > 0));
+    let last = guard.logits(&ids, true).unwrap();
+    assert!(last.iter().zip(&heads).all(|(l, h)| l.rows == 1 && l.cols == h.cols));
     assert_eq!(kind(guard.logits(&[], true)), ErrorKind::InvalidArgument);
-    drop(guard);
-    assert!(counting.blocks.load(Ordering::Relaxed) > 0);
-    assert_eq!(counting.bytes.load(Ordering::Relaxed), 0);
-    assert!(lines.len() == 1 && lines[0].1.contains("nano-stream"));
-
-    let folder = std::env::temp_dir().join(format!("qwen3guard_rust_{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("model.q3g");
-    let (model, none) = (Model::Embedded("nano-gen"), QuantizeOptions::default());
-    let mut calls = 0;
-    let mut count = |_, _| {
-        calls += 1;
-        ControlFlow::Continue(())
-    };
-    let report = quantize(model, &path, none, Some(&mut count)).unwrap();
-    assert_eq!(report.file_bytes as u64, std::fs::metadata(&path).unwrap().len());
-    assert!(calls > 0);
-    verify_packed(&path).unwrap();
-    assert_eq!(kind(quantize(model, &path, none, None)), ErrorKind::Io);
-    let again = QuantizeOptions { overwrite: true, ..none };
-    let stop = quantize(model, &path, again, Some(&mut |_, _| ControlFlow::Break(())));
-    assert_eq!(kind(stop), ErrorKind::Cancelled);
-    let bytes: Arc<[u8]> = std::fs::read(&path).unwrap().into();
-    let loaded = Guard::load(&path).unwrap().classify_prompt(THREAT).unwrap();
-    let in_memory = Guard::from_memory(Arc::clone(&bytes), GuardOptions::default()).unwrap();
-    assert_eq!(in_memory.classify_prompt(THREAT).unwrap().probabilities, loaded.probabilities);
-    assert!(Arc::strong_count(&bytes) > 1);
-    drop(in_memory);
-    assert_eq!(Arc::strong_count(&bytes), 1);
-    let damaged: Arc<[u8]> = Arc::from(&bytes[..1000]);
-    assert!(Guard::from_memory(Arc::clone(&damaged), GuardOptions::default()).is_err());
-    assert_eq!(Arc::strong_count(&damaged), 1);
-    assert_eq!(kind(quantize(Model::Path(Path::new("no/such")), &path, again, None)), ErrorKind::FileNotFound);
-    std::fs::remove_dir_all(&folder).unwrap();
-    let figures = measure(Model::Embedded("nano-stream"), MeasureOptions { quick: true, n_threads: 1 }).unwrap();
-    assert!(figures.decode_ms > 0.0);
+    assert_eq!(kind(guard.logits(&[-1], true)), ErrorKind::TokenRange);
 }

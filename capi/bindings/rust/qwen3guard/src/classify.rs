@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Verdicts on whole messages.
+use qwen3guard_sys as sys;
+
+use crate::{
+    c::{defaults, sized},
+    callback::{with_progress, Progress},
+    error::call,
+    stream_options::threshold,
+    values::messages_to_c,
+    verdict::{verdict_of, VerdictPlace},
+    Cancel, Error, Guard, InvalidUtf8, Message, Mode, Result, Verdict,
+};
+
+/// How a Gen checkpoint's verdict is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decoder {
+    /// Only well-formed verdicts are possible.
+    #[default]
+    Constrained = 0,
+    /// The published way: generate, then parse.
+    Greedy = 1,
+}
+
+/// How a verdict is reached. Thresholds are in [0, 1]; None: the severity alone decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClassifyOptions<'a> {
+    /// Gen only.
+    pub decoder: Decoder,
+    /// What Controversial counts as.
+    pub mode: Mode,
+    /// What happens to text that is not UTF-8.
+    pub invalid_utf8: InvalidUtf8,
+    /// Flags when P(Unsafe), and P(Controversial) when strict, reaches it.
+    pub flag_threshold: Option<f32>,
+    /// Blocks when they reach it; at least `flag_threshold`.
+    pub block_threshold: Option<f32>,
+    /// Stops the call from another thread.
+    pub cancel: Option<&'a Cancel>,
+}
+
+impl ClassifyOptions<'_> {
+    pub(crate) fn to_c(self) -> Result<sys::q3g_classify_options> {
+        Ok(sys::q3g_classify_options {
+            decoder: self.decoder as i32,
+            mode: self.mode as i32,
+            invalid_utf8: self.invalid_utf8 as i32,
+            flag_threshold: threshold("options.flag_threshold", self.flag_threshold)?,
+            block_threshold: threshold("options.block_threshold", self.block_threshold)?,
+            cancel: Cancel::ptr(self.cancel),
+            ..defaults(sys::q3g_classify_options_init)
+        })
+    }
+}
+
+/// Verdicts. Errors: `InvalidUtf8`, `ContextFull`, `UnparsableOutput` (greedy decoding), `Cancelled`, `OutOfMemory`,
+/// `InvalidArgument` (an option; no messages).
+///
+/// A greedy verdict whose text is longer than 2,048 bytes is judged twice, the second time with room for all of it.
+impl Guard {
+    /// Judges a user's prompt.
+    pub fn classify_prompt(&self, prompt: impl AsRef<[u8]>) -> Result<Verdict> {
+        self.classify_prompt_with(prompt, ClassifyOptions::default())
+    }
+
+    /// The same with options.
+    pub fn classify_prompt_with(&self, prompt: impl AsRef<[u8]>, options: ClassifyOptions<'_>) -> Result<Verdict> {
+        let (prompt, options) = (prompt.as_ref(), options.to_c()?);
+        VerdictPlace::read(|out, err| unsafe {
+            sys::q3g_guard_classify_prompt(self.raw.as_ptr(), prompt.as_ptr().cast(), prompt.len(), &options, out, err)
+        })
+    }
+
+    /// Judges the response to a prompt.
+    pub fn classify_response(&self, prompt: impl AsRef<[u8]>, response: impl AsRef<[u8]>) -> Result<Verdict> {
+        self.classify_response_with(prompt, response, ClassifyOptions::default())
+    }
+
+    /// The same with options.
+    pub fn classify_response_with(
+        &self,
+        prompt: impl AsRef<[u8]>,
+        response: impl AsRef<[u8]>,
+        options: ClassifyOptions<'_>,
+    ) -> Result<Verdict> {
+        let (a, b, options) = (prompt.as_ref(), response.as_ref(), options.to_c()?);
+        VerdictPlace::read(|out, err| unsafe {
+            let (guard, a_text, b_text) = (self.raw.as_ptr(), a.as_ptr().cast(), b.as_ptr().cast());
+            sys::q3g_guard_classify_response(guard, a_text, a.len(), b_text, b.len(), &options, out, err)
+        })
+    }
+
+    /// Judges the last message of a conversation, a user's or an assistant's.
+    pub fn classify(&self, messages: &[Message<'_>]) -> Result<Verdict> {
+        self.classify_with(messages, ClassifyOptions::default())
+    }
+
+    /// The same with options.
+    pub fn classify_with(&self, messages: &[Message<'_>], options: ClassifyOptions<'_>) -> Result<Verdict> {
+        let (raw, options) = (messages_to_c(messages), options.to_c()?);
+        VerdictPlace::read(|out, err| unsafe {
+            sys::q3g_guard_classify(self.raw.as_ptr(), raw.as_ptr(), raw.len(), &options, out, err)
+        })
+    }
+
+    /// Judges several conversations together: the verdict, or the error, of each. One that fails does not disturb the
+    /// others; the call itself fails for its options only. `progress` counts conversations.
+    pub fn classify_batch(
+        &self,
+        conversations: &[&[Message<'_>]],
+        options: ClassifyOptions<'_>,
+        progress: Option<&mut Progress<'_>>,
+    ) -> Result<Vec<Result<Verdict>>> {
+        let n = conversations.len();
+        let messages: Vec<_> = conversations.iter().map(|messages| messages_to_c(messages)).collect();
+        let raw: Vec<_> = messages
+            .iter()
+            .map(|m| sys::q3g_conversation { messages: m.as_ptr(), n_messages: m.len(), ..sized() })
+            .collect();
+        let mut texts = vec![[0u8; 512]; n];
+        let mut verdicts: Vec<sys::q3g_verdict> = texts
+            .iter_mut()
+            .map(|t| sys::q3g_verdict { text: t.as_mut_ptr().cast(), text_capacity: t.len(), ..sized() })
+            .collect();
+        let mut errors: Vec<sys::q3g_error> = vec![sized(); n];
+        let mut c_options = options.to_c()?;
+        with_progress(progress, |function, user| {
+            (c_options.progress, c_options.progress_user) = (function, user);
+            call(|err| unsafe {
+                let (guard, out, slots) = (self.raw.as_ptr(), verdicts.as_mut_ptr(), errors.as_mut_ptr());
+                sys::q3g_guard_classify_batch(guard, raw.as_ptr(), n, &c_options, out, slots, err)
+            })
+        })?;
+        let done = verdicts.iter().zip(&texts).zip(&errors).zip(conversations);
+        Ok(done
+            .map(|(((verdict, text), error), conversation)| match verdict.status {
+                // Text that does not fit is greedy decoding's: judged again, alone, with room for it.
+                sys::Q3G_OK => verdict_of(verdict, text).or_else(|_| self.classify_with(conversation, options)),
+                status => Err(Error::of(status, error)),
+            })
+            .collect())
+    }
+}

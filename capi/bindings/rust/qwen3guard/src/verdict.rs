@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Judgement of a whole message, and room for its text.
+use qwen3guard_sys as sys;
+
+use crate::{
+    c::sized,
+    error::{call, Error, Result},
+    Action, Category, Probabilities, Severity,
+};
+
+/// Judgement of the last message of a conversation.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// How bad.
+    pub severity: Severity,
+    /// What a host should do.
+    pub action: Action,
+    /// Of the severities.
+    pub probabilities: Probabilities,
+    /// With probabilities, most relevant first; empty when Safe.
+    pub categories: Vec<(Category, f32)>,
+    /// Gen judging a response: whether it refuses, and how probably.
+    pub refusal: Option<(bool, f32)>,
+    /// Tokens of the rendered conversation.
+    pub prompt_tokens: i32,
+    /// Of these, taken from a kept state.
+    pub cached_tokens: i32,
+    /// Tokens written after the prompt.
+    pub generated_tokens: i32,
+    /// Milliseconds from the start of the call.
+    pub latency_ms: f64,
+    /// The verdict as the model wrote it, whole; Gen only.
+    pub text: String,
+}
+
+/// Bytes of text that any verdict fits in, unless decoding is greedy and the model wanders; greedy decoding that does
+/// not fit is read again with the room it needs.
+const TEXT_BYTES: usize = 2048;
+
+/// Room for a verdict and its text.
+pub(crate) struct VerdictPlace {
+    raw: sys::q3g_verdict,
+    text: Vec<u8>,
+}
+
+impl VerdictPlace {
+    pub fn new() -> Self {
+        Self::with_room(TEXT_BYTES)
+    }
+
+    pub fn with_room(text_bytes: usize) -> Self {
+        Self { raw: sized(), text: vec![0; text_bytes] }
+    }
+
+    /// The place for a C function. What it writes is there until the place is used again.
+    pub fn raw(&mut self) -> &mut sys::q3g_verdict {
+        (self.raw.text, self.raw.text_capacity) = (self.text.as_mut_ptr().cast(), self.text.len());
+        &mut self.raw
+    }
+
+    /// The verdict that was written, or the room that its text needs.
+    pub fn verdict(&self) -> std::result::Result<Verdict, usize> {
+        verdict_of(&self.raw, &self.text)
+    }
+
+    /// Reads a verdict that can be asked for again, so that no text is lost.
+    pub fn read(
+        mut read: impl FnMut(*mut sys::q3g_verdict, *mut sys::q3g_error) -> sys::q3g_status,
+    ) -> Result<Verdict> {
+        let mut place = Self::new();
+        loop {
+            call(|err| read(place.raw(), err))?;
+            match place.verdict() {
+                Ok(verdict) => return Ok(verdict),
+                Err(text_bytes) => place = Self::with_room(text_bytes),
+            }
+        }
+    }
+
+    /// The verdict, where it cannot be asked for again and always fits.
+    pub fn only_verdict(&self) -> Result<Verdict> {
+        self.verdict().map_err(|n| {
+            Error::internal(format!("the verdict's text has {n} bytes; expected at most {}", self.text.len()))
+        })
+    }
+}
+
+/// `text`: the buffer that raw.text points to. Err: the bytes that it would need.
+pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> std::result::Result<Verdict, usize> {
+    let text = text.get(..raw.text_bytes).ok_or(raw.text_bytes)?;
+    let categories = raw.categories.iter().zip(raw.category_probabilities);
+    Ok(Verdict {
+        severity: Severity::of(raw.severity),
+        action: Action::of(raw.action),
+        probabilities: Probabilities::of(raw.probabilities),
+        categories: categories.take(raw.n_categories.max(0) as usize).map(|(c, p)| (Category::of(*c), p)).collect(),
+        refusal: (raw.has_refusal != 0).then_some((raw.refusal != 0, raw.refusal_probability)),
+        prompt_tokens: raw.prompt_tokens,
+        cached_tokens: raw.cached_tokens,
+        generated_tokens: raw.generated_tokens,
+        latency_ms: raw.latency_ms,
+        text: String::from_utf8_lossy(text).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A C function that writes a verdict with `text`, when it fits.
+    fn writes(text: &str) -> impl FnMut(*mut sys::q3g_verdict, *mut sys::q3g_error) -> sys::q3g_status + '_ {
+        move |raw, _| {
+            let raw = unsafe { &mut *raw };
+            (raw.text_bytes, raw.n_categories, raw.categories[0]) = (text.len(), 1, 77);
+            if text.len() <= raw.text_capacity {
+                unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), raw.text.cast(), text.len()) };
+            }
+            sys::Q3G_OK
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_long_for_a_verdict() {
+        for n in [0, TEXT_BYTES - 1, TEXT_BYTES, TEXT_BYTES + 1, 70_000] {
+            let text = "x".repeat(n);
+            let verdict = VerdictPlace::read(writes(&text)).unwrap();
+            assert_eq!(verdict.text, text);
+            assert_eq!(verdict.categories, [(Category::Other(77), 0.0)]);
+        }
+        let mut place = VerdictPlace::new();
+        writes(&"x".repeat(9999))(place.raw(), std::ptr::null_mut());
+        let error = place.only_verdict().unwrap_err();
+        assert!(error.kind() == crate::ErrorKind::Internal && error.to_string().contains("9999"), "{error}");
+    }
+
+    #[test]
+    fn counts_out_of_range_are_cut() {
+        let many = sys::q3g_verdict { n_categories: i32::MAX, ..sized() };
+        assert_eq!(verdict_of(&many, b"").unwrap().categories.len(), sys::Q3G_CATEGORY_COUNT);
+        let negative = sys::q3g_verdict { n_categories: -1, ..sized() };
+        assert!(verdict_of(&negative, b"").unwrap().categories.is_empty());
+    }
+}
