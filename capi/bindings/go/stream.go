@@ -80,7 +80,8 @@ func (o *StreamOptions) with(body func(*C.q3g_stream_options) error) error {
 type Stream struct {
 	life   life
 	handle *C.q3g_stream
-	flag   *C.q3g_cancel // the stream's own, made for the first context that can be done
+	flag   *C.q3g_cancel         // the stream's own, made for the first context that can be done
+	tokens []C.q3g_token_verdict // room for what a call changes, kept for the next one
 }
 
 // StreamInfo tells where a stream is.
@@ -194,7 +195,9 @@ func (s *Stream) Restore(messages []Message) error {
 
 // BeginTurn opens a turn.
 func (s *Stream) BeginTurn(role Role) error {
-	return s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_begin_turn(s.handle, C.int32_t(role), err) })
+	return s.run(context.Background(), func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_stream_begin_turn(s.handle, C.int32_t(role), err)
+	})
 }
 
 // PushText goes on with the open turn; split anywhere.
@@ -268,18 +271,25 @@ func (s *Stream) RewindToByte(ctx context.Context, n int64) (Update, error) {
 func (s *Stream) change(ctx context.Context,
 	call func(*C.q3g_update, *C.q3g_token_verdict, C.size_t, *C.q3g_error) C.q3g_status) (Update, error) {
 	raw := C.q3g_update{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_update{}))}
-	tokens := newTokens(32)
+	var out Update
 	err := s.run(ctx, func(err *C.q3g_error) C.q3g_status {
-		return call(&raw, &tokens[0], C.size_t(len(tokens)), err)
+		if s.tokens == nil {
+			s.tokens = newTokens(32)
+		}
+		status := call(&raw, &s.tokens[0], C.size_t(len(s.tokens)), err)
+		if status == C.Q3G_OK && raw.n_tokens <= C.size_t(len(s.tokens)) {
+			out.Tokens = tokensOf(s.tokens[:raw.n_tokens])
+		}
+		return status
 	})
 	if err != nil {
 		return Update{}, err
 	}
-	out := Update{First: int(raw.first), Settled: int(raw.n_settled), StoppedAtByte: int64(raw.stopped_at_byte)}
-	if n := int(raw.n_tokens); n <= len(tokens) {
-		out.Tokens = tokensOf(tokens[:n])
-	} else if out.Tokens, err = s.Verdicts(out.First); err != nil {
-		return Update{}, err
+	out.First, out.Settled, out.StoppedAtByte = int(raw.first), int(raw.n_settled), int64(raw.stopped_at_byte)
+	if int(raw.n_tokens) > len(out.Tokens) {
+		if out.Tokens, err = s.Verdicts(out.First); err != nil {
+			return Update{}, err
+		}
 	}
 	return out, nil
 }
