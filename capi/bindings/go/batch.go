@@ -4,15 +4,11 @@ package qwen3guard
 
 /*
 #include <qwen3guard.h>
-
-void q3gGoVisit(void* user, q3g_stream* stream);
-static q3g_status q3gGoBatchVisit(q3g_batch* batch, uint64_t session, void* user, q3g_error* err) {
-	return q3g_batch_visit(batch, session, q3gGoVisit, user, err);
-}
 */
 import "C"
 
 import (
+	"context"
 	"runtime"
 	"time"
 	"unsafe"
@@ -21,15 +17,16 @@ import (
 // Batch is many live conversations over one model, named by numbers. Any number of goroutines. A deadline counts from
 // the push; below 0: the default.
 type Batch struct {
+	life   life
 	handle *C.q3g_batch
 }
 
 // BatchOptions are a batch's bounds; 0: the default.
 type BatchOptions struct {
-	MemoryBudgetBytes int // of all sessions; 0: no bound
-	MaxWaitingBytes   int // of one session's text
-	MaxStepTokens     int // rows of one forward
-	MaxSessionTokens  int // of one session in it
+	MemoryBudgetBytes int64 // of all sessions; 0: no bound
+	MaxWaitingBytes   int64 // of one session's text
+	MaxStepTokens     int   // rows of one forward
+	MaxSessionTokens  int   // of one session in it
 	DefaultDeadline   time.Duration
 }
 
@@ -47,6 +44,9 @@ const (
 	EventTurnEnd EventKind = C.Q3G_EVENT_TURN_END // a turn ended
 	EventError   EventKind = C.Q3G_EVENT_ERROR    // a push failed and left the session as it was
 )
+
+// String is "update", "turn_end" or "error".
+func (k EventKind) String() string { return nameOf(int32(k), "update", "turn_end", "error") }
 
 // Event is what became of something that was pushed.
 type Event struct {
@@ -70,41 +70,48 @@ func deadlineMs(d time.Duration) C.double {
 
 // OpenBatch opens a batch. options may be nil.
 func (g *Guard) OpenBatch(options *BatchOptions) (*Batch, error) {
-	defer runtime.KeepAlive(g)
+	var a arguments
 	var raw C.q3g_batch_options
 	C.q3g_batch_options_init(&raw, C.size_t(unsafe.Sizeof(raw)))
 	if options != nil {
-		raw.memory_budget_bytes = C.size_t(options.MemoryBudgetBytes)
+		raw.memory_budget_bytes = a.size("BatchOptions.MemoryBudgetBytes", options.MemoryBudgetBytes)
 		if options.MaxWaitingBytes != 0 {
-			raw.max_waiting_bytes = C.size_t(options.MaxWaitingBytes)
+			raw.max_waiting_bytes = a.size("BatchOptions.MaxWaitingBytes", options.MaxWaitingBytes)
 		}
 		if options.MaxStepTokens != 0 {
-			raw.max_step_tokens = C.int32_t(options.MaxStepTokens)
+			raw.max_step_tokens = a.int32("BatchOptions.MaxStepTokens", options.MaxStepTokens)
 		}
 		if options.MaxSessionTokens != 0 {
-			raw.max_session_tokens = C.int32_t(options.MaxSessionTokens)
+			raw.max_session_tokens = a.int32("BatchOptions.MaxSessionTokens", options.MaxSessionTokens)
 		}
 		if options.DefaultDeadline != 0 {
 			raw.default_deadline_ms = ms(options.DefaultDeadline)
 		}
 	}
-	out, slot := &Batch{}, newSlot()
-	if err := errorOf(C.q3g_batch_open(g.handle, &raw, &out.handle, &slot), &slot); err != nil {
+	if a.err != nil {
+		return nil, a.err
+	}
+	var handle *C.q3g_batch
+	err := g.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_open(g.handle, &raw, &handle, err) })
+	if err != nil {
 		return nil, err
 	}
+	out := &Batch{handle: handle, life: life{what: "batch", free: func() { C.q3g_batch_free(handle) }}}
 	runtime.SetFinalizer(out, (*Batch).Close)
 	return out, nil
 }
 
-// Close stops the thread and frees the handle; what waits is dropped.
+// Close stops the thread and frees the batch, once; calls that run end first. What waits is dropped.
 func (b *Batch) Close() {
-	C.q3g_batch_free(b.handle)
-	b.handle = nil
+	b.life.close()
 	runtime.SetFinalizer(b, nil)
 }
 
 func (b *Batch) run(call func(err *C.q3g_error) C.q3g_status) error {
-	defer runtime.KeepAlive(b)
+	if err := b.life.enter(); err != nil {
+		return err
+	}
+	defer b.life.leave()
 	slot := newSlot()
 	return errorOf(call(&slot), &slot)
 }
@@ -112,24 +119,32 @@ func (b *Batch) run(call func(err *C.q3g_error) C.q3g_status) error {
 // Add makes a session. options may be nil.
 func (b *Batch) Add(options *StreamOptions) (session uint64, err error) {
 	var out C.uint64_t
-	err = b.run(func(err *C.q3g_error) C.q3g_status {
-		return options.with(nil, func(raw *C.q3g_stream_options) C.q3g_status {
-			return C.q3g_batch_add(b.handle, raw, &out, err)
-		})
+	err = options.with(func(raw *C.q3g_stream_options) error {
+		return b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_add(b.handle, raw, &out, err) })
 	})
 	return uint64(out), err
 }
 
-// AddStream takes a stream in, with its past; the Stream is closed, also when the batch refuses it.
+// AddStream takes a stream in, with its past; the Stream is closed, also when the batch refuses it, but not when the
+// batch is closed or the stream is in a call.
 func (b *Batch) AddStream(stream *Stream) (session uint64, err error) {
-	var out C.uint64_t
-	err = b.run(func(err *C.q3g_error) C.q3g_status {
-		return C.q3g_batch_add_stream(b.handle, stream.handle, &out, err)
-	})
-	if b.handle != nil {
-		stream.handle = nil // the library has freed it
-		stream.Close()
+	if stream == nil {
+		return 0, &Error{StatusInvalidArgument, "the stream is nil"}
 	}
+	var out C.uint64_t
+	if err := b.life.enter(); err != nil {
+		return 0, err
+	}
+	defer b.life.leave()
+	if err := stream.life.enterAlone(); err != nil {
+		return 0, err
+	}
+	slot := newSlot()
+	err = errorOf(C.q3g_batch_add_stream(b.handle, stream.handle, &out, &slot), &slot)
+	flag := stream.flag
+	stream.life.free = func() { C.q3g_cancel_free(flag) } // the library has freed the stream
+	stream.life.leave()
+	stream.Close()
 	return uint64(out), err
 }
 
@@ -176,8 +191,29 @@ func (b *Batch) EndTurn(session uint64, deadline time.Duration) error {
 	})
 }
 
-// Poll takes a session's events; waits for the first one at most for the timeout.
-func (b *Batch) Poll(session uint64, timeout time.Duration) ([]Event, error) {
+// Poll takes a session's events; waits for the first one, or until nothing is left to wait for, at most for the timeout
+// and until the context is done. What it returns beside an error has been taken, too.
+func (b *Batch) Poll(ctx context.Context, session uint64, timeout time.Duration) ([]Event, error) {
+	if !isCancellable(ctx) {
+		return b.poll(session, timeout)
+	}
+	// The library waits without a flag, so that a context, or Close, is looked at between short waits.
+	const longest = 20 * time.Millisecond
+	end := time.Now().Add(timeout)
+	for {
+		if err := doneBefore(ctx); err != nil {
+			return nil, err
+		}
+		begin := time.Now()
+		wait := min(timeout, max(end.Sub(begin), 0), longest)
+		events, err := b.poll(session, wait)
+		if len(events) > 0 || err != nil || time.Since(begin) < wait || !time.Now().Before(end) {
+			return events, err
+		}
+	}
+}
+
+func (b *Batch) poll(session uint64, timeout time.Duration) ([]Event, error) {
 	var all *C.q3g_events
 	err := b.run(func(err *C.q3g_error) C.q3g_status {
 		return C.q3g_batch_poll(b.handle, C.uint64_t(session), ms(timeout), &all, err)
@@ -186,11 +222,13 @@ func (b *Batch) Poll(session uint64, timeout time.Duration) ([]Event, error) {
 		return nil, err
 	}
 	defer C.q3g_events_free(all)
-	out := make([]Event, int(C.q3g_events_count(all)))
-	for i := range out {
-		if out[i], err = eventOf(all, C.size_t(i)); err != nil {
-			return nil, err
+	out := make([]Event, 0, int(C.q3g_events_count(all)))
+	for i := 0; i < cap(out); i++ {
+		event, err := eventOf(all, C.size_t(i))
+		if err != nil {
+			return out, err
 		}
+		out = append(out, event)
 	}
 	return out, nil
 }
@@ -216,24 +254,35 @@ func eventOf(all *C.q3g_events, i C.size_t) (Event, error) {
 	}
 	if out.Kind == EventTurnEnd {
 		prompt := newTokens(1)
-		written, free := newVerdictPlace()
-		defer free()
-		if err := errorOf(C.q3g_events_turn(all, i, &prompt[0], &written.raw, &slot), &slot); err != nil {
-			return Event{}, err
+		for room := verdictTextBytes; room > 0; {
+			var pinner runtime.Pinner
+			written := newVerdictPlace(room, &pinner)
+			err := errorOf(C.q3g_events_turn(all, i, &prompt[0], &written.raw, &slot), &slot)
+			pinner.Unpin()
+			if err != nil {
+				return Event{}, err
+			}
+			turn := turnOf(raw.role, raw.has_prompt, raw.has_written, &decision, &prompt[0], written)
+			out.Turn, room = &turn, needs(&written.raw)
 		}
-		turn := turnOf(raw.role, raw.has_prompt, raw.has_written, &decision, &prompt[0], written)
-		out.Turn = &turn
 	}
 	return out, nil
 }
 
-// Visit runs a function while nobody else uses the session; the stream must not be kept.
+// Visit runs a function on this goroutine while nobody else uses the session. The stream is closed when the function
+// returns. It must return or panic, and not end the goroutine, as runtime.Goexit and a test's FailNow do.
 func (b *Batch) Visit(session uint64, visit func(*Stream)) error {
-	c := callback{visit: func(handle *C.q3g_stream) { visit(&Stream{handle: handle}) }}
+	c := callback{visit: func(handle *C.q3g_stream) {
+		stream := &Stream{handle: handle, life: life{what: "stream of a batch", free: func() {
+			C.q3g_stream_set_cancel(handle, nil, nil)
+		}}}
+		defer stream.life.close()
+		visit(stream)
+	}}
 	var err error
 	c.with(func(user unsafe.Pointer) {
 		err = b.run(func(err *C.q3g_error) C.q3g_status {
-			return C.q3gGoBatchVisit(b.handle, C.uint64_t(session), user, err)
+			return C.q3g_batch_visit(b.handle, C.uint64_t(session), visitFn(), user, err)
 		})
 	})
 	return err

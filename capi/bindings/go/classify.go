@@ -4,12 +4,6 @@ package qwen3guard
 
 /*
 #include <qwen3guard.h>
-
-int32_t q3gGoProgress(void* user, int64_t n_done, int64_t n_total);
-static void q3gGoSetProgress(q3g_classify_options* options, void* user) {
-	options->progress = q3gGoProgress;
-	options->progress_user = user;
-}
 */
 import "C"
 
@@ -28,13 +22,6 @@ type Threshold struct {
 // At is a threshold that is set.
 func At(value float32) Threshold { return Threshold{value, true} }
 
-func (t Threshold) raw() C.float {
-	if t.Set {
-		return C.float(t.Value)
-	}
-	return -1
-}
-
 // ClassifyOptions says how a verdict is reached.
 type ClassifyOptions struct {
 	Greedy         bool // the published way: generate, then parse; Gen only
@@ -45,34 +32,44 @@ type ClassifyOptions struct {
 	Progress       Progress // of ClassifyBatch, in conversations
 }
 
-func (o *ClassifyOptions) toC(raw *C.q3g_classify_options) {
+func (o *ClassifyOptions) toC(raw *C.q3g_classify_options) error {
 	C.q3g_classify_options_init(raw, C.size_t(unsafe.Sizeof(*raw)))
 	if o == nil {
-		return
+		return nil
 	}
+	var a arguments
 	raw.decoder, raw.mode, raw.invalid_utf8 = cbool(o.Greedy), cbool(o.Loose), cbool(o.ReplaceUTF8)
-	raw.flag_threshold, raw.block_threshold = o.FlagThreshold.raw(), o.BlockThreshold.raw()
+	raw.flag_threshold = a.threshold("ClassifyOptions.FlagThreshold", o.FlagThreshold)
+	raw.block_threshold = a.threshold("ClassifyOptions.BlockThreshold", o.BlockThreshold)
+	return a.err
 }
 
-const verdictTextBytes = 1024
+// verdictTextBytes is the room for a verdict's text at first. Constrained decoding writes at most 256 bytes; greedy
+// decoding 128 tokens of any length. A variable for tests.
+var verdictTextBytes = 1024
 
 // verdictPlace is room for a verdict and its text.
 type verdictPlace struct {
 	raw  C.q3g_verdict
-	text [verdictTextBytes]byte
+	text []byte
 }
 
-// newVerdictPlace is pinned, as it points to itself, until free is called.
-func newVerdictPlace() (p *verdictPlace, free func()) {
-	p = &verdictPlace{}
-	var pinner runtime.Pinner
-	pinner.Pin(p)
+// newVerdictPlace makes a place whose text the pinner holds.
+func newVerdictPlace(room int, pinner *runtime.Pinner) *verdictPlace {
+	p := &verdictPlace{text: make([]byte, room)}
+	pinner.Pin(&p.text[0])
 	p.raw.struct_size = C.uint32_t(unsafe.Sizeof(p.raw))
-	p.raw.text, p.raw.text_capacity = (*C.char)(unsafe.Pointer(&p.text[0])), verdictTextBytes
-	return p, pinner.Unpin
+	p.raw.text, p.raw.text_capacity = (*C.char)(unsafe.Pointer(&p.text[0])), C.size_t(room)
+	return p
 }
 
-func (p *verdictPlace) verdict() Verdict { return verdictOf(&p.raw, p.text[:]) }
+// needs is how many bytes of text there are when they did not fit, else 0.
+func needs(raw *C.q3g_verdict) int {
+	if raw.text_bytes > raw.text_capacity {
+		return int(raw.text_bytes)
+	}
+	return 0
+}
 
 func verdictOf(raw *C.q3g_verdict, text []byte) Verdict {
 	out := Verdict{
@@ -86,51 +83,64 @@ func verdictOf(raw *C.q3g_verdict, text []byte) Verdict {
 		out.Categories = append(out.Categories,
 			CategoryScore{Category(raw.categories[i]), float32(raw.category_probabilities[i])})
 	}
-	if int(raw.text_bytes) <= len(text) {
+	if needs(raw) == 0 {
 		out.Text = string(text[:raw.text_bytes])
 	}
 	return out
 }
 
-// messagesToC points to the texts, which the pinner holds.
+// messagesToC points to copies of the texts, which the pinner holds: the strings themselves may be constants, and Go 1.21
+// cannot pin these.
 func messagesToC(messages []Message, pinner *runtime.Pinner) (*C.q3g_message, C.size_t) {
+	size := 0
+	for _, message := range messages {
+		size += len(message.Text)
+	}
+	texts := make([]byte, size)
+	if size > 0 {
+		pinner.Pin(&texts[0])
+	}
 	out := make([]C.q3g_message, len(messages))
 	for i, message := range messages {
 		out[i].struct_size = C.uint32_t(unsafe.Sizeof(out[i]))
 		out[i].role = C.int32_t(message.Role)
-		out[i].text, out[i].text_bytes = text(message.Text)
-		if len(message.Text) > 0 {
-			pinner.Pin(unsafe.StringData(message.Text))
+		if n := copy(texts, message.Text); n > 0 {
+			out[i].text, out[i].text_bytes = (*C.char)(unsafe.Pointer(&texts[0])), C.size_t(n)
+			texts = texts[n:]
 		}
 	}
 	return unsafe.SliceData(out), C.size_t(len(out))
 }
 
-// judge runs one classification, stopped by the context.
+// judge runs one classification, stopped by the context; and again when the verdict's text needs more room.
 func (g *Guard) judge(ctx context.Context, options *ClassifyOptions,
-	call func(*C.q3g_classify_options, *C.q3g_verdict, *C.q3g_error) C.q3g_status) (Verdict, error) {
-	defer runtime.KeepAlive(g)
+	call func(*C.q3g_classify_options, *C.q3g_verdict, *C.q3g_error) C.q3g_status) (out Verdict, err error) {
 	var raw C.q3g_classify_options
-	options.toC(&raw)
-	if isCancellable(ctx) {
-		if err := ctx.Err(); err != nil {
-			return Verdict{}, err
-		}
-		flag, err := NewCancel()
-		if err != nil {
-			return Verdict{}, err
-		}
-		defer flag.Close()
-		raw.cancel = flag.raw()
-		defer onDone(ctx, flag)()
+	if err := options.toC(&raw); err != nil {
+		return out, err
 	}
-	place, free := newVerdictPlace()
-	defer free()
-	slot := newSlot()
-	if err := errorOf(call(&raw, &place.raw, &slot), &slot); err != nil {
-		return Verdict{}, withContext(ctx, err)
+	if err := g.life.enter(); err != nil {
+		return out, err
 	}
-	return place.verdict(), nil
+	defer g.life.leave()
+	err = cancellable(ctx, func(flag *C.q3g_cancel) error {
+		raw.cancel = flag
+		for room := verdictTextBytes; room > 0; {
+			var pinner runtime.Pinner
+			place, slot := newVerdictPlace(room, &pinner), newSlot()
+			err := errorOf(call(&raw, &place.raw, &slot), &slot)
+			pinner.Unpin()
+			if err != nil {
+				return err
+			}
+			out, room = verdictOf(&place.raw, place.text), needs(&place.raw)
+		}
+		return nil
+	})
+	if err != nil {
+		return Verdict{}, err
+	}
+	return out, nil
 }
 
 // ClassifyPrompt judges a user's prompt. options may be nil.
@@ -166,9 +176,16 @@ type BatchVerdict struct {
 	Err     error
 }
 
-// ClassifyBatch judges several conversations together. options may be nil.
+// ClassifyBatch judges several conversations together. One that fails does not disturb the others. options may be nil.
 func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, options *ClassifyOptions) ([]BatchVerdict, error) {
-	defer runtime.KeepAlive(g)
+	var raw C.q3g_classify_options
+	if err := options.toC(&raw); err != nil {
+		return nil, err
+	}
+	if err := g.life.enter(); err != nil {
+		return nil, err
+	}
+	defer g.life.leave()
 	n := len(conversations)
 	if n == 0 {
 		return nil, nil
@@ -176,61 +193,59 @@ func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, op
 	var pinner runtime.Pinner
 	defer pinner.Unpin()
 	in, out, errs := make([]C.q3g_conversation, n), make([]C.q3g_verdict, n), make([]C.q3g_error, n)
-	texts := make([][verdictTextBytes]byte, n)
+	room := verdictTextBytes
+	texts := make([]byte, n*room)
 	pinner.Pin(&texts[0])
 	for i, conversation := range conversations {
 		in[i].struct_size = C.uint32_t(unsafe.Sizeof(in[i]))
-		in[i].messages, in[i].n_messages = messagesToC(conversation, &pinner)
 		if len(conversation) > 0 {
+			in[i].messages, in[i].n_messages = messagesToC(conversation, &pinner)
 			pinner.Pin(in[i].messages)
 		}
 		out[i].struct_size = C.uint32_t(unsafe.Sizeof(out[i]))
-		out[i].text, out[i].text_capacity = (*C.char)(unsafe.Pointer(&texts[i][0])), verdictTextBytes
+		out[i].text, out[i].text_capacity = (*C.char)(unsafe.Pointer(&texts[i*room])), C.size_t(room)
 		errs[i] = newSlot()
 	}
-	var raw C.q3g_classify_options
-	options.toC(&raw)
-	if isCancellable(ctx) {
-		flag, err := NewCancel()
-		if err != nil {
-			return nil, err
-		}
-		defer flag.Close()
-		raw.cancel = flag.raw()
-		defer onDone(ctx, flag)()
-	}
-	slot := newSlot()
-	var status C.q3g_status
-	run := func() {
-		status = C.q3g_guard_classify_batch(g.handle, &in[0], C.size_t(n), &raw, &out[0], &errs[0], &slot)
-	}
-	if options != nil && options.Progress != nil {
-		c := callback{progress: options.Progress}
-		c.with(func(user unsafe.Pointer) {
-			C.q3gGoSetProgress(&raw, user)
-			run()
+	results := make([]BatchVerdict, n)
+	err := cancellable(ctx, func(flag *C.q3g_cancel) error {
+		raw.cancel = flag
+		slot := newSlot()
+		var status C.q3g_status
+		withProgress(options.progress(), func(progress C.q3g_progress_fn, user unsafe.Pointer) {
+			raw.progress, raw.progress_user = progress, user
+			status = C.q3g_guard_classify_batch(g.handle, &in[0], C.size_t(n), &raw, &out[0], &errs[0], &slot)
 		})
-	} else {
-		run()
-	}
-	if err := errorOf(status, &slot); err != nil {
+		for i := range results {
+			results[i].Err = because(ctx, flag, errorOf(out[i].status, &errs[i]))
+		}
+		return errorOf(status, &slot)
+	})
+	if err != nil {
 		return nil, err
 	}
-	results := make([]BatchVerdict, n)
 	for i := range results {
-		if out[i].status == C.Q3G_OK {
-			results[i].Verdict = verdictOf(&out[i], texts[i][:])
-		} else {
-			results[i].Err = withContext(ctx, errorOf(out[i].status, &errs[i]))
+		if results[i].Err == nil && needs(&out[i]) > 0 {
+			results[i].Verdict, results[i].Err = g.Classify(ctx, conversations[i], options)
+		} else if results[i].Err == nil {
+			results[i].Verdict = verdictOf(&out[i], texts[i*room:(i+1)*room])
 		}
 	}
 	return results, nil
 }
 
+func (o *ClassifyOptions) progress() Progress {
+	if o == nil {
+		return nil
+	}
+	return o.Progress
+}
+
 // DecideAction is what a host should do, by the mode and thresholds of the options, which may be nil.
 func DecideAction(options *ClassifyOptions, severity Severity, probabilities Probabilities) (Action, error) {
 	var raw C.q3g_classify_options
-	options.toC(&raw)
+	if err := options.toC(&raw); err != nil {
+		return Allow, err
+	}
 	var out C.int32_t
 	slot := newSlot()
 	p := (*C.float)(unsafe.Pointer(&probabilities[0]))

@@ -5,10 +5,15 @@
 // It links libqwen3guard_c, found by pkg-config; with the build tag qwen3guard_env the flags come from CGO_CFLAGS and
 // CGO_LDFLAGS alone.
 //
-// Guard, Tokenizer, Batch and Cancel may be used by any number of goroutines at once; Stream, StreamingDecoder and
-// Generator by one at a time. Close frees what an object holds, in any order; an object that is not closed is freed
-// when it is collected. A closed object returns errors with StatusBadHandle.
+// Guard, Tokenizer and Batch may be used by any number of goroutines at once; Stream, StreamingDecoder and Generator by
+// one at a time: a call of a second one fails with StatusInvalidArgument.
 //
-// Calls with a context stop when it is done and return an error that is both the context's and a *Error with
-// StatusCancelled.
+// Close may come at any time and in any order, also during a call, which goes on to its end. Later calls fail with
+// StatusBadHandle. What is not closed is freed when it is collected.
+//
+// A call with a context stops when the context is done, and returns an error that is both the context's and a *Error with
+// StatusCancelled. A nil context is never done.
+//
+// Functions that the library calls, for progress, logs and visits, run on the calling goroutine. They may panic: the panic
+// goes on in the caller's frame. They must not end the goroutine (runtime.Goexit, and FailNow of a test).
 package qwen3guard

@@ -8,7 +8,6 @@ package qwen3guard
 import "C"
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -17,7 +16,7 @@ import (
 // Status is why a call failed. It is an error itself, for errors.Is(err, qwen3guard.StatusContextFull).
 type Status int32
 
-// The statuses of qwen3guard.h.
+// The statuses; StatusBadHandle is a closed object's.
 const (
 	StatusInvalidArgument  Status = C.Q3G_E_INVALID_ARGUMENT
 	StatusFileNotFound     Status = C.Q3G_E_FILE_NOT_FOUND
@@ -37,6 +36,7 @@ const (
 	StatusBadHandle        Status = C.Q3G_E_BAD_HANDLE
 )
 
+// Error is the status's name, e.g. "bad_checkpoint".
 func (s Status) Error() string { return C.GoString(C.q3g_status_name(C.q3g_status(s))) }
 
 // Error is a failure: a status to branch on, and one sentence that says what was wrong, where and what was expected.
@@ -45,6 +45,7 @@ type Error struct {
 	Message string
 }
 
+// Error is the status's name and the message.
 func (e *Error) Error() string { return e.Status.Error() + ": " + e.Message }
 
 // Unwrap makes errors.Is(err, StatusInvalidUTF8) work.
@@ -64,62 +65,14 @@ func errorOf(status C.q3g_status, slot *C.q3g_error) error {
 	return &Error{Status(status), C.GoString(&slot.message[0])}
 }
 
-// withContext makes err the context's error, too, when the context stopped the call.
-func withContext(ctx context.Context, err error) error {
-	if err != nil && ctx != nil && ctx.Err() != nil && errors.Is(err, StatusCancelled) {
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
+// abiMismatch is the error of a library that is not the one the program was compiled for; structs would not fit.
+func abiMismatch(found, compiled uint32) error {
+	if found == compiled {
+		return nil
 	}
-	return err
+	return &Error{StatusInvalidArgument, fmt.Sprintf("libqwen3guard_c has version %d of the C interface; this program was "+
+		"compiled for version %d: compile it again, or install the library of that version", found, compiled)}
 }
 
-// onDone raises the flag when the context is done, until stop is called; it does not rise behind that.
-func onDone(ctx context.Context, flag *Cancel) (stop func()) {
-	raised := make(chan struct{})
-	before := context.AfterFunc(ctx, func() {
-		flag.Set()
-		close(raised)
-	})
-	return func() {
-		if !before() {
-			<-raised
-		}
-	}
-}
-
-// isCancellable tells whether a context can ever be done.
-func isCancellable(ctx context.Context) bool { return ctx != nil && ctx.Done() != nil }
-
-// text is a Go string as the C interface takes it, for the time of the call.
-func text(s string) (*C.char, C.size_t) {
-	return (*C.char)(unsafe.Pointer(unsafe.StringData(s))), C.size_t(len(s))
-}
-
-func idsOf(ids []int32) (*C.int32_t, C.size_t) {
-	return (*C.int32_t)(unsafe.Pointer(unsafe.SliceData(ids))), C.size_t(len(ids))
-}
-
-func cbool(b bool) C.int32_t {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// readText calls read with a buffer, and again with a larger one when it is too small.
-func readText(read func(text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status) (string, error) {
-	var small [256]byte
-	buffer := small[:]
-	for {
-		var n C.size_t
-		slot := newSlot()
-		status := read((*C.char)(unsafe.Pointer(&buffer[0])), C.size_t(len(buffer)), &n, &slot)
-		if status == C.Q3G_E_BUFFER_TOO_SMALL {
-			buffer = make([]byte, n)
-			continue
-		}
-		if err := errorOf(status, &slot); err != nil {
-			return "", err
-		}
-		return string(buffer[:n]), nil
-	}
-}
+// checkLibrary is called before anything is made that others are made from.
+func checkLibrary() error { return abiMismatch(uint32(C.q3g_abi_version()), C.Q3G_ABI_VERSION) }

@@ -5,14 +5,10 @@ package qwen3guard
 /*
 #include <qwen3guard.h>
 #include <stdlib.h>
-#include <string.h>
 
-void q3gGoLog(void* user, int32_t level, char* line, size_t line_bytes);
-static void q3gGoFree(void* user) { free(user); }
-static void q3gGoSetLog(q3g_guard_options* options, void* user) {
-	options->log = (q3g_log_fn)q3gGoLog;
-	options->log_user = user;
-}
+static void q3gGoFree(void* block) { free(block); }
+// Unlike C.malloc, which ends the program.
+static void* q3gGoAllocate(size_t bytes) { return malloc(bytes); }
 static q3g_status q3gGoLoadMemory(q3g_file* files, size_t n, void* block, q3g_guard_options* options,
                                   q3g_guard** out, q3g_error* err) {
 	return q3g_guard_load_memory(files, n, q3gGoFree, block, options, out, err);
@@ -21,6 +17,7 @@ static q3g_status q3gGoLoadMemory(q3g_file* files, size_t n, void* block, q3g_gu
 import "C"
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"unsafe"
@@ -28,18 +25,32 @@ import (
 
 // Guard is a loaded model. Any number of goroutines.
 type Guard struct {
+	life   life
 	handle *C.q3g_guard
 }
 
-// GuardOptions says how a model is loaded. Custom memory for large blocks (q3g_allocator) is for programs in C.
+// GuardOptions says how a model is loaded. Custom memory (q3g_allocator) is not here: C may not
+// keep memory of Go's collector for a model's life, so that the functions would have to be C's, in a program that has C.
 type GuardOptions struct {
 	Threads          int    // of one call; 0: all cores
 	MaxContextTokens int    // 0: the checkpoint's own
 	KeptTokens       int    // Gen: of the last conversations; 0: the default, below 0: none
 	WithoutTokenizer bool   // a model without tokenizer files loads, for logits only
 	ISA              string // instruction set; "": the best there is
-	Log              func(level int, line string)
+	Log              func(level LogLevel, line string)
 }
+
+// LogLevel is what a line for the log is about.
+type LogLevel int32
+
+// The levels.
+const (
+	LogInfo    LogLevel = C.Q3G_LOG_INFO    // what was loaded and how
+	LogWarning LogLevel = C.Q3G_LOG_WARNING // what would make it faster
+)
+
+// String is "info" or "warning".
+func (l LogLevel) String() string { return nameOf(int32(l), "info", "warning") }
 
 // ModelInfo is what a model is.
 type ModelInfo struct {
@@ -78,34 +89,50 @@ func EmbeddedModels() []string {
 }
 
 func loadGuard(options *GuardOptions, load func(*C.q3g_guard_options, **C.q3g_guard, *C.q3g_error) C.q3g_status) (*Guard, error) {
+	if err := checkLibrary(); err != nil {
+		return nil, err
+	}
 	if options == nil {
 		options = &GuardOptions{}
 	}
+	var a arguments
 	var raw C.q3g_guard_options
 	C.q3g_guard_options_init(&raw, C.size_t(unsafe.Sizeof(raw)))
-	raw.n_threads, raw.max_context_tokens = C.int32_t(options.Threads), C.int32_t(options.MaxContextTokens)
+	raw.n_threads = a.int32("GuardOptions.Threads", options.Threads)
+	raw.max_context_tokens = a.int32("GuardOptions.MaxContextTokens", options.MaxContextTokens)
 	raw.require_tokenizer = cbool(!options.WithoutTokenizer)
 	if options.KeptTokens != 0 {
-		raw.kept_tokens = C.int32_t(max(options.KeptTokens, 0))
+		raw.kept_tokens = a.int32("GuardOptions.KeptTokens", max(options.KeptTokens, 0))
 	}
-	if options.ISA != "" {
-		raw.isa = C.CString(options.ISA)
+	if isa := a.noNUL("GuardOptions.ISA", options.ISA); isa != "" {
+		raw.isa = C.CString(isa)
 		defer C.free(unsafe.Pointer(raw.isa))
 	}
-	out, slot := &Guard{}, newSlot()
+	if a.err != nil {
+		return nil, a.err
+	}
+	var handle *C.q3g_guard
+	slot := newSlot()
 	var status C.q3g_status
 	if options.Log == nil {
-		status = load(&raw, &out.handle, &slot)
+		status = load(&raw, &handle, &slot)
 	} else {
+		defer func() { // a panic in the callback comes when the model may be loaded already
+			if p := recover(); p != nil {
+				C.q3g_guard_free(handle)
+				panic(p)
+			}
+		}()
 		c := callback{log: options.Log}
 		c.with(func(user unsafe.Pointer) {
-			C.q3gGoSetLog(&raw, user)
-			status = load(&raw, &out.handle, &slot)
+			raw.log, raw.log_user = logFn(), user
+			status = load(&raw, &handle, &slot)
 		})
 	}
 	if err := errorOf(status, &slot); err != nil {
 		return nil, err
 	}
+	out := &Guard{handle: handle, life: life{what: "guard", free: func() { C.q3g_guard_free(handle) }}}
 	runtime.SetFinalizer(out, (*Guard).Close)
 	return out, nil
 }
@@ -131,48 +158,76 @@ func LoadMemory(packed []byte, options *GuardOptions) (*Guard, error) {
 	return LoadFiles(map[string][]byte{"model.q3g": packed}, options)
 }
 
+// fileAlignment is that of matrices which the kernels read without a copy.
+const fileAlignment = 64
+
 // LoadFiles loads a checkpoint's files by name, as LoadMemory does.
 func LoadFiles(files map[string][]byte, options *GuardOptions) (*Guard, error) {
-	const alignment = 64 // what the kernels read without a copy
-	size := 0
+	var a arguments
+	size := fileAlignment // the block begins anywhere
 	for name, data := range files {
-		size += (len(data)+alignment-1)/alignment*alignment + len(name) + 1 + alignment
+		size += spaceOf(a.noNUL("a file's name", name), data)
 	}
-	block := C.malloc(C.size_t(size + alignment)) // freed by the library
-	at := (alignment - uintptr(block)%alignment) % alignment
-	raw := make([]C.q3g_file, 0, len(files))
-	put := func(data []byte, n int) unsafe.Pointer {
-		out := unsafe.Add(block, at)
-		copy(unsafe.Slice((*byte)(out), n), data)
-		at += uintptr(n)
-		return out
+	if a.err != nil {
+		return nil, a.err
 	}
-	for name, data := range files {
-		file := C.q3g_file{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_file{})), n_bytes: C.size_t(len(data))}
-		file.bytes = put(data, len(data))
-		file.name = (*C.char)(put(append([]byte(name), 0), len(name)+1))
-		at = (at + alignment - 1) / alignment * alignment
-		at += (alignment - (uintptr(block)+at)%alignment) % alignment
-		raw = append(raw, file)
-	}
-	return loadGuard(options, func(o *C.q3g_guard_options, out **C.q3g_guard, err *C.q3g_error) C.q3g_status {
+	var noMemory error
+	guard, err := loadGuard(options, func(o *C.q3g_guard_options, out **C.q3g_guard, err *C.q3g_error) C.q3g_status {
+		block := C.q3gGoAllocate(C.size_t(size)) // the library frees it, also when it cannot load the files
+		if block == nil {
+			noMemory = &Error{StatusOutOfMemory, fmt.Sprintf("no memory for a copy of the files, %d bytes", size)}
+			return C.Q3G_E_OUT_OF_MEMORY
+		}
+		raw := copyFiles(unsafe.Slice((*byte)(block), size), files)
 		return C.q3gGoLoadMemory(unsafe.SliceData(raw), C.size_t(len(raw)), block, o, out, err)
 	})
+	if noMemory != nil {
+		return nil, noMemory
+	}
+	return guard, err
 }
 
-// Close frees the handle; what was made from the guard lives on.
+// spaceOf is what a file and its name with a NUL take, up to where the next one may begin.
+func spaceOf(name string, data []byte) int {
+	return (len(data) + len(name) + 1 + fileAlignment - 1) / fileAlignment * fileAlignment
+}
+
+// copyFiles copies the files and their names into a block of C's memory; every file begins on a boundary.
+func copyFiles(block []byte, files map[string][]byte) []C.q3g_file {
+	begin := uintptr(unsafe.Pointer(&block[0]))
+	block = block[(fileAlignment-begin%fileAlignment)%fileAlignment:]
+	raw := make([]C.q3g_file, 0, len(files))
+	for name, data := range files {
+		file := C.q3g_file{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_file{})), n_bytes: C.size_t(len(data))}
+		n := copy(block, data)
+		block[n+copy(block[n:], name)] = 0
+		file.bytes, file.name = unsafe.Pointer(&block[0]), (*C.char)(unsafe.Pointer(&block[n]))
+		raw = append(raw, file)
+		block = block[spaceOf(name, data):]
+	}
+	return raw
+}
+
+// Close frees the guard, once; calls that run end first. What was made from it lives on.
 func (g *Guard) Close() {
-	C.q3g_guard_free(g.handle)
-	g.handle = nil
+	g.life.close()
 	runtime.SetFinalizer(g, nil)
+}
+
+func (g *Guard) run(call func(err *C.q3g_error) C.q3g_status) error {
+	if err := g.life.enter(); err != nil {
+		return err
+	}
+	defer g.life.leave()
+	slot := newSlot()
+	return errorOf(call(&slot), &slot)
 }
 
 // Info is what the model is.
 func (g *Guard) Info() (ModelInfo, error) {
-	defer runtime.KeepAlive(g)
 	raw := C.q3g_model_info{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_model_info{}))}
-	slot := newSlot()
-	if err := errorOf(C.q3g_guard_info(g.handle, &raw, &slot), &slot); err != nil {
+	err := g.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_guard_info(g.handle, &raw, err) })
+	if err != nil {
 		return ModelInfo{}, err
 	}
 	return ModelInfo{
@@ -187,7 +242,10 @@ func (g *Guard) Info() (ModelInfo, error) {
 
 // Tokenizer is the model's, as an object of its own.
 func (g *Guard) Tokenizer() (*Tokenizer, error) {
-	defer runtime.KeepAlive(g)
+	if err := g.life.enter(); err != nil {
+		return nil, err
+	}
+	defer g.life.leave()
 	return newTokenizer(func(out **C.q3g_tokenizer, err *C.q3g_error) C.q3g_status {
 		return C.q3g_guard_tokenizer(g.handle, out, err)
 	})
@@ -195,22 +253,23 @@ func (g *Guard) Tokenizer() (*Tokenizer, error) {
 
 // Logits are the raw logits of every head for ids, of the last position only when lastOnly.
 func (g *Guard) Logits(ids []int32, lastOnly bool) ([]HeadLogits, error) {
-	defer runtime.KeepAlive(g)
 	var all *C.q3g_logits
-	slot := newSlot()
-	p, n := idsOf(ids)
-	if err := errorOf(C.q3g_guard_logits(g.handle, p, n, cbool(lastOnly), &all, &slot), &slot); err != nil {
+	err := g.run(func(err *C.q3g_error) C.q3g_status {
+		p, n := idsOf(ids)
+		return C.q3g_guard_logits(g.handle, p, n, cbool(lastOnly), &all, err)
+	})
+	if err != nil {
 		return nil, err
 	}
 	defer C.q3g_logits_free(all)
-	var out []HeadLogits
-	for i := C.size_t(0); i < C.q3g_logits_count(all); i++ {
-		raw := C.q3g_head_logits{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_head_logits{}))}
-		if err := errorOf(C.q3g_logits_get(all, i, &raw, &slot), &slot); err != nil {
+	out := make([]HeadLogits, int(C.q3g_logits_count(all)))
+	for i := range out {
+		slot, raw := newSlot(), C.q3g_head_logits{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_head_logits{}))}
+		if err := errorOf(C.q3g_logits_get(all, C.size_t(i), &raw, &slot), &slot); err != nil {
 			return nil, err
 		}
 		values := unsafe.Slice((*float32)(unsafe.Pointer(raw.values)), int(raw.rows)*int(raw.cols))
-		out = append(out, HeadLogits{C.GoString(raw.name), int(raw.rows), int(raw.cols), append([]float32(nil), values...)})
+		out[i] = HeadLogits{C.GoString(raw.name), int(raw.rows), int(raw.cols), append([]float32(nil), values...)}
 	}
 	return out, nil
 }

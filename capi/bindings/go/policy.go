@@ -7,7 +7,10 @@ package qwen3guard
 */
 import "C"
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Policy makes a decision of the verdicts of tokens; the zero value is the published rule. Thresholds are in [0, 1].
 type Policy struct {
@@ -22,25 +25,34 @@ type Policy struct {
 	CountOpenRun           bool // a run that the turn's end cuts off decides
 }
 
-func (p *Policy) toC() C.q3g_policy {
+func (p *Policy) toC(a *arguments) C.q3g_policy {
 	var raw C.q3g_policy
 	C.q3g_policy_init(&raw, C.size_t(unsafe.Sizeof(raw)))
 	if p == nil {
 		return raw
 	}
-	raw.mode, raw.end_of_turn, raw.release_tokens = cbool(p.Loose), cbool(p.CountOpenRun), C.int32_t(p.ReleaseTokens)
+	raw.mode, raw.end_of_turn = cbool(p.Loose), cbool(p.CountOpenRun)
+	raw.release_tokens = a.int32("Policy.ReleaseTokens", p.ReleaseTokens)
 	if p.ConsecutiveTokens != 0 {
-		raw.consecutive_tokens = C.int32_t(p.ConsecutiveTokens)
+		raw.consecutive_tokens = a.int32("Policy.ConsecutiveTokens", p.ConsecutiveTokens)
 	}
-	raw.unsafe_threshold, raw.controversial_threshold = p.UnsafeThreshold.raw(), p.ControversialThreshold.raw()
-	raw.release_threshold = p.ReleaseThreshold.raw()
+	raw.unsafe_threshold = a.threshold("Policy.UnsafeThreshold", p.UnsafeThreshold)
+	raw.controversial_threshold = a.threshold("Policy.ControversialThreshold", p.ControversialThreshold)
+	raw.release_threshold = a.threshold("Policy.ReleaseThreshold", p.ReleaseThreshold)
+	known := func(name string, c Category) bool {
+		if c < 0 || c >= C.Q3G_CATEGORY_COUNT {
+			a.fail("Policy.%s has category %d; expected 0 to %d", name, int32(c), C.Q3G_CATEGORY_COUNT-1)
+			return false
+		}
+		return true
+	}
 	for category, threshold := range p.CategoryThresholds {
-		if category >= 0 && int(category) < len(raw.category_thresholds) {
-			raw.category_thresholds[category] = C.float(threshold)
+		if known("CategoryThresholds", category) {
+			raw.category_thresholds[category] = a.probability(fmt.Sprintf("Policy.CategoryThresholds[%v]", category), threshold)
 		}
 	}
 	for _, category := range p.IgnoredCategories {
-		if category >= 0 && category < 32 {
+		if known("IgnoredCategories", category) {
 			raw.category_mask &^= 1 << category
 		}
 	}
@@ -49,15 +61,23 @@ func (p *Policy) toC() C.q3g_policy {
 
 // Check returns an error that names the field that is out of range.
 func (p *Policy) Check() error {
-	raw, slot := p.toC(), newSlot()
+	var a arguments
+	raw, slot := p.toC(&a), newSlot()
+	if a.err != nil {
+		return a.err
+	}
 	return errorOf(C.q3g_policy_check(&raw, &slot), &slot)
 }
 
 // CountedSeverity is the severity that a token counts with.
 func (p *Policy) CountedSeverity(token TokenVerdict) (Severity, error) {
-	raw, slot := p.toC(), newSlot()
+	var a arguments
 	var in C.q3g_token_verdict
-	token.toC(&in)
+	raw, slot := p.toC(&a), newSlot()
+	token.toC(&in, &a)
+	if a.err != nil {
+		return Safe, a.err
+	}
 	var out C.int32_t
 	err := errorOf(C.q3g_policy_counted_severity(&raw, &in, &out, &slot), &slot)
 	return Severity(out), err
@@ -65,10 +85,14 @@ func (p *Policy) CountedSeverity(token TokenVerdict) (Severity, error) {
 
 // Decide is the decision over a turn's verdicts, whose Flagged it sets. A pure function.
 func (p *Policy) Decide(tokens []TokenVerdict, hasEnded bool) (Decision, error) {
-	policy, slot, out := p.toC(), newSlot(), newDecision()
+	var a arguments
+	policy, slot, out := p.toC(&a), newSlot(), newDecision()
 	raw := newTokens(len(tokens))
 	for i := range tokens {
-		tokens[i].toC(&raw[i])
+		tokens[i].toC(&raw[i], &a)
+	}
+	if a.err != nil {
+		return Decision{}, a.err
 	}
 	status := C.q3g_policy_decide(&policy, unsafe.SliceData(raw), C.size_t(len(raw)), cbool(hasEnded), &out, &slot)
 	if err := errorOf(status, &slot); err != nil {

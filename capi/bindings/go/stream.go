@@ -9,61 +9,79 @@ import "C"
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"unsafe"
 )
 
-// What happens at the end of the context, and to thinking.
-const (
-	ContextError = C.Q3G_CONTEXT_ERROR // a response that reaches it is StatusContextFull
-	ContextStop  = C.Q3G_CONTEXT_STOP  // from there on nothing is judged, and every verdict says so
-	ContextSlide = C.Q3G_CONTEXT_SLIDE // the response's most recent half stays
+// ContextPolicy says what happens to a response that reaches the context's end.
+type ContextPolicy int32
 
-	ThinkingNone  = C.Q3G_THINKING_NONE  // responses do not think
-	ThinkingJudge = C.Q3G_THINKING_JUDGE // it is judged like the rest
-	ThinkingSkip  = C.Q3G_THINKING_SKIP  // it is read, but does not count
+// The ways.
+const (
+	ContextError ContextPolicy = C.Q3G_CONTEXT_ERROR // it is StatusContextFull
+	ContextStop  ContextPolicy = C.Q3G_CONTEXT_STOP  // from there on nothing is judged, and every verdict says so
+	ContextSlide ContextPolicy = C.Q3G_CONTEXT_SLIDE // the response's most recent half stays
 )
+
+// String is "error", "stop" or "slide".
+func (c ContextPolicy) String() string { return nameOf(int32(c), "error", "stop", "slide") }
+
+// Thinking says what a reasoning model's thinking, before its answer, is.
+type Thinking int32
+
+// The ways.
+const (
+	ThinkingNone  Thinking = C.Q3G_THINKING_NONE  // responses do not think
+	ThinkingJudge Thinking = C.Q3G_THINKING_JUDGE // it is judged like the rest
+	ThinkingSkip  Thinking = C.Q3G_THINKING_SKIP  // it is read, but does not count
+)
+
+// String is "none", "judge" or "skip".
+func (t Thinking) String() string { return nameOf(int32(t), "none", "judge", "skip") }
 
 // StreamOptions says how a conversation is judged.
 type StreamOptions struct {
 	Policy            *Policy // nil: the published rule
 	MaxTokens         int     // context; 0: the model's
 	ReplaceUTF8       bool    // what is not UTF-8 is judged as U+FFFD
-	Context           int
-	Thinking          int
+	Context           ContextPolicy
+	Thinking          Thinking
 	HoldUnsettled     bool // text whose tokens may still change waits
 	GenIntervalTokens int  // Gen: a verdict every so many tokens; 0: 32
 }
 
 // with runs body with the C struct, which points to the policy.
-func (o *StreamOptions) with(cancel *C.q3g_cancel, body func(*C.q3g_stream_options) C.q3g_status) C.q3g_status {
+func (o *StreamOptions) with(body func(*C.q3g_stream_options) error) error {
+	var a arguments
 	var raw C.q3g_stream_options
 	C.q3g_stream_options_init(&raw, C.size_t(unsafe.Sizeof(raw)))
-	raw.cancel = cancel
 	if o == nil {
 		return body(&raw)
 	}
-	raw.max_tokens, raw.invalid_utf8 = C.int32_t(o.MaxTokens), cbool(o.ReplaceUTF8)
+	raw.max_tokens, raw.invalid_utf8 = a.int32("StreamOptions.MaxTokens", o.MaxTokens), cbool(o.ReplaceUTF8)
 	raw.context, raw.thinking = C.int32_t(o.Context), C.int32_t(o.Thinking)
 	raw.judge_unsettled = cbool(!o.HoldUnsettled)
 	if o.GenIntervalTokens != 0 {
-		raw.gen_interval_tokens = C.int32_t(o.GenIntervalTokens)
+		raw.gen_interval_tokens = a.int32("StreamOptions.GenIntervalTokens", o.GenIntervalTokens)
 	}
-	if o.Policy != nil {
-		policy := o.Policy.toC()
-		var pinner runtime.Pinner
-		defer pinner.Unpin()
-		pinner.Pin(&policy)
-		raw.policy = &policy
-		return body(&raw)
+	policy := o.Policy.toC(&a)
+	if a.err != nil {
+		return a.err
 	}
+	var pinner runtime.Pinner
+	defer pinner.Unpin()
+	pinner.Pin(&policy)
+	raw.policy = &policy
 	return body(&raw)
 }
 
-// Stream is one conversation judged as it is written. One goroutine at a time.
+// Stream is one conversation judged as it is written. One goroutine at a time: a second one gets StatusInvalidArgument.
 type Stream struct {
+	life   life
 	handle *C.q3g_stream
-	cancel *Cancel // the stream's own, for contexts; nil in a batch's visit
+	flag   *C.q3g_cancel         // the stream's own, made for the first context that can be done
+	tokens []C.q3g_token_verdict // room for what a call changes, kept for the next one
 }
 
 // StreamInfo tells where a stream is.
@@ -71,53 +89,72 @@ type StreamInfo struct {
 	Position, MaxTokens       int
 	TurnBytes                 int64
 	FirstVerdict, VerdictsEnd int
-	MemoryBytes               int
+	MemoryBytes               int64
+}
+
+func newStream(handle *C.q3g_stream) *Stream {
+	out := &Stream{handle: handle, life: life{what: "stream", free: func() { C.q3g_stream_free(handle) }}}
+	runtime.SetFinalizer(out, (*Stream).Close)
+	return out
 }
 
 // OpenStream opens a conversation. options may be nil.
 func (g *Guard) OpenStream(options *StreamOptions) (*Stream, error) {
-	defer runtime.KeepAlive(g)
-	flag, err := NewCancel()
+	var handle *C.q3g_stream
+	err := options.with(func(raw *C.q3g_stream_options) error {
+		return g.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_open(g.handle, raw, &handle, err) })
+	})
 	if err != nil {
 		return nil, err
 	}
-	out, slot := &Stream{cancel: flag}, newSlot()
-	status := options.with(flag.raw(), func(raw *C.q3g_stream_options) C.q3g_status {
-		return C.q3g_stream_open(g.handle, raw, &out.handle, &slot)
-	})
-	if err := errorOf(status, &slot); err != nil {
-		flag.Close()
-		return nil, err
-	}
-	runtime.SetFinalizer(out, (*Stream).Close)
-	return out, nil
+	return newStream(handle), nil
 }
 
-// Close frees the handle.
+// Close frees the stream, once; a call that runs ends first.
 func (s *Stream) Close() {
-	C.q3g_stream_free(s.handle)
-	s.handle = nil
-	if s.cancel != nil {
-		s.cancel.Close()
-	}
+	s.life.close()
 	runtime.SetFinalizer(s, nil)
+}
+
+// needFlag gives the stream a flag of its own, within a call.
+func (s *Stream) needFlag() error {
+	if s.flag != nil {
+		return nil
+	}
+	flag, err := newFlag()
+	if err != nil {
+		return err
+	}
+	slot := newSlot()
+	if err := errorOf(C.q3g_stream_set_cancel(s.handle, flag, &slot), &slot); err != nil {
+		C.q3g_cancel_free(flag)
+		return err
+	}
+	free := s.life.free
+	s.flag, s.life.free = flag, func() {
+		free()
+		C.q3g_cancel_free(flag)
+	}
+	return nil
 }
 
 // run makes a call that the context stops.
 func (s *Stream) run(ctx context.Context, call func(err *C.q3g_error) C.q3g_status) error {
-	defer runtime.KeepAlive(s)
-	if isCancellable(ctx) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	if err := s.life.enterAlone(); err != nil {
+		return err
 	}
-	if isCancellable(ctx) && s.cancel != nil {
-		stop := onDone(ctx, s.cancel)
-		defer s.cancel.Reset()
-		defer stop()
-	}
+	defer s.life.leave()
 	slot := newSlot()
-	return withContext(ctx, errorOf(call(&slot), &slot))
+	if !isCancellable(ctx) || s.handle == nil {
+		return errorOf(call(&slot), &slot)
+	}
+	if err := doneBefore(ctx); err != nil {
+		return err
+	}
+	if err := s.needFlag(); err != nil {
+		return err
+	}
+	return raising(ctx, s.flag, func() error { return errorOf(call(&slot), &slot) })
 }
 
 // PushPrompt feeds the user's turn and opens the assistant's; the verdict on the prompt.
@@ -127,7 +164,10 @@ func (s *Stream) PushPrompt(ctx context.Context, prompt string) (TokenVerdict, e
 		p, n := text(prompt)
 		return C.q3g_stream_push_prompt(s.handle, p, n, &out[0], err)
 	})
-	return tokenOf(&out[0]), err
+	if err != nil {
+		return TokenVerdict{}, err
+	}
+	return tokenOf(&out[0]), nil
 }
 
 // PushConversation is the same for several turns, the last one the user's.
@@ -139,7 +179,10 @@ func (s *Stream) PushConversation(ctx context.Context, messages []Message) (Toke
 	err := s.run(ctx, func(err *C.q3g_error) C.q3g_status {
 		return C.q3g_stream_push_conversation(s.handle, p, n, &out[0], err)
 	})
-	return tokenOf(&out[0]), err
+	if err != nil {
+		return TokenVerdict{}, err
+	}
+	return tokenOf(&out[0]), nil
 }
 
 // Restore appends finished turns without judging them.
@@ -147,12 +190,14 @@ func (s *Stream) Restore(messages []Message) error {
 	var pinner runtime.Pinner
 	defer pinner.Unpin()
 	p, n := messagesToC(messages, &pinner)
-	return s.run(nil, func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_restore(s.handle, p, n, err) })
+	return s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_restore(s.handle, p, n, err) })
 }
 
 // BeginTurn opens a turn.
 func (s *Stream) BeginTurn(role Role) error {
-	return s.run(nil, func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_begin_turn(s.handle, C.int32_t(role), err) })
+	return s.run(context.Background(), func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_stream_begin_turn(s.handle, C.int32_t(role), err)
+	})
 }
 
 // PushText goes on with the open turn; split anywhere.
@@ -180,21 +225,28 @@ func (s *Stream) PushTokens(ctx context.Context, ids []int32) ([]TokenVerdict, e
 func (s *Stream) EndTurn(ctx context.Context) (Turn, error) {
 	turn := C.q3g_turn{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_turn{}))}
 	decision, prompt := newDecision(), newTokens(1)
-	written, free := newVerdictPlace()
-	defer free()
+	var pinner runtime.Pinner
+	defer pinner.Unpin()
+	written := newVerdictPlace(verdictTextBytes, &pinner)
 	err := s.run(ctx, func(err *C.q3g_error) C.q3g_status {
 		return C.q3g_stream_end_turn(s.handle, &turn, &decision, &prompt[0], &written.raw, err)
 	})
 	if err != nil {
 		return Turn{}, err
 	}
-	return turnOf(turn.role, turn.has_prompt, turn.has_written, &decision, &prompt[0], written), nil
+	out := turnOf(turn.role, turn.has_prompt, turn.has_written, &decision, &prompt[0], written)
+	if n := needs(&written.raw); n > 0 {
+		// A turn ends once, and no stream of this library writes so much.
+		err = &Error{StatusInternal, fmt.Sprintf("the turn has ended, but the written verdict's text is %d bytes; "+
+			"expected at most %d", n, verdictTextBytes)}
+	}
+	return out, err
 }
 
 // Mark is the place where the conversation is now.
 func (s *Stream) Mark() (Mark, error) {
 	raw := C.q3g_mark{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_mark{}))}
-	err := s.run(nil, func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_mark(s.handle, &raw, err) })
+	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_mark(s.handle, &raw, err) })
 	return Mark{uint64(raw.turn), int64(raw.n_units), int32(raw.is_closed)}, err
 }
 
@@ -219,48 +271,50 @@ func (s *Stream) RewindToByte(ctx context.Context, n int64) (Update, error) {
 func (s *Stream) change(ctx context.Context,
 	call func(*C.q3g_update, *C.q3g_token_verdict, C.size_t, *C.q3g_error) C.q3g_status) (Update, error) {
 	raw := C.q3g_update{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_update{}))}
-	tokens := newTokens(32)
+	var out Update
 	err := s.run(ctx, func(err *C.q3g_error) C.q3g_status {
-		return call(&raw, &tokens[0], C.size_t(len(tokens)), err)
+		if s.tokens == nil {
+			s.tokens = newTokens(32)
+		}
+		status := call(&raw, &s.tokens[0], C.size_t(len(s.tokens)), err)
+		if status == C.Q3G_OK && raw.n_tokens <= C.size_t(len(s.tokens)) {
+			out.Tokens = tokensOf(s.tokens[:raw.n_tokens])
+		}
+		return status
 	})
 	if err != nil {
 		return Update{}, err
 	}
-	out := Update{First: int(raw.first), Settled: int(raw.n_settled), StoppedAtByte: int64(raw.stopped_at_byte)}
-	if n := int(raw.n_tokens); n <= len(tokens) {
-		out.Tokens = tokensOf(tokens[:n])
-	} else if out.Tokens, err = s.Verdicts(out.First); err != nil {
-		return Update{}, err
+	out.First, out.Settled, out.StoppedAtByte = int(raw.first), int(raw.n_settled), int64(raw.stopped_at_byte)
+	if int(raw.n_tokens) > len(out.Tokens) {
+		if out.Tokens, err = s.Verdicts(out.First); err != nil {
+			return Update{}, err
+		}
 	}
 	return out, nil
 }
 
 // Fork makes a second stream with the same past.
 func (s *Stream) Fork() (*Stream, error) {
-	defer runtime.KeepAlive(s)
-	flag, err := NewCancel()
+	var handle *C.q3g_stream
+	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_fork(s.handle, &handle, err) })
 	if err != nil {
 		return nil, err
 	}
-	out, slot := &Stream{cancel: flag}, newSlot()
-	runtime.SetFinalizer(out, (*Stream).Close)
-	if err := errorOf(C.q3g_stream_fork(s.handle, &out.handle, &slot), &slot); err != nil {
-		return nil, err
-	}
-	return out, errorOf(C.q3g_stream_set_cancel(out.handle, flag.raw(), &slot), &slot)
+	return newStream(handle), nil
 }
 
 // Decision is the policy's, over the open (or else the last) turn so far.
 func (s *Stream) Decision() (Decision, error) {
-	defer runtime.KeepAlive(s)
-	raw, slot := newDecision(), newSlot()
-	if err := errorOf(C.q3g_stream_decision(s.handle, &raw, &slot), &slot); err != nil {
+	raw := newDecision()
+	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_decision(s.handle, &raw, err) })
+	if err != nil {
 		return Decision{}, err
 	}
 	return decisionOf(&raw), nil
 }
 
-// Verdicts are that turn's, from index begin on, as far as they are there.
+// Verdicts are that turn's, from index begin on; those before StreamInfo.FirstVerdict are there no more.
 func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 	info, err := s.Info()
 	if err != nil {
@@ -269,7 +323,7 @@ func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 	begin = max(begin, info.FirstVerdict)
 	tokens := newTokens(max(info.VerdictsEnd-begin, 0))
 	var n C.size_t
-	err = s.run(nil, func(err *C.q3g_error) C.q3g_status {
+	err = s.run(context.Background(), func(err *C.q3g_error) C.q3g_status {
 		return C.q3g_stream_verdicts(s.handle, C.size_t(begin), unsafe.SliceData(tokens), C.size_t(len(tokens)), &n, err)
 	})
 	if err != nil {
@@ -281,58 +335,14 @@ func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 // Info tells where the stream is.
 func (s *Stream) Info() (StreamInfo, error) {
 	raw := C.q3g_stream_info{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_stream_info{}))}
-	err := s.run(nil, func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_get_info(s.handle, &raw, err) })
+	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_get_info(s.handle, &raw, err) })
 	return StreamInfo{
 		int(raw.position), int(raw.max_tokens), int64(raw.turn_bytes), int(raw.first_verdict), int(raw.n_verdicts),
-		int(raw.memory_bytes),
+		int64(raw.memory_bytes),
 	}, err
 }
 
 // Reset forgets the conversation; memory is kept for the next one.
 func (s *Stream) Reset() error {
-	return s.run(nil, func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_reset(s.handle, err) })
-}
-
-// StreamPush is one stream's share of PushBatch.
-type StreamPush struct {
-	Stream *Stream
-	IDs    []int32
-	Tokens []TokenVerdict // written
-	Err    error          // written
-}
-
-// PushBatch is PushTokens for several streams of this guard in common matrix products.
-func (g *Guard) PushBatch(pushes []StreamPush) error {
-	if len(pushes) == 0 {
-		return nil
-	}
-	var pinner runtime.Pinner
-	defer pinner.Unpin()
-	raw, errs := make([]C.q3g_stream_push, len(pushes)), make([]C.q3g_error, len(pushes))
-	tokens := make([][]C.q3g_token_verdict, len(pushes))
-	pinner.Pin(&errs[0])
-	for i, push := range pushes {
-		errs[i], tokens[i] = newSlot(), newTokens(len(push.IDs))
-		raw[i].struct_size = C.uint32_t(unsafe.Sizeof(raw[i]))
-		raw[i].stream, raw[i].error = push.Stream.handle, &errs[i]
-		raw[i].ids, raw[i].n_ids = idsOf(push.IDs)
-		if len(push.IDs) > 0 {
-			pinner.Pin(&push.IDs[0])
-			pinner.Pin(&tokens[i][0])
-			raw[i].tokens = &tokens[i][0]
-		}
-	}
-	slot := newSlot()
-	status := C.q3g_guard_push_batch(g.handle, &raw[0], C.size_t(len(raw)), &slot)
-	runtime.KeepAlive(pushes)
-	runtime.KeepAlive(g)
-	if err := errorOf(status, &slot); err != nil {
-		return err
-	}
-	for i := range pushes {
-		if pushes[i].Err = errorOf(raw[i].status, &errs[i]); pushes[i].Err == nil {
-			pushes[i].Tokens = tokensOf(tokens[i])
-		}
-	}
-	return nil
+	return s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_reset(s.handle, err) })
 }

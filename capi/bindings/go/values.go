@@ -19,6 +19,7 @@ const (
 	Unsafe        Severity = C.Q3G_SEVERITY_UNSAFE
 )
 
+// String is the severity's name; "unknown" for one of a newer library.
 func (s Severity) String() string { return C.GoString(C.q3g_severity_name(C.int32_t(s))) }
 
 // ParseSeverity is the inverse of String.
@@ -46,6 +47,7 @@ const (
 	Jailbreak             Category = C.Q3G_CATEGORY_JAILBREAK
 )
 
+// String is the category's name; "unknown" for one of a newer library.
 func (c Category) String() string { return C.GoString(C.q3g_category_name(C.int32_t(c))) }
 
 // ParseCategory is the inverse of String.
@@ -67,6 +69,7 @@ const (
 	Block Action = C.Q3G_ACTION_BLOCK
 )
 
+// String is the action's name; "unknown" for one of a newer library.
 func (a Action) String() string { return C.GoString(C.q3g_action_name(C.int32_t(a))) }
 
 // Role is who speaks.
@@ -79,6 +82,7 @@ const (
 	Assistant Role = C.Q3G_ROLE_ASSISTANT
 )
 
+// String is the role's name; "unknown" for one of a newer library.
 func (r Role) String() string { return C.GoString(C.q3g_role_name(C.int32_t(r))) }
 
 // Source is where a token's verdict comes from; SourceNone is no Safe.
@@ -92,6 +96,7 @@ const (
 	SourceCarried Source = C.Q3G_SOURCE_CARRIED
 )
 
+// String is the source's name; "unknown" for one of a newer library.
 func (s Source) String() string { return C.GoString(C.q3g_source_name(C.int32_t(s))) }
 
 // Reason is what made a decision fall.
@@ -105,6 +110,7 @@ const (
 	ReasonWritten   Reason = C.Q3G_REASON_WRITTEN
 )
 
+// String is the reason's name; "unknown" for one of a newer library.
 func (r Reason) String() string { return C.GoString(C.q3g_reason_name(C.int32_t(r))) }
 
 // ModelKind is one of the two kinds of checkpoint.
@@ -114,6 +120,23 @@ type ModelKind int32
 const (
 	GenModel    ModelKind = C.Q3G_MODEL_GEN    // writes a verdict
 	StreamModel ModelKind = C.Q3G_MODEL_STREAM // judges every token
+)
+
+// String is "gen" or "stream".
+func (k ModelKind) String() string { return nameOf(int32(k), "gen", "stream") }
+
+// nameOf names a constant that the C library has no name for.
+func nameOf(value int32, names ...string) string {
+	if value < 0 || int(value) >= len(names) {
+		return "unknown"
+	}
+	return names[value]
+}
+
+// Fails to compile against a header with other numbers of severities or categories than the arrays below have.
+var (
+	_ [C.Q3G_SEVERITY_COUNT]float32 = Probabilities{}
+	_ [C.Q3G_CATEGORY_COUNT]float32 = TokenVerdict{}.CategoryProbabilities
 )
 
 // Probabilities of the severities, by Severity; their sum is 1.
@@ -211,12 +234,12 @@ func tokenOf(raw *C.q3g_token_verdict) TokenVerdict {
 	}
 }
 
-func (t *TokenVerdict) toC(raw *C.q3g_token_verdict) {
+func (t *TokenVerdict) toC(raw *C.q3g_token_verdict, a *arguments) {
 	raw.struct_size = C.uint32_t(unsafe.Sizeof(*raw))
 	raw.severity, raw.category = C.int32_t(t.Severity), C.int32_t(t.Category)
 	*(*Probabilities)(unsafe.Pointer(&raw.probabilities)) = t.Probabilities
 	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = t.CategoryProbabilities
-	raw.position, raw.id, raw.source = C.int32_t(t.Position), C.int32_t(t.ID), C.int32_t(t.Source)
+	raw.position, raw.id, raw.source = a.int32("TokenVerdict.Position", t.Position), C.int32_t(t.ID), C.int32_t(t.Source)
 	raw.is_flagged, raw.counts, raw.is_settled = cbool(t.Flagged), cbool(t.Counts), cbool(t.Settled)
 	raw.byte_begin, raw.byte_end = C.int64_t(t.ByteBegin), C.int64_t(t.ByteEnd)
 }
@@ -263,15 +286,21 @@ func decisionOf(raw *C.q3g_decision) Decision {
 
 // Explain says the decision in one sentence for a person.
 func (d Decision) Explain() (string, error) {
+	var a arguments
 	raw := newDecision()
-	raw.severity, raw.position, raw.reason = C.int32_t(d.Severity), C.int32_t(d.Position), C.int32_t(d.Reason)
-	raw.n_run_tokens, raw.is_flagged, raw.is_complete = C.int32_t(d.RunTokens), cbool(d.Flagged), cbool(d.Complete)
+	raw.severity, raw.reason = C.int32_t(d.Severity), C.int32_t(d.Reason)
+	raw.position = a.int32("Decision.Position", d.Position)
+	raw.n_run_tokens = a.int32("Decision.RunTokens", d.RunTokens)
+	raw.is_flagged, raw.is_complete = cbool(d.Flagged), cbool(d.Complete)
 	raw.run_byte_begin, raw.has_token = C.int64_t(d.RunByteBegin), cbool(d.HasToken)
 	raw.token_severity, raw.category = C.int32_t(d.Token.Severity), C.int32_t(d.Token.Category)
 	raw.token_id, raw.source = C.int32_t(d.Token.ID), C.int32_t(d.Token.Source)
 	raw.byte_begin, raw.byte_end = C.int64_t(d.Token.ByteBegin), C.int64_t(d.Token.ByteEnd)
 	*(*Probabilities)(unsafe.Pointer(&raw.probabilities)) = d.Token.Probabilities
 	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = d.Token.CategoryProbabilities
+	if a.err != nil {
+		return "", a.err
+	}
 	return readText(func(text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status {
 		return C.q3g_decision_explain(&raw, text, capacity, n, err)
 	})
@@ -284,7 +313,7 @@ func turnOf(role, hasPrompt, hasWritten C.int32_t, decision *C.q3g_decision, pro
 		out.Prompt = &token
 	}
 	if hasWritten != 0 {
-		verdict := written.verdict()
+		verdict := verdictOf(&written.raw, written.text)
 		out.Written = &verdict
 	}
 	return out

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build cgo
+
 package qwen3guard
 
 import (
@@ -16,13 +18,14 @@ type Writer struct {
 	onUpdate func(Update) error
 }
 
-// Writer makes a writer over the stream. onUpdate, which may be nil, is told of every change; what it returns ends the
-// write. A write that raises the policy's flag returns ErrFlagged; the decision has the rest.
+// Writer makes a writer over the stream. onUpdate, which may be nil, is told of every change; an error that it returns is
+// the write's. While the policy's flag is up, writes return ErrFlagged beside the number of bytes, all of which were
+// judged; the decision has the rest. A write that fails otherwise has changed nothing.
 func (s *Stream) Writer(ctx context.Context, onUpdate func(Update) error) *Writer {
 	return &Writer{s, ctx, onUpdate}
 }
 
-// Write judges a piece, split anywhere.
+// Write judges a piece, split anywhere, also within a character.
 func (w *Writer) Write(piece []byte) (int, error) {
 	// The string shares the bytes, which are borrowed for the call only.
 	return w.WriteString(unsafe.String(unsafe.SliceData(piece), len(piece)))
@@ -42,7 +45,7 @@ func (w *Writer) WriteString(piece string) (int, error) {
 	return len(piece), w.flagged()
 }
 
-// Close ends the turn.
+// Close ends the turn. To have what the turn came to, call Stream.EndTurn instead.
 func (w *Writer) Close() error {
 	if _, err := w.stream.EndTurn(w.ctx); err != nil {
 		return err
