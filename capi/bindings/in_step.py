@@ -34,13 +34,13 @@ BINDINGS = {"rust": ("rust/qwen3guard/src", ".rs"), "go": ("go", ".go"), "csharp
 NO_ALLOCATOR = {"q3g_allocator.", "q3g_guard_options.allocator"}  # languages that cannot serve one
 NOT_NEEDED = {
     "csharp": {"q3g_cancel_is_set"},  # a CancellationToken knows it itself
-    "go": {"q3g_error.code", *NO_ALLOCATOR},  # the call returns it, too
+    "go": NO_ALLOCATOR,
     # Closures carry what C needs a pointer for; the figures are read by the names that the declarations have.
     "python": {"q3g_guard_options.log_user", "q3g_classify_options.progress_user", "q3g_quantize_options.progress_user",
                "q3g_measurement.", *NO_ALLOCATOR},
 }
-# Every struct has them, and no user sees them.
-PLUMBING = {"struct_size", "reserved"}
+# Every struct has them, and no user sees them; an error's code is what the call returns, too.
+PLUMBING = {"struct_size", "reserved", "code"}
 
 
 def unused(found: header.Header, folder: str, suffix: str) -> list[str]:

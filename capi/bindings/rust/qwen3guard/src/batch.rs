@@ -140,7 +140,7 @@ impl Batch {
     }
 
     /// Runs `visit` on this thread while nobody else uses the session: for marks, rewinds, forks and reading. Within it,
-    /// visiting or removing the same session waits for ever. Errors: `InvalidArgument` (no such session).
+    /// visiting or removing the same session is an error. Errors: `InvalidArgument` (no such session; within a visit of it).
     ///
     /// The stream stays the batch's: it cannot leave the closure.
     ///
