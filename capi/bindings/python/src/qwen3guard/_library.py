@@ -192,7 +192,7 @@ def ids_to_c(ids: Sequence[int]) -> "tuple[Any, int]":
     numbers = arrays.array("i")
     try:
         if isinstance(ids, (list, tuple, range)) or not _is_int32_block(ids):
-            numbers.extend(ids)
+            numbers.extend(iter(ids))  # an array of another type is refused as such
         else:
             numbers.frombytes(memoryview(ids).tobytes())  # type: ignore[arg-type]
     except OverflowError:
