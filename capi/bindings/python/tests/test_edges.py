@@ -181,7 +181,8 @@ class NumberTest(unittest.TestCase):
 class LifeTest(unittest.TestCase):
     def test_use_after_close(self) -> None:
         guard, model = live(), gen()
-        tokenizer, cancel, stream, batch, writer = guard.tokenizer, q.Cancel(), q.Stream(guard), q.Batch(guard), q.Generator(model)
+        tokenizer, cancel, stream = guard.tokenizer, q.Cancel(), q.Stream(guard)
+        batch, writer = q.Batch(guard), q.Generator(model)
         decoder, mark = tokenizer.decoder(), stream.mark()
         session = batch.add()
         options = q.ClassifyOptions(cancel=cancel)
@@ -333,7 +334,8 @@ print(len(ends))
             self.assertEqual(_memory._lent, {})
 
     def test_the_end_of_the_interpreter(self) -> None:
-        for code in ("threading.Thread(target=lambda: [guard.classify_prompt('a ' * 300) for _ in range(10**6)], daemon=True).start()",
+        for code in ("work = lambda: [guard.classify_prompt('a ' * 300) for _ in range(10**6)]\n"
+                     "threading.Thread(target=work, daemon=True).start()",
                      "batch = q.Batch(live); batch.push_text(batch.add(), 'a ' * 900); batch.start()",
                      "import sys; sys.modules['kept'] = loop = [guard, q.Stream(live), q.Batch(live)]; loop.append(loop)"):
             done = run_python("import threading\nguard, live = q.Guard.embedded('nano-gen'), q.Guard.embedded('nano-stream')\n" +

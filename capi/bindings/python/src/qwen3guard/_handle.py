@@ -174,9 +174,10 @@ class Cancel(Handle, free=library.q3g_cancel_free):
         """The same for asyncio: the call runs on a thread of the loop's executor, and cancelling the task raises the flag,
         and waits until the call has ended."""
         work: Callable[[], Any] = functools.partial(contextvars.copy_context().run, function, *arguments)
-        running = asyncio.get_running_loop().run_in_executor(None, work)
+        running: "asyncio.Future[Any]" = asyncio.get_running_loop().run_in_executor(None, work)
         try:
-            return await asyncio.shield(running)
+            out: _T = await asyncio.shield(running)
+            return out
         except asyncio.CancelledError:
             self.set()
             await asyncio.wait({running})

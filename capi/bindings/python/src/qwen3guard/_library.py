@@ -163,6 +163,8 @@ def c_string(text: Text, name: str) -> bytes:
 
 def whole(name: str, value: int, bits: int = 32, is_signed: bool = True) -> int:
     """A number that C's type can hold: ctypes would cut off its upper bits. Raises InvalidArgumentError, TypeError."""
+    if type(value) is int and 0 <= value < 0x80000000:  # what every type can hold, and nearly all there is
+        return value
     try:
         out = value.__index__()
     except AttributeError:

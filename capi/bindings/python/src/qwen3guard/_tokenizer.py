@@ -16,7 +16,7 @@ Path = Union[str, "os.PathLike[str]"]
 
 # Few types for all lengths, because ctypes takes long to make one. Of those with one element, the buffer has more.
 _ONE_ID, _ONE_CHAR = ctypes.c_int32 * 1, ctypes.c_char * 1
-_IDS_64, _IDS_1024 = ctypes.c_int32 * 64, ctypes.c_int32 * 1024
+_IDS_64, _IDS_1024, _CHARS_256 = ctypes.c_int32 * 64, ctypes.c_int32 * 1024, ctypes.c_char * 256
 
 
 def path_to_c(path: Path) -> bytes:
@@ -26,16 +26,16 @@ def path_to_c(path: Path) -> bytes:
 
 def _text(function: Any, *arguments: Any) -> str:
     """The text that a function writes, in a buffer that grows until it fits. Raises Qwen3GuardError."""
-    n, room = ctypes.c_size_t(), bytearray(256)
-    while True:
-        try:
-            call(function, *arguments, _ONE_CHAR.from_buffer(room), len(room), ctypes.byref(n))
-        except Qwen3GuardError as error:
-            if error.status != _raw.Q3G_E_BUFFER_TOO_SMALL:
-                raise
-            room = bytearray(n.value)
-            continue
-        return room[:n.value].decode()
+    n, room = ctypes.c_size_t(), _CHARS_256()
+    try:
+        call(function, *arguments, room, 256, ctypes.byref(n))
+        return room.raw[:n.value].decode()
+    except Qwen3GuardError as error:
+        if error.status != _raw.Q3G_E_BUFFER_TOO_SMALL:
+            raise
+    longer = bytearray(n.value)
+    call(function, *arguments, _ONE_CHAR.from_buffer(longer), len(longer), ctypes.byref(n))
+    return longer[:n.value].decode()
 
 
 class Tokenizer(Handle, free=library.q3g_tokenizer_free):
