@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import sys
 from array import array as numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, TypedDict, Union
@@ -19,7 +20,9 @@ from ._memory import address_of, give_back, lend
 from ._tokenizer import Path, Tokenizer, path_to_c
 from ._values import Verdict
 
-if TYPE_CHECKING:
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Bytes = Union[bytes, bytearray, memoryview]

@@ -12,7 +12,7 @@ from . import _raw
 from ._handle import Exclusive, Handle
 from ._library import Qwen3GuardError, Text, call, encoded, ids_to_c, library, whole
 
-Path = Union[str, "os.PathLike[str]"]
+Path = Union[str, os.PathLike[str]]
 
 # Few types for all lengths, because ctypes takes long to make one. Of those with one element, the buffer has more.
 _ONE_ID, _ONE_CHAR = ctypes.c_int32 * 1, ctypes.c_char * 1
