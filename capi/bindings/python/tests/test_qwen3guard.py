@@ -197,11 +197,11 @@ class GuardTest(unittest.TestCase):
                 q.verify_packed(path)
             with self.assertRaises(q.Qwen3GuardError):
                 q.Guard.from_memory(b"\0" * 1000)
-        self.assertEqual(q._guard._Borrowed._kept, {})
+        self.assertEqual(q._memory._lent, {})
 
     def test_measure_and_action(self) -> None:
         figures = q.measure("nano-stream", embedded=True, quick=True)
-        self.assertGreater(figures["decode_ms"], 0)
+        self.assertGreater(figures.decode_ms, 0)
         loose = q.ClassifyOptions(mode=q.Mode.LOOSE)
         self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, (0.2, 0.5, 0.3), loose), q.Action.FLAG)
         self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, (0.2, 0.5, 0.3)), q.Action.BLOCK)
@@ -277,7 +277,7 @@ class StreamTest(unittest.TestCase):
             stream.push_text("a fox. ")
             self.close(stream.verdicts(), fork.verdicts())
             stream.rewind_to_byte(5)
-            self.assertEqual(stream.info["turn_bytes"], 5)
+            self.assertEqual(stream.info.turn_bytes, 5)
             turn = stream.end_turn()
             self.assertEqual((turn.role, turn.prompt, turn.written), (q.Role.ASSISTANT, None, None))
             with self.assertRaises(q.InvalidArgumentError):
@@ -379,7 +379,7 @@ class BatchTest(unittest.TestCase):
             batch.begin_turn(ids[1], q.Role.USER)
             batch.push_tokens(ids[1], [1, 2, 3])
             batch.step()
-            self.assertEqual(batch.stats["n_sessions"], 4)
+            self.assertEqual(batch.stats.n_sessions, 4)
             with self.assertRaises(ZeroDivisionError):
                 batch.visit(ids[2], lambda stream: 1 // 0)
             batch.remove(ids[0])

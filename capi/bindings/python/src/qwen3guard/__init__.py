@@ -4,18 +4,33 @@
     import qwen3guard
     guard = qwen3guard.Guard.embedded("nano-gen")   # or Guard.load("path/to/Qwen3Guard-Gen-0.6B")
     print(guard.classify_prompt("How do I kill a Python process?").severity)
+
+Guard judges whole texts and conversations, Stream a conversation as it is written, Batch many of these over one model. Cancel
+stops running calls. Errors are Qwen3GuardError, and ValueError, FileNotFoundError or MemoryError where they are that.
 """
 
 from ._batch import Batch
-from ._guard import (ClassifyOptions, Guard, HeadLogits, ModelInfo, QuantizeReport, decide_action, embedded_models, measure,
-                     quantize, verify_packed, version)
-from ._library import (Cancel, CancelledError, ClosedError, ContextFullError, InvalidArgumentError, InvalidUtf8Error,
-                       ModelNotFoundError, OutOfMemoryError, Qwen3GuardError)
-from ._stream import Generator, Stream, check_policy, counted_severity, decide, push_batch
+from ._enums import (Action, Category, Context, Decoder, EndOfTurn, EventKind, InvalidUtf8, LogLevel, Mode, ModelKind,
+                     PackedWeights, Reason, Role, Severity, Source, Thinking)
+from ._generator import Generator
+from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, ModelInfo, decide_action, embedded_models
+from ._handle import Cancel
+from ._library import (CancelledError, ClosedError, ContextFullError, InvalidArgumentError, InvalidUtf8Error,
+                       ModelNotFoundError, OutOfMemoryError, Qwen3GuardError, Text, version)
+from ._packing import Measurement, QuantizeReport, measure, quantize, verify_packed
+from ._policy import check_policy, counted_severity, decide
+from ._stream import Stream, push_batch
 from ._tokenizer import StreamingDecoder, Tokenizer
-from ._values import (Action, Category, Context, Decision, Decoder, EndOfTurn, Event, EventKind, InvalidUtf8, Mark, Message,
-                      Mode, ModelKind, PackedWeights, Policy, Probabilities, Reason, Role, Severity, Source, Thinking,
-                      TokenVerdict, Turn, Update, Verdict)
+from ._values import (BatchStats, Decision, Event, Mark, Message, Policy, Probabilities, StreamInfo, TokenVerdict, Turn,
+                      Update, Verdict)
 
 __version__ = version()
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "Action", "Batch", "BatchStats", "Cancel", "CancelledError", "Category", "ClassifyOptions", "ClosedError", "Context",
+    "ContextFullError", "Decision", "Decoder", "EndOfTurn", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
+    "InvalidArgumentError", "InvalidUtf8", "InvalidUtf8Error", "LoadOptions", "LogLevel", "Mark", "Measurement", "Message",
+    "Mode", "ModelInfo", "ModelKind", "ModelNotFoundError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities",
+    "QuantizeReport", "Qwen3GuardError", "Reason", "Role", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder",
+    "Text", "Thinking", "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "check_policy", "counted_severity", "decide",
+    "decide_action", "embedded_models", "measure", "push_batch", "quantize", "verify_packed", "version"
+]

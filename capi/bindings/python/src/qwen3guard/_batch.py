@@ -4,52 +4,65 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any, Callable, List, Optional, Sequence
 
 from . import _raw
-from ._guard import Guard, _verdict_place
-from ._library import Callback, Cancel, ClosedError, Handle, Text, array, call, defaults, encoded, error_of, library, new
+from ._convert import VerdictPlace, decision_of, token_of
+from ._enums import Context, EventKind, InvalidUtf8, Role, Thinking
+from ._guard import Guard
+from ._handle import Cancel, Handle
+from ._library import (ClosedError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c, library, new, put,
+                       values_of, whole)
 from ._stream import Stream, stream_options_to_c
-from ._tokenizer import _ids_to_c
-from ._values import (Context, Event, EventKind, InvalidUtf8, Policy, Role, Thinking, Turn, Update, decision_of, token_of,
-                      verdict_of)
+from ._values import BatchStats, Event, Policy, Turn, Update
 
 
-def _event(events: Any, index: int) -> Event:
-    raw, failure, decision = new(_raw.q3g_event), new(_raw.q3g_error), new(_raw.q3g_decision)
-    call(library.q3g_events_get, events, index, ctypes.byref(raw), ctypes.byref(failure))
-    call(library.q3g_events_decision, events, index, ctypes.byref(decision))
-    tokens = array(_raw.q3g_token_verdict, raw.n_tokens)
-    call(library.q3g_events_tokens, events, index, tokens, len(tokens))
-    turn = None
-    if raw.kind == _raw.Q3G_EVENT_TURN_END:
-        prompt, written = new(_raw.q3g_token_verdict), _verdict_place()
-        call(library.q3g_events_turn, events, index, ctypes.byref(prompt), ctypes.byref(written))
-        turn = Turn(Role(raw.role), decision_of(decision), token_of(prompt) if raw.has_prompt else None,
-                    verdict_of(written) if raw.has_written else None)
-    update = Update(raw.first, [token_of(token) for token in tokens], raw.n_settled,
-                    None if raw.stopped_at_byte < 0 else raw.stopped_at_byte)
-    error = error_of(raw.status, failure.message.decode("utf-8", "replace")) if raw.status else None
-    return Event(EventKind(raw.kind), update, decision_of(decision), turn, error, raw.waited_ms, bool(raw.is_late))
+class _Events(Handle, free=library.q3g_events_free):
+
+    def events(self) -> List[Event]:
+        return [self._event(i) for i in range(library.q3g_events_count(self._handle))]
+
+    def _event(self, index: int) -> Event:
+        raw, failure, decision = new(_raw.q3g_event), new(_raw.q3g_error), new(_raw.q3g_decision)
+        call(library.q3g_events_get, self._handle, index, ctypes.byref(raw), ctypes.byref(failure))
+        call(library.q3g_events_decision, self._handle, index, ctypes.byref(decision))
+        tokens = array(_raw.q3g_token_verdict, raw.n_tokens, is_input=False)
+        call(library.q3g_events_tokens, self._handle, index, tokens, len(tokens))
+        turn = None
+        if raw.kind == _raw.Q3G_EVENT_TURN_END:
+            prompt, written = new(_raw.q3g_token_verdict), VerdictPlace()
+            call(library.q3g_events_turn, self._handle, index, ctypes.byref(prompt), ctypes.byref(written.raw))
+            turn = Turn(Role(raw.role), decision_of(decision), token_of(prompt) if raw.has_prompt else None,
+                        written.verdict() if raw.has_written else None)
+        update = Update(raw.first, [token_of(token) for token in tokens], raw.n_settled,
+                        None if raw.stopped_at_byte < 0 else raw.stopped_at_byte)
+        error = error_of(raw.status, failure.message.decode("utf-8", "replace")) if raw.status else None
+        return Event(EventKind(raw.kind), update, decision_of(decision), turn, error, raw.waited_ms, bool(raw.is_late))
 
 
-class Batch(Handle):
-    """Sessions are named by the numbers that add() returns. Any thread. deadline_ms: from now; below 0: the default."""
+def _session(number: int) -> int:
+    return whole("session", number, 64, is_signed=False)
 
-    _free = library.q3g_batch_free
+
+class Batch(Handle, free=library.q3g_batch_free):
+    """Sessions are named by the numbers that add() returns. Pushes queue what step(), or the thread of start(), judges;
+    poll() tells what came of it. deadline_ms: from now; below 0: the default. memory_budget_bytes: of all sessions; 0: no
+    bound. max_waiting_bytes: of one session's text that waits; 262144. max_step_tokens: rows of one forward, 1 to 4096; 256.
+    max_session_tokens: of one session in it; 64. default_deadline_ms: 100. Any thread. Methods raise InvalidArgumentError (no
+    such session), and Qwen3GuardError "budget_exceeded"."""
+
+    _pid = 0
 
     def __init__(self, guard: Guard, memory_budget_bytes: int = 0, max_waiting_bytes: Optional[int] = None,
                  max_step_tokens: Optional[int] = None, max_session_tokens: Optional[int] = None,
                  default_deadline_ms: Optional[float] = None) -> None:
-        super().__init__(None)
-        raw, out = defaults(_raw.q3g_batch_options), ctypes.c_void_p()
-        raw.memory_budget_bytes = memory_budget_bytes
-        for name, value in (("max_waiting_bytes", max_waiting_bytes), ("max_step_tokens", max_step_tokens),
-                            ("max_session_tokens", max_session_tokens), ("default_deadline_ms", default_deadline_ms)):
-            if value is not None:
-                setattr(raw, name, value)
-        call(library.q3g_batch_open, guard._handle, ctypes.byref(raw), ctypes.byref(out))
-        self._handle = out.value
+        raw = defaults(_raw.q3g_batch_options)
+        asked = {"max_waiting_bytes": max_waiting_bytes, "max_step_tokens": max_step_tokens,
+                 "max_session_tokens": max_session_tokens, "default_deadline_ms": default_deadline_ms}
+        put(raw, memory_budget_bytes=memory_budget_bytes, **{k: v for k, v in asked.items() if v is not None})
+        self._open(library.q3g_batch_open, guard._handle, ctypes.byref(raw))
+        self._pid = os.getpid()
 
     def add(self, policy: Optional[Policy] = None, max_tokens: int = 0, invalid_utf8: InvalidUtf8 = InvalidUtf8.REJECT,
             context: Context = Context.ERROR, thinking: Thinking = Thinking.NONE, judge_unsettled: bool = True,
@@ -63,76 +76,110 @@ class Batch(Handle):
     def add_stream(self, stream: Stream) -> int:
         """Takes a stream in, with its past; the Stream is closed, also when the batch refuses it."""
         out = ctypes.c_uint64()
-        if not stream._handle:
-            raise ClosedError(_raw.Q3G_E_BAD_HANDLE, "the stream is closed")
-        try:
-            call(library.q3g_batch_add_stream, self._handle, stream._handle, ctypes.byref(out))
-        finally:
-            if self._handle:
-                stream._handle = None  # the library has freed it, whatever came of it
+        with stream._lock:
+            pointer = stream._handle
+            if pointer is None or self._handle is None:
+                raise ClosedError(_raw.Q3G_E_BAD_HANDLE, f"the {'Stream' if pointer is None else 'Batch'} is closed")
+            stream._handle = None
+            try:
+                call(library.q3g_batch_add_stream, self._handle, pointer, ctypes.byref(out))
+            finally:
+                pointer.give_up()  # the library has freed it, whatever came of it
         return out.value
 
     def remove(self, session: int) -> None:
-        call(library.q3g_batch_remove, self._handle, session)
+        """Drops a session."""
+        call(library.q3g_batch_remove, self._handle, _session(session))
 
     def push_prompt(self, session: int, prompt: Text, deadline_ms: float = -1) -> None:
         """Queues a prompt; what is wrong with the text comes as an event."""
         data = encoded(prompt)
-        call(library.q3g_batch_push_prompt, self._handle, session, data, len(data), deadline_ms)
+        call(library.q3g_batch_push_prompt, self._handle, _session(session), data, len(data), deadline_ms)
 
     def begin_turn(self, session: int, role: Role) -> None:
-        call(library.q3g_batch_begin_turn, self._handle, session, int(role))
+        """Queues the beginning of a turn."""
+        call(library.q3g_batch_begin_turn, self._handle, _session(session), whole("role", role))
 
     def push_text(self, session: int, text: Text, deadline_ms: float = -1) -> None:
+        """Queues text; it may be split anywhere."""
         data = encoded(text)
-        call(library.q3g_batch_push_text, self._handle, session, data, len(data), deadline_ms)
+        call(library.q3g_batch_push_text, self._handle, _session(session), data, len(data), deadline_ms)
 
     def push_tokens(self, session: int, ids: Sequence[int], deadline_ms: float = -1) -> None:
-        call(library.q3g_batch_push_tokens, self._handle, session, _ids_to_c(ids), len(ids), deadline_ms)
+        """Queues tokens."""
+        c_ids, n = ids_to_c(ids)
+        call(library.q3g_batch_push_tokens, self._handle, _session(session), c_ids, n, deadline_ms)
 
     def end_turn(self, session: int, deadline_ms: float = -1) -> None:
-        call(library.q3g_batch_end_turn, self._handle, session, deadline_ms)
+        """Queues the end of a turn."""
+        call(library.q3g_batch_end_turn, self._handle, _session(session), deadline_ms)
 
     def poll(self, session: int, timeout_ms: float = 0) -> List[Event]:
-        """Takes a session's events; waits for the first one at most timeout_ms."""
-        out = ctypes.c_void_p()
-        call(library.q3g_batch_poll, self._handle, session, timeout_ms, ctypes.byref(out))
-        try:
-            return [_event(out, i) for i in range(library.q3g_events_count(out))]
-        finally:
-            library.q3g_events_free(out)
+        """Takes a session's events; waits for the first one, or until nothing is left to wait for, at most timeout_ms. Python
+        notices Ctrl-C behind the wait. With asyncio: `await asyncio.to_thread(batch.poll, session, 100)`."""
+        with _Events._make(library.q3g_batch_poll, self._handle, _session(session), timeout_ms) as found:
+            return found.events()
 
-    def visit(self, session: int, function: Callable[[Stream], None]) -> None:
-        """Runs function(stream) while nobody else uses the session; the stream must not be kept."""
-        callback = Callback()
+    def visit(self, session: int, function: Callable[[Stream], Any]) -> None:
+        """Runs function(stream) on this thread while nobody else uses the session. The stream is closed behind it; a fork may
+        be kept. Raises what the function raises."""
+        error: List[BaseException] = []
+        is_done = False
 
         def run(_user: Any, handle: int) -> None:
-            stream = Stream._of(handle)
+            nonlocal is_done
             try:
-                function(stream)
-            except BaseException as error:  # it must not pass through C
-                callback.error = error
-            stream._handle = None  # it is the batch's
+                is_done = True
+                stream = Stream._borrow(handle)
+                try:
+                    function(stream)
+                finally:
+                    with stream._lock:  # and no other thread is in a call with it
+                        stream.close()
+            except BaseException as problem:  # it must not pass through C
+                error.append(problem)
 
-        call(library.q3g_batch_visit, self._handle, session, _raw.q3g_visit_fn(run), None)
-        callback.raise_error()
+        call(library.q3g_batch_visit, self._handle, _session(session), _raw.q3g_visit_fn(run), None)
+        if error:
+            raise error[0]
+        if not is_done:  # A signal's handler raised before the first line of run(), and ctypes has no way to pass that on.
+            raise KeyboardInterrupt("a signal came before the visit began")
 
     def step(self, budget_ms: float = 1e9, must_run: bool = True) -> int:
-        """Judges what waits until nothing does or the time is up; the number of tokens judged."""
+        """Judges what waits until nothing does or the time is up, with at least one forward when must_run; the number of
+        tokens judged. Python notices Ctrl-C behind it: give budget_ms, or sessions a Cancel."""
         out = ctypes.c_size_t()
-        call(library.q3g_batch_step, self._handle, budget_ms, int(must_run), ctypes.byref(out))
+        call(library.q3g_batch_step, self._handle, budget_ms, 1 if must_run else 0, ctypes.byref(out))
         return out.value
 
     def start(self) -> None:
-        """Makes a thread that steps until stop() or close()."""
+        """Makes a thread that steps until stop() or close(). Raises InvalidArgumentError (there is one)."""
         call(library.q3g_batch_start, self._handle)
 
     def stop(self) -> None:
+        """Ends that thread."""
+        if self._is_from_parent():
+            raise bad_argument("the batch was opened before fork(), in another process; expected one of this process")
         call(library.q3g_batch_stop, self._handle)
 
+    def _is_from_parent(self) -> bool:
+        return self._handle is not None and self._pid != os.getpid()
+
+    def close(self) -> None:
+        """Stops the thread and frees the handle; what waits is dropped. In a child of fork(), where there is no such thread,
+        the parent's batch is given up instead."""
+        if self._is_from_parent() and self._handle is not None:
+            self._handle.give_up()
+        super().close()
+
+    def __del__(self) -> None:
+        if self._is_from_parent():
+            self.close()
+
     @property
-    def stats(self) -> "dict[str, int]":
-        """n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late."""
+    def stats(self) -> BatchStats:
+        """Counters."""
         raw = new(_raw.q3g_batch_stats)
         call(library.q3g_batch_get_stats, self._handle, ctypes.byref(raw))
-        return {name: getattr(raw, name) for name, _ in raw._fields_ if name not in ("struct_size", "reserved")}
+        stats: BatchStats = values_of(raw, BatchStats)
+        return stats

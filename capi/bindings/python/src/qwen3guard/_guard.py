@@ -1,34 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models, verdicts, packing and measuring."""
+"""Models and verdicts."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import os
+import dataclasses
+import sys
 from array import array as numbers
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import _raw
-from ._library import (Callback, Cancel, CancelledError, Handle, Qwen3GuardError, Text, array, call, defaults, encoded,
-                       error_of, library, new)
-from ._tokenizer import Tokenizer, _ids_to_c
-from ._values import (Decoder, InvalidUtf8, Message, Mode, ModelKind, PackedWeights, Severity, Action, Verdict, threshold,
-                      verdict_of)
+from ._convert import Messages, VerdictPlace, messages_to_c, threshold
+from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity
+from ._handle import Callback, Cancel, Handle
+from ._library import (Qwen3GuardError, Text, array, bad_argument, c_string, call, defaults, encoded, error_of, ids_to_c,
+                       library, new, put, whole)
+from ._memory import address_of, give_back, lend
+from ._tokenizer import Path, Tokenizer, path_to_c
+from ._values import Verdict
 
-Path = Union[str, "os.PathLike[str]"]
-_TEXT_BYTES = 2048  # room for a verdict's text; greedy decoding writes at most 128 tokens
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Bytes = Union[bytes, bytearray, memoryview]
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a loaded model is."""
+    """What a loaded model is; sizes as in config.json."""
     kind: ModelKind
     architecture: str
     weight_dtype: str
-    isa: str
-    isa_available: Tuple[str, ...]
+    isa: str  #: the instruction set in use
+    isa_available: Tuple[str, ...]  #: best first
     hidden_size: int
     n_layers: int
     n_heads: int
@@ -53,35 +60,39 @@ class HeadLogits:
     values: "numbers[float]"
 
 
+class LoadOptions(TypedDict, total=False):
+    """How a model is loaded: keyword arguments of Guard.load(), embedded() and from_memory()."""
+    n_threads: int  #: of one call; 0: all cores
+    max_context_tokens: int  #: 0: the checkpoint's own limit
+    kept_tokens: int  #: Gen: tokens of the last conversations that are kept; 0: none; not given: 768
+    isa: str  #: one of ModelInfo.isa_available; "": the best there is
+    require_tokenizer: bool  #: False: a model without tokenizer files loads, for logits() only
+    log: Callable[[int, str], Any]  #: log(line), called while loading; what it raises, load raises
+
+
 @dataclass
 class ClassifyOptions:
-    """How a verdict is reached. Thresholds are in [0, 1]. progress(n_done, n_total): of classify_batch, in
-    conversations; returning False stops."""
-    decoder: Decoder = Decoder.CONSTRAINED
+    """How a verdict is reached. Thresholds are in [0, 1]; None: not set."""
+    decoder: Decoder = Decoder.CONSTRAINED  #: Gen only
     mode: Mode = Mode.STRICT
     invalid_utf8: InvalidUtf8 = InvalidUtf8.REJECT
-    flag_threshold: Optional[float] = None
-    block_threshold: Optional[float] = None
+    flag_threshold: Optional[float] = None  #: of P(Unsafe), and P(Controversial) when strict
+    block_threshold: Optional[float] = None  #: at least flag_threshold
     cancel: Optional[Cancel] = None
+    #: progress(n_done, n_total): of classify_batch(), in conversations; returning False stops, and so does raising.
     progress: Optional[Callable[[int, int], Optional[bool]]] = None
 
     def _to_c(self, callback: Optional[Callback] = None) -> Any:
         raw = defaults(_raw.q3g_classify_options)
-        raw.decoder, raw.mode, raw.invalid_utf8 = self.decoder, self.mode, self.invalid_utf8
-        raw.flag_threshold, raw.block_threshold = threshold(self.flag_threshold), threshold(self.block_threshold)
-        raw.cancel = self.cancel._handle if self.cancel else None
+        put(raw, decoder=self.decoder, mode=self.mode, invalid_utf8=self.invalid_utf8,
+            flag_threshold=threshold("flag_threshold", self.flag_threshold),
+            block_threshold=threshold("block_threshold", self.block_threshold))
+        if self.cancel is not None:
+            raw.kept = self.cancel._pointer_to()
+            raw.cancel = raw.kept.value
         if self.progress is not None and callback is not None:
             raw.progress = callback.progress(self.progress)
         return raw
-
-
-def _messages(messages: Sequence[Union[Message, Tuple[Any, Text]]]) -> Tuple[Any, List[bytes]]:
-    out, texts = array(_raw.q3g_message, len(messages)), []
-    for item, (role, text) in zip(out, messages):
-        data = encoded(text)
-        texts.append(data)
-        item.role, item.text, item.text_bytes = role, data, len(data)
-    return out, texts
 
 
 def embedded_models() -> List[str]:
@@ -92,245 +103,174 @@ def embedded_models() -> List[str]:
     return out
 
 
-class Guard(Handle):
-    """A loaded model. Immutable: any thread; every call releases the interpreter's lock."""
+class _Loading:
+    """LoadOptions as C's."""
 
-    _free = library.q3g_guard_free
-
-    @staticmethod
-    def _options(n_threads: int, max_context_tokens: int, kept_tokens: Optional[int], isa: str,
-                 require_tokenizer: bool, log: Optional[Callable[[int, str], None]], callback: Callback) -> Any:
-        raw = defaults(_raw.q3g_guard_options)
-        raw.n_threads, raw.max_context_tokens = n_threads, max_context_tokens
-        raw.require_tokenizer = require_tokenizer
+    def __init__(self, n_threads: int = 0, max_context_tokens: int = 0, kept_tokens: Optional[int] = None, isa: str = "",
+                 require_tokenizer: bool = True, log: Optional[Callable[[int, str], Any]] = None) -> None:
+        self.raw, self.callback, self.has_log = defaults(_raw.q3g_guard_options), Callback(), log is not None
+        put(self.raw, n_threads=n_threads, max_context_tokens=max_context_tokens,
+            require_tokenizer=bool(require_tokenizer), isa=c_string(isa, "isa") or None)
         if kept_tokens is not None:
-            raw.kept_tokens = kept_tokens
-        raw.isa = isa.encode() or None
+            put(self.raw, kept_tokens=kept_tokens)
         if log is not None:
+            self.raw.log = self.callback.log(log)
 
-            def run(_user: Any, level: int, line: int, n_bytes: int) -> None:
-                try:
-                    log(level, ctypes.string_at(line, n_bytes).decode("utf-8", "replace"))
-                except BaseException as error:  # it must not pass through C
-                    callback.error = error
 
-            raw.log = _raw.q3g_log_fn(run)
-        return raw
+class Guard(Handle, free=library.q3g_guard_free):
+    """A loaded model: Guard.load(), embedded() or from_memory(). Immutable: any thread; every call releases the
+    interpreter's lock. Methods raise Qwen3GuardError; which of its kinds, they say."""
 
-    @staticmethod
-    def _load(function: Any, arguments: Tuple[Any, ...], n_threads: int = 0, max_context_tokens: int = 0,
-              kept_tokens: Optional[int] = None, isa: str = "", require_tokenizer: bool = True,
-              log: Optional[Callable[[int, str], None]] = None) -> "Guard":
-        out, callback = ctypes.c_void_p(), Callback()
-        raw = Guard._options(n_threads, max_context_tokens, kept_tokens, isa, require_tokenizer, log, callback)
-        call(function, *arguments, ctypes.byref(raw), ctypes.byref(out))
-        guard = Guard(out.value)
-        callback.raise_error()
+    @classmethod
+    def _load(cls, how: _Loading, function: Any, *arguments: Any) -> "Guard":
+        arguments += (ctypes.byref(how.raw),)
+        if not how.has_log:
+            return cls._make(function, *arguments)
+        with Cancel() as flag:
+            guard = flag.run(cls._make, function, *arguments)
+        how.callback.raise_error()
         return guard
 
-    @staticmethod
-    def load(path: Path, **options: Any) -> "Guard":
-        """Loads a checkpoint folder or a packed file. Options: n_threads, max_context_tokens, kept_tokens, isa,
-        require_tokenizer, log(level, line). Raises ModelNotFoundError, Qwen3GuardError."""
-        name = encoded(os.fspath(path))
-        return Guard._load(library.q3g_guard_load, (name, len(name)), **options)
+    @classmethod
+    def load(cls, path: Path, **options: Unpack[LoadOptions]) -> "Guard":
+        """Loads a checkpoint folder or a packed file. Options: LoadOptions. Raises ModelNotFoundError, OutOfMemoryError,
+        InvalidArgumentError, Qwen3GuardError (a damaged or unknown model)."""
+        name = path_to_c(path)
+        return cls._load(_Loading(**options), library.q3g_guard_load, name, len(name))
 
-    @staticmethod
-    def embedded(name: str, **options: Any) -> "Guard":
-        """Loads a model of the library (embedded_models())."""
+    @classmethod
+    def embedded(cls, name: str, **options: Unpack[LoadOptions]) -> "Guard":
+        """Loads a model of the library (embedded_models()). As load()."""
         data = encoded(name)
-        return Guard._load(library.q3g_guard_load_embedded, (data, len(data)), **options)
+        return cls._load(_Loading(**options), library.q3g_guard_load_embedded, data, len(data))
 
-    @staticmethod
-    def from_memory(files: Union[bytes, Dict[str, bytes]], **options: Any) -> "Guard":
-        """Loads a packed file's bytes, or a checkpoint's files by name. The bytes are not copied, and kept alive."""
-        named = {"model.q3g": files} if isinstance(files, bytes) else dict(files)
+    @classmethod
+    def from_memory(cls, files: Union[Bytes, Dict[str, Bytes]], **options: Unpack[LoadOptions]) -> "Guard":
+        """Loads a packed file's bytes, or a checkpoint's files by name: bytes, bytearray, mmap, or whatever has a buffer. They
+        are not copied: they must not change, and are held, until the guard and all that was made from it are closed. As
+        load(); raises BufferError for a buffer that is not one block."""
+        how = _Loading(**options)
+        named = files if isinstance(files, dict) else {"model.q3g": files}
         raw = array(_raw.q3g_file, len(named))
-        kept: List[Any] = []
+        views: List[memoryview] = []
         for item, (name, data) in zip(raw, named.items()):
-            pointer = ctypes.c_char_p(data)
-            kept += [data, name.encode()]
-            item.name, item.bytes, item.n_bytes = kept[-1], ctypes.cast(pointer, ctypes.c_void_p), len(data)
-        number = _Borrowed.add(kept)
-        return Guard._load(library.q3g_guard_load_memory, (raw, len(named), _Borrowed.release, number), **options)
+            view = memoryview(data)
+            views.append(view)
+            item.name, item.bytes, item.n_bytes = c_string(name, "a file's name"), address_of(view), view.nbytes
+        return cls._load(how, library.q3g_guard_load_memory, raw, len(named), give_back, lend(views))
 
     @property
     def info(self) -> ModelInfo:
         """What the model is."""
         raw = new(_raw.q3g_model_info)
         call(library.q3g_guard_info, self._handle, ctypes.byref(raw))
-        names = [name for name in ModelInfo.__dataclass_fields__ if name not in ("kind", "isa_available")]
-        values = {name: getattr(raw, name) for name in names}
-        texts = {name: value.decode() for name, value in values.items() if isinstance(value, bytes)}
-        values.update(texts, tied_embeddings=bool(raw.tied_embeddings))
-        return ModelInfo(kind=ModelKind(raw.kind), isa_available=tuple(raw.isa_available.decode().split()), **values)
+        values = {field.name: getattr(raw, field.name) for field in dataclasses.fields(ModelInfo)}
+        values.update({name: value.decode() for name, value in values.items() if isinstance(value, bytes)})
+        values.update(kind=ModelKind(raw.kind), isa_available=tuple(values["isa_available"].split()),
+                      tied_embeddings=bool(raw.tied_embeddings))
+        return ModelInfo(**values)
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer, an object of its own."""
-        out = ctypes.c_void_p()
-        call(library.q3g_guard_tokenizer, self._handle, ctypes.byref(out))
-        return Tokenizer(out.value)
+        """The model's tokenizer, a new object of its own. Raises Qwen3GuardError when the model was loaded without."""
+        return Tokenizer._make(library.q3g_guard_tokenizer, self._handle)
 
     def logits(self, ids: Sequence[int], last_only: bool = False) -> List[HeadLogits]:
-        """Raw logits of every head."""
-        out = ctypes.c_void_p()
-        call(library.q3g_guard_logits, self._handle, _ids_to_c(ids), len(ids), int(last_only), ctypes.byref(out))
-        try:
-            heads = []
-            for i in range(library.q3g_logits_count(out)):
-                raw = new(_raw.q3g_head_logits)
-                call(library.q3g_logits_get, out, i, ctypes.byref(raw))
-                values = numbers("f")
-                values.frombytes(ctypes.string_at(raw.values, 4 * raw.rows * raw.cols))
-                heads.append(HeadLogits(raw.name.decode(), raw.rows, raw.cols, values))
-            return heads
-        finally:
-            library.q3g_logits_free(out)
+        """Raw logits of every head; last_only: of the last position. Raises InvalidArgumentError (an unknown id),
+        ContextFullError."""
+        c_ids, n = ids_to_c(ids)
+        with _Logits._make(library.q3g_guard_logits, self._handle, c_ids, n, 1 if last_only else 0) as found:
+            return found.heads()
 
     def classify_prompt(self, prompt: Text, options: Optional[ClassifyOptions] = None) -> Verdict:
-        """Judges a user's prompt. Raises Qwen3GuardError."""
+        """Judges a user's prompt. Raises InvalidUtf8Error, ContextFullError, CancelledError, OutOfMemoryError, and
+        Qwen3GuardError "unparsable_output" (Decoder.GREEDY)."""
         data = encoded(prompt)
         return self._classify(library.q3g_guard_classify_prompt, (data, len(data)), options)
 
     def classify_response(self, prompt: Text, response: Text, options: Optional[ClassifyOptions] = None) -> Verdict:
-        """Judges the response to a prompt. Raises Qwen3GuardError."""
+        """Judges the response to a prompt. Raises as classify_prompt()."""
         a, b = encoded(prompt), encoded(response)
         return self._classify(library.q3g_guard_classify_response, (a, len(a), b, len(b)), options)
 
-    def classify(self, messages: Sequence[Union[Message, Tuple[Any, Text]]],
-                 options: Optional[ClassifyOptions] = None) -> Verdict:
-        """Judges the last message of a conversation. Raises Qwen3GuardError."""
-        raw, _texts = _messages(messages)
-        return self._classify(library.q3g_guard_classify, (raw, len(messages)), options)
+    def classify(self, messages: Messages, options: Optional[ClassifyOptions] = None) -> Verdict:
+        """Judges the last message of a conversation, a user's or an assistant's. Raises as classify_prompt()."""
+        raw, _texts = messages_to_c(messages)
+        return self._classify(library.q3g_guard_classify, (raw, len(raw)), options)
 
     def _classify(self, function: Any, arguments: Tuple[Any, ...], options: Optional[ClassifyOptions]) -> Verdict:
-        verdict = _verdict_place()
-        raw = ctypes.byref(options._to_c()) if options is not None else None
-        call(function, self._handle, *arguments, raw, ctypes.byref(verdict))
-        return verdict_of(verdict)
+        raw, place = options._to_c() if options is not None else None, VerdictPlace()
+        at = ctypes.byref(raw) if raw is not None else None
+        call(function, self._handle, *arguments, at, ctypes.byref(place.raw))
+        if place.needed_bytes:  # a text as long as only greedy decoding writes; again, with room for it
+            place = VerdictPlace(place.needed_bytes)
+            call(function, self._handle, *arguments, at, ctypes.byref(place.raw))
+        return place.verdict()
 
     async def aclassify_prompt(self, prompt: Text, options: Optional[ClassifyOptions] = None) -> Verdict:
-        """classify_prompt() on a thread; cancelling the task stops the call."""
-        options = options or ClassifyOptions()
-        cancel = options.cancel or Cancel()
-        own = ClassifyOptions(options.decoder, options.mode, options.invalid_utf8, options.flag_threshold,
-                              options.block_threshold, cancel)
-        task = asyncio.get_running_loop().run_in_executor(None, self.classify_prompt, prompt, own)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancel.set()
-            try:
-                await task
-            except CancelledError:
-                pass
-            raise
+        """classify_prompt() on a thread of the event loop's executor; cancelling the task stops the call."""
+        return await self._aclassify(self.classify_prompt, (prompt,), options)
 
-    def classify_batch(self, conversations: Sequence[Sequence[Union[Message, Tuple[Any, Text]]]],
-                       options: Optional[ClassifyOptions] = None) -> List[Union[Verdict, Qwen3GuardError]]:
-        """Judges several conversations together: the verdict, or the error, of each."""
-        n, kept, callback = len(conversations), [], Callback()
-        raw = array(_raw.q3g_conversation, n)
-        for item, conversation in zip(raw, conversations):
-            messages, texts = _messages(conversation)
-            kept.append((messages, texts))
-            item.messages, item.n_messages = messages, len(conversation)
-        verdicts, errors = array(_raw.q3g_verdict, n), array(_raw.q3g_error, n)
-        room = ctypes.create_string_buffer(max(1, n * _TEXT_BYTES))
-        base = ctypes.addressof(room)
-        for i, verdict in enumerate(verdicts):
-            verdict.text = ctypes.cast(base + i * _TEXT_BYTES, ctypes.POINTER(ctypes.c_char))
-            verdict.text_capacity = _TEXT_BYTES
-        c_options = options._to_c(callback) if options is not None else None
-        call(library.q3g_guard_classify_batch, self._handle, raw, n, ctypes.byref(c_options) if c_options else None,
-             verdicts, errors)
-        callback.raise_error()
-        return [
-            verdict_of(v) if v.status == 0 else error_of(v.status, e.message.decode("utf-8", "replace"))
-            for v, e in zip(verdicts, errors)
-        ]
+    async def aclassify_response(self, prompt: Text, response: Text, options: Optional[ClassifyOptions] = None) -> Verdict:
+        """classify_response(), as aclassify_prompt()."""
+        return await self._aclassify(self.classify_response, (prompt, response), options)
 
-
-def _verdict_place() -> Any:
-    verdict = new(_raw.q3g_verdict)
-    verdict.text = ctypes.create_string_buffer(_TEXT_BYTES)
-    verdict.text_capacity = _TEXT_BYTES
-    return verdict
-
-
-class _Borrowed:
-    """Bytes that a guard reads, until the library lets them go."""
-
-    _kept: Dict[int, Any] = {}
-    _next = 1
-
-    @classmethod
-    def add(cls, kept: Any) -> int:
-        number, cls._next = cls._next, cls._next + 1
-        cls._kept[number] = kept
-        return number
+    async def aclassify(self, messages: Messages, options: Optional[ClassifyOptions] = None) -> Verdict:
+        """classify(), as aclassify_prompt()."""
+        return await self._aclassify(self.classify, (messages,), options)
 
     @staticmethod
-    def _release(number: int) -> None:
-        _Borrowed._kept.pop(number, None)
+    async def _aclassify(function: Callable[..., Verdict], arguments: Tuple[Any, ...],
+                         options: Optional[ClassifyOptions]) -> Verdict:
+        options = options or ClassifyOptions()
+        with Cancel._child(options.cancel) as flag:
+            return await flag.arun(function, *arguments, dataclasses.replace(options, cancel=flag))
 
-    release = _raw.q3g_release_fn(lambda number: _Borrowed._release(number))
+    def classify_batch(self, conversations: Sequence[Messages],
+                       options: Optional[ClassifyOptions] = None) -> List[Union[Verdict, Qwen3GuardError]]:
+        """Judges several conversations together: the verdict, or the error, of each. Ctrl-C stops it; in the main thread it
+        runs on another one (Cancel.run()), and so does options.progress. Raises what that raises."""
+        options, callback = options or ClassifyOptions(), Callback()
+        n = len(conversations)
+        kept: List[Any] = []
+        raw, verdicts, errors = array(_raw.q3g_conversation, n), array(_raw.q3g_verdict, n), array(_raw.q3g_error, n)
+        for item, conversation in zip(raw, conversations):
+            messages, texts = messages_to_c(conversation)
+            kept.append(texts)
+            item.messages, item.n_messages = messages, len(messages)
+        places = [VerdictPlace(raw=verdict) for verdict in verdicts]
+        with Cancel._child(options.cancel) as flag:
+            c_options = dataclasses.replace(options, cancel=flag)._to_c(callback)
+            flag.run(call, library.q3g_guard_classify_batch, self._handle, raw, n, ctypes.byref(c_options), verdicts, errors)
+        callback.raise_error()
+        out: List[Union[Verdict, Qwen3GuardError]] = []
+        for conversation, place, error in zip(conversations, places, errors):
+            if place.raw.status != 0:
+                out.append(error_of(place.raw.status, error.message.decode("utf-8", "replace")))
+            else:
+                out.append(self.classify(conversation, options) if place.needed_bytes else place.verdict())
+        return out
+
+
+class _Logits(Handle, free=library.q3g_logits_free):
+
+    def heads(self) -> List[HeadLogits]:
+        out: List[HeadLogits] = []
+        for i in range(library.q3g_logits_count(self._handle)):
+            raw, values = new(_raw.q3g_head_logits), numbers("f")
+            call(library.q3g_logits_get, self._handle, i, ctypes.byref(raw))
+            values.frombytes(ctypes.string_at(raw.values, 4 * raw.rows * raw.cols))
+            out.append(HeadLogits(raw.name.decode(), raw.rows, raw.cols, values))
+        return out
 
 
 def decide_action(severity: Severity, probabilities: Sequence[float], options: Optional[ClassifyOptions] = None) -> Action:
-    """What a host should do, by the mode and thresholds of the options. A pure function."""
+    """What a host should do, by the mode and thresholds of the options; probabilities: of the three severities. A pure
+    function. Raises InvalidArgumentError."""
     out = ctypes.c_int32()
     raw = (options or ClassifyOptions())._to_c()
-    call(library.q3g_decide_action, ctypes.byref(raw), int(severity), (ctypes.c_float * 3)(*probabilities),
+    if len(probabilities) != _raw.Q3G_SEVERITY_COUNT:
+        raise bad_argument(f"{len(probabilities)} probabilities; expected {_raw.Q3G_SEVERITY_COUNT}")
+    call(library.q3g_decide_action, ctypes.byref(raw), whole("severity", severity), (ctypes.c_float * 3)(*probabilities),
          ctypes.byref(out))
     return Action(out.value)
-
-
-@dataclass(frozen=True)
-class QuantizeReport:
-    source_bytes: int
-    file_bytes: int
-    seconds: float
-    weight_dtype: str
-
-
-def quantize(model: Path, out_file: Path, type: PackedWeights = PackedWeights.INT8, group_size: int = -1,
-             overwrite: bool = False, keep_prefix: bool = False, n_threads: int = 0, embedded: bool = False,
-             progress: Optional[Callable[[int, int], Optional[bool]]] = None) -> QuantizeReport:
-    """Packs a checkpoint folder (embedded: a model of the library) into one file. progress(n_done_bytes,
-    n_total_bytes): returning False stops. Raises Qwen3GuardError; the file is then not there."""
-    raw, report, callback = defaults(_raw.q3g_quantize_options), new(_raw.q3g_quantize_report), Callback()
-    raw.type, raw.group_size, raw.overwrite = type, group_size, overwrite
-    raw.keep_prefix, raw.n_threads = keep_prefix, n_threads
-    if progress is not None:
-        raw.progress = callback.progress(progress)
-    a, b = encoded(os.fspath(model)), encoded(os.fspath(out_file))
-    function = library.q3g_quantize_embedded if embedded else library.q3g_quantize
-    try:
-        call(function, a, len(a), b, len(b), ctypes.byref(raw), ctypes.byref(report))
-    except CancelledError:
-        callback.raise_error()
-        raise
-    return QuantizeReport(report.source_bytes, report.file_bytes, report.seconds, report.weight_dtype.decode())
-
-
-def verify_packed(file: Path) -> None:
-    """Compares every checksum of a packed file. Raises Qwen3GuardError that names what is damaged."""
-    name = encoded(os.fspath(file))
-    call(library.q3g_verify_packed, name, len(name))
-
-
-def measure(model: Path, embedded: bool = False, quick: bool = False, n_threads: int = 0) -> Dict[str, float]:
-    """Measures a model on this machine, for some 10 seconds: the figures of q3g_measurement by name."""
-    raw, out = defaults(_raw.q3g_measure_options), new(_raw.q3g_measurement)
-    raw.quick, raw.n_threads = quick, n_threads
-    name = encoded(os.fspath(model))
-    function = library.q3g_measure_embedded if embedded else library.q3g_measure
-    call(function, name, len(name), ctypes.byref(raw), ctypes.byref(out))
-    return {field[0]: getattr(out, field[0]) for field in _raw.q3g_measurement._fields_[2:]}
-
-
-def version() -> str:
-    """The library's version."""
-    return str(library.q3g_version().decode())

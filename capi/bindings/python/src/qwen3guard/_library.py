@@ -1,57 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the shared library, and turns its status codes into exceptions."""
+"""Finds the shared library, turns its status codes into exceptions, and Python's values into C's."""
 
 from __future__ import annotations
 
+import array as arrays
 import ctypes
 import ctypes.util
 import os
 import sys
 import threading
-from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, List, Optional, Sequence, Union
 
 from . import _raw
 
 Text = Union[str, bytes, bytearray, memoryview]
+"""What is taken for text: a str, or UTF-8 as anything with bytes in it."""
 
 _NAMES = {"win32": "qwen3guard_c.dll", "darwin": "libqwen3guard_c.1.dylib"}
 
 
 def _load() -> ctypes.CDLL:
-    """QWEN3GUARD_LIB_DIR, then this package's folder (a wheel), then the system's search."""
+    """From QWEN3GUARD_LIB_DIR and nowhere else when it is set; else from this package's folder (a wheel), or the
+    system's search. Raises ImportError."""
     name = _NAMES.get(sys.platform, "libqwen3guard_c.so.1")
-    folder = os.environ.get("QWEN3GUARD_LIB_DIR")
-    candidates = [str(Path(folder) / name)] if folder else [
-        str(p) for p in (Path(__file__).parent / name, Path(__file__).parent / "lib" / name) if p.exists()]
-    candidates = candidates or [name, ctypes.util.find_library("qwen3guard_c") or name]
+    folder, own = os.environ.get("QWEN3GUARD_LIB_DIR"), os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    if folder:
+        candidates: List[str] = [os.path.join(os.path.abspath(folder), name)]
+    elif os.path.exists(own):
+        candidates = [own]
+    else:
+        candidates = [name, ctypes.util.find_library("qwen3guard_c") or name]
     problem: Optional[OSError] = None
     for candidate in candidates:
         try:
-            return ctypes.CDLL(candidate)
+            found = ctypes.CDLL(candidate)
+            break
         except OSError as error:
             problem = error
-    raise ImportError(f"qwen3guard: the shared library was not found ({problem}); set QWEN3GUARD_LIB_DIR to its folder")
+    else:
+        raise ImportError(f"qwen3guard: the shared library was not found ({problem}); set QWEN3GUARD_LIB_DIR to its folder")
+    try:
+        abi = found.q3g_abi_version()
+        if abi != _raw.Q3G_ABI_VERSION:
+            raise ImportError(f"qwen3guard: {candidate} has ABI {abi}; expected {_raw.Q3G_ABI_VERSION}")
+        _raw.declare(found)
+    except AttributeError as error:
+        raise ImportError(f"qwen3guard: {candidate} is another or an older library: {error}") from None
+    return found
 
 
 library = _load()
-if library.q3g_abi_version() != _raw.Q3G_ABI_VERSION:
-    raise ImportError(f"qwen3guard: the shared library has ABI {library.q3g_abi_version()}; expected {_raw.Q3G_ABI_VERSION}")
-_raw.declare(library)
 
 
 class Qwen3GuardError(RuntimeError):
-    """A call failed. `status` is a Q3G_E_ code, `name` its name; the text says what was wrong, where and what was
-    expected."""
+    """A call failed. `status` is a Q3G_E_ code of qwen3guard.h, `name` its name, e.g. "bad_checkpoint"; the text says
+    what was wrong, where and what was expected."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.name: str = library.q3g_status_name(status).decode()
 
+    def __reduce__(self) -> Any:  # exceptions travel between processes
+        return type(self), (self.status, str(self))
+
 
 class InvalidArgumentError(Qwen3GuardError, ValueError):
-    """A parameter breaks the function's contract."""
+    """A parameter is out of range, or does not suit what it is called on."""
 
 
 class InvalidUtf8Error(Qwen3GuardError, ValueError):
@@ -91,6 +106,9 @@ _ERRORS = {
 
 
 def error_of(status: int, message: str) -> Qwen3GuardError:
+    """The exception of a status code."""
+    if status == _raw.Q3G_E_BAD_HANDLE:
+        message = f"a closed object was used ({message})"
     return _ERRORS.get(status, Qwen3GuardError)(status, message)
 
 
@@ -113,28 +131,110 @@ def call(function: Any, *arguments: Any) -> None:
         raise error_of(status, slot.error.message.decode("utf-8", "replace"))
 
 
+def bad_argument(message: str) -> InvalidArgumentError:
+    """The exception for what this binding refuses itself."""
+    return InvalidArgumentError(_raw.Q3G_E_INVALID_ARGUMENT, message)
+
+
 def encoded(text: Text) -> bytes:
-    """UTF-8; a str with lone surrogates has none, and is the error that ill-formed bytes are."""
+    """UTF-8; a str with lone surrogates has none, and is the error that ill-formed bytes are. Raises InvalidUtf8Error,
+    TypeError."""
     if isinstance(text, str):
         try:
             return text.encode()
         except UnicodeEncodeError as error:
             raise InvalidUtf8Error(_raw.Q3G_E_INVALID_UTF8,
                                    f"a lone surrogate at character {error.start}; expected text that UTF-8 can hold") from None
-    return text if isinstance(text, bytes) else bytes(text)
+    if isinstance(text, bytes):
+        return text
+    try:
+        return memoryview(text).tobytes()  # not bytes(), which makes zeros of a number
+    except TypeError:
+        raise TypeError(f"text must be str or bytes-like, not {type(text).__name__}") from None
 
 
-def new(struct: Any, **fields: Any) -> Any:
-    """A struct with its size set."""
-    return struct(struct_size=ctypes.sizeof(struct), **fields)
+def c_string(text: Text, name: str) -> bytes:
+    """The same for what C takes to end at a NUL. Raises InvalidArgumentError."""
+    data = encoded(text)
+    if b"\0" in data:
+        raise bad_argument(f"{name} has a NUL at byte {data.index(0)}; expected none")
+    return data
 
 
-def array(struct: Any, n: int) -> Any:
-    """Structs of which every one has its size set."""
-    out = (struct * n)()
-    for item in out:
-        item.struct_size = ctypes.sizeof(struct)
+def whole(name: str, value: int, bits: int = 32, is_signed: bool = True) -> int:
+    """A number that C's type can hold: ctypes would cut off its upper bits. Raises InvalidArgumentError, TypeError."""
+    if type(value) is int and 0 <= value < 0x80000000:  # what every type can hold, and nearly all there is
+        return value
+    try:
+        out = value.__index__()
+    except AttributeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+    low, high = (-1 << (bits - 1), 1 << (bits - 1)) if is_signed else (0, 1 << bits)
+    if not low <= out < high:
+        raise bad_argument(f"{name} is {out}; expected {low} to {high - 1}")
     return out
+
+
+_ONE_ID = ctypes.c_int32 * 1
+
+
+def _is_int32_block(ids: Any) -> bool:
+    try:
+        view = memoryview(ids)
+    except TypeError:
+        return False
+    return view.ndim == 1 and view.format in ("i", "l") and view.itemsize == 4
+
+
+def ids_to_c(ids: Sequence[int]) -> "tuple[Any, int]":
+    """Token ids as C's, and how many there are. What is an array of 32-bit integers already (array, numpy) is copied as
+    one block. Raises InvalidArgumentError, TypeError."""
+    if isinstance(ids, (str, bytes, bytearray)):
+        raise TypeError(f"token ids must be integers, not {type(ids).__name__}")
+    numbers = arrays.array("i")
+    try:
+        if isinstance(ids, (list, tuple, range)) or not _is_int32_block(ids):
+            numbers.extend(iter(ids))  # an array of another type is refused as such
+        else:
+            numbers.frombytes(memoryview(ids).tobytes())  # type: ignore[arg-type]
+    except OverflowError:
+        raise InvalidArgumentError(_raw.Q3G_E_TOKEN_RANGE,
+                                   f"token id at index {len(numbers)} does not fit into 32 bits") from None
+    except TypeError:
+        raise TypeError("token ids must be integers") from None
+    n = len(numbers)
+    # One type for all lengths, because ctypes takes long to make one.
+    return (_ONE_ID.from_buffer(numbers) if n else None), n
+
+
+def put(raw: Any, **fields: Any) -> None:
+    """Sets fields of a struct. Raises InvalidArgumentError for a number that the field cannot hold, which ctypes would cut
+    off; TypeError."""
+    for name, value in fields.items():
+        try:
+            setattr(raw, name, value)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
+        if isinstance(value, int) and getattr(raw, name) != value:
+            raise bad_argument(f"{name} is {value}; expected a number that fits into {type(raw).__name__}")
+
+
+def new(struct: Any) -> Any:
+    """A struct with its size set."""
+    return struct(ctypes.sizeof(struct))
+
+
+def array(struct: Any, n: int, is_input: bool = True) -> Any:
+    """Structs of which every one has its size set; for those that are only written, the first one's is enough."""
+    out, size = (struct * n)(), ctypes.sizeof(struct)
+    for i in range(n if is_input else min(n, 1)):
+        out[i].struct_size = size
+    return out
+
+
+def values_of(raw: Any, kind: Any) -> Any:
+    """A named tuple, or a dataclass, of a struct's fields of the same names."""
+    return kind(*[getattr(raw, name) for name in kind.__annotations__])
 
 
 def defaults(struct: Any) -> Any:
@@ -158,72 +258,6 @@ _INITS = {
 }
 
 
-class Callback:
-    """A Python function for the library. What it raises stops the call, and is raised again behind it."""
-
-    def __init__(self) -> None:
-        self.error: Optional[BaseException] = None
-
-    def progress(self, function: Any) -> Any:
-        def run(_user: Any, n_done: int, n_total: int) -> int:
-            try:
-                return 1 if function(n_done, n_total) is False else 0
-            except BaseException as error:  # whatever it is, it must not pass through C
-                self.error = error
-                return 1
-
-        return _raw.q3g_progress_fn(run)
-
-    def raise_error(self) -> None:
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
-
-
-class Handle:
-    """Owns a handle of the library; close() or the end of a `with` frees it, and so does the garbage collector."""
-
-    _free: Any = None
-
-    def __init__(self, handle: Optional[int]) -> None:
-        self._handle = handle
-
-    def close(self) -> None:
-        """Frees the handle; what was made from it lives on. Closing twice is fine."""
-        handle, self._handle = self._handle, None
-        if handle:
-            type(self)._free(handle)
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        try:
-            self.close()
-        except (AttributeError, TypeError):
-            pass  # the interpreter is going down
-
-
-class Cancel(Handle):
-    """A flag that stops running calls from another thread: they raise CancelledError. Any thread."""
-
-    _free = library.q3g_cancel_free
-
-    def __init__(self) -> None:
-        out = ctypes.c_void_p()
-        call(library.q3g_cancel_new, ctypes.byref(out))
-        super().__init__(out.value)
-
-    def set(self) -> None:
-        """Raises the flag."""
-        library.q3g_cancel_set(self._handle)
-
-    def reset(self) -> None:
-        """Takes it down again."""
-        library.q3g_cancel_reset(self._handle)
-
-    def is_set(self) -> bool:
-        return bool(library.q3g_cancel_is_set(self._handle))
+def version() -> str:
+    """The library's version, "major.minor.patch"."""
+    return str(library.q3g_version().decode())

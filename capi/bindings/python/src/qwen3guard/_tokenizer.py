@@ -3,70 +3,82 @@
 
 from __future__ import annotations
 
+import array as arrays
 import ctypes
 import os
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Union
 
 from . import _raw
-from ._library import Handle, Text, call, encoded, library
+from ._handle import Exclusive, Handle
+from ._library import Qwen3GuardError, Text, call, encoded, ids_to_c, library, whole
 
-_INT32_ARRAYS = {n: ctypes.c_int32 * n for n in (64, 1024)}
+Path = Union[str, os.PathLike[str]]
+
+# Few types for all lengths, because ctypes takes long to make one. Of those with one element, the buffer has more.
+_ONE_ID, _ONE_CHAR = ctypes.c_int32 * 1, ctypes.c_char * 1
+_IDS_64, _IDS_1024, _CHARS_256 = ctypes.c_int32 * 64, ctypes.c_int32 * 1024, ctypes.c_char * 256
 
 
-def _ids_to_c(ids: Sequence[int]) -> Any:
+def path_to_c(path: Path) -> bytes:
+    """UTF-8, as the library wants paths on every system. Raises InvalidUtf8Error, TypeError."""
+    return encoded(os.fspath(path))
+
+
+def _text(function: Any, *arguments: Any) -> str:
+    """The text that a function writes, in a buffer that grows until it fits. Raises Qwen3GuardError."""
+    n, room = ctypes.c_size_t(), _CHARS_256()
     try:
-        return (ctypes.c_int32 * len(ids))(*ids)
-    except TypeError:
-        raise TypeError("token ids must be integers") from None
+        call(function, *arguments, room, 256, ctypes.byref(n))
+        return room.raw[:n.value].decode()
+    except Qwen3GuardError as error:
+        if error.status != _raw.Q3G_E_BUFFER_TOO_SMALL:
+            raise
+    longer = bytearray(n.value)
+    call(function, *arguments, _ONE_CHAR.from_buffer(longer), len(longer), ctypes.byref(n))
+    return longer[:n.value].decode()
 
 
-class Tokenizer(Handle):
-    """A tokenizer. Immutable: any thread."""
+class Tokenizer(Handle, free=library.q3g_tokenizer_free):
+    """A tokenizer: Guard.tokenizer, or Tokenizer.load(). Immutable: any thread. Methods raise Qwen3GuardError."""
 
-    _free = library.q3g_tokenizer_free
-
-    @staticmethod
-    def load(path: "os.PathLike[str] | str") -> "Tokenizer":
-        """Reads tokenizer.json, or a folder with it or with vocab.json and merges.txt."""
-        out, name = ctypes.c_void_p(), encoded(os.fspath(path))
-        call(library.q3g_tokenizer_load, name, len(name), ctypes.byref(out))
-        return Tokenizer(out.value)
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """Reads tokenizer.json, or a folder with it or with vocab.json and merges.txt. Raises ModelNotFoundError,
+        Qwen3GuardError."""
+        name = path_to_c(path)
+        return cls._make(library.q3g_tokenizer_load, name, len(name))
 
     def encode(self, text: Text, recognize_special: bool = False) -> List[int]:
-        """Token ids. recognize_special: control tokens in the text count as such; not for content."""
+        """Token ids. recognize_special: control tokens in the text count as such; not for content. Raises
+        InvalidUtf8Error."""
         data = encoded(text)
-        capacity = 3 * len(data)  # always enough
-        kind = _INT32_ARRAYS[64 if capacity <= 64 else 1024] if capacity <= 1024 else ctypes.c_int32 * capacity
-        ids, n = kind(), ctypes.c_size_t()
-        call(library.q3g_tokenizer_encode, self._handle, data, len(data), int(recognize_special), ids, len(ids),
-             ctypes.byref(n))
-        return ids[:n.value]
+        capacity, n = 3 * len(data), ctypes.c_size_t()  # NFC at most triples a text: always enough
+        if capacity <= 1024:  # faster than what follows
+            short = _IDS_64() if capacity <= 64 else _IDS_1024()
+            call(library.q3g_tokenizer_encode, self._handle, data, len(data), 1 if recognize_special else 0, short, capacity,
+                 ctypes.byref(n))
+            out: List[int] = short[:n.value]
+            return out
+        ids = arrays.array("i", bytes(4 * capacity))
+        call(library.q3g_tokenizer_encode, self._handle, data, len(data), 1 if recognize_special else 0,
+             _ONE_ID.from_buffer(ids), capacity, ctypes.byref(n))
+        return ids[:n.value].tolist()
 
     def decode(self, ids: Sequence[int], skip_special: bool = False) -> str:
-        """Text of tokens; ill-formed UTF-8 becomes U+FFFD."""
-        array = _ids_to_c(ids)
-        capacity, n = 16 * len(ids) + 64, ctypes.c_size_t()
-        while True:
-            text = ctypes.create_string_buffer(capacity)
-            status = library.q3g_tokenizer_decode(self._handle, array, len(ids), int(skip_special), text, capacity,
-                                                  ctypes.byref(n), None)
-            if status == _raw.Q3G_E_BUFFER_TOO_SMALL:
-                capacity = n.value
-                continue
-            if status != 0:  # once more, for the message
-                call(library.q3g_tokenizer_decode, self._handle, array, len(ids), int(skip_special), text, capacity,
-                     ctypes.byref(n))
-            return text.raw[:n.value].decode()
+        """Text of tokens; ill-formed UTF-8 becomes U+FFFD. skip_special: without control tokens. Raises
+        InvalidArgumentError for an id that is not in the vocabulary."""
+        c_ids, n = ids_to_c(ids)
+        return _text(library.q3g_tokenizer_decode, self._handle, c_ids, n, 1 if skip_special else 0)
 
     def token_bytes(self, id: int) -> bytes:
-        """A token's bytes, which may be a part of a character."""
-        at, n = ctypes.c_void_p(), ctypes.c_size_t()
-        call(library.q3g_tokenizer_token_bytes, self._handle, id, ctypes.byref(at), ctypes.byref(n))
+        """A token's bytes, which may be a part of a character. Raises InvalidArgumentError for an unknown id."""
+        pointer, at, n = self._handle, ctypes.c_void_p(), ctypes.c_size_t()  # the bytes live as long as `pointer`
+        call(library.q3g_tokenizer_token_bytes, pointer, whole("id", id), ctypes.byref(at), ctypes.byref(n))
         return ctypes.string_at(at.value or 0, n.value) if n.value else b""
 
-    def find_bytes(self, data: bytes) -> Optional[int]:
+    def find_bytes(self, data: Union[bytes, bytearray, memoryview]) -> Optional[int]:
         """The regular token of exactly these bytes."""
-        out = ctypes.c_int32()
+        out, data = ctypes.c_int32(), encoded(data)
         call(library.q3g_tokenizer_find_bytes, self._handle, data, len(data), ctypes.byref(out))
         return None if out.value < 0 else out.value
 
@@ -79,7 +91,7 @@ class Tokenizer(Handle):
     def is_special(self, id: int) -> bool:
         """True for control tokens."""
         out = ctypes.c_int32()
-        call(library.q3g_tokenizer_is_special, self._handle, id, ctypes.byref(out))
+        call(library.q3g_tokenizer_is_special, self._handle, whole("id", id), ctypes.byref(out))
         return bool(out.value)
 
     @property
@@ -91,32 +103,19 @@ class Tokenizer(Handle):
 
     def decoder(self, skip_special: bool = False) -> "StreamingDecoder":
         """Decodes tokens one by one into whole characters."""
-        out = ctypes.c_void_p()
-        call(library.q3g_decoder_new, self._handle, int(skip_special), ctypes.byref(out))
-        return StreamingDecoder(out.value)
+        return StreamingDecoder._make(library.q3g_decoder_new, self._handle, 1 if skip_special else 0)
 
 
-class StreamingDecoder(Handle):
-    """Holds back the bytes of an unfinished character. One thread at a time."""
-
-    _free = library.q3g_decoder_free
+class StreamingDecoder(Exclusive, free=library.q3g_decoder_free):
+    """Tokenizer.decoder(): holds back the bytes of an unfinished character. One thread at a time: calls of several threads
+    wait for each other. Methods raise Qwen3GuardError."""
 
     def push(self, id: int) -> str:
-        """Text that the token completes."""
-        return self._text(library.q3g_decoder_push, id)
+        """Text that the token completes; may be none. Raises InvalidArgumentError for an unknown id."""
+        with self._lock:
+            return _text(library.q3g_decoder_push, self._handle, whole("id", id))
 
     def finish(self) -> str:
-        """What was held back, as U+FFFD."""
-        return self._text(library.q3g_decoder_finish)
-
-    def _text(self, function: Any, *arguments: int) -> str:
-        n, capacity = ctypes.c_size_t(), 256
-        while True:
-            text = ctypes.create_string_buffer(capacity)
-            status = function(self._handle, *arguments, text, capacity, ctypes.byref(n), None)
-            if status == _raw.Q3G_E_BUFFER_TOO_SMALL:
-                capacity = n.value
-                continue
-            if status != 0:
-                call(function, self._handle, *arguments, text, capacity, ctypes.byref(n))
-            return text.raw[:n.value].decode()
+        """What was held back, as U+FFFD; the decoder is then as new."""
+        with self._lock:
+            return _text(library.q3g_decoder_finish, self._handle)
