@@ -326,7 +326,7 @@ stage_recipes() {
     # shellcheck disable=SC2086 # the options are words
     if logged "$logs/conan${options:+_shared}.log" "$venv/bin/conan" create cmake/packages/conan \
       -o '&:system_dependencies=True' $options -s compiler.cppstd=20 -c tools.cmake.cmaketoolchain:generator=Ninja \
-      -c "tools.build:jobs=$jobs"; then
+      -c "tools.build:jobs=$jobs" -c "tools.cmake.cmake_layout:test_folder=$PWD/build/conan-test"; then
       pass
     else
       fail
