@@ -13,7 +13,8 @@ foreach(folder IN ITEMS INCLUDEDIR LIBDIR)
 endforeach()
 
 # A static C++ library names what it needs: an installed library by its own .pc file, where it has one, as that knows
-# what the library needs in turn; one that was built here by the folder it is installed to.
+# what the library needs in turn; one that was built here by the folder it is installed to. When CMake's package files
+# led to the library, pkg-config may know another one, of the system: a .pc file counts only below the same prefix.
 set(q3g_pc_requires "")
 set(q3g_pc_libraries "-lqwen3guard")
 if(NOT BUILD_SHARED_LIBS)
@@ -29,7 +30,16 @@ if(NOT BUILD_SHARED_LIBS)
     if(PkgConfig_FOUND AND NOT library IN_LIST q3g_bundled)
       pkg_check_modules(q3g_pc_${library} QUIET ${module})
     endif()
-    if(q3g_pc_${library}_FOUND)
+    set(q3g_pc_same_library ${q3g_pc_${library}_FOUND})
+    if(q3g_pc_same_library AND ${library}_DIR)
+      pkg_get_variable(q3g_pc_folder ${module} pcfiledir)
+      string(REGEX REPLACE "/(lib|lib64|libdata|share)(/[^/]+)?/pkgconfig/?$" "/" q3g_pc_other_prefix "${q3g_pc_folder}")
+      string(FIND "${${library}_DIR}" "${q3g_pc_other_prefix}" q3g_pc_at)
+      if(NOT q3g_pc_at EQUAL 0)
+        set(q3g_pc_same_library FALSE)
+      endif()
+    endif()
+    if(q3g_pc_same_library)
       list(APPEND q3g_pc_requires ${module})
     else()
       string(APPEND q3g_pc_libraries " -l${library}")
