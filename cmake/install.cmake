@@ -1,6 +1,7 @@
-# What `cmake --install` lays down, in four components: c_runtime (the C library's shared object), c_development (its
-# header, archive and packages), cpp_development (the C++ library and headers), program. A static and a shared C++
-# library can be installed to the same place by two builds.
+# What `cmake --install` lays down, in these components: c_runtime (the C library's shared object), c_development (its
+# header, archive and packages), cpp_runtime (the C++ library, when it is a shared one), cpp_development (its headers,
+# archive and packages), program, manual, licences. A static and a shared C++ library can be installed to the same place
+# by two builds.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 set(q3g_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/qwen3guard)
@@ -10,16 +11,26 @@ if(BUILD_SHARED_LIBS)
   set(q3g_variant shared)
 endif()
 
+# A static C++ library is inside the C library and the program: they look for nothing beside themselves.
+if(NOT BUILD_SHARED_LIBS)
+  foreach(target IN ITEMS qwen3guard_c qwen3guard_cli)
+    if(TARGET ${target})
+      set_target_properties(${target} PROPERTIES INSTALL_RPATH "")
+    endif()
+  endforeach()
+endif()
+
 # The C++ library. A static one names the libraries it needs at link time, so they are part of the package.
 set_target_properties(qwen3guard PROPERTIES EXPORT_NAME ${q3g_variant})
 install(
   TARGETS qwen3guard
   EXPORT qwen3guard-${q3g_variant}
-  COMPONENT cpp_development)
+  RUNTIME COMPONENT cpp_runtime
+  LIBRARY COMPONENT cpp_runtime NAMELINK_COMPONENT cpp_development
+  ARCHIVE COMPONENT cpp_development)
 file(GLOB q3g_public_headers CONFIGURE_DEPENDS include/qwen3guard/*.hpp)
 install(FILES ${q3g_public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qwen3guard COMPONENT cpp_development)
 set(q3g_package_find "")
-set(q3g_private_libraries "")
 if(NOT BUILD_SHARED_LIBS)
   get_property(q3g_link_targets GLOBAL PROPERTY Q3G_LINK_TARGETS)
   install(
@@ -30,7 +41,6 @@ if(NOT BUILD_SHARED_LIBS)
   get_property(q3g_package_find GLOBAL PROPERTY Q3G_PACKAGE_FIND)
   list(REMOVE_DUPLICATES q3g_package_find)
   list(JOIN q3g_package_find "\n" q3g_package_find)
-  set(q3g_private_libraries "-L\${libdir}/qwen3guard -lre2 -lutf8proc -lsimdjson -lpthread -lstdc++ -lm")
   configure_file(cmake/packages/static-dependencies.cmake.in qwen3guard-static-dependencies.cmake @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/qwen3guard-static-dependencies.cmake DESTINATION ${q3g_package_dir}
           COMPONENT cpp_development)
@@ -57,29 +67,25 @@ if(TARGET qwen3guard_c)
     NAMESPACE qwen3guard::
     DESTINATION ${q3g_package_dir}
     COMPONENT c_development)
+  set(q3g_cxx_library stdc++)
+  if("c++" IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
+    set(q3g_cxx_library c++)
+  endif()
   if(TARGET qwen3guard_c_archive)
     install(FILES ${q3g_c_archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT c_development)
-    install(FILES cmake/packages/qwen3guard-c_static.cmake DESTINATION ${q3g_package_dir} COMPONENT c_development)
+    get_filename_component(q3g_c_archive_name ${q3g_c_archive} NAME)
+    file(RELATIVE_PATH q3g_prefix_from_package ${CMAKE_INSTALL_PREFIX}/${q3g_package_dir} ${CMAKE_INSTALL_PREFIX})
+    configure_file(cmake/packages/qwen3guard-c_static.cmake.in qwen3guard-c_static.cmake @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/qwen3guard-c_static.cmake DESTINATION ${q3g_package_dir} COMPONENT c_development)
   endif()
 endif()
 
 if(TARGET qwen3guard_cli)
   install(TARGETS qwen3guard_cli COMPONENT program)
+  install(FILES cmake/packages/qwen3guard.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT manual)
 endif()
 
-# pkg-config. The files find their own place, so that an installation can be moved.
-file(RELATIVE_PATH q3g_pc_prefix /${q3g_pkg_config_dir} /)
-foreach(module IN ITEMS qwen3guard qwen3guard_c)
-  set(component cpp_development)
-  if(module STREQUAL "qwen3guard_c")
-    set(component c_development)
-    if(NOT TARGET qwen3guard_c)
-      continue()
-    endif()
-  endif()
-  configure_file(cmake/packages/${module}.pc.in ${module}.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/${module}.pc DESTINATION ${q3g_pkg_config_dir} COMPONENT ${component})
-endforeach()
+include(cmake/packages/pkg_config.cmake)
 
 # The CMake package belongs to both development components: each brings it.
 configure_package_config_file(cmake/packages/qwen3guardConfig.cmake.in qwen3guardConfig.cmake
@@ -89,8 +95,26 @@ foreach(component IN ITEMS c_development cpp_development)
   install(FILES ${PROJECT_BINARY_DIR}/qwen3guardConfig.cmake ${PROJECT_BINARY_DIR}/qwen3guardConfigVersion.cmake
           DESTINATION ${q3g_package_dir} COMPONENT ${component})
 endforeach()
-foreach(component IN ITEMS c_runtime c_development cpp_development program)
-  install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})
+# A Python wheel is one component; Debian's packages have files of their own for this.
+set(q3g_licence_component licences)
+if(SKBUILD)
+  set(q3g_licence_component c_runtime)
+endif()
+install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${q3g_licence_component})
+
+# The licences of libraries that are built in ask to go with them.
+set(q3g_licence_libraries "")
+get_property(q3g_bundled GLOBAL PROPERTY Q3G_BUNDLED_TARGETS)
+foreach(library IN LISTS q3g_bundled)
+  file(GLOB q3g_licence ${${library}_SOURCE_DIR}/LICENSE ${${library}_SOURCE_DIR}/LICENSE.md)
+  if(q3g_licence)
+    list(APPEND q3g_licence_libraries ${library})
+    list(GET q3g_licence 0 q3g_licence_of_${library})
+    install(FILES ${q3g_licence_of_${library}} DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME LICENSE.${library}
+            COMPONENT ${q3g_licence_component})
+  endif()
 endforeach()
 
-include(cmake/packages/cpack.cmake)
+if(NOT SKBUILD)
+  include(cmake/packages/cpack.cmake)
+endif()

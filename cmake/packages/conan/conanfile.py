@@ -19,10 +19,10 @@ class Qwen3GuardConan(ConanFile):
     topics = ("safety", "moderation", "llm", "inference")
     package_type = "library"
     settings = "os", "compiler", "build_type", "arch"
-    options = {"shared": [True, False], "fPIC": [True, False], "models": [True, False], "system_dependencies": [True, False]}
+    # There is no fPIC: all code is position-independent, as the C library, which is a shared one, holds the C++ library.
     # system_dependencies: those that the operating system's packages have, instead of Conan's.
-    default_options = {"shared": False, "fPIC": True, "models": True, "system_dependencies": False}
-    implements = ["auto_shared_fpic"]
+    options = {"shared": [True, False], "models": [True, False], "system_dependencies": [True, False]}
+    default_options = {"shared": False, "models": True, "system_dependencies": False}
 
     def _root(self):
         return os.path.normpath(os.path.join(self.recipe_folder, "..", "..", ".."))
@@ -74,7 +74,22 @@ class Qwen3GuardConan(ConanFile):
         copy(self, "NOTICE", self.source_folder, os.path.join(self.package_folder, "licenses"))
 
     def package_info(self):
-        # The package's own CMake files are the better ones: they know its components.
+        # The package's own CMake files are the better ones: they know its components. What follows is for the other
+        # build systems.
         self.cpp_info.set_property("cmake_find_mode", "none")
-        self.cpp_info.builddirs.append(os.path.join("lib", "cmake", "qwen3guard"))
-        self.cpp_info.libs = ["qwen3guard"]
+        cpp = self.cpp_info.components["cpp"]
+        cpp.libs = ["qwen3guard"]
+        cpp.set_property("pkg_config_name", "qwen3guard")
+        c = self.cpp_info.components["c"]
+        c.libs = ["qwen3guard_c"]
+        c.set_property("pkg_config_name", "qwen3guard_c")
+        if self.options.shared:
+            c.requires = ["cpp"]
+        for component in (cpp, c):
+            component.builddirs.append(os.path.join("lib", "cmake", "qwen3guard"))
+            if self.settings.os in ("Linux", "FreeBSD"):
+                component.system_libs = ["pthread", "m"]
+            if not self.options.system_dependencies:
+                component.requires += ["re2::re2", "utf8proc::utf8proc", "simdjson::simdjson"]
+        if self.options.system_dependencies and not self.options.shared:
+            cpp.system_libs += ["re2", "utf8proc", "simdjson"]
