@@ -15,10 +15,6 @@ else()
     # GCC 12 and 13 see overlapping copies inside std::string where there are none (GCC bug 105329).
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
   endif()
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # GCC 12 sees overlapping copies in the standard library's string concatenation (its bug 105651).
-    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
-  endif()
   if(Q3G_WERROR)
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Werror>)
   endif()

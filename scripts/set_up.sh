@@ -23,7 +23,7 @@ programs=(g++:g++ cmake:cmake ninja:ninja-build ccache:ccache pkg-config:pkg-con
 if $dev; then
   libraries+=(catch2 libbenchmark-dev libomp-dev unicode-data dpkg-dev locales)
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
-  programs+=(abidiff:abigail-tools doxygen:doxygen perl:perl mcs:mono-mcs mono:mono-runtime)
+  programs+=(abidiff:abigail-tools doxygen:doxygen lintian:lintian perl:perl mcs:mono-mcs mono:mono-runtime)
   programs+=(aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user)
 fi
 

@@ -9,6 +9,7 @@
 
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/guard/stream_batch_impl.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "util/block_signals.hpp"
@@ -271,11 +272,12 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
 
 Status StreamBatch::Impl::start() {
   const std::lock_guard lock(mutex_);
-  if (thread_.joinable()) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
+  if (thread_ != nullptr) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
   is_stopping_ = false;
   const detail::BlockSignals blocked;
   try {
-    thread_ = std::thread([this] {
+    thread_process_ = detail::process_id();
+    thread_ = std::make_unique<std::thread>([this] {
       for (;;) {
         {
           std::unique_lock wait(mutex_);
@@ -292,14 +294,20 @@ Status StreamBatch::Impl::start() {
 }
 
 void StreamBatch::Impl::stop() noexcept {
-  std::thread thread;
+  std::unique_ptr<std::thread> thread;
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
     thread = std::move(thread_);
   }
   changed_.notify_all();
-  if (thread.joinable()) thread.join();
+  if (thread == nullptr) return;
+  if (is_thread_elsewhere()) {
+    static_cast<void>(thread.release());
+    return;
+  }
+  thread->join();
+  thread_process_ = 0;
 }
 
 StreamBatchStats StreamBatch::Impl::stats() const {
@@ -316,8 +324,14 @@ StreamBatchStats StreamBatch::Impl::stats() const {
 
 StreamBatch::StreamBatch(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 StreamBatch::StreamBatch(StreamBatch&&) noexcept = default;
-StreamBatch& StreamBatch::operator=(StreamBatch&&) noexcept = default;
-StreamBatch::~StreamBatch() = default;
+StreamBatch& StreamBatch::operator=(StreamBatch&& other) noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
+StreamBatch::~StreamBatch() {
+  // The child of a fork() gives the batch up: what its thread waited for cannot be destroyed there.
+  if (impl_ != nullptr && impl_->is_thread_elsewhere()) static_cast<void>(impl_.release());
+}
 
 Result<StreamBatch> StreamBatch::open(const Guard& guard, const StreamBatchOptions& options) {
   return detail::guarded("stream batch", [&]() -> Result<StreamBatch> {

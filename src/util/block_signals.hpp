@@ -26,7 +26,9 @@ class BlockSignals {
   sigset_t before_{};
 };
 #else
-struct BlockSignals {};
+struct BlockSignals {
+  BlockSignals() noexcept {}  // NOLINT: not trivial, so that an object of it is no unused variable
+};
 #endif
 
 }  // namespace qwen3guard::detail

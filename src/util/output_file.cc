@@ -7,7 +7,9 @@
 #include <utility>
 
 #ifdef _WIN32
+#include <fcntl.h>
 #include <io.h>
+#include <sys/stat.h>
 #else
 #include <fcntl.h>
 #include <unistd.h>
@@ -38,7 +40,13 @@ Status check_name(const std::string& path, bool overwrite) {
 /// A new file, or null with errno.
 std::FILE* open_new(const std::string& path) noexcept {
 #ifdef _WIN32
-  return _wfopen(to_path(path).c_str(), L"w+bx");
+  // Not by fopen's mode "x", which older run-time libraries do not know.
+  const int fd = ::_wopen(to_path(path).c_str(), _O_RDWR | _O_CREAT | _O_EXCL | _O_BINARY | _O_NOINHERIT,
+                          _S_IREAD | _S_IWRITE);
+  if (fd < 0) return nullptr;
+  std::FILE* file = ::_fdopen(fd, "w+b");
+  if (file == nullptr) ::_close(fd);
+  return file;
 #else
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return nullptr;

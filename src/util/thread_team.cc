@@ -30,6 +30,8 @@ void pause_briefly() noexcept {
 #endif
 }
 
+}  // namespace
+
 long process_id() noexcept {
 #ifdef _WIN32
   return _getpid();
@@ -38,12 +40,9 @@ long process_id() noexcept {
 #endif
 }
 
-}  // namespace
-
 ThreadTeam::~ThreadTeam() {
   is_stopping_.store(true);
-  wake_.fetch_add(1);
-  wake_.notify_all();
+  wake_.wake_all();
   if (is_started_ && process_ != process_id()) {
     // A child of fork(): the threads are in the parent, and their handles may be those of the child's own
     // threads by now, so that even detaching is wrong. The handles are given up.
@@ -77,8 +76,7 @@ bool ThreadTeam::begin(std::size_t n_items, const void* context, Function functi
   // Sequentially consistent with the sleepers' count: either the sleeper sees the loop, or it is seen here.
   state_.store((state_.load(std::memory_order_relaxed) & ~(kOneLoop - 1)) + kOneLoop + kOpen);
   if (n_sleeping_.load() > 0) {
-    wake_.fetch_add(1);
-    wake_.notify_all();
+    wake_.wake_all();
   }
   return true;
 }

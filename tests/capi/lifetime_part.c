@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /// Memory by which a model tells that it is gone.
 typedef struct {
@@ -168,7 +170,39 @@ static void freed_by_other_threads(void) {
   CHECK(in.n_judged > 0 && in.n_others == 0 && in.n_judged + in.n_refused == kThreads * kRounds);
 }
 
+#if !defined(__SANITIZE_THREAD__)  // which does not let a child of a fork make threads
+/// The child of a fork has the batch, but not the thread that steps it: it can free it, and make its own.
+static void batch_in_a_fork(void) {
+  q3g_guard* guard = open_stream_model();
+  for (int i = 0; i < 20; ++i) {
+    q3g_batch *batch = NULL, *own = NULL;
+    uint64_t session = 0;
+    NEED_OK(q3g_batch_open(guard, NULL, &batch, &err));
+    NEED_OK(q3g_batch_start(batch, &err));
+    NEED_OK(q3g_batch_add(batch, NULL, &session, &err));
+    const pid_t child = fork();
+    NEED(child >= 0);
+    if (child == 0) {
+      alarm(60);  // a hang ends the child
+      int ok = i % 2 == 0 || q3g_batch_stop(batch, &err) == Q3G_OK;
+      q3g_batch_free(batch);
+      ok = ok && q3g_batch_open(guard, NULL, &own, &err) == Q3G_OK && q3g_batch_start(own, &err) == Q3G_OK;
+      q3g_batch_free(own);
+      _exit(ok ? 0 : 1);
+    }
+    int status = -1;
+    NEED(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    q3g_batch_free(batch);
+  }
+  q3g_guard_free(guard);
+}
+#endif
+
 void lifetime_part(void) {
+#if !defined(__SANITIZE_THREAD__)
+  batch_in_a_fork();
+#endif
   freed_in_a_callback();
   batch_freed_in_a_visit();
   freed_by_other_threads();

@@ -20,6 +20,7 @@
 
 #include "qwen3guard/detail/guard/head_stream.hpp"
 #include "qwen3guard/detail/guard/step_clock.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/stream_batch.hpp"
 
 namespace qwen3guard {
@@ -58,6 +59,10 @@ class StreamBatch::Impl {
   std::size_t step(double budget_ms, bool must_run);
   [[nodiscard]] Status start();
   void stop() noexcept;
+  /// The batch was started by the parent of this process.
+  [[nodiscard]] bool is_thread_elsewhere() const noexcept {
+    return thread_process_ != 0 && thread_process_ != detail::process_id();
+  }
   [[nodiscard]] StreamBatchStats stats() const;
 
  private:
@@ -122,7 +127,8 @@ class StreamBatch::Impl {
   std::uint64_t next_group_ = 1;
   std::size_t used_bytes_ = 0;
   std::uint64_t n_steps_ = 0, n_tokens_ = 0, n_late_ = 0;
-  std::thread thread_;
+  std::unique_ptr<std::thread> thread_;  // given up, not destroyed, in the child of a fork()
+  long thread_process_ = 0;              // where it runs, or ran when this is the child; 0: nowhere
   bool is_stopping_ = false;
 };
 

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "qwen3guard/detail/util/wake_count.hpp"
+
 namespace qwen3guard::detail {
 
 /// Threads that run one loop after the other for a call. A forward pass has some 200 loops of 10 to 1000
@@ -86,7 +88,7 @@ class ThreadTeam {
   /// Loop number in the upper half; then whether it is open, and how many workers are inside.
   alignas(64) std::atomic<std::uint64_t> state_{0};
   /// Counts up when sleepers have to look again.
-  alignas(64) std::atomic<std::uint32_t> wake_{0};
+  alignas(64) WakeCount wake_;
   std::atomic<int> n_sleeping_{0};
 
   std::unique_ptr<std::vector<std::thread>> workers_;  // given up, not destroyed, in the child of a fork()
@@ -97,6 +99,9 @@ class ThreadTeam {
 /// Threads a call may use when the user said nothing: OMP_NUM_THREADS, which numerical libraries share; else
 /// the number of processors this process may use (affinity; a cgroup's quota, rounded up); at least 1.
 [[nodiscard]] int default_n_threads() noexcept;
+
+/// Another one in the child of a fork(), where none of the parent's threads run.
+[[nodiscard]] long process_id() noexcept;
 
 /// The processors that cgroup v2's cpu.max allows ("150000 100000" is 1.5, rounded up to 2); 0 when it sets
 /// no limit
