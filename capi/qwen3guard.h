@@ -27,10 +27,10 @@
  * not fit whole is not written: Q3G_E_BUFFER_TOO_SMALL, unless the function's text says otherwise.
  *
  * Handles are owned by the caller, who frees each once; NULL is fine to free. A handle keeps alive what it
- * was made from: free them in any order, also while another thread is in a call with one, or in a callback: what
- * it stands for goes when the last such call ends. Using or freeing one again after it was freed is told by a
- * magic word: Q3G_E_BAD_HANDLE, and no memory that is gone is read. (When 1024 others were freed after it, its
- * place may be a new handle's, which is then meant.)
+ * was made from: free them in any order, also while another thread is in a call with one, or in a callback:
+ * what it stands for goes when the last such call ends. Using or freeing one again after it was freed is told
+ * by a magic word: Q3G_E_BAD_HANDLE, and no memory that is gone is read. (When 1024 others were freed after
+ * it, its place may be a new handle's, which is then meant.)
  *
  * Threads. "any thread": any number of threads at once may call with the same handle. "one thread": one at a
  * time for each handle, never mind which.
