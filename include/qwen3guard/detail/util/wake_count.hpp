@@ -12,7 +12,7 @@ namespace qwen3guard::detail {
 /// A number that threads sleep on until it changes. Thread-safety: any number of threads at once.
 #if defined(__GLIBCXX__) && !defined(__linux__)
 /// std::atomic::wait() of GNU's library misses wake-ups where it cannot use a futex: some threads of a team
-/// slept for ever on Windows.
+/// slept for ever in a Windows build under Wine.
 class WakeCount {
  public:
   [[nodiscard]] std::uint32_t load() noexcept {
