@@ -170,7 +170,13 @@ static void freed_by_other_threads(void) {
   CHECK(in.n_judged > 0 && in.n_others == 0 && in.n_judged + in.n_refused == kThreads * kRounds);
 }
 
-#if !defined(__SANITIZE_THREAD__)  // which does not let a child of a fork make threads
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+// The one does not let a child of a fork make threads. The other's allocator has locks that the batch's
+// thread may hold when the process forks, so that the child waits for ever; malloc's own locks are made safe
+// for a fork.
+#define NO_FORK
+#endif
+#ifndef NO_FORK
 /// The child of a fork has the batch, but not the thread that steps it: it can free it, and make its own.
 static void batch_in_a_fork(void) {
   q3g_guard* guard = open_stream_model();
@@ -200,7 +206,7 @@ static void batch_in_a_fork(void) {
 #endif
 
 void lifetime_part(void) {
-#if !defined(__SANITIZE_THREAD__)
+#ifndef NO_FORK
   batch_in_a_fork();
 #endif
   freed_in_a_callback();
