@@ -120,11 +120,13 @@ q3g_status q3g_guard_tokenizer(const q3g_guard* guard, q3g_tokenizer** out, q3g_
 }
 
 q3g_status q3g_guard_logits(const q3g_guard* guard, const int32_t* ids, size_t n_ids, int32_t last_only,
-                            q3g_logits** out, q3g_error* err) noexcept {
+                            q3g_cancel* cancel, q3g_logits** out, q3g_error* err) noexcept {
   return call(err, "q3g_guard_logits", [&] {
     need_out(out);
     const Needed model(guard);
-    *out = make_handle<q3g_logits>(take(model->logits(ids_of(ids, n_ids), bool_of(last_only, "last_only"))));
+    const auto flag = flag_of(cancel);
+    *out = make_handle<q3g_logits>(
+        take(model->logits(ids_of(ids, n_ids), bool_of(last_only, "last_only"), flag.get())));
   });
 }
 

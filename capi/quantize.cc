@@ -63,8 +63,12 @@ q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, const char
   });
 }
 
-q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_error* err) noexcept {
-  return call(err, "q3g_verify_packed", [&] { take(verify_packed(path_of(file, file_bytes, "file"))); });
+q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_cancel* cancel,
+                             q3g_error* err) noexcept {
+  return call(err, "q3g_verify_packed", [&] {
+    const auto flag = flag_of(cancel);
+    take(verify_packed(path_of(file, file_bytes, "file"), flag.get()));
+  });
 }
 
 q3g_status q3g_measure(const char* model_dir, size_t model_dir_bytes, const q3g_measure_options* options,

@@ -604,7 +604,7 @@ Q3G_API q3g_status q3g_measure_options_init(q3g_measure_options* options, size_t
 /** @} */
 
 /** @name Cancelling
- * A flag that options name; running calls look at it before each layer of the model and end with
+ * A flag that options or a call name; running calls look at it before each layer of the model and end with
  * Q3G_E_CANCELLED while it is up, as any failed call. What was given the flag keeps it alive. @{ */
 /** A new flag, down; *out is the caller's (q3g_cancel_free). Any thread. Errors: Q3G_E_OUT_OF_MEMORY. */
 Q3G_API q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) Q3G_NOEXCEPT;
@@ -643,10 +643,12 @@ Q3G_API q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q
  * Q3G_E_BAD_TOKENIZER (loaded without one). */
 Q3G_API q3g_status q3g_guard_tokenizer(const q3g_guard* guard, q3g_tokenizer** out,
                                        q3g_error* err) Q3G_NOEXCEPT;
-/** Raw logits of every head for `ids`, of the last position only when last_only is 1. *out is the caller's
- * (q3g_logits_free). Any thread. Errors: Q3G_E_TOKEN_RANGE, Q3G_E_CONTEXT_FULL. */
+/** Raw logits of every head for `ids`, of the last position only when last_only is 1. cancel: may be NULL.
+ * *out is the caller's (q3g_logits_free). Any thread. Errors: Q3G_E_TOKEN_RANGE, Q3G_E_CONTEXT_FULL,
+ * Q3G_E_CANCELLED. */
 Q3G_API q3g_status q3g_guard_logits(const q3g_guard* guard, const int32_t* ids, size_t n_ids,
-                                    int32_t last_only, q3g_logits** out, q3g_error* err) Q3G_NOEXCEPT;
+                                    int32_t last_only, q3g_cancel* cancel, q3g_logits** out,
+                                    q3g_error* err) Q3G_NOEXCEPT;
 /** How many heads there are; 0 for a bad handle. Any thread. */
 Q3G_API size_t q3g_logits_count(const q3g_logits* logits) Q3G_NOEXCEPT;
 /** The index-th head; its pointers live as long as the handle. Any thread. */
@@ -715,7 +717,7 @@ Q3G_API q3g_status q3g_tokenizer_find_bytes(const q3g_tokenizer* tokenizer, cons
 /** The added token of this text, e.g. "<|im_end|>"; *id is -1 when there is none. Any thread. */
 Q3G_API q3g_status q3g_tokenizer_find_added(const q3g_tokenizer* tokenizer, const char* text,
                                             size_t text_bytes, int32_t* id, q3g_error* err) Q3G_NOEXCEPT;
-/** *is_special: 1 for control tokens. Any thread. */
+/** *is_special: 1 for control tokens, 0 for others and for ids that no token has. Any thread. */
 Q3G_API q3g_status q3g_tokenizer_is_special(const q3g_tokenizer* tokenizer, int32_t id, int32_t* is_special,
                                             q3g_error* err) Q3G_NOEXCEPT;
 /** *n: one more than the largest id. Any thread. */
@@ -932,9 +934,10 @@ Q3G_API q3g_status q3g_quantize(const char* model_dir, size_t model_dir_bytes, c
 Q3G_API q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, const char* out_file,
                                          size_t out_file_bytes, const q3g_quantize_options* options,
                                          q3g_quantize_report* report, q3g_error* err) Q3G_NOEXCEPT;
-/** Compares every checksum of a packed file, which takes as long as reading it. Any thread. Errors:
- * Q3G_E_BAD_CHECKPOINT (what is damaged). */
-Q3G_API q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_error* err) Q3G_NOEXCEPT;
+/** Compares every checksum of a packed file, which takes as long as reading it. cancel: looked at before each
+ * matrix; may be NULL. Any thread. Errors: Q3G_E_BAD_CHECKPOINT (what is damaged), Q3G_E_CANCELLED. */
+Q3G_API q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_cancel* cancel,
+                                     q3g_error* err) Q3G_NOEXCEPT;
 /** Measures a model on this machine, for some 10 seconds. options: NULL for the defaults. Any thread. Errors:
  * those of q3g_guard_load(); Q3G_E_CANCELLED. */
 Q3G_API q3g_status q3g_measure(const char* model_dir, size_t model_dir_bytes,

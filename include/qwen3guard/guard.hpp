@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/generator.hpp"
 #include "qwen3guard/options.hpp"
@@ -138,9 +139,10 @@ class Guard {
   [[nodiscard]] Result<Generator> open_generator(const SamplingOptions& options = {}) const;
 
   /// Raw logits of every head for `ids` (or for the last position only), for checks against other runtimes.
-  /// Errors: invalid_argument (no ids); token_out_of_range; context_full; out_of_memory.
-  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids,
-                                                       bool last_only = false) const;
+  /// `cancel` stops the call from another thread; borrowed for the call, may be null. Errors:
+  /// invalid_argument (no ids); token_out_of_range; context_full; cancelled; out_of_memory.
+  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only = false,
+                                                       const CancelFlag* cancel = nullptr) const;
 
   /// What the checkpoint is, with which instruction set and how many threads.
   [[nodiscard]] ModelInfo info() const;

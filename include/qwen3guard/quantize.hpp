@@ -69,8 +69,9 @@ struct QuantizeReport {
 
 /// Reads the whole packed file and compares every checksum; loading compares only those of what it reads.
 /// Errors: file_not_found; io_error; unsupported_model (another version); bad_checkpoint (no packed file; a
-/// tensor is damaged: the first by name).
-[[nodiscard]] Status verify_packed(std::string_view file);
+/// tensor is damaged: the first by name); cancelled: `cancel`, which is borrowed for the call and looked at
+/// before each tensor, is up. It may be null.
+[[nodiscard]] Status verify_packed(std::string_view file, const CancelFlag* cancel = nullptr);
 
 }  // namespace qwen3guard
 

@@ -8,6 +8,7 @@
 
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/gen_decode.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -27,7 +28,9 @@ struct Request {
   std::optional<GenContext> context;
 };
 
-Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& workspace, Request& request) {
+Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& workspace,
+               const CancelFlag* cancel, Request& request) {
+  Q3G_TRY(not_cancelled(cancel));  // so that a batch which is stopped encodes nothing more
   Q3G_ASSIGN(request.ids, encode_gen_prompt(tokenizer, request.item->messages));
   const Role last_role = request.item->messages.back().role;
   request.subject = last_role == Role::user ? Subject::prompt : Subject::response;
@@ -82,8 +85,8 @@ void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> it
     for (std::size_t n_tokens = 0; next < items.size() && n_tokens < kWaveTokens; ++next) {
       Request& request = wave.emplace_back();
       request.item = items[next];
-      const Status status =
-          tokenizer.ok() ? prepare(guard, **tokenizer, workspace, request) : Status(tokenizer.error());
+      const Status status = tokenizer.ok() ? prepare(guard, **tokenizer, workspace, cancel, request)
+                                           : Status(tokenizer.error());
       if (status.ok()) {
         n_tokens += request.ids.size() - static_cast<std::size_t>(request.filled.n_tokens);
         continue;

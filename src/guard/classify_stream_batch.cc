@@ -6,6 +6,7 @@
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/classify_batch.hpp"
 #include "qwen3guard/detail/guard/head_stream.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -24,6 +25,7 @@ struct Request {
 
 Status prepare(const std::shared_ptr<const Guard::Impl>& guard,
                const std::shared_ptr<const CancelFlag>& cancel, Request& request) {
+  Q3G_TRY(not_cancelled(cancel.get()));  // so that a batch which is stopped encodes nothing more
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard->need_tokenizer());
   Q3G_ASSIGN(StreamPrompt prompt, encode_stream_prompt(*tokenizer, request.item->messages));
   request.judges_response = request.item->messages.back().role == Role::assistant;

@@ -265,8 +265,9 @@ Result<StreamSession> Guard::open_stream(const StreamOptions& options) const {
   });
 }
 
-Result<std::vector<HeadLogits>> Guard::logits(std::span<const TokenId> ids, bool last_only) const {
-  return detail::guarded("logits", [&] { return impl_->logits(ids, last_only); });
+Result<std::vector<HeadLogits>> Guard::logits(std::span<const TokenId> ids, bool last_only,
+                                              const CancelFlag* cancel) const {
+  return detail::guarded("logits", [&] { return impl_->logits(ids, last_only, cancel); });
 }
 
 ModelInfo Guard::info() const { return impl_->info(); }

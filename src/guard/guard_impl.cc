@@ -7,6 +7,7 @@
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/gen_decode.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
@@ -41,6 +42,7 @@ Status Guard::Impl::check_context(std::size_t n_tokens) const {
 Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
                                           const ClassifyOptions& options) const {
   Q3G_ASSIGN(const Tokenizer* tokenizer, need_tokenizer());
+  Q3G_TRY(detail::not_cancelled(options.cancel.get()));
   Q3G_ASSIGN(const std::vector<TokenId> ids, detail::encode_gen_prompt(*tokenizer, messages));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
   Q3G_TRY(check_context(n_needed));
@@ -64,11 +66,12 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
   return detail::to_verdict(std::move(decoded), ids.size(), filled.n_cached);
 }
 
-Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only) const {
+Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only,
+                                                    const CancelFlag* cancel) const {
   if (ids.empty()) return Error{ErrorCode::invalid_argument, "ids: empty; expected at least one token"};
   Q3G_TRY(check_context(ids.size()));
   const detail::ModelConfig& config = model_->config();
-  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()), nullptr);
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()), cancel);
   const std::size_t n_rows = last_only ? 1 : ids.size();
   const auto n_hidden = static_cast<std::size_t>(config.hidden_size);
   std::vector<float> hidden_values(n_rows * n_hidden);

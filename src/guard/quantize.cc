@@ -155,10 +155,10 @@ Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view
   });
 }
 
-Status verify_packed(std::string_view file) {
+Status verify_packed(std::string_view file, const CancelFlag* cancel) {
   return detail::guarded("verify_packed", [&]() -> Status {
     Q3G_ASSIGN(const detail::PackedFiles files, detail::PackedFiles::open_path(std::string(file)));
-    return files.verify();
+    return files.verify(cancel);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "qwen3guard/detail/tensor/quantize.hpp"
 #include "qwen3guard/detail/util/checksum.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -153,12 +154,15 @@ std::string PackedFiles::display_name(std::string_view name) const {
   return file_.display_name() + "/" + std::string(name);
 }
 
-Status PackedFiles::verify() const {
+Status PackedFiles::verify(const CancelFlag* cancel) const {
   // Sorted, so that of several damaged tensors always the same is named.
   std::vector<std::string> names;
   for (const auto& [name, stored] : file_.tensors()) names.push_back(name);
   std::sort(names.begin(), names.end());
-  for (const std::string& name : names) Q3G_TRY(verify_tensor(file_, name));
+  for (const std::string& name : names) {
+    Q3G_TRY(not_cancelled(cancel));
+    Q3G_TRY(verify_tensor(file_, name));
+  }
   return {};
 }
 

@@ -233,14 +233,17 @@ static void long_calls(void) {
   packing.progress_user = with.cancel;
   CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err),
               Q3G_E_CANCELLED);
-  CHECK_FAILS(q3g_verify_packed(path, strlen(path), &err), Q3G_E_FILE_NOT_FOUND);
+  CHECK_FAILS(q3g_verify_packed(path, strlen(path), NULL, &err), Q3G_E_FILE_NOT_FOUND);
   packing.progress = NULL;
   packing.keep_prefix = 1;
   CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err),
               Q3G_E_CANCELLED);
   packing.struct_size = offsetof(q3g_quantize_options, cancel);
   CHECK_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err));
-  CHECK_OK(q3g_verify_packed(path, strlen(path), &err));
+  CHECK_FAILS(q3g_verify_packed(path, strlen(path), with.cancel, &err), Q3G_E_CANCELLED);
+  NEED(q3g_cancel_reset(with.cancel) == Q3G_OK);
+  CHECK_OK(q3g_verify_packed(path, strlen(path), with.cancel, &err));
+  CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
   remove(path);
   q3g_cancel_free(with.cancel);
 }

@@ -41,7 +41,7 @@ static void greedy(const q3g_guard* guard) {
   for (int i = 0; i < kSteps; ++i) {
     q3g_logits* logits = NULL;
     q3g_head_logits head = {.struct_size = sizeof head};
-    NEED_OK(q3g_guard_logits(guard, ids, n, 1, &logits, &err));
+    NEED_OK(q3g_guard_logits(guard, ids, n, 1, NULL, &logits, &err));
     NEED_OK(q3g_logits_get(logits, 0, &head, &err));
     int32_t best = 0;
     for (int32_t k = 1; k < head.cols; ++k) best = head.values[k] > head.values[best] ? k : best;

@@ -42,7 +42,8 @@ NUMBERS = {
 }
 # May be NULL. What is called options or policy, and every error slot, always may.
 OPTIONAL = {
-    "q3g_guard_load_memory.release", "q3g_stream_set_cancel.cancel", "q3g_stream_push_prompt.out", "q3g_stream_push_conversation.out", "update",
+    "q3g_guard_load_memory.release", "q3g_stream_set_cancel.cancel", "q3g_guard_logits.cancel", "q3g_verify_packed.cancel",
+    "q3g_stream_push_prompt.out", "q3g_stream_push_conversation.out", "update",
     "q3g_stream_end_turn.turn", "q3g_stream_end_turn.decision", "q3g_stream_end_turn.prompt",
     "q3g_stream_end_turn.written", "q3g_batch_step.n_tokens", "q3g_events_turn.prompt", "q3g_events_turn.written",
     "q3g_generator_next.is_end", "report", "q3g_guard_options.isa", "q3g_guard_options.allocator",

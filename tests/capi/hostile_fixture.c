@@ -151,7 +151,7 @@ void* new_handle(scene* at, const char* type) {
   if (is(type, "q3g_events")) out = make_events();
   if (is(type, "q3g_generator")) out = make_generator();
   if (is(type, "q3g_logits"))
-    NEED_OK(q3g_guard_logits(stream_model, kIds, COUNT(kIds), 0, (q3g_logits**)&out, &err));
+    NEED_OK(q3g_guard_logits(stream_model, kIds, COUNT(kIds), 0, NULL, (q3g_logits**)&out, &err));
   if (is(type, "q3g_cancel")) NEED_OK(q3g_cancel_new((q3g_cancel**)&out, &err));
   NEED(out != NULL && at->n_handles < kMostHandles);
   at->handles[at->n_handles].type = type;

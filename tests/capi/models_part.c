@@ -55,8 +55,8 @@ static void logits(void) {
     q3g_guard* guard = NULL;
     NEED_OK(q3g_guard_load_embedded(models[i].name, strlen(models[i].name), NULL, &guard, &err));
     q3g_logits *all = NULL, *last = NULL;
-    NEED_OK(q3g_guard_logits(guard, ids, COUNT(ids), 0, &all, &err));
-    NEED_OK(q3g_guard_logits(guard, ids, COUNT(ids), 1, &last, &err));
+    NEED_OK(q3g_guard_logits(guard, ids, COUNT(ids), 0, NULL, &all, &err));
+    NEED_OK(q3g_guard_logits(guard, ids, COUNT(ids), 1, NULL, &last, &err));
     NEED(q3g_logits_count(all) == models[i].n_heads && q3g_logits_count(last) == models[i].n_heads);
     for (size_t head = 0; head < models[i].n_heads; ++head) {
       q3g_head_logits a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
@@ -73,8 +73,16 @@ static void logits(void) {
     CHECK_FAILS(q3g_logits_get(all, models[i].n_heads, &none, &err), Q3G_E_INVALID_ARGUMENT);
     const int32_t outside = INT32_MAX;
     q3g_logits* untouched = NULL;
-    CHECK_FAILS(q3g_guard_logits(guard, &outside, 1, 0, &untouched, &err), Q3G_E_TOKEN_RANGE);
+    CHECK_FAILS(q3g_guard_logits(guard, &outside, 1, 0, NULL, &untouched, &err), Q3G_E_TOKEN_RANGE);
+    q3g_cancel* cancel = NULL;
+    NEED_OK(q3g_cancel_new(&cancel, &err));
+    NEED(q3g_cancel_set(cancel) == Q3G_OK);
+    CHECK_FAILS(q3g_guard_logits(guard, ids, COUNT(ids), 1, cancel, &untouched, &err), Q3G_E_CANCELLED);
     CHECK(untouched == NULL);
+    NEED(q3g_cancel_reset(cancel) == Q3G_OK);
+    CHECK_OK(q3g_guard_logits(guard, ids, COUNT(ids), 1, cancel, &untouched, &err));
+    q3g_logits_free(untouched);
+    q3g_cancel_free(cancel);
     q3g_logits_free(all);
     q3g_logits_free(last);
     CHECK(q3g_logits_count(all) == 0);

@@ -40,7 +40,7 @@ static void pack(const char* path) {
   CHECK(record.n_calls > 0 && record.last == record.total && record.total > 0);
   CHECK(report.source_bytes > 0 && report.file_bytes > 0 && report.seconds >= 0);
   CHECK(strlen(report.weight_dtype) > 0);
-  CHECK_OK(q3g_verify_packed(path, strlen(path), &err));
+  CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
   options.overwrite = 0;
   CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err), Q3G_E_IO);
 
@@ -52,7 +52,7 @@ static void pack(const char* path) {
   CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), stopped, strlen(stopped), &options, NULL, &err),
               Q3G_E_CANCELLED);
   CHECK(record.n_calls == 1);
-  CHECK_FAILS(q3g_verify_packed(stopped, strlen(stopped), &err), Q3G_E_FILE_NOT_FOUND);
+  CHECK_FAILS(q3g_verify_packed(stopped, strlen(stopped), NULL, &err), Q3G_E_FILE_NOT_FOUND);
 }
 
 static void pack_folder(void) {
@@ -65,7 +65,7 @@ static void pack_folder(void) {
   q3g_quantize_report report = {.struct_size = sizeof report};
   NEED_OK(q3g_quantize(kFolder, strlen(kFolder), path, strlen(path), &options, &report, &err));
   CHECK(report.file_bytes > 0);
-  CHECK_OK(q3g_verify_packed(path, strlen(path), &err));
+  CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
   // This checkpoint has no tokenizer: it loads for logits only.
   q3g_guard* guard = NULL;
   CHECK_FAILS(q3g_guard_load(path, strlen(path), NULL, &guard, &err), Q3G_E_FILE_NOT_FOUND);

@@ -17,6 +17,7 @@ static q3g_status q3gGoLoadMemory(q3g_file* files, size_t n, void* block, q3g_gu
 import "C"
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -252,11 +253,13 @@ func (g *Guard) Tokenizer() (*Tokenizer, error) {
 }
 
 // Logits are the raw logits of every head for ids, of the last position only when lastOnly.
-func (g *Guard) Logits(ids []int32, lastOnly bool) ([]HeadLogits, error) {
+func (g *Guard) Logits(ctx context.Context, ids []int32, lastOnly bool) ([]HeadLogits, error) {
 	var all *C.q3g_logits
-	err := g.run(func(err *C.q3g_error) C.q3g_status {
-		p, n := idsOf(ids)
-		return C.q3g_guard_logits(g.handle, p, n, cbool(lastOnly), &all, err)
+	err := cancellable(ctx, func(flag *C.q3g_cancel) error {
+		return g.run(func(err *C.q3g_error) C.q3g_status {
+			p, n := idsOf(ids)
+			return C.q3g_guard_logits(g.handle, p, n, cbool(lastOnly), flag, &all, err)
+		})
 	})
 	if err != nil {
 		return nil, err

@@ -149,7 +149,7 @@ func TestUseAfterClose(t *testing.T) {
 	for i, call := range []func() error{
 		func() error { _, err := gen.Info(); return err },
 		func() error { _, err := gen.Tokenizer(); return err },
-		func() error { _, err := gen.Logits([]int32{1}, true); return err },
+		func() error { _, err := gen.Logits(ctx, []int32{1}, true); return err },
 		func() error { _, err := gen.Classify(done, []Message{{User, "x"}}, nil); return err },
 		func() error { _, err := gen.ClassifyResponse(ctx, "x", "y", nil); return err },
 		func() error { _, err := gen.ClassifyBatch(done, [][]Message{{{User, "x"}}}, nil); return err },

@@ -77,7 +77,7 @@ func TestTexts(t *testing.T) {
 	long := strings.Repeat(story, 1<<14)
 	_, err = gen.ClassifyPrompt(ctx, long, nil)
 	want(t, err, StatusContextFull)
-	_, err = judge.Logits([]int32{}, true)
+	_, err = judge.Logits(ctx, []int32{}, true)
 	want(t, err, StatusInvalidArgument)
 	for _, path := range []string{"", "a\x00b", "\xff"} {
 		_, err = Load(path, nil)

@@ -85,14 +85,16 @@ func Quantize(ctx context.Context, model, outFile string, options QuantizeOption
 	}, nil
 }
 
-// VerifyPacked compares every checksum of a packed file.
-func VerifyPacked(file string) error {
+// VerifyPacked compares every checksum of a packed file, which takes as long as reading it.
+func VerifyPacked(ctx context.Context, file string) error {
 	if err := checkLibrary(); err != nil {
 		return err
 	}
-	p, n := text(file)
-	slot := newSlot()
-	return errorOf(C.q3g_verify_packed(p, n, &slot), &slot)
+	return cancellable(ctx, func(flag *C.q3g_cancel) error {
+		p, n := text(file)
+		slot := newSlot()
+		return errorOf(C.q3g_verify_packed(p, n, flag, &slot), &slot)
+	})
 }
 
 // MeasureOptions say how a model is measured.

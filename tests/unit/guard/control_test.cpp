@@ -78,6 +78,8 @@ TEST_CASE("a flag that is up stops every call that runs the model", "[cancel]") 
     const std::vector<std::vector<Message>> conversations(3, {{Role::user, kPrompt}});
     for (const auto& verdict : guard.classify_batch(conversations, options))
       CHECK(verdict.error().code == ErrorCode::cancelled);
+    const std::vector<TokenId> ids = {1, 2, 3};
+    CHECK(guard.logits(ids, true, flag.get()).error().code == ErrorCode::cancelled);
     if (guard.kind() == ModelKind::stream) {
       CHECK(session.push_prompt(kPrompt).error().code == ErrorCode::cancelled);
       CHECK(session.position() == 0);
@@ -91,6 +93,38 @@ TEST_CASE("a flag that is up stops every call that runs the model", "[cancel]") 
     for (const auto& verdict : guard.classify_batch(conversations, options)) CHECK(verdict.ok());
     REQUIRE(session.push_prompt(kPrompt).ok());
   }
+}
+
+TEST_CASE("a batch that is stopped encodes nothing more", "[cancel]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    CAPTURE(name);
+    GuardOptions small;
+    small.max_context_tokens = 600;
+    const Guard guard = Guard::load_embedded(name, small).value();
+    ClassifyOptions options;
+    const auto flag = std::make_shared<CancelFlag>();
+    options.cancel = flag;
+    const std::vector<std::vector<Message>> too_long(2, {{Role::user, long_text(2000)}});
+    for (const Decoder decoder : {Decoder::constrained, Decoder::greedy}) {
+      options.decoder = decoder;
+      for (const auto& verdict : guard.classify_batch(too_long, options))
+        CHECK(verdict.error().code == ErrorCode::context_full);  // which takes the tokens to know
+      flag->cancel();
+      for (const auto& verdict : guard.classify_batch(too_long, options))
+        CHECK(verdict.error().code == ErrorCode::cancelled);
+      flag->reset();
+    }
+  }
+}
+
+TEST_CASE("a packed file's verification is stopped", "[cancel]") {
+  const q3g_test::TemporaryFolder folder;
+  const std::string path = folder / "model.q3g";
+  REQUIRE(quantize_embedded("nano-gen", path).ok());
+  CancelFlag flag;
+  CHECK(verify_packed(path, &flag).ok());
+  flag.cancel();
+  CHECK(verify_packed(path, &flag).error().code == ErrorCode::cancelled);
 }
 
 TEST_CASE("a stopped push leaves the session as it was", "[cancel]") {

@@ -8,6 +8,8 @@ namespace Qwen3Guard
     /// <summary>A native flag that stops running calls while a token is cancelled.</summary>
     internal sealed unsafe class CancelScope : IDisposable
     {
+        private static readonly CancelHandle NoFlag = new CancelHandle(IntPtr.Zero);
+
         private readonly CancelHandle handle;
         private readonly CancellationTokenRegistration registration;
 
@@ -31,6 +33,9 @@ namespace Qwen3Guard
             handle = New();
             registration = token.Register(Set, handle);
         }
+
+        /// <summary>The scope's flag; no flag for no scope.</summary>
+        public static CancelHandle HandleOf(CancelScope scope) => scope != null ? scope.handle : NoFlag;
 
         /// <summary>Valid until the scope is disposed of, which nobody but the call's own thread does.</summary>
         public IntPtr Raw => handle.DangerousGetHandle();

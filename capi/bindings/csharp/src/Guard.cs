@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Qwen3Guard.Native;
 
 namespace Qwen3Guard
@@ -200,15 +201,21 @@ namespace Qwen3Guard
         }
 
         /// <summary>Raw logits of every head, of the last position only when lastOnly.</summary>
-        public IReadOnlyList<HeadLogits> Logits(int[] ids, bool lastOnly = false)
+        public IReadOnlyList<HeadLogits> Logits(int[] ids, bool lastOnly = false,
+            CancellationToken token = default(CancellationToken))
         {
             Call.Need(ids, nameof(ids));
             IntPtr raw;
             var error = Call.Slot();
-            fixed (int* p = ids)
+            using (var scope = CancelScope.For(token))
             {
-                Call.Check(NativeMethods.q3g_guard_logits(Handle, p, Call.Size(ids.Length), Call.Bool(lastOnly), &raw, &error),
-                    &error);
+                int status;
+                fixed (int* p = ids)
+                {
+                    status = NativeMethods.q3g_guard_logits(Handle, p, Call.Size(ids.Length), Call.Bool(lastOnly),
+                        CancelScope.HandleOf(scope), &raw, &error);
+                }
+                CancelScope.Check(token, status, &error);
             }
             using (var all = new LogitsHandle(raw))
             {

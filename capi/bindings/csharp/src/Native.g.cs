@@ -603,7 +603,7 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_guard_tokenizer(GuardHandle guard, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_guard_logits(GuardHandle guard, int* ids, UIntPtr n_ids, int last_only, IntPtr* @out, q3g_error* err);
+        public static extern int q3g_guard_logits(GuardHandle guard, int* ids, UIntPtr n_ids, int last_only, CancelHandle cancel, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern UIntPtr q3g_logits_count(LogitsHandle logits);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -755,7 +755,7 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_quantize_embedded(byte* name, UIntPtr name_bytes, byte* out_file, UIntPtr out_file_bytes, q3g_quantize_options* options, q3g_quantize_report* report, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_verify_packed(byte* file, UIntPtr file_bytes, q3g_error* err);
+        public static extern int q3g_verify_packed(byte* file, UIntPtr file_bytes, CancelHandle cancel, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_measure(byte* model_dir, UIntPtr model_dir_bytes, q3g_measure_options* options, q3g_measurement* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]

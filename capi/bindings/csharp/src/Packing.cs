@@ -125,12 +125,21 @@ namespace Qwen3Guard
             };
         }
 
-        /// <summary>Compares every checksum of a packed file.</summary>
-        public static void Verify(string file)
+        /// <summary>Compares every checksum of a packed file, which takes as long as reading it.</summary>
+        public static void Verify(string file, CancellationToken token = default(CancellationToken))
         {
             var data = Call.Utf8(file, nameof(file));
             var error = Call.Slot();
-            fixed (byte* p = data) Call.Check(NativeMethods.q3g_verify_packed(p, Call.Size(data.Length), &error), &error);
+            using (var scope = CancelScope.For(token))
+            {
+                int status;
+                fixed (byte* p = data)
+                {
+                    status = NativeMethods.q3g_verify_packed(p, Call.Size(data.Length), CancelScope.HandleOf(scope),
+                        &error);
+                }
+                CancelScope.Check(token, status, &error);
+            }
         }
 
         /// <summary>Measures a model for some 10 seconds.</summary>

@@ -206,6 +206,12 @@ public static class ApiTests
             var heads = guard.Logits(new[] { 1, 2, 3 });
             Check.That(heads.All(h => h.Rows == 3 && h.Values.Length == h.Rows * h.Cols), "three rows each");
             Check.Fails(Status.InvalidArgument, () => guard.Logits(new int[0]));
+            using (var source = new CancellationTokenSource())
+            {
+                Check.Same(heads.Count, guard.Logits(new[] { 1, 2, 3 }, true, source.Token).Count);
+                source.Cancel();
+                Check.Throws<OperationCanceledException>(() => guard.Logits(new[] { 1, 2, 3 }, true, source.Token));
+            }
         }
         Check.Throws<InvalidOperationException>(() => Guard.Embedded("nano-gen",
             new GuardOptions { Log = (level, line) => { throw new InvalidOperationException("mine"); } }));
@@ -219,6 +225,12 @@ public static class ApiTests
             Check.Same(Packing.Quantize("nano-gen", path, options).FileBytes, new FileInfo(path).Length);
             Check.That(calls > 0, "progress was told");
             Packing.Verify(path);
+            using (var source = new CancellationTokenSource())
+            {
+                Packing.Verify(path, source.Token);
+                source.Cancel();
+                Check.Throws<OperationCanceledException>(() => Packing.Verify(path, source.Token));
+            }
             Check.Fails(Status.Io, () => Packing.Quantize("nano-gen", path, options));
             options.Overwrite = true;
             options.Progress = (done, total) => false;

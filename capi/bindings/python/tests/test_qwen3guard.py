@@ -108,6 +108,11 @@ class GuardTest(unittest.TestCase):
             self.assertEqual(guard.logits(ids, last_only=True)[0].rows, 1)
             with self.assertRaises(q.InvalidArgumentError):
                 guard.logits([10**6])
+            with q.Cancel() as cancel:
+                self.assertEqual(len(guard.logits(ids, cancel=cancel)), len(heads))
+                cancel.set()
+                with self.assertRaises(q.CancelledError):
+                    guard.logits(ids, cancel=cancel)
 
     def test_log_and_what_it_raises(self) -> None:
         lines = []
@@ -180,7 +185,11 @@ class GuardTest(unittest.TestCase):
             report = q.quantize("nano-gen", path, embedded=True, progress=lambda done, total: seen.append(done))
             self.assertEqual(report.file_bytes, path.stat().st_size)
             self.assertTrue(seen)
-            q.verify_packed(path)
+            with q.Cancel() as cancel:
+                q.verify_packed(path, cancel)
+                cancel.set()
+                with self.assertRaises(q.CancelledError):
+                    q.verify_packed(path, cancel)
             with self.assertRaises(q.Qwen3GuardError):
                 q.quantize("nano-gen", path, embedded=True)  # it exists
             with self.assertRaises(q.CancelledError):

@@ -53,7 +53,8 @@ class Guard::Impl {
 
   [[nodiscard]] Result<Verdict> classify_gen(std::span<const Message> messages,
                                              const ClassifyOptions& options) const;
-  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only) const;
+  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only,
+                                                       const CancelFlag* cancel) const;
   [[nodiscard]] ModelInfo info() const;
 
  private:

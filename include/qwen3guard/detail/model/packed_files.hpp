@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/detail/model/safetensors.hpp"
 #include "qwen3guard/detail/tensor/packed_matrix.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
@@ -68,8 +69,9 @@ class PackedFiles final : public ModelFiles {
   [[nodiscard]] std::string display_name(std::string_view name) const override;
 
   [[nodiscard]] const PackedInfo& info() const noexcept { return info_; }
-  /// Verifies the checksum of every tensor: reads the whole file. Errors: as verify_tensor().
-  [[nodiscard]] Status verify() const;
+  /// Verifies the checksum of every tensor: reads the whole file. Errors: as verify_tensor();
+  /// cancelled. cancel: may be null.
+  [[nodiscard]] Status verify(const CancelFlag* cancel = nullptr) const;
 
  private:
   PackedFiles(SafetensorsFile file, PackedInfo info);

@@ -175,11 +175,12 @@ class Guard(Handle, free=library.q3g_guard_free):
         """The model's tokenizer, a new object of its own. Raises Qwen3GuardError when the model was loaded without."""
         return Tokenizer._make(library.q3g_guard_tokenizer, self._handle)
 
-    def logits(self, ids: Sequence[int], last_only: bool = False) -> List[HeadLogits]:
+    def logits(self, ids: Sequence[int], last_only: bool = False, cancel: Optional[Cancel] = None) -> List[HeadLogits]:
         """Raw logits of every head; last_only: of the last position. Raises InvalidArgumentError (an unknown id),
-        ContextFullError."""
+        ContextFullError, CancelledError."""
         c_ids, n = ids_to_c(ids)
-        with _Logits._make(library.q3g_guard_logits, self._handle, c_ids, n, 1 if last_only else 0) as found:
+        flag = cancel._pointer_to() if cancel is not None else None
+        with _Logits._make(library.q3g_guard_logits, self._handle, c_ids, n, 1 if last_only else 0, flag) as found:
             return found.heads()
 
     def classify_prompt(self, prompt: Text, options: Optional[ClassifyOptions] = None) -> Verdict:

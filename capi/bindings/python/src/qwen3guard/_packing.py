@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packing and measuring models. Ctrl-C stops both; in the main thread they run on another one (Cancel.run())."""
+"""Packing, verifying and measuring models. Ctrl-C stops them; in the main thread they run on another one (Cancel.run())."""
 
 from __future__ import annotations
 
@@ -64,11 +64,12 @@ def quantize(model: Path, out_file: Path, type: PackedWeights = PackedWeights.IN
     return QuantizeReport(report.source_bytes, report.file_bytes, report.seconds, report.weight_dtype.decode())
 
 
-def verify_packed(file: Path) -> None:
-    """Compares every checksum of a packed file, which takes as long as reading it. Any thread. Raises Qwen3GuardError that
-    names what is damaged."""
+def verify_packed(file: Path, cancel: Optional[Cancel] = None) -> None:
+    """Compares every checksum of a packed file, which takes as long as reading it. Any thread. Raises CancelledError, and
+    Qwen3GuardError that names what is damaged."""
     name = path_to_c(file)
-    call(library.q3g_verify_packed, name, len(name))
+    with Cancel._child(cancel) as flag:
+        flag.run(call, library.q3g_verify_packed, name, len(name), flag._pointer_to())
 
 
 def measure(model: Path, embedded: bool = False, quick: bool = False, n_threads: int = 0, isa: str = "",

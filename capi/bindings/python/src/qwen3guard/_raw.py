@@ -518,7 +518,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_guard_free": (None, [c_void_p]),
     "q3g_guard_info": (c_int32, [c_void_p, POINTER(q3g_model_info), POINTER(q3g_error)]),
     "q3g_guard_tokenizer": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(q3g_error)]),
-    "q3g_guard_logits": (c_int32, [c_void_p, POINTER(c_int32), c_size_t, c_int32, POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_guard_logits": (c_int32, [c_void_p, POINTER(c_int32), c_size_t, c_int32, c_void_p, POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_logits_count": (c_size_t, [c_void_p]),
     "q3g_logits_get": (c_int32, [c_void_p, c_size_t, POINTER(q3g_head_logits), POINTER(q3g_error)]),
     "q3g_logits_free": (None, [c_void_p]),
@@ -594,7 +594,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_generator_free": (None, [c_void_p]),
     "q3g_quantize": (c_int32, [c_char_p, c_size_t, c_char_p, c_size_t, POINTER(q3g_quantize_options), POINTER(q3g_quantize_report), POINTER(q3g_error)]),
     "q3g_quantize_embedded": (c_int32, [c_char_p, c_size_t, c_char_p, c_size_t, POINTER(q3g_quantize_options), POINTER(q3g_quantize_report), POINTER(q3g_error)]),
-    "q3g_verify_packed": (c_int32, [c_char_p, c_size_t, POINTER(q3g_error)]),
+    "q3g_verify_packed": (c_int32, [c_char_p, c_size_t, c_void_p, POINTER(q3g_error)]),
     "q3g_measure": (c_int32, [c_char_p, c_size_t, POINTER(q3g_measure_options), POINTER(q3g_measurement), POINTER(q3g_error)]),
     "q3g_measure_embedded": (c_int32, [c_char_p, c_size_t, POINTER(q3g_measure_options), POINTER(q3g_measurement), POINTER(q3g_error)]),
 }

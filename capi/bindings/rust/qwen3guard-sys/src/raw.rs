@@ -497,7 +497,7 @@ extern "C" {
     pub fn q3g_guard_free(guard: *mut q3g_guard);
     pub fn q3g_guard_info(guard: *const q3g_guard, out: *mut q3g_model_info, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_guard_tokenizer(guard: *const q3g_guard, out: *mut *mut q3g_tokenizer, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_guard_logits(guard: *const q3g_guard, ids: *const i32, n_ids: usize, last_only: i32, out: *mut *mut q3g_logits, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_guard_logits(guard: *const q3g_guard, ids: *const i32, n_ids: usize, last_only: i32, cancel: *mut q3g_cancel, out: *mut *mut q3g_logits, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_logits_count(logits: *const q3g_logits) -> usize;
     pub fn q3g_logits_get(logits: *const q3g_logits, index: usize, out: *mut q3g_head_logits, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_logits_free(logits: *mut q3g_logits);
@@ -573,7 +573,7 @@ extern "C" {
     pub fn q3g_generator_free(generator: *mut q3g_generator);
     pub fn q3g_quantize(model_dir: *const c_char, model_dir_bytes: usize, out_file: *const c_char, out_file_bytes: usize, options: *const q3g_quantize_options, report: *mut q3g_quantize_report, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_quantize_embedded(name: *const c_char, name_bytes: usize, out_file: *const c_char, out_file_bytes: usize, options: *const q3g_quantize_options, report: *mut q3g_quantize_report, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_verify_packed(file: *const c_char, file_bytes: usize, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_verify_packed(file: *const c_char, file_bytes: usize, cancel: *mut q3g_cancel, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_measure(model_dir: *const c_char, model_dir_bytes: usize, options: *const q3g_measure_options, out: *mut q3g_measurement, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_measure_embedded(name: *const c_char, name_bytes: usize, options: *const q3g_measure_options, out: *mut q3g_measurement, err: *mut q3g_error) -> q3g_status;
 }

@@ -7,7 +7,7 @@ use qwen3guard_sys as sys;
 use crate::{
     c::{lent, sized, static_text, text_of_chars},
     error::call,
-    ModelKind, Result, Tokenizer,
+    Cancel, ModelKind, Result, Tokenizer,
 };
 
 crate::c::handle!(
@@ -117,11 +117,12 @@ impl Guard {
     }
 
     /// Raw logits of every head, of the last position only when `last_only`. Errors: `InvalidArgument` (no ids),
-    /// `TokenRange`, `ContextFull`.
-    pub fn logits(&self, ids: &[i32], last_only: bool) -> Result<Vec<HeadLogits>> {
+    /// `TokenRange`, `ContextFull`, `Cancelled`.
+    pub fn logits(&self, ids: &[i32], last_only: bool, cancel: Option<&Cancel>) -> Result<Vec<HeadLogits>> {
         let mut all = Logits(null_mut());
         call(|err| unsafe {
-            sys::q3g_guard_logits(self.raw.as_ptr(), ids.as_ptr(), ids.len(), last_only.into(), &mut all.0, err)
+            let (p, n, flag) = (ids.as_ptr(), ids.len(), Cancel::ptr(cancel));
+            sys::q3g_guard_logits(self.raw.as_ptr(), p, n, last_only.into(), flag, &mut all.0, err)
         })?;
         (0..unsafe { sys::q3g_logits_count(all.0) })
             .map(|i| {

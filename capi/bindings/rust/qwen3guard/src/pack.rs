@@ -104,10 +104,10 @@ pub fn quantize(
 }
 
 /// Compares every checksum of a packed file, which takes as long as reading it. Any thread. Errors: `FileNotFound`, `Io`,
-/// `BadCheckpoint` (what is damaged).
-pub fn verify_packed(file: impl AsRef<Path>) -> Result<()> {
-    let path = path_bytes(file.as_ref());
-    call(|err| unsafe { sys::q3g_verify_packed(path.as_ptr().cast(), path.len(), err) })
+/// `BadCheckpoint` (what is damaged), `Cancelled`.
+pub fn verify_packed(file: impl AsRef<Path>, cancel: Option<&Cancel>) -> Result<()> {
+    let (path, flag) = (path_bytes(file.as_ref()), Cancel::ptr(cancel));
+    call(|err| unsafe { sys::q3g_verify_packed(path.as_ptr().cast(), path.len(), flag, err) })
 }
 
 /// How a model is measured.

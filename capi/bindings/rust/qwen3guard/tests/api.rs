@@ -235,11 +235,15 @@ fn what_a_model_is() {
     let info = guard.info().unwrap();
     assert!(info.kind == ModelKind::Stream && info.isa_available.contains(&info.isa));
     let ids = guard.tokenizer().unwrap().encode(TEXT).unwrap();
-    let heads = guard.logits(&ids, false).unwrap();
+    let heads = guard.logits(&ids, false, None).unwrap();
     assert!(heads.iter().all(|h| h.rows == ids.len() && h.values.len() == h.rows * h.cols));
     assert!(heads.iter().all(|h| !h.name.is_empty() && h.cols > 0));
-    let last = guard.logits(&ids, true).unwrap();
+    let last = guard.logits(&ids, true, None).unwrap();
     assert!(last.iter().zip(&heads).all(|(l, h)| l.rows == 1 && l.cols == h.cols));
-    assert_eq!(kind(guard.logits(&[], true)), ErrorKind::InvalidArgument);
-    assert_eq!(kind(guard.logits(&[-1], true)), ErrorKind::TokenRange);
+    assert_eq!(kind(guard.logits(&[], true, None)), ErrorKind::InvalidArgument);
+    assert_eq!(kind(guard.logits(&[-1], true, None)), ErrorKind::TokenRange);
+    let cancel = Cancel::new().unwrap();
+    assert!(guard.logits(&ids, true, Some(&cancel)).is_ok());
+    cancel.set();
+    assert_eq!(kind(guard.logits(&ids, true, Some(&cancel))), ErrorKind::Cancelled);
 }

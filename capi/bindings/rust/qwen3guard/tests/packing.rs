@@ -21,18 +21,18 @@ fn packing_and_its_errors() {
     assert_eq!(report.file_bytes as u64, std::fs::metadata(&path).unwrap().len());
     assert!(report.source_bytes > 0 && report.weight_dtype.contains("int8"), "{report:?}");
     assert!(calls.windows(2).all(|pair| pair[0].0 <= pair[1].0) && calls.last().is_some_and(|(n, all)| n == all));
-    verify_packed(&path).unwrap();
+    verify_packed(&path, None).unwrap();
     assert_eq!(kind(quantize(model, &path, none, None)), ErrorKind::Io);
     let again = QuantizeOptions { overwrite: true, ..none };
     let stop = quantize(model, &path, again, Some(&mut |_, _| ControlFlow::Break(())));
     assert_eq!(kind(stop), ErrorKind::Cancelled);
-    verify_packed(&path).unwrap(); // the old one is still there
+    verify_packed(&path, None).unwrap(); // the old one is still there
     assert_eq!(kind(quantize(Model::Path(Path::new("no/such")), &path, again, None)), ErrorKind::FileNotFound);
     let mut bytes = std::fs::read(&path).unwrap();
     let last = bytes.len() - 1;
     bytes[last / 2] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(kind(verify_packed(&path)), ErrorKind::BadCheckpoint);
+    assert_eq!(kind(verify_packed(&path, None)), ErrorKind::BadCheckpoint);
 }
 
 /// What a call comes to whose flag another thread raises after `delay`.
@@ -70,6 +70,9 @@ fn packing_is_stopped_from_another_thread() {
     let cancel = Cancel::new().unwrap();
     let options = QuantizeOptions { cancel: Some(&cancel), ..Default::default() };
     quantize(Model::Embedded("nano-gen"), &path, options, None).unwrap(); // a flag that is down changes nothing
+    verify_packed(&path, Some(&cancel)).unwrap();
+    cancel.set();
+    assert_eq!(kind(verify_packed(&path, Some(&cancel))), ErrorKind::Cancelled);
 }
 
 #[test]
@@ -96,6 +99,6 @@ fn paths_that_are_not_utf8_are_told() {
     let error = Guard::load(path).unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidUtf8 && error.to_string().contains("byte 3"), "{error}");
     assert_eq!(kind(Tokenizer::load(path)), ErrorKind::InvalidUtf8);
-    assert_eq!(kind(verify_packed(path)), ErrorKind::InvalidUtf8);
+    assert_eq!(kind(verify_packed(path, None)), ErrorKind::InvalidUtf8);
     assert_eq!(kind(Guard::load("a\0b")), ErrorKind::InvalidArgument);
 }
