@@ -27,7 +27,8 @@ install(
   EXPORT qwen3guard-${q3g_variant}
   RUNTIME COMPONENT cpp_runtime
   LIBRARY COMPONENT cpp_runtime NAMELINK_COMPONENT cpp_development
-  ARCHIVE COMPONENT cpp_development)
+  ARCHIVE COMPONENT cpp_development
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 file(GLOB q3g_public_headers CONFIGURE_DEPENDS include/qwen3guard/*.hpp)
 install(FILES ${q3g_public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/qwen3guard COMPONENT cpp_development)
 set(q3g_package_find "")
@@ -60,7 +61,8 @@ if(TARGET qwen3guard_c)
     EXPORT qwen3guard-c
     RUNTIME COMPONENT c_runtime
     LIBRARY COMPONENT c_runtime NAMELINK_COMPONENT c_development
-    ARCHIVE COMPONENT c_development)
+    ARCHIVE COMPONENT c_development
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(FILES capi/qwen3guard.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT c_development)
   install(
     EXPORT qwen3guard-c
@@ -74,7 +76,11 @@ if(TARGET qwen3guard_c)
   if(TARGET qwen3guard_c_archive)
     install(FILES ${q3g_c_archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT c_development)
     get_filename_component(q3g_c_archive_name ${q3g_c_archive} NAME)
-    file(RELATIVE_PATH q3g_prefix_from_package ${CMAKE_INSTALL_PREFIX}/${q3g_package_dir} ${CMAKE_INSTALL_PREFIX})
+    # Folders may be absolute ones.
+    foreach(folder IN ITEMS INCLUDEDIR LIBDIR)
+      file(RELATIVE_PATH q3g_${folder}_from_package ${CMAKE_INSTALL_FULL_LIBDIR}/cmake/qwen3guard
+           ${CMAKE_INSTALL_FULL_${folder}})
+    endforeach()
     configure_file(cmake/packages/qwen3guard-c_static.cmake.in qwen3guard-c_static.cmake @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/qwen3guard-c_static.cmake DESTINATION ${q3g_package_dir} COMPONENT c_development)
   endif()
