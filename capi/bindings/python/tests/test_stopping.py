@@ -113,6 +113,10 @@ class CancelTest(unittest.TestCase):
 
 @unittest.skipIf(sys.platform == "win32", "sends SIGINT")
 class SignalTest(unittest.TestCase):
+    def setUp(self) -> None:
+        # A script's background jobs ignore the signal, and so do their children unless somebody says otherwise.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+
     def interrupted(self, what: str) -> str:
         done = subprocess.run([sys.executable, "-c", INTERRUPTED, what], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=120)
