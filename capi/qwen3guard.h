@@ -35,6 +35,8 @@
  * Threads. "any thread": any number of threads at once may call with the same handle. "one thread": one at a
  * time for each handle, never mind which.
  *
+ * Stack. A call takes less than 64 KiB of its thread's stack, 128 KiB where q3g_model_info::isa is "amx".
+ *
  * Callbacks must return normally: no C++ exception, no longjmp, no panic may leave them. They may call the
  * library, but for what a function's text says otherwise.
  *

@@ -2,7 +2,9 @@
 // The only file that knows Eigen. It is compiled once per instruction set with the set's flags, with
 // Q3G_ISA = scalar, avx2 ... and with the namespace Eigen renamed by -DEigen=Eigen_<isa>: otherwise the
 // linker would merge Eigen's inline functions of different instruction sets into one. The build defines
-// EIGEN_DONT_PARALLELIZE: threads are the caller's business.
+// EIGEN_DONT_PARALLELIZE: threads are the caller's business. It also defines EIGEN_STACK_ALLOCATION_LIMIT:
+// Eigen packs both operands on the stack, by default up to 128 KiB each, which is more than the whole stack
+// of many a host's threads.
 #include <Eigen/Core>
 #include <new>
 

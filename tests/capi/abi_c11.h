@@ -22,6 +22,7 @@ void packing_part(void);
 void cancel_part(void);
 void host_part(void);
 void lifetime_part(void);
+void stack_part(void);
 
 /// A file name in the folder that the test may write to, for one use of it at a time.
 const char* in_folder(const char* name);

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
 #if !defined(_WIN32)
     {"cancel", cancel_part},
     {"lifetime", lifetime_part},
+    {"stack", stack_part},
 #endif
   };
   if (argc != 3) {
