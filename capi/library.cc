@@ -2,6 +2,7 @@
 // Versions, names and defaults.
 #include "convert.hpp"
 #include "handles.hpp"
+#include "qwen3guard/detail/guard/embedded_models.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -83,14 +84,7 @@ q3g_status q3g_parse_category(const char* name, size_t name_bytes, int32_t* cate
   return parse("q3g_parse_category", name, name_bytes, category, err, parse_category);
 }
 
-const char* q3g_embedded_model_name(size_t index) noexcept {
-  try {
-    static const std::vector<std::string> names = Guard::embedded_models();
-    return index < names.size() ? names[index].c_str() : nullptr;
-  } catch (...) {
-    return nullptr;
-  }
-}
+const char* q3g_embedded_model_name(size_t index) noexcept { return detail::embedded_model_name(index); }
 
 q3g_status q3g_guard_options_init(q3g_guard_options* options, size_t struct_size) noexcept {
   return init(options, struct_size, default_guard_options);

@@ -45,10 +45,19 @@ Result<std::unique_ptr<ModelFiles>> need_embedded_model(std::string_view name) {
 
 std::vector<std::string> embedded_model_names() {
   std::vector<std::string> out;
-  for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {
-    if (out.empty() || out.back() != file->model) out.emplace_back(file->model);
-  }
+  while (const char* name = embedded_model_name(out.size())) out.emplace_back(name);
   return out;
+}
+
+const char* embedded_model_name(std::size_t index) noexcept {
+  // A model's files follow each other.
+  std::string_view last;
+  for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {
+    if (last == file->model) continue;
+    if (index-- == 0) return file->model;
+    last = file->model;
+  }
+  return nullptr;
 }
 
 }  // namespace qwen3guard::detail

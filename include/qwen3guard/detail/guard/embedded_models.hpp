@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_GUARD_EMBEDDED_MODELS_HPP
 #define QWEN3GUARD_DETAIL_GUARD_EMBEDDED_MODELS_HPP
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ namespace qwen3guard::detail {
 
 /// Names of the models compiled in; empty with Q3G_EMBED_MODELS=OFF.
 [[nodiscard]] std::vector<std::string> embedded_model_names();
+
+/// The index-th of these, NUL-terminated and part of the program; nullptr when there are not so many.
+[[nodiscard]] const char* embedded_model_name(std::size_t index) noexcept;
 
 }  // namespace qwen3guard::detail
 
