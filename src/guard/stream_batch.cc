@@ -273,16 +273,15 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
 Status StreamBatch::Impl::start() {
   const std::lock_guard lock(mutex_);
   if (thread_ != nullptr) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
-  is_stopping_ = false;
   const detail::BlockSignals blocked;
   try {
     thread_process_ = detail::process_id();
-    thread_ = std::make_unique<std::thread>([this] {
+    thread_ = std::make_unique<std::thread>([this, number = thread_number_] {
       for (;;) {
         {
           std::unique_lock wait(mutex_);
-          changed_.wait(wait, [&] { return is_stopping_ || !ready_.empty(); });
-          if (is_stopping_) return;
+          changed_.wait(wait, [&] { return thread_number_ != number || !ready_.empty(); });
+          if (thread_number_ != number) return;
         }
         step(0, true);
       }
@@ -297,7 +296,7 @@ void StreamBatch::Impl::stop() noexcept {
   std::unique_ptr<std::thread> thread;
   {
     const std::lock_guard lock(mutex_);
-    is_stopping_ = true;
+    ++thread_number_;
     thread = std::move(thread_);
   }
   changed_.notify_all();
@@ -307,7 +306,8 @@ void StreamBatch::Impl::stop() noexcept {
     return;
   }
   thread->join();
-  thread_process_ = 0;
+  const std::lock_guard lock(mutex_);
+  if (thread_ == nullptr) thread_process_ = 0;  // another start() may have been faster
 }
 
 StreamBatchStats StreamBatch::Impl::stats() const {

@@ -170,6 +170,33 @@ static void freed_by_other_threads(void) {
   CHECK(in.n_judged > 0 && in.n_others == 0 && in.n_judged + in.n_refused == kThreads * kRounds);
 }
 
+typedef struct {
+  q3g_batch* batch;
+  atomic_int is_over, n_failed;
+} starts;
+
+static void* stop_often(void* user) {
+  starts* in = user;
+  while (!in->is_over) in->n_failed += q3g_batch_stop(in->batch, NULL) != Q3G_OK;
+  return NULL;
+}
+
+/// A thread that is told to stop ends, also when another one is started at once.
+static void stopped_while_starting(void) {
+  enum { kStarts = 5000 };
+  q3g_guard* guard = open_stream_model();
+  starts in = {0};
+  NEED_OK(q3g_batch_open(guard, NULL, &in.batch, &err));
+  pthread_t threads[2];
+  for (size_t i = 0; i < COUNT(threads); ++i) NEED(pthread_create(&threads[i], NULL, stop_often, &in) == 0);
+  for (int n = 0; n < kStarts;) n += q3g_batch_start(in.batch, NULL) == Q3G_OK;
+  in.is_over = 1;
+  for (size_t i = 0; i < COUNT(threads); ++i) pthread_join(threads[i], NULL);
+  CHECK(in.n_failed == 0);
+  q3g_batch_free(in.batch);
+  q3g_guard_free(guard);
+}
+
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 // The one does not let a child of a fork make threads. The other's allocator has locks that the batch's
 // thread may hold when the process forks, so that the child waits for ever; malloc's own locks are made safe
@@ -212,5 +239,6 @@ void lifetime_part(void) {
   freed_in_a_callback();
   batch_freed_in_a_visit();
   freed_by_other_threads();
+  stopped_while_starting();
 }
 #endif

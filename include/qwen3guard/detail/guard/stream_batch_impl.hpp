@@ -129,7 +129,9 @@ class StreamBatch::Impl {
   std::uint64_t n_steps_ = 0, n_tokens_ = 0, n_late_ = 0;
   std::unique_ptr<std::thread> thread_;  // given up, not destroyed, in the child of a fork()
   long thread_process_ = 0;              // where it runs, or ran when this is the child; 0: nowhere
-  bool is_stopping_ = false;
+  /// The running thread's; a thread whose number it is no more ends. A flag would be taken down by the next
+  /// start() before the old thread has seen it.
+  std::uint64_t thread_number_ = 0;
 };
 
 }  // namespace qwen3guard
