@@ -37,6 +37,19 @@ Status check_name(const std::string& path, bool overwrite) {
   return {};
 }
 
+/// Removes a file, if it can. On Windows one stays where there is no memory to convert its name.
+void remove_file(const std::string& path) noexcept {
+#ifdef _WIN32
+  try {
+    std::error_code ignored;
+    fs::remove(to_path(path), ignored);
+  } catch (...) {
+  }
+#else
+  static_cast<void>(::unlink(path.c_str()));
+#endif
+}
+
 /// A new file, or null with errno.
 std::FILE* open_new(const std::string& path) noexcept {
 #ifdef _WIN32
@@ -45,13 +58,21 @@ std::FILE* open_new(const std::string& path) noexcept {
                           _S_IREAD | _S_IWRITE);
   if (fd < 0) return nullptr;
   std::FILE* file = ::_fdopen(fd, "w+b");
-  if (file == nullptr) ::_close(fd);
+  if (file == nullptr) {
+    ::_close(fd);
+    remove_file(path);
+  }
   return file;
 #else
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return nullptr;
   std::FILE* file = ::fdopen(fd, "w+b");
-  if (file == nullptr) ::close(fd);
+  if (file == nullptr) {
+    const int why = errno;
+    ::close(fd);
+    remove_file(path);
+    errno = why;
+  }
   return file;
 #endif
 }
@@ -79,8 +100,7 @@ void folder_to_disk(const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(std::string path, std::string partial, std::FILE* file, bool overwrite)
-    : path_(std::move(path)), partial_(std::move(partial)), file_(file), overwrite_(overwrite) {}
+OutputFile::OutputFile(std::string path, bool overwrite) : path_(std::move(path)), overwrite_(overwrite) {}
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
@@ -103,8 +123,7 @@ OutputFile::~OutputFile() { discard(); }
 void OutputFile::discard() noexcept {
   file_.reset();
   if (partial_.empty()) return;
-  std::error_code ignored;
-  fs::remove(to_path(partial_), ignored);
+  remove_file(partial_);
   partial_.clear();
 }
 
@@ -113,10 +132,16 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool overwrite) {
     return Error{ErrorCode::invalid_argument, "the output's path is empty or has a NUL byte"};
   if (Status named = check_name(path, overwrite); !named.ok()) return std::move(named).error();
   constexpr int kAttempts = 100;  // leftovers of processes that were killed
+  // Made first: once the file is there, nothing may throw that would leave it behind.
+  OutputFile out(path, overwrite);
   for (int i = 0; i < kAttempts; ++i) {
     std::string partial = path + ".partial-" + std::to_string(i);
     errno = 0;
-    if (std::FILE* file = open_new(partial)) return OutputFile(path, std::move(partial), file, overwrite);
+    out.file_.reset(open_new(partial));
+    if (out.file_ != nullptr) {
+      out.partial_ = std::move(partial);
+      return out;
+    }
     if (errno != EEXIST) return io_error(partial, "cannot make the file", errno);
   }
   return Error{ErrorCode::io_error, path + ".partial-0 to -99: all exist; remove what is left over"};
@@ -151,7 +176,7 @@ Status OutputFile::commit() {
   return {};
 }
 
-bool is_same_file(const std::string& a, const std::string& b) noexcept {
+bool is_same_file(const std::string& a, const std::string& b) {
   std::error_code failed;
   return fs::equivalent(to_path(a), to_path(b), failed) && !failed;
 }

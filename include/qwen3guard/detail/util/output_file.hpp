@@ -37,7 +37,7 @@ class OutputFile {
   struct Closer {
     void operator()(std::FILE* file) const noexcept { std::fclose(file); }
   };
-  OutputFile(std::string path, std::string partial, std::FILE* file, bool overwrite);
+  OutputFile(std::string path, bool overwrite);
   void discard() noexcept;
 
   std::string path_, partial_;  ///< partial_ is empty once there is nothing to remove
@@ -46,7 +46,7 @@ class OutputFile {
 };
 
 /// True when both paths name the same existing file or folder.
-[[nodiscard]] bool is_same_file(const std::string& a, const std::string& b) noexcept;
+[[nodiscard]] bool is_same_file(const std::string& a, const std::string& b);
 
 }  // namespace qwen3guard::detail
 
