@@ -226,16 +226,16 @@ Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double tim
     });
     if (entry == nullptr) return no_session(id);
   }
-  entry->event_bytes = 0;
-  settle_account(*entry);
-  std::vector<StreamEvent> events = std::exchange(entry->events, {});
-  if (std::exchange(entry->has_lost_events, false)) {
+  if (entry->has_lost_events) {
     StreamEvent lost;
     lost.kind = StreamEvent::Kind::error;
     lost.status = Error{ErrorCode::out_of_memory, "stream batch: an event was lost for lack of memory"};
-    events.push_back(std::move(lost));
+    entry->events.push_back(std::move(lost));
+    entry->has_lost_events = false;
   }
-  return events;
+  entry->event_bytes = 0;
+  settle_account(*entry);
+  return std::exchange(entry->events, {});
 }
 
 Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {

@@ -12,6 +12,19 @@ namespace qwen3guard {
 
 using detail::HeadStream;
 
+namespace {
+
+/// The same; an error goes without its sentence when there is no memory for it.
+Status copy_of(const Status& status) noexcept {
+  try {
+    return status;
+  } catch (const std::bad_alloc&) {
+    return Error{status.error().code, {}};
+  }
+}
+
+}  // namespace
+
 /// The entry's next operations: turns that open, then one that is judged.
 void StreamBatch::Impl::take_ops(Entry& entry) {
   entry.ops.clear();
@@ -29,7 +42,13 @@ std::vector<StreamBatch::Impl::Entry*> StreamBatch::Impl::pick(std::size_t n_row
   std::vector<Entry*> picked;
   const auto most = static_cast<std::size_t>(options_.max_session_tokens);
   const std::lock_guard lock(mutex_);
-  picked.reserve(std::min(n_rows, ready_.size()));
+  // What is picked is busy until run() has released it: from here to there nothing may throw.
+  try {
+    picked.reserve(std::min(n_rows, ready_.size()));
+    feeds_.reserve(picked.capacity());
+  } catch (const std::bad_alloc&) {
+    return picked;  // another time
+  }
   for (std::size_t n = 0; n < n_rows && !ready_.empty();) {
     Entry& entry = *find(ready_.begin()->second);
     try {
@@ -54,8 +73,12 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
   const auto now = Clock::now();
   event.waited_ms = std::chrono::duration<double, std::milli>(now - op.pushed).count();
   event.is_late = now > op.deadline;
-  event.decision = entry.session.decision();
-  entry.new_events.push_back(std::move(event));
+  try {
+    event.decision = entry.session.decision();
+    entry.new_events.push_back(std::move(event));
+  } catch (const std::bad_alloc&) {
+    entry.has_lost_new_events = true;
+  }
 }
 
 void StreamBatch::Impl::fail(Entry& entry, const Op& op, Status status) {
@@ -116,9 +139,8 @@ void StreamBatch::Impl::plan(Entry& entry) {
   for (Op& op : entry.ops) {
     entry.done_bytes += op.reserved_bytes;
     if (op.group != 0 && op.group == entry.failed_group) continue;
-    const Status status =
-        detail::guarded("stream batch", [&]() -> Status { return plan_op(entry, op), Status(); });
-    if (!status.ok()) fail(entry, op, status);
+    Status status = detail::guarded("stream batch", [&]() -> Status { return plan_op(entry, op), Status(); });
+    if (!status.ok()) fail(entry, op, std::move(status));
   }
   // What a feed may need stays reserved until it is done.
   if (entry.feed) entry.done_bytes -= entry.ops.back().reserved_bytes;
@@ -130,10 +152,10 @@ void StreamBatch::Impl::finish(Entry& entry) {
   HeadStream::Feed& feed = *entry.feed;
   const Op& op = entry.ops.back();
   entry.done_bytes += op.reserved_bytes;
-  const Status status = detail::guarded("stream batch", [&]() -> Status {
+  Status status = detail::guarded("stream batch", [&]() -> Status {
     if (!feed.status.ok()) {
       heads.abandon(feed);
-      return feed.status;
+      return std::move(feed.status);
     }
     StreamEvent event;
     if (op.kind == Op::Kind::end_turn) {
@@ -147,7 +169,7 @@ void StreamBatch::Impl::finish(Entry& entry) {
     return {};
   });
   entry.feed.reset();
-  if (!status.ok()) fail(entry, op, status);
+  if (!status.ok()) fail(entry, op, std::move(status));
 }
 
 /// Events that nobody has taken yet and that say the same in parts become one, so that their memory is
@@ -186,6 +208,7 @@ void StreamBatch::Impl::release(Entry& entry) noexcept {
     entry.new_events.clear();
     entry.has_lost_events = true;
   }
+  if (std::exchange(entry.has_lost_new_events, false)) entry.has_lost_events = true;
   entry.held_bytes = entry.session_bytes;
   entry.reserved_bytes -= std::min(entry.reserved_bytes, entry.done_bytes);
   entry.done_bytes = 0;
@@ -205,16 +228,17 @@ void StreamBatch::Impl::release(Entry& entry) noexcept {
 }
 
 std::size_t StreamBatch::Impl::run(std::vector<Entry*>& picked, std::size_t n_rows) {
-  std::vector<HeadStream::Feed*> feeds;
+  feeds_.clear();
   for (Entry* entry : picked) {
     plan(*entry);
-    if (entry->feed) feeds.push_back(&*entry->feed);
+    if (entry->feed) feeds_.push_back(&*entry->feed);
   }
   const auto start = Clock::now();
   std::size_t n_done = 0;
   const Status status = detail::guarded("stream batch", [&]() -> Status {
-    Q3G_ASSIGN(n_done, HeadStream::run_round(
-                           *shared_, feeds, {n_rows, static_cast<std::size_t>(options_.max_session_tokens)}));
+    Q3G_ASSIGN(n_done,
+               HeadStream::run_round(*shared_, feeds_,
+                                     {n_rows, static_cast<std::size_t>(options_.max_session_tokens)}));
     return {};
   });
   if (n_done > 0)
@@ -222,7 +246,7 @@ std::size_t StreamBatch::Impl::run(std::vector<Entry*>& picked, std::size_t n_ro
   std::size_t n_judged = 0;
   for (Entry* entry : picked) {
     if (entry->feed) {
-      if (!status.ok()) entry->feed->status = status;
+      if (!status.ok()) entry->feed->status = copy_of(status);
       if (!status.ok() || HeadStream::is_done(*entry->feed)) finish(*entry);
     }
     n_judged += entry->n_judged;

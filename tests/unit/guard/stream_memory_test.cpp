@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a session is after each of its allocations has failed once. Replaces operator new.
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -107,4 +108,35 @@ TEST_CASE("memory: so does one over a Gen checkpoint", "[stream][memory]") {
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i)
     REQUIRE(std::abs(a[i].probabilities.safe - b[i].probabilities.safe) < test::kMargin);
+}
+
+TEST_CASE("memory: a batch steps on after the failure of any allocation", "[stream][memory]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  int n_failed = 0, n_late = 0;
+  for (bool has_failed = true; has_failed; ++n_failed) {
+    CAPTURE(n_failed);
+    StreamBatch batch = StreamBatch::open(guard).value();
+    const StreamId id = batch.add().value();
+    batch.push_prompt(id, "Go on.").throw_if_error();
+    batch.push_text(id, "You idiot.").throw_if_error();
+    batch.end_turn(id).throw_if_error();
+    n_until_failure = n_failed;
+    const std::size_t n_first = batch.step();
+    has_failed = n_until_failure == 0;
+    n_until_failure = -1;
+    // What was put off is judged now; no session stays busy for ever.
+    const std::size_t n_then = batch.step();
+    n_late += n_then > 0 ? 1 : 0;
+    CHECK(batch.stats().n_waiting_sessions == 0);
+    const auto events = batch.poll(id).value();
+    const bool is_told = std::any_of(events.begin(), events.end(), [](const StreamEvent& event) {
+      return event.kind == StreamEvent::Kind::error && event.status.error().code == ErrorCode::out_of_memory;
+    });
+    const bool is_whole =
+        events.size() == 3 && n_first + n_then > 0 && events[2].turn.role == Role::assistant;
+    CHECK((is_told || is_whole));
+    CHECK(batch.remove(id).ok());
+  }
+  CHECK(n_failed > 50);
+  CHECK(n_late > 0);
 }

@@ -90,6 +90,7 @@ class StreamBatch::Impl {
     std::size_t session_bytes = 0;  // what it holds now
     std::size_t done_bytes = 0;     // reserved for what is done
     std::vector<StreamEvent> new_events;
+    bool has_lost_new_events = false;
     std::uint64_t failed_group = 0;
     StreamMark group_begin;
     std::size_t n_judged = 0;
@@ -116,7 +117,8 @@ class StreamBatch::Impl {
   Guard guard_;
   std::shared_ptr<const Guard::Impl> shared_;
   const StreamBatchOptions options_;
-  std::mutex step_mutex_;  // one step at a time
+  std::mutex step_mutex_;                         // one step at a time
+  std::vector<detail::HeadStream::Feed*> feeds_;  // of the step
   detail::StepClock clock_;
 
   mutable std::mutex mutex_;
