@@ -224,7 +224,8 @@ typedef void (*q3g_log_fn)(void* user, int32_t level, const char* line, size_t l
 typedef int32_t (*q3g_progress_fn)(void* user, int64_t n_done, int64_t n_total);
 /** Called once when bytes that the library borrowed are in use no more, on any thread. */
 typedef void (*q3g_release_fn)(void* user);
-/** Memory for `bytes` bytes on a boundary of `alignment` (a power of 2), or NULL. From any thread. */
+/** Memory for `bytes` bytes on a boundary of `alignment` (a power of 2), or NULL. From any thread. Must not
+ * call the library, which may be in the middle of anything; nor must q3g_deallocate_fn. */
 typedef void* (*q3g_allocate_fn)(void* user, size_t bytes, size_t alignment);
 /** Takes back what q3g_allocate_fn gave, with the same sizes. From any thread. */
 typedef void (*q3g_deallocate_fn)(void* user, void* block, size_t bytes, size_t alignment);
@@ -256,12 +257,13 @@ typedef struct q3g_allocator {
 /** How a model is loaded. */
 typedef struct q3g_guard_options {
   uint32_t struct_size;           /**< sizeof(q3g_guard_options) */
-  int32_t n_threads;              /**< of one call; 0: all cores */
+  int32_t n_threads;              /**< of one call, at most 1024; 0: OMP_NUM_THREADS, else all cores */
   int32_t max_context_tokens;     /**< 0: the checkpoint's own limit */
   int32_t kept_tokens;            /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
   int32_t require_tokenizer;      /**< 0: a model without tokenizer files loads, for logits only. 1 */
   int32_t reserved;               /**< 0 */
-  const char* isa;                /**< NUL-terminated; NULL or "": the best there is. One of isa_available */
+  const char* isa;                /**< NUL-terminated, one of isa_available; NULL or "": the environment's
+                                       QWEN3GUARD_ISA, else the best there is */
   const q3g_allocator* allocator; /**< copied; NULL: the system's */
   q3g_log_fn log;                 /**< called while loading; may be NULL */
   void* log_user;                 /**< the `user` of `log` */
@@ -365,7 +367,8 @@ typedef struct q3g_stream_options {
   int32_t judge_unsettled;     /**< 1: text whose tokens may still change is judged at once. 1 */
   int32_t gen_interval_tokens; /**< Gen: a verdict every so many tokens; at least 1. 32 */
   int32_t reserved;            /**< 0 */
-  q3g_cancel* cancel;          /**< stops running calls on the stream; may be NULL */
+  q3g_cancel* cancel;          /**< stops running calls on the stream; may be NULL. One forward of several
+                                    streams is stopped when all have the same */
 } q3g_stream_options;
 
 /** Judgement of one token. */
@@ -862,7 +865,8 @@ Q3G_API q3g_status q3g_batch_push_tokens(q3g_batch* batch, uint64_t session, con
 Q3G_API q3g_status q3g_batch_end_turn(q3g_batch* batch, uint64_t session, double deadline_ms,
                                       q3g_error* err) Q3G_NOEXCEPT;
 /** Takes a session's events; waits for the first one, or until nothing is left to wait for, at most
- * timeout_ms (0: does not wait). *out is the caller's (q3g_events_free), and may hold none. Any thread. */
+ * timeout_ms (0: does not wait). *out is the caller's (q3g_events_free), and may hold none. Any thread.
+ * Errors: Q3G_E_INVALID_ARGUMENT (no such session; timeout_ms below 0). */
 Q3G_API q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms, q3g_events** out,
                                   q3g_error* err) Q3G_NOEXCEPT;
 /** Runs visit(user, stream) on this thread while nobody else uses the session. Any thread. Errors:
@@ -870,7 +874,8 @@ Q3G_API q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double tim
 Q3G_API q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visit, void* user,
                                    q3g_error* err) Q3G_NOEXCEPT;
 /** Judges what waits until nothing does or the time is up; at least one forward when must_run is 1. n_tokens:
- * judged; may be NULL. Any thread. */
+ * judged; may be NULL. What fails is an event of its session; what there is no memory for waits on. Any
+ * thread. Errors: Q3G_E_INVALID_ARGUMENT (budget_ms below 0). */
 Q3G_API q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, size_t* n_tokens,
                                   q3g_error* err) Q3G_NOEXCEPT;
 /** Makes a thread that steps until q3g_batch_stop() or q3g_batch_free(). Any thread. Errors:

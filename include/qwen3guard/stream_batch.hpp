@@ -119,7 +119,7 @@ class StreamBatch {
 
   /// Judges what waits until nothing does or the time is up; a forward is begun only when it is expected to
   /// end in time, but at least one when `must_run`. Returns the tokens judged. Errors: none of its own; what
-  /// fails is an event of its session.
+  /// fails is an event of its session, what there is no memory for waits on.
   std::size_t step(double budget_ms = 1e9, bool must_run = true);
 
   /// A thread that steps whenever something waits, until stop() or destruction. Errors: invalid_argument
