@@ -30,7 +30,11 @@ Error io_error(const std::string& path, const std::string& what, int error_numbe
 Status check_name(const std::string& path, bool overwrite) {
   std::error_code failed;
   const fs::file_status status = fs::status(to_path(path), failed);
-  if (!fs::exists(status)) return {};  // a missing or forbidden folder shows when the file is made
+  if (!fs::exists(status)) {
+    // A missing or forbidden folder shows when the file is made; a name that leads nowhere is taken, too.
+    if (!fs::is_symlink(fs::symlink_status(to_path(path), failed))) return {};
+    return Error{ErrorCode::io_error, path + ": there is a symbolic link of this name that leads nowhere"};
+  }
   if (!fs::is_regular_file(status))
     return Error{ErrorCode::io_error, path + ": there is something of this name that is no regular file"};
   if (!overwrite) return Error{ErrorCode::io_error, path + ": exists; it is replaced only on request"};

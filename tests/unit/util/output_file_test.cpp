@@ -48,6 +48,20 @@ TEST_CASE("output file: appears complete under its name", "[util]") {
   CHECK(folder.n_files() == 1);
 }
 
+#ifndef _WIN32
+TEST_CASE("output file: a symbolic link that leads nowhere is not replaced", "[util]") {
+  const q3g_test::TemporaryFolder folder;
+  fs::create_symlink("nowhere", folder / "out");
+  for (const bool overwrite : {false, true}) {
+    const auto file = OutputFile::create(folder / "out", overwrite);
+    REQUIRE_FALSE(file.ok());
+    CHECK(file.error().code == ErrorCode::io_error);
+  }
+  CHECK(fs::is_symlink(folder / "out"));
+  CHECK(folder.n_files() == 1);
+}
+#endif
+
 TEST_CASE("output file: nothing is left without a commit", "[util]") {
   const q3g_test::TemporaryFolder folder;
   {
