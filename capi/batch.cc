@@ -162,6 +162,8 @@ q3g_status q3g_events_get(const q3g_events* events, size_t index, q3g_event* out
     const StreamEvent& in = at(*all, index);
     const auto place = need(out, "out");
     if (failure != nullptr && !is_error_slot(failure)) bad_argument("failure has a wrong struct_size");
+    if (failure != nullptr && failure == err)
+      bad_argument("failure is the same slot as err, which is cleared; expected another one");
     const q3g_update update = to_c(in.update);
     q3g_event value{};
     value.kind = static_cast<std::int32_t>(in.kind);

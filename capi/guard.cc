@@ -222,6 +222,10 @@ q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severi
   return call(err, "q3g_decide_action", [&] {
     if (probabilities == nullptr || action == nullptr) bad_argument("probabilities or action is NULL");
     const auto level = enum_of<Severity>(severity, kSeverityCount, "severity");
+    for (std::size_t i = 0; i < Q3G_SEVERITY_COUNT; ++i) {
+      if (!(probabilities[i] >= 0.0F && probabilities[i] <= 1.0F))
+        bad_argument("probabilities[" + std::to_string(i) + "] is not in [0, 1]");
+    }
     const SeverityProbabilities all{probabilities[Q3G_SEVERITY_SAFE],
                                     probabilities[Q3G_SEVERITY_CONTROVERSIAL],
                                     probabilities[Q3G_SEVERITY_UNSAFE]};

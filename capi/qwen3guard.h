@@ -37,6 +37,9 @@
  *
  * Stack. A call takes less than 64 KiB of its thread's stack, 128 KiB where q3g_model_info::isa is "amx".
  *
+ * The end. Handlers of atexit() may use and free what there is; they load nothing, which needs objects that
+ * are destroyed by then.
+ *
  * Callbacks must return normally: no C++ exception, no longjmp, no panic may leave them. They may call the
  * library, but for what a function's text says otherwise.
  *
@@ -613,7 +616,7 @@ Q3G_API q3g_status q3g_measure_options_init(q3g_measure_options* options, size_t
  * Q3G_E_CANCELLED while it is up, as any failed call. What was given the flag keeps it alive. @{ */
 /** A new flag, down; *out is the caller's (q3g_cancel_free). Any thread. Errors: Q3G_E_OUT_OF_MEMORY. */
 Q3G_API q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) Q3G_NOEXCEPT;
-/** Raises the flag. Any thread, and signal handlers. Errors: Q3G_E_BAD_HANDLE. */
+/** Raises the flag. Any thread, and signal handlers while nobody frees it. Errors: Q3G_E_BAD_HANDLE. */
 Q3G_API q3g_status q3g_cancel_set(q3g_cancel* cancel) Q3G_NOEXCEPT;
 /** Takes it down again. Any thread. Errors: Q3G_E_BAD_HANDLE. */
 Q3G_API q3g_status q3g_cancel_reset(q3g_cancel* cancel) Q3G_NOEXCEPT;
@@ -680,14 +683,14 @@ Q3G_API q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message*
                                       const q3g_classify_options* options, q3g_verdict* out,
                                       q3g_error* err) Q3G_NOEXCEPT;
 /** Judges several conversations in common matrix products: out [n], of which the first struct_size is set
- * (each `text` and text_capacity is the caller's, as ever). One that fails does not disturb the others: its
- * q3g_verdict::status says so, and errors[i] why (errors: [n], the first struct_size is set; may be NULL).
- * Any thread. The call itself fails for its own arguments only. */
+ * (zero the array: each `text` and text_capacity is the caller's, as ever). One that fails does not disturb
+ * the others: its q3g_verdict::status says so, and errors[i] why (errors: [n], the first struct_size is set;
+ * may be NULL). Any thread. The call itself fails for its own arguments only. */
 Q3G_API q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversation* conversations,
                                             size_t n_conversations, const q3g_classify_options* options,
                                             q3g_verdict* out, q3g_error* errors, q3g_error* err) Q3G_NOEXCEPT;
 /** What a host should do, Q3G_ACTION_, by the mode and thresholds of `options`. A pure function;
- * probabilities [3] by Q3G_SEVERITY_. Any thread. */
+ * probabilities [3] by Q3G_SEVERITY_, each in [0, 1]. Any thread. */
 Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity,
                                      const float* probabilities, int32_t* action,
                                      q3g_error* err) Q3G_NOEXCEPT;
@@ -888,7 +891,8 @@ Q3G_API q3g_status q3g_batch_get_stats(const q3g_batch* batch, q3g_batch_stats* 
                                        q3g_error* err) Q3G_NOEXCEPT;
 /** How many events there are; 0 for a bad handle. Any thread. */
 Q3G_API size_t q3g_events_count(const q3g_events* events) Q3G_NOEXCEPT;
-/** The index-th event. failure: what a Q3G_EVENT_ERROR is about; may be NULL. Any thread. */
+/** The index-th event. failure: what a Q3G_EVENT_ERROR is about; another slot than err; may be NULL. Any
+ * thread. */
 Q3G_API q3g_status q3g_events_get(const q3g_events* events, size_t index, q3g_event* out, q3g_error* failure,
                                   q3g_error* err) Q3G_NOEXCEPT;
 /** The event's n_tokens verdicts, the first one of which is number `first` of the turn. Any thread. Errors:

@@ -33,7 +33,8 @@ struct QuantizeOptions {
   /// Columns that share a scale. int8: 32, 64, 128, or 0 for one scale per row; int4: 32. -1: 64 for int8, 32
   /// for int4, none for bf16.
   std::int32_t group_size = -1;
-  bool overwrite = false;  ///< replace an existing output file
+  /// Replace an existing output file; a symbolic link itself, and not what it leads to.
+  bool overwrite = false;
   /// Gen checkpoints: also store what the model computes for the constant part of its prompt, so that the
   /// first verdict after loading is as fast as the later ones. Takes some 60 MB in a file of the 0.6B size.
   bool keep_prefix = false;

@@ -3,6 +3,7 @@
 #include "qwen3guard/stream_batch.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -280,6 +281,8 @@ Status StreamBatch::Impl::start() {
       for (;;) {
         {
           std::unique_lock wait(mutex_);
+          if (has_no_memory_)  // does not spin until there is some
+            changed_.wait_for(wait, std::chrono::milliseconds(10), [&] { return thread_number_ != number; });
           changed_.wait(wait, [&] { return thread_number_ != number || !ready_.empty(); });
           if (thread_number_ != number) return;
         }

@@ -42,11 +42,13 @@ std::vector<StreamBatch::Impl::Entry*> StreamBatch::Impl::pick(std::size_t n_row
   std::vector<Entry*> picked;
   const auto most = static_cast<std::size_t>(options_.max_session_tokens);
   const std::lock_guard lock(mutex_);
+  has_no_memory_ = false;
   // What is picked is busy until run() has released it: from here to there nothing may throw.
   try {
     picked.reserve(std::min(n_rows, ready_.size()));
     feeds_.reserve(picked.capacity());
   } catch (const std::bad_alloc&) {
+    has_no_memory_ = true;
     return picked;  // another time
   }
   for (std::size_t n = 0; n < n_rows && !ready_.empty();) {

@@ -26,6 +26,10 @@ Error io_error(const std::string& path, const std::string& what, int error_numbe
   return {ErrorCode::io_error, path + ": " + what + ": " + std::generic_category().message(error_number)};
 }
 
+Error name_is_taken(const std::string& path) {
+  return {ErrorCode::io_error, path + ": exists; it is replaced only on request"};
+}
+
 /// Whether the name may be taken.
 Status check_name(const std::string& path, bool overwrite) {
   std::error_code failed;
@@ -37,7 +41,7 @@ Status check_name(const std::string& path, bool overwrite) {
   }
   if (!fs::is_regular_file(status))
     return Error{ErrorCode::io_error, path + ": there is something of this name that is no regular file"};
-  if (!overwrite) return Error{ErrorCode::io_error, path + ": exists; it is replaced only on request"};
+  if (!overwrite) return name_is_taken(path);
   return {};
 }
 
@@ -100,6 +104,23 @@ void folder_to_disk(const std::string& path) {
   (void)::fsync(fd);
   ::close(fd);
 #endif
+}
+
+/// Gives the finished file its name, which must be free unless it is to be replaced.
+Status give_name(const std::string& partial, const std::string& path, bool overwrite) {
+#ifndef _WIN32
+  // Unlike rename(), link() takes no name that somebody else took a moment ago. Not every file system has it.
+  if (!overwrite && ::link(partial.c_str(), path.c_str()) == 0) {
+    remove_file(partial);
+    return {};
+  }
+  if (!overwrite && errno == EEXIST) return name_is_taken(path);
+#endif
+  if (Status named = check_name(path, overwrite); !named.ok()) return named;
+  std::error_code failed;
+  fs::rename(to_path(partial), to_path(path), failed);
+  if (failed) return io_error(path, "cannot rename " + partial + " to it", failed.value());
+  return {};
 }
 
 }  // namespace
@@ -171,10 +192,7 @@ Status OutputFile::commit() {
   if (std::fflush(file_.get()) != 0 || to_disk(file_.get()) != 0)
     return io_error(partial_, "cannot write", errno);
   if (std::fclose(file_.release()) != 0) return io_error(partial_, "cannot write", errno);
-  if (Status named = check_name(path_, overwrite_); !named.ok()) return named;
-  std::error_code failed;
-  fs::rename(to_path(partial_), to_path(path_), failed);
-  if (failed) return io_error(path_, "cannot rename " + partial_ + " to it", failed.value());
+  if (Status named = give_name(partial_, path_, overwrite_); !named.ok()) return named;
   partial_.clear();
   folder_to_disk(path_);
   return {};

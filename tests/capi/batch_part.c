@@ -45,6 +45,7 @@ static void take_events(q3g_batch* batch, uint64_t session, double timeout_ms, r
     q3g_event event = {.struct_size = sizeof event};
     q3g_error failure = {.struct_size = sizeof failure};
     NEED_OK(q3g_events_get(events, i, &event, &failure, &err));
+    CHECK_FAILS(q3g_events_get(events, i, &event, &err, &err), Q3G_E_INVALID_ARGUMENT);
     CHECK(event.waited_ms >= 0 && failure.code == event.status);
     all->n_errors += event.kind == Q3G_EVENT_ERROR;
     if (event.kind == Q3G_EVENT_ERROR) {

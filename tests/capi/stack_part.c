@@ -31,7 +31,7 @@ static void* pack(void* user) {
   options.overwrite = 1;
   const char* file = user;
   CHECK_OK(q3g_quantize_embedded(TEXT("nano-stream"), file, strlen(file), &options, NULL, &err));
-  CHECK_OK(q3g_verify_packed(file, strlen(file), &err));
+  CHECK_OK(q3g_verify_packed(file, strlen(file), NULL, &err));
   return NULL;
 }
 

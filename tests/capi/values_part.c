@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Versions, names, defaults, flags, and the pure functions: actions and policies.
+#include <math.h>
 #include <stdio.h>
 
 #include "abi_c11.h"
@@ -137,6 +138,12 @@ static void actions(void) {
   options.block_threshold = 0.3F;
   CHECK_FAILS(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, mixed, &action, &err), Q3G_E_INVALID_ARGUMENT);
   CHECK(action == Q3G_ACTION_FLAG);
+  const float bad[] = {-0.1F, 1.1F, (float)INFINITY, (float)NAN};
+  for (size_t i = 0; i < COUNT(bad) * Q3G_SEVERITY_COUNT; ++i) {
+    float outside[Q3G_SEVERITY_COUNT] = {0.5F, 0.3F, 0.2F};
+    outside[i % Q3G_SEVERITY_COUNT] = bad[i / Q3G_SEVERITY_COUNT];
+    CHECK_FAILS(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, outside, &action, &err), Q3G_E_INVALID_ARGUMENT);
+  }
 }
 
 /// A token that is `severity` for certain, of the violent category.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/util/output_file.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "q3g_catch.hpp"
 #include "temporary_folder.hpp"
@@ -97,6 +100,35 @@ TEST_CASE("output file: a file that came meanwhile is not replaced", "[util]") {
   CHECK_FALSE(file->commit().ok());
   CHECK(read(folder / "out") == "other");
 }
+
+#ifdef __linux__
+TEST_CASE("output file: of several that are finished at once, one gets the name", "[util][threads]") {
+  constexpr int kRounds = 50, kWriters = 4;
+  for (int round = 0; round < kRounds; ++round) {
+    const q3g_test::TemporaryFolder folder;
+    std::vector<OutputFile> files;
+    for (int i = 0; i < kWriters; ++i) {
+      files.push_back(OutputFile::create(folder / "out", false).value());
+      REQUIRE(files.back().write(bytes_of(std::to_string(i))).ok());
+    }
+    std::atomic<int> n_ready{0}, n_done{0}, last{-1};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kWriters; ++i) {
+      threads.emplace_back([&, i] {
+        for (++n_ready; n_ready < kWriters;) std::this_thread::yield();
+        if (!files[static_cast<std::size_t>(i)].commit().ok()) return;
+        ++n_done;
+        last = i;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    files.clear();
+    REQUIRE(n_done == 1);
+    REQUIRE(read(folder / "out") == std::to_string(last));
+    REQUIRE(folder.n_files() == 1);
+  }
+}
+#endif
 
 TEST_CASE("output file: names that cannot be had", "[util]") {
   const q3g_test::TemporaryFolder folder;

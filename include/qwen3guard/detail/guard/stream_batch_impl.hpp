@@ -120,6 +120,7 @@ class StreamBatch::Impl {
   std::mutex step_mutex_;                         // one step at a time
   std::vector<detail::HeadStream::Feed*> feeds_;  // of the step
   detail::StepClock clock_;
+  bool has_no_memory_ = false;  // the last step could begin nothing; with mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // an entry is no longer busy, has an event, or has something to do
