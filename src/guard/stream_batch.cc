@@ -297,14 +297,16 @@ Status StreamBatch::Impl::start() {
 
 void StreamBatch::Impl::stop() noexcept {
   std::unique_ptr<std::thread> thread;
+  bool is_elsewhere = false;
   {
     const std::lock_guard lock(mutex_);
     ++thread_number_;
     thread = std::move(thread_);
+    is_elsewhere = is_thread_elsewhere();
   }
   changed_.notify_all();
   if (thread == nullptr) return;
-  if (is_thread_elsewhere()) {
+  if (is_elsewhere) {
     static_cast<void>(thread.release());
     return;
   }
