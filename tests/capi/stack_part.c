@@ -4,34 +4,91 @@
 
 #if !defined(_WIN32)
 #include <pthread.h>
+#include <stdio.h>
 
 enum { kStackBytes = 1 << 20, kUntouched = 0xA5 };
 
 static _Alignas(4096) unsigned char stack[kStackBytes];
 
-static void* load_and_judge(void* user) {
-  const char* model = user;
+typedef struct {
+  const char* name;
+  int32_t kind;       // Q3G_MODEL_
+  int32_t type;       // Q3G_PACKED_, or -1: as it is in the library
+  size_t most_bytes;  // what the header allows with the instruction set in use
+  char packed_path[4096];
+} use_of_model;
+
+/// One thread does all the work: the one whose stack is measured.
+static q3g_guard* load(use_of_model* use) {
+  q3g_guard_options options;
   q3g_guard* guard = NULL;
-  q3g_stream* stream = NULL;
-  q3g_verdict verdict = {.struct_size = sizeof verdict};
-  NEED_OK(q3g_guard_load_embedded(model, strlen(model), NULL, &guard, &err));
-  CHECK_OK(q3g_guard_classify_prompt(guard, TEXT("How do I kill a Python process?"), NULL, &verdict, &err));
-  CHECK_OK(q3g_stream_open(guard, NULL, &stream, &err));
-  CHECK_OK(q3g_stream_push_prompt(stream, TEXT("Hello there"), NULL, &err));
-  CHECK_OK(q3g_stream_push_text(stream, TEXT("An answer of some words."), NULL, NULL, 0, &err));
-  CHECK_OK(q3g_stream_end_turn(stream, NULL, NULL, NULL, NULL, &err));
-  q3g_stream_free(stream);
-  q3g_guard_free(guard);
-  return NULL;
+  NEED_OK(q3g_guard_options_init(&options, sizeof options));
+  options.n_threads = 1;
+  if (use->type < 0) {
+    NEED_OK(q3g_guard_load_embedded(use->name, strlen(use->name), &options, &guard, &err));
+  } else {
+    q3g_quantize_options packing;
+    NEED_OK(q3g_quantize_options_init(&packing, sizeof packing));
+    packing.type = use->type;
+    packing.overwrite = 1;
+    packing.n_threads = 1;
+    const char* path = use->packed_path;
+    NEED_OK(q3g_quantize_embedded(use->name, strlen(use->name), path, strlen(path), &packing, NULL, &err));
+    CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
+    NEED_OK(q3g_guard_load(path, strlen(path), &options, &guard, &err));
+  }
+  q3g_model_info info = {.struct_size = sizeof info};
+  NEED_OK(q3g_guard_info(guard, &info, &err));
+  use->most_bytes = strcmp(info.isa, "amx") == 0 ? 128 * 1024 : 64 * 1024;
+  return guard;
 }
 
-static void* pack(void* user) {
-  q3g_quantize_options options;
-  NEED_OK(q3g_quantize_options_init(&options, sizeof options));
-  options.overwrite = 1;
-  const char* file = user;
-  CHECK_OK(q3g_quantize_embedded(TEXT("nano-stream"), file, strlen(file), &options, NULL, &err));
-  CHECK_OK(q3g_verify_packed(file, strlen(file), NULL, &err));
+static void classify(const q3g_guard* guard) {
+  const q3g_message prompt = {sizeof prompt, Q3G_ROLE_USER, TEXT("How do I kill a Python process?")};
+  const q3g_conversation both[] = {{sizeof both[0], 0, &prompt, 1}, {sizeof both[0], 0, &prompt, 1}};
+  q3g_verdict verdicts[COUNT(both)] = {{.struct_size = sizeof verdicts[0]}};
+  CHECK_OK(q3g_guard_classify(guard, &prompt, 1, NULL, &verdicts[0], &err));
+  CHECK_OK(q3g_guard_classify_batch(guard, both, COUNT(both), NULL, verdicts, NULL, &err));
+  int32_t ids[300] = {0};
+  q3g_logits* logits = NULL;
+  CHECK_OK(q3g_guard_logits(guard, ids, COUNT(ids), 0, NULL, &logits, &err));
+  q3g_logits_free(logits);
+}
+
+static void stream(const q3g_guard* guard) {
+  q3g_stream* one = NULL;
+  q3g_batch* many = NULL;
+  uint64_t session = 0;
+  CHECK_OK(q3g_stream_open(guard, NULL, &one, &err));
+  CHECK_OK(q3g_stream_push_prompt(one, TEXT("Hello there"), NULL, &err));
+  CHECK_OK(q3g_stream_push_text(one, TEXT("An answer of some words."), NULL, NULL, 0, &err));
+  CHECK_OK(q3g_stream_end_turn(one, NULL, NULL, NULL, NULL, &err));
+  q3g_stream_free(one);
+  CHECK_OK(q3g_batch_open(guard, NULL, &many, &err));
+  CHECK_OK(q3g_batch_add(many, NULL, &session, &err));
+  CHECK_OK(q3g_batch_push_prompt(many, session, TEXT("Hello there"), -1, &err));
+  CHECK_OK(q3g_batch_push_text(many, session, TEXT("An answer of some words."), -1, &err));
+  CHECK_OK(q3g_batch_step(many, 0, 1, NULL, &err));
+  q3g_batch_free(many);
+}
+
+static void generate(const q3g_guard* guard) {
+  static const int32_t ids[] = {40, 41, 42};
+  q3g_generator* writer = NULL;
+  int32_t id = -1;
+  CHECK_OK(q3g_generator_open(guard, NULL, &writer, &err));
+  CHECK_OK(q3g_generator_set_tokens(writer, ids, COUNT(ids), &err));
+  CHECK_OK(q3g_generator_next(writer, &id, NULL, &err));
+  q3g_generator_free(writer);
+}
+
+static void* use(void* user) {
+  use_of_model* with = user;
+  q3g_guard* guard = load(with);
+  classify(guard);
+  stream(guard);
+  if (with->kind == Q3G_MODEL_GEN) generate(guard);
+  q3g_guard_free(guard);
   return NULL;
 }
 
@@ -50,12 +107,18 @@ static size_t n_used_bytes(void* (*body)(void*), void* user) {
 }
 
 void stack_part(void) {
-  static char gen[] = "nano-gen", stream[] = "nano-stream", file[4096];
-  NEED(strlen(in_folder("stack.q3g")) < sizeof file);
-  strcpy(file, in_folder("stack.q3g"));
-  const size_t used[] = {n_used_bytes(load_and_judge, gen), n_used_bytes(load_and_judge, stream),
-                         n_used_bytes(pack, file)};
-  // As the header says.
-  for (size_t i = 0; i < COUNT(used); ++i) CHECK(used[i] > 4096 && used[i] < 64 * 1024);
+  static const int32_t types[] = {-1, Q3G_PACKED_BF16, Q3G_PACKED_INT8, Q3G_PACKED_INT4};
+  static use_of_model models[] = {{.name = "nano-gen", .kind = Q3G_MODEL_GEN},
+                                  {.name = "nano-stream", .kind = Q3G_MODEL_STREAM}};
+  for (size_t i = 0; i < COUNT(types) * COUNT(models); ++i) {
+    use_of_model* with = &models[i % COUNT(models)];
+    with->type = types[i / COUNT(models)];
+    const char* path = in_folder("stack.q3g");
+    NEED(strlen(path) < sizeof with->packed_path);
+    strcpy(with->packed_path, path);
+    const size_t n_bytes = n_used_bytes(use, with);
+    printf("%s, type %d: %zu bytes of stack\n", with->name, (int)with->type, n_bytes);
+    CHECK(n_bytes > 4096 && n_bytes < with->most_bytes);
+  }
 }
 #endif
