@@ -417,7 +417,13 @@ func TestLoadingAndPacking(t *testing.T) {
 	want(t, err, StatusIO)
 	options.Overwrite = true
 	done, cancel := context.WithCancel(ctx)
-	cancel()
+	need(t, VerifyPacked(done, path))
+	_, err = guard.Logits(done, []int32{1, 2, 3}, false)
+	need(t, err)
+	soon := time.AfterFunc(5*time.Millisecond, cancel)
+	defer soon.Stop()
+	_, err = guard.Logits(done, make([]int32, 4000), true) // some tenths of a second: stopped within the call
+	check(t, errors.Is(err, context.Canceled) && strings.Contains(err.Error(), "cancel flag is up"), err)
 	err = VerifyPacked(done, path)
 	check(t, errors.Is(err, context.Canceled) && errors.Is(err, StatusCancelled), err)
 	_, err = guard.Logits(done, []int32{1, 2, 3}, false)

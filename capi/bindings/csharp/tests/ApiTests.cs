@@ -94,6 +94,9 @@ public static class ApiTests
                 for (int i = 0; i < 100000; ++i) guard.ClassifyPrompt(Times(Story, 20), null, source.Token);
             });
             Check.Throws<OperationCanceledException>(() => guard.ClassifyPrompt(Prompt, null, source.Token));
+            // Some tenths of a second: stopped within the call.
+            Check.Throws<OperationCanceledException>(() =>
+                guard.Logits(new int[4000], true, new CancellationTokenSource(5).Token));
             Check.Same(Severity.Safe, guard.ClassifyPromptAsync(Prompt).Result.Severity);
             using (var live = Live())
             using (var stream = new GuardStream(live))
