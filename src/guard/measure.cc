@@ -18,6 +18,7 @@
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/kernels/peaks.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/peak_memory.hpp"
 
 namespace qwen3guard {
@@ -108,8 +109,7 @@ class Measuring {
   /// Measures the peaks and sets every limit. Errors: cancelled. Throws std::bad_alloc.
   [[nodiscard]] Result<Measurement> finish(const detail::ForwardCost& cost,
                                            const detail::KernelTable& kernels) {
-    if (options_.cancel && options_.cancel->is_cancelled())
-      return Error{ErrorCode::cancelled, "measure: the caller's cancel flag is up"};
+    Q3G_TRY(detail::not_cancelled(options_.cancel.get()));
     out_.weight_bytes_per_token = cost.weight_bytes;
     out_.peak_rss_mb = static_cast<double>(detail::peak_resident_bytes()) / (1024.0 * 1024.0);
     detail::ThreadTeam team(out_.info.n_threads);

@@ -11,6 +11,7 @@
 #include "qwen3guard/detail/model/rope.hpp"
 #include "qwen3guard/detail/model/weights.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -163,7 +164,7 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   }
   if (n_chunk > 0) run_chunk();
   // Only now are the rows part of the caches: a throw or a stop above leaves them as they were.
-  if (is_cancelled) return Error{ErrorCode::cancelled, "the caller's cancel flag is up"};
+  if (is_cancelled) return cancelled_by_flag();
   for (const ForwardPart& part : parts) part.cache->advance(static_cast<std::int32_t>(part.ids.size()));
   return {};
 }

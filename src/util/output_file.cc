@@ -109,12 +109,15 @@ void folder_to_disk(const std::string& path) {
 /// Gives the finished file its name, which must be free unless it is to be replaced.
 Status give_name(const std::string& partial, const std::string& path, bool overwrite) {
 #ifndef _WIN32
-  // Unlike rename(), link() takes no name that somebody else took a moment ago. Not every file system has it.
-  if (!overwrite && ::link(partial.c_str(), path.c_str()) == 0) {
-    remove_file(partial);
-    return {};
+  if (!overwrite) {
+    // Unlike rename(), link() takes no name that somebody else took a moment ago. Not every file system has
+    // it.
+    if (::link(partial.c_str(), path.c_str()) == 0) {
+      remove_file(partial);
+      return {};
+    }
+    if (errno == EEXIST) return name_is_taken(path);
   }
-  if (!overwrite && errno == EEXIST) return name_is_taken(path);
 #endif
   if (Status named = check_name(path, overwrite); !named.ok()) return named;
   std::error_code failed;

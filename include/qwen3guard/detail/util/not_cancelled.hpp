@@ -7,11 +7,16 @@
 
 namespace qwen3guard::detail {
 
+/// What a call ends with that has seen its flag up.
+[[nodiscard]] inline Error cancelled_by_flag() {
+  return {ErrorCode::cancelled, "the caller's cancel flag is up"};
+}
+
 /// For work between forwards, which look at the flag themselves. Errors: cancelled, when `cancel` is up; it
 /// may be null.
 [[nodiscard]] inline Status not_cancelled(const CancelFlag* cancel) {
   if (cancel == nullptr || !cancel->is_cancelled()) return {};
-  return Error{ErrorCode::cancelled, "the caller's cancel flag is up"};
+  return cancelled_by_flag();
 }
 
 }  // namespace qwen3guard::detail

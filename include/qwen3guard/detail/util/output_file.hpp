@@ -14,7 +14,8 @@
 namespace qwen3guard::detail {
 
 /// A file that appears under its name complete or not at all: bytes go to "<path>.partial-<number>" in the
-/// same folder, which commit() renames and the destructor otherwise removes. Move-only. Not thread-safe.
+/// same folder, which commit() gives the name and the destructor otherwise removes. Move-only. Not
+/// thread-safe.
 class OutputFile {
  public:
   /// Errors: io_error: the folder is missing or cannot be written; something that is no regular file has the
