@@ -16,6 +16,7 @@
 #include "qwen3guard/measure.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/quantize.hpp"
+#include "qwen3guard/quote.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/stream_batch.hpp"
 #include "qwen3guard/stream_session.hpp"

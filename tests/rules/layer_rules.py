@@ -11,7 +11,7 @@ LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "c
 # Folders that belong to a layer of another name. `values` holds the bodies of the base headers.
 FOLDERS = {"values": "base", "embedded": "guard"}
 # Public headers that are plain values: any layer may use them. Every other public header belongs to guard.
-BASE_HEADERS = {"cancel.hpp", "status.hpp", "verdict.hpp", "decision_policy.hpp", "conversation.hpp", "options.hpp", "tokenizer.hpp", "version.hpp"}
+BASE_HEADERS = {"cancel.hpp", "status.hpp", "verdict.hpp", "decision_policy.hpp", "conversation.hpp", "options.hpp", "quote.hpp", "tokenizer.hpp", "version.hpp"}
 
 # Header (fnmatch) -> where it may be included within the library and the program, and in how many files.
 OUTSIDE = [
