@@ -8,7 +8,7 @@ set -euo pipefail
 
 scripts/set_up.sh
 headline "Building (a minute or two the first time)"
-logged build/logs/demo_configure.log cmake --preset release -B build/demo -DQ3G_BUILD_TESTS=OFF -DQ3G_BUILD_EXAMPLES=OFF
+logged build/logs/demo_configure.log cmake --preset release -B build/demo -DQ3G_BUILD_EXAMPLES=OFF
 logged build/logs/demo_build.log cmake --build build/demo --parallel "$(job_count)"
 
 qwen3guard() {

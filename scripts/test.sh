@@ -108,7 +108,7 @@ gcc_build=unknown
 build_gcc() {
   if [[ $gcc_build == unknown ]]; then
     gcc_build=bad
-    if configure build/test-gcc release -DQ3G_WERROR=ON && build build/test-gcc; then gcc_build=good; fi
+    if configure build/test-gcc dev -DQ3G_WERROR=ON && build build/test-gcc; then gcc_build=good; fi
   fi
   [[ $gcc_build == good ]] && return
   echo "the GCC build failed"
@@ -206,7 +206,7 @@ stage_tidy() {
 }
 
 stage_rules() {
-  if configure build/test-gcc release -DQ3G_WERROR=ON; then
+  if configure build/test-gcc dev -DQ3G_WERROR=ON; then
     run_ctest rules build/test-gcc -L '^rules$'
   else
     fail
@@ -276,7 +276,7 @@ stage_package() {
   fi
   while read -r option; do options+=("$option"); done < $logs/sources.txt
   local targets=(qwen3guard qwen3guard_c qwen3guard_cli)
-  if configure $folder release "${options[@]}" &&
+  if configure $folder dev "${options[@]}" &&
     logged "$logs/build_test-package.log" cmake --build $folder --parallel "$jobs" --target "${targets[@]}" qwen3guard_c_archive; then
     run_ctest package $folder -L '^install$' -E '^install/(add_subdirectory|fetch_content)$'
     rm -f $folder/*.deb
@@ -285,7 +285,7 @@ stage_package() {
     fail
   fi
   # Its size without the models: the aim is less than 3 MB, stripped. Headers to a folder of another name.
-  if configure build/test-small release "${options[@]}" -DQ3G_EMBED_MODELS=OFF -DQ3G_BUILD_TESTS=OFF \
+  if configure build/test-small release "${options[@]}" -DQ3G_EMBED_MODELS=OFF \
     -DCMAKE_INSTALL_INCLUDEDIR=include/moderation && build build/test-small; then
     strip -o build/test-small/stripped.so build/test-small/capi/libqwen3guard_c.so
     size=$(stat -c %s build/test-small/stripped.so)

@@ -15,7 +15,7 @@ fi
 build=$PWD/build/mingw headers=$PWD/build/mingw-headers
 mkdir -p "$headers/xxhash" build/logs
 cp /usr/include/xxhash.h "$headers/xxhash/" # one header, for any system
-options=(-DQ3G_BUNDLE_DEPENDENCIES=ON -DQ3G_BUILD_CAPI=ON -DQ3G_BUILD_TESTS=OFF -DQ3G_BUILD_EXAMPLES=OFF -DQ3G_BUILD_CLI=OFF
+options=(-DQ3G_BUNDLE_DEPENDENCIES=ON -DQ3G_BUILD_CAPI=ON -DQ3G_BUILD_EXAMPLES=OFF -DQ3G_BUILD_CLI=OFF
   -DFETCHCONTENT_SOURCE_DIR_EIGEN=/usr/include/eigen3 "-DFETCHCONTENT_SOURCE_DIR_XXHASH=$headers/xxhash")
 while read -r option; do options+=("$option"); done < <(scripts/fetch_sources.sh)
 logged build/logs/configure_mingw.log cmake --preset mingw "${options[@]}"
