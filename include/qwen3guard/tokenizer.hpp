@@ -27,7 +27,10 @@ struct TokenizerAccess;
 /// Index of a token in the vocabulary; valid ids lie in [0, Tokenizer::vocab_size()).
 using TokenId = std::int32_t;
 
-/// What an added token marked `special` (such as <|im_end|>) means when its text occurs in the input.
+/// What a control token (such as <|im_end|>) means when its text occurs in the input. Control tokens are the
+/// added tokens marked `special` in the files and, whatever the files say, all of the form `<|name|>` but for
+/// the six that the published files list as plain ones, for source code (`<|fim_prefix|>`, `<|fim_middle|>`,
+/// `<|fim_suffix|>`, `<|fim_pad|>`, `<|repo_name|>`, `<|file_sep|>`).
 enum class SpecialTokens : std::int32_t {
   as_text = 0,     ///< plain text: a user cannot forge a control token. The right choice for content.
   recognized = 1,  ///< its own id: only for text that the application wrote itself.
@@ -51,7 +54,8 @@ class Tokenizer {
   /// @endcond
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
-  /// Added tokens not marked `special` (such as `<think>`) are recognised in both modes, as in the reference.
+  /// Added tokens that are no control tokens (such as `<think>`) are recognised in both modes, as in the
+  /// reference.
   /// Errors: invalid_utf8 (the detail has the byte offset of the error); invalid_argument (4 GiB or more).
   [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text,
                                                     SpecialTokens mode = SpecialTokens::as_text) const;
@@ -73,7 +77,7 @@ class Tokenizer {
   /// Id of the added token with this text, e.g. "<|im_end|>".
   [[nodiscard]] std::optional<TokenId> find_added(std::string_view text) const noexcept;
 
-  /// True for added tokens marked `special`.
+  /// True for control tokens (see SpecialTokens).
   [[nodiscard]] bool is_special(TokenId id) const noexcept;
 
   /// One more than the largest id in use. (A model's embedding may have more rows.)

@@ -2,6 +2,7 @@
 #include "qwen3guard/detail/tokenizer/added_tokens.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "qwen3guard/detail/util/utf8.hpp"
@@ -27,6 +28,17 @@ std::size_t behind_spaces(std::string_view text, std::size_t pos) noexcept {
 }
 
 }  // namespace
+
+bool is_control_text(std::string_view text) noexcept {
+  constexpr std::string_view kSpaces = " \t\r\n", kOpen = "<|", kClose = "|>";
+  constexpr std::string_view kForCode[] = {"<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>",
+                                           "<|fim_pad|>",    "<|repo_name|>",  "<|file_sep|>"};
+  const std::size_t begin = text.find_first_not_of(kSpaces);
+  if (begin == std::string_view::npos) return false;
+  text = text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
+  return text.size() >= kOpen.size() + kClose.size() && text.starts_with(kOpen) && text.ends_with(kClose) &&
+         std::find(std::begin(kForCode), std::end(kForCode), text) == std::end(kForCode);
+}
 
 AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
   std::sort(tokens_.begin(), tokens_.end(),

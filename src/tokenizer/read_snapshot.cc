@@ -36,12 +36,13 @@ class SnapshotReader {
     parts.nfc = (header_.flags & SnapshotHeader::kNfc) != 0;
     parts.ignore_merges = (header_.flags & SnapshotHeader::kIgnoreMerges) != 0;
     Q3G_TRY(check_tokens());
+    parts.vocabulary = Vocabulary(vocabulary_, owner_);
     Q3G_TRY(read_added(array_at<SnapshotAdded>(layout.added, header_.n_added), parts.added));
+    special_ = control_tokens(parts.vocabulary, parts.added);
     Q3G_TRY(check_vocabulary());
     Q3G_TRY(check_merges(merges));
     Q3G_TRY(
         read_patterns(array_at<SnapshotPattern>(layout.patterns, header_.n_patterns), parts.pre_tokenizer));
-    parts.vocabulary = Vocabulary(vocabulary_, owner_);
     parts.merges = MergeTable(merges, owner_);
     Q3G_TRY(check_bytes(parts.vocabulary));
     return parts;
@@ -129,28 +130,27 @@ class SnapshotReader {
     return text;
   }
 
-  Status read_added(std::span<const SnapshotAdded> records, std::vector<AddedToken>& added) {
+  Status read_added(std::span<const SnapshotAdded> records, std::vector<AddedToken>& added) const {
     constexpr std::uint32_t kAll = SnapshotAdded::kSpecial | SnapshotAdded::kLstrip | SnapshotAdded::kRstrip |
                                    SnapshotAdded::kNormalized;
-    enum : std::uint8_t { plain = 0, is_added = 1, is_special = 2 };
-    special_.assign(header_.n_ids, plain);
+    std::vector<bool> is_added(header_.n_ids);
     for (std::size_t i = 0; i < records.size(); ++i) {
       const SnapshotAdded record = records[i];
       const std::string where = "added token " + std::to_string(i);
       const auto id = static_cast<std::uint32_t>(record.id);
       if (!has_token(id)) return bad_id(where, record.id);
       if ((record.flags & ~kAll) != 0) return bad(where + ": unknown flags");
-      if (special_[id] != plain) return bad(where + ": id " + std::to_string(id) + " is there twice");
+      if (is_added[id]) return bad(where + ": id " + std::to_string(id) + " is there twice");
       Q3G_ASSIGN(const std::string_view content, string_at(record.begin, record.n_bytes, where));
       if (i > 0 && added.back().content >= content)
         return bad(where + ": not in the order of the contents, or twice");
-      special_[id] = (record.flags & SnapshotAdded::kSpecial) != 0 ? is_special : is_added;
-      added.push_back({record.id, std::string(content), (record.flags & SnapshotAdded::kSpecial) != 0,
+      is_added[id] = true;
+      added.push_back({record.id, std::string(content),
+                       (record.flags & SnapshotAdded::kSpecial) != 0 || is_control_text(content),
                        (record.flags & SnapshotAdded::kLstrip) != 0,
                        (record.flags & SnapshotAdded::kRstrip) != 0,
                        (record.flags & SnapshotAdded::kNormalized) != 0});
     }
-    for (std::uint8_t& mark : special_) mark = mark == is_special ? 1 : 0;
     return {};
   }
 

@@ -28,6 +28,16 @@ AddedTokenMatcher matcher(const std::vector<AddedToken>& added, bool normalized,
 
 }  // namespace
 
+std::vector<std::uint8_t> control_tokens(const Vocabulary& vocabulary, std::span<const AddedToken> added) {
+  std::vector<std::uint8_t> out(static_cast<std::size_t>(vocabulary.size()));
+  for (std::size_t id = 0; id < out.size(); ++id)
+    out[id] = is_control_text(vocabulary.bytes(static_cast<TokenId>(id))) ? 1 : 0;
+  for (const AddedToken& token : added) {
+    if (token.special) out[static_cast<std::size_t>(token.id)] = 1;
+  }
+  return out;
+}
+
 /// Memory of one encode() call.
 struct TokenizerImpl::Scratch {
   BpeScratch bpe;
@@ -40,12 +50,11 @@ TokenizerImpl::TokenizerImpl(TokenizerParts parts)
       pre_tokenizer_(std::move(parts.pre_tokenizer)),
       nfc_(parts.nfc),
       added_(std::move(parts.added)),
-      special_(static_cast<std::size_t>(bpe_.vocabulary().size())),
+      special_(control_tokens(bpe_.vocabulary(), added_)),
       raw_(matcher(added_, false, nfc_)),
       normalized_(matcher(added_, true, nfc_)) {
   std::sort(added_.begin(), added_.end(),
             [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
-  for (const AddedToken& token : added_) special_[static_cast<std::size_t>(token.id)] = token.special ? 1 : 0;
 }
 
 Status TokenizerImpl::encode(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const {

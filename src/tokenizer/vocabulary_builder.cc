@@ -56,15 +56,14 @@ Status VocabularyBuilder::add_added_token(AddedToken token) {
   if (!added_ids_.insert(token.id).second) return bad("id " + std::to_string(token.id) + " is there twice");
   if (!added_contents_.insert(token.content).second)
     return bad("content " + quoted(token.content) + " is there twice");
+  token.special = token.special || is_control_text(token.content);
   parts_.added.push_back(std::move(token));
   return {};
 }
 
 Status VocabularyBuilder::index(std::size_t n_merges, std::function<std::string(std::size_t)> where) {
   // No text may encode to a control token by way of the merges.
-  std::vector<std::uint8_t> special(static_cast<std::size_t>(parts_.vocabulary.size()));
-  for (const AddedToken& token : parts_.added)
-    special[static_cast<std::size_t>(token.id)] = token.special ? 1 : 0;
+  const std::vector<std::uint8_t> special = control_tokens(parts_.vocabulary, parts_.added);
   std::erase_if(ids_, [&](TokenId id) { return special[static_cast<std::size_t>(id)] != 0; });
   indexed_.assign(special.size(), 0);
   for (const TokenId id : ids_) indexed_[static_cast<std::size_t>(id)] = 1;

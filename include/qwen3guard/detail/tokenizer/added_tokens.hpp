@@ -23,6 +23,13 @@ struct AddedToken {
   bool normalized = false;  ///< looked for after NFC, not before
 };
 
+/// True for the text of a token that the chat markup is made of, or could be: `<|name|>`, white space at its
+/// ends aside. Such a token is a control token whatever the files say of it; if it were not, users could
+/// write the end of a turn. The six that the published files list as plain ones, for source code
+/// (`<|fim_prefix|>`,
+/// `<|file_sep|>` ...), are what the file says.
+[[nodiscard]] bool is_control_text(std::string_view text) noexcept;
+
 /// Finds added tokens: leftmost, then longest, not overlapping. Immutable; safe to share between threads.
 class AddedTokenMatcher {
  public:

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,11 @@ struct TokenizerParts {
   PreTokenizer pre_tokenizer;
   std::vector<AddedToken> added;
 };
+
+/// By id, 1 for control tokens: added tokens that are marked so, and every token whose text is that of one.
+/// Throws std::bad_alloc.
+[[nodiscard]] std::vector<std::uint8_t> control_tokens(const Vocabulary& vocabulary,
+                                                       std::span<const AddedToken> added);
 
 /// The tokenizer itself. Immutable (see Bpe for its notes); safe to share between threads.
 class TokenizerImpl {
