@@ -5,6 +5,7 @@
 
 #include "load_tokenizer.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
 #include "vocabulary_builder.hpp"
 
 namespace qwen3guard::detail {
@@ -52,6 +53,7 @@ Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
 
 /// "left right" a line; the first line may be "#version: ...".
 Status read_merges(std::string_view text, VocabularyBuilder& builder) {
+  text = without_byte_order_mark(text);
   std::size_t line_number = 0;
   for (std::size_t pos = 0; pos < text.size();) {
     const std::size_t end = std::min(text.find('\n', pos), text.size());

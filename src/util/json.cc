@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "qwen3guard/detail/util/utf8.hpp"
+
 namespace qwen3guard::detail {
 
 Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name, ErrorCode code) {
@@ -11,6 +13,7 @@ Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name
   JsonFile file;
   file.name_ = std::move(display_name);
   file.code_ = code;
+  text = without_byte_order_mark(text);
   if (text.size() > kMaxBytes) return file.error("larger than 1 GiB");
   try {
     file.parser_ = std::make_unique<simdjson::dom::parser>();

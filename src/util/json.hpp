@@ -18,8 +18,8 @@ namespace qwen3guard::detail {
 /// One parsed document. Move-only.
 class JsonFile {
  public:
-  /// `display_name` names the file in every error, `code` is their ErrorCode. Errors: `code` (not JSON, not
-  /// UTF-8, nested too deep, over 1 GiB); out_of_memory.
+  /// A byte order mark in front of `text` is skipped. `display_name` names the file in every error, `code` is
+  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over 1 GiB); out_of_memory.
   [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name,
                                               ErrorCode code);
 

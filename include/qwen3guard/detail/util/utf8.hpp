@@ -16,6 +16,12 @@ namespace qwen3guard::detail {
 /// U+FFFD REPLACEMENT CHARACTER.
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
+/// `text` without the U+FEFF that some editors put in front of a file.
+[[nodiscard]] constexpr std::string_view without_byte_order_mark(std::string_view text) noexcept {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 /// What stands at one position of a byte string.
 struct Utf8Step {
   std::uint32_t code_point = 0;  ///< valid when `complete`
