@@ -17,7 +17,8 @@ mkdir -p "$headers/xxhash" build/logs
 cp /usr/include/xxhash.h "$headers/xxhash/" # one header, for any system
 options=(-DQ3G_BUNDLE_DEPENDENCIES=ON -DQ3G_BUILD_CAPI=ON -DQ3G_BUILD_EXAMPLES=OFF -DQ3G_BUILD_CLI=OFF
   -DFETCHCONTENT_SOURCE_DIR_EIGEN=/usr/include/eigen3 "-DFETCHCONTENT_SOURCE_DIR_XXHASH=$headers/xxhash")
-while read -r option; do options+=("$option"); done < <(scripts/fetch_sources.sh)
+sources=$(scripts/fetch_sources.sh)
+while read -r option; do options+=("$option"); done <<< "$sources"
 logged build/logs/configure_mingw.log cmake --preset mingw "${options[@]}"
 logged build/logs/build_mingw.log cmake --build --preset mingw --parallel "$(job_count)" --target qwen3guard_c
 
