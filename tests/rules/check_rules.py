@@ -25,6 +25,7 @@ RULES = {
         text_rules.ascii_only,
         text_rules.library_is_silent,
         text_rules.test_case_names,
+        text_rules.same_random_data,
         tool_rules.self_contained_headers,
         tool_rules.shell_scripts,
     )

@@ -93,6 +93,12 @@ class RulesTest(unittest.TestCase):
         for name in ("a; b", "a \\\\ b", 'a \\"b\\"'):
             self.expect("test_case_names", "tests/b.cpp", SPDX + f'TEST_CASE("{name}") {{}}\n', "semicolon")
 
+    def test_same_random_data(self):
+        for line in ("std::normal_distribution<float> n;", "std::shuffle(a, b, random);", "int b = std::rand();"):
+            self.expect("same_random_data", "tests/b.cpp", SPDX + line + "\n", "differs between standard libraries")
+        for line in ("operand(1);", "auto d = policy.distribution;", "strand (1);"):
+            self.assertEqual(self.findings("same_random_data", {"tests/b.cpp": SPDX + line + "\n"}), [])
+
     def test_self_contained_headers(self):
         text = HEADER.format("SRC_UTIL_B_HPP", "inline std::string b();\n")
         self.expect("self_contained_headers", "src/util/b.hpp", text, "does not compile alone")

@@ -99,3 +99,20 @@ def test_case_names(tree: SourceTree) -> list[Finding]:
                 line = text.count("\n", 0, match.start()) + 1
                 findings.append(Finding(path, line, f"the name '{match.group(1)}' has a semicolon, backslash or quote"))
     return findings
+
+
+_RANDOM = re.compile(r"\b\w+_distribution\b|\bstd\s*::\s*(?:shuffle|sample|default_random_engine)\b|\b(?:std\s*::\s*)?s?rand\s*\(")
+
+
+def same_random_data(tree: SourceTree) -> list[Finding]:
+    """Tests and benchmarks make the same data everywhere: tests/random_data.hpp has what engines are used with."""
+    findings = []
+    for path in tree.cpp():
+        if not path.startswith(("tests/", "benchmarks/", "examples/")):
+            continue
+        for number, line in enumerate(code_only(tree.text(path)).splitlines(), 1):
+            match = _RANDOM.search(line)
+            if match:
+                found = match.group(0).rstrip("( ")
+                findings.append(Finding(path, number, f"{found} differs between standard libraries: use tests/random_data.hpp"))
+    return findings

@@ -11,6 +11,7 @@
 #include "packed_nano.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "random_data.hpp"
 
 using namespace qwen3guard;
 using test::PackedNano;
@@ -59,7 +60,7 @@ void check_batch(const Guard& guard, const ClassifyOptions& options = {}) {
   all.push_back({});
   std::mt19937 random(3);
   for (int round = 0; round < 3; ++round) {
-    std::shuffle(all.begin(), all.end(), random);
+    q3g_test::random_shuffle(all, random);
     const auto batch = guard.classify_batch(all, options);
     REQUIRE(batch.size() == all.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -124,7 +125,7 @@ TEST_CASE("batch: many sessions step together like each alone", "[batch][session
         out[s].resize(pieces[s].size());
         pushes.push_back({&together[s], pieces[s], out[s], {}});
       }
-      std::shuffle(pushes.begin(), pushes.end(), random);
+      q3g_test::random_shuffle(pushes, random);
       guard.push_batch(pushes);
       for (std::size_t s = 0; s < kSessions; ++s) {
         std::vector<TokenVerdict> expected(pieces[s].size());

@@ -13,6 +13,7 @@
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/util/half.hpp"
+#include "random_data.hpp"
 
 using namespace qwen3guard::detail;
 
@@ -35,7 +36,7 @@ std::vector<std::size_t> lengths() {
 
 class Random {
  public:
-  float next(float scale = 1.0F) { return (static_cast<float>(engine_() >> 40) * 0x1p-23F - 1.0F) * scale; }
+  float next(float scale = 1.0F) { return q3g_test::random_uniform(engine_, scale); }
   /// n values, one element off a vector's boundary.
   std::vector<float> vector(std::size_t n, float scale = 1.0F) {
     std::vector<float> values(n + 1);

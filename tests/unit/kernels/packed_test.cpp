@@ -15,8 +15,11 @@
 #include "qwen3guard/detail/tensor/packed_matrix.hpp"
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
 #include "qwen3guard/detail/util/half.hpp"
+#include "random_data.hpp"
 
 using namespace qwen3guard::detail;
+using q3g_test::random_normal;
+using q3g_test::random_uniform;
 
 namespace {
 
@@ -41,19 +44,18 @@ struct Case {
     ldy = shape.rows + 3;
     w = AlignedBuffer<std::uint8_t>(shape.data_bytes());
     y.assign(m * ldy, kGuard);
-    std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
     if (shape.type == PackedType::bf16) {
       for (std::size_t i = 0; i < w.size(); i += 2) {
-        const std::uint16_t value = f32_to_bf16(uniform(random));
+        const std::uint16_t value = f32_to_bf16(random_uniform(random));
         std::memcpy(w.data() + i, &value, 2);
       }
       x_bf16.resize(m * ldx);
-      for (auto& v : x_bf16) v = f32_to_bf16(uniform(random));
+      for (auto& v : x_bf16) v = f32_to_bf16(random_uniform(random));
       return;
     }
     for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<std::uint8_t>(random());
     w_scales.resize(shape.n_scales());
-    for (auto& scale : w_scales) scale = f32_to_bf16(0.01F + std::fabs(uniform(random)));
+    for (auto& scale : w_scales) scale = f32_to_bf16(0.01F + std::fabs(random_uniform(random)));
     x_q8.resize(m * ldx);
     for (auto& v : x_q8) v = static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127);
     for (std::size_t r = 0; r < m; ++r) {
@@ -62,7 +64,7 @@ struct Case {
         for (std::size_t i = 0; i < shape.group_cols(); ++i)
           sum += x_q8[r * ldx + g * shape.group_cols() + i];
         x_starts.push_back(-sum * (shape.type == PackedType::q8 ? kQ8Offset : kQ4Offset));
-        x_scales.push_back(0.01F + std::fabs(uniform(random)));
+        x_scales.push_back(0.01F + std::fabs(random_uniform(random)));
       }
     }
   }
@@ -259,11 +261,10 @@ TEST_CASE("activations are quantised by group", "[kernels]") {
   INFO("seed " << kSeed);
   for (const KernelTable* table : tables()) {
     std::mt19937_64 random(kSeed);
-    std::normal_distribution<float> normal(0.0F, 3.0F);
     for (const std::size_t group : {32UL, 64UL, 96UL, 1024UL}) {
       const std::size_t n = 3 * group;
       std::vector<float> x(n);
-      for (float& v : x) v = normal(random);
+      for (float& v : x) v = random_normal(random, 3.0F);
       std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(group), group, 0.0F);
       std::vector<std::int8_t> q(n + 1, 99);
       std::vector<float> scales(3);
@@ -320,12 +321,11 @@ TEST_CASE("floats are rounded to bfloat16 to nearest even", "[kernels]") {
 
 TEST_CASE("rotary embedding turns pairs", "[kernels]") {
   std::mt19937_64 random(kSeed);
-  std::uniform_real_distribution<float> uniform(-2.0F, 2.0F);
   for (const KernelTable* table : tables()) {
     for (const std::size_t half : {1UL, 7UL, 8UL, 16UL, 21UL, 64UL}) {
       std::vector<float> x(2 * half + 1), angles(2 * half);
-      for (float& v : x) v = uniform(random);
-      for (float& v : angles) v = uniform(random);
+      for (float& v : x) v = random_uniform(random, 2.0F);
+      for (float& v : angles) v = random_uniform(random, 2.0F);
       const std::vector<float> before = x;
       table->rotate(x.data(), angles.data(), half);
       double worst = 0;

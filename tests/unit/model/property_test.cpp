@@ -21,8 +21,10 @@ std::vector<TokenId> random_ids(const Model& model, std::size_t n, std::mt19937_
 
 std::vector<std::size_t> random_cuts(std::size_t n, std::mt19937_64& random) {
   std::vector<std::size_t> pieces;
-  for (std::size_t left = n; left > 0; left -= pieces.back())
-    pieces.push_back(std::min<std::size_t>(left, 1 + random() % (random() % 3 == 0 ? 8 : 300)));
+  for (std::size_t left = n; left > 0; left -= pieces.back()) {
+    const std::size_t most = random() % 3 == 0 ? 8 : 300;
+    pieces.push_back(std::min<std::size_t>(left, 1 + random() % most));
+  }
   return pieces;
 }
 

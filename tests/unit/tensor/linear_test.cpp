@@ -9,6 +9,7 @@
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/util/half.hpp"
+#include "random_data.hpp"
 
 using namespace qwen3guard::detail;
 
@@ -18,7 +19,7 @@ constexpr std::uint64_t kSeed = 3;
 
 std::vector<float> random_values(std::size_t n, std::mt19937_64& random) {
   std::vector<float> values(n);
-  for (float& v : values) v = static_cast<float>(random() >> 40) * 0x1p-23F - 1.0F;
+  for (float& v : values) v = q3g_test::random_uniform(random);
   return values;
 }
 

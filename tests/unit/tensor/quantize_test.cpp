@@ -9,6 +9,7 @@
 
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/util/half.hpp"
+#include "random_data.hpp"
 
 using namespace qwen3guard::detail;
 using qwen3guard::ErrorCode;
@@ -30,12 +31,14 @@ const std::vector<std::pair<std::size_t, std::size_t>> kShapes = {
 
 /// Values of very different size from group to group, zeros among them.
 std::vector<float> random_weights(std::size_t rows, std::size_t cols, std::mt19937_64& random) {
-  std::normal_distribution<float> normal;
   std::vector<float> w(rows * cols);
   float scale = 1;
   for (std::size_t i = 0; i < w.size(); ++i) {
-    if (i % 32 == 0) scale = std::ldexp(1.0F, static_cast<int>(random() % 40) - 20) * (random() % 8 != 0);
-    w[i] = normal(random) * scale;
+    if (i % 32 == 0) {
+      scale = std::ldexp(1.0F, static_cast<int>(random() % 40) - 20);
+      if (random() % 8 == 0) scale = 0;
+    }
+    w[i] = q3g_test::random_normal(random, scale);
   }
   return w;
 }
