@@ -3,7 +3,8 @@
 #define QWEN3GUARD_STATUS_HPP
 
 /// @file
-/// Errors, and results that may be one.
+/// Errors, and results that may be one. Without exceptions (-fno-exceptions) what throws is not there:
+/// Exception, Result::value and throw_if_error. ok(), error() and * are the way then.
 
 #include <cstdint>
 #include <stdexcept>
@@ -11,6 +12,15 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+
+/// 1 where the compiler has exceptions, else 0; a program may say which it is to be.
+#ifndef Q3G_HAS_EXCEPTIONS
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define Q3G_HAS_EXCEPTIONS 1
+#else
+#define Q3G_HAS_EXCEPTIONS 0
+#endif
+#endif
 
 namespace qwen3guard {
 
@@ -43,6 +53,7 @@ struct Error {
   std::string detail;                    ///< for people; UTF-8, its wording may change
 };
 
+#if Q3G_HAS_EXCEPTIONS
 /// Thrown by the accessors that throw (Result::value, Status::throw_if_error) and by nothing else.
 class Exception : public std::runtime_error {
  public:
@@ -55,6 +66,7 @@ class Exception : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+#endif
 
 /// Success, or an Error. A plain value.
 class [[nodiscard]] Status {
@@ -75,10 +87,12 @@ class [[nodiscard]] Status {
   [[nodiscard]] Error&& error() && { return std::get<1>(std::move(state_)); }
   /// @}
 
+#if Q3G_HAS_EXCEPTIONS
   /// Throws Exception when this is an error.
   void throw_if_error() const {
     if (!ok()) throw Exception(error());
   }
+#endif
 
  private:
   std::variant<std::monostate, Error> state_;
@@ -108,6 +122,7 @@ class [[nodiscard]] Result {
   [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
   /// @}
 
+#if Q3G_HAS_EXCEPTIONS
   /// Checked access: throws Exception when this is an error. @{
   [[nodiscard]] T& value() & { return check(), **this; }
   [[nodiscard]] const T& value() const& { return check(), **this; }
@@ -118,6 +133,7 @@ class [[nodiscard]] Result {
 
   /// Throws Exception when this is an error; for calls whose value is of no interest.
   void throw_if_error() const { check(); }
+#endif
 
   /// The failure; lives as long as this. Precondition: !ok(). @{
   [[nodiscard]] const Error& error() const& { return std::get<1>(state_); }
@@ -125,9 +141,11 @@ class [[nodiscard]] Result {
   /// @}
 
  private:
+#if Q3G_HAS_EXCEPTIONS
   void check() const {
     if (!ok()) throw Exception(error());
   }
+#endif
   std::variant<T, Error> state_;
 };
 
