@@ -196,7 +196,7 @@ stage_tidy() {
   tidy=$(command -v run-clang-tidy || command -v run-clang-tidy-14 || true)
   if [[ -z $tidy ]] || ! command -v clang++ > /dev/null; then
     skip "no run-clang-tidy"
-  elif configure build/test-tidy clang -DQ3G_BUILD_TESTS=OFF -DQ3G_BUILD_EXAMPLES=OFF \
+  elif configure build/test-tidy clang -DQ3G_BUILD_TESTS=OFF -DQ3G_BUILD_EXAMPLES=OFF -DCMAKE_UNITY_BUILD=OFF \
     -DCMAKE_C_COMPILER_LAUNCHER= -DCMAKE_CXX_COMPILER_LAUNCHER= &&
     logged $logs/tidy.log "$tidy" -p build/test-tidy -j "$jobs" -quiet "^$PWD/src/.*\.cc\$"; then
     pass
@@ -260,7 +260,7 @@ stage_bindings() {
     add_counts "$(tail -n 1 "$log")"
   done
   log=$logs/readme_commands.log
-  python3 -B tests/readme/readme_commands.py "$PWD/build/test-gcc" > "$log" 2>&1 || tail -n 60 "$log"
+  python3 -B tests/readme/readme_commands.py "$PWD/build/test-readme" > "$log" 2>&1 || tail -n 60 "$log"
   echo "the README's lines: $(tail -n 1 "$log")"
   add_counts "$(tail -n 1 "$log")"
 }

@@ -3,15 +3,7 @@
 
 #include <cstdlib>
 
-#ifdef _WIN32
-#include <io.h>
-#define Q3G_ISATTY _isatty
-#define Q3G_FILENO _fileno
-#else
-#include <unistd.h>
-#define Q3G_ISATTY isatty
-#define Q3G_FILENO fileno
-#endif
+#include "platform.hpp"
 
 namespace qwen3guard::cli {
 
@@ -60,10 +52,10 @@ bool wants_color(std::FILE* stream) {
   const char* term = std::getenv("TERM");
   if (no_color != nullptr && *no_color != '\0') return false;
   if (term != nullptr && std::string_view(term) == "dumb") return false;
-  return Q3G_ISATTY(Q3G_FILENO(stream)) != 0;
+  return is_terminal(stream);
 }
 
-bool stdin_is_terminal() { return Q3G_ISATTY(Q3G_FILENO(stdin)) != 0; }
+bool stdin_is_terminal() { return is_terminal(stdin); }
 
 std::string_view color_of(Severity severity, bool color) {
   if (!color) return "";

@@ -42,7 +42,7 @@ QuantizeOptions to_options(const QuantizeFlags& flags) {
   return options;
 }
 
-double mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); }
+double to_mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); }
 
 void run(const QuantizeFlags& flags) {
   std::signal(SIGINT, request_stop);
@@ -53,7 +53,7 @@ void run(const QuantizeFlags& flags) {
   const QuantizeReport& report = result.value();
   std::array<char, 160> text{};
   std::snprintf(text.data(), text.size(), ": %s, weights of %.1f MiB to a file of %.1f MiB (%.2f x), %.1f s",
-                report.weight_dtype.c_str(), mib(report.source_bytes), mib(report.file_bytes),
+                report.weight_dtype.c_str(), to_mib(report.source_bytes), to_mib(report.file_bytes),
                 static_cast<double>(report.source_bytes) / static_cast<double>(report.file_bytes),
                 report.seconds);
   print_line(flags.out + text.data());

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli.hpp"
+#include "platform.hpp"
 
 namespace {
 
@@ -45,6 +46,8 @@ int main(int argc, char** argv) {
   cli::add_verify_command(app);
   cli::add_bench_command(app);
   try {
+    cli::use_binary_streams();
+    cli::use_utf8_arguments(argc, argv);
     check_command(app, argc, argv);
     app.parse(argc, argv);  // runs the chosen subcommand's callback
     return cli::kExitOk;

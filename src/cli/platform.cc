@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform.hpp"
+
+#ifdef _WIN32
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <fcntl.h>
+#include <io.h>
+// This one first.
+#include <windows.h>
+//
+#include <shellapi.h>
+
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+#else
+#include <unistd.h>
+#endif
+
+namespace qwen3guard::cli {
+
+#ifdef _WIN32
+
+namespace {
+
+std::string to_utf8(const wchar_t* text) {
+  const int size = WideCharToMultiByte(CP_UTF8, 0, text, -1, nullptr, 0, nullptr, nullptr);
+  if (size <= 0) return {};
+  std::string out(static_cast<std::size_t>(size), '\0');
+  WideCharToMultiByte(CP_UTF8, 0, text, -1, out.data(), size, nullptr, nullptr);
+  out.pop_back();  // the terminating zero
+  return out;
+}
+
+}  // namespace
+
+void use_utf8_arguments(int& argc, char**& argv) {
+  static std::vector<std::string> arguments;
+  static std::vector<char*> pointers;
+  int n = 0;
+  const std::unique_ptr<wchar_t*, decltype(&LocalFree)> words(CommandLineToArgvW(GetCommandLineW(), &n),
+                                                              &LocalFree);
+  if (words == nullptr) throw std::bad_alloc();
+  for (int i = 0; i < n; ++i) arguments.push_back(to_utf8(words.get()[i]));
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  argc = n;
+  argv = pointers.data();
+}
+
+void use_binary_streams() {
+  _setmode(_fileno(stdin), _O_BINARY);
+  _setmode(_fileno(stdout), _O_BINARY);
+}
+
+bool is_terminal(std::FILE* stream) { return _isatty(_fileno(stream)) != 0; }
+
+#else
+
+void use_utf8_arguments(int&, char**&) {}
+
+void use_binary_streams() {}
+
+bool is_terminal(std::FILE* stream) { return isatty(fileno(stream)) != 0; }
+
+#endif
+
+}  // namespace qwen3guard::cli
