@@ -2,6 +2,7 @@
 #include "cli.hpp"
 
 #include <cstdlib>
+#include <limits>
 
 #include "platform.hpp"
 
@@ -45,6 +46,14 @@ void print_line(std::string_view line) {
   std::string text(line);
   text += '\n';
   print_text(text);
+}
+
+std::string escaped(std::string_view text) {
+  return printable(text, std::numeric_limits<std::size_t>::max());
+}
+
+void print_error(std::string_view message) {
+  std::fprintf(stderr, "qwen3guard: error: %s\n", escaped(message).c_str());
 }
 
 bool wants_color(std::FILE* stream) {

@@ -40,6 +40,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 void print_line(std::string_view line);
 /// The same without the line's end.
 void print_text(std::string_view text);
+/// Text from outside as one line that a terminal shows and does not obey (quote.hpp), all of it.
+[[nodiscard]] std::string escaped(std::string_view text);
+/// "qwen3guard: error: " and the message, escaped, as one line on stderr.
+void print_error(std::string_view message);
 
 /// True when the stream is a terminal that wants colour (NO_COLOR is unset, TERM is not "dumb").
 [[nodiscard]] bool wants_color(std::FILE* stream);

@@ -100,8 +100,9 @@ std::string row(const std::string& name, double value, const char* unit, const M
 std::string to_text(const Measurement& m, const std::string& model) {
   const double mib = 1024.0 * 1024.0;
   std::string text =
-      formatted("model    %s: %s, %s, %.1f MiB of weights a pass\n", model.c_str(), to_string(m.info.kind),
-                m.info.weight_dtype.c_str(), static_cast<double>(m.weight_bytes_per_token) / mib);
+      formatted("model    %s: %s, %s, %.1f MiB of weights a pass\n", printable(model, 120).c_str(),
+                to_string(m.info.kind), m.info.weight_dtype.c_str(),
+                static_cast<double>(m.weight_bytes_per_token) / mib);
   text +=
       formatted("machine  %s, %d thread%s: int8 %.0f Gop/s, bf16 %.0f, fp32 %.0f GFLOP/s, memory %.1f GB/s\n",
                 m.info.isa.c_str(), m.info.n_threads, m.info.n_threads == 1 ? "" : "s", m.peaks.int8_gops,
@@ -121,7 +122,7 @@ std::string to_text(const Measurement& m, const std::string& model) {
     text += row("verdict, all " + n + " tokens computed", m.verdict->whole.ms, "ms", m.verdict->whole);
     text += formatted("\nThe verdict has %d tokens.", m.verdict->n_generated_tokens);
   }
-  for (const std::string& note : m.notes) text += "\n" + note;
+  for (const std::string& note : m.notes) text += "\n" + escaped(note);
   return text;
 }
 

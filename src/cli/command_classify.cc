@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli.hpp"
-#include "json_lines.hpp"
+#include "conversation_in.hpp"
+#include "input_lines.hpp"
 #include "verdict_out.hpp"
 
 namespace qwen3guard::cli {
@@ -15,7 +17,7 @@ struct ClassifyFlags {
   ModelFlags model;
   std::string prompt, response, decode = "constrained", mode = "strict";
   float flag_threshold = -1, block_threshold = -1;
-  bool replace_invalid_utf8 = false, json = false;
+  bool replace_invalid_utf8 = false, json = false, lines = false;
   std::size_t batch = 1;
   CLI::Option* prompt_option = nullptr;
   CLI::Option* response_option = nullptr;
@@ -33,49 +35,15 @@ ClassifyOptions to_options(const ClassifyFlags& flags) {
   return options;
 }
 
-Role parse_role(std::string_view text, const JsonLines& lines) {
-  for (const Role role : {Role::system, Role::user, Role::assistant}) {
-    if (text == to_string(role)) return role;
-  }
-  throw UsageError(lines.at("role \"" + std::string(text) + "\"; expected system, user or assistant"));
-}
-
-std::vector<Message> read_messages(simdjson::dom::element line, const JsonLines& lines) {
-  simdjson::dom::array items;
-  if (line["messages"].get(items) != simdjson::SUCCESS) {
-    throw UsageError(
-        lines.at("no \"messages\" array; expected {\"messages\":[{\"role\":...,\"content\":...}]}"));
-  }
-  std::vector<Message> out;
-  for (const simdjson::dom::element item : items) {
-    std::string_view role, content;
-    if (item["role"].get(role) != simdjson::SUCCESS || item["content"].get(content) != simdjson::SUCCESS) {
-      throw UsageError(lines.at("messages[" + std::to_string(out.size()) +
-                                "]: expected the strings \"role\" and \"content\""));
-    }
-    out.push_back({parse_role(role, lines), std::string(content)});
-  }
-  return out;
-}
-
-std::string id_of(simdjson::dom::element line) {
-  simdjson::dom::element id;
-  return line["id"].get(id) == simdjson::SUCCESS ? std::string(simdjson::minify(id)) : "null";
-}
-
 /// A conversation that could not be judged still gets its line, so that output and input stay in step.
-void report_error(const ClassifyFlags& flags, const std::string& id_json, const std::string& code,
+void report_error(const ClassifyFlags& flags, const std::string& id_json, ErrorCode code,
                   const std::string& message) {
-  std::fprintf(stderr, "qwen3guard: error: %s\n", message.c_str());
-  if (!flags.json) {
-    print_line("error: " + message);
-    return;
-  }
+  if (!flags.json) return print_line("error: " + escaped(message));
   JsonOut json;
   json.begin_object();
   json.key("id").raw(id_json);
   json.key("error").begin_object();
-  json.key("code").string(code);
+  json.key("code").string(to_string(code));
   json.key("message").string(message);
   json.end_object();
   json.end_object();
@@ -90,30 +58,33 @@ void print_verdict(const ClassifyFlags& flags, const Verdict& verdict, const std
 struct Line {
   std::string id = "null", where;  // where: "line 7: "
   std::vector<Message> messages;
-  std::string error;
+  std::optional<Error> error;
 };
 
-Line read_line(JsonLines& lines, bool& more) {
-  Line out;
-  try {
-    simdjson::dom::element json;
-    more = lines.next(json);
-    if (!more) return out;
-    out.where = lines.at("");
-    out.id = id_of(json);
-    out.messages = read_messages(json, lines);
-  } catch (const UsageError& e) {
-    if (std::ferror(stdin) != 0) throw;
-    out.error = e.what();
+/// Fills `out` from a line of text: a prompt, or a JSON object.
+void read_line(const ClassifyFlags& flags, std::string_view text, std::size_t number, Line& out) {
+  if (flags.lines) {
+    out.id = std::to_string(number);
+    out.messages.push_back({Role::user, std::string(text)});
+    return;
   }
-  return out;
+  const InvalidUtf8 policy = to_options(flags).invalid_utf8;
+  try {
+    const JsonValue json = JsonValue::parse(text);
+    out.id = read_id(json, policy);
+    out.messages = read_conversation(json, policy);
+  } catch (const JsonError& e) {
+    out.error = Error{ErrorCode::invalid_argument, e.what()};
+  } catch (const LineError& e) {
+    out.error = Error{e.code, e.what()};
+  }
 }
 
 /// Judges the lines, together when there are several, and prints a line for each. Returns how many failed.
 std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, std::vector<Line>& lines) {
   std::vector<std::vector<Message>> conversations;
   for (Line& line : lines) {
-    if (line.error.empty()) conversations.push_back(std::move(line.messages));
+    if (!line.error) conversations.push_back(std::move(line.messages));
   }
   std::vector<Result<Verdict>> verdicts;
   if (conversations.size() == 1) {
@@ -124,33 +95,31 @@ std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, std::vec
   std::size_t n_failed = 0;
   auto verdict = verdicts.begin();
   for (const Line& line : lines) {
-    if (!line.error.empty()) {
-      ++n_failed;
-      report_error(flags, line.id, to_string(ErrorCode::invalid_argument), line.error);
-      continue;
-    }
-    if (verdict->ok()) {
+    if (!line.error && verdict->ok()) {
       print_verdict(flags, **verdict, line.id);
     } else {
       ++n_failed;
-      report_error(flags, line.id, to_string(verdict->error().code), line.where + verdict->error().detail);
+      const Error& error = line.error ? *line.error : verdict->error();
+      report_error(flags, line.id, error.code, line.where + error.detail);
     }
-    ++verdict;
+    if (!line.error) ++verdict;
   }
   lines.clear();
   return n_failed;
 }
 
-/// JSONL on stdin. Returns the number of lines that failed.
+/// Standard input, line by line. Returns the number of lines that failed.
 std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags) {
   const bool show_progress = wants_color(stderr) && !wants_color(stdout);
-  JsonLines input(stdin);
+  InputLines input;
   std::vector<Line> lines;
   std::size_t n_done = 0, n_failed = 0, n_shown = 0;
   for (bool more = true; more;) {
-    Line line = read_line(input, more);
-    if (more || !line.error.empty()) {
-      lines.push_back(std::move(line));
+    std::string_view text;
+    more = input.next(text);
+    if (more) {
+      lines.emplace_back().where = input.at("");
+      read_line(flags, text, input.number(), lines.back());
       ++n_done;
     }
     if (lines.size() >= flags.batch || !more) n_failed += judge_lines(guard, flags, lines);
@@ -160,6 +129,7 @@ std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags) {
     }
   }
   if (show_progress && n_done >= 16) std::fprintf(stderr, "\r%zu conversations judged\n", n_done);
+  if (n_failed > 0) report_failed(n_failed, n_done);
   return n_failed;
 }
 
@@ -168,7 +138,9 @@ void run(const ClassifyFlags& flags) {
     if (flags.response_option->count() > 0) throw UsageError("--response needs the --prompt that it answers");
     if (stdin_is_terminal())
       throw UsageError(
-          "nothing to judge: give --prompt TEXT, or conversations as JSON lines on standard input");
+          "nothing to judge: give --prompt TEXT, or on standard input conversations as JSON lines, or "
+          "prompts "
+          "as lines of text (--lines)");
   }
   const Guard guard = load_guard(flags.model);
   if (flags.prompt_option->count() == 0) {
@@ -188,10 +160,10 @@ void add_classify_command(CLI::App& app) {
   auto flags = std::make_shared<ClassifyFlags>();
   CLI::App* command = app.add_subcommand("classify", "judge the last message of conversations");
   add_model_flags(*command, flags->model);
-  flags->prompt_option =
-      command->add_option("--prompt", flags->prompt,
-                          "the user's message; without it, conversations are read from "
-                          "standard input: {\"id\"?, \"messages\":[{\"role\",\"content\"}]} a line");
+  flags->prompt_option = command->add_option("--prompt", flags->prompt,
+                                             "the user's message; without it, conversations are read from "
+                                             "standard input, one a line: " +
+                                                 std::string(kConversationForm));
   flags->response_option = command->add_option(
       "--response", flags->response, "the assistant's answer to --prompt; it is what is judged then");
   command->add_option("--decode", flags->decode, "how a Gen model's verdict is read")
@@ -204,6 +176,9 @@ void add_classify_command(CLI::App& app) {
                                            "flag from this probability of unsafe on");
   flags->block_option = command->add_option("--block-threshold", flags->block_threshold,
                                             "block from this probability of unsafe on");
+  command->add_flag("--lines", flags->lines, "standard input is text, and each line of it a user's message")
+      ->excludes(flags->prompt_option)
+      ->excludes(flags->response_option);
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "judge ill-formed bytes as U+FFFD instead of failing");
   command

@@ -52,8 +52,8 @@ std::string to_text(const ModelInfo& info) {
   std::string isas;
   for (const std::string& isa : info.isa_available) isas += (isas.empty() ? "" : ", ") + isa;
   const auto number = [](std::int64_t n) { return std::to_string(n); };
-  return "architecture     " + info.architecture + " (" + to_string(info.kind) + ")" + "\nlayers           " +
-         number(info.n_layers) + ", hidden " + number(info.hidden_size) + ", MLP " +
+  return "architecture     " + escaped(info.architecture) + " (" + to_string(info.kind) + ")" +
+         "\nlayers           " + number(info.n_layers) + ", hidden " + number(info.hidden_size) + ", MLP " +
          number(info.intermediate_size) + "\nattention        " + number(info.n_heads) + " heads, " +
          number(info.n_kv_heads) + " key-value heads, head_dim " + number(info.head_dim) +
          "\nvocabulary       " + number(info.vocab_size) + (info.tied_embeddings ? ", tied" : ", untied") +

@@ -56,7 +56,7 @@ void run(const QuantizeFlags& flags) {
                 report.weight_dtype.c_str(), to_mib(report.source_bytes), to_mib(report.file_bytes),
                 static_cast<double>(report.source_bytes) / static_cast<double>(report.file_bytes),
                 report.seconds);
-  print_line(flags.out + text.data());
+  print_line(escaped(flags.out) + text.data());
 }
 
 }  // namespace

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli.hpp"
-#include "json_lines.hpp"
+#include "fields_in.hpp"
+#include "input_lines.hpp"
 #include "json_out.hpp"
+#include "utf8_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {
 
 struct TokenizeFlags {
   std::string model;
-  bool no_special = false, decode = false;
+  bool no_special = false, decode = false, replace_invalid_utf8 = false;
 };
 
 /// A folder needs only its tokenizer files here, so the model is not loaded.
@@ -23,57 +26,91 @@ Tokenizer load_tokenizer(const std::string& model) {
   return *load_guard(flags).tokenizer();
 }
 
-std::vector<TokenId> read_ids(simdjson::dom::element line, const JsonLines& lines) {
-  simdjson::dom::element value = line;
-  if (simdjson::dom::element ids; line["ids"].get(ids) == simdjson::SUCCESS) value = ids;
-  simdjson::dom::array items;
-  if (value.get(items) != simdjson::SUCCESS) throw UsageError(lines.at("expected {\"ids\":[...]} or [...]"));
+std::vector<TokenId> read_ids(const JsonValue& line) {
+  const JsonValue value = line.find("ids").value_or(line);
+  if (value.kind() != JsonValue::Kind::array)
+    throw LineError(ErrorCode::invalid_argument,
+                    std::string(to_string(value.kind())) + R"(; expected {"ids": [1, 2, 3]} or [1, 2, 3])");
   std::vector<TokenId> out;
-  for (const simdjson::dom::element item : items) {
-    std::int64_t id = 0;
-    if (item.get(id) != simdjson::SUCCESS || id < INT32_MIN || id > INT32_MAX) {
-      throw UsageError(lines.at("ids[" + std::to_string(out.size()) + "] is not a token id"));
+  for (const JsonValue& item : value.items()) {
+    TokenId id = 0;
+    const std::string_view digits = item.raw();
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+    if (failed != std::errc() || end != digits.data() + digits.size()) {
+      throw LineError(ErrorCode::invalid_argument, "ids[" + std::to_string(out.size()) + "] is " +
+                                                       quote(digits) + "; expected a token id");
     }
-    out.push_back(static_cast<TokenId>(id));
+    out.push_back(id);
   }
   return out;
 }
 
-std::string encode_line(const Tokenizer& tokenizer, simdjson::dom::element line, const JsonLines& lines,
-                        SpecialTokens mode) {
-  std::string_view text;
-  if (line.get(text) != simdjson::SUCCESS) throw UsageError(lines.at("expected a JSON string"));
+std::string encode_line(const Tokenizer& tokenizer, const std::string& text, const TokenizeFlags& flags) {
+  const SpecialTokens mode = flags.no_special ? SpecialTokens::as_text : SpecialTokens::recognized;
+  const auto ids = tokenizer.encode(text, mode);
+  if (!ids.ok()) throw LineError(ids.error().code, ids.error().detail);
   JsonOut json;
   json.begin_object();
   json.key("ids").begin_array();
-  for (const TokenId id : tokenizer.encode(text, mode).value()) json.integer(id);
+  for (const TokenId id : *ids) json.integer(id);
   json.end_array();
+  json.end_object();
+  return json.text();
+}
+
+/// The line of output for a line of input. Throws LineError, JsonError.
+std::string converted(const Tokenizer& tokenizer, std::string_view line, const TokenizeFlags& flags) {
+  const JsonValue json = JsonValue::parse(line);
+  if (!flags.decode) {
+    const auto policy = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
+    return encode_line(tokenizer, with_replacements(read_text(json, "", policy)), flags);
+  }
+  const auto text = tokenizer.decode(read_ids(json), flags.no_special);
+  if (!text.ok()) throw LineError(text.error().code, text.error().detail);
+  return JsonOut().string(*text).text();
+}
+
+std::string error_line(ErrorCode code, const std::string& message) {
+  JsonOut json;
+  json.begin_object();
+  json.key("error").begin_object();
+  json.key("code").string(to_string(code));
+  json.key("message").string(message);
+  json.end_object();
   json.end_object();
   return json.text();
 }
 
 void run(const TokenizeFlags& flags) {
   const Tokenizer tokenizer = load_tokenizer(flags.model);
-  const SpecialTokens mode = flags.no_special ? SpecialTokens::as_text : SpecialTokens::recognized;
-  JsonLines lines(stdin);
-  simdjson::dom::element line;
+  InputLines lines;
+  std::string_view line;
+  std::size_t n_lines = 0, n_failed = 0;
   while (lines.next(line)) {
-    if (!flags.decode) {
-      print_line(encode_line(tokenizer, line, lines, mode));
-      continue;
+    std::string out;
+    ++n_lines;
+    try {
+      out = converted(tokenizer, line, flags);
+    } catch (const JsonError& e) {
+      out = error_line(ErrorCode::invalid_argument, lines.at(e.what()));
+      ++n_failed;
+    } catch (const LineError& e) {
+      out = error_line(e.code, lines.at(e.what()));
+      ++n_failed;
     }
-    const auto text = tokenizer.decode(read_ids(line, lines), flags.no_special);
-    if (!text.ok()) throw UsageError(lines.at(text.error().detail));
-    print_line(JsonOut().string(*text).text());
+    print_line(out);
   }
+  if (n_failed == 0) return;
+  report_failed(n_failed, n_lines);
+  throw CLI::RuntimeError(kExitError);
 }
 
 }  // namespace
 
 void add_tokenize_command(CLI::App& app) {
   auto flags = std::make_shared<TokenizeFlags>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "text to token ids and back: one JSON value a line on standard input");
+  CLI::App* command = app.add_subcommand(
+      "tokenize", "text to token ids and back: one JSON string (or array of ids) a line on standard input");
   command
       ->add_option("--model", flags->model,
                    "an embedded model's name, or a folder with tokenizer.json (a path with a slash)")
@@ -82,6 +119,8 @@ void add_tokenize_command(CLI::App& app) {
                     "control tokens in the text are plain text (with --decode: leave them out)");
   command->add_flag("--decode", flags->decode,
                     "ids to text: {\"ids\":[...]} a line in, a JSON string a line out");
+  command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
+                    "encode ill-formed text as U+FFFD instead of failing");
   command->callback([flags] { run(*flags); });
 }
 

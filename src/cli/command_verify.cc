@@ -12,7 +12,7 @@ void add_verify_command(CLI::App& app) {
   command->add_option("--model", *file, "the packed file")->required();
   command->callback([file] {
     verify_packed(*file).throw_if_error();
-    print_line(*file + ": all checksums match");
+    print_line(escaped(*file) + ": all checksums match");
   });
 }
 

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json_out.hpp"
 
+#include <simdjson.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <limits>
+
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::cli {
 
@@ -41,36 +46,13 @@ JsonOut& JsonOut::key(std::string_view name) {
 
 JsonOut& JsonOut::string(std::string_view value) {
   separate();
-  text_ += '"';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"':
-        text_ += "\\\"";
-        break;
-      case '\\':
-        text_ += "\\\\";
-        break;
-      case '\n':
-        text_ += "\\n";
-        break;
-      case '\r':
-        text_ += "\\r";
-        break;
-      case '\t':
-        text_ += "\\t";
-        break;
-      default:
-        if (byte < 0x20 || byte == 0x7F) {
-          std::array<char, 8> escape{};
-          std::snprintf(escape.data(), escape.size(), "\\u%04x", byte);
-          text_ += escape.data();
-        } else {
-          text_ += c;
-        }
-    }
+  constexpr auto kAll = std::numeric_limits<std::size_t>::max();
+  // quote() writes JSON's escapes, but for bytes that are not UTF-8.
+  if (simdjson::validate_utf8(value.data(), value.size())) {
+    text_ += quote(value, kAll);
+  } else {
+    text_ += quote(printable(value, kAll), kAll);
   }
-  text_ += '"';
   return *this;
 }
 

@@ -9,7 +9,8 @@
 namespace qwen3guard::cli {
 
 /// Builds one line of JSON. Commas are put where they belong; the caller keeps braces balanced.
-/// Strings must be UTF-8; control characters are escaped, so that a value never breaks the line.
+/// The result is one line of UTF-8 whatever strings hold: escaped are characters that end lines, drive
+/// terminals or reorder text; a string that is not UTF-8 is written as printable() shows it.
 class JsonOut {
  public:
   JsonOut& begin_object() { return open('{'); }

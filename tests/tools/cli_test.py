@@ -125,7 +125,8 @@ class ClassifyTest(CliTest):
         for row in out[1:-1]:
             self.assertEqual(list(row["error"]), ["code", "message"])
             self.assertIn("line ", row["error"]["message"])
-        self.assertEqual(len(stderr.splitlines()), len(bad))
+        # Each error is in its place, and nowhere else.
+        self.assertEqual(stderr.strip(), f"qwen3guard: {len(bad)} of {len(out)} lines failed; the errors are in the output")
         self.assertEqual([row["id"] for row in out[3:5]], [2, 3])
 
     def test_batches_say_what_single_lines_say(self):
@@ -243,10 +244,20 @@ class TokenizeTest(CliTest):
         self.assertEqual(len(special["ids"]), 1)
         self.assertNotIn(special["ids"][0], plain["ids"])
 
-    def test_errors_name_the_line(self):
-        self.assert_error(run("tokenize", "--model", "nano-gen", stdin="7"), "line 1")
-        self.assert_error(run("tokenize", "--model", "nano-gen", "--decode", stdin='{"ids":[99999999]}'), "line 1", "99999999")
-        self.assert_error(run("tokenize", "--model", "nano-gen", "--decode", stdin='{"ids":["a"]}'), "line 1")
+    def test_errors_stand_in_their_place_and_the_rest_is_converted(self):
+        for args, good, bad in (((), '"x"', ["7", '"', '"\\ud800"', b'"\xff"', '["a"]']),
+                                (("--decode",), "[1, 2]", ["7", '{"ids":[99999999]}', '{"ids":["a"]}', "[1.0]", "[99999999999]"])):
+            rows = [good, *bad, good]
+            stdin = b"\n".join(row if isinstance(row, bytes) else row.encode() for row in rows)
+            code, stdout, stderr = run("tokenize", "--model", "nano-gen", *args, stdin=stdin)
+            self.assertEqual(code, 2)
+            out = lines(stdout)
+            self.assertEqual(len(out), len(rows))
+            self.assertEqual(out[0], out[-1])
+            for i, row in enumerate(out[1:-1]):
+                self.assertEqual(list(row["error"]), ["code", "message"])
+                self.assertIn(f"line {i + 2}: ", row["error"]["message"])
+            self.assertEqual(len(stderr.splitlines()), 1)
         self.assert_error(run("tokenize", "--model", "./nowhere/", stdin='""'), "nowhere")
 
 

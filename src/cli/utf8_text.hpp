@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_CLI_UTF8_TEXT_HPP
+#define QWEN3GUARD_SRC_CLI_UTF8_TEXT_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// UTF-8 in the program's input. Pure functions; those that return a string throw std::bad_alloc.
+namespace qwen3guard::cli {
+
+/// Offset of the first byte that belongs to no UTF-8 character; nothing when all of them do.
+[[nodiscard]] std::optional<std::size_t> find_ill_formed(std::string_view text) noexcept;
+/// `text` with U+FFFD for what is not UTF-8, in the same places as InvalidUtf8::replace.
+[[nodiscard]] std::string with_replacements(std::string_view text);
+/// Appends a Unicode scalar value.
+void append_utf8(std::uint32_t c, std::string& out);
+
+}  // namespace qwen3guard::cli
+
+#endif  // QWEN3GUARD_SRC_CLI_UTF8_TEXT_HPP
