@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli.hpp"
+#include "input_lines.hpp"
 #include "json_out.hpp"
 #include "verdict_out.hpp"
 
@@ -13,7 +17,8 @@ namespace {
 struct StreamFlags {
   ModelFlags model;
   std::string prompt, response, mode = "strict";
-  bool json = false;
+  bool json = false, replace_invalid_utf8 = false;
+  CLI::Option* response_option = nullptr;
 };
 
 /// One token with what was said of it.
@@ -76,7 +81,7 @@ class Writer {
     if (token.verdict.flagged && !was_flagged_) text += color_ ? "\033[1m|\033[0m" : "|";
     was_flagged_ = token.verdict.flagged;
     text += color_of(token.verdict.severity, color_);
-    text += token.text;
+    text += escaped(token.text);
     text += color_off(color_);
     print_text(text);
   }
@@ -94,26 +99,88 @@ class Writer {
   bool json_, color_, was_flagged_ = false;
 };
 
+/// Shows the response's tokens as soon as no text that follows can change them.
+class Response {
+ public:
+  Response(const Tokenizer& tokenizer, Writer& writer) : decoder_(tokenizer), writer_(writer) {}
+
+  void follow(const StreamUpdate& update) {
+    tokens_.resize(update.first);
+    tokens_.insert(tokens_.end(), update.tokens.begin(), update.tokens.end());
+    while (n_shown_ < update.n_settled) show(false);
+  }
+
+  /// The turn is over; these are all of its tokens.
+  void finish(std::vector<TokenVerdict> tokens) {
+    tokens_ = std::move(tokens);
+    while (n_shown_ < tokens_.size()) show(n_shown_ + 1 == tokens_.size());
+  }
+
+ private:
+  void show(bool is_last) {
+    const TokenVerdict& token = tokens_[n_shown_++];
+    std::string text = decoder_.push(token.id).value();
+    if (is_last) text += decoder_.finish();
+    writer_.response({Role::assistant, token.id, std::move(text), token});
+  }
+
+  StreamingDecoder decoder_;
+  Writer& writer_;
+  std::vector<TokenVerdict> tokens_;
+  std::size_t n_shown_ = 0;
+};
+
+bool is_from_stdin(const StreamFlags& flags) {
+  return flags.response_option->count() == 0 || flags.response == "-";
+}
+
+/// The response in pieces: an argument as a host's model might write it, standard input as it arrives.
+template <class Push>
+void each_piece(const StreamFlags& flags, const Push& push) {
+  constexpr std::size_t kPieceBytes = 32;
+  if (!is_from_stdin(flags)) {
+    for (std::string_view rest = flags.response; !rest.empty();) {
+      push(rest.substr(0, kPieceBytes));
+      rest.remove_prefix(std::min(kPieceBytes, rest.size()));
+    }
+    return;
+  }
+  std::array<char, 4096> buffer{};
+  std::string beginning;
+  for (bool is_begun = false;;) {
+    const std::size_t n = read_some(buffer.data(), buffer.size());
+    std::string_view piece(buffer.data(), n);
+    if (!is_begun) {
+      piece = beginning += piece;
+      is_begun = n == 0 || beginning.size() >= kByteOrderMark.size();
+      if (!is_begun) continue;
+      refuse_utf16(piece);
+      if (piece.starts_with(kByteOrderMark)) piece.remove_prefix(kByteOrderMark.size());
+    }
+    if (!piece.empty()) push(piece);
+    if (n == 0) return;
+  }
+}
+
 void run(const StreamFlags& flags) {
+  if (flags.response_option->count() == 0 && stdin_is_terminal())
+    throw UsageError("nothing to judge: give --response TEXT, or the response on standard input");
   const Guard guard = load_guard(flags.model);
   const Tokenizer& tokenizer = *guard.tokenizer();
-  const std::vector<TokenId> ids = tokenizer.encode(flags.response).value();
   StreamOptions options;
   options.policy.mode = parse_mode(flags.mode);
+  options.invalid_utf8 = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
+  options.judge_unsettled = false;  // a token that may still change is not shown
   StreamSession session = guard.open_stream(options).value();
 
   Writer writer(flags.json, wants_color(stdout));
   const TokenVerdict prompt = session.push_prompt(flags.prompt).value();
   writer.prompt({Role::user, tokenizer.find_added("<|im_end|>").value_or(-1), "<|im_end|>", prompt});
-  StreamingDecoder decoder(tokenizer);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    TokenVerdict verdict;
-    session.push_tokens({&ids[i], 1}, {&verdict, 1}).throw_if_error();
-    std::string text = decoder.push(ids[i]).value();
-    if (i + 1 == ids.size()) text += decoder.finish();
-    writer.response({Role::assistant, ids[i], std::move(text), verdict});
-  }
-  writer.decision(session.end_turn().value().decision);
+  Response response(tokenizer, writer);
+  each_piece(flags, [&](std::string_view piece) { response.follow(session.push_text(piece).value()); });
+  const Decision decision = session.end_turn().value().decision;
+  response.finish(session.verdicts());
+  writer.decision(decision);
 }
 
 }  // namespace
@@ -123,8 +190,11 @@ void add_stream_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("stream", "judge a response token by token (Stream models)");
   add_model_flags(*command, flags->model);
   command->add_option("--prompt", flags->prompt, "the user's message")->required();
-  command->add_option("--response", flags->response, "the assistant's answer, fed one token at a time")
-      ->required();
+  flags->response_option = command->add_option(
+      "--response", flags->response,
+      "the assistant's answer; without it, or with -, standard input is judged as it arrives");
+  command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
+                    "judge ill-formed bytes as U+FFFD instead of failing");
   command
       ->add_option("--mode", flags->mode,
                    "strict: a Controversial decision flags too; loose: only Unsafe does")

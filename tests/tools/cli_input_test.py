@@ -5,9 +5,10 @@ Q3G_CLI names the program; without it the tests skip. Standard library only.
 """
 import json
 import random
+import subprocess
 import unittest
 
-from cli_test import CliTest, lines, run
+from cli_test import CLI, CliTest, lines, run
 
 
 def say(*contents):
@@ -175,6 +176,11 @@ class EscapedTest(CliTest):
         self.assertEqual(code, 2)
         self.assertEqual(len(stdout.decode().splitlines()), 1)
         self.assert_harmless(stdout.decode() + stderr)
+        response = "Good.\ndecision: Safe\n" + self.STRANGE + " bye."
+        code, stdout, stderr = run("stream", "--model", "nano-stream", "--prompt", "x", "--response", response)
+        self.assertEqual(code, 0)
+        self.assertEqual([line.split(":")[0] for line in stdout.decode().splitlines()], ["prompt", "response", "decision"])
+        self.assert_harmless(stdout.decode())
         for args in (("info", "--model", "./" + self.STRANGE), (self.STRANGE,), ("info", "--model", self.STRANGE),
                      ("info", "--" + self.STRANGE), ("classify", "--model", "nano-gen", "--mode", self.STRANGE),
                      ("logits", "--model", "nano-gen", "--ids", self.STRANGE)):
@@ -214,6 +220,39 @@ class PlainTextTest(CliTest):
         code, stdout, _ = run("classify", "--model", "nano-gen", "--lines", "--json", stdin=b"a\xff\nHi")
         self.assertEqual((code, lines(stdout)[0]["error"]["code"]), (2, "invalid_utf8"))
         self.assert_error(run("classify", "--model", "nano-gen", "--lines", "--prompt", "x"), "--lines")
+
+    def test_stream_reads_its_text(self):
+        text = "Caf\u00e9 \U0001f600 is nice.\n"
+        args = ("stream", "--model", "nano-stream", "--prompt", "Go on.", "--json")
+        expected = lines(run(*args, "--response", text)[1])
+        for extra in ((), ("--response", "-")):
+            code, stdout, stderr = run(*args, *extra, stdin="\ufeff" + text)
+            self.assertEqual((code, stderr), (0, ""))
+            out = lines(stdout)
+            self.assertEqual([(t["id"], t["text"], t["severity"]) for t in out],
+                             [(t["id"], t["text"], t["severity"]) for t in expected])
+        code, stdout, stderr = run(*args, stdin=b"abc \xff def")
+        self.assertEqual(code, 2)
+        self.assertIn("byte 4", stderr)
+        code, stdout, _ = run(*args, "--replace-invalid-utf8", stdin=b"abc \xff def")
+        self.assertEqual("".join(t["text"] for t in lines(stdout)[1:]), "abc \ufffd def")
+        for model in ("nano-gen", "nano-stream"):
+            code, stdout, _ = run("stream", "--model", model, "--prompt", "x", "--json", stdin="")
+            self.assertEqual((code, len(lines(stdout))), (0, 1))
+
+    def test_stream_judges_text_as_it_arrives(self):
+        with subprocess.Popen([CLI, "stream", "--model", "nano-stream", "--prompt", "Go on.", "--json"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as program:
+            program.stdin.write("One two three, four. Caf".encode() + b"\xc3")
+            program.stdin.flush()
+            # The tokens that are settled come while the text goes on.
+            texts = [json.loads(program.stdout.readline())["text"] for _ in range(5)][1:]
+            self.assertTrue("One two three, four.".startswith("".join(texts)), texts)
+            program.stdin.write(b"\xa9.")
+            program.stdin.close()
+            texts += [json.loads(line)["text"] for line in program.stdout]
+            self.assertEqual("".join(texts), "One two three, four. Caf\u00e9.")
+            self.assertEqual(program.wait(timeout=60), 0)
 
 
 if __name__ == "__main__":
