@@ -9,6 +9,7 @@
 #include "cli.hpp"
 #include "input_lines.hpp"
 #include "json_out.hpp"
+#include "platform.hpp"
 #include "verdict_out.hpp"
 
 namespace qwen3guard::cli {
@@ -148,7 +149,9 @@ void each_piece(const StreamFlags& flags, const Push& push) {
   std::array<char, 4096> buffer{};
   std::string beginning;
   for (bool is_begun = false;;) {
-    const std::size_t n = read_some(buffer.data(), buffer.size());
+    const auto n_read = read_some(buffer.data(), buffer.size());
+    if (!n_read) throw UsageError("cannot read standard input");
+    const std::size_t n = *n_read;
     std::string_view piece(buffer.data(), n);
     if (!is_begun) {
       piece = beginning += piece;

@@ -93,7 +93,7 @@ struct AssistantParts {
 };
 
 /// All that the message says, as the published template writes it.
-std::string assistant_text(std::optional<std::string> content, const AssistantParts& parts) {
+std::string assistant_text(const std::optional<std::string>& content, const AssistantParts& parts) {
   std::string said = content.value_or("");
   if (!parts.refusal.empty()) said += (said.empty() ? "" : "\n") + parts.refusal;
   std::string out = said;
@@ -139,7 +139,7 @@ Message read_message(const JsonValue& value, const std::string& where, InvalidUt
                                  "; expected a string or an array of text parts" +
                                  (is_assistant ? ", or tool_calls or a refusal" : ""));
   }
-  if (is_assistant) return {role, assistant_text(std::move(content), parts)};
+  if (is_assistant) return {role, assistant_text(content, parts)};
   return {role, std::move(content).value_or("")};
 }
 

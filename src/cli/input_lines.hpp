@@ -42,9 +42,6 @@ inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 /// Throws UsageError when the beginning of an input is that of UTF-16.
 void refuse_utf16(std::string_view beginning);
 
-/// At most `capacity` bytes of standard input as soon as there are some; 0 at its end. Throws UsageError.
-[[nodiscard]] std::size_t read_some(char* buffer, std::size_t capacity);
-
 /// What is on stderr when lines failed, whose errors are in the output: that they did, and how many.
 void report_failed(std::size_t n_failed, std::size_t n_lines);
 

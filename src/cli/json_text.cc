@@ -108,7 +108,7 @@ class JsonScanner {
     if (depth > kMaxDepth)
       throw JsonError("more than " + std::to_string(kMaxDepth) + " values inside each other");
     if (c == '{') {
-      object(depth, [](std::string, JsonValue) {});
+      object(depth, [](const std::string&, JsonValue) {});
     } else if (c == '[') {
       array(depth, [](JsonValue) {});
     } else if (c == '"') {

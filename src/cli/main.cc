@@ -6,28 +6,13 @@
 
 #include "cli.hpp"
 #include "platform.hpp"
+#include "suggest.hpp"
 
 namespace {
 
-/// One line, whatever the message holds: a file name with a line break must not look like a second message.
-int fail(std::string message) {
-  for (char& c : message) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
-  std::fprintf(stderr, "qwen3guard: error: %s\n", message.c_str());
+int fail(const std::string& message) {
+  qwen3guard::cli::print_error(message);
   return qwen3guard::cli::kExitError;
-}
-
-/// A first word that is no command gets an error that names it; CLI11 would only say that a command is
-/// missing.
-void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::string known;
-  for (const CLI::App* command : app.get_subcommands({})) {
-    if (command->get_name() == argv[1]) return;
-    known += (known.empty() ? "" : ", ") + command->get_name();
-  }
-  throw qwen3guard::cli::UsageError("unknown command \"" + std::string(argv[1]) + "\"; there is " + known);
 }
 
 }  // namespace
@@ -48,7 +33,7 @@ int main(int argc, char** argv) {
   try {
     cli::use_binary_streams();
     cli::use_utf8_arguments(argc, argv);
-    check_command(app, argc, argv);
+    cli::check_command(app, argc, argv);
     app.parse(argc, argv);  // runs the chosen subcommand's callback
     return cli::kExitOk;
   } catch (const CLI::Success& e) {
@@ -56,7 +41,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::RuntimeError& e) {
     return e.get_exit_code();  // a command that has said what was wrong
   } catch (const CLI::ParseError& e) {
-    return fail(std::string(e.what()) + " (qwen3guard --help shows how)");
+    return fail(cli::explain(app, e));
   } catch (const std::bad_alloc&) {
     return fail("not enough memory");
   } catch (const std::exception& e) {

@@ -12,12 +12,16 @@
 //
 #include <shellapi.h>
 
+#include <algorithm>
+#include <climits>
 #include <memory>
 #include <new>
 #include <string>
 #include <vector>
 #else
 #include <unistd.h>
+
+#include <cerrno>
 #endif
 
 namespace qwen3guard::cli {
@@ -56,6 +60,13 @@ void use_binary_streams() {
   _setmode(_fileno(stdout), _O_BINARY);
 }
 
+std::optional<std::size_t> read_some(char* buffer, std::size_t capacity) {
+  const int n =
+      _read(_fileno(stdin), buffer, static_cast<unsigned>(std::min<std::size_t>(capacity, INT_MAX)));
+  if (n < 0) return std::nullopt;
+  return static_cast<std::size_t>(n);
+}
+
 bool is_terminal(std::FILE* stream) { return _isatty(_fileno(stream)) != 0; }
 
 #else
@@ -63,6 +74,14 @@ bool is_terminal(std::FILE* stream) { return _isatty(_fileno(stream)) != 0; }
 void use_utf8_arguments(int&, char**&) {}
 
 void use_binary_streams() {}
+
+std::optional<std::size_t> read_some(char* buffer, std::size_t capacity) {
+  for (;;) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer, capacity);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) return std::nullopt;
+  }
+}
 
 bool is_terminal(std::FILE* stream) { return isatty(fileno(stream)) != 0; }
 

@@ -2,7 +2,9 @@
 #ifndef QWEN3GUARD_SRC_CLI_PLATFORM_HPP
 #define QWEN3GUARD_SRC_CLI_PLATFORM_HPP
 
+#include <cstddef>
 #include <cstdio>
+#include <optional>
 
 /// What the program asks of the operating system.
 namespace qwen3guard::cli {
@@ -15,6 +17,10 @@ void use_utf8_arguments(int& argc, char**& argv);
 /// Standard input and output carry the bytes that are read and written. On Windows they would change the ends
 /// of lines, and take the byte 1A for the end, otherwise.
 void use_binary_streams();
+
+/// At most `capacity` bytes of standard input, as soon as there are some; 0 at its end, nothing when it
+/// cannot be read.
+[[nodiscard]] std::optional<std::size_t> read_some(char* buffer, std::size_t capacity);
 
 [[nodiscard]] bool is_terminal(std::FILE* stream);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes into the qwen3guard program: JSON lines, text on standard input.
+"""What comes into the qwen3guard program: JSON lines, text on standard input, mistyped options.
 
 Q3G_CLI names the program; without it the tests skip. Standard library only.
 """
@@ -253,6 +253,21 @@ class PlainTextTest(CliTest):
             texts += [json.loads(line)["text"] for line in program.stdout]
             self.assertEqual("".join(texts), "One two three, four. Caf\u00e9.")
             self.assertEqual(program.wait(timeout=60), 0)
+
+
+class SuggestionTest(CliTest):
+    def test_options_and_commands_suggest_the_nearest(self):
+        for args, meant in ((("classify", "--model", "nano-gen", "--promt", "x"), "--prompt"),
+                            (("classify", "--model", "nano-gen", "--prompt", "x", "--jsno"), "--json"),
+                            (("classify", "--model", "nano-gen", "--prompt", "x", "--batches=3"), "--batch"),
+                            (("classify", "--model", "nano-gen", "-prompt", "x"), "--prompt"),
+                            (("stream", "--modle", "nano-stream", "--prompt", "x", "--response", "y"), "--model"),
+                            (("tokenize", "--model", "nano-gen", "--replace"), "--replace-invalid-utf8"),
+                            (("clasify", "--model", "nano-gen"), "classify"), (("quantise",), "quantize")):
+            self.assert_error(run(*args), f"did you mean {meant}?")
+        outcome = run("classify", "--model", "nano-gen", "--prompt", "x", "--frobnicate")
+        self.assert_error(outcome, "--frobnicate", "--help")
+        self.assertNotIn("did you mean", outcome[2])
 
 
 if __name__ == "__main__":
