@@ -46,13 +46,16 @@ struct StreamEvent {
     update = 0,    ///< tokens were judged; updates that nobody has taken yet are joined
     turn_end = 1,  ///< a turn ended
     error = 2,     ///< a push failed and left the session as it was; those behind it go on
+    /// The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as
+    /// an event of its own. Sent once for a push; pieces of text that wait together may share one.
+    overdue = 3,
   };
   Kind kind = Kind::update;  ///< says which of the fields below mean something
   StreamUpdate update;       ///< Kind::update; of a turn_end: what was judged last
   TurnVerdict turn;          ///< Kind::turn_end
-  Decision decision;         ///< of the turn, behind the update
+  Decision decision;         ///< of the turn, behind the update; not judged for Kind::error and overdue
   Status status;             ///< Kind::error
-  double waited_ms = 0;      ///< from the (oldest joined) push to the verdict
+  double waited_ms = 0;      ///< from the (oldest joined) push to the verdict; of overdue: until now
   bool is_late = false;      ///< later than its deadline
 };
 
@@ -63,13 +66,18 @@ struct StreamBatchStats {
   std::size_t memory_bytes = 0;                        ///< held and reserved; what the budget bounds
   /// Forwards run, tokens judged, and verdicts later than their deadline. @{
   std::uint64_t n_steps = 0, n_tokens = 0, n_late = 0;  /// @}
+  std::size_t n_overdue_sessions = 0;  ///< sessions with something that waits past its deadline
+  double oldest_waiting_ms = 0;        ///< since the oldest push without a verdict; 0: nothing waits
 };
 
 /// Many live sessions over one guard, in common matrix products. Threads push text and take verdicts without
 /// waiting for the model; step(), called by the host when it suits it or by a thread that start() makes,
-/// judges what waits: the earliest deadlines first, at most max_session_tokens of a session at a time. As a
-/// push's deadline does not move, nothing waits for ever behind later ones. An idle session costs what it
-/// holds.
+/// judges what waits: the earliest deadlines first, at most max_session_tokens of a session at a time. A
+/// session that is late goes behind those that waited as long once it had its share, so that nobody waits for
+/// ever. An idle session costs what it holds.
+///
+/// Silence is no verdict. What waits past its deadline is an event (StreamEvent::Kind::overdue) and a figure
+/// (StreamBatchStats); what a batch drops with a session or when it is destroyed was not judged.
 ///
 /// Verdicts are those of a StreamSession of its own, up to rounding (docs/numerics.md).
 /// Move-only. Thread-safety: all functions on any number of threads at once, except moving and destruction.
@@ -84,7 +92,7 @@ class StreamBatch {
   StreamBatch& operator=(StreamBatch&&) noexcept;  /// @}
   StreamBatch(const StreamBatch&) = delete;
   StreamBatch& operator=(const StreamBatch&) = delete;
-  /// Stops the thread; what waits is dropped.
+  /// Stops the thread; what waits is dropped without a verdict. No other call may run or wait.
   ~StreamBatch();
 
   /// A new session. Errors: as Guard::open_stream(); budget_exceeded.
@@ -92,7 +100,8 @@ class StreamBatch {
   /// Takes a session in, with its past. On error it is lost. Errors: invalid_argument (another guard's);
   /// budget_exceeded.
   [[nodiscard]] Result<StreamId> add(StreamSession session);
-  /// Drops a session and what waits for it; waits for a forward that it is in. Errors: invalid_argument.
+  /// Drops a session, and what waits for it without a verdict; waits for a forward that it is in. Whoever
+  /// waits for the session gets invalid_argument. Errors: invalid_argument.
   [[nodiscard]] Status remove(StreamId id);
 
   /// Queue what the functions of StreamSession of that name do, in order; push_prompt() also opens the
@@ -106,9 +115,11 @@ class StreamBatch {
   [[nodiscard]] Status end_turn(StreamId id, double deadline_ms = -1);
   /// @}
 
-  /// Takes the events that have come for a session. Errors: invalid_argument.
+  /// Takes the events that have come for a session. None says nothing of what waits but that its deadline has
+  /// not passed yet, or was reported before. Errors: invalid_argument.
   [[nodiscard]] Result<std::vector<StreamEvent>> poll(StreamId id);
-  /// As poll(), but waits until there is an event or nothing is left to wait for, at most timeout_ms.
+  /// As poll(), but waits until there is an event (Kind::overdue at the latest, whether or not anybody steps)
+  /// or nothing is left to wait for, at most timeout_ms.
   [[nodiscard]] Result<std::vector<StreamEvent>> wait(StreamId id, double timeout_ms);
 
   /// Runs visit(session) on this thread while nobody else uses the session: to mark, rewind, fork or read it.
@@ -118,14 +129,18 @@ class StreamBatch {
   [[nodiscard]] Status visit(StreamId id, const std::function<void(StreamSession&)>& visit);
 
   /// Judges what waits until nothing does or the time is up; a forward is begun only when it is expected to
-  /// end in time, but at least one when `must_run`. Returns the tokens judged. Errors: none of its own; what
-  /// fails is an event of its session, what there is no memory for waits on.
+  /// end in time. When none is, what waits does not wait for ever: at least one, as short as it can be, is
+  /// run in any case when `must_run`; without it, when the next in line is past its deadline (then again
+  /// after as much time as it took, at most 1 s), and when eight times its expected time was refused. Without
+  /// must_run it returns at once while another thread steps. Returns the tokens judged. Errors: none of its
+  /// own; what fails is an event of its session, what there is no memory for waits on.
   std::size_t step(double budget_ms = 1e9, bool must_run = true);
 
   /// A thread that steps whenever something waits, until stop() or destruction. Errors: invalid_argument
   /// (there is one); out_of_memory (no thread to be had).
   [[nodiscard]] Status start();
-  /// Ends that thread, after the forward it is in; what waits stays. Without one it does nothing.
+  /// Ends that thread, after the forward it is in; what waits stays, and is judged by step() or when a thread
+  /// is started again. Without a thread it does nothing.
   void stop() noexcept;
 
   /// The counters now.

@@ -18,7 +18,7 @@
 namespace qwen3guard {
 namespace {
 
-using Clock = StreamBatch::Impl::Clock;
+using TimePoint = StreamBatch::Impl::TimePoint;
 using Op = StreamBatch::Impl::Op;
 
 /// Small pieces of one text are judged together when they wait together.
@@ -36,9 +36,9 @@ Error is_visiting(const char* what, StreamId id) {
                                            std::to_string(id) + " within a visit of it"};
 }
 
-Clock::time_point after_ms(Clock::time_point time, double ms) {
+TimePoint after_ms(TimePoint time, double ms) {
   constexpr double kLongest_ms = 1e12;
-  return time + std::chrono::duration_cast<Clock::duration>(
+  return time + std::chrono::duration_cast<TimePoint::duration>(
                     std::chrono::duration<double, std::milli>(std::clamp(ms, 0.0, kLongest_ms)));
 }
 
@@ -59,7 +59,7 @@ Status check_options(const StreamBatchOptions& options) {
 
 StreamBatch::Impl::Entry* StreamBatch::Impl::find(StreamId id) noexcept {
   const auto found = entries_.find(id);
-  return found == entries_.end() ? nullptr : found->second.get();
+  return found == entries_.end() || found->second->is_leaving ? nullptr : found->second.get();
 }
 
 Result<StreamId> StreamBatch::Impl::add(StreamSession session) {
@@ -93,10 +93,11 @@ Status StreamBatch::Impl::remove(StreamId id) {
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
   if (entry->visitor == std::this_thread::get_id()) return is_visiting("remove", id);
-  entry->queue.clear();
-  changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
-  if (entry == nullptr) return no_session(id);  // another thread was faster
+  // From here on nobody finds it but who has it already, and no step takes it up again.
+  entry->is_leaving = true;
   unset_ready(*entry);
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return !entry->is_busy; });
   used_bytes_ -= entry->charged_bytes;
   const auto found = entries_.find(id);
   const std::unique_ptr<Entry> dead = std::move(found->second);
@@ -120,21 +121,19 @@ std::size_t StreamBatch::Impl::reserve_for(const Op& op, const Entry& entry) con
 }
 
 void StreamBatch::Impl::set_ready(Entry& entry) {
-  if (entry.is_busy || entry.is_ready) return;
-  if (!entry.feed && entry.queue.empty()) return;
-  const Op& first = entry.feed ? entry.ops.back() : entry.queue.front();
-  entry.ready_key = {first.deadline, entry.id};
+  if (entry.is_busy || entry.is_ready || entry.is_leaving || entry.n_claims > 0 || !is_waiting(entry)) return;
+  const std::pair key(entry.due, entry.id);
   if (entry.ready_node.empty()) {
-    ready_.insert(entry.ready_key);
+    ready_.insert(key);
   } else {  // does not throw
-    entry.ready_node.value() = entry.ready_key;
+    entry.ready_node.value() = key;
     ready_.insert(std::move(entry.ready_node));
   }
   entry.is_ready = true;
 }
 
 void StreamBatch::Impl::unset_ready(Entry& entry) noexcept {
-  if (entry.is_ready) entry.ready_node = ready_.extract(entry.ready_key);
+  if (entry.is_ready) entry.ready_node = ready_.extract({entry.due, entry.id});
   entry.is_ready = false;
 }
 
@@ -146,15 +145,19 @@ void StreamBatch::Impl::settle_account(Entry& entry) noexcept {
 }
 
 Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline_ms) {
-  const auto now = Clock::now();
-  const auto deadline = after_ms(now, deadline_ms >= 0 ? deadline_ms : options_.default_deadline_ms);
+  Times times;
+  times.pushed = times.urgent_pushed = time_->now();
+  times.deadline = after_ms(times.pushed, deadline_ms >= 0 ? deadline_ms : options_.default_deadline_ms);
+  times.urgent_deadline = times.overdue = times.last_deadline = times.deadline;
+  if (ops.size() == 1 && !ops[0].is_judged()) times.urgent_deadline = Times::kNever;
   const std::lock_guard lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
   std::size_t n_bytes = 0, n_reserved = 0;
   for (Op& op : ops) {
-    op.pushed = now;
-    op.deadline = deadline;
+    op.times = times;
+    if (!op.is_judged()) op.times.deadline = Times::kNever;
+    if (!op.has_verdict()) op.times.overdue = op.times.last_deadline = Times::kNever;
     op.reserved_bytes = reserve_for(op, *entry);
     n_bytes += op.text.size() + op.ids.size() * sizeof(TokenId);
     n_reserved += op.reserved_bytes;
@@ -180,19 +183,15 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
                  "stream batch: up to " + std::to_string(n_reserved) + " bytes are needed; in use are " +
                      std::to_string(used_bytes_) + " of " + std::to_string(options_.memory_budget_bytes)};
   }
+  const std::size_t n_before = entry->queue.size() - (joins ? 1 : 0);
   if (joins) {
     last->text += ops[0].text;
     last->reserved_bytes += n_reserved;
+    last->times.join(times);
   } else {
-    const std::size_t n_before = entry->queue.size();
-    try {
-      for (Op& op : ops) entry->queue.push_back(std::move(op));
-      set_ready(*entry);
-    } catch (...) {
-      entry->queue.resize(n_before);
-      throw;
-    }
+    queue_ops(*entry, ops);
   }
+  hurry(*entry, n_before, times);
   entry->queued_bytes += n_bytes;
   entry->reserved_bytes += n_reserved;
   settle_account(*entry);
@@ -216,35 +215,45 @@ Status StreamBatch::Impl::push_prompt(StreamId id, std::string_view prompt, doub
 }
 
 Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double timeout_ms) {
+  using Clock = std::chrono::steady_clock;  // of the caller's patience
   std::unique_lock lock(mutex_);
-  Entry* entry = find(id);
-  if (entry == nullptr) return no_session(id);
-  if (timeout_ms > 0) {
-    changed_.wait_until(lock, after_ms(Clock::now(), timeout_ms), [&] {
-      entry = find(id);
-      return entry == nullptr || !entry->events.empty() || entry->visitor == std::this_thread::get_id() ||
-             (!entry->is_busy && !entry->feed && entry->queue.empty());
-    });
+  const auto end = after_ms(Clock::now(), timeout_ms);
+  for (;;) {
+    Entry* entry = find(id);
     if (entry == nullptr) return no_session(id);
+    announce(*entry);
+    if (!entry->events.empty() || entry->has_lost_events || !is_waiting(*entry) ||
+        entry->visitor == std::this_thread::get_id() || timeout_ms <= 0 || Clock::now() >= end) {
+      return take_events(*entry);
+    }
+    const TimePoint next = next_announcement(*entry);
+    changed_.wait_until(lock,
+                        next == Times::kNever ? end : std::min(end, Clock::now() + (next - time_->now())));
   }
-  if (entry->has_lost_events) {
+}
+
+std::vector<StreamEvent> StreamBatch::Impl::take_events(Entry& entry) {
+  if (entry.has_lost_events) {
     StreamEvent lost;
     lost.kind = StreamEvent::Kind::error;
     lost.status = Error{ErrorCode::out_of_memory, "stream batch: an event was lost for lack of memory"};
-    entry->events.push_back(std::move(lost));
-    entry->has_lost_events = false;
+    entry.events.push_back(std::move(lost));
+    entry.has_lost_events = false;
   }
-  entry->event_bytes = 0;
-  settle_account(*entry);
-  return std::exchange(entry->events, {});
+  entry.event_bytes = 0;
+  settle_account(entry);
+  return std::exchange(entry.events, {});
 }
 
 Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
-  if (entry != nullptr && entry->visitor == std::this_thread::get_id()) return is_visiting("visit", id);
+  if (entry == nullptr) return no_session(id);
+  if (entry->visitor == std::this_thread::get_id()) return is_visiting("visit", id);
+  ++entry->n_claims;
   changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
   if (entry == nullptr) return no_session(id);
+  --entry->n_claims;
   entry->is_busy = true;
   entry->visitor = std::this_thread::get_id();
   unset_ready(*entry);
@@ -260,6 +269,7 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
   if (entry->feed) {
     detail::HeadStream::run_feeds(*shared_, {&*entry->feed, 1});
     finish(*entry);
+    entry->n_new_rows = 1;
   }
   try {
     visit(entry->session);
@@ -286,7 +296,7 @@ Status StreamBatch::Impl::start() {
           changed_.wait(wait, [&] { return thread_number_ != number || !ready_.empty(); });
           if (thread_number_ != number) return;
         }
-        step(0, true);
+        run_once();
       }
     });
   } catch (const std::system_error& e) {
@@ -319,12 +329,26 @@ StreamBatchStats StreamBatch::Impl::stats() const {
   const std::lock_guard lock(mutex_);
   StreamBatchStats out;
   out.n_sessions = entries_.size();
-  out.n_waiting_sessions = ready_.size();
+  const TimePoint now = time_->now();
+  for (const auto& [id, entry] : entries_) {
+    out.n_waiting_sessions += is_waiting(*entry) ? 1 : 0;
+    out.n_overdue_sessions += is_overdue(*entry, now) ? 1 : 0;
+    if (const Times* oldest = oldest_of(*entry)) {
+      out.oldest_waiting_ms = std::max(
+          out.oldest_waiting_ms, std::chrono::duration<double, std::milli>(now - oldest->pushed).count());
+    }
+  }
   out.memory_bytes = used_bytes_;
   out.n_steps = n_steps_;
   out.n_tokens = n_tokens_;
   out.n_late = n_late_;
   return out;
+}
+
+Result<StreamBatch> StreamBatch::Impl::open(const Guard& guard, const StreamBatchOptions& options,
+                                            std::shared_ptr<detail::TimeSource> time) {
+  Q3G_TRY(check_options(options));
+  return StreamBatch(std::make_unique<Impl>(guard, guard.impl_, options, std::move(time)));
 }
 
 StreamBatch::StreamBatch(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -339,10 +363,8 @@ StreamBatch::~StreamBatch() {
 }
 
 Result<StreamBatch> StreamBatch::open(const Guard& guard, const StreamBatchOptions& options) {
-  return detail::guarded("stream batch", [&]() -> Result<StreamBatch> {
-    Q3G_TRY(check_options(options));
-    return StreamBatch(std::make_unique<Impl>(guard, guard.impl_, options));
-  });
+  return detail::guarded("stream batch",
+                         [&] { return Impl::open(guard, options, std::make_shared<detail::TimeSource>()); });
 }
 
 Result<StreamId> StreamBatch::add(const StreamOptions& options) {

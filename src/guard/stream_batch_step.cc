@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The side of the model: which sessions go through the next forward, and what comes of it.
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -23,16 +24,26 @@ Status copy_of(const Status& status) noexcept {
   }
 }
 
+/// Of an operation that nobody has looked at.
+std::size_t guess_rows(const StreamBatch::Impl::Op& op) noexcept {
+  return std::max<std::size_t>(op.ids.size() + op.text.size() / 4, 1);
+}
+
+double ms_of(detail::TimeSource::TimePoint time) noexcept {
+  return std::chrono::duration<double, std::milli>(time.time_since_epoch()).count();
+}
+
 }  // namespace
 
 /// The entry's next operations: turns that open, then one that is judged.
-void StreamBatch::Impl::take_ops(Entry& entry) {
+void StreamBatch::Impl::take_ops(Entry& entry) noexcept {
   entry.ops.clear();
   while (!entry.queue.empty()) {
     Op op = std::move(entry.queue.front());
     entry.queue.pop_front();
     entry.queued_bytes -= op.text.size() + op.ids.size() * sizeof(TokenId);
-    const bool is_judged = op.kind != Op::Kind::begin_turn;
+    const bool is_judged = op.is_judged();
+    entry.current = op.times;
     entry.ops.push_back(std::move(op));
     if (is_judged) break;
   }
@@ -56,6 +67,7 @@ std::vector<StreamBatch::Impl::Entry*> StreamBatch::Impl::pick(std::size_t n_row
     try {
       entry.ops.reserve(entry.queue.size());
     } catch (const std::bad_alloc&) {
+      has_no_memory_ = picked.empty();
       break;  // another time
     }
     picked.push_back(&entry);
@@ -63,18 +75,15 @@ std::vector<StreamBatch::Impl::Entry*> StreamBatch::Impl::pick(std::size_t n_row
     entry.is_busy = true;
     if (!entry.feed) take_ops(entry);
     // A guess; what does not fit goes on in the next forward.
-    const Op& op = entry.ops.back();
-    const std::size_t n_tokens =
-        entry.feed ? HeadStream::n_left(*entry.feed) : op.ids.size() + op.text.size() / 4;
-    n += std::clamp<std::size_t>(n_tokens, 1, most);
+    n += std::min(most, entry.feed ? HeadStream::n_left(*entry.feed) : guess_rows(entry.ops.back()));
   }
   return picked;
 }
 
 void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event) {
-  const auto now = Clock::now();
-  event.waited_ms = std::chrono::duration<double, std::milli>(now - op.pushed).count();
-  event.is_late = now > op.deadline;
+  const TimePoint now = time_->now();
+  event.waited_ms = std::chrono::duration<double, std::milli>(now - op.times.pushed).count();
+  event.is_late = now > op.times.deadline;
   try {
     event.decision = entry.session.decision();
     entry.new_events.push_back(std::move(event));
@@ -225,63 +234,90 @@ void StreamBatch::Impl::release(Entry& entry) noexcept {
   }
   settle_account(entry);
   n_tokens_ += std::exchange(entry.n_judged, 0);
+  if (!entry.feed) entry.current.reset();
+  if (entry.n_new_rows > 0) {
+    entry.n_served_rows += std::exchange(entry.n_new_rows, 0);
+    move_on(entry);
+  }
   entry.is_busy = false;
   set_ready(entry);
 }
 
 std::size_t StreamBatch::Impl::run(std::vector<Entry*>& picked, std::size_t n_rows) {
   feeds_.clear();
+  const double begin_ms = ms_of(time_->now());
+  std::size_t n_done = 0;
   for (Entry* entry : picked) {
     plan(*entry);
+    entry->n_left = entry->feed ? HeadStream::n_left(*entry->feed) : guess_rows(entry->ops.back());
     if (entry->feed) feeds_.push_back(&*entry->feed);
+    // A checkpoint that writes its verdicts has done so.
+    if (entry->session.impl_->heads() == nullptr) ++n_done;
   }
-  const auto start = Clock::now();
-  std::size_t n_done = 0;
   const Status status = detail::guarded("stream batch", [&]() -> Status {
-    Q3G_ASSIGN(n_done,
+    Q3G_ASSIGN(const std::size_t n,
                HeadStream::run_round(*shared_, feeds_,
                                      {n_rows, static_cast<std::size_t>(options_.max_session_tokens)}));
+    n_done += n;
     return {};
   });
-  if (n_done > 0)
-    clock_.note(n_done, std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  time_->end_forward(n_done);
   std::size_t n_judged = 0;
   for (Entry* entry : picked) {
     if (entry->feed) {
       if (!status.ok()) entry->feed->status = copy_of(status);
       if (!status.ok() || HeadStream::is_done(*entry->feed)) finish(*entry);
     }
+    const std::size_t n_left = entry->feed ? HeadStream::n_left(*entry->feed) : 0;
+    entry->n_new_rows =
+        std::max<std::size_t>(entry->n_left - std::min(n_left, entry->n_left), entry->feed ? 0 : 1);
     n_judged += entry->n_judged;
     entry->session_bytes = entry->session.memory_bytes();
   }
+  if (n_done > 0) planner_.end(n_done, begin_ms, ms_of(time_->now()));
   const std::lock_guard lock(mutex_);
   for (Entry* entry : picked) release(*entry);
   ++n_steps_;
   return n_judged;
 }
 
+std::optional<bool> StreamBatch::Impl::is_first_overdue() {
+  const std::lock_guard lock(mutex_);
+  if (ready_.empty()) return std::nullopt;
+  return is_overdue(*find(ready_.begin()->second), time_->now());
+}
+
 std::size_t StreamBatch::Impl::step(double budget_ms, bool must_run) {
-  const auto start = Clock::now();
-  const std::lock_guard stepping(step_mutex_);
+  const double start_ms = ms_of(time_->now());
+  std::unique_lock stepping(step_mutex_, std::defer_lock);
+  // Another thread that steps has the model, perhaps for longer than this one has time.
+  if (must_run)
+    stepping.lock();
+  else if (!stepping.try_lock())
+    return 0;
   std::size_t n_judged = 0;
   for (bool is_first = true;; is_first = false) {
-    const double left_ms =
-        budget_ms - std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-    const auto most = static_cast<std::size_t>(options_.max_step_tokens);
-    // Without experience, a small one to gather some.
-    constexpr std::size_t kFirstRows = 8;
-    constexpr double kAllDay_ms = 1e8;
-    const bool is_new = clock_.expect(1) <= 0 && budget_ms < kAllDay_ms;
-    std::size_t n_rows = is_new ? std::min(most, kFirstRows) : clock_.fit(most, left_ms);
-    if (n_rows == 0 || left_ms <= 0) {
-      if (!is_first || !must_run) return n_judged;
-      n_rows = budget_ms > 0 ? 1 : most;
-    }
+    const std::optional<bool> is_late = is_first_overdue();
+    if (!is_late) return n_judged;
+    const double now_ms = ms_of(time_->now());
+    const std::size_t n_rows =
+        planner_.n_rows({static_cast<std::size_t>(options_.max_step_tokens), budget_ms - (now_ms - start_ms),
+                         is_first, must_run, *is_late, now_ms});
+    if (n_rows == 0) return n_judged;
     std::vector<Entry*> picked = pick(n_rows);
     if (picked.empty()) return n_judged;
     n_judged += run(picked, n_rows);
     changed_.notify_all();
   }
+}
+
+/// A forward of the batch's own thread.
+void StreamBatch::Impl::run_once() {
+  const std::lock_guard stepping(step_mutex_);
+  std::vector<Entry*> picked = pick(static_cast<std::size_t>(options_.max_step_tokens));
+  if (picked.empty()) return;
+  run(picked, static_cast<std::size_t>(options_.max_step_tokens));
+  changed_.notify_all();
 }
 
 }  // namespace qwen3guard

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
-#include <map>
+#include <chrono>
 #include <thread>
 
 #include "stream_fixture.hpp"
@@ -135,38 +135,6 @@ TEST_CASE("batch: many threads push and take while another steps", "[batch]") {
     fresh.end_turn().throw_if_error();
     check_close(verdicts, fresh.verdicts());
   }
-}
-
-TEST_CASE("batch: the earliest deadline goes first, and a long text holds nobody up", "[batch]") {
-  const Guard guard = nano();
-  StreamBatchOptions options;
-  options.max_step_tokens = 64;
-  options.max_session_tokens = 32;
-  StreamBatch batch = StreamBatch::open(guard, options).value();
-  const StreamId big = batch.add().value(), first = batch.add().value(), second = batch.add().value();
-  for (const StreamId id : {big, first, second}) {
-    REQUIRE(batch.begin_turn(id, Role::assistant).ok());
-  }
-  std::string text;
-  for (int i = 0; i < 300; ++i) text += " and so on and on";
-  REQUIRE(batch.push_text(big, text, 1000).ok());
-  batch.step(0);
-  CHECK(batch.poll(big).value().empty());  // not all of it is judged
-  REQUIRE(batch.push_text(second, "Hello there", 900).ok());
-  REQUIRE(batch.push_text(first, "Hello there", 10).ok());
-  batch.step(0);
-  CHECK(batch.poll(first).value().size() == 1);
-  CHECK(batch.poll(second).value().size() == 1);
-  CHECK(batch.poll(big).value().empty());
-  CHECK(batch.stats().n_waiting_sessions == 1);
-  // Late comers with later deadlines do not starve it.
-  for (int i = 0; i < 400 && batch.stats().n_waiting_sessions > 0; ++i) {
-    if (i < 100) REQUIRE(batch.push_text(second, " x", 5000).ok());
-    batch.step(0);
-  }
-  const auto events = batch.poll(big).value();
-  REQUIRE(events.size() == 1);
-  CHECK(events[0].update.tokens.size() > 1000);
 }
 
 TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
@@ -341,10 +309,50 @@ TEST_CASE("batch: nothing runs when nothing waits or the time is over", "[batch]
   CHECK(batch.step() == 0);
   const StreamId id = batch.add().value();
   REQUIRE(batch.begin_turn(id, Role::assistant).ok());
-  REQUIRE(batch.push_text(id, "Hello there").ok());
+  REQUIRE(batch.push_text(id, "Hello there", 1e9).ok());
   CHECK(batch.step(0, false) == 0);
   CHECK(batch.wait(id, 1).value().empty());
-  CHECK(batch.step(0, true) > 0);
+  while (batch.stats().n_waiting_sessions > 0) batch.step(0, true);
   CHECK(batch.wait(id, 1e5).value().size() == 1);
   CHECK(batch.wait(id, 1e5).value().empty());  // nothing is left to wait for
+}
+
+TEST_CASE("batch: a budget in which nothing fits does not end judging", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  const StreamId id = batch.add().value();
+  REQUIRE(batch.push_prompt(id, "Hello there").ok());
+  REQUIRE(batch.step() > 0);  // it knows what a forward takes
+  REQUIRE(batch.poll(id).value().size() == 1);
+  REQUIRE(batch.push_text(id, "Go on.", 0).ok());
+  bool is_judged = false;
+  for (int i = 0; i < 20000 && !is_judged; ++i) {
+    batch.step(1e-9, false);
+    for (const StreamEvent& event : batch.poll(id).value())
+      is_judged = is_judged || event.kind == StreamEvent::Kind::update;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  CHECK(is_judged);
+}
+
+TEST_CASE("batch: whoever waits is told when a deadline has passed", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  // Nobody steps.
+  REQUIRE(batch.start().ok());
+  batch.stop();
+  const StreamId id = batch.add().value(), other = batch.add().value();
+  REQUIRE(batch.push_prompt(id, "Hello there", 1).ok());
+  REQUIRE(batch.push_prompt(other, "Hello there", 1).ok());
+  const auto events = batch.wait(id, 1e8).value();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == StreamEvent::Kind::overdue);
+  // Who waits for a session that goes is told as well.
+  std::thread remover([&] { batch.remove(other).throw_if_error(); });
+  for (bool is_there = true; is_there;) {
+    const auto more = batch.wait(other, 1e8);
+    is_there = more.ok();
+    if (!is_there) CHECK(more.error().code == ErrorCode::invalid_argument);
+  }
+  remover.join();
 }

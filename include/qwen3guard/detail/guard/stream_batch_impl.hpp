@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_GUARD_STREAM_BATCH_IMPL_HPP
 #define QWEN3GUARD_DETAIL_GUARD_STREAM_BATCH_IMPL_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -19,7 +20,8 @@
 #include <vector>
 
 #include "qwen3guard/detail/guard/head_stream.hpp"
-#include "qwen3guard/detail/guard/step_clock.hpp"
+#include "qwen3guard/detail/guard/step_planner.hpp"
+#include "qwen3guard/detail/guard/time_source.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/stream_batch.hpp"
 
@@ -29,13 +31,44 @@ namespace qwen3guard {
 /// without it, by whoever has set its entry's `is_busy`: a step, or a visitor.
 class StreamBatch::Impl {
  public:
-  using Clock = std::chrono::steady_clock;
+  using TimePoint = detail::TimeSource::TimePoint;
 
-  Impl(Guard guard, std::shared_ptr<const Guard::Impl> shared, const StreamBatchOptions& options)
-      : guard_(std::move(guard)), shared_(std::move(shared)), options_(options) {}
+  Impl(Guard guard, std::shared_ptr<const Guard::Impl> shared, const StreamBatchOptions& options,
+       std::shared_ptr<detail::TimeSource> time)
+      : guard_(std::move(guard)), shared_(std::move(shared)), options_(options), time_(std::move(time)) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() { stop(); }
+
+  /// StreamBatch::open(), with another time.
+  [[nodiscard]] static Result<StreamBatch> open(const Guard& guard, const StreamBatchOptions& options,
+                                                std::shared_ptr<detail::TimeSource> time);
+
+  /// When something was pushed, and by when its verdict is due.
+  struct Times {
+    static constexpr TimePoint kNever = TimePoint::max();
+    TimePoint pushed, deadline = kNever;
+    /// The earliest deadline of this and of what waits behind it, and the time when that was pushed.
+    TimePoint urgent_deadline = kNever, urgent_pushed;
+    /// When there is an event to be sent unless the verdict has come: a deadline. Of several pieces that were
+    /// joined, the last one's is the last.
+    TimePoint overdue = kNever, last_deadline = kNever;
+
+    /// What waits behind this is due sooner.
+    [[nodiscard]] bool hurry(const Times& behind) noexcept {
+      if (behind.urgent_deadline >= urgent_deadline) return false;
+      urgent_deadline = behind.urgent_deadline;
+      urgent_pushed = behind.urgent_pushed;
+      return true;
+    }
+    /// Another piece of text is judged together with this one.
+    void join(const Times& piece) noexcept {
+      static_cast<void>(hurry(piece));
+      deadline = std::min(deadline, piece.deadline);
+      overdue = std::min(overdue, piece.deadline);
+      last_deadline = std::max(last_deadline, piece.deadline);
+    }
+  };
 
   /// Something to do for a session.
   struct Op {
@@ -44,9 +77,15 @@ class StreamBatch::Impl {
     Role role = Role::user;
     std::string text;
     std::vector<TokenId> ids;
-    Clock::time_point pushed, deadline;
+    Times times;
     std::size_t reserved_bytes = 0;
     std::uint64_t group = 0;  // of push_prompt(): what belongs together; 0: none
+
+    [[nodiscard]] bool is_judged() const noexcept { return kind != Kind::begin_turn; }
+    /// There will be an event of it, even if all goes well.
+    [[nodiscard]] bool has_verdict() const noexcept {
+      return is_judged() && (group == 0 || kind == Kind::end_turn);
+    }
   };
 
   [[nodiscard]] Result<StreamId> add(StreamSession session);
@@ -73,17 +112,20 @@ class StreamBatch::Impl {
     StreamSession session;
     bool is_busy = false;
     // Under the mutex.
-    std::thread::id visitor;  // of a visit that is under way
+    std::thread::id visitor;   // of a visit that is under way
+    std::size_t n_claims = 0;  // visitors that wait: nobody else is to make it busy before them
+    bool is_leaving = false;   // in remove()
     std::deque<Op> queue;
+    std::optional<Times> current;   // of the operation that was taken from the queue and has no verdict yet
+    TimePoint due;                  // its place among those that are ready
+    std::size_t n_served_rows = 0;  // since it came to its place
     std::size_t queued_bytes = 0;
     std::vector<StreamEvent> events;
     std::size_t charged_bytes = 0;  // what it holds, and what is reserved for what waits
     std::size_t held_bytes = 0, reserved_bytes = 0, event_bytes = 0;
     bool is_ready = false;
-    std::set<std::pair<Clock::time_point, StreamId>>::node_type
-        ready_node;  // kept while it is not in the set
-    std::pair<Clock::time_point, StreamId> ready_key;
-    bool has_lost_events = false;  // for lack of memory
+    std::set<std::pair<TimePoint, StreamId>>::node_type ready_node;  // kept while it is not in the set
+    bool has_lost_events = false;                                    // for lack of memory
     // With is_busy.
     std::vector<Op> ops;  // taken from the queue; the last one is what the feed does
     std::optional<detail::HeadStream::Feed> feed;
@@ -94,13 +136,32 @@ class StreamBatch::Impl {
     std::uint64_t failed_group = 0;
     StreamMark group_begin;
     std::size_t n_judged = 0;
+    std::size_t n_left = 0;      // rows before the forward
+    std::size_t n_new_rows = 0;  // in it
   };
 
   [[nodiscard]] Entry* find(StreamId id) noexcept;
   [[nodiscard]] std::size_t reserve_for(const Op& op, const Entry& entry) const noexcept;
+  [[nodiscard]] static bool is_waiting(const Entry& entry) noexcept {
+    return entry.current || !entry.queue.empty();
+  }
+  /// What is first in line of an entry that waits.
+  [[nodiscard]] static const Times& first_of(const Entry& entry) noexcept {
+    return entry.current ? *entry.current : entry.queue.front().times;
+  }
+  [[nodiscard]] static bool is_overdue(const Entry& entry, TimePoint now) noexcept {
+    return is_waiting(entry) && first_of(entry).urgent_deadline <= now;
+  }
+  [[nodiscard]] static const Times* oldest_of(const Entry& entry) noexcept;
+  void queue_ops(Entry& entry, std::vector<Op>& ops);
+  void hurry(Entry& entry, std::size_t n, const Times& times);
+  void move_on(Entry& entry) noexcept;
+  void announce(Entry& entry);
+  [[nodiscard]] static TimePoint next_announcement(const Entry& entry) noexcept;
+  [[nodiscard]] std::vector<StreamEvent> take_events(Entry& entry);
   void set_ready(Entry& entry);
   void unset_ready(Entry& entry) noexcept;
-  void take_ops(Entry& entry);
+  void take_ops(Entry& entry) noexcept;
   void settle_account(Entry& entry) noexcept;
   void join_events(Entry& entry);
   void release(Entry& entry) noexcept;
@@ -113,19 +174,23 @@ class StreamBatch::Impl {
   void add_event(Entry& entry, const Op& op, StreamEvent event);
   [[nodiscard]] std::vector<Entry*> pick(std::size_t n_rows);
   std::size_t run(std::vector<Entry*>& picked, std::size_t n_rows);
+  void run_once();
+  /// Of what is first in line; empty when nothing is.
+  [[nodiscard]] std::optional<bool> is_first_overdue();
 
   Guard guard_;
   std::shared_ptr<const Guard::Impl> shared_;
   const StreamBatchOptions options_;
+  const std::shared_ptr<detail::TimeSource> time_;
   std::mutex step_mutex_;                         // one step at a time
   std::vector<detail::HeadStream::Feed*> feeds_;  // of the step
-  detail::StepClock clock_;
+  detail::StepPlanner planner_;
   bool has_no_memory_ = false;  // the last step could begin nothing; with mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // an entry is no longer busy, has an event, or has something to do
   std::unordered_map<StreamId, std::unique_ptr<Entry>> entries_;
-  std::set<std::pair<Clock::time_point, StreamId>> ready_;
+  std::set<std::pair<TimePoint, StreamId>> ready_;
   StreamId next_id_ = 1;
   std::uint64_t next_group_ = 1;
   std::size_t used_bytes_ = 0;
