@@ -146,6 +146,8 @@ q3g_status q3g_batch_get_stats(const q3g_batch* batch, q3g_batch_stats* out, q3g
     value.n_steps = in.n_steps;
     value.n_tokens = in.n_tokens;
     value.n_late = in.n_late;
+    value.n_overdue_sessions = in.n_overdue_sessions;
+    value.oldest_waiting_ms = in.oldest_waiting_ms;
     place.write(value);
   });
 }

@@ -205,6 +205,9 @@ typedef int32_t q3g_status;
 #define Q3G_EVENT_UPDATE 0   /**< tokens were judged */
 #define Q3G_EVENT_TURN_END 1 /**< a turn ended */
 #define Q3G_EVENT_ERROR 2    /**< a push failed and left the session as it was */
+/** The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an
+ * event of its own. Once for a push; pieces of text that wait together may share one. */
+#define Q3G_EVENT_OVERDUE 3
 /** @} */
 
 /** @{ @name Handles */
@@ -477,7 +480,7 @@ typedef struct q3g_event {
   int32_t kind;         /**< Q3G_EVENT_ */
   q3g_status status;    /**< of Q3G_EVENT_ERROR; else Q3G_OK */
   int32_t is_late;      /**< later than its deadline */
-  double waited_ms;     /**< from the (oldest joined) push to the verdict */
+  double waited_ms;     /**< from the (oldest joined) push to the verdict; of Q3G_EVENT_OVERDUE: until now */
   /** As in q3g_update. @{ */
   size_t first, n_tokens, n_settled;
   int64_t stopped_at_byte; /** @} */
@@ -491,7 +494,8 @@ typedef struct q3g_batch_stats {
   uint32_t struct_size; /**< sizeof(q3g_batch_stats) */
   uint32_t reserved;    /**< 0 */
   /** As the fields of qwen3guard::StreamBatchStats. @{ */
-  uint64_t n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late; /** @} */
+  uint64_t n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late, n_overdue_sessions;
+  double oldest_waiting_ms; /** @} */
 } q3g_batch_stats;
 
 /** How a generator draws tokens. */
@@ -838,7 +842,8 @@ Q3G_API q3g_status q3g_decision_explain(const q3g_decision* decision, char* text
 /** Opens a batch. options: NULL for the defaults. *out is the caller's (q3g_batch_free). Any thread. */
 Q3G_API q3g_status q3g_batch_open(const q3g_guard* guard, const q3g_batch_options* options, q3g_batch** out,
                                   q3g_error* err) Q3G_NOEXCEPT;
-/** Frees the handle; with the batch its thread ends, and what waits is dropped. Any thread. */
+/** Frees the handle; with the batch its thread ends, and what waits is dropped without a verdict. Any
+ * thread. */
 Q3G_API void q3g_batch_free(q3g_batch* batch) Q3G_NOEXCEPT;
 /** A new session. Any thread. Errors: as q3g_stream_open(); Q3G_E_BUDGET_EXCEEDED. */
 Q3G_API q3g_status q3g_batch_add(q3g_batch* batch, const q3g_stream_options* options, uint64_t* session,
@@ -848,7 +853,8 @@ Q3G_API q3g_status q3g_batch_add(q3g_batch* batch, const q3g_stream_options* opt
  * (Q3G_E_INVALID_ARGUMENT). Any thread. */
 Q3G_API q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* session,
                                         q3g_error* err) Q3G_NOEXCEPT;
-/** Drops a session. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session; within a visit of it). */
+/** Drops a session, and what waits for it without a verdict. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no
+ * such session; within a visit of it). */
 Q3G_API q3g_status q3g_batch_remove(q3g_batch* batch, uint64_t session, q3g_error* err) Q3G_NOEXCEPT;
 /** Queues a prompt; it is copied. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session),
  * Q3G_E_BUDGET_EXCEEDED. What is wrong with the text comes as an event. */
@@ -867,24 +873,27 @@ Q3G_API q3g_status q3g_batch_push_tokens(q3g_batch* batch, uint64_t session, con
 /** Queues the end of a turn. As q3g_batch_push_prompt(). */
 Q3G_API q3g_status q3g_batch_end_turn(q3g_batch* batch, uint64_t session, double deadline_ms,
                                       q3g_error* err) Q3G_NOEXCEPT;
-/** Takes a session's events; waits for the first one, or until nothing is left to wait for, at most
- * timeout_ms (0: does not wait). *out is the caller's (q3g_events_free), and may hold none. Any thread.
- * Errors: Q3G_E_INVALID_ARGUMENT (no such session; timeout_ms below 0). */
+/** Takes a session's events; waits for the first one (Q3G_EVENT_OVERDUE at the latest, whether or not anybody
+ * steps), or until nothing is left to wait for, at most timeout_ms (0: does not wait). *out is the caller's
+ * (q3g_events_free), and may hold none: no verdict on what still waits. Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (no such session; timeout_ms below 0). */
 Q3G_API q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms, q3g_events** out,
                                   q3g_error* err) Q3G_NOEXCEPT;
 /** Runs visit(user, stream) on this thread while nobody else uses the session. Any thread. Errors:
  * Q3G_E_INVALID_ARGUMENT (no such session; within a visit of it). */
 Q3G_API q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visit, void* user,
                                    q3g_error* err) Q3G_NOEXCEPT;
-/** Judges what waits until nothing does or the time is up; at least one forward when must_run is 1. n_tokens:
- * judged; may be NULL. What fails is an event of its session; what there is no memory for waits on. Any
- * thread. Errors: Q3G_E_INVALID_ARGUMENT (budget_ms below 0). */
+/** Judges what waits until nothing does or the time is up. When no forward is expected to end in time, a
+ * short one runs if must_run is 1, or if what is next in line is past its deadline (then again after as much
+ * time as it took), or if eight times its expected time was refused. n_tokens: judged; may be NULL. What
+ * fails is an event of its session; what there is no memory for waits on. Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (budget_ms below 0). */
 Q3G_API q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, size_t* n_tokens,
                                   q3g_error* err) Q3G_NOEXCEPT;
 /** Makes a thread that steps until q3g_batch_stop() or q3g_batch_free(). Any thread. Errors:
  * Q3G_E_INVALID_ARGUMENT (there is one). */
 Q3G_API q3g_status q3g_batch_start(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;
-/** Ends that thread. Any thread. */
+/** Ends that thread; what waits stays. Any thread. */
 Q3G_API q3g_status q3g_batch_stop(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;
 /** Counters. Any thread. */
 Q3G_API q3g_status q3g_batch_get_stats(const q3g_batch* batch, q3g_batch_stats* out,

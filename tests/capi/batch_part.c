@@ -145,7 +145,8 @@ static void by_thread(const q3g_guard* guard) {
   NEED_OK(q3g_batch_start(batch, &err));
   CHECK_FAILS(q3g_batch_start(batch, &err), Q3G_E_INVALID_ARGUMENT);
   push_turns(batch, session);
-  // Each poll waits for an event; four pushes make no more of them than that.
+  // Each poll waits for an event; four pushes make no more of them than that, though each may be overdue
+  // first.
   for (int i = 0; i < 8 && found.n_ends == 0; ++i) take_events(batch, session, 60000, &found);
   check_record(&found);
   // What is wrong with a text comes as an event; what comes behind it goes on.
@@ -228,6 +229,37 @@ static void bounds(const q3g_guard* guard) {
   CHECK(batch == NULL);
 }
 
+/// Nobody steps: what waits says so, once, and is judged by the next step whatever the budget.
+static void late(const q3g_guard* guard) {
+  q3g_batch* batch = NULL;
+  uint64_t session = 0;
+  q3g_events* events = NULL;
+  q3g_event event = {.struct_size = sizeof event};
+  q3g_error failure = {.struct_size = sizeof failure};
+  q3g_batch_stats stats = {.struct_size = sizeof stats};
+  NEED_OK(q3g_batch_open(guard, NULL, &batch, &err));
+  NEED_OK(q3g_batch_add(batch, NULL, &session, &err));
+  NEED_OK(q3g_batch_push_prompt(batch, session, TEXT(ASK), 0, &err));
+  NEED_OK(q3g_batch_poll(batch, session, 1e9, &events, &err));
+  NEED(q3g_events_count(events) == 1);
+  NEED_OK(q3g_events_get(events, 0, &event, &failure, &err));
+  CHECK(event.kind == Q3G_EVENT_OVERDUE && event.is_late == 1 && event.n_tokens == 0);
+  CHECK(event.status == Q3G_OK && failure.code == Q3G_OK && event.has_prompt == 0 && event.has_written == 0);
+  q3g_events_free(events);
+  NEED_OK(q3g_batch_poll(batch, session, 0, &events, &err));
+  CHECK(q3g_events_count(events) == 0);
+  q3g_events_free(events);
+  NEED_OK(q3g_batch_get_stats(batch, &stats, &err));
+  CHECK(stats.n_overdue_sessions == 1 && stats.oldest_waiting_ms > 0 && stats.n_waiting_sessions == 1);
+  NEED_OK(q3g_batch_step(batch, 0, 0, NULL, &err));
+  NEED_OK(q3g_batch_get_stats(batch, &stats, &err));
+  CHECK(stats.n_steps == 1);
+  NEED_OK(q3g_batch_step(batch, 1e9, 1, NULL, &err));
+  NEED_OK(q3g_batch_get_stats(batch, &stats, &err));
+  CHECK(stats.n_overdue_sessions == 0 && stats.oldest_waiting_ms == 0 && stats.n_late == 1);
+  q3g_batch_free(batch);
+}
+
 void batch_part(void) {
   q3g_guard* guard = open_stream_model();
   judge_alone(guard);
@@ -235,5 +267,6 @@ void batch_part(void) {
   by_thread(guard);
   visits(guard);
   bounds(guard);
+  late(guard);
   q3g_guard_free(guard);
 }

@@ -68,7 +68,7 @@ static void stream(const q3g_guard* guard) {
   CHECK_OK(q3g_batch_add(many, NULL, &session, &err));
   CHECK_OK(q3g_batch_push_prompt(many, session, TEXT("Hello there"), -1, &err));
   CHECK_OK(q3g_batch_push_text(many, session, TEXT("An answer of some words."), -1, &err));
-  CHECK_OK(q3g_batch_step(many, 0, 1, NULL, &err));
+  CHECK_OK(q3g_batch_step(many, 1e9, 1, NULL, &err));
   q3g_batch_free(many);
 }
 

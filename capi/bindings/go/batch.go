@@ -33,6 +33,9 @@ type BatchOptions struct {
 // BatchStats are a batch's counters.
 type BatchStats struct {
 	Sessions, WaitingSessions, MemoryBytes, Steps, Tokens, Late uint64
+
+	OverdueSessions uint64        // sessions with something that waits past its deadline
+	OldestWaiting   time.Duration // since the oldest push without a verdict; 0: nothing waits
 }
 
 // EventKind is what kind of event.
@@ -43,10 +46,14 @@ const (
 	EventUpdate  EventKind = C.Q3G_EVENT_UPDATE   // tokens were judged
 	EventTurnEnd EventKind = C.Q3G_EVENT_TURN_END // a turn ended
 	EventError   EventKind = C.Q3G_EVENT_ERROR    // a push failed and left the session as it was
+
+	// The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an event of its
+	// own. Once for a push; pieces of text that wait together may share one.
+	EventOverdue EventKind = C.Q3G_EVENT_OVERDUE
 )
 
-// String is "update", "turn_end" or "error".
-func (k EventKind) String() string { return nameOf(int32(k), "update", "turn_end", "error") }
+// String is "update", "turn_end", "error" or "overdue".
+func (k EventKind) String() string { return nameOf(int32(k), "update", "turn_end", "error", "overdue") }
 
 // Event is what became of something that was pushed.
 type Event struct {
@@ -101,7 +108,7 @@ func (g *Guard) OpenBatch(options *BatchOptions) (*Batch, error) {
 	return out, nil
 }
 
-// Close stops the thread and frees the batch, once; calls that run end first. What waits is dropped.
+// Close stops the thread and frees the batch, once; calls that run end first. What waits is dropped without a verdict.
 func (b *Batch) Close() {
 	b.life.close()
 	runtime.SetFinalizer(b, nil)
@@ -148,7 +155,7 @@ func (b *Batch) AddStream(stream *Stream) (session uint64, err error) {
 	return uint64(out), err
 }
 
-// Remove drops a session.
+// Remove drops a session, and what waits for it without a verdict.
 func (b *Batch) Remove(session uint64) error {
 	return b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_remove(b.handle, C.uint64_t(session), err) })
 }
@@ -191,8 +198,9 @@ func (b *Batch) EndTurn(session uint64, deadline time.Duration) error {
 	})
 }
 
-// Poll takes a session's events; waits for the first one, or until nothing is left to wait for, at most for the timeout
-// and until the context is done. What it returns beside an error has been taken, too.
+// Poll takes a session's events; waits for the first one (EventOverdue at the latest), or until nothing is left to wait
+// for, at most for the timeout and until the context is done. None says nothing of what still waits. What it returns beside
+// an error has been taken, too.
 func (b *Batch) Poll(ctx context.Context, session uint64, timeout time.Duration) ([]Event, error) {
 	if !isCancellable(ctx) {
 		return b.poll(session, timeout)
@@ -288,7 +296,9 @@ func (b *Batch) Visit(session uint64, visit func(*Stream)) error {
 	return err
 }
 
-// Step judges what waits until nothing does or the time is up (below 0: no bound); the number of tokens judged.
+// Step judges what waits until nothing does or the time is up (below 0: no bound); the number of tokens judged. When no
+// forward is expected to end in time, a short one runs if mustRun, if what is next in line is past its deadline, or if it
+// was put off for eight times the time it takes.
 func (b *Batch) Step(budget time.Duration, mustRun bool) (int, error) {
 	budgetMs := C.double(1e9)
 	if budget >= 0 {
@@ -317,6 +327,7 @@ func (b *Batch) Stats() (BatchStats, error) {
 	err := b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_get_stats(b.handle, &raw, err) })
 	return BatchStats{
 		uint64(raw.n_sessions), uint64(raw.n_waiting_sessions), uint64(raw.memory_bytes), uint64(raw.n_steps),
-		uint64(raw.n_tokens), uint64(raw.n_late),
+		uint64(raw.n_tokens), uint64(raw.n_late), uint64(raw.n_overdue_sessions),
+		time.Duration(float64(raw.oldest_waiting_ms) * float64(time.Millisecond)),
 	}, err
 }

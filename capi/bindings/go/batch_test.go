@@ -68,6 +68,30 @@ func TestBatch(t *testing.T) {
 	t.Fatal("no panic")
 }
 
+func TestBatchOverdue(t *testing.T) {
+	guard := load(t, "nano-stream")
+	batch, err := guard.OpenBatch(nil)
+	need(t, err)
+	defer batch.Close()
+	id, err := batch.Add(nil)
+	need(t, err)
+	// Nobody steps: silence would be no verdict, and there is none.
+	need(t, batch.PushPrompt(id, prompt, 0))
+	events, err := batch.Poll(ctx, id, time.Hour)
+	need(t, err)
+	check(t, len(events) == 1 && events[0].Kind == EventOverdue && events[0].Late && events[0].Err == nil, events)
+	check(t, events[0].Kind.String() == "overdue" && len(events[0].Update.Tokens) == 0 && events[0].Turn == nil, events)
+	time.Sleep(time.Millisecond)
+	stats, err := batch.Stats()
+	check(t, err == nil && stats.OverdueSessions == 1 && stats.OldestWaiting >= time.Millisecond, stats, err)
+	_, err = batch.Step(-1, true)
+	need(t, err)
+	events, err = batch.Poll(ctx, id, 0)
+	check(t, err == nil && len(events) == 1 && events[0].Kind == EventTurnEnd && events[0].Late, events, err)
+	stats, err = batch.Stats()
+	check(t, err == nil && stats.OverdueSessions == 0 && stats.OldestWaiting == 0 && stats.Late == 1, stats, err)
+}
+
 func TestBatchContexts(t *testing.T) {
 	guard := load(t, "nano-stream")
 	batch, err := guard.OpenBatch(nil)
@@ -83,7 +107,7 @@ func TestBatchContexts(t *testing.T) {
 	_, err = batch.Poll(done, id, -1)
 	want(t, err, StatusInvalidArgument)
 	// Nobody steps: only the context ends the wait, or the timeout.
-	need(t, batch.PushPrompt(id, prompt, -1))
+	need(t, batch.PushPrompt(id, prompt, 24*time.Hour))
 	events, err = batch.Poll(done, id, 30*time.Millisecond)
 	check(t, err == nil && len(events) == 0, events, err)
 	time.AfterFunc(30*time.Millisecond, cancel)

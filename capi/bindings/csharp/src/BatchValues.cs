@@ -31,6 +31,10 @@ namespace Qwen3Guard
         public ulong Tokens;
         /// <summary>Pushes that were judged after their deadline.</summary>
         public ulong Late;
+        /// <summary>Sessions with something that waits past its deadline, now.</summary>
+        public ulong OverdueSessions;
+        /// <summary>Milliseconds since the oldest push without a verdict; 0: nothing waits.</summary>
+        public double OldestWaitingMs;
     }
 
     /// <summary>What an event is about.</summary>
@@ -41,7 +45,10 @@ namespace Qwen3Guard
         /// <summary>A turn ended.</summary>
         TurnEnd,
         /// <summary>A push failed and left the session as it was.</summary>
-        Error
+        Error,
+        /// <summary>The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an
+        /// event of its own. Once for a push; pieces of text that wait together may share one.</summary>
+        Overdue
     }
 
     /// <summary>What became of something that was pushed.</summary>
@@ -57,7 +64,7 @@ namespace Qwen3Guard
         public Turn Turn { get; internal set; }
         /// <summary>Of an Error; else null.</summary>
         public Qwen3GuardException Error { get; internal set; }
-        /// <summary>Milliseconds from the (oldest joined) push to the verdict.</summary>
+        /// <summary>Milliseconds from the (oldest joined) push to the verdict; of Overdue: until now.</summary>
         public double WaitedMs { get; internal set; }
         /// <summary>Later than its deadline.</summary>
         public bool IsLate { get; internal set; }

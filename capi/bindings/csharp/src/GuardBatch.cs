@@ -31,7 +31,7 @@ namespace Qwen3Guard
             handle = new BatchHandle(made);
         }
 
-        /// <summary>Stops the thread; what waits is dropped. Calls that run on other threads go on to their ends.</summary>
+        /// <summary>Stops the thread; what waits is dropped without a verdict. Calls that run on other threads go on to their ends.</summary>
         public void Dispose() => handle.Dispose();
 
         /// <summary>A new session.</summary>
@@ -63,7 +63,7 @@ namespace Qwen3Guard
             return made;
         }
 
-        /// <summary>Drops a session.</summary>
+        /// <summary>Drops a session, and what waits for it without a verdict.</summary>
         public void Remove(ulong session)
         {
             var error = Call.Slot();
@@ -124,8 +124,8 @@ namespace Qwen3Guard
             Call.Check(NativeMethods.q3g_batch_end_turn(handle, session, deadlineMs, &error), &error);
         }
 
-        /// <summary>Takes a session's events; waits for the first one, or until nothing is left to wait for, at most so
-        /// many milliseconds.</summary>
+        /// <summary>Takes a session's events; waits for the first one (Overdue at the latest), or until nothing is left to
+        /// wait for, at most so many milliseconds. None says nothing of what still waits.</summary>
         public IReadOnlyList<BatchEvent> Poll(ulong session, double timeoutMs = 0)
         {
             IntPtr raw;
@@ -207,7 +207,8 @@ namespace Qwen3Guard
         }
 
         /// <summary>Judges what waits until nothing does or the time, in milliseconds, is up; the number of tokens judged.
-        /// mustRun: at least one forward.</summary>
+        /// When no forward is expected to end in time, a short one runs if mustRun, if what is next in line is past its
+        /// deadline, or if it was put off for eight times the time it takes.</summary>
         public int Step(double budgetMs = 1e9, bool mustRun = true)
         {
             UIntPtr n;
@@ -223,7 +224,7 @@ namespace Qwen3Guard
             Call.Check(NativeMethods.q3g_batch_start(handle, &error), &error);
         }
 
-        /// <summary>Ends that thread.</summary>
+        /// <summary>Ends that thread; what waits stays.</summary>
         public void Stop()
         {
             var error = Call.Slot();
@@ -243,6 +244,7 @@ namespace Qwen3Guard
                 {
                     Sessions = raw.n_sessions, WaitingSessions = raw.n_waiting_sessions, MemoryBytes = raw.memory_bytes,
                     Steps = raw.n_steps, Tokens = raw.n_tokens, Late = raw.n_late,
+                    OverdueSessions = raw.n_overdue_sessions, OldestWaitingMs = raw.oldest_waiting_ms,
                 };
             }
         }

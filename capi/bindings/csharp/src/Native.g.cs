@@ -295,6 +295,8 @@ namespace Qwen3Guard.Native
         public ulong n_steps;
         public ulong n_tokens;
         public ulong n_late;
+        public ulong n_overdue_sessions;
+        public double oldest_waiting_ms;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -540,6 +542,7 @@ namespace Qwen3Guard.Native
         public const int Q3G_EVENT_UPDATE = 0;
         public const int Q3G_EVENT_TURN_END = 1;
         public const int Q3G_EVENT_ERROR = 2;
+        public const int Q3G_EVENT_OVERDUE = 3;
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern byte* q3g_version();
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -782,7 +785,7 @@ namespace Qwen3Guard.Native
             (typeof(q3g_stream_push), 48),
             (typeof(q3g_batch_options), 40),
             (typeof(q3g_event), 72),
-            (typeof(q3g_batch_stats), 56),
+            (typeof(q3g_batch_stats), 72),
             (typeof(q3g_sampling_options), 32),
             (typeof(q3g_head_logits), 32),
             (typeof(q3g_quantize_options), 48),

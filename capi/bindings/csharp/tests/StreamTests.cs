@@ -162,4 +162,23 @@ public static class StreamTests
             Check.Fails(Status.InvalidArgument, () => new GuardBatch(guard, new BatchOptions { MaxStepTokens = 0 }));
         }
     }
+
+    public static void BatchTellsOfWhatIsOverdue()
+    {
+        using (var guard = Live())
+        using (var batch = new GuardBatch(guard))
+        {
+            ulong session = batch.Add();
+            batch.PushPrompt(session, Prompt, 0);
+            var found = batch.Poll(session, 60000).Single();  // nobody steps, and there is no silence
+            Check.Same(EventKind.Overdue, found.Kind);
+            Check.That(found.IsLate && found.Update.Tokens.Count == 0 && found.Turn == null && found.Error == null, "no verdict");
+            Check.Same(1UL, batch.Stats.OverdueSessions);
+            Check.That(batch.Stats.OldestWaitingMs > 0, "it waits");
+            batch.Step();
+            Check.Same(EventKind.TurnEnd, batch.Poll(session).Single().Kind);
+            Check.Same(0UL, batch.Stats.OverdueSessions);
+            Check.Same(0.0, batch.Stats.OldestWaitingMs);
+        }
+    }
 }

@@ -397,6 +397,20 @@ class BatchTest(unittest.TestCase):
         with live() as guard, self.assertRaises(q.InvalidArgumentError):
             q.Batch(guard, max_step_tokens=0)
 
+    def test_overdue(self) -> None:
+        with live() as guard, q.Batch(guard) as batch:
+            session = batch.add()
+            batch.push_prompt(session, PROMPT, deadline_ms=0)
+            events = batch.poll(session, timeout_ms=60000)  # nobody steps, and there is no silence
+            self.assertEqual([event.kind for event in events], [q.EventKind.OVERDUE])
+            self.assertTrue(events[0].is_late)
+            self.assertEqual((events[0].update.tokens, events[0].turn, events[0].error), ([], None, None))
+            self.assertEqual(batch.stats.n_overdue_sessions, 1)
+            self.assertGreater(batch.stats.oldest_waiting_ms, 0)
+            batch.step()
+            self.assertEqual([event.kind for event in batch.poll(session)], [q.EventKind.TURN_END])
+            self.assertEqual((batch.stats.n_overdue_sessions, batch.stats.oldest_waiting_ms), (0, 0))
+
 
 class GeneratorTest(unittest.TestCase):
     def test_same_seed_same_text(self) -> None:

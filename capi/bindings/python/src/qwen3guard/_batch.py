@@ -88,7 +88,7 @@ class Batch(Handle, free=library.q3g_batch_free):
         return out.value
 
     def remove(self, session: int) -> None:
-        """Drops a session."""
+        """Drops a session, and what waits for it without a verdict."""
         call(library.q3g_batch_remove, self._handle, _session(session))
 
     def push_prompt(self, session: int, prompt: Text, deadline_ms: float = -1) -> None:
@@ -115,8 +115,8 @@ class Batch(Handle, free=library.q3g_batch_free):
         call(library.q3g_batch_end_turn, self._handle, _session(session), deadline_ms)
 
     def poll(self, session: int, timeout_ms: float = 0) -> List[Event]:
-        """Takes a session's events; waits for the first one, or until nothing is left to wait for, at most timeout_ms. Python
-        notices Ctrl-C behind the wait. With asyncio: `await asyncio.to_thread(batch.poll, session, 100)`."""
+        """Takes a session's events; waits for the first one (OVERDUE at the latest), or until nothing is left to wait for, at
+        most timeout_ms. None says nothing of what still waits. Python notices Ctrl-C behind the wait. With asyncio: `await asyncio.to_thread(batch.poll, session, 100)`."""
         with _Events._make(library.q3g_batch_poll, self._handle, _session(session), timeout_ms) as found:
             return found.events()
 
@@ -146,8 +146,9 @@ class Batch(Handle, free=library.q3g_batch_free):
             raise KeyboardInterrupt("a signal came before the visit began")
 
     def step(self, budget_ms: float = 1e9, must_run: bool = True) -> int:
-        """Judges what waits until nothing does or the time is up, with at least one forward when must_run; the number of
-        tokens judged. Python notices Ctrl-C behind it: give budget_ms, or sessions a Cancel."""
+        """Judges what waits until nothing does or the time is up; the number of tokens judged. When no forward is expected to
+        end in time, a short one runs if must_run, if what is next in line is past its deadline, or if it was put off for
+        eight times the time it takes. Python notices Ctrl-C behind it: give budget_ms, or sessions a Cancel."""
         out = ctypes.c_size_t()
         call(library.q3g_batch_step, self._handle, budget_ms, 1 if must_run else 0, ctypes.byref(out))
         return out.value
@@ -157,7 +158,7 @@ class Batch(Handle, free=library.q3g_batch_free):
         call(library.q3g_batch_start, self._handle)
 
     def stop(self) -> None:
-        """Ends that thread."""
+        """Ends that thread; what waits stays."""
         if self._is_from_parent():
             raise bad_argument("the batch was opened before fork(), in another process; expected one of this process")
         call(library.q3g_batch_stop, self._handle)
@@ -166,7 +167,7 @@ class Batch(Handle, free=library.q3g_batch_free):
         return self._handle is not None and self._pid != os.getpid()
 
     def close(self) -> None:
-        """Stops the thread and frees the handle; what waits is dropped. In a child of fork(), where there is no such thread,
+        """Stops the thread and frees the handle; what waits is dropped without a verdict. In a child of fork(), where there is no such thread,
         the parent's batch is given up instead."""
         if self._is_from_parent() and self._handle is not None:
             self._handle.give_up()

@@ -171,7 +171,10 @@ class PackedWeights(_Open):
 
 
 class EventKind(_Open):
-    """UPDATE: tokens were judged. TURN_END: a turn ended. ERROR: a push failed and left the session as it was."""
+    """UPDATE: tokens were judged. TURN_END: a turn ended. ERROR: a push failed and left the session as it was. OVERDUE: the
+    deadline of a push has passed and nothing is known of it; it still waits, and its verdict comes as an event of its own. Once
+    for a push; pieces of text that wait together may share one."""
     UPDATE = _raw.Q3G_EVENT_UPDATE
     TURN_END = _raw.Q3G_EVENT_TURN_END
     ERROR = _raw.Q3G_EVENT_ERROR
+    OVERDUE = _raw.Q3G_EVENT_OVERDUE

@@ -80,6 +80,7 @@ Q3G_PACKED_INT4 = 2
 Q3G_EVENT_UPDATE = 0
 Q3G_EVENT_TURN_END = 1
 Q3G_EVENT_ERROR = 2
+Q3G_EVENT_OVERDUE = 3
 q3g_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_void_p, c_size_t)
 q3g_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 q3g_release_fn = CFUNCTYPE(None, c_void_p)
@@ -376,6 +377,8 @@ class q3g_batch_stats(Structure):
         ("n_steps", c_uint64),
         ("n_tokens", c_uint64),
         ("n_late", c_uint64),
+        ("n_overdue_sessions", c_uint64),
+        ("oldest_waiting_ms", c_double),
     ]
 
 
@@ -477,7 +480,7 @@ SIZES = {
     q3g_stream_push: 48,
     q3g_batch_options: 40,
     q3g_event: 72,
-    q3g_batch_stats: 56,
+    q3g_batch_stats: 72,
     q3g_sampling_options: 32,
     q3g_head_logits: 32,
     q3g_quantize_options: 48,

@@ -111,7 +111,7 @@ class Event:
     decision: Decision
     turn: Optional[Turn]
     error: Optional[Qwen3GuardError]  #: of EventKind.ERROR
-    waited_ms: float  #: from the (oldest joined) push to the verdict
+    waited_ms: float  #: from the (oldest joined) push to the verdict; of EventKind.OVERDUE: until now
     is_late: bool  #: later than its deadline
 
 
@@ -133,6 +133,8 @@ class BatchStats(NamedTuple):
     n_steps: int
     n_tokens: int
     n_late: int
+    n_overdue_sessions: int  #: with something that waits past its deadline
+    oldest_waiting_ms: float  #: since the oldest push without a verdict; 0: nothing waits
 
 
 @dataclass

@@ -76,6 +76,7 @@ pub const Q3G_PACKED_INT4: i32 = 2;
 pub const Q3G_EVENT_UPDATE: i32 = 0;
 pub const Q3G_EVENT_TURN_END: i32 = 1;
 pub const Q3G_EVENT_ERROR: i32 = 2;
+pub const Q3G_EVENT_OVERDUE: i32 = 3;
 #[repr(C)]
 pub struct q3g_guard {
     _private: [u8; 0],
@@ -393,6 +394,8 @@ pub struct q3g_batch_stats {
     pub n_steps: u64,
     pub n_tokens: u64,
     pub n_late: u64,
+    pub n_overdue_sessions: u64,
+    pub oldest_waiting_ms: f64,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -603,7 +606,7 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_stream_push>(), 48);
         assert_eq!(core::mem::size_of::<q3g_batch_options>(), 40);
         assert_eq!(core::mem::size_of::<q3g_event>(), 72);
-        assert_eq!(core::mem::size_of::<q3g_batch_stats>(), 56);
+        assert_eq!(core::mem::size_of::<q3g_batch_stats>(), 72);
         assert_eq!(core::mem::size_of::<q3g_sampling_options>(), 32);
         assert_eq!(core::mem::size_of::<q3g_head_logits>(), 32);
         assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 48);

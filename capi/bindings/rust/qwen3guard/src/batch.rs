@@ -43,7 +43,7 @@ pub struct BatchOptions {
 
 /// Counters of a batch.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchStats {
     /// Sessions there are.
     pub n_sessions: u64,
@@ -57,6 +57,10 @@ pub struct BatchStats {
     pub n_tokens: u64,
     /// Verdicts later than their deadline, so far.
     pub n_late: u64,
+    /// Sessions with something that waits past its deadline.
+    pub n_overdue_sessions: u64,
+    /// Milliseconds since the oldest push without a verdict; 0: nothing waits.
+    pub oldest_waiting_ms: f64,
 }
 
 fn deadline_ms(deadline: Option<Duration>) -> f64 {
@@ -94,7 +98,7 @@ impl Batch {
         Ok(id)
     }
 
-    /// Drops a session. Errors: `InvalidArgument` (no such session).
+    /// Drops a session, and what waits for it without a verdict. Errors: `InvalidArgument` (no such session).
     pub fn remove(&self, session: u64) -> Result<()> {
         call(|err| unsafe { sys::q3g_batch_remove(self.raw.as_ptr(), session, err) })
     }
@@ -131,8 +135,9 @@ impl Batch {
         call(|err| unsafe { sys::q3g_batch_end_turn(self.raw.as_ptr(), session, deadline_ms(deadline), err) })
     }
 
-    /// Takes a session's events; waits for the first one, or until nothing is left to wait for, at most so long. With
-    /// `Duration::MAX` it waits as long as it takes. Errors: `InvalidArgument` (no such session).
+    /// Takes a session's events; waits for the first one (`EventKind::Overdue` at the latest), or until nothing is left to
+    /// wait for, at most so long. With `Duration::MAX` it waits as long as it takes. None says nothing of what still waits.
+    /// Errors: `InvalidArgument` (no such session).
     pub fn poll(&self, session: u64, timeout: Duration) -> Result<Vec<Event>> {
         let (mut events, timeout_ms) = (RawEvents(null_mut()), timeout.as_secs_f64() * 1e3);
         call(|err| unsafe { sys::q3g_batch_poll(self.raw.as_ptr(), session, timeout_ms, &mut events.0, err) })?;
@@ -172,8 +177,9 @@ impl Batch {
         Ok(out.expect("a visit without an error has run the closure"))
     }
 
-    /// Judges what waits until nothing does or the time is up (None: however long it takes), with at least one forward when
-    /// `must_run`; the number of tokens judged.
+    /// Judges what waits until nothing does or the time is up (None: however long it takes); the number of tokens judged.
+    /// When no forward is expected to end in time, a short one runs if `must_run`, if what is next in line is past its
+    /// deadline, or if it was put off for eight times the time it takes.
     pub fn step(&self, budget: Option<Duration>, must_run: bool) -> Result<usize> {
         let (mut n, budget_ms) = (0, budget.map_or(f64::MAX, |b| b.as_secs_f64() * 1e3));
         call(|err| unsafe { sys::q3g_batch_step(self.raw.as_ptr(), budget_ms, must_run.into(), &mut n, err) })?;
@@ -185,7 +191,7 @@ impl Batch {
         call(|err| unsafe { sys::q3g_batch_start(self.raw.as_ptr(), err) })
     }
 
-    /// Ends that thread.
+    /// Ends that thread; what waits stays.
     pub fn stop(&self) -> Result<()> {
         call(|err| unsafe { sys::q3g_batch_stop(self.raw.as_ptr(), err) })
     }
@@ -201,6 +207,8 @@ impl Batch {
             n_steps: raw.n_steps,
             n_tokens: raw.n_tokens,
             n_late: raw.n_late,
+            n_overdue_sessions: raw.n_overdue_sessions,
+            oldest_waiting_ms: raw.oldest_waiting_ms,
         })
     }
 }

@@ -22,6 +22,9 @@ pub enum EventKind {
     TurnEnd(Box<Turn>),
     /// A push failed and left the session as it was.
     Error(Error),
+    /// The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an event of its
+    /// own. Once for a push; pieces of text that wait together may share one.
+    Overdue,
     /// A kind that a newer library has.
     Other(i32),
 }
@@ -77,6 +80,7 @@ impl RawEvents {
             }
             sys::Q3G_EVENT_ERROR => EventKind::Error(Error::of(raw.status, &failure)),
             sys::Q3G_EVENT_UPDATE => EventKind::Update,
+            sys::Q3G_EVENT_OVERDUE => EventKind::Overdue,
             other => EventKind::Other(other),
         };
         Ok(Event {

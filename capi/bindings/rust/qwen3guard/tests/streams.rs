@@ -121,6 +121,27 @@ fn a_batch_of_streams() {
     assert_eq!(kind(batch.poll(ids[0], Duration::ZERO)), ErrorKind::InvalidArgument);
 }
 
+/// Nobody steps, and there is no silence.
+#[test]
+fn a_deadline_that_passes_is_an_event() {
+    let guard = live();
+    let batch = Batch::open(&guard, BatchOptions::default()).unwrap();
+    let session = batch.add(&StreamOptions::default()).unwrap();
+    batch.push_prompt(session, PROMPT, Some(Duration::ZERO)).unwrap();
+    let events = batch.poll(session, Duration::MAX).unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].kind, EventKind::Overdue);
+    assert!(events[0].is_late && events[0].update.tokens.is_empty());
+    let stats = batch.stats().unwrap();
+    assert_eq!(stats.n_overdue_sessions, 1);
+    assert!(stats.oldest_waiting_ms > 0.0);
+    batch.step(None, true).unwrap();
+    let events = batch.poll(session, Duration::ZERO).unwrap();
+    assert!(matches!(events[..], [Event { kind: EventKind::TurnEnd(_), is_late: true, .. }]));
+    let stats = batch.stats().unwrap();
+    assert_eq!((stats.n_overdue_sessions, stats.oldest_waiting_ms, stats.n_late), (0, 0.0, 1));
+}
+
 /// What safe code may do to a lent stream does not take it from the batch.
 #[test]
 fn a_visited_stream_stays_the_batchs() {
