@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A game server in real time: chat rooms on one guard, judged in what a frame has left. The guard runs on the
-// game's own thread and gives the time back before the frame ends.
+// game's own thread and gives the time back before the frame ends. Where the machine has no time for it,
+// verdicts come late, and what was said is held back until they are there.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -68,25 +69,31 @@ int run(const Flags& flags) {
     for (game_server::Room& room : rooms) {
       for (const StreamEvent& event : batch.poll(room.id()).value()) {
         room.take(event);
+        if (event.kind == StreamEvent::Kind::overdue) continue;
         report.verdict_ms.push_back(event.waited_ms);
         report.n_late += event.is_late ? 1 : 0;
       }
     }
+    report.oldest_waiting_ms = std::max(report.oldest_waiting_ms, batch.stats().oldest_waiting_ms);
     report.frame_ms.push_back(ms_since(begin));
     if (report.frame_ms.back() > flags.frame_ms) ++report.n_dropped_frames;
   }
 
   const StreamBatchStats stats = batch.stats();
   const double seconds = ms_since(start) / 1000;
-  std::size_t n_lines = 0, n_answers = 0;
+  std::size_t n_lines = 0, n_answers = 0, n_holds = 0, n_held = 0;
   for (const game_server::Room& room : rooms) {
     n_lines += room.n_flagged_lines();
     n_answers += room.n_flagged_answers();
+    n_holds += room.n_holds();
+    n_held += room.is_held() ? 1 : 0;
   }
   std::printf("%d rooms, %.1f s, %zu frames of %.1f ms\n", flags.rooms, seconds, report.frame_ms.size(),
               flags.frame_ms);
   std::printf("verdicts: %zu, %s, %zu late\n", report.verdict_ms.size(),
               game_server::percentiles(report.verdict_ms).c_str(), report.n_late);
+  std::printf("waiting:  %.0f ms at most; %zu times something was held back, in %zu rooms it still is\n",
+              report.oldest_waiting_ms, n_holds, n_held);
   std::printf("frames:   %s, %zu dropped\n", game_server::percentiles(report.frame_ms).c_str(),
               report.n_dropped_frames);
   std::printf("tokens:   %llu judged, %.0f a second, in %llu steps\n",

@@ -12,7 +12,9 @@ namespace game_server {
 struct Report {
   std::vector<double> verdict_ms;  ///< from a push to its verdict
   std::vector<double> frame_ms;    ///< work of a frame, without the wait for the next
-  std::size_t n_dropped_frames = 0, n_late = 0;
+  std::size_t n_dropped_frames = 0;
+  std::size_t n_late = 0;        ///< verdicts behind their deadline
+  double oldest_waiting_ms = 0;  ///< the longest that something had waited at the end of a frame
 };
 
 /// The value that p percent (0 to 100) of `values` do not exceed; 0 for none. Sorts them.

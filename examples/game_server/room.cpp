@@ -8,6 +8,7 @@
 namespace game_server {
 namespace {
 
+using qwen3guard::ErrorCode;
 using qwen3guard::Status;
 using qwen3guard::StreamBatch;
 using qwen3guard::StreamEvent;
@@ -40,30 +41,46 @@ constexpr double kLineDeadline_ms = 100, kAnswerDeadline_ms = 50;
 
 }  // namespace
 
+Status Room::say_next(StreamBatch& batch) {
+  if (!is_answering_) {
+    const std::string_view line = kLines[static_cast<std::size_t>(below(kLines.size()))];
+    if (Status status = batch.push_prompt(id_, line, kLineDeadline_ms); !status.ok()) return status;
+    answer_ = kAnswers[static_cast<std::size_t>(below(kAnswers.size()))];
+    is_answering_ = true;
+    next_ms_ += 300 + below(500);
+  } else if (!answer_.empty()) {
+    const std::string piece = answer_.substr(0, kPieceBytes);
+    if (Status status = batch.push_text(id_, piece, kAnswerDeadline_ms); !status.ok()) return status;
+    answer_.erase(0, piece.size());
+    next_ms_ += kPiece_ms;
+  } else {
+    if (Status status = batch.end_turn(id_, kAnswerDeadline_ms); !status.ok()) return status;
+    is_answering_ = false;
+    next_ms_ += 500 + below(4000);
+  }
+  return {};
+}
+
 Status Room::talk(StreamBatch& batch, double now_ms) {
   while (next_ms_ <= now_ms) {
-    if (!is_answering_) {
-      const std::string_view line = kLines[static_cast<std::size_t>(below(kLines.size()))];
-      if (Status status = batch.push_prompt(id_, line, kLineDeadline_ms); !status.ok()) return status;
-      answer_ = kAnswers[static_cast<std::size_t>(below(kAnswers.size()))];
-      is_answering_ = true;
-      next_ms_ += 300 + below(500);
-    } else if (!answer_.empty()) {
-      const std::string piece = answer_.substr(0, kPieceBytes);
-      if (Status status = batch.push_text(id_, piece, kAnswerDeadline_ms); !status.ok()) return status;
-      answer_.erase(0, piece.size());
-      next_ms_ += kPiece_ms;
-    } else {
-      if (Status status = batch.end_turn(id_, kAnswerDeadline_ms); !status.ok()) return status;
-      is_answering_ = false;
-      next_ms_ += 500 + below(4000);
-    }
+    Status status = say_next(batch);
+    if (status.ok()) continue;
+    // So much waits already that no more is taken: the room is silent until some of it is judged.
+    if (status.error().code == ErrorCode::budget_exceeded) return {};
+    return status;
   }
   return {};
 }
 
 void Room::take(const StreamEvent& event) {
   event.status.throw_if_error();
+  if (event.kind == StreamEvent::Kind::overdue) {
+    // Nobody knows yet what was said: the room does not hear it before the verdict is there.
+    if (!is_held_) ++n_holds_;
+    is_held_ = true;
+    return;
+  }
+  is_held_ = false;
   if (event.kind == StreamEvent::Kind::turn_end) {
     if (event.turn.prompt && event.turn.prompt->flagged) ++n_flagged_lines_;
     if (event.turn.decision.is_flagged) ++n_flagged_answers_;
