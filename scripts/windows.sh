@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Cross-builds the C library for Windows, with everything built in, and runs its C tests under Wine. On Debian it needs
-# g++-mingw-w64-x86-64-posix and wine64. Not a part of scripts/test.sh. Ends with "N passed, N failed".
+# Cross-builds the C library and the program for Windows, with everything built in, and runs the library's C tests and the
+# program under Wine. On Debian it needs g++-mingw-w64-x86-64-posix and wine64. Not a part of scripts/test.sh. Ends with
+# "N passed, N failed".
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -13,14 +14,16 @@ if [[ -z $wine ]] || ! command -v $compiler > /dev/null; then
   exit 1
 fi
 build=$PWD/build/mingw headers=$PWD/build/mingw-headers
-mkdir -p "$headers/xxhash" build/logs
-cp /usr/include/xxhash.h "$headers/xxhash/" # one header, for any system
-options=(-DQ3G_BUNDLE_DEPENDENCIES=ON -DQ3G_BUILD_CAPI=ON -DQ3G_BUILD_EXAMPLES=OFF -DQ3G_BUILD_CLI=OFF
-  -DFETCHCONTENT_SOURCE_DIR_EIGEN=/usr/include/eigen3 "-DFETCHCONTENT_SOURCE_DIR_XXHASH=$headers/xxhash")
+# Headers alone, for any system.
+mkdir -p "$headers/xxhash" "$headers/cli11/include" build/logs
+cp /usr/include/xxhash.h "$headers/xxhash/"
+cp -r /usr/include/CLI "$headers/cli11/include/"
+options=(-DQ3G_BUNDLE_DEPENDENCIES=ON -DQ3G_BUILD_EXAMPLES=OFF -DFETCHCONTENT_SOURCE_DIR_EIGEN=/usr/include/eigen3
+  "-DFETCHCONTENT_SOURCE_DIR_XXHASH=$headers/xxhash" "-DFETCHCONTENT_SOURCE_DIR_CLI11=$headers/cli11")
 sources=$(scripts/fetch_sources.sh)
 while read -r option; do options+=("$option"); done <<< "$sources"
 logged build/logs/configure_mingw.log cmake --preset mingw "${options[@]}"
-logged build/logs/build_mingw.log cmake --build --preset mingw --parallel "$(job_count)" --target qwen3guard_c
+logged build/logs/build_mingw.log cmake --build --preset mingw --parallel "$(job_count)" --target qwen3guard_c qwen3guard_cli
 
 work=$build/tests
 rm -rf "$work" && mkdir -p "$work/files"
@@ -38,10 +41,10 @@ compile hostile_calls_test.exe tests/capi/hostile_{calls_test,attacks,fixture}.c
 
 export WINEDEBUG=-all WINEPREFIX=$build/wine
 passed=0 failed=0
-run() { # <name> <program> <argument...>
+run() { # <name> <command...>
   local log=build/logs/windows_$1.log
   shift
-  if (cd "$work" && timeout 900 "$wine" "$@") > "$log" 2>&1; then
+  if (cd "$work" && timeout 900 "$@") > "$log" 2>&1; then
     passed=$((passed + 1))
   else
     tail -n 20 "$log"
@@ -49,8 +52,10 @@ run() { # <name> <program> <argument...>
   fi
 }
 for part in values models memory classify tokenizer stream stream_past batch generator packing; do
-  run $part abi_c11_test.exe $part files
+  run $part "$wine" abi_c11_test.exe $part files
 done
-run hostile_calls hostile_calls_test.exe files
+run hostile_calls "$wine" hostile_calls_test.exe files
+# The program: the characters of its arguments and the bytes of its input and output are those of this system's.
+run program python3 -B "$PWD/tests/windows/program.py" "$wine" "$build/bin/qwen3guard.exe" "$work"
 echo "$passed passed, $failed failed"
 ((failed == 0))
