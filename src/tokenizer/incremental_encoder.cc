@@ -9,12 +9,6 @@
 #include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::detail {
-namespace {
-
-/// So far back an added token that the text ends in can begin; any of them is shorter.
-constexpr std::size_t kLookBackBytes = 512;
-
-}  // namespace
 
 /// A part of the text, ill-formed sequences replaced, and the way back to the text's bytes.
 struct IncrementalEncoder::Piece {
@@ -137,7 +131,7 @@ Status IncrementalEncoder::truncate(std::size_t n) {
   while (n_cuts > 0 && cuts_[n_cuts - 1].needs > n) --n_cuts;
   std::size_t back = n_cuts;
   while (n_cuts > 0) {
-    while (back > 0 && cuts_[back - 1].byte + kLookBackBytes > n) --back;
+    while (back > 0 && cuts_[back - 1].byte + AddedToken::kMaxBytes > n) --back;
     Piece piece;
     const std::size_t begin = back > 0 ? cuts_[back - 1].byte : dropped_bytes_;
     Q3G_TRY(read(begin, n, false, piece));

@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_TOKENIZER_LOAD_TOKENIZER_HPP
 #define QWEN3GUARD_SRC_TOKENIZER_LOAD_TOKENIZER_HPP
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,10 @@
 /// Reading of tokenizer files. All functions: bad_tokenizer or unsupported_model with the file, the key and
 /// the index; file_not_found; io_error; out_of_memory. They throw std::bad_alloc.
 namespace qwen3guard::detail {
+
+/// Of tokenizer.json, vocab.json and merges.txt; the published tokenizer.json has 11 MB, and the largest ones
+/// of other families 35 MB.
+inline constexpr std::size_t kMaxTokenizerBytes = std::size_t{64} << 20;
 
 /// tokenizer.json or, failing that, vocab.json + merges.txt (+ tokenizer_config.json).
 [[nodiscard]] Result<TokenizerParts> load_tokenizer_files(const ModelFiles& files);

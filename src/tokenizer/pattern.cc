@@ -3,6 +3,7 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct Pattern::Engines {
 
 namespace {
 
+Error too_large(const std::string& found) {
+  return {ErrorCode::bad_tokenizer, "the pattern is too large: " + found + " are expected"};
+}
+
 /// Leftmost match at or after pos; first at pos itself, where it is most of the time. submatches[0] is the
 /// match.
 bool search(const re2::RE2& engine, std::string_view text, std::size_t pos, re2::StringPiece* submatches,
@@ -35,12 +40,21 @@ bool search(const re2::RE2& engine, std::string_view text, std::size_t pos, re2:
 }  // namespace
 
 Result<Pattern> Pattern::compile(std::string_view regex) {
+  if (regex.size() > kMaxBytes)
+    return too_large(std::to_string(regex.size()) + " bytes; at most " + std::to_string(kMaxBytes));
   Q3G_ASSIGN(const RewrittenPattern rewritten, rewrite_pattern(regex));
+  if (const std::size_t n = std::max(rewritten.main.size(), rewritten.fallback.size());
+      n > kMaxRewrittenBytes)
+    return too_large(std::to_string(n) + " bytes with its classes written out; at most " +
+                     std::to_string(kMaxRewrittenBytes));
   re2::RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(std::int64_t{32} << 20);
+  options.set_max_mem(std::int64_t{8} << 20);
   auto engines = std::make_shared<Engines>(rewritten, options);
   for (const re2::RE2* engine : {&engines->main, &engines->fallback}) {
+    const bool is_large = engine->ok() ? engine->ProgramSize() > kMaxInstructions
+                                       : engine->error_code() == re2::RE2::ErrorPatternTooLarge;
+    if (is_large) return too_large("at most " + std::to_string(kMaxInstructions) + " instructions");
     if (!engine->ok())
       return Error{ErrorCode::unsupported_model, "the pattern " + std::string(regex) +
                                                      " is outside what RE2 can match: " + engine->error()};

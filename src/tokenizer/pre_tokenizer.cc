@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
 
+#include <string>
+
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
 
 Status PreTokenizer::add_pattern(std::string_view regex) {
+  if (patterns_.size() == kMaxPatterns) {
+    return Error{ErrorCode::bad_tokenizer,
+                 "too many patterns; at most " + std::to_string(kMaxPatterns) + " are expected"};
+  }
   if (regex == kQwenPattern) {
     steps_.emplace_back(std::nullopt);
   } else {

@@ -142,6 +142,9 @@ class SnapshotReader {
       if ((record.flags & ~kAll) != 0) return bad(where + ": unknown flags");
       if (is_added[id]) return bad(where + ": id " + std::to_string(id) + " is there twice");
       Q3G_ASSIGN(const std::string_view content, string_at(record.begin, record.n_bytes, where));
+      if (content.size() > AddedToken::kMaxBytes)
+        return bad(where + ": " + std::to_string(content.size()) + " bytes; at most " +
+                   std::to_string(AddedToken::kMaxBytes) + " are expected");
       if (i > 0 && added.back().content >= content)
         return bad(where + ": not in the order of the contents, or twice");
       is_added[id] = true;

@@ -157,7 +157,8 @@ Result<AddedToken> parse_added_token(const JsonFile& file, element value, std::i
 }
 
 Result<TokenizerParts> parse_tokenizer_json(std::string_view text, const std::string& display_name) {
-  Q3G_ASSIGN(const JsonFile file, JsonFile::parse(text, display_name, ErrorCode::bad_tokenizer));
+  Q3G_ASSIGN(const JsonFile file,
+             JsonFile::parse(text, display_name, ErrorCode::bad_tokenizer, kMaxTokenizerBytes));
   if (!file.root().is_object()) return file.error("the top level is not an object");
   element model;
   if (file.root()["model"].get(model) != simdjson::SUCCESS || !model.is_object())

@@ -26,13 +26,15 @@ Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, Vocabular
   return {};
 }
 
+constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
+
 /// tokenizer_config.json: "added_tokens_decoder": {"151643": {"content": ...}, ...}
 Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
   constexpr std::string_view kName = "tokenizer_config.json", kKey = "added_tokens_decoder";
   if (!files.contains(kName)) return {};
   Q3G_ASSIGN(const Blob blob, files.open(kName));
-  Q3G_ASSIGN(const JsonFile file,
-             JsonFile::parse(blob.text(), files.display_name(kName), ErrorCode::bad_tokenizer));
+  Q3G_ASSIGN(const JsonFile file, JsonFile::parse(blob.text(), files.display_name(kName),
+                                                  ErrorCode::bad_tokenizer, kMaxConfigBytes));
   element value;
   if (!file.root().is_object()) return file.error("the top level is not an object");
   if (file.root()[kKey].get(value) != simdjson::SUCCESS || value.is_null()) return {};
@@ -73,11 +75,16 @@ Result<TokenizerParts> load_vocab_and_merges(const ModelFiles& files) {
   constexpr std::string_view kVocabulary = "vocab.json", kMerges = "merges.txt";
   VocabularyBuilder builder;
   Q3G_ASSIGN(const Blob vocabulary, files.open(kVocabulary));
-  Q3G_ASSIGN(const JsonFile file,
-             JsonFile::parse(vocabulary.text(), files.display_name(kVocabulary), ErrorCode::bad_tokenizer));
+  Q3G_ASSIGN(const JsonFile file, JsonFile::parse(vocabulary.text(), files.display_name(kVocabulary),
+                                                  ErrorCode::bad_tokenizer, kMaxTokenizerBytes));
   Q3G_TRY(read_vocabulary(file, vocabulary.bytes.size(), builder));
   Q3G_TRY(read_added_tokens(files, builder));
   Q3G_ASSIGN(const Blob merges, files.open(kMerges));
+  if (merges.bytes.size() > kMaxTokenizerBytes) {
+    return Error{ErrorCode::bad_tokenizer, files.display_name(kMerges) + ": " +
+                                               std::to_string(merges.bytes.size()) + " bytes; at most " +
+                                               std::to_string(kMaxTokenizerBytes) + " are expected"};
+  }
   const auto n_lines = std::count(merges.text().begin(), merges.text().end(), '\n') + 1;
   const auto where = [name = files.display_name(kMerges)](std::size_t line_number) {
     return name + ": line " + std::to_string(line_number);

@@ -47,6 +47,10 @@ Status VocabularyBuilder::add_added_token(AddedToken token) {
     return bad("id " + std::to_string(token.id) + " is not in [0, " + std::to_string(Vocabulary::kMaxIds) +
                ")");
   if (token.content.empty()) return bad("content is empty");
+  if (token.content.size() > AddedToken::kMaxBytes) {
+    return bad("content has " + std::to_string(token.content.size()) + " bytes; at most " +
+               std::to_string(AddedToken::kMaxBytes) + " are expected");
+  }
   const std::string_view regular = parts_.vocabulary.bytes(token.id);
   if (regular.empty()) {
     (void)parts_.vocabulary.set_bytes(token.id, token.content);

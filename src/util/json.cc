@@ -8,13 +8,16 @@
 
 namespace qwen3guard::detail {
 
-Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name, ErrorCode code) {
-  constexpr std::size_t kMaxBytes = std::size_t{1} << 30;
+Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name, ErrorCode code,
+                                 std::size_t max_bytes) {
   JsonFile file;
   file.name_ = std::move(display_name);
   file.code_ = code;
   text = without_byte_order_mark(text);
-  if (text.size() > kMaxBytes) return file.error("larger than 1 GiB");
+  if (text.size() > max_bytes) {
+    return file.error(std::to_string(text.size()) + " bytes; at most " + std::to_string(max_bytes) +
+                      " are expected");
+  }
   try {
     file.parser_ = std::make_unique<simdjson::dom::parser>();
     const simdjson::error_code failed = file.parser_->parse(text.data(), text.size()).get(file.root_);

@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,9 +20,9 @@ namespace qwen3guard::detail {
 class JsonFile {
  public:
   /// A byte order mark in front of `text` is skipped. `display_name` names the file in every error, `code` is
-  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over 1 GiB); out_of_memory.
-  [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name,
-                                              ErrorCode code);
+  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over max_bytes); out_of_memory.
+  [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name, ErrorCode code,
+                                              std::size_t max_bytes = std::size_t{1} << 30);
 
   [[nodiscard]] simdjson::dom::element root() const noexcept { return root_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

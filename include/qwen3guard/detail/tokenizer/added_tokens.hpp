@@ -15,6 +15,9 @@ namespace qwen3guard::detail {
 
 /// A token that is found in the text before the pre-tokeniser runs.
 struct AddedToken {
+  /// Of its content: so far back one can begin that a text ends in. Published ones have some 20 bytes.
+  static constexpr std::size_t kMaxBytes = 512;
+
   TokenId id = -1;
   std::string content;
   bool special = false;     ///< a control token: text in SpecialTokens::as_text

@@ -36,7 +36,13 @@ class Pattern {
     std::size_t begin, end;
   };
 
-  /// Errors: unsupported_model (see rewrite_pattern; or RE2 refuses the pattern, with RE2's words).
+  /// Published patterns have some 300 bytes, which RE2 compiles to 13,000 instructions. RE2 takes seconds for
+  /// much larger ones, and from a million nodes on it writes about them to the standard error stream.
+  static constexpr std::size_t kMaxBytes = 2048, kMaxRewrittenBytes = std::size_t{1} << 19;
+  static constexpr int kMaxInstructions = 1 << 15;
+
+  /// Errors: bad_tokenizer (beyond these bounds, which the detail names); unsupported_model (see
+  /// rewrite_pattern; or RE2 refuses the pattern, with RE2's words).
   [[nodiscard]] static Result<Pattern> compile(std::string_view regex);
 
   /// The leftmost match that is not empty and starts at or after pos. `text` is UTF-8.

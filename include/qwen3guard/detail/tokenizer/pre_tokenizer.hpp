@@ -22,8 +22,11 @@ inline constexpr std::string_view kByteLevelPattern =
 /// and the gaps between them are words. Immutable; safe to share between threads.
 class PreTokenizer {
  public:
+  /// Published tokenizers have up to four or five; each is compiled when it is added.
+  static constexpr std::size_t kMaxPatterns = 16;
+
   /// Adds a pattern. The Qwen pattern is served by a scanner that gives the same words without RE2.
-  /// Errors: as Pattern::compile.
+  /// Errors: as Pattern::compile; bad_tokenizer (more than kMaxPatterns).
   [[nodiscard]] Status add_pattern(std::string_view regex);
 
   /// The patterns that were added, in their order.
