@@ -33,8 +33,8 @@ class TestTime final : public detail::TimeSource {
 
 /// A batch in frames of a host.
 struct Host {
-  explicit Host(const StreamBatchOptions& options = {})
-      : batch(StreamBatch::Impl::open(Guard::load_embedded("nano-stream").value(), options, time).value()) {}
+  explicit Host(const StreamBatchOptions& options = {}, const char* guard = "nano-stream")
+      : batch(StreamBatch::Impl::open(Guard::load_embedded(guard).value(), options, time).value()) {}
 
   /// A session with an open turn of the assistant's.
   StreamId add() {
@@ -152,6 +152,28 @@ TEST_CASE("batch: where no forward ever fits, all is judged and the host keeps h
     CHECK(host.time->busy_ms - begin_busy_ms <= (host.time->now_ms - begin_ms) / 2);
     CHECK(host.batch.stats().n_waiting_sessions == 0);
   }
+}
+
+TEST_CASE("batch: a checkpoint that writes its verdicts keeps to budgets, too", "[batch]") {
+  StreamBatchOptions options;
+  options.max_step_tokens = options.max_session_tokens = 1;
+  Host host(options, "nano-gen");
+  host.time->cost_ms = [](std::size_t n) { return 30.0 * static_cast<double>(n); };
+  std::vector<StreamId> ids;
+  for (int i = 0; i < 6; ++i) {
+    ids.push_back(host.batch.add().value());
+    host.batch.push_prompt(ids.back(), "Hello there", 1000).throw_if_error();
+  }
+  host.judge_all();
+  for (const StreamId id : ids) CHECK(host.poll(id)[Kind::turn_end] == 1);
+  for (const StreamId id : ids) host.push(id, "Well met.", 1000);
+  CHECK(host.batch.step(29, false) == 0);
+  CHECK(host.batch.step(31, false) > 0);  // one of them
+  CHECK(host.batch.stats().n_waiting_sessions == 5);
+  for (int i = 0; i < 60; ++i) host.frame(0);
+  CHECK(host.batch.stats().n_waiting_sessions == 5);
+  for (int i = 0; i < 60; ++i) host.frame(0);  // past the deadline
+  CHECK(host.batch.stats().n_waiting_sessions == 0);
 }
 
 TEST_CASE("batch: without a budget there is one short forward when it must run, or none in time", "[batch]") {
