@@ -19,7 +19,8 @@ done
 
 libraries=(libeigen3-dev libre2-dev libutf8proc-dev libsimdjson-dev libxxhash-dev libcli11-dev)
 # command:package
-programs=(g++:g++ cmake:cmake ninja:ninja-build ccache:ccache pkg-config:pkg-config)
+# CMake makes files for make unless it is told otherwise; the scripts here tell it to use Ninja.
+programs=(g++:g++ cmake:cmake make:make ninja:ninja-build ccache:ccache pkg-config:pkg-config)
 if $dev; then
   libraries+=(catch2 libbenchmark-dev libomp-dev unicode-data dpkg-dev locales)
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
