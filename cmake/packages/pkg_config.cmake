@@ -56,6 +56,10 @@ if(TARGET qwen3guard_c)
   set(q3g_pc_c_private_libraries "")
   if(TARGET qwen3guard_c_archive)
     set(q3g_pc_c_private_libraries "-lpthread -l${q3g_cxx_library} -lm")
+    # Linkers take the shared library where both lie side by side, whatever pkg-config's --static adds: a file of its own
+    # names the archive.
+    configure_file(cmake/packages/qwen3guard_c_static.pc.in qwen3guard_c_static.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/qwen3guard_c_static.pc DESTINATION ${q3g_pkg_config_dir} COMPONENT c_development)
   endif()
   configure_file(cmake/packages/qwen3guard_c.pc.in qwen3guard_c.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/qwen3guard_c.pc DESTINATION ${q3g_pkg_config_dir} COMPONENT c_development)
