@@ -7,7 +7,6 @@
 #include "qwen3guard/detail/tokenizer/bpe.hpp"
 #include "qwen3guard/detail/tokenizer/nfc.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "unicode_classes.hpp"
 
@@ -31,7 +30,7 @@ class AlignedEncoder {
         out_(out),
         decided_(can_cut(tokenizer) ? decided_bytes(tokenizer, text) : 0) {}
 
-  Status run() {
+  void run() {
     const AddedTokenMatcher& matcher = tokenizer_.raw_matcher();
     for (std::size_t pos = 0; pos < text_.size();) {
       const AddedTokenMatcher::Piece piece = matcher.empty()
@@ -40,22 +39,21 @@ class AlignedEncoder {
       if (piece.id >= 0) {
         add(piece.id, {piece.begin, piece.end});
       } else {
-        Q3G_TRY(section(piece.begin, piece.end));
+        section(piece.begin, piece.end);
       }
       pos = piece.end;
     }
     if (has_cut_) out_.cuts.push_back(last_cut_);
-    return {};
   }
 
  private:
-  Status section(std::size_t begin, std::size_t end) {
+  void section(std::size_t begin, std::size_t end) {
     section_begin_ = begin;
     map_.clear();
     std::string_view plain = text_.substr(begin, end - begin);
     if (tokenizer_.nfc() && !is_surely_nfc(plain)) {
       normalized_.clear();
-      Q3G_TRY(append_nfc(plain, nfc_, normalized_, &map_));
+      static_cast<void>(append_nfc(plain, nfc_, normalized_, &map_));
       plain = normalized_;
     }
     const AddedTokenMatcher& matcher = tokenizer_.normalized_matcher();
@@ -70,7 +68,6 @@ class AlignedEncoder {
       }
       pos = piece.end;
     }
-    return {};
   }
 
   void words(std::string_view plain, std::size_t begin, std::size_t end) {
@@ -84,6 +81,7 @@ class AlignedEncoder {
         at += n;
       }
       if (map_.begin_of(at) == map_.end_of(at)) consider_cut(section_begin_ + map_.end_of(at));
+      return true;
     });
   }
 
@@ -155,11 +153,11 @@ std::size_t decided_bytes(const TokenizerImpl& tokenizer, std::string_view text)
   return 0;
 }
 
-Status encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, AlignedTokens& out) {
+void encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, AlignedTokens& out) {
   out.ids.clear();
   out.ranges.clear();
   out.cuts.clear();
-  return AlignedEncoder(tokenizer, text, out).run();
+  AlignedEncoder(tokenizer, text, out).run();
 }
 
 }  // namespace qwen3guard::detail

@@ -23,7 +23,8 @@ Bpe::Bpe(Vocabulary vocabulary, MergeTable merges, bool ignore_merges)
   }
 }
 
-void Bpe::encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const {
+void Bpe::encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out,
+                      std::size_t max_ids) const {
   const TokenId id = vocabulary_.find(word);
   std::uint8_t note = divided;
   if (id >= 0) {
@@ -34,8 +35,11 @@ void Bpe::encode_word(std::string_view word, BpeScratch& scratch, std::vector<To
   const std::size_t first = out.size();
   if (word.size() <= kShortBytes) {
     merge_short(word, out);
-  } else {
+  } else if (word.size() <= scratch.window_bytes) {
     merge_long(word, scratch, out);
+  } else {
+    for (std::size_t n = scratch.window_bytes; !merge_windows(word, n, scratch, out, max_ids); n *= 4)
+      out.resize(first);
   }
   if (id >= 0 && note == unknown) {
     const bool is_whole = out.size() == first + 1 && out[first] == id;
@@ -105,6 +109,49 @@ void Bpe::merge_long(std::string_view word, BpeScratch& scratch, std::vector<Tok
       std::push_heap(heap.begin(), heap.end(), kSmallestFirst);
   }
   for (std::uint32_t i = 0; i != kEnd; i = symbols[i].next) out.push_back(symbols[i].id);
+}
+
+/// Tokens are those of a word if and only if each two neighbours are those of the two alone: the first merge
+/// over a border between tokens depends on nothing but the two beside it. So when two windows that overlap
+/// have a token in common, at the same place, the first one's tokens up to it and the second one's behind it
+/// are those of both windows together. False when they have none, which takes a vocabulary made for it, or
+/// windows that are not much longer than tokens.
+bool Bpe::merge_windows(std::string_view word, std::size_t n_window, BpeScratch& scratch,
+                        std::vector<TokenId>& out, std::size_t max_ids) const {
+  const std::size_t n_overlap = n_window / 16 + 1;
+  const auto size_of = [&](TokenId id) { return vocabulary_.bytes(id).size(); };
+  auto& window = scratch.window;
+  auto& next = scratch.next_window;
+  std::size_t begin = 0, n_out = 0;  // of the window; of its tokens that `out` has already
+  window.clear();
+  merge_long(word.substr(0, n_window), scratch, window);
+  while (n_window < word.size() - begin) {
+    // The next window begins with a token of this one.
+    const std::size_t end = begin + n_window;
+    std::size_t i = window.size(), at = end;
+    while (i > n_out && at + n_overlap > end) at -= size_of(window[--i]);
+    if (at == begin) return false;
+    next.clear();
+    merge_long(word.substr(at, n_window), scratch, next);
+    std::size_t j = 0;
+    for (std::size_t i_begin = at, j_begin = at;;) {
+      if (i == window.size() || j == next.size()) return false;
+      if (i_begin == j_begin && window[i] == next[j]) break;
+      if (i_begin <= j_begin) {
+        i_begin += size_of(window[i++]);
+      } else {
+        j_begin += size_of(next[j++]);
+      }
+    }
+    const auto from = [](std::size_t k) { return static_cast<std::ptrdiff_t>(k); };
+    out.insert(out.end(), window.begin() + from(n_out), window.begin() + from(i + 1));
+    if (out.size() > max_ids) return true;
+    n_out = j + 1;
+    begin = at;
+    window.swap(next);
+  }
+  out.insert(out.end(), window.begin() + static_cast<std::ptrdiff_t>(n_out), window.end());
+  return true;
 }
 
 }  // namespace qwen3guard::detail

@@ -55,7 +55,7 @@ Status IncrementalEncoder::encode(std::size_t n_cuts, std::size_t end, std::size
   Piece piece;
   Q3G_TRY(read(from.byte, end, is_complete, piece));
   AlignedTokens tail;
-  Q3G_TRY(encode_aligned(TokenizerAccess::impl(tokenizer_), piece.utf8, tail));
+  encode_aligned(TokenizerAccess::impl(tokenizer_), piece.utf8, tail);
   for (ByteRange& range : tail.ranges) range = piece.range(range);
   // All memory first: from here on nothing fails.
   const std::size_t n_before = from.n_tokens - dropped_tokens_;

@@ -19,21 +19,6 @@ Error out_of_memory(const char* what) {
   return {ErrorCode::out_of_memory, std::string("no memory to ") + what};
 }
 
-/// "0xC3 0x28": the ill-formed bytes and, where one was expected to continue them, the byte behind.
-std::string hex_bytes(std::string_view text, std::size_t pos) {
-  const detail::Utf8Step step = detail::utf8_step(text, pos);
-  const auto lead = static_cast<unsigned char>(text[pos]);
-  const bool is_lead = lead >= 0xC2 && lead <= 0xF4;
-  const std::string_view shown = text.substr(pos, step.n_bytes + (is_lead ? 1u : 0u));
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : shown) {
-    const auto byte = static_cast<unsigned char>(c);
-    out.append(out.empty() ? "0x" : " 0x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
-  }
-  return out;
-}
-
 Error out_of_range(const detail::TokenizerImpl& impl, std::size_t index, TokenId id) {
   const TokenId size = impl.vocabulary().size();
   const bool inside = id >= 0 && id < size;
@@ -101,19 +86,9 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, SpecialTok
 }
 
 Status Tokenizer::encode_to(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const {
-  const std::size_t before = out.size();
   try {
-    if (const auto bad = detail::find_invalid_utf8(text)) {
-      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(*bad) + " (" +
-                                                hex_bytes(text, *bad) + ")"};
-    }
-    if (text.size() >= std::numeric_limits<std::uint32_t>::max())
-      return Error{ErrorCode::invalid_argument, "text: 4 GiB or more"};
-    Status status = impl_->encode(text, mode, out);
-    if (!status.ok()) out.resize(before);
-    return status;
+    return detail::encode_within(*impl_, text, mode, std::numeric_limits<std::size_t>::max(), out);
   } catch (const std::bad_alloc&) {
-    out.resize(before);
     return out_of_memory("encode the text");
   }
 }

@@ -2,13 +2,31 @@
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "qwen3guard/detail/tokenizer/nfc.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {
+
+constexpr std::size_t kNoBound = std::numeric_limits<std::size_t>::max();
+
+/// "0xC3 0x28": the ill-formed bytes and, where one was expected to continue them, the byte behind.
+std::string hex_bytes(std::string_view text, std::size_t pos) {
+  const Utf8Step step = utf8_step(text, pos);
+  const auto lead = static_cast<unsigned char>(text[pos]);
+  const bool is_lead = lead >= 0xC2 && lead <= 0xF4;
+  const std::string_view shown = text.substr(pos, step.n_bytes + (is_lead ? 1u : 0u));
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : shown) {
+    const auto byte = static_cast<unsigned char>(c);
+    out.append(out.empty() ? "0x" : " 0x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+  }
+  return out;
+}
 
 /// The tokens that are looked for after NFC (their contents normalised as well) or before it.
 AddedTokenMatcher matcher(const std::vector<AddedToken>& added, bool normalized, bool nfc) {
@@ -19,7 +37,7 @@ AddedTokenMatcher matcher(const std::vector<AddedToken>& added, bool normalized,
     AddedToken copy = token;
     if (normalized && nfc && !is_surely_nfc(token.content)) {
       copy.content.clear();
-      if (!append_nfc(token.content, scratch, copy.content).ok()) copy.content = token.content;
+      static_cast<void>(append_nfc(token.content, scratch, copy.content));
     }
     chosen.push_back(std::move(copy));
   }
@@ -55,45 +73,70 @@ TokenizerImpl::TokenizerImpl(TokenizerParts parts)
       normalized_(matcher(added_, true, nfc_)) {
   std::sort(added_.begin(), added_.end(),
             [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
+  longest_bytes_ = std::max(raw_.longest_bytes(), normalized_.longest_bytes());
+  for (const TokenSpan token : bpe_.vocabulary().tables().tokens)
+    longest_bytes_ = std::max<std::size_t>(longest_bytes_, token.n_bytes);
 }
 
-Status TokenizerImpl::encode(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const {
+std::size_t TokenizerImpl::max_normalized_bytes(std::size_t n_tokens) const noexcept {
+  // A token can take any amount of white space along.
+  if (raw_.any_strips() || normalized_.any_strips()) return kNoBound;
+  return n_tokens < kNoBound / longest_bytes_ ? n_tokens * longest_bytes_ : kNoBound;
+}
+
+std::size_t TokenizerImpl::max_text_bytes(std::size_t n_tokens) const noexcept {
+  const std::size_t n = max_normalized_bytes(n_tokens);
+  return !nfc_ ? n : n < kNoBound / kMaxNfcShrinkage ? n * kMaxNfcShrinkage : kNoBound;
+}
+
+bool TokenizerImpl::encode(std::string_view text, SpecialTokens mode, std::size_t max_ids,
+                           std::vector<TokenId>& out) const {
+  if (out.size() > max_ids || text.size() > max_text_bytes(max_ids - out.size())) return false;
   Scratch scratch;
-  if (raw_.empty()) return encode_section(text, mode, scratch, out);
   for (std::size_t pos = 0; pos < text.size();) {
-    const AddedTokenMatcher::Piece piece = raw_.next(text, pos, mode);
+    const AddedTokenMatcher::Piece piece =
+        raw_.empty() ? AddedTokenMatcher::Piece{pos, text.size(), -1} : raw_.next(text, pos, mode);
     if (piece.id >= 0) {
       out.push_back(piece.id);
-    } else {
-      Q3G_TRY(encode_section(text.substr(piece.begin, piece.end - piece.begin), mode, scratch, out));
+    } else if (!encode_section(text.substr(piece.begin, piece.end - piece.begin), mode, max_ids, scratch,
+                               out)) {
+      return false;
     }
     pos = piece.end;
+    if (out.size() > max_ids) return false;
   }
-  return {};
+  return true;
 }
 
-Status TokenizerImpl::encode_section(std::string_view text, SpecialTokens mode, Scratch& scratch,
-                                     std::vector<TokenId>& out) const {
+bool TokenizerImpl::encode_section(std::string_view text, SpecialTokens mode, std::size_t max_ids,
+                                   Scratch& scratch, std::vector<TokenId>& out) const {
   if (nfc_ && !is_surely_nfc(text)) {
     scratch.normalized.clear();
-    Q3G_TRY(append_nfc(text, scratch.nfc, scratch.normalized));
+    if (!append_nfc(text, scratch.nfc, scratch.normalized, nullptr,
+                    max_normalized_bytes(max_ids - out.size())))
+      return false;
     text = scratch.normalized;
   }
-  if (normalized_.empty()) return encode_plain(text, scratch, out), Status();
-  for (std::size_t pos = 0; pos < text.size();) {
-    const AddedTokenMatcher::Piece piece = normalized_.next(text, pos, mode);
+  for (std::size_t pos = 0; pos < text.size() && out.size() <= max_ids;) {
+    const AddedTokenMatcher::Piece piece = normalized_.empty()
+                                               ? AddedTokenMatcher::Piece{pos, text.size(), -1}
+                                               : normalized_.next(text, pos, mode);
     if (piece.id >= 0) {
       out.push_back(piece.id);
     } else {
-      encode_plain(text.substr(piece.begin, piece.end - piece.begin), scratch, out);
+      encode_plain(text.substr(piece.begin, piece.end - piece.begin), max_ids, scratch, out);
     }
     pos = piece.end;
   }
-  return {};
+  return out.size() <= max_ids;
 }
 
-void TokenizerImpl::encode_plain(std::string_view text, Scratch& scratch, std::vector<TokenId>& out) const {
-  pre_tokenizer_.split(text, [&](std::string_view word) { bpe_.encode_word(word, scratch.bpe, out); });
+void TokenizerImpl::encode_plain(std::string_view text, std::size_t max_ids, Scratch& scratch,
+                                 std::vector<TokenId>& out) const {
+  pre_tokenizer_.split(text, [&](std::string_view word) {
+    bpe_.encode_word(word, scratch.bpe, out, max_ids);
+    return out.size() <= max_ids;
+  });
 }
 
 bool TokenizerImpl::append_bytes(TokenId id, bool skip_special, std::string& out) const {
@@ -112,6 +155,28 @@ TokenId TokenizerImpl::find_added(std::string_view content) const noexcept {
   const auto found = std::lower_bound(added_.begin(), added_.end(), content,
                                       [](const AddedToken& a, std::string_view b) { return a.content < b; });
   return found != added_.end() && found->content == content ? found->id : -1;
+}
+
+Status encode_within(const TokenizerImpl& tokenizer, std::string_view text, SpecialTokens mode,
+                     std::size_t max_ids, std::vector<TokenId>& out) {
+  const std::size_t before = out.size();
+  const bool is_long = text.size() > tokenizer.max_text_bytes(max_ids - std::min(max_ids, before));
+  if (!is_long) {
+    if (const auto bad = find_invalid_utf8(text)) {
+      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(*bad) + " (" +
+                                                hex_bytes(text, *bad) + ")"};
+    }
+    if (text.size() >= std::numeric_limits<std::uint32_t>::max())
+      return Error{ErrorCode::invalid_argument, "text: 4 GiB or more"};
+    try {
+      if (tokenizer.encode(text, mode, max_ids, out)) return {};
+    } catch (...) {
+      out.resize(before);
+      throw;
+    }
+    out.resize(before);
+  }
+  return Error{ErrorCode::context_full, "text: more than " + std::to_string(max_ids) + " tokens"};
 }
 
 }  // namespace qwen3guard::detail

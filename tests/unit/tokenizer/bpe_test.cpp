@@ -90,6 +90,42 @@ TEST_CASE("bpe: short and long words equal the plain algorithm", "[tokenizer]") 
   }
 }
 
+TEST_CASE("bpe: a word encoded in windows is the same word", "[tokenizer]") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    RandomBpe random(seed);
+    const Bpe bpe = random.make(false);
+    BpeScratch scratch;
+    for (int i = 0; i < 60; ++i) {
+      // Runs and periods, in which a merge on the left decides about all to its right, and random bytes.
+      std::string word, period;
+      for (std::uint64_t n = random.random.below(6) + 1; n > 0; --n)
+        period.push_back(static_cast<char>('a' + random.random.below(4)));
+      for (const std::size_t n = 65 + random.random.below(1000); word.size() < n;) {
+        if (i % 3 == 0 || random.random.below(20) == 0) {
+          word.push_back(static_cast<char>('a' + random.random.below(5)));
+        } else {
+          word += period;
+        }
+      }
+      std::vector<TokenId> whole;
+      bpe.encode_word(word, scratch, whole);
+      for (const std::size_t window : {2u, 16u, 40u, 64u, 200u}) {
+        BpeScratch windows;
+        windows.window_bytes = window;
+        std::vector<TokenId> ids = {7};
+        bpe.encode_word(word, windows, ids);
+        CAPTURE(seed, i, window, word);
+        REQUIRE(std::equal(ids.begin() + 1, ids.end(), whole.begin(), whole.end()));
+        // It stops when it is told to, a window later at most.
+        ids.resize(1);
+        bpe.encode_word(word, windows, ids, 10);
+        REQUIRE(ids.size() <= std::max<std::size_t>(1 + whole.size(), 10));
+        REQUIRE(ids.size() > std::min<std::size_t>(whole.size(), 10));
+      }
+    }
+  }
+}
+
 TEST_CASE("bpe: a word that is a token encodes by the merges, or whole with ignore_merges", "[tokenizer]") {
   RandomBpe random(77);
   random.tokens.emplace_back("zz");  // no merge makes it

@@ -17,7 +17,7 @@ Words split(const std::string& regex, std::string_view text) {
   PreTokenizer pre_tokenizer;
   REQUIRE(pre_tokenizer.add_pattern(regex).ok());
   Words words;
-  pre_tokenizer.split(text, [&](std::string_view word) { words.emplace_back(word); });
+  pre_tokenizer.split(text, [&](std::string_view word) { return words.emplace_back(word), true; });
   return words;
 }
 
@@ -109,9 +109,9 @@ TEST_CASE("pre-tokenizer: patterns one after the other", "[tokenizer]") {
   REQUIRE(pre_tokenizer.add_pattern(R"([0-9])").ok());
   REQUIRE(pre_tokenizer.add_pattern(kQwenPattern).ok());
   Words words;
-  pre_tokenizer.split("a b1 c  2", [&](std::string_view word) { words.emplace_back(word); });
+  pre_tokenizer.split("a b1 c  2", [&](std::string_view word) { return words.emplace_back(word), true; });
   CHECK(words == Words{"a", " b", "1", " c", "  ", "2"});
   words.clear();
-  pre_tokenizer.split("", [&](std::string_view word) { words.emplace_back(word); });
+  pre_tokenizer.split("", [&](std::string_view word) { return words.emplace_back(word), true; });
   CHECK(words.empty());
 }

@@ -47,6 +47,8 @@ class AddedTokenMatcher {
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
   [[nodiscard]] bool empty() const noexcept { return tokens_.empty(); }
+  /// Of a token's content.
+  [[nodiscard]] std::size_t longest_bytes() const noexcept { return longest_bytes_; }
   /// True when a token takes white space beside it along.
   [[nodiscard]] bool any_strips() const noexcept { return any_strips_; }
 

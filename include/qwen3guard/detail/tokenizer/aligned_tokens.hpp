@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {
@@ -37,9 +36,8 @@ struct AlignedTokens {
 
 /// Tokenizer::encode (control tokens as text) with ranges and cuts. `text` is UTF-8. No cuts are found for
 /// pre-tokenisers other than Qwen's and for added tokens that take white space along or are normalised.
-/// Throws std::bad_alloc. Errors: as append_nfc.
-[[nodiscard]] Status encode_aligned(const TokenizerImpl& tokenizer, std::string_view text,
-                                    AlignedTokens& out);
+/// Throws std::bad_alloc.
+void encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, AlignedTokens& out);
 
 /// How much of `text` (UTF-8) is what it is: behind that, NFC or an added token that is not complete could
 /// still change it.

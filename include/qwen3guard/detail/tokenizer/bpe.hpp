@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ struct BpeScratch {
   };
   std::vector<Symbol> symbols;
   std::vector<std::uint64_t> heap;  // rank << 32 | position; stale when the symbol there has another rank now
+  std::vector<TokenId> window, next_window;
+  /// A longer word is encoded in windows of so many bytes, because a symbol and its place in the heap take 28
+  /// bytes for each of the text's. The result does not depend on it. At least 2.
+  std::size_t window_bytes = std::size_t{1} << 14;
 };
 
 /// Byte-pair encoding of single words (pre-tokens). Immutable but for a lazily filled note per token whether
@@ -40,8 +45,10 @@ class Bpe {
   [[nodiscard]] const MergeTable& merges() const noexcept { return merges_; }
   [[nodiscard]] bool ignore_merges() const noexcept { return ignore_merges_; }
 
-  /// Appends the ids of `word` to `out`. Time O(n log n) in the worst case. Throws std::bad_alloc.
-  void encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const;
+  /// Appends the ids of `word` to `out`; stops soon after `out` has more than max_ids. Time O(n log n) in the
+  /// worst case. Throws std::bad_alloc.
+  void encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out,
+                   std::size_t max_ids = std::numeric_limits<std::size_t>::max()) const;
 
  private:
   enum Note : std::uint8_t { unknown = 0, whole = 1, divided = 2 };
@@ -49,6 +56,8 @@ class Bpe {
 
   void merge_short(std::string_view word, std::vector<TokenId>& out) const;
   void merge_long(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const;
+  [[nodiscard]] bool merge_windows(std::string_view word, std::size_t n_window, BpeScratch& scratch,
+                                   std::vector<TokenId>& out, std::size_t max_ids) const;
 
   Vocabulary vocabulary_;
   MergeTable merges_;

@@ -35,27 +35,25 @@ class PreTokenizer {
   /// True when words are those of the Qwen pattern alone.
   [[nodiscard]] bool is_qwen() const noexcept { return steps_.size() == 1 && !steps_.front(); }
 
-  /// Calls visit(word) for each word of `text` (UTF-8), in order. The words joined are the text.
+  /// Calls visit(word) for each word of `text` (UTF-8), in order, as long as it returns true. The words
+  /// joined are the text.
   template <class Visit>
   void split(std::string_view text, const Visit& visit) const {
-    split_from(0, text, visit);
+    static_cast<void>(split_from(0, text, visit));
   }
 
  private:
   template <class Visit>
-  void split_from(std::size_t step, std::string_view text, const Visit& visit) const {
-    if (text.empty()) return;
+  [[nodiscard]] bool split_from(std::size_t step, std::string_view text, const Visit& visit) const {
+    if (text.empty()) return true;
     if (step == steps_.size()) return visit(text);
     const bool last = step + 1 == steps_.size();
     for (std::size_t pos = 0, end = 0; pos < text.size(); pos = end) {
       end = steps_[step] ? gap_or_match_end(*steps_[step], text, pos) : qwen_word_end(text, pos);
       const std::string_view word = text.substr(pos, end - pos);
-      if (last) {
-        visit(word);
-      } else {
-        split_from(step + 1, word, visit);
-      }
+      if (!(last ? visit(word) : split_from(step + 1, word, visit))) return false;
     }
+    return true;
   }
 
   [[nodiscard]] static std::size_t gap_or_match_end(const Pattern& pattern, std::string_view text,

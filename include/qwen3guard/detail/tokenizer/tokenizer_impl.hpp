@@ -40,8 +40,14 @@ class TokenizerImpl {
  public:
   explicit TokenizerImpl(TokenizerParts parts);
 
-  /// As Tokenizer::encode_to, but throws std::bad_alloc and leaves `out` in any state on error.
-  [[nodiscard]] Status encode(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const;
+  /// Appends the ids of `text` (UTF-8, below 4 GiB). False, and `out` in any state, when it has more than
+  /// max_ids then. Memory of its own: the text in NFC when it is not yet, but no more of it than max_ids
+  /// tokens can have. Throws std::bad_alloc.
+  [[nodiscard]] bool encode(std::string_view text, SpecialTokens mode, std::size_t max_ids,
+                            std::vector<TokenId>& out) const;
+
+  /// The most bytes of a text with n_tokens tokens: a longer one need not be looked at.
+  [[nodiscard]] std::size_t max_text_bytes(std::size_t n_tokens) const noexcept;
 
   /// Appends the bytes of `id` to `out`, or nothing when it is special and skipped. False when it has no
   /// token.
@@ -62,9 +68,12 @@ class TokenizerImpl {
 
  private:
   struct Scratch;
-  [[nodiscard]] Status encode_section(std::string_view text, SpecialTokens mode, Scratch& scratch,
-                                      std::vector<TokenId>& out) const;
-  void encode_plain(std::string_view text, Scratch& scratch, std::vector<TokenId>& out) const;
+  [[nodiscard]] bool encode_section(std::string_view text, SpecialTokens mode, std::size_t max_ids,
+                                    Scratch& scratch, std::vector<TokenId>& out) const;
+  void encode_plain(std::string_view text, std::size_t max_ids, Scratch& scratch,
+                    std::vector<TokenId>& out) const;
+  /// The same as max_text_bytes(), of a text in NFC.
+  [[nodiscard]] std::size_t max_normalized_bytes(std::size_t n_tokens) const noexcept;
 
   Bpe bpe_;
   PreTokenizer pre_tokenizer_;
@@ -72,7 +81,14 @@ class TokenizerImpl {
   std::vector<AddedToken> added_;       // sorted by content
   std::vector<std::uint8_t> special_;   // by id
   AddedTokenMatcher raw_, normalized_;  // looked for before and after NFC
+  std::size_t longest_bytes_ = 0;       // of a token
 };
+
+/// Tokenizer::encode_to with a bound: context_full, with what is known in the detail, when `out` would have
+/// more than max_ids; a text that is much too long is not looked at. Errors: as Tokenizer::encode_to; `out`
+/// is unchanged then. Throws std::bad_alloc.
+[[nodiscard]] Status encode_within(const TokenizerImpl& tokenizer, std::string_view text, SpecialTokens mode,
+                                   std::size_t max_ids, std::vector<TokenId>& out);
 
 /// The way from the public class to its implementation and back, for the library itself.
 struct TokenizerAccess {

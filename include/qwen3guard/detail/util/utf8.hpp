@@ -71,24 +71,25 @@ struct Utf8Step {
   return pos;
 }
 
+/// Bytes of `code_point` (a Unicode scalar value).
+[[nodiscard]] constexpr std::size_t utf8_size(std::uint32_t code_point) noexcept {
+  return code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+}
+
+/// Writes `code_point` (a Unicode scalar value) to out[0, utf8_size()), and returns that size.
+inline std::size_t put_utf8(std::uint32_t code_point, char* out) noexcept {
+  constexpr std::uint32_t kLeads[] = {0, 0, 0xC0, 0xE0, 0xF0};
+  const std::size_t n = utf8_size(code_point);
+  for (std::size_t i = n - 1; i > 0; --i, code_point >>= 6)
+    out[i] = static_cast<char>(static_cast<unsigned char>(0x80 | (code_point & 0x3F)));
+  out[0] = static_cast<char>(static_cast<unsigned char>(kLeads[n] | code_point));
+  return n;
+}
+
 /// Appends `code_point` (a Unicode scalar value).
 inline void append_utf8(std::uint32_t code_point, std::string& out) {
-  const auto put = [&](std::uint32_t byte) {
-    out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
-  };
-  if (code_point < 0x80) return put(code_point);
-  if (code_point < 0x800) {
-    put(0xC0 | (code_point >> 6));
-  } else {
-    if (code_point < 0x10000) {
-      put(0xE0 | (code_point >> 12));
-    } else {
-      put(0xF0 | (code_point >> 18));
-      put(0x80 | ((code_point >> 12) & 0x3F));
-    }
-    put(0x80 | ((code_point >> 6) & 0x3F));
-  }
-  put(0x80 | (code_point & 0x3F));
+  char bytes[4];
+  out.append(bytes, put_utf8(code_point, bytes));
 }
 
 /// First byte at or after `pos` that is not ASCII; text.size() when there is none.
