@@ -6,27 +6,31 @@
 namespace qwen3guard::capi {
 namespace {
 
-void set_probabilities(float (&out)[Q3G_SEVERITY_COUNT], const SeverityProbabilities& in) noexcept {
-  out[Q3G_SEVERITY_SAFE] = in.safe;
-  out[Q3G_SEVERITY_CONTROVERSIAL] = in.controversial;
-  out[Q3G_SEVERITY_UNSAFE] = in.unsafe;
+/// The three fields that several structs have.
+template <class Struct>
+void set_probabilities(Struct& out, const SeverityProbabilities& in) noexcept {
+  out.p_safe = in.safe;
+  out.p_controversial = in.controversial;
+  out.p_unsafe = in.unsafe;
 }
 
-SeverityProbabilities probabilities_of(const float (&in)[Q3G_SEVERITY_COUNT]) noexcept {
-  return {in[Q3G_SEVERITY_SAFE], in[Q3G_SEVERITY_CONTROVERSIAL], in[Q3G_SEVERITY_UNSAFE]};
+template <class Struct>
+SeverityProbabilities probabilities_of(const Struct& in) noexcept {
+  return {in.p_safe, in.p_controversial, in.p_unsafe};
 }
 
 /// What a decision's own fields say about the token where it fell.
 TokenVerdict token_of(const q3g_decision& in) {
   TokenVerdict out;
-  out.severity = enum_of<Severity>(in.token_severity, kSeverityCount, "decision.token_severity");
-  out.probabilities = probabilities_of(in.probabilities);
+  out.severity = enum_of<Severity>(in.token_severity, kSeverityCount + 1, "decision.token_severity");
+  out.probabilities = probabilities_of(in);
   out.category = enum_of<Category>(in.category, kCategoryCount, "decision.category");
   std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
             out.category_probabilities.begin());
   out.position = in.position;
   out.id = in.token_id;
   out.source = enum_of<VerdictSource>(in.source, 4, "decision.source");
+  out.is_settled = bool_of(in.is_settled, "decision.is_settled");
   out.byte_begin = in.byte_begin;
   out.byte_end = in.byte_end;
   return out;
@@ -37,7 +41,7 @@ TokenVerdict token_of(const q3g_decision& in) {
 q3g_token_verdict to_c(const TokenVerdict& in) noexcept {
   q3g_token_verdict out{};
   out.severity = static_cast<std::int32_t>(in.severity);
-  set_probabilities(out.probabilities, in.probabilities);
+  set_probabilities(out, in.probabilities);
   out.category = static_cast<std::int32_t>(in.category);
   std::copy(in.category_probabilities.begin(), in.category_probabilities.end(), out.category_probabilities);
   out.position = in.position;
@@ -54,8 +58,8 @@ q3g_token_verdict to_c(const TokenVerdict& in) noexcept {
 TokenVerdict from_c(const q3g_token_verdict& in) {
   TokenVerdict out;
   need_zero(static_cast<std::uint32_t>(in.reserved), "token");
-  out.severity = enum_of<Severity>(in.severity, kSeverityCount, "token.severity");
-  out.probabilities = probabilities_of(in.probabilities);
+  out.severity = enum_of<Severity>(in.severity, kSeverityCount + 1, "token.severity");
+  out.probabilities = probabilities_of(in);
   out.category = enum_of<Category>(in.category, kCategoryCount, "token.category");
   std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
             out.category_probabilities.begin());
@@ -79,6 +83,9 @@ q3g_decision to_c(const Decision& in) noexcept {
   out.is_flagged = in.is_flagged ? 1 : 0;
   out.is_complete = in.is_complete ? 1 : 0;
   out.run_byte_begin = in.run_byte_begin;
+  out.unjudged_begin = in.unjudged_begin;
+  out.unjudged_end = in.unjudged_end;
+  out.is_settled = in.is_settled ? 1 : 0;
   out.token_id = -1;
   if (!in.token) return out;
   out.has_token = 1;
@@ -88,7 +95,7 @@ q3g_decision to_c(const Decision& in) noexcept {
   out.category = static_cast<std::int32_t>(in.token->category);
   out.token_id = in.token->id;
   out.source = static_cast<std::int32_t>(in.token->source);
-  set_probabilities(out.probabilities, in.token->probabilities);
+  set_probabilities(out, in.token->probabilities);
   std::copy(in.token->category_probabilities.begin(), in.token->category_probabilities.end(),
             out.category_probabilities);
   return out;
@@ -96,13 +103,17 @@ q3g_decision to_c(const Decision& in) noexcept {
 
 Decision from_c(const q3g_decision& in) {
   Decision out;
-  out.severity = enum_of<Severity>(in.severity, kSeverityCount, "decision.severity");
+  need_zero(static_cast<std::uint32_t>(in.reserved), "decision");
+  out.severity = enum_of<Severity>(in.severity, kSeverityCount + 1, "decision.severity");
   if (in.position >= 0) out.position = in.position;
   out.reason = enum_of<DecisionReason>(in.reason, 4, "decision.reason");
   out.n_run_tokens = in.n_run_tokens;
   out.is_flagged = bool_of(in.is_flagged, "decision.is_flagged");
   out.is_complete = bool_of(in.is_complete, "decision.is_complete");
   out.run_byte_begin = in.run_byte_begin;
+  out.unjudged_begin = in.unjudged_begin;
+  out.unjudged_end = in.unjudged_end;
+  out.is_settled = bool_of(in.is_settled, "decision.is_settled");
   if (bool_of(in.has_token, "decision.has_token")) out.token = token_of(in);
   return out;
 }
@@ -142,7 +153,8 @@ void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
   q3g_verdict value{};
   value.severity = static_cast<std::int32_t>(in.severity);
   value.action = static_cast<std::int32_t>(in.action);
-  set_probabilities(value.probabilities, in.probabilities);
+  set_probabilities(value, in.probabilities);
+  value.position = in.position.value_or(-1);
   for (const CategoryScore& score : in.categories) {
     const std::int32_t i = value.n_categories;
     if (i == Q3G_CATEGORY_COUNT) break;
@@ -170,6 +182,7 @@ void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
 void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status) noexcept {
   q3g_verdict value{};
   value.status = status;
+  value.position = -1;
   write_keeping_text(out, value);
 }
 

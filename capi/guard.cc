@@ -217,18 +217,17 @@ q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversati
   });
 }
 
-q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity,
-                             const float* probabilities, int32_t* action, q3g_error* err) noexcept {
+q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity, float p_safe,
+                             float p_controversial, float p_unsafe, int32_t* action,
+                             q3g_error* err) noexcept {
   return call(err, "q3g_decide_action", [&] {
-    if (probabilities == nullptr || action == nullptr) bad_argument("probabilities or action is NULL");
-    const auto level = enum_of<Severity>(severity, kSeverityCount, "severity");
-    for (std::size_t i = 0; i < Q3G_SEVERITY_COUNT; ++i) {
-      if (!(probabilities[i] >= 0.0F && probabilities[i] <= 1.0F))
-        bad_argument("probabilities[" + std::to_string(i) + "] is not in [0, 1]");
+    if (action == nullptr) bad_argument("action is NULL");
+    const auto level = enum_of<Severity>(severity, kSeverityCount + 1, "severity");
+    const SeverityProbabilities all{p_safe, p_controversial, p_unsafe};
+    for (const auto& [name, p] : {std::pair("p_safe", p_safe), std::pair("p_controversial", p_controversial),
+                                  std::pair("p_unsafe", p_unsafe)}) {
+      if (!(p >= 0.0F && p <= 1.0F)) bad_argument(std::string(name) + " is not in [0, 1]");
     }
-    const SeverityProbabilities all{probabilities[Q3G_SEVERITY_SAFE],
-                                    probabilities[Q3G_SEVERITY_CONTROVERSIAL],
-                                    probabilities[Q3G_SEVERITY_UNSAFE]};
     const ActionPolicy policy = read_options(options).policy;
     *action = static_cast<std::int32_t>(decide_action(policy, level, all));
   });

@@ -52,12 +52,12 @@ const char* q3g_status_name(q3g_status status) noexcept {
   }
 }
 const char* q3g_severity_name(int32_t severity) noexcept {
-  return name_of<Severity>(severity, kSeverityCount);
+  return name_of<Severity>(severity, kSeverityCount + 1);
 }
 const char* q3g_category_name(int32_t category) noexcept {
   return name_of<Category>(category, kCategoryCount);
 }
-const char* q3g_action_name(int32_t action) noexcept { return name_of<Action>(action, 3); }
+const char* q3g_action_name(int32_t action) noexcept { return name_of<Action>(action, 4); }
 const char* q3g_role_name(int32_t role) noexcept { return name_of<Role>(role, 3); }
 const char* q3g_source_name(int32_t source) noexcept { return name_of<VerdictSource>(source, 4); }
 const char* q3g_reason_name(int32_t reason) noexcept {

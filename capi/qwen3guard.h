@@ -102,11 +102,11 @@ typedef int32_t q3g_status;
 #define Q3G_E_BAD_HANDLE 101       /**< NULL, freed, or no handle of this type */
 /** @} */
 
-/** @{ @name Severities, ordered by harm */
-#define Q3G_SEVERITY_SAFE 0          /**< harmless in most settings */
-#define Q3G_SEVERITY_CONTROVERSIAL 1 /**< harmful or not, depending on the setting */
-#define Q3G_SEVERITY_UNSAFE 2        /**< harmful in most settings */
-#define Q3G_SEVERITY_COUNT 3         /**< how many there are */
+/** @{ @name Severities, from Safe on ordered by harm */
+#define Q3G_SEVERITY_NOT_JUDGED 0    /**< nothing was judged, or not all: an error to the caller, not Safe */
+#define Q3G_SEVERITY_SAFE 1          /**< harmless in most settings */
+#define Q3G_SEVERITY_CONTROVERSIAL 2 /**< harmful or not, depending on the setting */
+#define Q3G_SEVERITY_UNSAFE 3        /**< harmful in most settings */
 /** @} */
 
 /** @{ @name Categories */
@@ -123,9 +123,10 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name Actions: what a host should do with the text */
-#define Q3G_ACTION_ALLOW 0 /**< let it pass */
-#define Q3G_ACTION_FLAG 1  /**< let it pass, and mark it */
-#define Q3G_ACTION_BLOCK 2 /**< hold it back */
+#define Q3G_ACTION_NONE 0  /**< nothing was judged, so there is no advice; it does not mean allow */
+#define Q3G_ACTION_ALLOW 1 /**< let it pass */
+#define Q3G_ACTION_FLAG 2  /**< let it pass, and mark it */
+#define Q3G_ACTION_BLOCK 3 /**< hold it back */
 /** @} */
 
 /** @{ @name Roles: who speaks */
@@ -172,14 +173,14 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name Sources of a token's verdict */
-#define Q3G_SOURCE_NONE 0    /**< not judged: no Safe, all probabilities are 0 */
+#define Q3G_SOURCE_NONE 0    /**< not judged: Q3G_SEVERITY_NOT_JUDGED, all probabilities are 0 */
 #define Q3G_SOURCE_HEADS 1   /**< this token's classification heads */
 #define Q3G_SOURCE_WRITTEN 2 /**< a Gen checkpoint wrote a verdict up to this token */
 #define Q3G_SOURCE_CARRIED 3 /**< a Gen checkpoint's last verdict, before this token */
 /** @} */
 
 /** @{ @name Reasons of a decision */
-#define Q3G_REASON_NONE 0        /**< Safe */
+#define Q3G_REASON_NONE 0        /**< no token decided: Safe, or not judged */
 #define Q3G_REASON_RUN 1         /**< as many tokens in a row as the policy asks for */
 #define Q3G_REASON_END_OF_TURN 2 /**< the turn ended in a shorter run */
 #define Q3G_REASON_WRITTEN 3     /**< a Gen checkpoint's verdict */
@@ -329,11 +330,15 @@ typedef struct q3g_classify_options {
 /** Judgement of the last message of a conversation. */
 typedef struct q3g_verdict {
   uint32_t struct_size; /**< sizeof(q3g_verdict) */
-  q3g_status status;    /**< of this conversation in a batch; else Q3G_OK. When it is not, the rest is 0 */
+  q3g_status status;    /**< of this conversation in a batch; else Q3G_OK. When it is not, the rest is 0: not
+                             judged, no action */
   int32_t severity;     /**< Q3G_SEVERITY_ */
   int32_t action;       /**< Q3G_ACTION_ */
-  float probabilities[Q3G_SEVERITY_COUNT];          /**< by Q3G_SEVERITY_; sum 1 */
-  int32_t n_categories;                             /**< 0 when Safe */
+  /** Of the three severities, at the token `position`; sum 1. @{ */
+  float p_safe, p_controversial, p_unsafe; /** @} */
+  int32_t position;     /**< Stream: index of the token whose probabilities and category these are (see
+                             qwen3guard::Verdict::position); -1 for Gen and when there is no verdict */
+  int32_t n_categories; /**< 0 when Safe */
   int32_t categories[Q3G_CATEGORY_COUNT];           /**< the first n_categories, most relevant first */
   float category_probabilities[Q3G_CATEGORY_COUNT]; /**< of these */
   int32_t has_refusal;                              /**< 1: Gen judged a response */
@@ -379,9 +384,11 @@ typedef struct q3g_stream_options {
 
 /** Judgement of one token. */
 typedef struct q3g_token_verdict {
-  uint32_t struct_size;                             /**< sizeof(q3g_token_verdict) */
-  int32_t severity;                                 /**< the most probable one */
-  float probabilities[Q3G_SEVERITY_COUNT];          /**< by Q3G_SEVERITY_ */
+  uint32_t struct_size; /**< sizeof(q3g_token_verdict) */
+  int32_t severity;     /**< the most probable one, of two the worse; Q3G_SEVERITY_NOT_JUDGED when `source` is
+                             Q3G_SOURCE_NONE, or a Safe verdict is carried */
+  /** Of the three severities; all 0 when `source` is Q3G_SOURCE_NONE. @{ */
+  float p_safe, p_controversial, p_unsafe;          /** @} */
   int32_t category;                                 /**< the most probable one; meaningful unless Safe */
   float category_probabilities[Q3G_CATEGORY_COUNT]; /**< by Q3G_CATEGORY_ */
   int32_t position;   /**< 0-based token index in the conversation, template included */
@@ -389,7 +396,7 @@ typedef struct q3g_token_verdict {
   int32_t source;     /**< Q3G_SOURCE_ */
   int32_t is_flagged; /**< the policy's flag is up at this token */
   int32_t counts;     /**< 0 inside thinking that is skipped */
-  int32_t is_settled; /**< no text that follows can change the token */
+  int32_t is_settled; /**< no text that follows can change the token; 0: its verdict is provisional */
   int32_t reserved;   /**< 0 */
   /** Where it comes from in the turn's text. @{ */
   int64_t byte_begin, byte_end; /** @} */
@@ -408,18 +415,23 @@ typedef struct q3g_update {
 /** What a policy made of a turn so far. */
 typedef struct q3g_decision {
   uint32_t struct_size;   /**< sizeof(q3g_decision) */
-  int32_t severity;       /**< Q3G_SEVERITY_ */
-  int32_t position;       /**< of the token where it fell, as in q3g_token_verdict; -1 when Safe */
+  int32_t severity;       /**< Q3G_SEVERITY_; Safe only when is_complete is 1 */
+  int32_t position;       /**< of the token where it fell, as in q3g_token_verdict; else -1 */
   int32_t reason;         /**< Q3G_REASON_ */
   int32_t n_run_tokens;   /**< of the run up to that token, it included */
   int32_t is_flagged;     /**< the policy's flag is up at the last token */
-  int32_t is_complete;    /**< 0: part of the turn was not judged */
+  int32_t is_complete;    /**< 1: all bytes of the turn so far were judged, and there is one at least */
   int32_t has_token;      /**< 1: what follows is about the token where it fell */
   int64_t run_byte_begin; /**< where the run begins in the turn's text: what to take back starts here */
+  /** Of the turn's text, what was not judged; equal when complete, or empty. @{ */
+  int64_t unjudged_begin, unjudged_end; /** @} */
   /** As in q3g_token_verdict, of the token where it fell. @{ */
   int64_t byte_begin, byte_end;
   int32_t token_severity, category, token_id, source;
-  float probabilities[Q3G_SEVERITY_COUNT];
+  int32_t is_settled; /**< 1: a token decided, and no text that follows can change it; 0: the decision may be
+                           taken back */
+  int32_t reserved;   /**< 0 */
+  float p_safe, p_controversial, p_unsafe;
   float category_probabilities[Q3G_CATEGORY_COUNT]; /** @} */
 } q3g_decision;
 
@@ -597,7 +609,7 @@ Q3G_API const char* q3g_embedded_model_name(size_t index) Q3G_NOEXCEPT;
 
 /** @{ @name Defaults */
 /** Fills a struct with the defaults; `struct_size` is the caller's sizeof. Any thread. Errors:
- * Q3G_E_INVALID_ARGUMENT (NULL; a size smaller than the first version's). */
+ * Q3G_E_INVALID_ARGUMENT (NULL; a size smaller than this version's). */
 Q3G_API q3g_status q3g_guard_options_init(q3g_guard_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_classify_options_init(q3g_classify_options* options, size_t struct_size) Q3G_NOEXCEPT;
@@ -693,10 +705,10 @@ Q3G_API q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message*
 Q3G_API q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversation* conversations,
                                             size_t n_conversations, const q3g_classify_options* options,
                                             q3g_verdict* out, q3g_error* errors, q3g_error* err) Q3G_NOEXCEPT;
-/** What a host should do, Q3G_ACTION_, by the mode and thresholds of `options`. A pure function;
- * probabilities [3] by Q3G_SEVERITY_, each in [0, 1]. Any thread. */
-Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity,
-                                     const float* probabilities, int32_t* action,
+/** What a host should do, Q3G_ACTION_, by the mode and thresholds of `options`: Q3G_ACTION_NONE when nothing
+ * was judged. A pure function; the probabilities are in [0, 1]. Any thread. */
+Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity, float p_safe,
+                                     float p_controversial, float p_unsafe, int32_t* action,
                                      q3g_error* err) Q3G_NOEXCEPT;
 /** @} */
 
@@ -908,7 +920,7 @@ Q3G_API q3g_status q3g_events_get(const q3g_events* events, size_t index, q3g_ev
  * Q3G_E_BUFFER_TOO_SMALL. */
 Q3G_API q3g_status q3g_events_tokens(const q3g_events* events, size_t index, q3g_token_verdict* tokens,
                                      size_t capacity, q3g_error* err) Q3G_NOEXCEPT;
-/** The turn's decision behind the event. Any thread. */
+/** The turn's decision behind the event; that of a Q3G_EVENT_ERROR is never complete. Any thread. */
 Q3G_API q3g_status q3g_events_decision(const q3g_events* events, size_t index, q3g_decision* out,
                                        q3g_error* err) Q3G_NOEXCEPT;
 /** prompt: written when has_prompt; written: when has_written; each may be NULL. Any thread. */

@@ -18,23 +18,13 @@
 /// Reading and writing the caller's structs, whose sizes are those of the header it was compiled with.
 namespace qwen3guard::capi {
 
-/// The size of a struct in the first version of this interface. When a field is appended, the struct gets a
-/// specialisation with the size it had before.
-template <class T>
-inline constexpr std::size_t kFirstSize = sizeof(T);
-template <>
-inline constexpr std::size_t kFirstSize<q3g_allocator> = offsetof(q3g_allocator, release);
-template <>
-inline constexpr std::size_t kFirstSize<q3g_quantize_options> = offsetof(q3g_quantize_options, cancel);
-template <>
-inline constexpr std::size_t kFirstSize<q3g_measure_options> = offsetof(q3g_measure_options, cancel);
 /// No struct will ever be larger; a size above is a mistake.
 inline constexpr std::size_t kLargestSize = std::size_t{1} << 16;
 
-/// What sizeof(T) was, is or will be in some version of the header.
+/// What sizeof(T) is or will be in some version of the header, of which this one is the first.
 template <class T>
 [[nodiscard]] constexpr bool is_size_of(std::size_t size) noexcept {
-  return size >= kFirstSize<T> && size <= kLargestSize && size % alignof(T) == 0;
+  return size >= sizeof(T) && size <= kLargestSize && size % alignof(T) == 0;
 }
 
 /// The caller's size of a struct. Throws CallError.
@@ -45,7 +35,7 @@ template <class T>
   std::memcpy(&size, at, sizeof size);
   if (!is_size_of<T>(size)) {
     bad_argument(std::string(name) + ".struct_size is " + std::to_string(size) + "; expected at least " +
-                 std::to_string(kFirstSize<T>) + ", a multiple of " + std::to_string(alignof(T)) +
+                 std::to_string(sizeof(T)) + ", a multiple of " + std::to_string(alignof(T)) +
                  " (the caller's sizeof)");
   }
   return size;

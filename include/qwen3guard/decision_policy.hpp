@@ -54,11 +54,13 @@ struct DecisionPolicy {
 /// Errors: invalid_argument (a field out of range, with its name).
 [[nodiscard]] Status check(const DecisionPolicy& policy);
 
-/// The severity that a token counts with under `policy`; a pure function.
+/// The severity that a token counts with under `policy`; not_judged when its source is none. A pure function.
 [[nodiscard]] Severity counted_severity(const DecisionPolicy& policy, const TokenVerdict& token) noexcept;
 
 /// The policy over the verdicts of one turn; sets their `flagged`. has_ended: the turn is over. Tokens whose
-/// `counts` is false are passed over. Time: O(n).
+/// `counts` is false are passed over. The decision is about the text up to the last token: it is Safe only
+/// when there is one that counts, and each that counts has a verdict or is covered by a written one behind
+/// it. Time: O(n).
 [[nodiscard]] Decision decide(const DecisionPolicy& policy, std::span<TokenVerdict> tokens, bool has_ended);
 
 /// One sentence for a person: severity, category, where, and why.

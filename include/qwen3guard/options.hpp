@@ -46,7 +46,7 @@ struct ActionPolicy {
 /// Errors: invalid_argument (a threshold out of range).
 [[nodiscard]] Status check(const ActionPolicy& policy);
 
-/// The action for a severity and its probabilities under `policy`; a pure function.
+/// The action for a severity and its probabilities under `policy`; none for not_judged. A pure function.
 [[nodiscard]] Action decide_action(const ActionPolicy& policy, Severity severity,
                                    const SeverityProbabilities& probabilities) noexcept;
 

@@ -53,10 +53,11 @@ struct StreamEvent {
   Kind kind = Kind::update;  ///< says which of the fields below mean something
   StreamUpdate update;       ///< Kind::update; of a turn_end: what was judged last
   TurnVerdict turn;          ///< Kind::turn_end
-  Decision decision;         ///< of the turn, behind the update; not judged for Kind::error and overdue
-  Status status;             ///< Kind::error
-  double waited_ms = 0;      ///< from the (oldest joined) push to the verdict; of overdue: until now
-  bool is_late = false;      ///< later than its deadline
+  /// Of the turn, behind the update. Never complete for Kind::error, not judged for overdue.
+  Decision decision;
+  Status status;         ///< Kind::error
+  double waited_ms = 0;  ///< from the (oldest joined) push to the verdict; of overdue: until now
+  bool is_late = false;  ///< later than its deadline
 };
 
 /// Counters since the batch was opened, and its state now. A plain value.

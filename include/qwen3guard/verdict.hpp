@@ -14,10 +14,17 @@
 
 namespace qwen3guard {
 
-/// Ordered by harm: a < b means b is worse. NOT the checkpoint's logit order (0 Safe, 1 Unsafe,
-/// 2 Controversial); detail/model/labels.hpp has the only map.
-enum class Severity : std::int32_t { safe = 0, controversial = 1, unsafe = 2 };
-/// How many severities there are.
+/// What a text was judged to be. From `safe` on ordered by harm: a < b means b is worse. NOT the checkpoint's
+/// logit order (0 Safe, 1 Unsafe, 2 Controversial); detail/model/labels.hpp has the only map.
+enum class Severity : std::int32_t {
+  /// Nothing was judged, or not all of it: the value of everything that was default-constructed, failed, was
+  /// cancelled, or did not fit. Treat it as you treat an error; it does not mean Safe.
+  not_judged = 0,
+  safe = 1,           ///< harmless in most settings
+  controversial = 2,  ///< harmful or not, depending on the setting
+  unsafe = 3,         ///< harmful in most settings
+};
+/// How many severities a model tells apart: all but not_judged.
 inline constexpr std::int32_t kSeverityCount = 3;
 
 /// The policy's nine categories (arXiv:2510.14276, section 2), in the order of the Gen prompt.
@@ -37,34 +44,39 @@ enum class Category : std::int32_t {
 inline constexpr std::int32_t kCategoryCount = 9;
 
 /// What a host should do with the text.
-enum class Action : std::int32_t { allow = 0, flag = 1, block = 2 };
+enum class Action : std::int32_t {
+  none = 0,   ///< nothing was judged, so there is no advice; it does not mean allow
+  allow = 1,  ///< let it pass
+  flag = 2,   ///< let it pass, and mark it
+  block = 3,  ///< hold it back
+};
 
-/// "Safe", "Controversial", "Unsafe": the words of the verdict text. Static storage.
+/// "Safe", "Controversial", "Unsafe": the words of the verdict text; "not judged". Static storage.
 [[nodiscard]] const char* to_string(Severity severity) noexcept;
 /// The category as the Gen prompt spells it, e.g. "Sexual Content or Sexual Acts", "PII". Static storage.
 [[nodiscard]] const char* to_string(Category category) noexcept;
-/// "allow", "flag", "block". Static storage.
+/// "none", "allow", "flag", "block". Static storage.
 [[nodiscard]] const char* to_string(Action action) noexcept;
 
-/// The inverse of to_string(Severity): exact match.
+/// The severity of one of the three words of the verdict text: exact match. Empty for anything else,
+/// "not judged" among it: no input says that something was not judged.
 [[nodiscard]] std::optional<Severity> parse_severity(std::string_view text) noexcept;
 /// The inverse of to_string(Category); accepts the long spelling of PII found in some label maps too.
 [[nodiscard]] std::optional<Category> parse_category(std::string_view text) noexcept;
 
-/// Probabilities of the three severities; each in [0, 1], sum 1.
+/// Probabilities of the three severities; each in [0, 1], sum 1, or all 0 where nothing was judged.
 struct SeverityProbabilities {
   float safe = 0;           ///< P(Safe)
   float controversial = 0;  ///< P(Controversial)
   float unsafe = 0;         ///< P(Unsafe)
 
-  /// The probability of a severity. @{
+  /// The probability of a severity; 0 for not_judged.
   [[nodiscard]] float operator[](Severity s) const noexcept {
-    return s == Severity::safe ? safe : s == Severity::controversial ? controversial : unsafe;
+    return s == Severity::safe            ? safe
+           : s == Severity::controversial ? controversial
+           : s == Severity::unsafe        ? unsafe
+                                          : 0.0F;
   }
-  [[nodiscard]] float& operator[](Severity s) noexcept {
-    return s == Severity::safe ? safe : s == Severity::controversial ? controversial : unsafe;
-  }
-  /// @}
 };
 
 /// A category that the verdict names, with its probability in [0, 1] among the alternatives the model
@@ -76,8 +88,10 @@ struct CategoryScore {
 
 /// Whether the judged response refuses the user's request.
 struct Refusal {
-  bool value = false;     ///< true: the response refuses
-  float probability = 0;  ///< of `value`, in [0.5, 1]
+  bool value = false;  ///< true: the response refuses
+  /// Of `value` against its opposite, where the model wrote it: in [0.5, 1]; with Decoder::greedy in [0, 1],
+  /// as the text need not say what is most probable.
+  float probability = 0;
 };
 
 /// Tokens a verdict took.
@@ -89,11 +103,19 @@ struct TokenUsage {
 
 /// Judgement of the last message of a conversation. A plain value: owns everything, points to nothing.
 struct Verdict {
-  Severity severity = Severity::safe;     ///< what was decided
-  SeverityProbabilities probabilities;    ///< of all three severities
+  Severity severity = Severity::not_judged;  ///< what was decided
+  /// Of all three severities, at the token that `position` names. Those of a Gen checkpoint are largest at
+  /// `severity` (with Decoder::greedy unless the text says something improbable).
+  SeverityProbabilities probabilities;
+  /// Stream checkpoints: the token, by its index in the rendered conversation, whose probabilities and
+  /// category these are. A prompt's is the <|im_end|> that closes it. A response's is the token where the
+  /// decision fell; of a Safe response the last token that is Safe, or the last one when none is (a single
+  /// Unsafe token decides nothing: DecisionPolicy). Gen checkpoints: empty; the probabilities are those of
+  /// the verdict's word.
+  std::optional<std::int32_t> position;
   std::vector<CategoryScore> categories;  ///< most relevant first; empty when severity is safe
   std::optional<Refusal> refusal;         ///< Gen checkpoints judging a response; else empty
-  Action action = Action::allow;          ///< by ClassifyOptions::policy
+  Action action = Action::none;           ///< by ClassifyOptions::policy
   TokenUsage tokens;                      ///< what it took
   double latency_ms = 0;                  ///< from the start of the call
   std::string text;                       ///< the verdict as the model wrote it; Gen checkpoints only
@@ -102,7 +124,7 @@ struct Verdict {
 /// Where the verdict of a token comes from.
 enum class VerdictSource : std::int32_t {
   /// Nothing: it was not judged (ContextPolicy::stop), or not yet (before a Gen checkpoint's first verdict).
-  /// Not a Safe: the probabilities are all 0.
+  /// The severity is not_judged, the probabilities are all 0.
   none = 0,
   heads = 1,    ///< this token's classification heads
   written = 2,  ///< a Gen checkpoint wrote a verdict on the text up to this token
@@ -114,16 +136,20 @@ enum class VerdictSource : std::int32_t {
 
 /// Judgement of one token of a stream. A plain value.
 struct TokenVerdict {
-  Severity severity = Severity::safe;     ///< the most probable one
+  /// The most probable one, the worse one of two that are equally probable; not_judged when `source` is none.
+  /// Of a carried verdict: not_judged when that verdict said Safe, which it did not say of this token.
+  Severity severity = Severity::not_judged;
   SeverityProbabilities probabilities;    ///< of all three severities
   Category category = Category::violent;  ///< the most probable one; meaningful unless safe
   std::array<float, kCategoryCount> category_probabilities{};  ///< by Category; 0 for one the head lacks
-  std::int32_t position = 0;                    ///< 0-based token index in the whole rendered conversation
-  bool flagged = false;                         ///< the policy's flag is up at this token
-  VerdictSource source = VerdictSource::heads;  ///< where it comes from
-  bool counts = true;                           ///< for the decision; false inside thinking that is skipped
-  bool is_settled = true;                       ///< no text that follows can change the token
-  std::int32_t id = -1;                         ///< the token
+  std::int32_t position = 0;                   ///< 0-based token index in the whole rendered conversation
+  bool flagged = false;                        ///< the policy's flag is up at this token
+  VerdictSource source = VerdictSource::none;  ///< where it comes from
+  bool counts = true;                          ///< for the decision; false inside thinking that is skipped
+  /// No text that follows can change the token. The verdict of one that is not settled is provisional, and a
+  /// flag that it raises may be taken back: "sex" may become "sexton".
+  bool is_settled = false;
+  std::int32_t id = -1;  ///< the token
   /// Where it comes from in the turn's text as the host gave it. Tokens that share a character have its whole
   /// range. In a turn of pushed ids, offsets into the text that the ids spell. @{
   std::int64_t byte_begin = 0, byte_end = 0;  /// @}
@@ -131,7 +157,7 @@ struct TokenVerdict {
 
 /// What made a decision fall.
 enum class DecisionReason : std::int32_t {
-  none = 0,         ///< it is Safe
+  none = 0,         ///< no token decided: it is Safe, or nothing was judged
   run = 1,          ///< as many tokens in a row as the policy asks for
   end_of_turn = 2,  ///< the turn ended in a shorter run (EndOfTurn::count_open_run)
   written = 3,      ///< a Gen checkpoint's verdict
@@ -139,15 +165,27 @@ enum class DecisionReason : std::int32_t {
 
 /// What a policy (decision_policy.hpp) made of a turn's tokens so far. A plain value.
 struct Decision {
-  Severity severity = Severity::safe;    ///< what the turn came to
-  std::optional<std::int32_t> position;  ///< token (index in the conversation) where it fell; empty when safe
-  std::optional<TokenVerdict> token;     ///< the verdict at that token: category, probabilities, byte range
+  /// What the turn came to. Safe only when the decision is complete: when part of the text was not judged
+  /// (yet) and nothing worse was found, it is not_judged.
+  Severity severity = Severity::not_judged;
+  std::optional<std::int32_t> position;  ///< token (index in the conversation) where it fell; else empty
+  /// The verdict at that token: its own severity, category, probabilities and byte range. A threshold of the
+  /// policy can make a decision worse than the token's own severity. Empty, too, when the context has slid
+  /// over the token.
+  std::optional<TokenVerdict> token;
   DecisionReason reason = DecisionReason::none;  ///< why it fell
   std::int32_t n_run_tokens = 0;                 ///< tokens of the run up to the deciding one, it included
   std::int64_t run_byte_begin =
       0;                    ///< where the run begins in the turn's text: what to take back starts here
   bool is_flagged = false;  ///< the policy's flag is up at the last token
-  bool is_complete = true;  ///< false: part of the turn was not judged; Safe says nothing about it
+  /// A token decided, and no text that follows can change it. False: the decision may be taken back.
+  bool is_settled = false;
+  /// True: every byte of the turn's text so far was judged, and there is at least one. False:
+  /// [unjudged_begin, unjudged_end) was not: it did not fit the context, is not settled yet, waits for a Gen
+  /// checkpoint's next verdict, or was restored.
+  bool is_complete = false;
+  /// Offsets in bytes into the turn's text; equal when it is complete, or empty. @{
+  std::int64_t unjudged_begin = 0, unjudged_end = 0;  /// @}
 };
 
 }  // namespace qwen3guard

@@ -69,6 +69,8 @@ bool stdin_is_terminal() { return is_terminal(stdin); }
 std::string_view color_of(Severity severity, bool color) {
   if (!color) return "";
   switch (severity) {
+    case Severity::not_judged:
+      return "\033[35m";
     case Severity::safe:
       return "\033[32m";
     case Severity::controversial:

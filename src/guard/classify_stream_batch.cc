@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <list>
 #include <utility>
 #include <vector>
@@ -45,6 +46,14 @@ Status prepare(const std::shared_ptr<const Guard::Impl>& guard,
   return {};
 }
 
+/// The token whose probabilities go with the decision: where it fell; of a Safe response the last Safe one.
+TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict> tokens) {
+  if (decision.token) return *decision.token;
+  const auto last_safe = std::find_if(tokens.rbegin(), tokens.rend(),
+                                      [](const TokenVerdict& t) { return t.severity == Severity::safe; });
+  return last_safe != tokens.rend() ? *last_safe : tokens.back();
+}
+
 Verdict verdict_of(Request& request) {
   Verdict verdict;
   TokenVerdict token = request.feed.verdicts.back();
@@ -52,9 +61,10 @@ Verdict verdict_of(Request& request) {
   if (request.judges_response) {
     const Decision decision = decide(DecisionPolicy(), request.feed.verdicts, false);
     verdict.severity = decision.severity;
-    if (decision.token) token = *decision.token;
+    token = shown_token(decision, request.feed.verdicts);
   }
   verdict.probabilities = token.probabilities;
+  verdict.position = token.position;
   if (verdict.severity != Severity::safe) {
     verdict.categories.push_back(
         {token.category, token.category_probabilities[static_cast<std::size_t>(token.category)]});

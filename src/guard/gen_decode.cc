@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "qwen3guard/detail/guard/choice.hpp"
+#include "qwen3guard/detail/guard/set_probability.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -95,14 +96,16 @@ std::optional<std::size_t> position_in(const Range& all, const T& value) {
 
 Status decode_severity(Walk& walk, const ParsedVerdict* forced, DecodedVerdict& out) {
   std::array<Option, 3> options;
-  for (std::size_t i = 0; i < options.size(); ++i)
+  for (std::size_t i = 0; i < options.size(); ++i) {
     options[i].text = std::string(" ") + to_string(kSeverities[i]);
+    options[i].rank = static_cast<int>(kSeverities[i]);
+  }
   walk.fixed("Safety:");
   const auto target = forced != nullptr ? position_in(kSeverities, forced->severity) : std::nullopt;
   Q3G_ASSIGN(const Choice choice, walk.choose_from(options, target));
   out.severity = kSeverities[choice.index];
   for (std::size_t i = 0; i < options.size(); ++i)
-    out.probabilities[kSeverities[i]] = choice.probabilities[i];
+    set_probability(out.probabilities, kSeverities[i], choice.probabilities[i]);
   return {};
 }
 
@@ -133,7 +136,7 @@ Status decode_categories(Walk& walk, Subject subject, std::span<const TokenId> e
   for (std::size_t n = 0; !left.empty(); ++n) {
     float go_on = 1.0F;
     if (n > 0) {
-      const std::array<Option, 2> more = {Option{",", {}}, end};
+      const std::array<Option, 2> more = {Option{",", {}, 0}, end};
       std::optional<std::size_t> target;
       if (forced != nullptr) target = n < wanted.size() ? 0 : 1;
       Q3G_ASSIGN(const Choice choice, walk.choose_from(more, target));
@@ -142,7 +145,7 @@ Status decode_categories(Walk& walk, Subject subject, std::span<const TokenId> e
     }
     std::vector<Option> options;
     options.reserve(left.size());
-    for (const Category c : left) options.push_back({std::string(" ") + to_string(c), {}});
+    for (const Category c : left) options.push_back({std::string(" ") + to_string(c), {}, 0});
     const auto target = forced != nullptr ? position_in(left, wanted[n]) : std::nullopt;
     Q3G_ASSIGN(const Choice choice, walk.choose_from(options, target));
     out.categories.push_back({left[choice.index], go_on * choice.probabilities[choice.index]});
@@ -154,7 +157,7 @@ Status decode_categories(Walk& walk, Subject subject, std::span<const TokenId> e
 
 Status decode_refusal(Walk& walk, const ParsedVerdict* forced, DecodedVerdict& out) {
   walk.fixed("Refusal:");
-  const std::array<Option, 2> options = {Option{" Yes", {}}, Option{" No", {}}};
+  const std::array<Option, 2> options = {Option{" Yes", {}, 0}, Option{" No", {}, 1}};
   std::optional<std::size_t> target;
   if (forced != nullptr && forced->refusal) target = *forced->refusal ? 0 : 1;
   Q3G_ASSIGN(const Choice choice, walk.choose_from(options, target));
@@ -162,8 +165,26 @@ Status decode_refusal(Walk& walk, const ParsedVerdict* forced, DecodedVerdict& o
   return {};
 }
 
-std::size_t argmax(std::span<const float> values) {
-  return static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
+/// The most probable token; of equally probable ones the first in `preferred`, else the lowest id.
+TokenId most_probable(std::span<const float> logits, std::span<const TokenId> preferred) {
+  const auto best = std::max_element(logits.begin(), logits.end());
+  for (const TokenId id : preferred) {
+    if (logits[static_cast<std::size_t>(id)] == *best) return id;
+  }
+  return static_cast<TokenId>(best - logits.begin());
+}
+
+/// The tokens that begin the words of a severity, the worse ones first and of a word the longest first: ties
+/// go to the more severe.
+std::vector<TokenId> severity_tokens(const Tokenizer& tokenizer) {
+  std::vector<TokenId> out;
+  for (auto severity = kSeverities.rbegin(); severity != kSeverities.rend(); ++severity) {
+    const std::string word = std::string(" ") + to_string(*severity);
+    for (std::size_t n = word.size(); n > 1; --n) {
+      if (const auto id = tokenizer.find_bytes(std::string_view(word).substr(0, n))) out.push_back(*id);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -202,11 +223,12 @@ Result<DecodedVerdict> decode_greedy(GenContext& context, std::span<const TokenI
   const std::vector<TokenId> end_tokens = end_tokens_of(context);
   std::vector<float> logits(static_cast<std::size_t>(context.model().config().vocab_size));
   const std::int32_t n_start = context.cache().n_tokens();
+  const std::vector<TokenId> preferred = severity_tokens(context.tokenizer());
   std::vector<TokenId> generated;
   Q3G_TRY(context.feed(prompt));
   for (;;) {
     context.next_logits(logits);
-    const auto next = static_cast<TokenId>(argmax(logits));
+    const TokenId next = most_probable(logits, preferred);
     if (!std::isfinite(logits[static_cast<std::size_t>(next)])) {
       return Error{ErrorCode::bad_checkpoint,
                    "language-model head: a logit is not finite; the weights are damaged"};

@@ -33,6 +33,7 @@ TokenVerdict token_verdict(const Verdict& verdict) {
     out.category_probabilities[static_cast<std::size_t>(score.category)] = score.probability;
   if (!verdict.categories.empty()) out.category = verdict.categories.front().category;
   out.source = VerdictSource::written;
+  out.is_settled = true;
   return out;
 }
 
@@ -127,6 +128,8 @@ void GenStream::carry_from(Turn& turn, std::size_t first) {
       const TokenVerdict* before = i > 0 && !is_unread ? &turn.tokens[i - 1].verdict : nullptr;
       const bool has_verdict = before != nullptr && before->source != VerdictSource::none;
       TokenVerdict carried = has_verdict ? *before : TokenVerdict();
+      // The verdict before found the text up to its own token Safe, not this one.
+      if (carried.severity == Severity::safe) carried.severity = Severity::not_judged;
       carried.source = has_verdict ? VerdictSource::carried : VerdictSource::none;
       carried.id = token.verdict.id;
       carried.position = token.verdict.position;
@@ -182,6 +185,7 @@ Status GenStream::judge_at(std::size_t index, std::size_t& first) {
   written.is_settled = old.is_settled;
   turn.tokens[index].verdict = written;
   turn.written = *std::move(verdict);
+  turn.written_bytes = static_cast<std::size_t>(old.byte_end);
   carry_from(turn, index);
   first = std::min(first, index);
   return {};
@@ -286,6 +290,7 @@ Status GenStream::push_tokens(std::span<const TokenId> ids, std::span<TokenVerdi
                  token.verdict.byte_end = static_cast<std::int64_t>(turn.spelled.size());
                  token.verdict.position = begin + static_cast<std::int32_t>(i);
                  token.verdict.source = VerdictSource::carried;
+                 token.verdict.is_settled = true;
                  turn.tokens.push_back(token);
                }
                carry_from(turn, n_before);
@@ -311,13 +316,18 @@ Result<TurnVerdict> GenStream::end_turn() {
                if (turn.role == Role::assistant && !turn.tokens.empty() && !turn.is_stopped) {
                  std::size_t changed = first;
                  Q3G_TRY(judge_due(changed));
-                 if (turn.tokens.back().verdict.source != VerdictSource::written)
+                 // A rewind can leave a token with a verdict last, while `written` is about text that is
+                 // gone.
+                 if (turn.tokens.back().verdict.source != VerdictSource::written ||
+                     turn.written_bytes != turn.bytes().size())
                    Q3G_TRY(judge_at(turn.tokens.size() - 1, changed));
                  first = changed;
                } else if (turn.role == Role::user) {
                  ClassifyOptions options;
                  options.policy.mode = options_.policy.mode;
+                 options.cancel = options_.cancel;
                  Q3G_ASSIGN(turn.written, guard_->classify_gen(conversation(turn.bytes()), options));
+                 turn.written_bytes = turn.bytes().size();
                  turn.written->action =
                      decide_action(options.policy, turn.written->severity, turn.written->probabilities);
                  TokenVerdict prompt = token_verdict(*turn.written);
@@ -336,7 +346,7 @@ Result<TurnVerdict> GenStream::end_turn() {
   turn.end_state = turn.tokens.empty() ? PolicyState() : turn.tokens.back().state;
   if (turn.role == Role::assistant)
     turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.tokens.size()) - 1);
-  out.written = turn.written;
+  if (!turn.is_stopped && turn.written_bytes == turn.bytes().size()) out.written = turn.written;
   out.decision = decision();
   return out;
 }

@@ -153,10 +153,12 @@ Decision GenStream::decision() const {
   const auto token = [&](std::int32_t i) {
     return i < 0 ? nullptr : &turn.tokens[static_cast<std::size_t>(i)].verdict;
   };
-  Decision out = make_decision(state, token(state.decided_at()),
-                               state.decided_at() < 0 ? nullptr : token(state.decided_begin()));
-  out.is_complete = !turn.is_stopped;
-  return out;
+  Unjudged unjudged;
+  if (state.judged_at >= 0) unjudged.begin = token(state.judged_at)->byte_end;
+  unjudged.end = turn_bytes();
+  unjudged.is_any = turn.is_stopped || unjudged.begin < unjudged.end;
+  return make_decision(state, token(state.decided_at()),
+                       state.decided_at() < 0 ? nullptr : token(state.decided_begin()), unjudged);
 }
 
 std::vector<TokenVerdict> GenStream::verdicts(std::size_t begin) const {

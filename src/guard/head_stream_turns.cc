@@ -262,10 +262,14 @@ Decision HeadStream::decision() const {
   const Turn* turn = transcript_.last();
   if (turn == nullptr || turn->role != Role::assistant) return {};
   const PolicyState state = turn->state();
-  Decision out =
-      make_decision(state, turn->verdict(state.decided_at()), turn->verdict(state.decided_begin()));
-  out.is_complete = !turn->is_stopped;
-  return out;
+  Unjudged unjudged;
+  unjudged.end = turn->n_bytes();
+  unjudged.begin = turn->is_stopped       ? turn->judged_end_byte
+                   : turn->tokens.empty() ? 0
+                                          : turn->tokens.back().verdict.byte_end;
+  unjudged.is_any = turn->is_stopped || unjudged.begin < unjudged.end;
+  return make_decision(state, turn->verdict(state.decided_at()), turn->verdict(state.decided_begin()),
+                       unjudged);
 }
 
 std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {

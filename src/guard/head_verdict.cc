@@ -6,18 +6,30 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <utility>
+
+#include "qwen3guard/detail/guard/set_probability.hpp"
 
 namespace qwen3guard::detail {
 namespace {
 
-/// Calls sink(index, probability) for every logit and returns the index of the largest.
+/// Calls sink(index, probability) for every logit.
 template <class Sink>
-std::size_t softmax_into(std::span<const float> logits, const Sink& sink) {
-  const auto best = std::max_element(logits.begin(), logits.end());
+void softmax_into(std::span<const float> logits, const Sink& sink) {
+  const float max = *std::max_element(logits.begin(), logits.end());
   float sum = 0;
-  for (const float v : logits) sum += std::exp(v - *best);
-  for (std::size_t i = 0; i < logits.size(); ++i) sink(i, std::exp(logits[i] - *best) / sum);
-  return static_cast<std::size_t>(best - logits.begin());
+  for (const float v : logits) sum += std::exp(v - max);
+  for (std::size_t i = 0; i < logits.size(); ++i) sink(i, std::exp(logits[i] - max) / sum);
+}
+
+/// The value with the largest logit; of equal logits the larger value.
+template <class Value>
+Value most_probable(std::span<const float> logits, std::span<const Value> values) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < logits.size(); ++i) {
+    if (std::pair(logits[i], values[i]) > std::pair(logits[best], values[best])) best = i;
+  }
+  return values[best];
 }
 
 }  // namespace
@@ -32,13 +44,14 @@ Result<TokenVerdict> read_heads(const HeadLabels& labels, std::span<const float>
   }
   TokenVerdict out;
   out.position = position;
-  const std::size_t worst =
-      softmax_into(risk, [&](std::size_t i, float p) { out.probabilities[labels.risk[i]] = p; });
-  out.severity = labels.risk[worst];
-  const std::size_t top = softmax_into(category, [&](std::size_t i, float p) {
+  out.source = VerdictSource::heads;
+  out.is_settled = true;
+  softmax_into(risk, [&](std::size_t i, float p) { set_probability(out.probabilities, labels.risk[i], p); });
+  out.severity = most_probable<Severity>(risk, labels.risk);  // a tie goes to the more severe
+  softmax_into(category, [&](std::size_t i, float p) {
     out.category_probabilities[static_cast<std::size_t>(labels.category[i])] = p;
   });
-  out.category = labels.category[top];
+  out.category = most_probable<Category>(category, labels.category);
   return out;
 }
 

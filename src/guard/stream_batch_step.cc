@@ -86,6 +86,11 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
   event.is_late = now > op.times.deadline;
   try {
     event.decision = entry.session.decision();
+    if (event.kind == StreamEvent::Kind::error) {
+      // What failed was not judged, whatever the turn came to without it.
+      event.decision.is_complete = false;
+      if (event.decision.severity == Severity::safe) event.decision.severity = Severity::not_judged;
+    }
     entry.new_events.push_back(std::move(event));
   } catch (const std::bad_alloc&) {
     entry.has_lost_new_events = true;

@@ -11,6 +11,7 @@ void PolicyState::push(const DecisionPolicy& policy, std::int32_t index, TokenVe
     token.flagged = is_flagged;
     return;
   }
+  judged_at = index;
   const Severity severity = counted_severity(policy, token);
   if (run_length == 0 || severity != run_severity) {
     run_length = 0;
@@ -43,7 +44,7 @@ void PolicyState::push(const DecisionPolicy& policy, std::int32_t index, TokenVe
 }
 
 void PolicyState::end_turn(const DecisionPolicy& policy, std::int32_t last) noexcept {
-  if (policy.end_of_turn == EndOfTurn::ignore_open_run || run_length == 0 || run_severity == Severity::safe)
+  if (policy.end_of_turn == EndOfTurn::ignore_open_run || run_length == 0 || run_severity <= Severity::safe)
     return;
   const bool is_unsafe = run_severity == Severity::unsafe;
   std::int32_t& at = is_unsafe ? unsafe_at : controversial_at;
@@ -54,11 +55,22 @@ void PolicyState::end_turn(const DecisionPolicy& policy, std::int32_t last) noex
   is_end_of_turn = true;
 }
 
-Decision make_decision(const PolicyState& state, const TokenVerdict* token, const TokenVerdict* first) {
+Decision make_decision(const PolicyState& state, const TokenVerdict* token, const TokenVerdict* first,
+                       const Unjudged& unjudged) {
   Decision out;
   out.is_flagged = state.is_flagged;
-  if (token == nullptr || first == nullptr) return out;
+  out.is_complete = !unjudged.is_any && state.judged_at != PolicyState::kNone;
+  if (unjudged.is_any) {
+    out.unjudged_begin = unjudged.begin;
+    out.unjudged_end = unjudged.end;
+  }
+  if (state.decided_at() == PolicyState::kNone) {
+    if (out.is_complete) out.severity = Severity::safe;
+    return out;
+  }
   out.severity = state.unsafe_at != PolicyState::kNone ? Severity::unsafe : Severity::controversial;
+  out.is_settled = token == nullptr || token->is_settled;  // what the context has slid over is settled
+  if (token == nullptr || first == nullptr) return out;
   out.position = token->position;
   out.token = *token;
   out.reason = state.is_end_of_turn                      ? DecisionReason::end_of_turn

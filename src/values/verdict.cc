@@ -7,7 +7,9 @@
 namespace qwen3guard {
 namespace {
 
-constexpr std::array<const char*, kSeverityCount> kSeverityNames = {"Safe", "Controversial", "Unsafe"};
+/// By Severity.
+constexpr std::array<const char*, kSeverityCount + 1> kSeverityNames = {"not judged", "Safe", "Controversial",
+                                                                        "Unsafe"};
 
 constexpr std::array<const char*, kCategoryCount> kCategoryNames = {"Violent",
                                                                     "Non-violent Illegal Acts",
@@ -42,6 +44,8 @@ const char* to_string(Category category) noexcept { return name_of(kCategoryName
 
 const char* to_string(Action action) noexcept {
   switch (action) {
+    case Action::none:
+      return "none";
     case Action::allow:
       return "allow";
     case Action::flag:
@@ -65,7 +69,8 @@ const char* to_string(Role role) noexcept {
 }
 
 std::optional<Severity> parse_severity(std::string_view text) noexcept {
-  return find_name<Severity>(kSeverityNames, text);
+  const auto severity = find_name<Severity>(kSeverityNames, text);
+  return severity == Severity::not_judged ? std::nullopt : severity;
 }
 
 std::optional<Category> parse_category(std::string_view text) noexcept {
@@ -75,6 +80,7 @@ std::optional<Category> parse_category(std::string_view text) noexcept {
 
 Action decide_action(const ActionPolicy& policy, Severity severity,
                      const SeverityProbabilities& probabilities) noexcept {
+  if (severity == Severity::not_judged) return Action::none;
   const bool strict = policy.mode == Mode::strict;
   if (policy.block_threshold || policy.flag_threshold) {
     const float score = probabilities.unsafe + (strict ? probabilities.controversial : 0.0F);
@@ -83,6 +89,8 @@ Action decide_action(const ActionPolicy& policy, Severity severity,
     return Action::allow;
   }
   switch (severity) {
+    case Severity::not_judged:
+      return Action::none;
     case Severity::safe:
       return Action::allow;
     case Severity::controversial:

@@ -39,8 +39,8 @@ int is_near(double a, double b) { return fabs(a - b) <= 1e-4; }
 int is_same_prompt(const q3g_token_verdict* a, const q3g_token_verdict* b) {
   int is_same =
       a->id == b->id && a->position == b->position && a->source == b->source && a->counts == b->counts;
-  for (int i = 0; i < Q3G_SEVERITY_COUNT; ++i)
-    is_same = is_same && is_near(a->probabilities[i], b->probabilities[i]);
+  is_same = is_same && is_near(a->p_safe, b->p_safe) && is_near(a->p_controversial, b->p_controversial) &&
+            is_near(a->p_unsafe, b->p_unsafe);
   for (int i = 0; i < Q3G_CATEGORY_COUNT; ++i)
     is_same = is_same && is_near(a->category_probabilities[i], b->category_probabilities[i]);
   return is_same;

@@ -5,12 +5,13 @@
     abi_layout.py --write  freezes what was added to the header
 
 What is frozen may not change: --write refuses to, and so does the compiler. What may be added:
-  - A field at the end of a struct. Run --write; the struct's size grows, which is the only assertion that changes. Add
-    a specialisation of kFirstSize (capi/structs.hpp) with the size that the struct had in the first version, so that
-    older callers are still understood, and give the field a meaning when it is 0 or not there.
+  - A field at the end of a struct. Run --write; the struct's size grows, which is the only assertion that changes. From
+    the first release on, capi/structs.hpp must then accept the size that the struct had before, and the field needs a
+    meaning when it is 0 or not there.
   - A constant, a struct, a function. Constants that count others (..._COUNT) size arrays within structs: those never
     change.
-Anything else is another ABI: raise Q3G_ABI_VERSION and begin the file anew.
+Anything else is another ABI: raise Q3G_ABI_VERSION and begin the file anew. (Nothing is released yet: until then, delete
+the file and run --write, and say why in the commit.)
 """
 
 import re

@@ -17,14 +17,11 @@ static q3g_verdict empty(void) {
 
 static void check_sound(const q3g_verdict* verdict) {
   CHECK(verdict->status == Q3G_OK && verdict->struct_size == sizeof *verdict);
-  CHECK(verdict->severity >= Q3G_SEVERITY_SAFE && verdict->severity < Q3G_SEVERITY_COUNT);
+  CHECK(verdict->severity >= Q3G_SEVERITY_SAFE && verdict->severity <= Q3G_SEVERITY_UNSAFE);
   CHECK(verdict->action >= Q3G_ACTION_ALLOW && verdict->action <= Q3G_ACTION_BLOCK);
-  double sum = 0;
-  for (int i = 0; i < Q3G_SEVERITY_COUNT; ++i) {
-    CHECK(verdict->probabilities[i] >= 0 && verdict->probabilities[i] <= 1);
-    sum += verdict->probabilities[i];
-  }
-  CHECK(is_near(sum, 1));
+  const float p[] = {verdict->p_safe, verdict->p_controversial, verdict->p_unsafe};
+  for (size_t i = 0; i < COUNT(p); ++i) CHECK(p[i] >= 0 && p[i] <= 1);
+  CHECK(is_near(p[0] + p[1] + p[2], 1));
   CHECK((verdict->n_categories == 0) == (verdict->severity == Q3G_SEVERITY_SAFE));
   CHECK(verdict->prompt_tokens > 0 && verdict->latency_ms >= 0);
 }
@@ -35,8 +32,8 @@ static int is_same(const q3g_verdict* a, const q3g_verdict* b) {
              a->n_categories == b->n_categories && a->has_refusal == b->has_refusal &&
              a->refusal == b->refusal && is_near(a->refusal_probability, b->refusal_probability) &&
              a->prompt_tokens == b->prompt_tokens && a->text_bytes == b->text_bytes;
-  for (int i = 0; i < Q3G_SEVERITY_COUNT; ++i)
-    same = same && is_near(a->probabilities[i], b->probabilities[i]);
+  same = same && is_near(a->p_safe, b->p_safe) && is_near(a->p_controversial, b->p_controversial) &&
+         is_near(a->p_unsafe, b->p_unsafe) && a->position == b->position;
   for (int i = 0; i < a->n_categories && i < b->n_categories; ++i)
     same = same && a->categories[i] == b->categories[i];
   return same;
@@ -88,7 +85,11 @@ static void batch(const q3g_guard* guard) {
   CHECK(strstr(errors[1].message, "UTF-8") != NULL);
   CHECK(verdicts[1].struct_size == sizeof verdicts[1] && errors[1].struct_size == sizeof errors[1]);
   CHECK(verdicts[1].text == text[1] && verdicts[1].text_capacity == sizeof text[1]);
-  CHECK(verdicts[1].probabilities[0] == 0 && verdicts[1].n_categories == 0 && verdicts[1].text_bytes == 0);
+  CHECK(verdicts[1].severity == Q3G_SEVERITY_NOT_JUDGED && verdicts[1].action == Q3G_ACTION_NONE);
+  CHECK(Q3G_SEVERITY_NOT_JUDGED == 0 && Q3G_ACTION_NONE == 0 && Q3G_SEVERITY_SAFE > 0 &&
+        Q3G_ACTION_ALLOW > 0);
+  CHECK(verdicts[1].p_safe == 0 && verdicts[1].position == -1 && verdicts[1].n_categories == 0 &&
+        verdicts[1].text_bytes == 0);
   CHECK_OK(q3g_guard_classify_batch(guard, NULL, 0, NULL, NULL, NULL, &err));
 
   // With U+FFFD in the place of what is no text, all three are judged; without slots, too.

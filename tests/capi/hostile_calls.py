@@ -15,16 +15,17 @@ import header  # noqa: E402
 
 # Values of a list of constants, or 0 and 1: name -> how many. `struct.field`, or a parameter of any function.
 CHOICES = {
-    "role": 3, "special": 2, "last_only": 2, "skip_special": 2, "has_ended": 2, "must_run": 2, "severity": 3,
+    "role": 3, "special": 2, "last_only": 2, "skip_special": 2, "has_ended": 2, "must_run": 2, "severity": 4,
     "q3g_guard_options.require_tokenizer": 2, "q3g_message.role": 3, "q3g_classify_options.decoder": 2,
     "q3g_classify_options.mode": 2, "q3g_classify_options.invalid_utf8": 2, "q3g_policy.mode": 2,
     "q3g_policy.end_of_turn": 2, "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
     "q3g_stream_options.thinking": 3, "q3g_stream_options.judge_unsettled": 2, "q3g_quantize_options.type": 3,
     "q3g_quantize_options.overwrite": 2, "q3g_quantize_options.keep_prefix": 2, "q3g_measure_options.quick": 2,
-    "q3g_token_verdict.severity": 3, "q3g_token_verdict.category": 9, "q3g_token_verdict.source": 4,
+    "q3g_token_verdict.severity": 4, "q3g_token_verdict.category": 9, "q3g_token_verdict.source": 4,
     "q3g_token_verdict.is_flagged": 2, "q3g_token_verdict.counts": 2, "q3g_token_verdict.is_settled": 2,
-    "q3g_decision.severity": 3, "q3g_decision.reason": 4, "q3g_decision.is_flagged": 2, "q3g_decision.is_complete": 2,
-    "q3g_decision.has_token": 2, "q3g_decision.token_severity": 3, "q3g_decision.category": 9,
+    "q3g_decision.severity": 4, "q3g_decision.reason": 4, "q3g_decision.is_flagged": 2, "q3g_decision.is_complete": 2,
+    "q3g_decision.has_token": 2, "q3g_decision.is_settled": 2, "q3g_decision.token_severity": 4,
+    "q3g_decision.category": 9,
     "q3g_decision.source": 4, "q3g_mark.is_closed": 2,
 }
 # Any value may be given; which are good is not the interface's matter.
@@ -34,7 +35,8 @@ NUMBERS = {
     "q3g_policy.consecutive_tokens", "q3g_policy.category_mask", "q3g_policy.release_tokens",
     "q3g_stream_options.max_tokens", "q3g_stream_options.gen_interval_tokens", "q3g_token_verdict.position",
     "q3g_token_verdict.id", "q3g_token_verdict.byte_begin", "q3g_token_verdict.byte_end", "q3g_decision.position",
-    "q3g_decision.n_run_tokens", "q3g_decision.run_byte_begin", "q3g_decision.byte_begin", "q3g_decision.byte_end",
+    "q3g_decision.unjudged_begin", "q3g_decision.unjudged_end", "q3g_decision.n_run_tokens",
+    "q3g_decision.run_byte_begin", "q3g_decision.byte_begin", "q3g_decision.byte_end",
     "q3g_decision.token_id", "q3g_mark.turn", "q3g_mark.n_units", "q3g_batch_options.max_step_tokens",
     "q3g_batch_options.max_session_tokens", "q3g_batch_options.memory_budget_bytes",
     "q3g_batch_options.max_waiting_bytes", "q3g_sampling_options.top_k", "q3g_sampling_options.seed",

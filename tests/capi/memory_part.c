@@ -127,20 +127,6 @@ static void no_memory(void) {
   CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
 }
 
-/// A caller from before `release` was appended: the struct is shorter, and what lies behind it is not read.
-static void older_caller(void) {
-  counter count = {.limit = 0};
-  q3g_allocator allocator = counting(&count);
-  allocator.struct_size = offsetof(q3g_allocator, release);
-  const q3g_guard_options options = with_allocator(&allocator);
-  q3g_guard* guard = NULL;
-  NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err));
-  q3g_guard_free(guard);
-  CHECK(count.n_bytes == 0 && count.n_released == 0);
-  --allocator.struct_size;
-  CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
-}
-
 /// Who gave the functions is told that they are in use no more, whyever loading fails, and once.
 static void released_by_failures(void) {
   counter count = {.limit = 0};
@@ -171,6 +157,5 @@ void memory_part(void) {
   balance("nano-gen");
   balance("nano-stream");
   no_memory();
-  older_caller();
   released_by_failures();
 }

@@ -22,7 +22,7 @@ static int32_t on_progress(void* user, int64_t n_done, int64_t n_total) {
 static void check_usable(q3g_guard* guard) {
   q3g_verdict verdict = {.struct_size = sizeof verdict};
   NEED_OK(q3g_guard_classify_prompt(guard, TEXT(ASK), NULL, &verdict, &err));
-  CHECK(is_near(verdict.probabilities[0] + verdict.probabilities[1] + verdict.probabilities[2], 1));
+  CHECK(is_near(verdict.p_safe + verdict.p_controversial + verdict.p_unsafe, 1));
   q3g_model_info info = {.struct_size = sizeof info};
   NEED_OK(q3g_guard_info(guard, &info, &err));
   CHECK(info.kind == Q3G_MODEL_GEN);

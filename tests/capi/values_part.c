@@ -46,7 +46,7 @@ static void names_at_exit(void) {
 
 static void parsing(void) {
   int32_t value = -7;
-  for (int32_t i = 0; i < Q3G_SEVERITY_COUNT; ++i) {
+  for (int32_t i = Q3G_SEVERITY_SAFE; i <= Q3G_SEVERITY_UNSAFE; ++i) {
     const char* name = q3g_severity_name(i);
     CHECK_OK(q3g_parse_severity(name, strlen(name), &value, &err));
     CHECK(value == i);
@@ -119,37 +119,42 @@ static void flags(void) {
 }
 
 static void actions(void) {
-  const float mixed[Q3G_SEVERITY_COUNT] = {0.5F, 0.3F, 0.2F};
   int32_t action = -1;
-  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, mixed, &action, &err));
+  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, 0.5F, 0.3F, 0.2F, &action, &err));
   CHECK(action == Q3G_ACTION_ALLOW);
-  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_CONTROVERSIAL, mixed, &action, &err));
+  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_NOT_JUDGED, 1, 0, 0, &action, &err));
+  CHECK(action == Q3G_ACTION_NONE);
+  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_CONTROVERSIAL, 0.5F, 0.3F, 0.2F, &action, &err));
   CHECK(action == Q3G_ACTION_BLOCK);
   q3g_classify_options options;
   CHECK_OK(q3g_classify_options_init(&options, sizeof options));
   options.mode = Q3G_MODE_LOOSE;
-  CHECK_OK(q3g_decide_action(&options, Q3G_SEVERITY_CONTROVERSIAL, mixed, &action, &err));
+  CHECK_OK(q3g_decide_action(&options, Q3G_SEVERITY_CONTROVERSIAL, 0.5F, 0.3F, 0.2F, &action, &err));
   CHECK(action == Q3G_ACTION_FLAG);
   options.mode = Q3G_MODE_STRICT;
   options.flag_threshold = 0.4F;
   options.block_threshold = 0.6F;
-  CHECK_OK(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, mixed, &action, &err));
+  CHECK_OK(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, 0.5F, 0.3F, 0.2F, &action, &err));
   CHECK(action == Q3G_ACTION_FLAG);
   options.block_threshold = 0.3F;
-  CHECK_FAILS(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, mixed, &action, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK_FAILS(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, 0.5F, 0.3F, 0.2F, &action, &err),
+              Q3G_E_INVALID_ARGUMENT);
   CHECK(action == Q3G_ACTION_FLAG);
   const float bad[] = {-0.1F, 1.1F, (float)INFINITY, (float)NAN};
-  for (size_t i = 0; i < COUNT(bad) * Q3G_SEVERITY_COUNT; ++i) {
-    float outside[Q3G_SEVERITY_COUNT] = {0.5F, 0.3F, 0.2F};
-    outside[i % Q3G_SEVERITY_COUNT] = bad[i / Q3G_SEVERITY_COUNT];
-    CHECK_FAILS(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, outside, &action, &err), Q3G_E_INVALID_ARGUMENT);
+  for (size_t i = 0; i < COUNT(bad) * 3; ++i) {
+    float p[] = {0.5F, 0.3F, 0.2F};
+    p[i % 3] = bad[i / 3];
+    CHECK_FAILS(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, p[0], p[1], p[2], &action, &err),
+                Q3G_E_INVALID_ARGUMENT);
   }
 }
 
 /// A token that is `severity` for certain, of the violent category.
 static q3g_token_verdict token(int32_t position, int32_t severity) {
   q3g_token_verdict out = {.struct_size = sizeof out, .severity = severity, .position = position};
-  out.probabilities[severity] = 1;
+  out.p_safe = severity == Q3G_SEVERITY_SAFE ? 1 : 0;
+  out.p_controversial = severity == Q3G_SEVERITY_CONTROVERSIAL ? 1 : 0;
+  out.p_unsafe = severity == Q3G_SEVERITY_UNSAFE ? 1 : 0;
   out.category_probabilities[Q3G_CATEGORY_VIOLENT] = 1;
   out.id = 100 + position;
   out.source = Q3G_SOURCE_HEADS;
@@ -172,6 +177,8 @@ static void policies(void) {
   CHECK(decision.severity == Q3G_SEVERITY_UNSAFE && decision.position == 2 && decision.n_run_tokens == 2);
   CHECK(decision.reason == Q3G_REASON_RUN && decision.is_flagged == 1 && decision.has_token == 1);
   CHECK(decision.run_byte_begin == 10 && decision.byte_begin == 20 && decision.byte_end == 30);
+  CHECK(decision.is_complete == 1 && decision.unjudged_begin == decision.unjudged_end);
+  CHECK(decision.is_settled == 1 && decision.p_unsafe == 1 && decision.p_safe == 0);
   CHECK(decision.token_id == 102 && decision.category == Q3G_CATEGORY_VIOLENT);
   CHECK(!tokens[0].is_flagged && !tokens[1].is_flagged && tokens[2].is_flagged && tokens[3].is_flagged);
   CHECK(tokens[3].id == 103 && tokens[3].struct_size == sizeof tokens[3]);
@@ -183,6 +190,25 @@ static void policies(void) {
   NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
   text[n] = '\0';
   CHECK(strstr(text, "Unsafe") != NULL && strstr(text, "Violent") != NULL);
+
+  // What raised the flag may change yet, and the sentence says so.
+  q3g_token_verdict provisional[] = {tokens[1], tokens[2]};
+  provisional[1].is_settled = 0;
+  NEED_OK(q3g_policy_decide(NULL, provisional, 2, 0, &decision, &err));
+  CHECK(decision.severity == Q3G_SEVERITY_UNSAFE && decision.is_settled == 0);
+  NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
+  text[n] = '\0';
+  CHECK(strstr(text, "provisionally") != NULL);
+
+  // Without tokens, and behind one that was not judged, nothing is Safe.
+  NEED_OK(q3g_policy_decide(NULL, NULL, 0, 1, &decision, &err));
+  CHECK(decision.severity == Q3G_SEVERITY_NOT_JUDGED && decision.is_complete == 0);
+  q3g_token_verdict unread[] = {tokens[0], tokens[3]};
+  unread[1].source = Q3G_SOURCE_NONE;
+  unread[1].severity = Q3G_SEVERITY_NOT_JUDGED;
+  NEED_OK(q3g_policy_decide(NULL, unread, 2, 1, &decision, &err));
+  CHECK(decision.severity == Q3G_SEVERITY_NOT_JUDGED && decision.is_complete == 0);
+  CHECK(decision.unjudged_begin == 30 && decision.unjudged_end == 40);
 
   policy.consecutive_tokens = 3;
   CHECK_OK(q3g_policy_decide(&policy, tokens, COUNT(tokens), 0, &decision, &err));

@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"unsafe"
 )
@@ -74,8 +75,8 @@ func needs(raw *C.q3g_verdict) int {
 func verdictOf(raw *C.q3g_verdict, text []byte) Verdict {
 	out := Verdict{
 		Severity: Severity(raw.severity), Action: Action(raw.action),
-		Probabilities: *(*Probabilities)(unsafe.Pointer(&raw.probabilities)),
-		HasRefusal:    raw.has_refusal != 0, Refusal: raw.refusal != 0, RefusalProbability: float32(raw.refusal_probability),
+		Probabilities: probabilitiesOf(raw.p_safe, raw.p_controversial, raw.p_unsafe), Position: int(raw.position),
+		HasRefusal: raw.has_refusal != 0, Refusal: raw.refusal != 0, RefusalProbability: float32(raw.refusal_probability),
 		PromptTokens: int(raw.prompt_tokens), CachedTokens: int(raw.cached_tokens),
 		GeneratedTokens: int(raw.generated_tokens), LatencyMs: float64(raw.latency_ms),
 	}
@@ -170,25 +171,46 @@ func (g *Guard) Classify(ctx context.Context, messages []Message, options *Class
 	})
 }
 
-// BatchVerdict is the verdict, or the error, of one conversation.
+// BatchVerdict is the verdict, or the error, of one conversation. With an error the verdict is the zero value: not judged.
 type BatchVerdict struct {
 	Verdict Verdict
 	Err     error
 }
 
 // ClassifyBatch judges several conversations together. One that fails does not disturb the others. options may be nil.
+//
+// It always returns one BatchVerdict for each conversation, and each one that was not judged has its own Err. The call
+// returns an error, too, when it could not be made, or when the context or Progress stopped it: what was judged before
+// keeps its verdict.
 func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, options *ClassifyOptions) ([]BatchVerdict, error) {
+	results := make([]BatchVerdict, len(conversations))
+	if err := g.classifyBatch(ctx, conversations, options, results); err != nil {
+		for i := range results {
+			results[i] = BatchVerdict{Err: err}
+		}
+		return results, err
+	}
+	for _, result := range results {
+		if errors.Is(result.Err, StatusCancelled) {
+			return results, result.Err
+		}
+	}
+	return results, nil
+}
+
+// classifyBatch fails when nothing was judged.
+func (g *Guard) classifyBatch(ctx context.Context, conversations [][]Message, options *ClassifyOptions, results []BatchVerdict) error {
 	var raw C.q3g_classify_options
 	if err := options.toC(&raw); err != nil {
-		return nil, err
+		return err
 	}
 	if err := g.life.enter(); err != nil {
-		return nil, err
+		return err
 	}
 	defer g.life.leave()
 	n := len(conversations)
 	if n == 0 {
-		return nil, nil
+		return nil
 	}
 	var pinner runtime.Pinner
 	defer pinner.Unpin()
@@ -206,7 +228,6 @@ func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, op
 		out[i].text, out[i].text_capacity = (*C.char)(unsafe.Pointer(&texts[i*room])), C.size_t(room)
 		errs[i] = newSlot()
 	}
-	results := make([]BatchVerdict, n)
 	err := cancellable(ctx, func(flag *C.q3g_cancel) error {
 		raw.cancel = flag
 		slot := newSlot()
@@ -221,7 +242,7 @@ func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, op
 		return errorOf(status, &slot)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range results {
 		if results[i].Err == nil && needs(&out[i]) > 0 {
@@ -230,7 +251,7 @@ func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, op
 			results[i].Verdict = verdictOf(&out[i], texts[i*room:(i+1)*room])
 		}
 	}
-	return results, nil
+	return nil
 }
 
 func (o *ClassifyOptions) progress() Progress {
@@ -240,15 +261,16 @@ func (o *ClassifyOptions) progress() Progress {
 	return o.Progress
 }
 
-// DecideAction is what a host should do, by the mode and thresholds of the options, which may be nil.
+// DecideAction is what a host should do, by the mode and thresholds of the options, which may be nil; NoAction when nothing
+// was judged, and with an error.
 func DecideAction(options *ClassifyOptions, severity Severity, probabilities Probabilities) (Action, error) {
 	var raw C.q3g_classify_options
 	if err := options.toC(&raw); err != nil {
-		return Allow, err
+		return NoAction, err
 	}
 	var out C.int32_t
 	slot := newSlot()
-	p := (*C.float)(unsafe.Pointer(&probabilities[0]))
-	err := errorOf(C.q3g_decide_action(&raw, C.int32_t(severity), p, &out, &slot), &slot)
+	safe, controversial, harmful := probabilities.toC()
+	err := errorOf(C.q3g_decide_action(&raw, C.int32_t(severity), safe, controversial, harmful, &out, &slot), &slot)
 	return Action(out), err
 }

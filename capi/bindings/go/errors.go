@@ -51,8 +51,11 @@ func (e *Error) Error() string { return e.Status.Error() + ": " + e.Message }
 // Unwrap makes errors.Is(err, StatusInvalidUTF8) work.
 func (e *Error) Unwrap() error { return e.Status }
 
-// ErrFlagged is what a stream's Writer returns when the policy's flag goes up.
-var ErrFlagged = errors.New("qwen3guard: the text was flagged")
+// What a stream's Writer returns.
+var (
+	ErrFlagged   = errors.New("qwen3guard: the text was flagged")            // the policy's flag is up
+	ErrNotJudged = errors.New("qwen3guard: part of the text was not judged") // and will not be
+)
 
 func newSlot() C.q3g_error {
 	return C.q3g_error{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_error{}))}

@@ -118,7 +118,7 @@ func TestArguments(t *testing.T) {
 		"TokenVerdict.Position": func() error { _, err := (&Policy{}).CountedSeverity(TokenVerdict{Position: huge}); return err },
 		"Decision.RunTokens":    func() error { _, err := Decision{RunTokens: huge}.Explain(); return err },
 		"ClassifyOptions.FlagThreshold": func() error {
-			_, err := DecideAction(&ClassifyOptions{FlagThreshold: At(-1)}, Safe, Probabilities{1})
+			_, err := DecideAction(&ClassifyOptions{FlagThreshold: At(-1)}, Safe, Probabilities{Safe: 1})
 			return err
 		},
 		"pushes[0].Stream is nil": func() error { return guard.PushBatch([]StreamPush{{}}) },

@@ -69,14 +69,14 @@ func (p *Policy) Check() error {
 	return errorOf(C.q3g_policy_check(&raw, &slot), &slot)
 }
 
-// CountedSeverity is the severity that a token counts with.
+// CountedSeverity is the severity that a token counts with; NotJudged when its source is SourceNone.
 func (p *Policy) CountedSeverity(token TokenVerdict) (Severity, error) {
 	var a arguments
 	var in C.q3g_token_verdict
 	raw, slot := p.toC(&a), newSlot()
 	token.toC(&in, &a)
 	if a.err != nil {
-		return Safe, a.err
+		return NotJudged, a.err
 	}
 	var out C.int32_t
 	err := errorOf(C.q3g_policy_counted_severity(&raw, &in, &out, &slot), &slot)

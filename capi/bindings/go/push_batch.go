@@ -17,13 +17,24 @@ import (
 type StreamPush struct {
 	Stream *Stream
 	IDs    []int32
-	Tokens []TokenVerdict // written
+	Tokens []TokenVerdict // written; nil with an Err
 	Err    error          // written
 }
 
 // PushBatch is PushTokens for several streams of this guard in common matrix products. An error is of the call
-// itself, which has then done nothing; what went wrong with one push is in its Err.
+// itself, which has then judged nothing, and that of every push; what went wrong with one push is in its Err.
 func (g *Guard) PushBatch(pushes []StreamPush) error {
+	err := g.pushBatch(pushes)
+	if err != nil {
+		// A slice that is used again must not show verdicts of an earlier call.
+		for i := range pushes {
+			pushes[i].Tokens, pushes[i].Err = nil, err
+		}
+	}
+	return err
+}
+
+func (g *Guard) pushBatch(pushes []StreamPush) error {
 	if len(pushes) == 0 {
 		return nil
 	}

@@ -9,11 +9,13 @@ import "C"
 
 import "unsafe"
 
-// Severity is how bad a text is; ordered by harm.
+// Severity is how bad a text is; the zero value is NotJudged. From Safe on they are ordered by harm.
 type Severity int32
 
-// The severities.
+// The severities. Everything that failed, was cancelled or did not fit is NotJudged: treat it as an error. It does not mean
+// Safe; check for it before comparing with <, for it is the smallest number.
 const (
+	NotJudged     Severity = C.Q3G_SEVERITY_NOT_JUDGED
 	Safe          Severity = C.Q3G_SEVERITY_SAFE
 	Controversial Severity = C.Q3G_SEVERITY_CONTROVERSIAL
 	Unsafe        Severity = C.Q3G_SEVERITY_UNSAFE
@@ -22,7 +24,7 @@ const (
 // String is the severity's name; "unknown" for one of a newer library.
 func (s Severity) String() string { return C.GoString(C.q3g_severity_name(C.int32_t(s))) }
 
-// ParseSeverity is the inverse of String.
+// ParseSeverity is the inverse of String for all but NotJudged, which no name stands for.
 func ParseSeverity(name string) (Severity, error) {
 	var out C.int32_t
 	slot := newSlot()
@@ -59,14 +61,15 @@ func ParseCategory(name string) (Category, error) {
 	return Category(out), errorOf(status, &slot)
 }
 
-// Action is what a host should do.
+// Action is what a host should do; the zero value is NoAction.
 type Action int32
 
-// The actions.
+// The actions. NoAction means that nothing was judged, so that there is no advice; it does not mean Allow.
 const (
-	Allow Action = C.Q3G_ACTION_ALLOW
-	Flag  Action = C.Q3G_ACTION_FLAG
-	Block Action = C.Q3G_ACTION_BLOCK
+	NoAction Action = C.Q3G_ACTION_NONE
+	Allow    Action = C.Q3G_ACTION_ALLOW
+	Flag     Action = C.Q3G_ACTION_FLAG
+	Block    Action = C.Q3G_ACTION_BLOCK
 )
 
 // String is the action's name; "unknown" for one of a newer library.
@@ -85,7 +88,7 @@ const (
 // String is the role's name; "unknown" for one of a newer library.
 func (r Role) String() string { return C.GoString(C.q3g_role_name(C.int32_t(r))) }
 
-// Source is where a token's verdict comes from; SourceNone is no Safe.
+// Source is where a token's verdict comes from. SourceNone is a token that was not judged, whose severity is NotJudged.
 type Source int32
 
 // The sources.
@@ -102,7 +105,7 @@ func (s Source) String() string { return C.GoString(C.q3g_source_name(C.int32_t(
 // Reason is what made a decision fall.
 type Reason int32
 
-// The reasons.
+// The reasons. ReasonNone: no token decided; the turn is Safe, or nothing was judged.
 const (
 	ReasonNone      Reason = C.Q3G_REASON_NONE
 	ReasonRun       Reason = C.Q3G_REASON_RUN
@@ -133,14 +136,26 @@ func nameOf(value int32, names ...string) string {
 	return names[value]
 }
 
-// Fails to compile against a header with other numbers of severities or categories than the arrays below have.
-var (
-	_ [C.Q3G_SEVERITY_COUNT]float32 = Probabilities{}
-	_ [C.Q3G_CATEGORY_COUNT]float32 = TokenVerdict{}.CategoryProbabilities
-)
+// Fails to compile against a header with another number of categories than the arrays below have.
+var _ [C.Q3G_CATEGORY_COUNT]float32 = TokenVerdict{}.CategoryProbabilities
 
-// Probabilities of the severities, by Severity; their sum is 1.
-type Probabilities [3]float32
+// Probabilities of the three severities; their sum is 1, or 0 where nothing was judged.
+type Probabilities struct {
+	Safe, Controversial, Unsafe float32
+}
+
+// Of is the probability of a severity; 0 for NotJudged and those that this package does not know.
+func (p Probabilities) Of(severity Severity) float32 {
+	switch severity {
+	case Safe:
+		return p.Safe
+	case Controversial:
+		return p.Controversial
+	case Unsafe:
+		return p.Unsafe
+	}
+	return 0
+}
 
 // Message is one turn of a conversation. The text should be UTF-8; what is not is an error of the call.
 type Message struct {
@@ -154,11 +169,15 @@ type CategoryScore struct {
 	Probability float32
 }
 
-// Verdict is the judgement of the last message of a conversation.
+// Verdict is the judgement of the last message of a conversation. The zero value was not judged.
 type Verdict struct {
-	Severity           Severity
-	Action             Action
-	Probabilities      Probabilities
+	Severity      Severity
+	Action        Action
+	Probabilities Probabilities // at the token that Position names
+	// Position is, of a Stream checkpoint's verdict, the index in the conversation of the token whose probabilities and
+	// category these are: of a prompt the token that closes it; of a response the one where the decision fell, or when it
+	// is Safe the last one that is Safe. -1 for a Gen checkpoint's.
+	Position           int
 	Categories         []CategoryScore // most relevant first; empty when Safe
 	HasRefusal         bool            // Gen judged a response
 	Refusal            bool
@@ -170,32 +189,44 @@ type Verdict struct {
 	Text               string // as the model wrote it; Gen only
 }
 
-// TokenVerdict is the judgement of one token.
+// TokenVerdict is the judgement of one token. The zero value was not judged.
 type TokenVerdict struct {
+	// Severity is NotJudged when Source is SourceNone, and when a Safe verdict is carried, which was not about this token.
 	Severity              Severity
-	Probabilities         Probabilities
-	Category              Category // meaningful unless Safe
+	Probabilities         Probabilities // all 0 when Source is SourceNone
+	Category              Category      // meaningful unless Safe
 	CategoryProbabilities [9]float32
 	Position              int // token index in the conversation
 	ID                    int32
 	Source                Source
 	Flagged               bool
 	Counts                bool
-	Settled               bool
+	Settled               bool  // no text that follows can change the token; false: the verdict is provisional
 	ByteBegin, ByteEnd    int64 // in the turn's text
 }
 
-// Decision is what the policy made of a turn so far.
+// Decision is what the policy made of a turn so far. The zero value was not judged.
+//
+// It can be taken back while Settled is false: "sex" may become "sexton". A host that must not act on a provisional flag
+// holds the text back until the flag is settled or gone.
 type Decision struct {
-	Severity     Severity
-	Position     int // of the token where it fell; -1 when Safe
-	Reason       Reason
-	RunTokens    int
-	Flagged      bool
-	Complete     bool // false: part of the turn was not judged
-	RunByteBegin int64
-	HasToken     bool // the rest is about the token where it fell
-	Token        TokenVerdict
+	Severity  Severity // Safe only when Complete; NotJudged when part of the turn was not judged and nothing worse was found
+	Position  int      // of the token where it fell; -1 when none did
+	Reason    Reason
+	RunTokens int
+	Flagged   bool
+	Complete  bool // every byte of the turn's text so far was judged, and there is at least one
+	// What of the turn's text was not judged; equal when Complete, or when there is no text.
+	UnjudgedBegin, UnjudgedEnd int64
+	RunByteBegin               int64
+	HasToken                   bool // the rest is about the token where it fell; false when the context slid over it, too
+	Token                      TokenVerdict
+}
+
+// Settled tells that something worse than Safe was found, and that no text that follows can take it back.
+func (d Decision) Settled() bool {
+	// A token that is gone was settled: the context slides over no other.
+	return d.Severity > Safe && (!d.HasToken || d.Token.Settled)
 }
 
 // Update is what a change did to the verdicts of the open turn: those before First stand, Tokens take the place of
@@ -222,10 +253,18 @@ type Mark struct {
 	isClosed int32
 }
 
+func probabilitiesOf(safe, controversial, unsafe C.float) Probabilities {
+	return Probabilities{float32(safe), float32(controversial), float32(unsafe)}
+}
+
+func (p Probabilities) toC() (safe, controversial, unsafe C.float) {
+	return C.float(p.Safe), C.float(p.Controversial), C.float(p.Unsafe)
+}
+
 func tokenOf(raw *C.q3g_token_verdict) TokenVerdict {
 	return TokenVerdict{
 		Severity:              Severity(raw.severity),
-		Probabilities:         *(*Probabilities)(unsafe.Pointer(&raw.probabilities)),
+		Probabilities:         probabilitiesOf(raw.p_safe, raw.p_controversial, raw.p_unsafe),
 		Category:              Category(raw.category),
 		CategoryProbabilities: *(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)),
 		Position:              int(raw.position), ID: int32(raw.id), Source: Source(raw.source),
@@ -237,7 +276,7 @@ func tokenOf(raw *C.q3g_token_verdict) TokenVerdict {
 func (t *TokenVerdict) toC(raw *C.q3g_token_verdict, a *arguments) {
 	raw.struct_size = C.uint32_t(unsafe.Sizeof(*raw))
 	raw.severity, raw.category = C.int32_t(t.Severity), C.int32_t(t.Category)
-	*(*Probabilities)(unsafe.Pointer(&raw.probabilities)) = t.Probabilities
+	raw.p_safe, raw.p_controversial, raw.p_unsafe = t.Probabilities.toC()
 	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = t.CategoryProbabilities
 	raw.position, raw.id, raw.source = a.int32("TokenVerdict.Position", t.Position), C.int32_t(t.ID), C.int32_t(t.Source)
 	raw.is_flagged, raw.counts, raw.is_settled = cbool(t.Flagged), cbool(t.Counts), cbool(t.Settled)
@@ -269,16 +308,17 @@ func decisionOf(raw *C.q3g_decision) Decision {
 	out := Decision{
 		Severity: Severity(raw.severity), Position: int(raw.position), Reason: Reason(raw.reason),
 		RunTokens: int(raw.n_run_tokens), Flagged: raw.is_flagged != 0, Complete: raw.is_complete != 0,
+		UnjudgedBegin: int64(raw.unjudged_begin), UnjudgedEnd: int64(raw.unjudged_end),
 		RunByteBegin: int64(raw.run_byte_begin), HasToken: raw.has_token != 0,
 	}
 	if out.HasToken {
 		out.Token = TokenVerdict{
 			Severity:              Severity(raw.token_severity),
-			Probabilities:         *(*Probabilities)(unsafe.Pointer(&raw.probabilities)),
+			Probabilities:         probabilitiesOf(raw.p_safe, raw.p_controversial, raw.p_unsafe),
 			Category:              Category(raw.category),
 			CategoryProbabilities: *(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)),
 			Position:              int(raw.position), ID: int32(raw.token_id), Source: Source(raw.source),
-			Counts: true, Settled: true, ByteBegin: int64(raw.byte_begin), ByteEnd: int64(raw.byte_end),
+			Counts: true, Settled: raw.is_settled != 0, ByteBegin: int64(raw.byte_begin), ByteEnd: int64(raw.byte_end),
 		}
 	}
 	return out
@@ -292,11 +332,13 @@ func (d Decision) Explain() (string, error) {
 	raw.position = a.int32("Decision.Position", d.Position)
 	raw.n_run_tokens = a.int32("Decision.RunTokens", d.RunTokens)
 	raw.is_flagged, raw.is_complete = cbool(d.Flagged), cbool(d.Complete)
+	raw.unjudged_begin, raw.unjudged_end = C.int64_t(d.UnjudgedBegin), C.int64_t(d.UnjudgedEnd)
 	raw.run_byte_begin, raw.has_token = C.int64_t(d.RunByteBegin), cbool(d.HasToken)
 	raw.token_severity, raw.category = C.int32_t(d.Token.Severity), C.int32_t(d.Token.Category)
 	raw.token_id, raw.source = C.int32_t(d.Token.ID), C.int32_t(d.Token.Source)
+	raw.is_settled = cbool(d.Token.Settled)
 	raw.byte_begin, raw.byte_end = C.int64_t(d.Token.ByteBegin), C.int64_t(d.Token.ByteEnd)
-	*(*Probabilities)(unsafe.Pointer(&raw.probabilities)) = d.Token.Probabilities
+	raw.p_safe, raw.p_controversial, raw.p_unsafe = d.Token.Probabilities.toC()
 	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = d.Token.CategoryProbabilities
 	if a.err != nil {
 		return "", a.err

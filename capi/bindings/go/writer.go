@@ -19,8 +19,12 @@ type Writer struct {
 }
 
 // Writer makes a writer over the stream. onUpdate, which may be nil, is told of every change; an error that it returns is
-// the write's. While the policy's flag is up, writes return ErrFlagged beside the number of bytes, all of which were
-// judged; the decision has the rest. A write that fails otherwise has changed nothing.
+// the write's. While the policy's flag is up, also provisionally (Decision.Settled), writes return ErrFlagged beside the
+// number of bytes, all of which were judged; the decision has the rest. Once the context is full and judging has stopped
+// they return ErrNotJudged in the same way. A write that fails otherwise has changed nothing.
+//
+// No error means that nothing is flagged so far, not that all was judged: a Gen checkpoint's verdict comes every so many
+// tokens. Decision.UnjudgedBegin says how far it got, and Close tells of the whole turn.
 func (s *Stream) Writer(ctx context.Context, onUpdate func(Update) error) *Writer {
 	return &Writer{s, ctx, onUpdate}
 }
@@ -42,25 +46,44 @@ func (w *Writer) WriteString(piece string) (int, error) {
 			return len(piece), err
 		}
 	}
-	return len(piece), w.flagged()
+	return len(piece), w.outcome(update.StoppedAtByte >= 0)
 }
 
-// Close ends the turn. To have what the turn came to, call Stream.EndTurn instead.
+// Close ends the turn: ErrFlagged when it is flagged, ErrNotJudged when part of it was not judged. To have what the turn
+// came to, call Stream.EndTurn instead.
 func (w *Writer) Close() error {
-	if _, err := w.stream.EndTurn(w.ctx); err != nil {
+	turn, err := w.stream.EndTurn(w.ctx)
+	if err != nil {
 		return err
 	}
-	return w.flagged()
+	// A user's turn has a verdict of its own instead of a decision.
+	if prompt := turn.Prompt; prompt != nil && prompt.Flagged {
+		return fmt.Errorf("%w: the prompt is %v", ErrFlagged, prompt.Severity)
+	} else if prompt != nil && prompt.Severity != NotJudged {
+		return nil
+	}
+	return w.outcome(true)
 }
 
-func (w *Writer) flagged() error {
+// outcome is the error of a turn that is flagged; or, when no more of it will be judged, of one that has not been whole.
+func (w *Writer) outcome(isOver bool) error {
 	decision, err := w.stream.Decision()
-	if err != nil || !decision.Flagged {
+	if err != nil {
 		return err
+	}
+	outcome := ErrFlagged
+	if !decision.Flagged {
+		if !isOver || decision.Complete {
+			return nil
+		}
+		if info, err := w.stream.Info(); err != nil || info.TurnBytes == 0 {
+			return err
+		}
+		outcome = ErrNotJudged
 	}
 	reason, err := decision.Explain()
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s", ErrFlagged, reason)
+	return fmt.Errorf("%w: %s", outcome, reason)
 }

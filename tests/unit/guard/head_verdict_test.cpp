@@ -27,6 +27,24 @@ TEST_CASE("heads: logits get their meaning from the label maps", "[heads]") {
   CHECK_FALSE(verdict.flagged);
 }
 
+TEST_CASE("heads: a tie goes to the more severe, in whatever order the logits come", "[heads]") {
+  using enum Severity;
+  const std::vector<std::vector<Severity>> orders = {
+      {safe, unsafe, controversial}, {unsafe, safe, controversial}, {controversial, safe, unsafe}};
+  for (const auto& order : orders) {
+    const HeadLabels labels = {order, {Category::violent}};
+    const auto severity = [&](Severity low) {
+      std::vector<float> risk(3, 0.5F);
+      for (std::size_t i = 0; i < 3; ++i) risk[i] -= order[i] == low ? 1.0F : 0.0F;
+      return read_heads(labels, risk, std::vector<float>{0}, 0).value().severity;
+    };
+    CHECK(severity(not_judged) == unsafe);  // all three tie
+    CHECK(severity(safe) == unsafe);
+    CHECK(severity(controversial) == unsafe);
+    CHECK(severity(unsafe) == controversial);
+  }
+}
+
 TEST_CASE("heads: large logits do not overflow", "[heads]") {
   const HeadLabels labels = {{Severity::safe, Severity::unsafe, Severity::controversial},
                              {Category::violent}};

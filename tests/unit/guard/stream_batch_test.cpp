@@ -228,6 +228,10 @@ TEST_CASE("batch: what is wrong is an event, and the rest goes on", "[batch]") {
   CHECK(events[1].turn.prompt.has_value());
   CHECK(events[2].kind == StreamEvent::Kind::update);
   CHECK(code_of(events[3].status) == ErrorCode::invalid_argument);
+  // What failed was not judged, though what the turn came to without it is Safe.
+  CHECK(events[2].decision.severity == Severity::safe);
+  CHECK_FALSE(events[3].decision.is_complete);
+  CHECK(events[3].decision.severity == Severity::not_judged);
   CHECK(events[4].turn.role == Role::assistant);
   StreamSession fresh = guard.open_stream().value();
   fresh.push_prompt("Good text").throw_if_error();

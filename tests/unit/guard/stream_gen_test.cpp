@@ -185,10 +185,89 @@ TEST_CASE("gen stream: the end of the context", "[stream][gen]") {
   StreamSession slides = open(guard, 8, ContextPolicy::slide, room);
   slides.push_prompt("Hi").throw_if_error();
   slides.push_text(text).throw_if_error();
-  CHECK(slides.decision().is_complete);
   CHECK(slides.verdicts().back().source != VerdictSource::none);
   CHECK(slides.rewind_to_byte(3).error().code == ErrorCode::invalid_argument);
   CHECK(slides.end_turn().ok());
+  CHECK(slides.decision().is_complete);
+}
+
+TEST_CASE("gen stream: nothing that no verdict has read is Safe", "[stream][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamSession session = open(guard);
+  session.push_prompt("What do you think of my cooking?").throw_if_error();
+  const auto check_unjudged = [&](std::int64_t begin) {
+    const Decision decision = session.decision();
+    CHECK(decision.severity == Severity::not_judged);
+    CHECK_FALSE(decision.is_complete);
+    CHECK(decision.unjudged_begin == begin);
+    CHECK(decision.unjudged_end == session.turn_bytes());
+  };
+  check_unjudged(0);  // the turn is empty
+  session.push_text("It smells lovely").throw_if_error();
+  check_unjudged(0);  // before the first verdict
+  for (const TokenVerdict& token : session.verdicts()) {
+    CHECK(token.severity == Severity::not_judged);
+    CHECK(token.probabilities.safe == 0.0F);
+  }
+  session.push_text(", and the table looks great too, as ever").throw_if_error();
+  std::int64_t judged = 0;
+  for (const TokenVerdict& token : session.verdicts()) {
+    if (token.source == VerdictSource::written) judged = token.byte_end;
+    if (token.source == VerdictSource::written) CHECK(token.severity == Severity::safe);
+    if (token.source == VerdictSource::carried) CHECK(token.severity == Severity::not_judged);
+  }
+  REQUIRE(judged > 0);
+  REQUIRE(judged < session.turn_bytes());
+  check_unjudged(judged);  // text behind the last verdict
+  const TurnVerdict turn = session.end_turn().value();
+  CHECK(turn.decision.is_complete);
+  CHECK(turn.decision.severity != Severity::not_judged);
+  CHECK(turn.written->severity == turn.decision.severity);
+  // What is bad stays bad, also while text behind it waits.
+  StreamSession bad = open(guard);
+  bad.push_prompt(kPrompt).throw_if_error();
+  bad.push_text(kText).throw_if_error();
+  bad.push_text(" And one more word").throw_if_error();
+  CHECK(bad.decision().severity == Severity::unsafe);
+  CHECK_FALSE(bad.decision().is_complete);
+}
+
+TEST_CASE("gen stream: a prompt's verdict is stopped by the session's flag", "[stream][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamOptions options;
+  const auto cancel = std::make_shared<CancelFlag>();
+  options.cancel = cancel;
+  StreamSession session = guard.open_stream(options).value();
+  cancel->cancel();
+  CHECK(session.push_prompt(kPrompt).error().code == ErrorCode::cancelled);
+  cancel->reset();
+  CHECK(session.push_prompt(kPrompt).ok());
+}
+
+TEST_CASE("gen stream: the turn's written verdict is about the turn that ended", "[stream][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamSession session = open(guard);
+  session.push_prompt(kPrompt).throw_if_error();
+  session.push_text(kText).throw_if_error();
+  // Back to where a verdict was written, which is the last token again; a later verdict must not stay.
+  const auto tokens = session.verdicts();
+  const std::int64_t cut = tokens[7].byte_end;
+  REQUIRE(tokens[7].source == VerdictSource::written);
+  session.rewind_to_byte(cut).throw_if_error();
+  const TurnVerdict turn = session.end_turn().value();
+  const Verdict expected =
+      guard.classify_response(kPrompt, kText.substr(0, static_cast<std::size_t>(cut))).value();
+  REQUIRE(turn.written.has_value());
+  CHECK(turn.written->text == expected.text);
+  CHECK(turn.written->severity == expected.severity);
+  // To the beginning: nothing was said, and no verdict is about it.
+  StreamSession empty = open(guard);
+  empty.push_prompt(kPrompt).throw_if_error();
+  empty.push_text(kText).throw_if_error();
+  empty.rewind_to_byte(0).throw_if_error();
+  const TurnVerdict none = empty.end_turn().value();
+  CHECK_FALSE(none.written.has_value());
+  CHECK(none.decision.severity == Severity::not_judged);
 }
 
 TEST_CASE("gen stream: in a batch", "[stream][gen]") {

@@ -18,6 +18,8 @@ std::vector<TokenVerdict> tokens_of(const std::string& letters) {
   for (const char c : letters) {
     TokenVerdict token;
     token.severity = c == 's' ? Severity::safe : c == 'c' ? Severity::controversial : Severity::unsafe;
+    token.source = VerdictSource::heads;
+    token.is_settled = true;
     token.position = static_cast<std::int32_t>(out.size());
     token.byte_begin = 3 * token.position;
     token.byte_end = token.byte_begin + 3;
@@ -55,7 +57,7 @@ std::pair<Severity, int> published_rule(const std::vector<TokenVerdict>& tokens)
 }  // namespace
 
 TEST_CASE("policy: a pair decides, a single token does not", "[policy]") {
-  CHECK(run("").decision.severity == Severity::safe);
+  CHECK(run("").decision.severity == Severity::not_judged);
   CHECK(run("u").decision.severity == Severity::safe);
   CHECK(run("ususu").decision.severity == Severity::safe);
   CHECK(run("ucucu").decision.severity == Severity::safe);
@@ -102,7 +104,7 @@ TEST_CASE("policy: equals the published rule on random streams", "[policy]") {
     const Outcome out = run(letters);
     const auto [severity, position] = published_rule(tokens_of(letters));
     CAPTURE(letters);
-    REQUIRE(out.decision.severity == severity);
+    REQUIRE(out.decision.severity == (letters.empty() ? Severity::not_judged : severity));
     REQUIRE(out.decision.position.value_or(-1) == position);
   }
 }
@@ -123,6 +125,8 @@ TokenVerdict token_with(float unsafe, float controversial, Category category = C
                    : controversial > 0.5F ? Severity::controversial
                                           : Severity::safe;
   token.category = category;
+  token.source = VerdictSource::heads;
+  token.is_settled = true;
   return token;
 }
 
@@ -138,6 +142,13 @@ TEST_CASE("policy: a decision says where, how long and why", "[policy]") {
   CHECK(explain(decision) ==
         "Unsafe (Violent) at token 5, bytes 9 to 18: 3 in a row, P(Unsafe) 0.00, P(Controversial) 0.00");
   CHECK(explain(run("su").decision) == "Safe");
+  CHECK(explain(run("").decision) == "not judged; there was nothing to judge");
+  auto tokens = tokens_of("ss");
+  tokens[1].source = VerdictSource::none;
+  CHECK(explain(decide({}, tokens, true)) == "not judged; bytes 3 to 6 of the text were not judged");
+  tokens = tokens_of("uu");
+  tokens[1].is_settled = false;
+  CHECK(explain(decide({}, tokens, false)).starts_with("Unsafe, provisionally (Violent) at token 1"));
   CHECK(run("su").decision.reason == DecisionReason::none);
 }
 
@@ -196,7 +207,7 @@ TEST_CASE("policy: the end of a turn can count what it cuts off", "[policy]") {
   tokens = tokens_of("ccsu");
   CHECK(decide(policy, tokens, true).severity == Severity::unsafe);
   tokens.clear();
-  CHECK(decide(policy, tokens, true).severity == Severity::safe);
+  CHECK(decide(policy, tokens, true).severity == Severity::not_judged);
 }
 
 TEST_CASE("policy: tokens that do not count, or were not judged, decide nothing", "[policy]") {
@@ -208,10 +219,56 @@ TEST_CASE("policy: tokens that do not count, or were not judged, decide nothing"
   // A Gen checkpoint's verdict stands alone, and is not repeated by what it is carried over.
   tokens = tokens_of("suuu");
   for (TokenVerdict& token : tokens) token.source = VerdictSource::carried;
-  CHECK(decide(policy, tokens, false).severity == Severity::safe);
+  CHECK(decide(policy, tokens, false).severity == Severity::not_judged);
   tokens[2].source = VerdictSource::written;
   CHECK(decide(policy, tokens, false).position == 2);
   CHECK(decide(policy, tokens, false).reason == DecisionReason::written);
+}
+
+TEST_CASE("policy: what was not judged is never Safe", "[policy]") {
+  CHECK(TokenVerdict().severity == Severity::not_judged);
+  CHECK(TokenVerdict().source == VerdictSource::none);
+  CHECK_FALSE(TokenVerdict().is_settled);
+  CHECK(Decision().severity == Severity::not_judged);
+  CHECK_FALSE(Decision().is_complete);
+  CHECK(Verdict().severity == Severity::not_judged);
+  CHECK(Verdict().action == Action::none);
+  CHECK(counted_severity(DecisionPolicy(), TokenVerdict()) == Severity::not_judged);
+
+  const auto decision_of = [](const std::string& letters, const std::vector<VerdictSource>& sources) {
+    std::vector<TokenVerdict> tokens = tokens_of(letters);
+    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i].source = sources[i];
+    return decide(DecisionPolicy(), tokens, true);
+  };
+  using enum VerdictSource;
+  struct Case {
+    std::string letters;
+    std::vector<VerdictSource> sources;
+    Severity severity;
+    std::int64_t begin, end;
+  };
+  const std::vector<Case> cases = {
+      {"sss", {heads, heads, heads}, Severity::safe, 0, 0},
+      {"sss", {heads, none, none}, Severity::not_judged, 3, 9},
+      {"sss", {none, heads, heads}, Severity::not_judged, 0, 9},
+      {"uus", {heads, heads, none}, Severity::unsafe, 6, 9},  // what is bad stays bad
+      {"sss", {none, carried, written}, Severity::safe, 0, 0},
+      {"sss", {none, written, carried}, Severity::not_judged, 6, 9},
+      {"sss", {written, carried, carried}, Severity::not_judged, 3, 9},
+      {"usu", {written, carried, written}, Severity::unsafe, 0, 0},
+  };
+  for (const Case& c : cases) {
+    const Decision decision = decision_of(c.letters, c.sources);
+    CAPTURE(c.letters, c.begin);
+    CHECK(decision.severity == c.severity);
+    CHECK(decision.is_complete == (c.begin == c.end));
+    CHECK(decision.unjudged_begin == c.begin);
+    CHECK(decision.unjudged_end == c.end);
+  }
+  // Tokens that do not count are not judged either: thinking that is skipped is no answer.
+  auto skipped = tokens_of("ss");
+  for (TokenVerdict& token : skipped) token.counts = false;
+  CHECK(decide(DecisionPolicy(), skipped, true).severity == Severity::not_judged);
 }
 
 TEST_CASE("policy: fields out of range are named", "[policy]") {

@@ -132,7 +132,7 @@ TEST_CASE("session: errors leave everything as it was", "[session]") {
   CHECK(session.push_tokens(std::vector<TokenId>(70, 7), out).error().code == ErrorCode::context_full);
   CHECK(out[0].position == -77);
   CHECK(session.position() == position);
-  CHECK(session.decision().severity == Severity::safe);
+  CHECK(session.decision().severity == Severity::not_judged);
 
   CHECK(session.push_tokens({}, {}).ok());
   CHECK(session.position() == position);
@@ -150,7 +150,7 @@ TEST_CASE("session: reset gives a session as new", "[session]") {
   push_all(used, std::vector<TokenId>(40, 99), {});
   used.reset();
   CHECK(used.position() == 0);
-  CHECK(used.decision().severity == Severity::safe);
+  CHECK(used.decision().severity == Severity::not_judged);
   CHECK(fresh.push_prompt(kPrompt).value().probabilities.safe ==
         used.push_prompt(kPrompt).value().probabilities.safe);
   const auto a = push_all(fresh, ids, {}), b = push_all(used, ids, {});

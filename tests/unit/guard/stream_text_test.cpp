@@ -122,7 +122,7 @@ TEST_CASE("text: an empty piece changes nothing, an empty turn is one", "[stream
   CHECK(session.push_text("").value().tokens.empty());
   const TurnVerdict turn = session.end_turn().value();
   CHECK(turn.role == Role::assistant);
-  CHECK(turn.decision.severity == Severity::safe);
+  CHECK(turn.decision.severity == Severity::not_judged);
   CHECK(session.verdicts().empty());
   // Bytes of a character that never comes.
   session.push_prompt("more").throw_if_error();

@@ -91,7 +91,7 @@ TEST_CASE("turns: the heads follow the role", "[stream][turns]") {
   const auto typed = session.verdicts();
   REQUIRE_FALSE(typed.empty());
   CHECK(typed.front().byte_begin == 0);
-  CHECK(session.decision().severity == Severity::safe);  // a user's turn is judged at its end
+  CHECK(session.decision().severity == Severity::not_judged);  // a user's turn is judged at its end
   const TurnVerdict turn = session.end_turn().value();
   REQUIRE(turn.prompt.has_value());
   CHECK(turn.prompt->id == guard.tokenizer()->find_added("<|im_end|>").value());

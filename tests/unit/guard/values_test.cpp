@@ -37,6 +37,15 @@ TEST_CASE("values: an enumerator out of range has a name too", "[values]") {
 TEST_CASE("policy: without thresholds the severity decides", "[policy]") {
   const SeverityProbabilities p = {0.2F, 0.5F, 0.3F};
   const ActionPolicy strict{Mode::strict, {}, {}}, loose{Mode::loose, {}, {}};
+  // What was not judged is never allowed, whatever the thresholds and the probabilities beside it.
+  CHECK(Action() == Action::none);
+  CHECK(Severity() == Severity::not_judged);
+  for (const ActionPolicy& any : {strict, loose, ActionPolicy{Mode::strict, 0.9F, 1.0F}})
+    CHECK(decide_action(any, Severity::not_judged, {1, 0, 0}) == Action::none);
+  CHECK(std::string(to_string(Action::none)) == "none");
+  CHECK(std::string(to_string(Severity::not_judged)) == "not judged");
+  CHECK_FALSE(parse_severity("not judged").has_value());
+  CHECK(SeverityProbabilities{1, 0, 0}[Severity::not_judged] == 0);
   CHECK(decide_action(strict, Severity::safe, p) == Action::allow);
   CHECK(decide_action(strict, Severity::controversial, p) == Action::block);
   CHECK(decide_action(strict, Severity::unsafe, p) == Action::block);

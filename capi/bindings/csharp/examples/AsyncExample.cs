@@ -27,9 +27,11 @@ internal static class AsyncExample
             var updates = stream.JudgeAsync(queue);
             while (await updates.MoveNextAsync()) // from C# 8 on: await foreach (var update in updates)
             {
-                if (stream.Decision.IsFlagged) break;
+                if (stream.Decision.IsFlagged && stream.Decision.IsSettled) break;
             }
-            Console.WriteLine(stream.Decision.Explain());
+            var decision = (await stream.EndTurnAsync()).Decision;
+            Console.WriteLine(decision.Explain());
+            if (decision.Severity != Severity.Safe) Console.WriteLine("hold it back"); // NotJudged is not Safe
             await writing;
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A prompt's verdict, then a response judged word by word until it is flagged.
+// A prompt's verdict, then a response judged word by word until it is flagged for good.
 using System;
 using Qwen3Guard;
 
@@ -10,7 +10,8 @@ internal static class StreamExample
         using (var gen = Guard.Embedded("nano-gen")) // or Guard.Load("path/to/Qwen3Guard-Gen-0.6B")
         {
             var verdict = gen.ClassifyPrompt("How do I kill a Python process?");
-            Console.WriteLine(verdict.Severity + " -> " + verdict.Action);
+            bool isAllowed = verdict.Action == GuardAction.Allow; // None, where nothing was judged, is not Allow
+            Console.WriteLine(verdict.Severity + ": " + (isAllowed ? "let it pass" : "hold it back"));
         }
         using (var live = Guard.Embedded("nano-stream"))
         using (var stream = new GuardStream(live))
@@ -20,10 +21,12 @@ internal static class StreamExample
             {
                 stream.PushText(word + " ");
                 Console.WriteLine(word + ": " + stream.Decision.Severity);
-                if (!stream.Decision.IsFlagged) continue;
-                Console.WriteLine(stream.Decision.Explain());
-                break;
+                // The next word may take back a flag that is not settled.
+                if (stream.Decision.IsFlagged && stream.Decision.IsSettled) break;
             }
+            var decision = stream.EndTurn().Decision; // which settles the last words
+            Console.WriteLine(decision.Explain());
+            if (decision.Severity != Severity.Safe) Console.WriteLine("hold it back"); // NotJudged is not Safe
         }
     }
 }

@@ -57,9 +57,9 @@ namespace Qwen3Guard
         /// <summary>What it is about.</summary>
         public EventKind Kind { get; internal set; }
         /// <summary>What it did to the turn's verdicts.</summary>
-        public Update Update { get; internal set; }
+        public Update Update { get; internal set; } = new Update();
         /// <summary>The turn's decision behind it.</summary>
-        public Decision Decision { get; internal set; }
+        public Decision Decision { get; internal set; } = new Decision();
         /// <summary>Of a TurnEnd; else null.</summary>
         public Turn Turn { get; internal set; }
         /// <summary>Of an Error; else null.</summary>

@@ -9,6 +9,9 @@ namespace Qwen3Guard
     {
         private q3g_decision raw;
 
+        /// <summary>One about nothing: NotJudged, and not complete.</summary>
+        public Decision() : this(Place()) { }
+
         internal Decision(q3g_decision raw)
         {
             this.raw = raw;
@@ -18,12 +21,13 @@ namespace Qwen3Guard
         {
             var raw = new q3g_decision();
             raw.struct_size = (uint)sizeof(q3g_decision);
+            raw.position = -1;
             return raw;
         }
 
-        /// <summary>How bad the turn is.</summary>
+        /// <summary>How bad the turn is; Safe only when IsComplete.</summary>
         public Severity Severity => (Severity)raw.severity;
-        /// <summary>Token index in the conversation where it fell; null when Safe.</summary>
+        /// <summary>Token index in the conversation where it fell; null when no token decided.</summary>
         public int? Position => raw.position < 0 ? (int?)null : raw.position;
         /// <summary>What made it fall.</summary>
         public Reason Reason => (Reason)raw.reason;
@@ -31,11 +35,18 @@ namespace Qwen3Guard
         public int RunTokens => raw.n_run_tokens;
         /// <summary>The policy's flag is up at the last token.</summary>
         public bool IsFlagged => raw.is_flagged != 0;
-        /// <summary>False: part of the turn was not judged.</summary>
+        /// <summary>The token where it fell is settled. False: there is none, or the text that follows may change that token, and
+        /// take the decision back ("sex" may become "sexton").</summary>
+        public bool IsSettled => raw.has_token != 0 && raw.is_settled != 0;
+        /// <summary>Every byte of the turn so far was judged, and there is one at least.</summary>
         public bool IsComplete => raw.is_complete != 0;
+        /// <summary>The bytes of the turn's text from here to UnjudgedEnd were not judged.</summary>
+        public long UnjudgedBegin => raw.unjudged_begin;
+        /// <summary>Equal to UnjudgedBegin when it is complete, or there is no text.</summary>
+        public long UnjudgedEnd => raw.unjudged_end;
         /// <summary>Where the run begins in the turn's text, in bytes: what to take back starts here.</summary>
         public long RunByteBegin => raw.run_byte_begin;
-        /// <summary>The verdict on the token where it fell, without its IsFlagged; null when Safe.</summary>
+        /// <summary>The verdict on the token where it fell, without its IsFlagged; null when no token decided.</summary>
         public TokenVerdict Token
         {
             get
@@ -45,10 +56,11 @@ namespace Qwen3Guard
                 {
                     return new TokenVerdict
                     {
-                        Severity = (Severity)p->token_severity, Probabilities = Probabilities.Of(p->probabilities),
+                        Severity = (Severity)p->token_severity,
+                        Probabilities = new Probabilities(p->p_safe, p->p_controversial, p->p_unsafe),
                         Category = (Category)p->category,
                         CategoryProbabilities = TokenVerdict.Floats(p->category_probabilities), Position = p->position,
-                        Id = p->token_id, Source = (Source)p->source, Counts = true, IsSettled = true,
+                        Id = p->token_id, Source = (Source)p->source, IsSettled = p->is_settled != 0,
                         ByteBegin = p->byte_begin, ByteEnd = p->byte_end,
                     };
                 }
@@ -71,7 +83,7 @@ namespace Qwen3Guard
         /// <summary>Verdicts before this index stand; Tokens take the place of all others.</summary>
         public int First { get; internal set; }
         /// <summary>The new verdicts, the first one of which is number First of the turn.</summary>
-        public IReadOnlyList<TokenVerdict> Tokens { get; internal set; }
+        public IReadOnlyList<TokenVerdict> Tokens { get; internal set; } = new TokenVerdict[0];
         /// <summary>Verdicts before this index are final.</summary>
         public int Settled { get; internal set; }
         /// <summary>The context is full (ContextPolicy.Stop): the first byte that was not judged; else null.</summary>
@@ -84,7 +96,7 @@ namespace Qwen3Guard
         /// <summary>Whose turn it was.</summary>
         public Role Role { get; internal set; }
         /// <summary>The policy's decision over it.</summary>
-        public Decision Decision { get; internal set; }
+        public Decision Decision { get; internal set; } = new Decision();
         /// <summary>Of a user's turn; else null.</summary>
         public TokenVerdict Prompt { get; internal set; }
         /// <summary>By a Gen checkpoint; else null.</summary>

@@ -139,10 +139,20 @@ namespace Qwen3Guard
                     {
                         // The call does not fail when a flag stops it, but a cancelled call of .NET does.
                         if (verdicts[i].status == NativeMethods.Q3G_E_CANCELLED) token.ThrowIfCancellationRequested();
-                        bool isOk = verdicts[i].status == NativeMethods.Q3G_OK;
+                        if (verdicts[i].status != NativeMethods.Q3G_OK)
+                        {
+                            results[i].Error = Call.Failure(verdicts[i].status, errorAt + i);
+                            continue;
+                        }
                         bool fits = verdicts[i].text_bytes.ToUInt64() <= (ulong)room;
-                        if (!isOk) results[i].Error = Call.Failure(verdicts[i].status, errorAt + i);
-                        else results[i].Verdict = fits ? new Verdict(verdictAt + i) : Classify(conversations[i], options, token);
+                        try
+                        {
+                            results[i].Verdict = fits ? new Verdict(verdictAt + i) : Classify(conversations[i], options, token);
+                        }
+                        catch (Qwen3GuardException e) // this one's alone: the others have their verdicts
+                        {
+                            results[i].Error = e;
+                        }
                     }
                 }
             }
@@ -153,15 +163,15 @@ namespace Qwen3Guard
             return results;
         }
 
-        /// <summary>What a host should do, by the mode and thresholds of the options. A pure function.</summary>
+        /// <summary>What a host should do, by the mode and thresholds of the options; None when nothing was judged. A pure
+        /// function.</summary>
         public static GuardAction DecideAction(Severity severity, Probabilities probabilities, ClassifyOptions options = null)
         {
             var raw = ClassifyOptions.ToC(options);
             var error = Call.Slot();
-            float* p = stackalloc float[NativeMethods.Q3G_SEVERITY_COUNT];
-            probabilities.ToC(p);
             int action;
-            Call.Check(NativeMethods.q3g_decide_action(&raw, (int)severity, p, &action, &error), &error);
+            Call.Check(NativeMethods.q3g_decide_action(&raw, (int)severity, probabilities.Safe, probabilities.Controversial,
+                probabilities.Unsafe, &action, &error), &error);
             return (GuardAction)action;
         }
     }

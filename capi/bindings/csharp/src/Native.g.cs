@@ -113,7 +113,10 @@ namespace Qwen3Guard.Native
         public int status;
         public int severity;
         public int action;
-        public fixed float probabilities[3];
+        public float p_safe;
+        public float p_controversial;
+        public float p_unsafe;
+        public int position;
         public int n_categories;
         public fixed int categories[9];
         public fixed float category_probabilities[9];
@@ -164,7 +167,9 @@ namespace Qwen3Guard.Native
     {
         public uint struct_size;
         public int severity;
-        public fixed float probabilities[3];
+        public float p_safe;
+        public float p_controversial;
+        public float p_unsafe;
         public int category;
         public fixed float category_probabilities[9];
         public int position;
@@ -201,13 +206,19 @@ namespace Qwen3Guard.Native
         public int is_complete;
         public int has_token;
         public long run_byte_begin;
+        public long unjudged_begin;
+        public long unjudged_end;
         public long byte_begin;
         public long byte_end;
         public int token_severity;
         public int category;
         public int token_id;
         public int source;
-        public fixed float probabilities[3];
+        public int is_settled;
+        public int reserved;
+        public float p_safe;
+        public float p_controversial;
+        public float p_unsafe;
         public fixed float category_probabilities[9];
     }
 
@@ -488,10 +499,10 @@ namespace Qwen3Guard.Native
         public const int Q3G_E_BUDGET_EXCEEDED = 15;
         public const int Q3G_E_BUFFER_TOO_SMALL = 100;
         public const int Q3G_E_BAD_HANDLE = 101;
-        public const int Q3G_SEVERITY_SAFE = 0;
-        public const int Q3G_SEVERITY_CONTROVERSIAL = 1;
-        public const int Q3G_SEVERITY_UNSAFE = 2;
-        public const int Q3G_SEVERITY_COUNT = 3;
+        public const int Q3G_SEVERITY_NOT_JUDGED = 0;
+        public const int Q3G_SEVERITY_SAFE = 1;
+        public const int Q3G_SEVERITY_CONTROVERSIAL = 2;
+        public const int Q3G_SEVERITY_UNSAFE = 3;
         public const int Q3G_CATEGORY_VIOLENT = 0;
         public const int Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS = 1;
         public const int Q3G_CATEGORY_SEXUAL_CONTENT = 2;
@@ -502,9 +513,10 @@ namespace Qwen3Guard.Native
         public const int Q3G_CATEGORY_COPYRIGHT_VIOLATION = 7;
         public const int Q3G_CATEGORY_JAILBREAK = 8;
         public const int Q3G_CATEGORY_COUNT = 9;
-        public const int Q3G_ACTION_ALLOW = 0;
-        public const int Q3G_ACTION_FLAG = 1;
-        public const int Q3G_ACTION_BLOCK = 2;
+        public const int Q3G_ACTION_NONE = 0;
+        public const int Q3G_ACTION_ALLOW = 1;
+        public const int Q3G_ACTION_FLAG = 2;
+        public const int Q3G_ACTION_BLOCK = 3;
         public const int Q3G_ROLE_SYSTEM = 0;
         public const int Q3G_ROLE_USER = 1;
         public const int Q3G_ROLE_ASSISTANT = 2;
@@ -622,7 +634,7 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_guard_classify_batch(GuardHandle guard, q3g_conversation* conversations, UIntPtr n_conversations, q3g_classify_options* options, q3g_verdict* @out, q3g_error* errors, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_decide_action(q3g_classify_options* options, int severity, float* probabilities, int* action, q3g_error* err);
+        public static extern int q3g_decide_action(q3g_classify_options* options, int severity, float p_safe, float p_controversial, float p_unsafe, int* action, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_tokenizer_load(byte* path, UIntPtr path_bytes, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -773,12 +785,12 @@ namespace Qwen3Guard.Native
             (typeof(q3g_message), 24),
             (typeof(q3g_conversation), 24),
             (typeof(q3g_classify_options), 48),
-            (typeof(q3g_verdict), 160),
+            (typeof(q3g_verdict), 168),
             (typeof(q3g_policy), 72),
             (typeof(q3g_stream_options), 48),
             (typeof(q3g_token_verdict), 104),
             (typeof(q3g_update), 40),
-            (typeof(q3g_decision), 120),
+            (typeof(q3g_decision), 144),
             (typeof(q3g_turn), 16),
             (typeof(q3g_mark), 24),
             (typeof(q3g_stream_info), 48),

@@ -146,7 +146,11 @@ namespace Qwen3Guard
     {
         /// <summary>The verdict.</summary>
         public Verdict Verdict;
-        /// <summary>Why there is none.</summary>
+        /// <summary>Why there is none; Status.Cancelled when the call was stopped before this one was judged.</summary>
         public Qwen3GuardException Error;
+        /// <summary>The verdict's; NotJudged when there is none.</summary>
+        public Severity Severity => Verdict?.Severity ?? Severity.NotJudged;
+        /// <summary>The verdict's; None when there is none.</summary>
+        public GuardAction Action => Verdict?.Action ?? GuardAction.None;
     }
 }

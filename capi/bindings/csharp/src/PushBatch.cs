@@ -15,6 +15,11 @@ namespace Qwen3Guard
         {
             Call.Need(guard, nameof(guard));
             var all = Call.Need(pushes, nameof(pushes)).ToArray();
+            foreach (var push in all.Where(push => push != null))
+            {
+                push.Tokens = null; // of an earlier call
+                push.Error = null;
+            }
             foreach (var push in all)
             {
                 Call.Need(push, nameof(pushes));

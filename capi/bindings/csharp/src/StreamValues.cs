@@ -75,7 +75,7 @@ namespace Qwen3Guard
         public GuardStream Stream;
         /// <summary>Tokens to judge.</summary>
         public int[] Ids;
-        /// <summary>Written: the verdicts, or null.</summary>
+        /// <summary>Written: the verdicts, or null. Null, too, while the call runs, and when it throws.</summary>
         public TokenVerdict[] Tokens;
         /// <summary>Written: why there are none, or null.</summary>
         public Qwen3GuardException Error;

@@ -4,15 +4,18 @@ using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>How bad a text is; ordered by harm.</summary>
+    /// <summary>How bad a text is; from Safe on ordered by harm.</summary>
     public enum Severity
     {
+        /// <summary>Nothing was judged, or not all of it: the default. Treat it as an error. It is below Safe: ask for
+        /// <c>== Severity.Safe</c>, not for <c>&lt; Severity.Controversial</c>.</summary>
+        NotJudged = NativeMethods.Q3G_SEVERITY_NOT_JUDGED,
         /// <summary>Harmless in most settings.</summary>
-        Safe,
+        Safe = NativeMethods.Q3G_SEVERITY_SAFE,
         /// <summary>Harmful or not, depending on the setting.</summary>
-        Controversial,
+        Controversial = NativeMethods.Q3G_SEVERITY_CONTROVERSIAL,
         /// <summary>Harmful in most settings.</summary>
-        Unsafe
+        Unsafe = NativeMethods.Q3G_SEVERITY_UNSAFE
     }
 
     /// <summary>The policy's categories. The list may grow.</summary>
@@ -41,12 +44,14 @@ namespace Qwen3Guard
     /// <summary>What a host should do with a text.</summary>
     public enum GuardAction
     {
+        /// <summary>Nothing was judged, so there is no advice: the default. It does not mean Allow.</summary>
+        None = NativeMethods.Q3G_ACTION_NONE,
         /// <summary>Let it pass.</summary>
-        Allow,
+        Allow = NativeMethods.Q3G_ACTION_ALLOW,
         /// <summary>Let it pass, and mark it.</summary>
-        Flag,
+        Flag = NativeMethods.Q3G_ACTION_FLAG,
         /// <summary>Hold it back.</summary>
-        Block
+        Block = NativeMethods.Q3G_ACTION_BLOCK
     }
 
     /// <summary>Who speaks.</summary>
@@ -63,7 +68,7 @@ namespace Qwen3Guard
     /// <summary>Where a token's verdict comes from.</summary>
     public enum Source
     {
-        /// <summary>Not judged: no Safe, all probabilities are 0.</summary>
+        /// <summary>It was not judged: Severity.NotJudged, and all probabilities are 0.</summary>
         None,
         /// <summary>This token's classification heads.</summary>
         Heads,
@@ -76,7 +81,7 @@ namespace Qwen3Guard
     /// <summary>What made a decision fall.</summary>
     public enum Reason
     {
-        /// <summary>Nothing: Safe.</summary>
+        /// <summary>No token did: it is Safe, or not judged.</summary>
         None,
         /// <summary>As many tokens in a row as the policy asks for.</summary>
         Run,
@@ -187,7 +192,7 @@ namespace Qwen3Guard
         }
     }
 
-    /// <summary>Of the three severities, in [0, 1]; their sum is 1.</summary>
+    /// <summary>Of the three severities, in [0, 1]; their sum is 1, or 0 where nothing was judged.</summary>
     public struct Probabilities
     {
         /// <summary>P(Safe).</summary>
@@ -197,14 +202,26 @@ namespace Qwen3Guard
         /// <summary>P(Unsafe).</summary>
         public float Unsafe;
 
-        internal static unsafe Probabilities Of(float* raw) =>
-            new Probabilities { Safe = raw[0], Controversial = raw[1], Unsafe = raw[2] };
-
-        internal unsafe void ToC(float* raw)
+        /// <summary>Of a severity; 0 for NotJudged.</summary>
+        public float this[Severity severity]
         {
-            raw[0] = Safe;
-            raw[1] = Controversial;
-            raw[2] = Unsafe;
+            get
+            {
+                switch (severity)
+                {
+                    case Severity.Safe: return Safe;
+                    case Severity.Controversial: return Controversial;
+                    case Severity.Unsafe: return Unsafe;
+                    default: return 0;
+                }
+            }
+        }
+
+        internal Probabilities(float safe, float controversial, float @unsafe)
+        {
+            Safe = safe;
+            Controversial = controversial;
+            Unsafe = @unsafe;
         }
     }
 

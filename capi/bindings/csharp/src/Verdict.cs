@@ -8,12 +8,15 @@ namespace Qwen3Guard
     /// <summary>Judgement of the last message of a conversation.</summary>
     public sealed class Verdict
     {
-        /// <summary>The most probable severity.</summary>
+        /// <summary>What was decided.</summary>
         public Severity Severity { get; }
         /// <summary>What a host should do.</summary>
         public GuardAction Action { get; }
-        /// <summary>Of the severities.</summary>
+        /// <summary>Of the severities, at the token that Position names.</summary>
         public Probabilities Probabilities { get; }
+        /// <summary>Stream checkpoints: index in the conversation of the token whose probabilities and category these are; null
+        /// for Gen.</summary>
+        public int? Position { get; }
         /// <summary>With probabilities, most relevant first; empty when Safe.</summary>
         public IReadOnlyList<KeyValuePair<Category, float>> Categories { get; }
         /// <summary>The response refuses; null unless Gen judged a response.</summary>
@@ -31,11 +34,19 @@ namespace Qwen3Guard
         /// <summary>As the model wrote it; empty for a Stream checkpoint.</summary>
         public string Text { get; }
 
+        /// <summary>One that says nothing: NotJudged, and no action.</summary>
+        public Verdict()
+        {
+            Categories = new KeyValuePair<Category, float>[0];
+            Text = "";
+        }
+
         internal unsafe Verdict(q3g_verdict* raw)
         {
             Severity = (Severity)raw->severity;
             Action = (GuardAction)raw->action;
-            Probabilities = Probabilities.Of(raw->probabilities);
+            Probabilities = new Probabilities(raw->p_safe, raw->p_controversial, raw->p_unsafe);
+            if (raw->position >= 0) Position = raw->position;
             var categories = new KeyValuePair<Category, float>[Math.Min(raw->n_categories, NativeMethods.Q3G_CATEGORY_COUNT)];
             for (int i = 0; i < categories.Length; ++i)
             {
@@ -68,28 +79,30 @@ namespace Qwen3Guard
         }
     }
 
-    /// <summary>Judgement of one token. Those that a stream gives can be stored, made again and given to a Policy.</summary>
+    /// <summary>Judgement of one token. Those that a stream gives can be stored, made again and given to a Policy. A new one is
+    /// not judged.</summary>
     public sealed class TokenVerdict
     {
-        /// <summary>The most probable one.</summary>
+        /// <summary>The most probable one, of two the worse; NotJudged when Source is None, or a Safe verdict is
+        /// Carried.</summary>
         public Severity Severity { get; set; }
         /// <summary>Of the severities.</summary>
         public Probabilities Probabilities { get; set; }
         /// <summary>The most probable one; meaningful unless Safe.</summary>
         public Category Category { get; set; }
         /// <summary>By category; as many as there are categories.</summary>
-        public float[] CategoryProbabilities { get; set; }
+        public float[] CategoryProbabilities { get; set; } = new float[NativeMethods.Q3G_CATEGORY_COUNT];
         /// <summary>Token index in the conversation, from 0, template included.</summary>
         public int Position { get; set; }
         /// <summary>The token; -1 where a Gen verdict is on no token.</summary>
-        public int Id { get; set; }
+        public int Id { get; set; } = -1;
         /// <summary>Where it comes from.</summary>
         public Source Source { get; set; }
         /// <summary>The policy's flag is up at this token.</summary>
         public bool IsFlagged { get; set; }
         /// <summary>False inside thinking that is skipped.</summary>
-        public bool Counts { get; set; }
-        /// <summary>No text that follows can change the token.</summary>
+        public bool Counts { get; set; } = true;
+        /// <summary>No text that follows can change the token; when false, the verdict is provisional.</summary>
         public bool IsSettled { get; set; }
         /// <summary>Where it begins in the turn's text, in bytes of UTF-8.</summary>
         public long ByteBegin { get; set; }
@@ -100,7 +113,8 @@ namespace Qwen3Guard
         {
             return new TokenVerdict
             {
-                Severity = (Severity)raw->severity, Probabilities = Probabilities.Of(raw->probabilities),
+                Severity = (Severity)raw->severity,
+                Probabilities = new Probabilities(raw->p_safe, raw->p_controversial, raw->p_unsafe),
                 Category = (Category)raw->category, CategoryProbabilities = Floats(raw->category_probabilities),
                 Position = raw->position, Id = raw->id, Source = (Source)raw->source, IsFlagged = raw->is_flagged != 0,
                 Counts = raw->counts != 0, IsSettled = raw->is_settled != 0, ByteBegin = raw->byte_begin,
@@ -124,7 +138,9 @@ namespace Qwen3Guard
             }
             *raw = Place();
             raw->severity = (int)Severity;
-            Probabilities.ToC(raw->probabilities);
+            raw->p_safe = Probabilities.Safe;
+            raw->p_controversial = Probabilities.Controversial;
+            raw->p_unsafe = Probabilities.Unsafe;
             raw->category = (int)Category;
             for (int i = 0; i < CategoryProbabilities.Length; ++i) raw->category_probabilities[i] = CategoryProbabilities[i];
             raw->position = Position;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text;
@@ -17,6 +18,9 @@ public static class ApiTests
         Check.Same(3, Guard.Version.Split('.').Length);
         Check.Same("nano-gen nano-stream", string.Join(" ", Guard.EmbeddedModels()));
         Check.Same("Unsafe", Names.Of(Severity.Unsafe));
+        Check.Same("not judged", Names.Of(Severity.NotJudged));
+        Check.Same("none", Names.Of(GuardAction.None));
+        Check.Fails(Status.InvalidArgument, () => Names.ParseSeverity("not judged")); // no text says so of itself
         Check.Same("PII", Names.Of(Category.Pii));
         Check.Same("block assistant carried end_of_turn bad_handle", string.Join(" ", Names.Of(GuardAction.Block),
             Names.Of(Role.Assistant), Names.Of(Source.Carried), Names.Of(Reason.EndOfTurn), Names.Of(Status.BadHandle)));
@@ -41,6 +45,12 @@ public static class ApiTests
             var messages = new[] { new Message(Role.User, Prompt), new Message(Role.Assistant, "I cannot help with that.") };
             Check.Same(answer.Severity, guard.Classify(messages).Severity);
             guard.ClassifyPrompt("");
+            Check.Same(null, bad.Position);
+            using (var live = Live())
+            {
+                var found = live.ClassifyPrompt(Prompt);
+                Check.That(found.Position >= 0 && found.Position < found.PromptTokens, "a token of the prompt");
+            }
 
             var invalid = new byte[] { 99, 97, 102, 0xE9 };
             Check.Fails(Status.InvalidUtf8, () => guard.ClassifyPrompt(invalid));
@@ -58,7 +68,11 @@ public static class ApiTests
         Check.Fails(Status.FileNotFound, () => Guard.Embedded("nobody"));
         Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-gen", new GuardOptions { Threads = -1 }));
         var p = new Probabilities { Safe = 0.2f, Controversial = 0.5f, Unsafe = 0.3f };
+        Check.Same("0 0.2 0.5 0.3 0", string.Join(" ", new[] { Severity.NotJudged, Severity.Safe, Severity.Controversial,
+            Severity.Unsafe, (Severity)7 }.Select(s => p[s].ToString(CultureInfo.InvariantCulture))));
         Check.Same(GuardAction.Block, Guard.DecideAction(Severity.Controversial, p));
+        Check.Fails(Status.InvalidArgument, () => Guard.DecideAction(Severity.Safe, new Probabilities { Safe = 2 }));
+        Check.Fails(Status.InvalidArgument, () => Guard.DecideAction((Severity)7, p));
         var loose = new ClassifyOptions { Mode = Mode.Loose };
         Check.Same(GuardAction.Flag, Guard.DecideAction(Severity.Controversial, p, loose));
     }

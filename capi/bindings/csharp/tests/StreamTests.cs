@@ -113,6 +113,8 @@ public static class StreamTests
             Check.Same(fell.Id, decision.Token.Id);
             Check.Same(fell.Severity, decision.Token.Severity);
             Check.Same(fell.ByteEnd, decision.Token.ByteEnd);
+            Check.Same(fell.IsSettled, decision.Token.IsSettled);
+            Check.Same(fell.IsSettled, decision.IsSettled);
             Check.Same(fell.CategoryProbabilities[3], decision.Token.CategoryProbabilities[3]);
             Check.That(before.Token == null && before.Position == null, "no token decided");
             var none = new Policy();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A prompt's verdict, then a response judged word by word until it is flagged."""
+"""A prompt's verdict, then a response judged word by word until it is flagged for good."""
 
 import qwen3guard
 
@@ -8,12 +8,16 @@ WORDS = "You are a worthless idiot and nobody likes you.".split(" ")
 
 with qwen3guard.Guard.embedded("nano-gen") as guard:  # or Guard.load("path/to/Qwen3Guard-Gen-0.6B")
     verdict = guard.classify_prompt(PROMPT)
-    print(f"{verdict.severity} -> {verdict.action}")
+    is_allowed = verdict.action == qwen3guard.Action.ALLOW  # Action.NONE, where nothing was judged, is not ALLOW
+    print(f"{verdict.severity}: {'let it pass' if is_allowed else 'hold it back'}")
 
 with qwen3guard.Guard.embedded("nano-stream") as guard, qwen3guard.Stream(guard) as stream:
     stream.push_prompt("Hello!")
     for word, (update, decision) in zip(WORDS, stream.judge(word + " " for word in WORDS)):
         print(f"{word}: {decision.severity}")
-        if decision.is_flagged:
-            print(decision.explain())
+        if decision.is_flagged and decision.is_settled:  # the next word may take back a flag that is not settled
             break
+    decision = stream.end_turn().decision  # which settles the last words
+    print(decision.explain())
+    if decision.severity != qwen3guard.Severity.SAFE:  # NOT_JUDGED is not SAFE
+        print("hold it back")

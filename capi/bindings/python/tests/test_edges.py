@@ -159,10 +159,22 @@ class NumberTest(unittest.TestCase):
         q.check_policy(q.Policy(category_thresholds={q.Category.PII: 0.5}, ignored_categories=(q.Category.JAILBREAK,)))
         with gen() as guard, self.assertRaisesRegex(q.InvalidArgumentError, "flag_threshold is -0.1"):
             guard.classify_prompt(PROMPT, q.ClassifyOptions(flag_threshold=-0.1))
-        with self.assertRaisesRegex(q.InvalidArgumentError, "2 probabilities"):
-            q.decide_action(q.Severity.SAFE, (0.5, 0.5))
-        with self.assertRaises(q.InvalidArgumentError):
-            q.decide_action(q.Severity(7), (0.5, 0.5, 0))
+        for severity, p in ((q.Severity.SAFE, q.Probabilities(2, 0, 0)), (q.Severity.SAFE, q.Probabilities(float("nan"))),
+                            (q.Severity(7), q.Probabilities(0.5, 0.5, 0))):
+            with self.assertRaises(q.InvalidArgumentError):
+                q.decide_action(severity, p)
+
+    def test_probabilities_are_by_severity(self) -> None:
+        p = q.Probabilities(0.25, 0.5, 0.125)
+        self.assertEqual([p[severity] for severity in q.Severity], [0, 0.25, 0.5, 0.125])
+        self.assertEqual(p[q.Severity(7)], 0)
+        self.assertEqual(pickle.loads(pickle.dumps(p)), p)
+        for index in (0, 1, -1, True, slice(2), q.Action.ALLOW, q.Category.PII, "safe", None):
+            with self.assertRaisesRegex(TypeError, "by Severity"):
+                p[index]
+        for plain in ((0.5, 0.5, 0), (0, 0.5, 0.5, 0), 0.5, None):
+            with self.assertRaisesRegex(TypeError, "must be Probabilities"):
+                q.decide_action(q.Severity.SAFE, plain)
 
     def test_values_of_a_newer_library(self) -> None:
         unknown = q.Severity(7)

@@ -34,7 +34,8 @@ class RawTest(unittest.TestCase):
     def test_names(self) -> None:
         self.assertEqual(str(q.Severity.UNSAFE), "Unsafe")
         self.assertEqual(str(q.Category.PII), "PII")
-        self.assertEqual([str(a) for a in q.Action], ["allow", "flag", "block"])
+        self.assertEqual([str(a) for a in q.Action], ["none", "allow", "flag", "block"])
+        self.assertEqual([str(s) for s in q.Severity], ["not judged", "Safe", "Controversial", "Unsafe"])
         self.assertEqual(str(q.Role.ASSISTANT), "assistant")
         self.assertEqual(str(q.Source.CARRIED), "carried")
         self.assertEqual(str(q.Reason.END_OF_TURN), "end_of_turn")
@@ -43,6 +44,8 @@ class RawTest(unittest.TestCase):
             self.assertIs(q.Category.parse(str(category)), category)
         with self.assertRaises(q.InvalidArgumentError):
             q.Severity.parse("unsafe")
+        with self.assertRaises(q.InvalidArgumentError):
+            q.Severity.parse("not judged")  # no text says so of itself
 
     def test_a_value_of_a_newer_library_is_no_crash(self) -> None:
         value = q.Category(77)
@@ -58,12 +61,17 @@ class GuardTest(unittest.TestCase):
             self.assertEqual((unsafe.severity, unsafe.action), (q.Severity.UNSAFE, q.Action.BLOCK))
             self.assertTrue(unsafe.categories)
             self.assertAlmostEqual(sum(unsafe.probabilities), 1, places=5)
+            self.assertEqual(unsafe.probabilities[q.Severity.UNSAFE], max(unsafe.probabilities))
+            self.assertIsNone(unsafe.position)
             self.assertTrue(safe.text.startswith("Safety: Safe"), safe.text)
             answer = guard.classify_response(PROMPT, "I cannot help with that.")
             self.assertIsNotNone(answer.refusal)
             same = guard.classify([(q.Role.USER, PROMPT), q.Message(q.Role.ASSISTANT, b"I cannot help with that.")])
             self.assertEqual(same.severity, answer.severity)
             self.assertIsInstance(guard.classify_prompt("").severity, q.Severity)
+        with live() as guard:
+            verdict = guard.classify_prompt(PROMPT)
+            self.assertTrue(0 <= verdict.position < verdict.prompt_tokens)
 
     def test_errors(self) -> None:
         with gen() as guard:
@@ -211,9 +219,9 @@ class GuardTest(unittest.TestCase):
     def test_measure_and_action(self) -> None:
         figures = q.measure("nano-stream", embedded=True, quick=True)
         self.assertGreater(figures.decode_ms, 0)
-        loose = q.ClassifyOptions(mode=q.Mode.LOOSE)
-        self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, (0.2, 0.5, 0.3), loose), q.Action.FLAG)
-        self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, (0.2, 0.5, 0.3)), q.Action.BLOCK)
+        loose, p = q.ClassifyOptions(mode=q.Mode.LOOSE), q.Probabilities(0.2, 0.5, 0.3)
+        self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, p, loose), q.Action.FLAG)
+        self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, p), q.Action.BLOCK)
 
 
 class TokenizerTest(unittest.TestCase):
@@ -318,8 +326,15 @@ class StreamTest(unittest.TestCase):
         words = [word + " " for word in (THREAT + " " + THREAT).split()]
         with live() as guard, q.Stream(guard, policy=q.Policy(consecutive_tokens=1)) as stream:
             stream.push_prompt("Hello!")
-            decisions = [decision for _, decision in stream.judge(words)]
-            self.assertTrue(decisions[-1].is_flagged)
+            decisions = []
+            for _, decision in stream.judge(words):
+                decisions.append(decision)
+                if decision.token is not None:
+                    fell = next(token for token in stream.verdicts() if token.position == decision.position)
+                    self.assertEqual(decision.token._replace(is_flagged=fell.is_flagged), fell)
+                    self.assertIs(decision.is_settled, fell.is_settled)
+            self.assertIn(False, [decision.is_settled for decision in decisions if decision.is_flagged])
+            self.assertTrue(decisions[-1].is_settled and decisions[-1].is_flagged)
             self.assertIn("Unsafe", decisions[-1].explain())
             policy = q.Policy(consecutive_tokens=1)
             again, tokens = q.decide(policy, stream.verdicts(), True)

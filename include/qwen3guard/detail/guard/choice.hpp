@@ -18,14 +18,17 @@ namespace qwen3guard::detail {
 struct Option {
   std::string text;
   std::span<const TokenId> end_tokens;
+  int rank = 0;  ///< of two options that are equally probable, the one with the higher rank is taken
 };
 
 /// Which option the model takes, and what it thought of the others.
 struct Choice {
   std::size_t index = 0;
-  std::vector<float> probabilities;  ///< [options], sum 1: softmax restricted to tokens that fit an option
-  std::vector<TokenId> fed;          ///< tokens that had to be fed to tell the options apart
-  std::vector<TokenId> chosen;       ///< the deciding token, not yet fed
+  /// [options], sum 1, where the choice fell (behind `fed`): the softmax over the best token of each option
+  /// among those that fit no other. So that of the option taken is never below another's.
+  std::vector<float> probabilities;
+  std::vector<TokenId> fed;     ///< tokens that had to be fed to tell the options apart
+  std::vector<TokenId> chosen;  ///< the deciding token, not yet fed
 };
 
 /// Greedy choice between texts of which none is a prefix of another. A token fits when its bytes are a prefix

@@ -21,7 +21,7 @@ inline constexpr std::int32_t kMaxVerdictTokens = 128;
 
 /// A verdict with what the model thought of the alternatives.
 struct DecodedVerdict {
-  Severity severity = Severity::safe;
+  Severity severity = Severity::not_judged;
   SeverityProbabilities probabilities;
   std::vector<CategoryScore> categories;
   std::optional<Refusal> refusal;

@@ -70,7 +70,8 @@ class GenStream final : public StreamSession::Impl {
     std::vector<Token> tokens;
     std::size_t n_judged = 0;  // multiples of the interval, in tokens, that have a verdict
     PolicyState end_state;
-    std::optional<Verdict> written;  // the last verdict on it
+    std::optional<Verdict> written;  // the last verdict on it, or on what stood there before a rewind
+    std::size_t written_bytes = 0;   // that it was about
     std::size_t skip_bytes = 0;      // ContextPolicy::slide: of the text's beginning, no longer read
     bool is_stopped = false;
     std::int64_t judged_end_byte = 0;

@@ -16,7 +16,7 @@ enum class Subject { prompt, response };
 
 /// What a verdict text says.
 struct ParsedVerdict {
-  Severity severity = Severity::safe;
+  Severity severity = Severity::not_judged;
   std::vector<Category> categories;  ///< in the text's order, each once; empty for None and for Safe
   std::optional<bool> refusal;
   /// True when the text is exactly what the prompt asks for: the lines in order and nothing else; None if and

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A prompt's verdict, then a response judged word by word until it is flagged.
+// A prompt's verdict, then a response judged word by word until it is flagged. What was not judged is an error.
 package main
 
 import (
@@ -27,13 +27,22 @@ func main() {
 
 	stream := must(must(qwen3guard.LoadEmbedded("nano-stream", nil)).OpenStream(nil))
 	must(stream.PushPrompt(ctx, "Hello!"))
-	writer := stream.Writer(ctx, nil) // an io.Writer: io.Copy judges a response while it flows
+	held := "" // until it is judged, and no flag is up
 	for _, word := range strings.SplitAfter("You are a worthless idiot and nobody likes you.", " ") {
-		_, err := writer.WriteString(word)
-		fmt.Printf("%s: %v\n", word, must(stream.Decision()).Severity)
-		if err != nil {
-			fmt.Println(err)
-			break
+		must(stream.PushText(ctx, word))
+		held += word
+		decision := must(stream.Decision())
+		if decision.Flagged && decision.Settled() {
+			break // the next word may take back a flag that is not settled
+		}
+		if decision.Complete && !decision.Flagged {
+			fmt.Printf("%s: %v\n", held, decision.Severity)
+			held = ""
 		}
 	}
+	decision := must(stream.EndTurn(ctx)).Decision // nothing follows: all of it is settled
+	if !decision.Complete {
+		log.Fatal("not judged: ", must(decision.Explain()))
+	}
+	fmt.Printf("%s: %s\n", held, must(decision.Explain()))
 }

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from . import _raw
 from ._enums import Action, Category, Reason, Severity, Source
 from ._library import Text, array, bad_argument, defaults, encoded, error_of, new, put
-from ._values import Decision, Message, Policy, Probabilities, TokenVerdict, Verdict
+from ._values import Decision, Message, Policy, Probabilities, TokenVerdict, Verdict, put_probabilities
 
 Messages = Sequence[Union[Message, Tuple[Any, Text]]]
 """A conversation: Message, or (Role, text)."""
@@ -30,18 +30,17 @@ class _Members(Dict[int, Any]):
 _SEVERITIES, _CATEGORIES, _SOURCES, _REASONS = _Members(Severity), _Members(Category), _Members(Source), _Members(Reason)
 
 
-def _token(severity: int, p: Any, category: int, category_probabilities: Any, source: int, position: int, id: int,
-           raw: Any, counts: bool, is_settled: bool) -> TokenVerdict:
+def _token(raw: Any, severity: int, id: int, counts: bool) -> TokenVerdict:
+    """Of the fields that several structs have, and those that they do not share."""
     return TokenVerdict(
-        _SEVERITIES[severity], Probabilities(*p), _CATEGORIES[category],
-        tuple(category_probabilities), position, id, _SOURCES[source], raw.is_flagged != 0, counts,
-        is_settled, raw.byte_begin, raw.byte_end)
+        _SEVERITIES[severity], Probabilities(raw.p_safe, raw.p_controversial, raw.p_unsafe), _CATEGORIES[raw.category],
+        tuple(raw.category_probabilities), raw.position, id, _SOURCES[raw.source], raw.is_flagged != 0, counts,
+        raw.is_settled != 0, raw.byte_begin, raw.byte_end)
 
 
 def token_of(raw: Any) -> TokenVerdict:
     """Of q3g_token_verdict."""
-    return _token(raw.severity, raw.probabilities, raw.category, raw.category_probabilities, raw.source, raw.position, raw.id,
-                  raw, raw.counts != 0, raw.is_settled != 0)
+    return _token(raw, raw.severity, raw.id, raw.counts != 0)
 
 
 def token_to_c(raw: Any, token: TokenVerdict) -> None:
@@ -49,20 +48,18 @@ def token_to_c(raw: Any, token: TokenVerdict) -> None:
     put(raw, severity=token.severity, category=token.category, position=token.position, id=token.id, source=token.source,
         is_flagged=bool(token.is_flagged), counts=bool(token.counts), is_settled=bool(token.is_settled),
         byte_begin=token.byte_begin, byte_end=token.byte_end)
-    raw.probabilities[:] = token.probabilities
+    put_probabilities(raw, token.probabilities)
     raw.category_probabilities[:] = token.category_probabilities
 
 
 def decision_of(raw: Any) -> Decision:
     """Of q3g_decision."""
-    token, severity, reason, position = None, raw.severity, raw.reason, raw.position
-    if raw.has_token:
-        token = _token(raw.token_severity, raw.probabilities, raw.category, raw.category_probabilities, raw.source, position,
-                       raw.token_id, raw, True, True)
+    position = raw.position
     return Decision(
-        _SEVERITIES[severity], None if position < 0 else position,
-        _REASONS[reason], raw.n_run_tokens, raw.is_flagged != 0, raw.is_complete != 0,
-        raw.run_byte_begin, token)
+        _SEVERITIES[raw.severity], None if position < 0 else position,
+        _REASONS[raw.reason], raw.n_run_tokens, raw.is_flagged != 0, raw.is_complete != 0,
+        raw.run_byte_begin, raw.unjudged_begin, raw.unjudged_end,
+        _token(raw, raw.token_severity, raw.token_id, True) if raw.has_token else None)
 
 
 def messages_to_c(messages: Messages) -> Tuple[Any, List[bytes]]:
@@ -108,9 +105,10 @@ class VerdictPlace:
                            f"{len(self.room)}")
         categories = {Category(raw.categories[i]): raw.category_probabilities[i] for i in range(raw.n_categories)}
         return Verdict(
-            Severity(raw.severity), Action(raw.action), Probabilities(*raw.probabilities), categories,
-            bool(raw.refusal) if raw.has_refusal else None, raw.refusal_probability, raw.prompt_tokens, raw.cached_tokens,
-            raw.generated_tokens, raw.latency_ms, bytes(self.room[:raw.text_bytes]).decode("utf-8", "replace"))
+            Severity(raw.severity), Action(raw.action), Probabilities(raw.p_safe, raw.p_controversial, raw.p_unsafe),
+            None if raw.position < 0 else raw.position, categories, bool(raw.refusal) if raw.has_refusal else None,
+            raw.refusal_probability, raw.prompt_tokens, raw.cached_tokens, raw.generated_tokens, raw.latency_ms,
+            bytes(self.room[:raw.text_bytes]).decode("utf-8", "replace"))
 
 
 def threshold(name: str, value: Optional[float]) -> float:

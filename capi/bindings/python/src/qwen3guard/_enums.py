@@ -51,7 +51,9 @@ class _Parsed(_Named):
 
 
 class Severity(_Parsed):
-    """Ordered by harm; SAFE < CONTROVERSIAL < UNSAFE."""
+    """From SAFE on ordered by harm. NOT_JUDGED: nothing was judged, or not all of it; treat it as an error. It is below SAFE:
+    ask for `== SAFE`, not for `< CONTROVERSIAL`."""
+    NOT_JUDGED = _raw.Q3G_SEVERITY_NOT_JUDGED
     SAFE = _raw.Q3G_SEVERITY_SAFE
     CONTROVERSIAL = _raw.Q3G_SEVERITY_CONTROVERSIAL
     UNSAFE = _raw.Q3G_SEVERITY_UNSAFE
@@ -71,7 +73,8 @@ class Category(_Parsed):
 
 
 class Action(_Named):
-    """What a host should do."""
+    """What a host should do. NONE: nothing was judged, so there is no advice; it does not mean ALLOW."""
+    NONE = _raw.Q3G_ACTION_NONE
     ALLOW = _raw.Q3G_ACTION_ALLOW
     FLAG = _raw.Q3G_ACTION_FLAG
     BLOCK = _raw.Q3G_ACTION_BLOCK
@@ -85,7 +88,7 @@ class Role(_Named):
 
 
 class Source(_Named):
-    """Where a token's verdict comes from; NONE is no Safe."""
+    """Where a token's verdict comes from. NONE: it was not judged."""
     NONE = _raw.Q3G_SOURCE_NONE
     HEADS = _raw.Q3G_SOURCE_HEADS
     WRITTEN = _raw.Q3G_SOURCE_WRITTEN
@@ -93,7 +96,7 @@ class Source(_Named):
 
 
 class Reason(_Named):
-    """What made a decision fall."""
+    """What made a decision fall. NONE: no token did; it is Safe, or not judged."""
     NONE = _raw.Q3G_REASON_NONE
     RUN = _raw.Q3G_REASON_RUN
     END_OF_TURN = _raw.Q3G_REASON_END_OF_TURN

@@ -14,11 +14,11 @@ from . import _raw
 from ._convert import Messages, VerdictPlace, messages_to_c, threshold
 from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity
 from ._handle import Callback, Cancel, Handle
-from ._library import (Qwen3GuardError, Text, array, bad_argument, c_string, call, defaults, encoded, error_of, ids_to_c,
+from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put, whole)
 from ._memory import address_of, give_back, lend
 from ._tokenizer import Path, Tokenizer, path_to_c
-from ._values import Verdict
+from ._values import Probabilities, Verdict
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -229,8 +229,9 @@ class Guard(Handle, free=library.q3g_guard_free):
 
     def classify_batch(self, conversations: Sequence[Messages],
                        options: Optional[ClassifyOptions] = None) -> List[Union[Verdict, Qwen3GuardError]]:
-        """Judges several conversations together: the verdict, or the error, of each. Ctrl-C stops it; in the main thread it
-        runs on another one (Cancel.run()), and so does options.progress. Raises what that raises."""
+        """Judges several conversations together: the verdict, or the error, of each; of one that was not judged because the call
+        was stopped, CancelledError. Ctrl-C stops it; in the main thread it runs on another one (Cancel.run()), and so does
+        options.progress. Raises what that raises."""
         options, callback = options or ClassifyOptions(), Callback()
         n = len(conversations)
         kept: List[Any] = []
@@ -244,13 +245,16 @@ class Guard(Handle, free=library.q3g_guard_free):
             c_options = dataclasses.replace(options, cancel=flag)._to_c(callback)
             flag.run(call, library.q3g_guard_classify_batch, self._handle, raw, n, ctypes.byref(c_options), verdicts, errors)
         callback.raise_error()
-        out: List[Union[Verdict, Qwen3GuardError]] = []
-        for conversation, place, error in zip(conversations, places, errors):
-            if place.raw.status != 0:
-                out.append(error_of(place.raw.status, error.message.decode("utf-8", "replace")))
-            else:
-                out.append(self.classify(conversation, options) if place.needed_bytes else place.verdict())
-        return out
+        return [self._result(*each, options) for each in zip(conversations, places, errors)]
+
+    def _result(self, conversation: Messages, place: VerdictPlace, error: Any,
+                options: ClassifyOptions) -> Union[Verdict, Qwen3GuardError]:
+        if place.raw.status != 0:
+            return error_of(place.raw.status, error.message.decode("utf-8", "replace"))
+        try:
+            return self.classify(conversation, options) if place.needed_bytes else place.verdict()
+        except Qwen3GuardError as problem:  # this one's alone: the others have their verdicts
+            return problem.with_traceback(None)
 
 
 class _Logits(Handle, free=library.q3g_logits_free):
@@ -265,13 +269,11 @@ class _Logits(Handle, free=library.q3g_logits_free):
         return out
 
 
-def decide_action(severity: Severity, probabilities: Sequence[float], options: Optional[ClassifyOptions] = None) -> Action:
-    """What a host should do, by the mode and thresholds of the options; probabilities: of the three severities. A pure
-    function. Raises InvalidArgumentError."""
-    out = ctypes.c_int32()
-    raw = (options or ClassifyOptions())._to_c()
-    if len(probabilities) != _raw.Q3G_SEVERITY_COUNT:
-        raise bad_argument(f"{len(probabilities)} probabilities; expected {_raw.Q3G_SEVERITY_COUNT}")
-    call(library.q3g_decide_action, ctypes.byref(raw), whole("severity", severity), (ctypes.c_float * 3)(*probabilities),
-         ctypes.byref(out))
+def decide_action(severity: Severity, probabilities: Probabilities, options: Optional[ClassifyOptions] = None) -> Action:
+    """What a host should do, by the mode and thresholds of the options; Action.NONE when nothing was judged. A pure function.
+    Raises InvalidArgumentError."""
+    if not isinstance(probabilities, Probabilities):  # whose order nobody can mistake
+        raise TypeError(f"probabilities must be Probabilities, not {type(probabilities).__name__}")
+    out, raw = ctypes.c_int32(), (options or ClassifyOptions())._to_c()
+    call(library.q3g_decide_action, ctypes.byref(raw), whole("severity", severity), *probabilities, ctypes.byref(out))
     return Action(out.value)

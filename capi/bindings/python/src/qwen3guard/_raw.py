@@ -26,10 +26,10 @@ Q3G_E_CANCELLED = 14
 Q3G_E_BUDGET_EXCEEDED = 15
 Q3G_E_BUFFER_TOO_SMALL = 100
 Q3G_E_BAD_HANDLE = 101
-Q3G_SEVERITY_SAFE = 0
-Q3G_SEVERITY_CONTROVERSIAL = 1
-Q3G_SEVERITY_UNSAFE = 2
-Q3G_SEVERITY_COUNT = 3
+Q3G_SEVERITY_NOT_JUDGED = 0
+Q3G_SEVERITY_SAFE = 1
+Q3G_SEVERITY_CONTROVERSIAL = 2
+Q3G_SEVERITY_UNSAFE = 3
 Q3G_CATEGORY_VIOLENT = 0
 Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS = 1
 Q3G_CATEGORY_SEXUAL_CONTENT = 2
@@ -40,9 +40,10 @@ Q3G_CATEGORY_POLITICALLY_SENSITIVE = 6
 Q3G_CATEGORY_COPYRIGHT_VIOLATION = 7
 Q3G_CATEGORY_JAILBREAK = 8
 Q3G_CATEGORY_COUNT = 9
-Q3G_ACTION_ALLOW = 0
-Q3G_ACTION_FLAG = 1
-Q3G_ACTION_BLOCK = 2
+Q3G_ACTION_NONE = 0
+Q3G_ACTION_ALLOW = 1
+Q3G_ACTION_FLAG = 2
+Q3G_ACTION_BLOCK = 3
 Q3G_ROLE_SYSTEM = 0
 Q3G_ROLE_USER = 1
 Q3G_ROLE_ASSISTANT = 2
@@ -195,7 +196,10 @@ class q3g_verdict(Structure):
         ("status", c_int32),
         ("severity", c_int32),
         ("action", c_int32),
-        ("probabilities", c_float * 3),
+        ("p_safe", c_float),
+        ("p_controversial", c_float),
+        ("p_unsafe", c_float),
+        ("position", c_int32),
         ("n_categories", c_int32),
         ("categories", c_int32 * 9),
         ("category_probabilities", c_float * 9),
@@ -246,7 +250,9 @@ class q3g_token_verdict(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("severity", c_int32),
-        ("probabilities", c_float * 3),
+        ("p_safe", c_float),
+        ("p_controversial", c_float),
+        ("p_unsafe", c_float),
         ("category", c_int32),
         ("category_probabilities", c_float * 9),
         ("position", c_int32),
@@ -283,13 +289,19 @@ class q3g_decision(Structure):
         ("is_complete", c_int32),
         ("has_token", c_int32),
         ("run_byte_begin", c_int64),
+        ("unjudged_begin", c_int64),
+        ("unjudged_end", c_int64),
         ("byte_begin", c_int64),
         ("byte_end", c_int64),
         ("token_severity", c_int32),
         ("category", c_int32),
         ("token_id", c_int32),
         ("source", c_int32),
-        ("probabilities", c_float * 3),
+        ("is_settled", c_int32),
+        ("reserved", c_int32),
+        ("p_safe", c_float),
+        ("p_controversial", c_float),
+        ("p_unsafe", c_float),
         ("category_probabilities", c_float * 9),
     ]
 
@@ -468,12 +480,12 @@ SIZES = {
     q3g_message: 24,
     q3g_conversation: 24,
     q3g_classify_options: 48,
-    q3g_verdict: 160,
+    q3g_verdict: 168,
     q3g_policy: 72,
     q3g_stream_options: 48,
     q3g_token_verdict: 104,
     q3g_update: 40,
-    q3g_decision: 120,
+    q3g_decision: 144,
     q3g_turn: 16,
     q3g_mark: 24,
     q3g_stream_info: 48,
@@ -529,7 +541,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_guard_classify_response": (c_int32, [c_void_p, c_char_p, c_size_t, c_char_p, c_size_t, POINTER(q3g_classify_options), POINTER(q3g_verdict), POINTER(q3g_error)]),
     "q3g_guard_classify": (c_int32, [c_void_p, POINTER(q3g_message), c_size_t, POINTER(q3g_classify_options), POINTER(q3g_verdict), POINTER(q3g_error)]),
     "q3g_guard_classify_batch": (c_int32, [c_void_p, POINTER(q3g_conversation), c_size_t, POINTER(q3g_classify_options), POINTER(q3g_verdict), POINTER(q3g_error), POINTER(q3g_error)]),
-    "q3g_decide_action": (c_int32, [POINTER(q3g_classify_options), c_int32, POINTER(c_float), POINTER(c_int32), POINTER(q3g_error)]),
+    "q3g_decide_action": (c_int32, [POINTER(q3g_classify_options), c_int32, c_float, c_float, c_float, POINTER(c_int32), POINTER(q3g_error)]),
     "q3g_tokenizer_load": (c_int32, [c_char_p, c_size_t, POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_tokenizer_free": (None, [c_void_p]),
     "q3g_tokenizer_encode": (c_int32, [c_void_p, c_char_p, c_size_t, c_int32, POINTER(c_int32), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),

@@ -22,10 +22,10 @@ pub const Q3G_E_CANCELLED: i32 = 14;
 pub const Q3G_E_BUDGET_EXCEEDED: i32 = 15;
 pub const Q3G_E_BUFFER_TOO_SMALL: i32 = 100;
 pub const Q3G_E_BAD_HANDLE: i32 = 101;
-pub const Q3G_SEVERITY_SAFE: i32 = 0;
-pub const Q3G_SEVERITY_CONTROVERSIAL: i32 = 1;
-pub const Q3G_SEVERITY_UNSAFE: i32 = 2;
-pub const Q3G_SEVERITY_COUNT: usize = 3;
+pub const Q3G_SEVERITY_NOT_JUDGED: i32 = 0;
+pub const Q3G_SEVERITY_SAFE: i32 = 1;
+pub const Q3G_SEVERITY_CONTROVERSIAL: i32 = 2;
+pub const Q3G_SEVERITY_UNSAFE: i32 = 3;
 pub const Q3G_CATEGORY_VIOLENT: i32 = 0;
 pub const Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS: i32 = 1;
 pub const Q3G_CATEGORY_SEXUAL_CONTENT: i32 = 2;
@@ -36,9 +36,10 @@ pub const Q3G_CATEGORY_POLITICALLY_SENSITIVE: i32 = 6;
 pub const Q3G_CATEGORY_COPYRIGHT_VIOLATION: i32 = 7;
 pub const Q3G_CATEGORY_JAILBREAK: i32 = 8;
 pub const Q3G_CATEGORY_COUNT: usize = 9;
-pub const Q3G_ACTION_ALLOW: i32 = 0;
-pub const Q3G_ACTION_FLAG: i32 = 1;
-pub const Q3G_ACTION_BLOCK: i32 = 2;
+pub const Q3G_ACTION_NONE: i32 = 0;
+pub const Q3G_ACTION_ALLOW: i32 = 1;
+pub const Q3G_ACTION_FLAG: i32 = 2;
+pub const Q3G_ACTION_BLOCK: i32 = 3;
 pub const Q3G_ROLE_SYSTEM: i32 = 0;
 pub const Q3G_ROLE_USER: i32 = 1;
 pub const Q3G_ROLE_ASSISTANT: i32 = 2;
@@ -224,7 +225,10 @@ pub struct q3g_verdict {
     pub status: q3g_status,
     pub severity: i32,
     pub action: i32,
-    pub probabilities: [f32; 3],
+    pub p_safe: f32,
+    pub p_controversial: f32,
+    pub p_unsafe: f32,
+    pub position: i32,
     pub n_categories: i32,
     pub categories: [i32; 9],
     pub category_probabilities: [f32; 9],
@@ -272,7 +276,9 @@ pub struct q3g_stream_options {
 pub struct q3g_token_verdict {
     pub struct_size: u32,
     pub severity: i32,
-    pub probabilities: [f32; 3],
+    pub p_safe: f32,
+    pub p_controversial: f32,
+    pub p_unsafe: f32,
     pub category: i32,
     pub category_probabilities: [f32; 9],
     pub position: i32,
@@ -307,13 +313,19 @@ pub struct q3g_decision {
     pub is_complete: i32,
     pub has_token: i32,
     pub run_byte_begin: i64,
+    pub unjudged_begin: i64,
+    pub unjudged_end: i64,
     pub byte_begin: i64,
     pub byte_end: i64,
     pub token_severity: i32,
     pub category: i32,
     pub token_id: i32,
     pub source: i32,
-    pub probabilities: [f32; 3],
+    pub is_settled: i32,
+    pub reserved: i32,
+    pub p_safe: f32,
+    pub p_controversial: f32,
+    pub p_unsafe: f32,
     pub category_probabilities: [f32; 9],
 }
 #[repr(C)]
@@ -508,7 +520,7 @@ extern "C" {
     pub fn q3g_guard_classify_response(guard: *const q3g_guard, prompt: *const c_char, prompt_bytes: usize, response: *const c_char, response_bytes: usize, options: *const q3g_classify_options, out: *mut q3g_verdict, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_guard_classify(guard: *const q3g_guard, messages: *const q3g_message, n_messages: usize, options: *const q3g_classify_options, out: *mut q3g_verdict, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_guard_classify_batch(guard: *const q3g_guard, conversations: *const q3g_conversation, n_conversations: usize, options: *const q3g_classify_options, out: *mut q3g_verdict, errors: *mut q3g_error, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_decide_action(options: *const q3g_classify_options, severity: i32, probabilities: *const f32, action: *mut i32, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_decide_action(options: *const q3g_classify_options, severity: i32, p_safe: f32, p_controversial: f32, p_unsafe: f32, action: *mut i32, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_tokenizer_load(path: *const c_char, path_bytes: usize, out: *mut *mut q3g_tokenizer, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_tokenizer_free(tokenizer: *mut q3g_tokenizer);
     pub fn q3g_tokenizer_encode(tokenizer: *const q3g_tokenizer, text: *const c_char, text_bytes: usize, special: i32, ids: *mut i32, capacity: usize, n_ids: *mut usize, err: *mut q3g_error) -> q3g_status;
@@ -594,12 +606,12 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_message>(), 24);
         assert_eq!(core::mem::size_of::<q3g_conversation>(), 24);
         assert_eq!(core::mem::size_of::<q3g_classify_options>(), 48);
-        assert_eq!(core::mem::size_of::<q3g_verdict>(), 160);
+        assert_eq!(core::mem::size_of::<q3g_verdict>(), 168);
         assert_eq!(core::mem::size_of::<q3g_policy>(), 72);
         assert_eq!(core::mem::size_of::<q3g_stream_options>(), 48);
         assert_eq!(core::mem::size_of::<q3g_token_verdict>(), 104);
         assert_eq!(core::mem::size_of::<q3g_update>(), 40);
-        assert_eq!(core::mem::size_of::<q3g_decision>(), 120);
+        assert_eq!(core::mem::size_of::<q3g_decision>(), 144);
         assert_eq!(core::mem::size_of::<q3g_turn>(), 16);
         assert_eq!(core::mem::size_of::<q3g_mark>(), 24);
         assert_eq!(core::mem::size_of::<q3g_stream_info>(), 48);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Enums of results. Lists may grow: `Other` is a value that a newer library has and this crate has not.
-use std::{fmt, str::FromStr};
+use std::{cmp::Ordering, fmt, str::FromStr};
 
 use qwen3guard_sys as sys;
 
@@ -10,7 +10,7 @@ macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $value:expr),+ $(,)? } $(, $names:ident)?) => {
         $(#[$doc])*
         #[non_exhaustive]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$item_doc])* $item,)+
             /// A value of a newer library.
@@ -45,20 +45,43 @@ macro_rules! open_enum {
     };
 }
 
+/// The order of an enum whose value 0 says that nothing was judged. It compares with nothing, as a NaN does: `x < Unsafe`
+/// and `x <= Allow` are false of it, and there is no `max()` in which it gets lost.
+macro_rules! order_of_judged {
+    ($name:ident, $not_judged:ident) => {
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                let rank = |value: &Self| (matches!(value, Self::Other(_)), value.value());
+                match (self, other) {
+                    (Self::$not_judged, Self::$not_judged) => Some(Ordering::Equal),
+                    (Self::$not_judged, _) | (_, Self::$not_judged) => None,
+                    _ => Some(rank(self).cmp(&rank(other))),
+                }
+            }
+        }
+    };
+}
+
 open_enum!(
-    /// How bad; ordered by harm.
+    /// How bad. From `Safe` on ordered by harm; `NotJudged` is neither less nor greater than any other.
+    #[derive(Default)]
     Severity {
-        /// Nothing to object to.
-        Safe = 0,
-        /// Depends on whom you ask.
-        Controversial = 1,
-        /// Harmful.
-        Unsafe = 2,
+        /// Nothing was judged, or not all of it. Treat it as an error; it does not mean Safe.
+        #[default]
+        NotJudged = 0,
+        /// Harmless in most settings.
+        Safe = 1,
+        /// Harmful or not, depending on the setting.
+        Controversial = 2,
+        /// Harmful in most settings.
+        Unsafe = 3,
     },
     q3g_severity_name
 );
+order_of_judged!(Severity, NotJudged);
 open_enum!(
     /// The policy's categories.
+    #[derive(PartialOrd, Ord)]
     Category {
         /// Violence.
         Violent = 0,
@@ -82,19 +105,25 @@ open_enum!(
     q3g_category_name
 );
 open_enum!(
-    /// What a host should do.
+    /// What a host should do. From `Allow` on ordered by harm; `None` is neither less nor greater than any other.
+    #[derive(Default)]
     Action {
+        /// Nothing was judged, so there is no advice. It does not mean Allow.
+        #[default]
+        None = 0,
         /// Pass it on.
-        Allow = 0,
+        Allow = 1,
         /// Pass it on, and tell somebody.
-        Flag = 1,
+        Flag = 2,
         /// Do not pass it on.
-        Block = 2,
+        Block = 3,
     },
     q3g_action_name
 );
+order_of_judged!(Action, None);
 open_enum!(
     /// Who speaks.
+    #[derive(PartialOrd, Ord)]
     Role {
         /// The system prompt.
         System = 0,
@@ -107,8 +136,10 @@ open_enum!(
 );
 open_enum!(
     /// Where a token's verdict comes from.
+    #[derive(Default, PartialOrd, Ord)]
     Source {
-        /// Nowhere: it was not judged, which is no Safe.
+        /// Nowhere: the token was not judged, and its severity is [`Severity::NotJudged`].
+        #[default]
         None = 0,
         /// This token's classification heads.
         Heads = 1,
@@ -121,8 +152,10 @@ open_enum!(
 );
 open_enum!(
     /// What made a decision fall.
+    #[derive(Default, PartialOrd, Ord)]
     Reason {
-        /// It is Safe.
+        /// No token decided: it is Safe, or nothing was judged.
+        #[default]
         None = 0,
         /// As many tokens in a row as the policy asks for.
         Run = 1,
@@ -135,6 +168,7 @@ open_enum!(
 );
 open_enum!(
     /// The two kinds of checkpoint.
+    #[derive(PartialOrd, Ord)]
     ModelKind {
         /// Writes a verdict.
         Gen = 0,
@@ -158,7 +192,7 @@ impl Category {
     ];
 }
 
-/// By the names that `Display` writes. Errors: `InvalidArgument`.
+/// By the names that `Display` writes, but not that of `NotJudged`. Errors: `InvalidArgument`.
 impl FromStr for Severity {
     type Err = Error;
     fn from_str(name: &str) -> Result<Self> {
@@ -175,5 +209,27 @@ impl FromStr for Category {
         let mut out = 0;
         call(|err| unsafe { sys::q3g_parse_category(name.as_ptr().cast(), name.len(), &mut out, err) })?;
         Ok(Self::of(out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_judged_compares_with_nothing() {
+        let judged =
+            [Severity::Safe, Severity::Controversial, Severity::Unsafe, Severity::Other(-7), Severity::Other(9)];
+        for (i, a) in judged.iter().enumerate() {
+            assert_eq!((Severity::NotJudged.partial_cmp(a), a.partial_cmp(&Severity::NotJudged)), (None, None));
+            for (j, b) in judged.iter().enumerate() {
+                assert_eq!(a.partial_cmp(b), Some(i.cmp(&j)));
+            }
+        }
+        for action in [Action::Allow, Action::Flag, Action::Block] {
+            assert_eq!((Action::None.partial_cmp(&action), action.partial_cmp(&Action::None)), (None, None));
+        }
+        assert!(Action::Allow < Action::Flag && Action::Flag < Action::Block);
+        assert!(Severity::NotJudged >= Severity::NotJudged);
     }
 }

@@ -2,7 +2,7 @@
 //! A response judged while it flows, through an iterator or a writer.
 use std::{fmt, io, iter::FusedIterator};
 
-use crate::{Decision, Result, StreamRef, Update};
+use crate::{Decision, Result, Severity, StreamRef, Turn, Update};
 
 impl StreamRef {
     /// Pushes each piece of an iterator into the open turn; yields what it changed and the decision so far. Ends with the
@@ -29,23 +29,30 @@ impl StreamRef {
         Judge { stream: self, pieces: Some(pieces.into_iter()) }
     }
 
-    /// A writer that judges text of the open turn before it passes it on to `to`. When the policy's flag goes up the write
-    /// fails with [`io::ErrorKind::PermissionDenied`] and [`Flagged`], and the bytes of that write are not passed on. After
-    /// any error, what was judged may be more than what was passed on. Each write is judged at once: a `BufWriter` around
-    /// this one makes fewer and larger steps.
+    /// A writer that judges text of the open turn, and passes on to `to` what was judged. Text that waits for its verdict
+    /// is held back: the end of a character, or what follows a Gen checkpoint's last verdict; [`JudgedWriter::finish`]
+    /// ends the turn and passes on the rest. Each write is judged at once: a `BufWriter` around this one makes fewer and
+    /// larger steps.
+    ///
+    /// When the policy's flag goes up, also provisionally, the write fails with [`io::ErrorKind::PermissionDenied`] and
+    /// [`Flagged`], and its bytes are not passed on. When the context is full and judging has stopped, it fails in the
+    /// same way with [`Unjudged`], and what was judged has been passed on. After any error, what was judged may be more
+    /// than what was passed on.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
     /// # let mut stream = qwen3guard::Stream::open(&qwen3guard::Guard::embedded("nano-stream")?)?;
     /// stream.push_prompt("Hello!")?;
     /// let (mut response, mut shown) = (&b"Good morning!"[..], Vec::new());
-    /// std::io::copy(&mut response, &mut stream.writer(&mut shown))?;
+    /// let mut writer = stream.writer(&mut shown);
+    /// std::io::copy(&mut response, &mut writer)?;
+    /// writer.finish()?;
     /// assert_eq!(shown, b"Good morning!");
     /// # Ok(())
     /// # }
     /// ```
     pub fn writer<W: io::Write>(&mut self, to: W) -> JudgedWriter<'_, W> {
-        JudgedWriter { stream: self, to }
+        JudgedWriter { stream: self, to, held: Vec::new() }
     }
 }
 
@@ -89,20 +96,56 @@ impl<I: Iterator> FusedIterator for Judge<'_, I> where I::Item: AsRef<[u8]> {}
 pub struct JudgedWriter<'a, W> {
     stream: &'a mut StreamRef,
     to: W,
+    /// The end of the turn's text, not judged yet.
+    held: Vec<u8>,
+}
+
+impl<W: io::Write> JudgedWriter<'_, W> {
+    /// Ends the turn and passes on what was held back. Errors: those of a write; [`Unjudged`] when part of the turn was not
+    /// judged, which is not passed on.
+    pub fn finish(mut self) -> io::Result<Turn> {
+        let turn = self.stream.end_turn()?;
+        // A user's turn has a verdict of its own instead of a decision.
+        let prompt = turn.prompt.as_ref().map(|prompt| Decision {
+            severity: prompt.severity,
+            is_flagged: prompt.is_flagged,
+            is_complete: prompt.severity != Severity::NotJudged,
+            ..Decision::default()
+        });
+        self.pass_on(prompt.as_ref().unwrap_or(&turn.decision), true)?;
+        Ok(turn)
+    }
+
+    /// Passes on what the decision says was judged.
+    fn pass_on(&mut self, decision: &Decision, is_last: bool) -> io::Result<()> {
+        if decision.is_flagged {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, Flagged(Box::new(decision.clone()))));
+        }
+        let n_unjudged = match decision.is_complete {
+            true => 0,
+            // All that follows, too; where nothing was judged the range begins at 0.
+            false => usize::try_from(self.stream.info()?.turn_bytes - decision.unjudged_bytes.start).unwrap_or(0),
+        };
+        let n = self.held.len().saturating_sub(n_unjudged);
+        self.to.write_all(&self.held[..n])?;
+        self.held.drain(..n);
+        if is_last && !self.held.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, Unjudged(Box::new(decision.clone()))));
+        }
+        Ok(())
+    }
 }
 
 impl<W: io::Write> io::Write for JudgedWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.push_text(bytes)?;
-        let decision = self.stream.decision()?;
-        if decision.is_flagged {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, Flagged(Box::new(decision))));
-        }
+        let update = self.stream.push_text(bytes)?;
+        self.held.extend_from_slice(bytes);
+        self.pass_on(&self.stream.decision()?, update.stopped_at_byte.is_some())?;
         // All of it: what is judged must not be given again.
-        self.to.write_all(bytes)?;
         Ok(bytes.len())
     }
 
+    /// Of what was passed on.
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
@@ -122,3 +165,20 @@ impl fmt::Display for Flagged {
 }
 
 impl std::error::Error for Flagged {}
+
+/// Part of the text was not judged, as this decision says; the error inside the [`io::Error`] of a [`JudgedWriter`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unjudged(pub Box<Decision>);
+
+impl fmt::Display for Unjudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = &self.0.unjudged_bytes;
+        write!(f, "part of the text was not judged: ")?;
+        match bytes.is_empty() {
+            true => write!(f, "no token of it has a verdict"),
+            false => write!(f, "bytes {} to {}", bytes.start, bytes.end),
+        }
+    }
+}
+
+impl std::error::Error for Unjudged {}

@@ -20,6 +20,9 @@
 //!
 //! **Errors.** A call that fails has changed nothing, unless its text says otherwise; [`Error::kind`] is to branch on.
 //!
+//! **Not judged** is a value of its own: [`Severity::NotJudged`] and [`Action::None`] are the defaults, and compare with
+//! nothing. A [`Decision`] is Safe only when it is complete. Treat what was not judged as an error.
+//!
 //! **Text** is UTF-8 and may hold NUL. Functions take `impl AsRef<[u8]>`, so bytes from a network need no check before;
 //! what is not UTF-8 is [`ErrorKind::InvalidUtf8`], or judged as U+FFFD when [`InvalidUtf8::Replace`] says so.
 //!
@@ -59,7 +62,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};
 pub use generator::{Generator, SamplingOptions, Tokens};
 pub use guard::{Guard, HeadLogits, ModelInfo};
-pub use judge::{Flagged, Judge, JudgedWriter};
+pub use judge::{Flagged, Judge, JudgedWriter, Unjudged};
 pub use load::{embedded_models, GuardOptions, Log, LogLevel};
 pub use pack::{
     measure, quantize, verify_packed, MeasureOptions, Measurement, Model, PackedWeights, QuantizeOptions,

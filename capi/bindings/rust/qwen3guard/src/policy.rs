@@ -91,7 +91,7 @@ impl Policy {
         call(|err| unsafe { sys::q3g_policy_check(&raw, err) })
     }
 
-    /// The severity that a token counts with. Errors: `InvalidArgument`, as [`Policy::check`].
+    /// The severity that a token counts with; `NotJudged` when its source is none. Errors: `InvalidArgument`, as [`Policy::check`].
     pub fn counted_severity(&self, token: &TokenVerdict) -> Result<Severity> {
         let (raw, mut out) = (self.to_c()?, 0);
         call(|err| unsafe { sys::q3g_policy_counted_severity(&raw, &token.to_c(), &mut out, err) })?;
@@ -113,10 +113,13 @@ pub fn decide(policy: &Policy, tokens: &mut [TokenVerdict], has_ended: bool) -> 
     Ok(Decision::of(&out))
 }
 
-/// What a host should do, by the mode and thresholds of the options. Any thread. Errors: `InvalidArgument`.
+/// What a host should do, by the mode and thresholds of the options; [`Action::None`] when nothing was judged. Any thread.
+/// Errors: `InvalidArgument` (an option; a probability outside of [0, 1]).
 pub fn decide_action(options: ClassifyOptions<'_>, severity: Severity, p: Probabilities) -> Result<Action> {
     let (options, mut out) = (options.to_c()?, 0);
-    call(|err| unsafe { sys::q3g_decide_action(&options, severity.value(), p.to_c().as_ptr(), &mut out, err) })?;
+    call(|err| unsafe {
+        sys::q3g_decide_action(&options, severity.value(), p.safe, p.controversial, p.r#unsafe, &mut out, err)
+    })?;
     Ok(Action::of(out))
 }
 

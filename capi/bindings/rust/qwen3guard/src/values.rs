@@ -9,7 +9,7 @@ use crate::{
     Category, Reason, Result, Role, Severity, Source, Verdict,
 };
 
-/// Probabilities of the three severities; their sum is 1, or 0 for a token that was not judged.
+/// Probabilities of the three severities; their sum is 1, or 0 where nothing was judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Probabilities {
     /// Of [`Severity::Safe`].
@@ -21,13 +21,25 @@ pub struct Probabilities {
 }
 
 impl Probabilities {
-    pub(crate) fn of(raw: [f32; 3]) -> Self {
-        Self { safe: raw[0], controversial: raw[1], r#unsafe: raw[2] }
-    }
-    pub(crate) fn to_c(self) -> [f32; 3] {
-        [self.safe, self.controversial, self.r#unsafe]
+    /// The probability of a severity; 0 for [`Severity::NotJudged`] and those that this crate does not know.
+    #[must_use]
+    pub fn of(self, severity: Severity) -> f32 {
+        match severity {
+            Severity::Safe => self.safe,
+            Severity::Controversial => self.controversial,
+            Severity::Unsafe => self.r#unsafe,
+            Severity::NotJudged | Severity::Other(_) => 0.0,
+        }
     }
 }
+
+/// [`Probabilities`] of a C struct's fields.
+macro_rules! probabilities_of {
+    ($raw:expr) => {
+        $crate::Probabilities { safe: $raw.p_safe, controversial: $raw.p_controversial, r#unsafe: $raw.p_unsafe }
+    };
+}
+pub(crate) use probabilities_of;
 
 /// One turn of a conversation, borrowed. The text should be UTF-8; what is not is an error of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,12 +81,13 @@ pub(crate) fn messages_to_c(messages: &[Message<'_>]) -> Vec<sys::q3g_message> {
     messages.iter().map(|message| message.to_c()).collect()
 }
 
-/// Judgement of one token.
+/// Judgement of one token. The default was not judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenVerdict {
-    /// The most probable one.
+    /// The most probable one, of two equally probable ones the worse. `NotJudged` when `source` is [`Source::None`], and
+    /// when a Safe verdict is carried, which was not about this token.
     pub severity: Severity,
-    /// Of the severities.
+    /// Of the severities; all 0 when `source` is [`Source::None`].
     pub probabilities: Probabilities,
     /// The most probable one; meaningful unless Safe.
     pub category: Category,
@@ -90,10 +103,28 @@ pub struct TokenVerdict {
     pub is_flagged: bool,
     /// For the decision; false inside thinking that is skipped.
     pub counts: bool,
-    /// No text that follows can change the token.
+    /// No text that follows can change the token. False: its verdict is provisional.
     pub is_settled: bool,
     /// Where the token comes from in the turn's text, in bytes.
     pub bytes: Range<i64>,
+}
+
+impl Default for TokenVerdict {
+    fn default() -> Self {
+        Self {
+            severity: Severity::NotJudged,
+            probabilities: Probabilities::default(),
+            category: Category::Violent,
+            category_probabilities: [0.0; sys::Q3G_CATEGORY_COUNT],
+            position: 0,
+            id: -1,
+            source: Source::None,
+            is_flagged: false,
+            counts: true,
+            is_settled: false,
+            bytes: 0..0,
+        }
+    }
 }
 
 /// Verdicts that C wrote.
@@ -105,7 +136,7 @@ impl TokenVerdict {
     pub(crate) fn of(raw: &sys::q3g_token_verdict) -> Self {
         Self {
             severity: Severity::of(raw.severity),
-            probabilities: Probabilities::of(raw.probabilities),
+            probabilities: probabilities_of!(raw),
             category: Category::of(raw.category),
             category_probabilities: raw.category_probabilities,
             position: raw.position,
@@ -120,7 +151,9 @@ impl TokenVerdict {
     pub(crate) fn to_c(&self) -> sys::q3g_token_verdict {
         sys::q3g_token_verdict {
             severity: self.severity.value(),
-            probabilities: self.probabilities.to_c(),
+            p_safe: self.probabilities.safe,
+            p_controversial: self.probabilities.controversial,
+            p_unsafe: self.probabilities.r#unsafe,
             category: self.category.value(),
             category_probabilities: self.category_probabilities,
             position: self.position,
@@ -136,10 +169,14 @@ impl TokenVerdict {
     }
 }
 
-/// What the policy made of a turn so far.
-#[derive(Clone, Debug, PartialEq)]
+/// What the policy made of a turn so far. The default was not judged.
+///
+/// A decision can be taken back while [`Decision::is_settled`] is false: "sex" may become "sexton". A host that must not
+/// act on a provisional flag holds the text back until the flag is settled or gone.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
-    /// How bad.
+    /// How bad. `Safe` only when `is_complete`; `NotJudged` when part of the text was not judged and nothing worse was
+    /// found.
     pub severity: Severity,
     /// Index in the conversation of the token where it fell.
     pub position: Option<i32>,
@@ -149,18 +186,20 @@ pub struct Decision {
     pub n_run_tokens: i32,
     /// The policy's flag is up at the last token.
     pub is_flagged: bool,
-    /// False: part of the turn was not judged.
+    /// Every byte of the turn's text so far was judged, and there is at least one.
     pub is_complete: bool,
+    /// What of the turn's text was not judged, in bytes; empty when `is_complete`, or when there is no text.
+    pub unjudged_bytes: Range<i64>,
     /// Where the run begins in the turn's text, in bytes: what to take back starts here.
     pub run_byte_begin: i64,
-    /// The token where it fell; None when Safe.
+    /// The token where it fell; None when no token decided, or when the context slid over it.
     pub token: Option<DecisionToken>,
 }
 
 /// The token where a decision fell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecisionToken {
-    /// The most probable one.
+    /// The most probable one; a threshold can make the decision worse.
     pub severity: Severity,
     /// Of the severities.
     pub probabilities: Probabilities,
@@ -172,6 +211,8 @@ pub struct DecisionToken {
     pub id: Option<i32>,
     /// Where its verdict comes from.
     pub source: Source,
+    /// False: the text that follows may change the token, and take the decision back.
+    pub is_settled: bool,
     /// Where it comes from in the turn's text, in bytes.
     pub bytes: Range<i64>,
 }
@@ -185,17 +226,26 @@ impl Decision {
             n_run_tokens: raw.n_run_tokens,
             is_flagged: raw.is_flagged != 0,
             is_complete: raw.is_complete != 0,
+            unjudged_bytes: raw.unjudged_begin..raw.unjudged_end,
             run_byte_begin: raw.run_byte_begin,
             token: (raw.has_token != 0).then(|| DecisionToken {
                 severity: Severity::of(raw.token_severity),
-                probabilities: Probabilities::of(raw.probabilities),
+                probabilities: probabilities_of!(raw),
                 category: Category::of(raw.category),
                 category_probabilities: raw.category_probabilities,
                 id: (raw.token_id >= 0).then_some(raw.token_id),
                 source: Source::of(raw.source),
+                is_settled: raw.is_settled != 0,
                 bytes: raw.byte_begin..raw.byte_end,
             }),
         }
+    }
+
+    /// True when something worse than Safe was found, and no text that follows can take that back.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        // A token that is gone was settled: the context slides over no other.
+        self.severity > Severity::Safe && self.token.as_ref().map_or(true, |token| token.is_settled)
     }
 
     fn to_c(&self) -> sys::q3g_decision {
@@ -206,6 +256,8 @@ impl Decision {
             n_run_tokens: self.n_run_tokens,
             is_flagged: self.is_flagged.into(),
             is_complete: self.is_complete.into(),
+            unjudged_begin: self.unjudged_bytes.start,
+            unjudged_end: self.unjudged_bytes.end,
             run_byte_begin: self.run_byte_begin,
             token_id: -1,
             ..sized()
@@ -219,7 +271,10 @@ impl Decision {
             category: token.category.value(),
             token_id: token.id.unwrap_or(-1),
             source: token.source.value(),
-            probabilities: token.probabilities.to_c(),
+            is_settled: token.is_settled.into(),
+            p_safe: token.probabilities.safe,
+            p_controversial: token.probabilities.controversial,
+            p_unsafe: token.probabilities.r#unsafe,
             category_probabilities: token.category_probabilities,
             ..raw
         }

@@ -5,19 +5,24 @@ use qwen3guard_sys as sys;
 use crate::{
     c::sized,
     error::{call, Error, Result},
+    values::probabilities_of,
     Action, Category, Probabilities, Severity,
 };
 
-/// Judgement of the last message of a conversation.
+/// Judgement of the last message of a conversation. The default was not judged.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
     /// How bad.
     pub severity: Severity,
     /// What a host should do.
     pub action: Action,
-    /// Of the severities.
+    /// Of the severities, at the token that `position` names.
     pub probabilities: Probabilities,
+    /// Stream checkpoints: the token, by its index in the conversation, whose probabilities and category these are. Of a
+    /// prompt the token that closes it; of a response the one where the decision fell, or when it is Safe the last one
+    /// that is Safe. Gen checkpoints: None.
+    pub position: Option<i32>,
     /// With probabilities, most relevant first; empty when Safe.
     pub categories: Vec<(Category, f32)>,
     /// Gen judging a response: whether it refuses, and how probably.
@@ -93,7 +98,8 @@ pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> std::result::Re
     Ok(Verdict {
         severity: Severity::of(raw.severity),
         action: Action::of(raw.action),
-        probabilities: Probabilities::of(raw.probabilities),
+        probabilities: probabilities_of!(raw),
+        position: (raw.position >= 0).then_some(raw.position),
         categories: categories.take(raw.n_categories.max(0) as usize).map(|(c, p)| (Category::of(*c), p)).collect(),
         refusal: (raw.has_refusal != 0).then_some((raw.refusal != 0, raw.refusal_probability)),
         prompt_tokens: raw.prompt_tokens,
