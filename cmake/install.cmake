@@ -89,6 +89,7 @@ endif()
 if(TARGET qwen3guard_cli)
   install(TARGETS qwen3guard_cli COMPONENT program)
   install(FILES cmake/packages/qwen3guard.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT manual)
+  install(FILES src/cli/output.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/qwen3guard COMPONENT program)
 endif()
 
 include(cmake/packages/pkg_config.cmake)

@@ -51,7 +51,8 @@ def stream(program: Path, model: str, row: dict) -> dict:
     """One conversation through `stream --json`: where the published rule decides."""
     user, answer = (m["content"] for m in row["messages"][-2:])
     args = [program, "stream", "--model", model, "--threads", "1", "--json", "--prompt", user, "--response", answer]
-    tokens = [json.loads(line) for line in subprocess.run(args, capture_output=True, check=True).stdout.splitlines()][1:]
+    rows = [json.loads(line) for line in subprocess.run(args, capture_output=True, check=True).stdout.splitlines()]
+    tokens = [row for row in rows if row["type"] == "token" and row["role"] == "assistant"]
     severity, at = first_pair([t["severity"] for t in tokens])
     record = {"id": row["id"], "severity": severity, "flagged": None if at is None else tokens[at]["index"]}
     if "unsafe_span_chars" in row:

@@ -46,7 +46,7 @@ void figures(JsonOut& json, const Measurement& m, const OfPrefill& of_prefill, c
 
 std::string to_json(const Measurement& m, const std::string& model) {
   JsonOut json;
-  json.begin_object();
+  json.begin_output("bench");
   json.key("model").string(model);
   json.key("kind").string(to_string(m.info.kind));
   json.key("weight_dtype").string(m.info.weight_dtype);

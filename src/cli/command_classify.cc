@@ -40,7 +40,7 @@ void report_error(const ClassifyFlags& flags, const std::string& id_json, ErrorC
                   const std::string& message) {
   if (!flags.json) return print_line("error: " + escaped(message));
   JsonOut json;
-  json.begin_object();
+  json.begin_output("error");
   json.key("id").raw(id_json);
   json.key("error").begin_object();
   json.key("code").string(to_string(code));

@@ -17,7 +17,7 @@ struct InfoFlags {
 
 std::string to_json(const ModelInfo& info) {
   JsonOut json;
-  json.begin_object();
+  json.begin_output("info");
   json.key("kind").string(to_string(info.kind));
   json.key("architecture").string(info.architecture);
   json.key("hidden_size").integer(info.hidden_size);

@@ -36,7 +36,7 @@ std::vector<TokenId> parse_ids(std::string_view text) {
 
 std::string to_json(const std::vector<HeadLogits>& heads) {
   JsonOut json;
-  json.begin_object();
+  json.begin_output("logits").key("heads").begin_object();
   for (const HeadLogits& head : heads) {
     json.key(head.name).begin_array();
     for (std::int32_t r = 0; r < head.rows; ++r) {
@@ -49,6 +49,7 @@ std::string to_json(const std::vector<HeadLogits>& heads) {
     }
     json.end_array();
   }
+  json.end_object();
   json.end_object();
   return json.text();
 }
@@ -71,8 +72,9 @@ void add_logits_command(CLI::App& app) {
   command->add_option("--ids", flags->ids, "token ids, separated by commas")->required();
   command->add_flag("--last", flags->last, "the last position only");
   command
-      ->add_option("--format", flags->format,
-                   "json: {head: rows}; npy: one .npy array after another, in the json's order of heads")
+      ->add_option(
+          "--format", flags->format,
+          R"(json: {"heads": {name: rows}}; npy: one .npy array after another, in that order of heads)")
       ->check(CLI::IsMember({"json", "npy"}))
       ->capture_default_str();
   command->callback([flags] { run(*flags); });

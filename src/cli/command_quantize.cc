@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli.hpp"
+#include "json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {
@@ -19,7 +20,7 @@ struct QuantizeFlags {
   ModelFlags model;
   std::string type = "int8", out;
   std::int32_t group = -1;
-  bool force = false, keep_prefix = false;
+  bool force = false, keep_prefix = false, json = false;
 };
 
 QuantizeOptions to_options(const QuantizeFlags& flags) {
@@ -42,6 +43,18 @@ QuantizeOptions to_options(const QuantizeFlags& flags) {
   return options;
 }
 
+std::string to_json(const QuantizeReport& report, const std::string& file) {
+  JsonOut json;
+  json.begin_output("packed");
+  json.key("file").string(file);
+  json.key("weight_dtype").string(report.weight_dtype);
+  json.key("source_bytes").integer(report.source_bytes);
+  json.key("file_bytes").integer(report.file_bytes);
+  json.key("seconds").rounded(report.seconds);
+  json.end_object();
+  return json.text();
+}
+
 double to_mib(std::int64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); }
 
 void run(const QuantizeFlags& flags) {
@@ -51,6 +64,7 @@ void run(const QuantizeFlags& flags) {
   const auto result = is_path(flags.model.model) ? quantize(flags.model.model, flags.out, options)
                                                  : quantize_embedded(flags.model.model, flags.out, options);
   const QuantizeReport& report = result.value();
+  if (flags.json) return print_line(to_json(report, flags.out));
   std::array<char, 160> text{};
   std::snprintf(text.data(), text.size(), ": %s, weights of %.1f MiB to a file of %.1f MiB (%.2f x), %.1f s",
                 report.weight_dtype.c_str(), to_mib(report.source_bytes), to_mib(report.file_bytes),
@@ -75,6 +89,7 @@ void add_quantize_command(CLI::App& app) {
       ->required();
   command->add_flag("--keep-prefix", flags->keep_prefix,
                     "Gen: store the constant part of the prompt as computed, for a fast first verdict");
+  command->add_flag("--json", flags->json, "one JSON object");
   command->add_flag("--force", flags->force, "replace the file when it exists");
   command->callback([flags] { run(*flags); });
 }

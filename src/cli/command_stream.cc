@@ -30,22 +30,26 @@ struct TokenLine {
   TokenVerdict verdict;
 };
 
+/// The category of what is harmful; else null.
+void put_category(JsonOut& json, const TokenVerdict& token) {
+  json.key("category");
+  if (token.severity <= Severity::safe) {
+    json.null();
+  } else {
+    json.string(to_string(token.category));
+  }
+}
+
 std::string to_json(const TokenLine& token) {
   JsonOut json;
-  json.begin_object();
+  json.begin_output("token");
   json.key("role").string(to_string(token.role));
   json.key("index").integer(token.verdict.position);
   json.key("id").integer(token.id);
   json.key("text").string(token.text);
-  json.key("severity").string(to_string(token.verdict.severity));
-  json.key("probabilities");
-  put_probabilities(json, token.verdict.probabilities);
-  json.key("category");
-  if (token.verdict.severity == Severity::safe) {
-    json.null();
-  } else {
-    json.string(to_string(token.verdict.category));
-  }
+  put_severity(json.key("severity"), token.verdict.severity);
+  put_probabilities(json.key("probabilities"), token.verdict.probabilities);
+  put_category(json, token.verdict);
   json.key("flagged").boolean(token.verdict.flagged);
   json.key("source").string(to_string(token.verdict.source));
   if (token.role == Role::assistant) {
@@ -56,11 +60,70 @@ std::string to_json(const TokenLine& token) {
   return json.text();
 }
 
+/// Why a decision fell, as the JSON form spells it.
+const char* name_of(DecisionReason reason) {
+  switch (reason) {
+    case DecisionReason::none:
+      break;
+    case DecisionReason::run:
+      return "run";
+    case DecisionReason::end_of_turn:
+      return "end_of_turn";
+    case DecisionReason::written:
+      return "written";
+  }
+  return "none";
+}
+
+/// What ends a turn. token: the one that decided; null when none did.
+std::string to_json(Role role, const Decision& decision, const TokenVerdict* token) {
+  JsonOut json;
+  json.begin_output("decision");
+  json.key("role").string(to_string(role));
+  put_severity(json.key("severity"), decision.severity);
+  json.key("complete").boolean(decision.is_complete);
+  json.key("unjudged");
+  if (decision.unjudged_begin < decision.unjudged_end) {
+    json.begin_array().integer(decision.unjudged_begin).integer(decision.unjudged_end).end_array();
+  } else {
+    json.null();
+  }
+  json.key("flagged").boolean(decision.is_flagged);
+  json.key("reason").string(name_of(decision.reason));
+  json.key("token");
+  if (token == nullptr) {
+    json.null();
+  } else {
+    json.begin_object();
+    json.key("index").integer(token->position);
+    put_severity(json.key("severity"), token->severity);
+    put_probabilities(json.key("probabilities"), token->probabilities);
+    put_category(json, *token);
+    json.key("run_byte_begin").integer(decision.run_byte_begin);
+    json.key("byte_end").integer(token->byte_end);
+    json.key("settled").boolean(token->is_settled);
+    json.end_object();
+  }
+  json.end_object();
+  return json.text();
+}
+
+/// A prompt's verdict as the decision on the user's turn: it is about all of it.
+Decision decision_of(const TokenVerdict& prompt) {
+  Decision out;
+  out.severity = prompt.severity;
+  out.is_flagged = prompt.flagged;
+  out.is_complete = prompt.severity != Severity::not_judged;
+  out.is_settled = out.is_complete;
+  if (prompt.source == VerdictSource::written) out.reason = DecisionReason::written;
+  return out;
+}
+
 std::string summary(const TokenVerdict& token, bool color) {
   std::string out(color_of(token.severity, color));
   out += to_string(token.severity);
   out += color_off(color);
-  if (token.severity != Severity::safe) out += std::string(" (") + to_string(token.category) + ")";
+  if (token.severity > Severity::safe) out += std::string(" (") + to_string(token.category) + ")";
   return out;
 }
 
@@ -71,7 +134,10 @@ class Writer {
   Writer(bool json, bool color) : json_(json), color_(color) {}
 
   void prompt(const TokenLine& token) {
-    if (json_) return print_line(to_json(token));
+    if (json_) {
+      print_line(to_json(token));
+      return print_line(to_json(Role::user, decision_of(token.verdict), &token.verdict));
+    }
     print_line("prompt:   " + summary(token.verdict, color_));
     print_text("response: ");
   }
@@ -88,12 +154,11 @@ class Writer {
   }
 
   void decision(const Decision& decision) {
-    if (json_) return;
+    if (json_)
+      return print_line(to_json(Role::assistant, decision, decision.token ? &*decision.token : nullptr));
     print_text("\ndecision: ");
-    if (!decision.token)
-      return print_line(std::string(color_of(Severity::safe, color_)) + "Safe" +
-                        std::string(color_off(color_)));
-    print_line(explain(decision));
+    print_line(std::string(color_of(decision.severity, color_)) + explain(decision) +
+               std::string(color_off(color_)));
   }
 
  private:
@@ -184,6 +249,8 @@ void run(const StreamFlags& flags) {
   const Decision decision = session.end_turn().value().decision;
   response.finish(session.verdicts());
   writer.decision(decision);
+  if (decision.unjudged_begin < decision.unjudged_end)
+    throw UsageError("part of the response was not judged: " + explain(decision));
 }
 
 }  // namespace
@@ -203,7 +270,8 @@ void add_stream_command(CLI::App& app) {
                    "strict: a Controversial decision flags too; loose: only Unsafe does")
       ->check(CLI::IsMember({"strict", "loose"}))
       ->capture_default_str();
-  command->add_flag("--json", flags->json, "one JSON object a token");
+  command->add_flag("--json", flags->json,
+                    "one JSON object a token, and one with the decision at the end of each turn");
   command->callback([flags] { run(*flags); });
 }
 

@@ -50,7 +50,7 @@ std::string encode_line(const Tokenizer& tokenizer, const std::string& text, con
   const auto ids = tokenizer.encode(text, mode);
   if (!ids.ok()) throw LineError(ids.error().code, ids.error().detail);
   JsonOut json;
-  json.begin_object();
+  json.begin_output("ids");
   json.key("ids").begin_array();
   for (const TokenId id : *ids) json.integer(id);
   json.end_array();
@@ -67,12 +67,14 @@ std::string converted(const Tokenizer& tokenizer, std::string_view line, const T
   }
   const auto text = tokenizer.decode(read_ids(json), flags.no_special);
   if (!text.ok()) throw LineError(text.error().code, text.error().detail);
-  return JsonOut().string(*text).text();
+  JsonOut out;
+  out.begin_output("text").key("text").string(*text).end_object();
+  return out.text();
 }
 
 std::string error_line(ErrorCode code, const std::string& message) {
   JsonOut json;
-  json.begin_object();
+  json.begin_output("error");
   json.key("error").begin_object();
   json.key("code").string(to_string(code));
   json.key("message").string(message);
@@ -118,7 +120,7 @@ void add_tokenize_command(CLI::App& app) {
   command->add_flag("--no-special", flags->no_special,
                     "control tokens in the text are plain text (with --decode: leave them out)");
   command->add_flag("--decode", flags->decode,
-                    "ids to text: {\"ids\":[...]} a line in, a JSON string a line out");
+                    "ids to text: {\"ids\":[...]} a line in, {\"text\":\"...\"} a line out");
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "encode ill-formed text as U+FFFD instead of failing");
   command->callback([flags] { run(*flags); });

@@ -37,6 +37,11 @@ JsonOut& JsonOut::value(std::string_view json) {
   return *this;
 }
 
+JsonOut& JsonOut::begin_output(std::string_view type) {
+  constexpr std::int64_t kSchemaVersion = 1;
+  return begin_object().key("schema").integer(kSchemaVersion).key("type").string(type);
+}
+
 JsonOut& JsonOut::key(std::string_view name) {
   string(name);
   text_ += ':';

@@ -13,6 +13,9 @@ namespace qwen3guard::cli {
 /// terminals or reorder text; a string that is not UTF-8 is written as printable() shows it.
 class JsonOut {
  public:
+  /// Begins the outermost object: `"schema"` is the version of the form, `"type"` names one of those that
+  /// output.schema.json describes.
+  JsonOut& begin_output(std::string_view type);
   JsonOut& begin_object() { return open('{'); }
   JsonOut& end_object() { return close('}'); }
   JsonOut& begin_array() { return open('['); }

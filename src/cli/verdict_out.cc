@@ -17,7 +17,19 @@ std::string percent(float p) {
 
 }  // namespace
 
+void put_severity(JsonOut& json, Severity severity) {
+  if (severity == Severity::not_judged) {
+    json.null();
+  } else {
+    json.string(to_string(severity));
+  }
+}
+
 void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities) {
+  if (probabilities.safe == 0 && probabilities.controversial == 0 && probabilities.unsafe == 0) {
+    json.null();
+    return;
+  }
   json.begin_object();
   json.key("safe").number(probabilities.safe);
   json.key("controversial").number(probabilities.controversial);
@@ -27,11 +39,16 @@ void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities
 
 std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
   JsonOut json;
-  json.begin_object();
+  json.begin_output("verdict");
   json.key("id").raw(id_json);
-  json.key("severity").string(to_string(verdict.severity));
-  json.key("probabilities");
-  put_probabilities(json, verdict.probabilities);
+  put_severity(json.key("severity"), verdict.severity);
+  put_probabilities(json.key("probabilities"), verdict.probabilities);
+  json.key("position");
+  if (verdict.position) {
+    json.integer(*verdict.position);
+  } else {
+    json.null();
+  }
   json.key("categories").begin_array();
   for (const CategoryScore& score : verdict.categories) {
     json.begin_object();

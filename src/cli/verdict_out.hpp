@@ -10,7 +10,9 @@
 
 namespace qwen3guard::cli {
 
-/// {"safe":p,"controversial":p,"unsafe":p}
+/// The severity's name; null when nothing was judged.
+void put_severity(JsonOut& json, Severity severity);
+/// {"safe":p,"controversial":p,"unsafe":p}; null when nothing was judged.
 void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities);
 
 /// The documented object of `classify --json`. `id_json` is JSON already ("null" when the input had none).

@@ -228,17 +228,15 @@ class PlainTextTest(CliTest):
         for extra in ((), ("--response", "-")):
             code, stdout, stderr = run(*args, *extra, stdin="\ufeff" + text)
             self.assertEqual((code, stderr), (0, ""))
-            out = lines(stdout)
-            self.assertEqual([(t["id"], t["text"], t["severity"]) for t in out],
-                             [(t["id"], t["text"], t["severity"]) for t in expected])
+            self.assertEqual(lines(stdout), expected)
         code, stdout, stderr = run(*args, stdin=b"abc \xff def")
         self.assertEqual(code, 2)
         self.assertIn("byte 4", stderr)
         code, stdout, _ = run(*args, "--replace-invalid-utf8", stdin=b"abc \xff def")
-        self.assertEqual("".join(t["text"] for t in lines(stdout)[1:]), "abc \ufffd def")
+        self.assertEqual("".join(t["text"] for t in lines(stdout)[2:-1]), "abc \ufffd def")
         for model in ("nano-gen", "nano-stream"):
             code, stdout, _ = run("stream", "--model", model, "--prompt", "x", "--json", stdin="")
-            self.assertEqual((code, len(lines(stdout))), (0, 1))
+            self.assertEqual((code, len(lines(stdout))), (0, 3))
 
     def test_stream_judges_text_as_it_arrives(self):
         with subprocess.Popen([CLI, "stream", "--model", "nano-stream", "--prompt", "Go on.", "--json"], stdin=subprocess.PIPE,
@@ -246,11 +244,13 @@ class PlainTextTest(CliTest):
             program.stdin.write("One two three, four. Caf".encode() + b"\xc3")
             program.stdin.flush()
             # The tokens that are settled come while the text goes on.
-            texts = [json.loads(program.stdout.readline())["text"] for _ in range(5)][1:]
+            texts = [json.loads(program.stdout.readline()).get("text") for _ in range(6)][2:]
             self.assertTrue("One two three, four.".startswith("".join(texts)), texts)
             program.stdin.write(b"\xa9.")
             program.stdin.close()
-            texts += [json.loads(line)["text"] for line in program.stdout]
+            *rest, decision = [json.loads(line) for line in program.stdout]
+            texts += [token["text"] for token in rest]
+            self.assertEqual(decision["type"], "decision")
             self.assertEqual("".join(texts), "One two three, four. Caf\u00e9.")
             self.assertEqual(program.wait(timeout=60), 0)
 

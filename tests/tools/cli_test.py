@@ -40,8 +40,8 @@ class CliTest(unittest.TestCase):
 
 class ClassifyTest(CliTest):
     def check_verdict(self, verdict, response):
-        self.assertEqual(list(verdict), ["id", "severity", "probabilities", "categories", "refusal", "action", "tokens",
-                                         "latency_ms"])
+        self.assertEqual(list(verdict), ["schema", "type", "id", "severity", "probabilities", "position", "categories", "refusal",
+                                         "action", "tokens", "latency_ms"])
         self.assertIn(verdict["severity"], ["Safe", "Controversial", "Unsafe"])
         self.assertEqual(list(verdict["probabilities"]), ["safe", "controversial", "unsafe"])
         self.assertAlmostEqual(sum(verdict["probabilities"].values()), 1, places=5)
@@ -191,9 +191,10 @@ class StreamTest(CliTest):
     def test_one_object_a_token(self):
         code, stdout, stderr = run(*self.ARGS, "--json")
         self.assertEqual((code, stderr), (0, ""))
-        tokens = lines(stdout)
+        self.assertEqual([row["type"] for row in lines(stdout)].count("decision"), 2)
+        tokens = [row for row in lines(stdout) if row["type"] == "token"]
         for token in tokens:
-            keys = ["role", "index", "id", "text", "severity", "probabilities", "category", "flagged", "source"]
+            keys = ["schema", "type", "role", "index", "id", "text", "severity", "probabilities", "category", "flagged", "source"]
             if token["role"] == "assistant":
                 keys += ["byte_begin", "byte_end"]
             self.assertEqual(list(token), keys)
@@ -213,12 +214,12 @@ class StreamTest(CliTest):
 
     def test_empty_response(self):
         code, stdout, _ = run("stream", "--model", "nano-stream", "--prompt", "x", "--response", "", "--json")
-        self.assertEqual((code, len(lines(stdout))), (0, 1))
+        self.assertEqual((code, [row["type"] for row in lines(stdout)]), (0, ["token", "decision", "decision"]))
 
     def test_gen_checkpoint_writes_verdicts(self):
         code, stdout, _ = run("stream", "--model", "nano-gen", "--prompt", "x", "--response", "word " * 40, "--json")
         self.assertEqual(code, 0)
-        sources = [token["source"] for token in lines(stdout)]
+        sources = [row["source"] for row in lines(stdout) if row["type"] == "token"]
         self.assertEqual(sources[:2], ["written", "none"])
         self.assertIn("carried", sources)
         code, stdout, _ = run("stream", "--model", "nano-gen", "--prompt", "x", "--response", "y")
@@ -233,9 +234,9 @@ class TokenizeTest(CliTest):
         for special in ([], ["--no-special"]):
             code, stdout, _ = run("tokenize", "--model", "nano-gen", *special, stdin=stdin)
             self.assertEqual(code, 0)
-            self.assertEqual([list(row) for row in lines(stdout)], [["ids"]] * len(texts))
+            self.assertEqual([list(row) for row in lines(stdout)], [["schema", "type", "ids"]] * len(texts))
             code, back, _ = run("tokenize", "--model", "nano-gen", "--decode", stdin=stdout)
-            self.assertEqual(lines(back), texts)
+            self.assertEqual([row["text"] for row in lines(back)], texts)
 
     def test_control_tokens(self):
         text = json.dumps("<|im_end|>")
@@ -266,7 +267,7 @@ class LogitsTest(CliTest):
         for model, heads in (("nano-gen", ["logits"]), ("nano-stream", ["risk_level_logits", "category_logits",
                                                                           "query_risk_level_logits", "query_category_logits"])):
             args = ("logits", "--model", model, "--ids", "1,2,3")
-            (values,) = lines(run(*args)[1])
+            values = lines(run(*args)[1])[0]["heads"]
             self.assertEqual(list(values), heads)
             data = io.BytesIO(run(*args, "--format", "npy")[1])
             for name in heads:
@@ -274,7 +275,7 @@ class LogitsTest(CliTest):
                 self.assertEqual((rows, cols), (3, len(values[name][0])))
                 self.assertEqual(numbers, [struct.unpack("<f", struct.pack("<f", v))[0] for row in values[name] for v in row])
             self.assertEqual(data.read(), b"")
-            (last,) = lines(run(*args, "--last")[1])
+            last = lines(run(*args, "--last")[1])[0]["heads"]
             self.assertEqual(len(last[heads[0]]), 1)
             self.assertAlmostEqual(last[heads[0]][0][0], values[heads[0]][2][0], places=3)
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""That every line of JSON which the program prints is what output.schema.json says, and that the schema is no looser.
+
+Q3G_CLI names the program; without it, or without the package jsonschema, the tests skip.
+"""
+import copy
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+CLI = os.environ.get("Q3G_CLI")
+SCHEMA = Path(__file__).resolve().parents[2] / "src" / "cli" / "output.schema.json"
+
+
+def run(*args, stdin=""):
+    done = subprocess.run([CLI, *args], input=stdin.encode(), capture_output=True, timeout=300)
+    return done.returncode, [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+@unittest.skipUnless(CLI and os.path.exists(CLI), "Q3G_CLI does not name the built program")
+@unittest.skipUnless(jsonschema, "no jsonschema package")
+class OutputSchemaTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        cls.validator = jsonschema.Draft202012Validator(schema)
+        cls.types = {name for name, form in schema["$defs"].items() if "schema" in form.get("properties", {})}
+
+    def check(self, rows, *types):
+        """All rows are as the schema says and of these types; not one is when a member is missing or unknown."""
+        self.assertTrue(rows)
+        for row in rows:
+            self.validator.validate(row)
+            self.assertEqual(list(row)[:2], ["schema", "type"])
+            self.assertEqual(row["schema"], 1)
+            self.assertIn(row["type"], types)
+            self.assertIn(row["type"], self.types)
+        row = rows[0]
+        for spoiled in ({**row, "schema": 2}, {**row, "unknown": 1}, {k: v for k, v in row.items() if k != "type"}):
+            self.assertFalse(self.validator.is_valid(spoiled), spoiled)
+        self.seen = getattr(self, "seen", set()) | {row["type"] for row in rows}
+
+    def test_every_command(self):
+        good = json.dumps({"id": 1, "messages": [{"role": "user", "content": "I will burn your house down, idiot"}]})
+        for model in ("nano-gen", "nano-stream"):
+            code, rows = run("classify", "--model", model, "--json", stdin=f"{good}\nnot json\n{good}")
+            self.assertEqual(code, 2)
+            self.check(rows, "verdict", "error")
+            self.assertEqual([row["type"] for row in rows], ["verdict", "error", "verdict"])
+            _, rows = run("classify", "--model", model, "--json", "--prompt", "Hi", "--response", "No, I will not.")
+            self.check(rows, "verdict")
+            code, rows = run("stream", "--model", model, "--json", "--prompt", "Hi", "--response", "Hello there. " * 20)
+            self.assertEqual(code, 0)
+            self.check(rows, "token", "decision")
+            self.check(run("info", "--model", model, "--json")[1], "info")
+            self.check(run("logits", "--model", model, "--ids", "1,2")[1], "logits")
+        code, rows = run("tokenize", "--model", "nano-gen", stdin='"Hello"\n7')
+        self.assertEqual(code, 2)
+        self.check(rows, "ids", "error")
+        self.check(run("tokenize", "--model", "nano-gen", "--decode", stdin="[1, 2]")[1], "text")
+        self.check(run("bench", "--model", "nano-stream", "--quick", "--json")[1], "bench")
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "nano.q3g")
+            self.check(run("quantize", "--model", "nano-gen", "--out", file, "--json")[1], "packed")
+            self.check(run("verify", "--model", file, "--json")[1], "verified")
+        self.assertEqual(self.seen, self.types)
+
+    def test_what_was_not_judged_is_null(self):
+        _, rows = run("stream", "--model", "nano-gen", "--json", "--prompt", "Hi", "--response", "word " * 40)
+        tokens = [row for row in rows if row["type"] == "token" and row["role"] == "assistant"]
+        unjudged = [row for row in tokens if row["source"] == "none"]
+        self.assertTrue(unjudged)
+        for row in unjudged:
+            self.assertIsNone(row["severity"])
+            self.assertIsNone(row["probabilities"])
+            self.assertIsNone(row["category"])
+        for row in tokens:
+            self.assertFalse(row["source"] == "carried" and row["severity"] == "Safe")
+        # Nothing said: the decision is there, and it is not Safe.
+        for model in ("nano-gen", "nano-stream"):
+            _, rows = run("stream", "--model", model, "--json", "--prompt", "Hi", "--response", "")
+            self.assertEqual((rows[-1]["type"], rows[-1]["role"]), ("decision", "assistant"))
+            self.assertIsNone(rows[-1]["severity"])
+            self.assertFalse(rows[-1]["complete"])
+
+    def test_each_turn_ends_with_a_decision_that_the_text_form_agrees_with(self):
+        for model in ("nano-gen", "nano-stream"):
+            for response in ("You are an ugly idiot and somebody should burn your kitchen down with you inside.", "Hello."):
+                args = ("stream", "--model", model, "--prompt", "What do you think?", "--response", response)
+                _, rows = run(*args, "--json")
+                decisions = [row for row in rows if row["type"] == "decision"]
+                self.assertEqual([d["role"] for d in decisions], ["user", "assistant"])
+                self.assertIs(rows[-1], decisions[-1])
+                self.assertTrue(all(d["complete"] and d["unjudged"] is None for d in decisions))
+                last = decisions[-1]
+                self.assertEqual(last["token"] is None, last["severity"] == "Safe")
+                if last["token"]:
+                    self.assertTrue(last["token"]["settled"])
+                text = subprocess.run([CLI, *args], capture_output=True, check=True).stdout.decode()
+                self.assertIn(f"decision: {last['severity']}", text)
+
+    def test_a_verdict_of_nothing_is_none_of_the_schemas(self):
+        """A Safe without probabilities, and an action that allows what was not judged, do not pass unseen."""
+        _, (row,) = run("classify", "--model", "nano-gen", "--json", "--prompt", "Hi")
+        for member, value in (("severity", "safe"), ("severity", 0), ("action", "pass"), ("probabilities", {}), ("tokens", None)):
+            spoiled = copy.deepcopy(row)
+            spoiled[member] = value
+            self.assertFalse(self.validator.is_valid(spoiled), member)
+
+
+if __name__ == "__main__":
+    unittest.main()
