@@ -205,7 +205,9 @@ typedef int32_t q3g_status;
 /** @{ @name Events of a batch */
 #define Q3G_EVENT_UPDATE 0   /**< tokens were judged */
 #define Q3G_EVENT_TURN_END 1 /**< a turn ended */
-#define Q3G_EVENT_ERROR 2    /**< a push failed and left the session as it was */
+/** A push failed and left the session as it was; those behind it go on. Until the next turn begins, or
+ * q3g_batch_visit() goes back in this one, nothing is Safe: the turn lacks what failed. */
+#define Q3G_EVENT_ERROR 2
 /** The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an
  * event of its own. Once for a push; pieces of text that wait together may share one. */
 #define Q3G_EVENT_OVERDUE 3

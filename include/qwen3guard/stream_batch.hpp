@@ -45,7 +45,9 @@ struct StreamEvent {
   enum class Kind : std::int32_t {
     update = 0,    ///< tokens were judged; updates that nobody has taken yet are joined
     turn_end = 1,  ///< a turn ended
-    error = 2,     ///< a push failed and left the session as it was; those behind it go on
+    /// A push failed and left the session as it was; those behind it go on. Until the next turn begins, or
+    /// visit() goes back in this one, nothing is Safe: the turn lacks what failed.
+    error = 2,
     /// The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as
     /// an event of its own. Sent once for a push; pieces of text that wait together may share one.
     overdue = 3,

@@ -271,13 +271,20 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
     finish(*entry);
     entry->n_new_rows = 1;
   }
+  const StreamMark before = entry->session.mark();
+  const auto leave = [&] {
+    // What failed is of no account in another turn, or where the host has gone back.
+    const StreamMark after = entry->session.mark();
+    if (after.turn != before.turn || after.n_units < before.n_units) entry->gap_byte.reset();
+    give_back();
+  };
   try {
     visit(entry->session);
   } catch (...) {
-    give_back();
+    leave();
     throw;
   }
-  give_back();
+  leave();
   return {};
 }
 

@@ -29,6 +29,24 @@ std::size_t guess_rows(const StreamBatch::Impl::Op& op) noexcept {
   return std::max<std::size_t>(op.ids.size() + op.text.size() / 4, 1);
 }
 
+/// At this byte of the turn something is missing that failed: what came of the rest is not complete.
+void miss(Decision& decision, std::int64_t at) noexcept {
+  const bool has_range = decision.unjudged_begin < decision.unjudged_end;
+  decision.unjudged_begin = has_range ? std::min(decision.unjudged_begin, at) : at;
+  decision.unjudged_end = has_range ? std::max(decision.unjudged_end, at) : at;
+  decision.is_complete = false;
+  if (decision.severity == Severity::safe) decision.severity = Severity::not_judged;
+}
+
+void miss(TurnVerdict& turn, std::int64_t at) noexcept {
+  miss(turn.decision, at);
+  if (turn.prompt && turn.prompt->severity == Severity::safe) turn.prompt->severity = Severity::not_judged;
+  if (turn.written && turn.written->severity == Severity::safe) {
+    turn.written->severity = Severity::not_judged;
+    turn.written->action = Action::none;
+  }
+}
+
 double ms_of(detail::TimeSource::TimePoint time) noexcept {
   return std::chrono::duration<double, std::milli>(time.time_since_epoch()).count();
 }
@@ -86,7 +104,10 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
   event.is_late = now > op.times.deadline;
   try {
     event.decision = entry.session.decision();
-    if (event.kind == StreamEvent::Kind::error) {
+    if (entry.gap_byte) {
+      miss(event.decision, *entry.gap_byte);
+      if (event.kind == StreamEvent::Kind::turn_end) miss(event.turn, *entry.gap_byte);
+    } else if (event.kind == StreamEvent::Kind::error) {
       // What failed was not judged, whatever the turn came to without it.
       event.decision.is_complete = false;
       if (event.decision.severity == Severity::safe) event.decision.severity = Severity::not_judged;
@@ -102,6 +123,10 @@ void StreamBatch::Impl::fail(Entry& entry, const Op& op, Status status) {
     // A prompt is judged as a whole or not at all.
     entry.failed_group = op.group;
     static_cast<void>(entry.session.rewind(entry.group_begin));
+  } else if (op.kind == Op::Kind::text || op.kind == Op::Kind::tokens) {
+    // What is behind it goes on, but the turn is not what the host has said.
+    const std::int64_t at = entry.session.turn_bytes();
+    entry.gap_byte = std::min(entry.gap_byte.value_or(at), at);
   }
   StreamEvent event;
   event.kind = StreamEvent::Kind::error;
@@ -114,7 +139,8 @@ void StreamBatch::Impl::plan_op(Entry& entry, Op& op) {
   if (op.kind == Op::Kind::begin_turn) {
     if (op.group != 0 && op.role == Role::user) entry.group_begin = entry.session.mark();
     Status status = entry.session.begin_turn(op.role);
-    if (!status.ok()) fail(entry, op, std::move(status));
+    if (!status.ok()) return fail(entry, op, std::move(status));
+    entry.gap_byte.reset();
     return;
   }
   if (heads == nullptr) {

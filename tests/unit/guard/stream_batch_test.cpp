@@ -245,6 +245,65 @@ TEST_CASE("batch: what is wrong is an event, and the rest goes on", "[batch]") {
   CHECK(code_of(batch.visit(77, [](StreamSession&) {})) == ErrorCode::invalid_argument);
 }
 
+TEST_CASE("batch: a turn that lacks what failed is not Safe", "[batch]") {
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  const StreamId id = batch.add().value();
+  const auto judge = [&] {
+    while (batch.stats().n_waiting_sessions > 0) batch.step();
+    std::vector<StreamEvent> out;
+    for (StreamEvent& event : batch.poll(id).value()) {
+      if (event.kind != StreamEvent::Kind::overdue) out.push_back(std::move(event));
+    }
+    return out;
+  };
+  const auto push = [&](std::string_view text) { batch.push_text(id, text).throw_if_error(); };
+  const auto open = [&](Role role) {
+    batch.begin_turn(id, role).throw_if_error();
+    push("Hello there.");
+    REQUIRE(judge().size() == 1);
+    push("\xFF, you");
+    REQUIRE(judge().back().kind == StreamEvent::Kind::error);
+  };
+  const auto close = [&] {
+    batch.end_turn(id).throw_if_error();
+    return judge().back();
+  };
+
+  open(Role::assistant);
+  push(" Goodbye.");
+  const std::vector<StreamEvent> more = judge();
+  REQUIRE(more.size() == 1);
+  CHECK(more[0].decision.severity != Severity::safe);
+  CHECK_FALSE(more[0].decision.is_complete);
+  CHECK(more[0].decision.unjudged_begin == 12);
+  // Who only looks changes nothing.
+  REQUIRE(batch.visit(id, [](StreamSession& session) { CHECK(session.decision().is_complete); }).ok());
+  const StreamEvent end = close();
+  REQUIRE(end.kind == StreamEvent::Kind::turn_end);
+  for (const Decision& decision : {end.decision, end.turn.decision}) {
+    CHECK(decision.severity != Severity::safe);
+    CHECK_FALSE(decision.is_complete);
+  }
+
+  open(Role::user);
+  const StreamEvent prompt = close();
+  REQUIRE(prompt.turn.prompt);
+  CHECK(prompt.turn.prompt->severity != Severity::safe);
+  CHECK(prompt.turn.prompt->source == VerdictSource::heads);
+
+  // A turn of its own has all that was said, and so has one that went back before what is missing.
+  batch.begin_turn(id, Role::assistant).throw_if_error();
+  push("Hello there.");
+  CHECK(close().turn.decision.is_complete);
+  open(Role::assistant);
+  push(" Goodbye.");
+  REQUIRE(judge().size() == 1);
+  REQUIRE(batch.visit(id, [](StreamSession& session) { session.rewind_to_byte(12).throw_if_error(); }).ok());
+  push(", you.");
+  CHECK(judge().back().decision.is_complete);
+}
+
 TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
   const Guard guard = nano();
   StreamBatch batch = StreamBatch::open(guard).value();

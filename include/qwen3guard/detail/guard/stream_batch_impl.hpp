@@ -135,6 +135,7 @@ class StreamBatch::Impl {
     bool has_lost_new_events = false;
     std::uint64_t failed_group = 0;
     StreamMark group_begin;
+    std::optional<std::int64_t> gap_byte;  // where text of the turn is missing that failed
     std::size_t n_judged = 0;
     std::size_t n_left = 0;      // rows before the forward
     std::size_t n_new_rows = 0;  // in it
