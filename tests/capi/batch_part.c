@@ -245,6 +245,9 @@ static void late(const q3g_guard* guard) {
   NEED_OK(q3g_events_get(events, 0, &event, &failure, &err));
   CHECK(event.kind == Q3G_EVENT_OVERDUE && event.is_late == 1 && event.n_tokens == 0);
   CHECK(event.status == Q3G_OK && failure.code == Q3G_OK && event.has_prompt == 0 && event.has_written == 0);
+  q3g_decision decision = {.struct_size = sizeof decision, .severity = Q3G_SEVERITY_SAFE, .is_complete = 1};
+  NEED_OK(q3g_events_decision(events, 0, &decision, &err));
+  CHECK(decision.severity == Q3G_SEVERITY_NOT_JUDGED && decision.is_complete == 0);
   q3g_events_free(events);
   NEED_OK(q3g_batch_poll(batch, session, 0, &events, &err));
   CHECK(q3g_events_count(events) == 0);

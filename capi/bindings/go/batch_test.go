@@ -81,6 +81,7 @@ func TestBatchOverdue(t *testing.T) {
 	need(t, err)
 	check(t, len(events) == 1 && events[0].Kind == EventOverdue && events[0].Late && events[0].Err == nil, events)
 	check(t, events[0].Kind.String() == "overdue" && len(events[0].Update.Tokens) == 0 && events[0].Turn == nil, events)
+	check(t, events[0].Decision.Severity == NotJudged && !events[0].Decision.Complete, events)
 	time.Sleep(time.Millisecond)
 	stats, err := batch.Stats()
 	check(t, err == nil && stats.OverdueSessions == 1 && stats.OldestWaiting >= time.Millisecond, stats, err)

@@ -304,6 +304,33 @@ TEST_CASE("batch: a turn that lacks what failed is not Safe", "[batch]") {
   CHECK(judge().back().decision.is_complete);
 }
 
+TEST_CASE("batch: what did not fit is not Safe", "[batch]") {
+  const StreamEvent fresh;
+  CHECK(fresh.decision.severity == Severity::not_judged);
+  CHECK(fresh.turn.decision.severity == Severity::not_judged);
+  const Guard guard = nano();
+  StreamBatch batch = StreamBatch::open(guard).value();
+  StreamOptions options;
+  options.context = ContextPolicy::stop;
+  options.max_tokens = 40;
+  const StreamId id = batch.add(options).value();
+  batch.push_prompt(id, "Hi", 1e9).throw_if_error();
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += " and so on";
+  batch.push_text(id, text, 1e9).throw_if_error();
+  batch.end_turn(id, 1e9).throw_if_error();
+  while (batch.stats().n_waiting_sessions > 0) batch.step();
+  const auto events = batch.poll(id).value();
+  REQUIRE(events.size() == 3);
+  CHECK(events[1].update.stopped_at_byte.has_value());
+  CHECK(events[1].decision.severity != Severity::safe);
+  CHECK_FALSE(events[2].decision.is_complete);
+  CHECK(events[2].decision.severity != Severity::safe);
+  CHECK_FALSE(events[2].turn.decision.is_complete);
+  CHECK(events[2].turn.decision.severity != Severity::safe);
+  CHECK(events[2].turn.decision.unjudged_end == static_cast<std::int64_t>(text.size()));
+}
+
 TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
   const Guard guard = nano();
   StreamBatch batch = StreamBatch::open(guard).value();

@@ -224,6 +224,8 @@ TEST_CASE("batch: a deadline that passes is said once for each push", "[batch]")
   CHECK(host.last.waited_ms == Approx(110));
   CHECK(host.last.is_late);
   CHECK(host.last.update.tokens.empty());
+  CHECK(host.last.decision.severity == Severity::not_judged);
+  CHECK_FALSE(host.last.decision.is_complete);
   CHECK(host.last.status.ok());
   CHECK(host.batch.poll(id).value().empty());
   host.time->now_ms += 60;

@@ -175,6 +175,7 @@ public static class StreamTests
             var found = batch.Poll(session, 60000).Single();  // nobody steps, and there is no silence
             Check.Same(EventKind.Overdue, found.Kind);
             Check.That(found.IsLate && found.Update.Tokens.Count == 0 && found.Turn == null && found.Error == null, "no verdict");
+            Check.Same(Severity.NotJudged, found.Decision.Severity);
             Check.Same(1UL, batch.Stats.OverdueSessions);
             Check.That(batch.Stats.OldestWaitingMs > 0, "it waits");
             batch.Step();

@@ -420,6 +420,7 @@ class BatchTest(unittest.TestCase):
             self.assertEqual([event.kind for event in events], [q.EventKind.OVERDUE])
             self.assertTrue(events[0].is_late)
             self.assertEqual((events[0].update.tokens, events[0].turn, events[0].error), ([], None, None))
+            self.assertEqual((events[0].decision.severity, events[0].decision.is_complete), (q.Severity.NOT_JUDGED, False))
             self.assertEqual(batch.stats.n_overdue_sessions, 1)
             self.assertGreater(batch.stats.oldest_waiting_ms, 0)
             batch.step()

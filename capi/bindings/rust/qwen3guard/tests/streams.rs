@@ -132,6 +132,7 @@ fn a_deadline_that_passes_is_an_event() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].kind, EventKind::Overdue);
     assert!(events[0].is_late && events[0].update.tokens.is_empty());
+    assert_eq!((events[0].decision.severity, events[0].decision.is_complete), (Severity::NotJudged, false));
     let stats = batch.stats().unwrap();
     assert_eq!(stats.n_overdue_sessions, 1);
     assert!(stats.oldest_waiting_ms > 0.0);
