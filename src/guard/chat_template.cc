@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/guard/chat_template.hpp"
 
+#include <numeric>
 #include <string_view>
 
 #include "qwen3guard/detail/guard/gen_prompt.hpp"
+#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -25,9 +27,10 @@ const GenPromptText& gen_prompt_for(std::span<const Message> messages) {
 
 /// "<|im_start|>role\ncontent": the turn stays open. Role and content are one text for the tokenizer, as in
 /// the rendered string.
-Status append_open_turn(const Tokenizer& tokenizer, const Message& message, std::vector<TokenId>& ids) {
+Status append_open_turn(const Tokenizer& tokenizer, const Message& message, std::vector<TokenId>& ids,
+                        std::size_t max_tokens) {
   Q3G_TRY(append_markup(tokenizer, kImStart, ids));
-  return append_text(tokenizer, to_string(message.role) + ("\n" + message.content), ids);
+  return append_text(tokenizer, to_string(message.role) + ("\n" + message.content), ids, max_tokens);
 }
 
 }  // namespace
@@ -36,8 +39,13 @@ Status append_markup(const Tokenizer& tokenizer, std::string_view text, std::vec
   return tokenizer.encode_to(text, SpecialTokens::recognized, ids);
 }
 
-Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids) {
-  return tokenizer.encode_to(text, SpecialTokens::as_text, ids);
+Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids,
+                   std::size_t max_tokens) {
+  Status status =
+      encode_within(TokenizerAccess::impl(tokenizer), text, SpecialTokens::as_text, max_tokens, ids);
+  if (status.ok() || status.error().code != ErrorCode::context_full) return status;
+  return Error{ErrorCode::context_full, "the conversation needs more than " + std::to_string(max_tokens) +
+                                            " tokens, which is the room that the context has"};
 }
 
 Status check_markup_tokens(const Tokenizer& tokenizer) {
@@ -59,23 +67,28 @@ Result<std::string> render_gen_conversation(std::span<const Message> messages) {
         "user message it answers"};
   }
   std::string out;
+  out.reserve(
+      std::accumulate(messages.begin(), messages.end(), std::size_t{0}, [](std::size_t n, const Message& m) {
+        constexpr std::size_t kNameBytes = 16;  // "\n\nASSISTANT: "
+        return n + m.content.size() + kNameBytes;
+      }));
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Message& message = messages[i];
     switch (message.role) {
       case Role::system:
-        if (i == 0) out += "USER: " + message.content;
+        if (i == 0) out.append("USER: ").append(message.content);
         break;
       case Role::user:
         if (i == 0) {
-          out += "USER: " + message.content;
+          out.append("USER: ").append(message.content);
         } else if (messages[i - 1].role == Role::system) {
-          out += "\n\n" + message.content;
+          out.append("\n\n").append(message.content);
         } else {
-          out += "\n\nUSER: " + message.content;
+          out.append("\n\nUSER: ").append(message.content);
         }
         break;
       case Role::assistant:
-        if (i > 0) out += "\n\nASSISTANT: " + message.content;
+        if (i > 0) out.append("\n\nASSISTANT: ").append(message.content);
         break;
     }
   }
@@ -93,24 +106,26 @@ Result<std::string> render_gen_prompt(std::span<const Message> messages) {
   return out;
 }
 
-Result<std::vector<TokenId>> encode_gen_prompt(const Tokenizer& tokenizer,
-                                               std::span<const Message> messages) {
+Result<std::vector<TokenId>> encode_gen_prompt(const Tokenizer& tokenizer, std::span<const Message> messages,
+                                               std::size_t max_tokens) {
   Q3G_TRY(check_markup_tokens(tokenizer));
-  Q3G_ASSIGN(const std::string conversation, render_gen_conversation(messages));
+  Q3G_ASSIGN(std::string conversation, render_gen_conversation(messages));
   const GenPromptText& text = gen_prompt_for(messages);
   // One text between the control tokens: tokens may cross the border of a message exactly as in the
   // reference.
-  std::string middle(text.before);
-  middle += conversation;
-  middle += text.after;
+  std::string middle;
+  middle.reserve(text.before.size() + conversation.size() + text.after.size());
+  middle.append(text.before).append(conversation).append(text.after);
+  conversation = std::string();  // it may be long
   std::vector<TokenId> ids;
   Q3G_TRY(append_markup(tokenizer, kImStart, ids));
-  Q3G_TRY(append_text(tokenizer, middle, ids));
+  Q3G_TRY(append_text(tokenizer, middle, ids, max_tokens));
   Q3G_TRY(append_markup(tokenizer, kGenPromptTail, ids));
   return ids;
 }
 
-Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<const Message> messages) {
+Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<const Message> messages,
+                                          std::size_t max_tokens) {
   Q3G_TRY(check_last_message(messages));
   Q3G_TRY(check_markup_tokens(tokenizer));
   const bool has_response = messages.back().role == Role::assistant;
@@ -121,7 +136,7 @@ Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<
   }
   StreamPrompt out;
   for (std::size_t i = 0; i < n_context; ++i) {
-    Q3G_TRY(append_open_turn(tokenizer, messages[i], out.ids));
+    Q3G_TRY(append_open_turn(tokenizer, messages[i], out.ids, max_tokens));
     if (i + 1 == n_context) out.query_end = out.ids.size();
     Q3G_TRY(append_markup(tokenizer, std::string(kImEnd) + "\n", out.ids));
   }
@@ -129,7 +144,7 @@ Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<
       append_markup(tokenizer, std::string(kImStart) + "assistant\n" + std::string(kNoThinking), out.ids));
   out.response_begin = out.ids.size();
   // The response is encoded on its own, as a host's model produces it token by token.
-  if (has_response) Q3G_TRY(append_text(tokenizer, messages.back().content, out.ids));
+  if (has_response) Q3G_TRY(append_text(tokenizer, messages.back().content, out.ids, max_tokens));
   return out;
 }
 

@@ -31,7 +31,8 @@ struct Request {
 Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& workspace,
                const CancelFlag* cancel, Request& request) {
   Q3G_TRY(not_cancelled(cancel));  // so that a batch which is stopped encodes nothing more
-  Q3G_ASSIGN(request.ids, encode_gen_prompt(tokenizer, request.item->messages));
+  Q3G_ASSIGN(request.ids, encode_gen_prompt(tokenizer, request.item->messages,
+                                            static_cast<std::size_t>(guard.max_context_tokens())));
   const Role last_role = request.item->messages.back().role;
   request.subject = last_role == Role::user ? Subject::prompt : Subject::response;
   const std::size_t n_needed = request.ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);

@@ -28,7 +28,9 @@ Status prepare(const std::shared_ptr<const Guard::Impl>& guard,
                const std::shared_ptr<const CancelFlag>& cancel, Request& request) {
   Q3G_TRY(not_cancelled(cancel.get()));  // so that a batch which is stopped encodes nothing more
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard->need_tokenizer());
-  Q3G_ASSIGN(StreamPrompt prompt, encode_stream_prompt(*tokenizer, request.item->messages));
+  Q3G_ASSIGN(StreamPrompt prompt,
+             encode_stream_prompt(*tokenizer, request.item->messages,
+                                  static_cast<std::size_t>(guard->max_context_tokens())));
   request.judges_response = request.item->messages.back().role == Role::assistant;
   if (request.judges_response && prompt.response_begin == prompt.ids.size()) {
     return Error{ErrorCode::invalid_argument,

@@ -57,7 +57,9 @@ Result<Verdict> GenStream::write_within_context(std::size_t n_bytes) {
   const Turn& turn = turns_.back();
   const std::string_view text =
       whole_characters(turn.bytes().substr(0, n_bytes)).substr(std::min(turn.skip_bytes, n_bytes));
-  Q3G_ASSIGN(const std::vector<TokenId> ids, encode_gen_prompt(*tokenizer, conversation(text)));
+  Q3G_ASSIGN(
+      const std::vector<TokenId> ids,
+      encode_gen_prompt(*tokenizer, conversation(text), static_cast<std::size_t>(cache_.capacity_tokens())));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
   if (n_needed > static_cast<std::size_t>(cache_.capacity_tokens())) {
     return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs " +

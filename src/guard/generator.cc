@@ -38,7 +38,9 @@ class Generator::Impl {
     std::vector<Message> storage;
     Q3G_ASSIGN(const auto checked, detail::checked_messages(messages, InvalidUtf8::reject, storage));
     Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-    Q3G_ASSIGN(const detail::StreamPrompt prompt, detail::encode_stream_prompt(*tokenizer, checked));
+    Q3G_ASSIGN(const detail::StreamPrompt prompt,
+               detail::encode_stream_prompt(*tokenizer, checked,
+                                            static_cast<std::size_t>(guard_->max_context_tokens())));
     return set_tokens(prompt.ids);
   }
 

@@ -176,7 +176,8 @@ Result<Verdict> Guard::classify(std::span<const Message> messages, const Classif
     const auto start = std::chrono::steady_clock::now();
     Q3G_TRY(check(options.policy));
     std::vector<Message> storage;
-    Q3G_ASSIGN(const auto checked, detail::checked_messages(messages, options.invalid_utf8, storage));
+    Q3G_ASSIGN(const auto checked,
+               detail::checked_messages(messages, options.invalid_utf8, storage, impl_->max_text_bytes()));
     detail::BatchItem item{checked};
     if (impl_->is_stream()) {
       detail::BatchItem* const items[] = {&item};
@@ -198,7 +199,8 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
     std::vector<std::vector<Message>> storage(conversations.size());
     std::vector<detail::BatchItem*> good;
     for (std::size_t i = 0; i < conversations.size(); ++i) {
-      auto checked = detail::checked_messages(conversations[i], options.invalid_utf8, storage[i]);
+      auto checked = detail::checked_messages(conversations[i], options.invalid_utf8, storage[i],
+                                              impl_->max_text_bytes());
       if (checked.ok()) {
         items[i].messages = *checked;
         good.push_back(&items[i]);

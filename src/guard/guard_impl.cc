@@ -2,11 +2,13 @@
 #include "qwen3guard/detail/guard/guard_impl.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/gen_decode.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -32,6 +34,12 @@ Status Guard::Impl::load_prefixes(const detail::ModelFiles& files) const {
   return {};
 }
 
+std::size_t Guard::Impl::max_text_bytes() const noexcept {
+  if (!tokenizer_) return std::numeric_limits<std::size_t>::max();
+  return detail::TokenizerAccess::impl(*tokenizer_)
+      .max_text_bytes(static_cast<std::size_t>(max_context_tokens_));
+}
+
 Status Guard::Impl::check_context(std::size_t n_tokens) const {
   if (n_tokens <= static_cast<std::size_t>(max_context_tokens_)) return {};
   return Error{ErrorCode::context_full, "the conversation needs " + std::to_string(n_tokens) +
@@ -43,7 +51,8 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
                                           const ClassifyOptions& options) const {
   Q3G_ASSIGN(const Tokenizer* tokenizer, need_tokenizer());
   Q3G_TRY(detail::not_cancelled(options.cancel.get()));
-  Q3G_ASSIGN(const std::vector<TokenId> ids, detail::encode_gen_prompt(*tokenizer, messages));
+  Q3G_ASSIGN(const std::vector<TokenId> ids,
+             detail::encode_gen_prompt(*tokenizer, messages, static_cast<std::size_t>(max_context_tokens_)));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
   Q3G_TRY(check_context(n_needed));
   auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed), options.cancel.get());

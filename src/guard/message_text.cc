@@ -2,6 +2,7 @@
 #include "qwen3guard/detail/guard/message_text.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "qwen3guard/detail/util/utf8.hpp"
@@ -9,17 +10,21 @@
 namespace qwen3guard::detail {
 
 Result<std::span<const Message>> checked_messages(std::span<const Message> messages, InvalidUtf8 policy,
-                                                  std::vector<Message>& storage) {
+                                                  std::vector<Message>& storage, std::size_t max_bytes) {
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    const auto offset = find_invalid_utf8(messages[i].content);
-    if (!offset) continue;
+    const std::string& content = messages[i].content;
+    const auto offset = content.size() > max_bytes ? std::nullopt : find_invalid_utf8(content);
+    if (!offset) {
+      if (!storage.empty()) storage.push_back(messages[i]);
+      continue;
+    }
     if (policy == InvalidUtf8::reject) {
       return Error{
           ErrorCode::invalid_utf8,
           "messages[" + std::to_string(i) + "].content: ill-formed UTF-8 at byte " + std::to_string(*offset)};
     }
-    if (storage.empty()) storage.assign(messages.begin(), messages.end());
-    storage[i].content = replace_invalid_utf8(messages[i].content);
+    if (storage.empty()) storage.assign(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(i));
+    storage.push_back({messages[i].role, replace_invalid_utf8(content)});
   }
   return storage.empty() ? messages : std::span<const Message>(storage);
 }

@@ -3,6 +3,7 @@
 #define QWEN3GUARD_DETAIL_GUARD_CHAT_TEMPLATE_HPP
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,9 +25,13 @@ inline constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
 /// Appends the ids of markup, in which control tokens are recognised. Errors: as Tokenizer::encode.
 [[nodiscard]] Status append_markup(const Tokenizer& tokenizer, std::string_view text,
                                    std::vector<TokenId>& ids);
-/// Appends the ids of a message's text, in which they are not.
-[[nodiscard]] Status append_text(const Tokenizer& tokenizer, std::string_view text,
-                                 std::vector<TokenId>& ids);
+/// No bound on the tokens of a prompt.
+inline constexpr std::size_t kAnyTokens = std::numeric_limits<std::size_t>::max();
+
+/// Appends the ids of a message's text, in which they are not. Errors: as Tokenizer::encode; context_full
+/// when there are more than max_tokens `ids` then, found out without more memory than these take.
+[[nodiscard]] Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids,
+                                 std::size_t max_tokens = kAnyTokens);
 /// Errors: bad_tokenizer when the control tokens of the markup are missing.
 [[nodiscard]] Status check_markup_tokens(const Tokenizer& tokenizer);
 
@@ -40,9 +45,11 @@ inline constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
 [[nodiscard]] Result<std::string> render_gen_prompt(std::span<const Message> messages);
 
 /// The Gen prompt as token ids: the template's control tokens are ids, those in the messages plain text.
-/// Errors: as render_gen_conversation(); bad_tokenizer (no <|im_start|>); invalid_utf8.
+/// Errors: as render_gen_conversation(); bad_tokenizer (no <|im_start|>); invalid_utf8; context_full (the
+/// messages have more than max_tokens tokens; the markup around them is not counted).
 [[nodiscard]] Result<std::vector<TokenId>> encode_gen_prompt(const Tokenizer& tokenizer,
-                                                             std::span<const Message> messages);
+                                                             std::span<const Message> messages,
+                                                             std::size_t max_tokens = kAnyTokens);
 
 /// A conversation rendered for a Stream checkpoint. When the last message is the user's, the ids end with the
 /// markup that opens the assistant's turn, thinking off. When it is the assistant's, they end with the
@@ -55,9 +62,10 @@ struct StreamPrompt {
 
 /// Source: the Qwen3 chat markup with thinking off; earlier assistant turns carry no think block.
 /// Errors: invalid_argument: no message; no user message; a system message last; an assistant message
-/// last that no user message precedes; bad_tokenizer; invalid_utf8.
+/// last that no user message precedes; bad_tokenizer; invalid_utf8; context_full (as encode_gen_prompt).
 [[nodiscard]] Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer,
-                                                        std::span<const Message> messages);
+                                                        std::span<const Message> messages,
+                                                        std::size_t max_tokens = kAnyTokens);
 
 }  // namespace qwen3guard::detail
 

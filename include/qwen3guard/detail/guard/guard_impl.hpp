@@ -48,6 +48,8 @@ class Guard::Impl {
 
   /// The tokenizer, for calls that cannot do without. Errors: bad_tokenizer.
   [[nodiscard]] Result<const Tokenizer*> need_tokenizer() const;
+  /// The most bytes of a text that the context has room for; a longer one need not be looked at.
+  [[nodiscard]] std::size_t max_text_bytes() const noexcept;
   /// Errors: context_full when `n_tokens` do not fit.
   [[nodiscard]] Status check_context(std::size_t n_tokens) const;
 

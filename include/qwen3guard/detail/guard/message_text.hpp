@@ -2,6 +2,8 @@
 #ifndef QWEN3GUARD_DETAIL_GUARD_MESSAGE_TEXT_HPP
 #define QWEN3GUARD_DETAIL_GUARD_MESSAGE_TEXT_HPP
 
+#include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -12,11 +14,12 @@
 namespace qwen3guard::detail {
 
 /// The messages with their text checked: `messages` itself when all of it is UTF-8, else
-/// (InvalidUtf8::replace) a repaired copy in `storage`, which must outlive the result. Errors
-/// (InvalidUtf8::reject): invalid_utf8 with the message's index and the byte offset.
-[[nodiscard]] Result<std::span<const Message>> checked_messages(std::span<const Message> messages,
-                                                                InvalidUtf8 policy,
-                                                                std::vector<Message>& storage);
+/// (InvalidUtf8::replace) a repaired copy in `storage`, which must outlive the result. Messages of more than
+/// max_bytes, which no context has room for, are not looked at. Errors (InvalidUtf8::reject): invalid_utf8
+/// with the message's index and the byte offset.
+[[nodiscard]] Result<std::span<const Message>> checked_messages(
+    std::span<const Message> messages, InvalidUtf8 policy, std::vector<Message>& storage,
+    std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
 
 }  // namespace qwen3guard::detail
 

@@ -134,8 +134,18 @@ inline void append_replacing_invalid_utf8(std::string_view text, std::string& ou
 
 /// `text` as UTF-8; a copy of it when it is UTF-8 already. Throws std::bad_alloc.
 [[nodiscard]] inline std::string replace_invalid_utf8(std::string_view text) {
+  // A byte can become three: counted first, so that a long text is not held twice while the string grows.
+  std::size_t n_bytes = 0;
+  for (std::size_t pos = 0; pos < text.size();) {
+    const std::size_t end = find_non_ascii(text, pos);
+    n_bytes += end - pos;
+    if ((pos = end) == text.size()) break;
+    const Utf8Step step = utf8_step(text, pos);
+    n_bytes += step.complete ? step.n_bytes : kReplacement.size();
+    pos += step.n_bytes;
+  }
   std::string out;
-  out.reserve(text.size());
+  out.reserve(n_bytes);
   append_replacing_invalid_utf8(text, out);
   return out;
 }
