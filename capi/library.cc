@@ -3,6 +3,7 @@
 #include "convert.hpp"
 #include "handles.hpp"
 #include "qwen3guard/detail/guard/embedded_models.hpp"
+#include "qwen3guard/quote.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -29,7 +30,7 @@ q3g_status parse(const char* function, const char* name, std::size_t n, std::int
     if (out == nullptr) bad_argument("the place for the value is NULL");
     const std::string_view text = text_of(name, n, "name");
     const auto found = value(text);
-    if (!found) bad_argument("no such name: \"" + std::string(text.substr(0, 100)) + "\"");
+    if (!found) bad_argument("no such name: " + quote(text));
     *out = static_cast<std::int32_t>(*found);
   });
 }

@@ -31,7 +31,7 @@ Guard load_guard(const ModelFlags& flags, bool require_tokenizer) {
   if (is_path(flags.model)) return Guard::load(flags.model, options).value();
   auto guard = Guard::load_embedded(flags.model, options);
   if (!guard.ok() && guard.error().code == ErrorCode::file_not_found) {
-    throw UsageError(guard.error().detail + " (a folder needs a slash: ./" + flags.model + ")");
+    throw UsageError(guard.error().detail + " (a folder needs a slash: ./" + printable(flags.model) + ")");
   }
   return std::move(guard).value();
 }

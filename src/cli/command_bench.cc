@@ -133,7 +133,7 @@ void run(const BenchFlags& flags) {
   options.quick = flags.quick;
   const auto measured = is_path(model) ? measure(model, options) : measure_embedded(model, options);
   if (!measured.ok() && !is_path(model) && measured.error().code == ErrorCode::file_not_found)
-    throw UsageError(measured.error().detail + " (a folder needs a slash: ./" + model + ")");
+    throw UsageError(measured.error().detail + " (a folder needs a slash: ./" + printable(model) + ")");
   const Measurement& m = measured.value();
   print_line(flags.json ? to_json(m, model) : to_text(m, model));
 }

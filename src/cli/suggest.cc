@@ -7,6 +7,9 @@
 namespace qwen3guard::cli {
 namespace {
 
+/// For a sentence of CLI11 with the argument that it repeats.
+constexpr std::size_t kMaxParseErrorBytes = 400;
+
 /// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. Names are short.
 std::size_t distance(std::string_view a, std::string_view b) {
   const std::size_t width = b.size() + 1;
@@ -80,7 +83,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     return "unknown option " + printable(name) + did_you_mean(nearest(with_dashes, options_of(command))) +
            " (" + help + " shows all)";
   }
-  return std::string(error.what()) + " (" + help + " shows how)";
+  return printable(error.what(), kMaxParseErrorBytes) + " (" + help + " shows how)";
 }
 
 }  // namespace qwen3guard::cli

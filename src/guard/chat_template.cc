@@ -7,6 +7,7 @@
 #include "qwen3guard/detail/guard/gen_prompt.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -14,9 +15,9 @@ namespace {
 Status check_last_message(std::span<const Message> messages) {
   if (messages.empty()) return Error{ErrorCode::invalid_argument, "messages: empty; expected at least one"};
   if (messages.back().role != Role::user && messages.back().role != Role::assistant) {
-    return Error{ErrorCode::invalid_argument, "messages: the last one is a \"" +
-                                                  std::string(to_string(messages.back().role)) +
-                                                  "\" message; expected \"user\" or \"assistant\""};
+    return Error{ErrorCode::invalid_argument, "messages: the last one is a " +
+                                                  quote(to_string(messages.back().role)) +
+                                                  " message; expected \"user\" or \"assistant\""};
   }
   return {};
 }
@@ -52,7 +53,7 @@ Status check_markup_tokens(const Tokenizer& tokenizer) {
   for (const std::string_view token : {kImStart, kImEnd}) {
     if (!tokenizer.find_added(token)) {
       return Error{ErrorCode::bad_tokenizer,
-                   "tokenizer: no added token \"" + std::string(token) + "\", which the chat markup needs"};
+                   "tokenizer: no added token " + quote(token) + ", which the chat markup needs"};
     }
   }
   return {};

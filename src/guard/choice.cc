@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -120,9 +121,9 @@ Result<Choice> choose(GenContext& context, std::span<const Option> options,
     }
     const auto best = best_of(candidates, logits, options, forced);
     if (!best) {
-      return Error{ErrorCode::bad_tokenizer,
-                   "tokenizer: no token can continue the verdict \"" + options[0].text +
-                       "\"; a byte-level vocabulary with all 256 bytes was expected"};
+      return Error{ErrorCode::bad_tokenizer, "tokenizer: no token can continue the verdict " +
+                                                 quote(options[0].text) +
+                                                 "; a byte-level vocabulary with all 256 bytes was expected"};
     }
     const Candidate& taken = candidates[*best];
     if (is_single(taken.options)) {

@@ -13,6 +13,7 @@
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "qwen3guard/quote.hpp"
 #include "util/block_signals.hpp"
 
 namespace qwen3guard {
@@ -307,7 +308,7 @@ Status StreamBatch::Impl::start() {
       }
     });
   } catch (const std::system_error& e) {
-    return Error{ErrorCode::out_of_memory, std::string("stream batch: no thread: ") + e.what()};
+    return Error{ErrorCode::out_of_memory, std::string("stream batch: no thread: ") + printable(e.what())};
   }
   return {};
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string>
 
+#include "qwen3guard/quote.hpp"
+
 namespace qwen3guard::detail {
 namespace {
 
@@ -47,10 +49,9 @@ Result<ParsedVerdict> parse_verdict(std::string_view text, Subject subject) {
   const auto severity_value = value_of(text, "Safety:");
   const auto severity = severity_value ? leading_severity(*severity_value) : std::nullopt;
   if (!severity) {
-    return Error{
-        ErrorCode::unparsable_output,
-        "generated text is no verdict; expected \"Safety: Safe|Unsafe|Controversial\" in it, got: \"" +
-            std::string(text) + "\""};
+    return Error{ErrorCode::unparsable_output,
+                 "generated text is no verdict; expected \"Safety: Safe|Unsafe|Controversial\" in it, got: " +
+                     quote(text)};
   }
   out.severity = *severity;
   if (const auto list = value_of(text, "Categories:"); list && out.severity != Severity::safe) {

@@ -8,6 +8,7 @@
 #include "model/config_reader.hpp"
 #include "model/label_maps.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -86,7 +87,7 @@ Status read_rope(const ConfigReader& config, ModelConfig& out) {
       Q3G_ASSIGN(const auto type, rope.string(type_key));
       if (type && *type != "default")
         return config.unsupported(
-            key, "asks for the rotary scaling \"" + *type + "\"; only \"default\" is supported");
+            key, "asks for the rotary scaling " + quote(*type) + "; only \"default\" is supported");
     }
     const auto factor = rope.find("factor");
     double number = 0;
@@ -111,7 +112,7 @@ Status read_rope(const ConfigReader& config, ModelConfig& out) {
 Status check_unsupported(const ConfigReader& config) {
   Q3G_ASSIGN(const auto activation, config.string("hidden_act"));
   if (activation && *activation != "silu")
-    return config.unsupported("hidden_act", "is \"" + *activation + "\"; only \"silu\" is supported");
+    return config.unsupported("hidden_act", "is " + quote(*activation) + "; only \"silu\" is supported");
   for (const char* key : {"attention_bias", "mlp_bias", "use_sliding_window"}) {
     Q3G_ASSIGN(const bool flag, config.boolean(key, false));
     if (flag) return config.unsupported(key, "is true, which is not supported");

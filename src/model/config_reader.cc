@@ -5,20 +5,13 @@
 
 #include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 
 std::string json_text(simdjson::dom::element value) {
-  constexpr std::size_t kMaxShown = 60;
-  std::string text = simdjson::minify(value);
-  if (text.size() > kMaxShown) {
-    text.resize(kMaxShown);
-    // Not in the middle of a UTF-8 sequence.
-    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0U) == 0x80U) text.pop_back();
-    if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xc0U) text.pop_back();
-    text += "...";
-  }
-  return text;
+  constexpr std::size_t kMaxShownBytes = 60;
+  return printable(simdjson::minify(value), kMaxShownBytes);
 }
 
 std::optional<simdjson::dom::element> ConfigReader::find(std::string_view key) const {
@@ -88,11 +81,11 @@ Result<std::optional<simdjson::dom::object>> ConfigReader::object(std::string_vi
 }
 
 Error ConfigReader::error(std::string_view key, const std::string& what) const {
-  return {ErrorCode::bad_checkpoint, file_.name() + ": \"" + std::string(key) + "\" " + what};
+  return {ErrorCode::bad_checkpoint, file_.name() + ": " + quote(key) + " " + what};
 }
 
 Error ConfigReader::unsupported(std::string_view key, const std::string& what) const {
-  return {ErrorCode::unsupported_model, file_.name() + ": \"" + std::string(key) + "\" " + what};
+  return {ErrorCode::unsupported_model, file_.name() + ": " + quote(key) + " " + what};
 }
 
 }  // namespace qwen3guard::detail

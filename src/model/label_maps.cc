@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -34,8 +35,8 @@ Result<std::vector<std::string>> read_map(const ConfigReader& config, std::strin
                         "has " + std::to_string(n) + " entries, expected 1 to " + std::to_string(kMaxLabels));
   Q3G_ASSIGN(const auto count, config.optional_size(n_key, kMaxLabels));
   if (count && static_cast<std::size_t>(*count) != n) {
-    return config.error(key, "has " + std::to_string(n) + " entries, but \"" + std::string(n_key) + "\" is " +
-                                 std::to_string(*count));
+    return config.error(
+        key, "has " + std::to_string(n) + " entries, but " + quote(n_key) + " is " + std::to_string(*count));
   }
   std::vector<std::string> labels(n);
   for (const auto& [raw_index, value] : *object) {
@@ -43,14 +44,14 @@ Result<std::vector<std::string>> read_map(const ConfigReader& config, std::strin
     std::size_t index = n;
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
     if (failed != std::errc() || end != digits.data() + digits.size() || index >= n) {
-      return config.error(
-          key, "has the index \"" + std::string(raw_index) + "\", expected 0 to " + std::to_string(n - 1));
+      return config.error(key,
+                          "has the index " + quote(raw_index) + ", expected 0 to " + std::to_string(n - 1));
     }
     std::string_view label;
     if (value.get(label) != simdjson::SUCCESS || unquoted(label).empty())
       return config.error(
-          key, "maps index " + std::string(digits) + " to " + json_text(value) + ", not to a label");
-    if (!labels[index].empty()) return config.error(key, "has the index " + std::string(digits) + " twice");
+          key, "maps index " + std::to_string(index) + " to " + json_text(value) + ", not to a label");
+    if (!labels[index].empty()) return config.error(key, "has the index " + std::to_string(index) + " twice");
     labels[index] = unquoted(label);
   }
   return labels;
@@ -64,9 +65,9 @@ Result<std::vector<Enum>> to_enums(const ConfigReader& config, std::string_view 
   for (const std::string& label : labels) {
     const auto value = parse(label);
     if (!value)
-      return config.unsupported(key, "has the label \"" + label + "\", which the policy does not know");
+      return config.unsupported(key, "has the label " + quote(label) + ", which the policy does not know");
     if (std::find(values.begin(), values.end(), *value) != values.end())
-      return config.error(key, "has the label \"" + label + "\" twice");
+      return config.error(key, "has the label " + quote(label) + " twice");
     values.push_back(*value);
   }
   return values;

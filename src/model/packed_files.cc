@@ -10,6 +10,7 @@
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -23,7 +24,8 @@ class OneFile final : public ModelFiles {
   explicit OneFile(std::string path) : path_(std::move(path)) {}
   [[nodiscard]] bool contains(std::string_view) const override { return true; }
   [[nodiscard]] Result<Blob> open(std::string_view) const override { return map_file(path_); }
-  [[nodiscard]] std::string display_name(std::string_view) const override { return path_; }
+  [[nodiscard]] std::string display_name(std::string_view) const override { return printable(path_); }
+  [[nodiscard]] std::string path(std::string_view) const override { return path_; }
 
  private:
   std::string path_;
@@ -60,7 +62,7 @@ std::optional<std::size_t> parse_group(std::string_view text) {
 }
 
 std::string quoted(const std::optional<std::string>& text) {
-  return text ? "\"" + *text + "\"" : std::string("missing");
+  return text ? quote(*text) : std::string("missing");
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ std::string to_text(const PackedInfo& info) {
 }
 
 std::optional<std::string> packed_header_checksum(std::string_view header) {
-  const std::string key = "\"" + std::string(kPackedHeaderKey) + "\":\"";
+  std::string key(1, '"');
+  key.append(kPackedHeaderKey).append("\":\"");
   const std::size_t at = header.find(key);
   if (at == std::string_view::npos || header.size() - at - key.size() < kChecksumDigits) return std::nullopt;
   std::string text(header);
@@ -84,8 +87,8 @@ Result<std::optional<PackedInfo>> read_packed_info(const SafetensorsFile& file) 
   const auto version = metadata(file, kPackedVersionKey);
   if (!version) return std::optional<PackedInfo>();
   if (*version != kPackedVersion) {
-    return unsupported(file, "packed model of version " + *version + "; this library reads version " +
-                                 std::string(kPackedVersion));
+    return unsupported(file, "packed model of version " + printable(*version) +
+                                 "; this library reads version " + std::string(kPackedVersion));
   }
   const auto stored = metadata(file, kPackedHeaderKey), found = packed_header_checksum(file.header());
   if (!stored || !found || *stored != *found) {
@@ -104,13 +107,13 @@ Result<std::optional<PackedInfo>> read_packed_info(const SafetensorsFile& file) 
 
 Status verify_tensor(const SafetensorsFile& file, const std::string& tensor) {
   const StoredTensor* stored = file.find(tensor);
-  if (stored == nullptr) return bad(file, "tensor \"" + tensor + "\" is missing");
+  if (stored == nullptr) return bad(file, "tensor " + quote(tensor) + " is missing");
   const auto expected = metadata(file, std::string(kPackedChecksumPrefix) + tensor);
-  if (!expected) return bad(file, "tensor \"" + tensor + "\" has no checksum");
+  if (!expected) return bad(file, "tensor " + quote(tensor) + " has no checksum");
   const std::string found = checksum_text(checksum(stored->bytes));
   if (found == *expected) return {};
-  return bad(file,
-             "tensor \"" + tensor + "\" is damaged: its checksum is " + found + ", expected " + *expected);
+  return bad(file, "tensor " + quote(tensor) + " is damaged: its checksum is " + found + ", expected " +
+                       printable(*expected));
 }
 
 PackedFiles::PackedFiles(SafetensorsFile file, PackedInfo info) : file_(std::move(file)), info_(info) {}
@@ -127,8 +130,8 @@ Result<PackedFiles> PackedFiles::open_in(const ModelFiles& files, std::string_vi
   Q3G_ASSIGN(SafetensorsFile file, SafetensorsFile::open(files, name));
   Q3G_ASSIGN(const auto info, read_packed_info(file));
   if (!info) {
-    return bad(file, "a safetensors file, but no packed model: \"__metadata__\" has no \"" +
-                         std::string(kPackedVersionKey) + "\"");
+    return bad(
+        file, "a safetensors file, but no packed model: \"__metadata__\" has no " + quote(kPackedVersionKey));
   }
   return PackedFiles(std::move(file), *info);
 }
@@ -142,8 +145,7 @@ Result<Blob> PackedFiles::open(std::string_view name) const {
   const std::string tensor = std::string(kPackedFilePrefix) + std::string(name);
   const StoredTensor* stored = file_.find(tensor);
   if (stored == nullptr) {
-    return Error{ErrorCode::file_not_found,
-                 file_.display_name() + ": holds no file \"" + std::string(name) + "\""};
+    return Error{ErrorCode::file_not_found, file_.display_name() + ": holds no file " + quote(name)};
   }
   Q3G_TRY(verify_tensor(file_, tensor));
   return Blob{stored->bytes, file_.owner()};
@@ -151,7 +153,11 @@ Result<Blob> PackedFiles::open(std::string_view name) const {
 
 std::string PackedFiles::display_name(std::string_view name) const {
   if (name == kWeightsFile) return file_.display_name();
-  return file_.display_name() + "/" + std::string(name);
+  return file_.display_name() + "/" + printable(name);
+}
+
+std::string PackedFiles::path(std::string_view name) const {
+  return name == kWeightsFile ? file_.path() : std::string();
 }
 
 Status PackedFiles::verify(const CancelFlag* cancel) const {

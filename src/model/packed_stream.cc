@@ -16,7 +16,8 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::string_view kNoSum = "0000000000000000";
 
 std::string member(std::string_view key, std::string_view value) {
-  return "\"" + std::string(key) + "\":\"" + std::string(value) + "\"";
+  std::string text(1, '"');
+  return text.append(key).append("\":\"").append(value).append("\"");
 }
 
 }  // namespace
@@ -55,8 +56,9 @@ std::string PackedStream::json(const std::string& checksum) const {
   text += "}";
   std::uint64_t offset = 0;
   for (const Entry& entry : entries_) {
-    text += ",\"" + entry.name + "\":{" + member("dtype", entry.dtype) +
-            ",\"shape\":" + shape_text(entry.shape) + ",\"data_offsets\":[" + std::to_string(offset) + ",";
+    text.append(",\"").append(entry.name).append("\":{");
+    text += member("dtype", entry.dtype) + ",\"shape\":" + shape_text(entry.shape) + ",\"data_offsets\":[" +
+            std::to_string(offset) + ",";
     offset += entry.n_bytes;
     text += std::to_string(offset) + "]}";
   }

@@ -7,6 +7,7 @@
 
 #include "qwen3guard/detail/util/checked.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "util/json.hpp"
 
 namespace qwen3guard::detail {
@@ -39,24 +40,23 @@ Error bad(const std::string& file, const std::string& what) {
 }
 
 Error bad_tensor(const std::string& file, const std::string& tensor, const std::string& what) {
-  return bad(file, "tensor \"" + tensor + "\": " + what);
+  return bad(file, "tensor " + quote(tensor) + ": " + what);
 }
 
 Result<std::vector<std::uint64_t>> read_sizes(const JsonFile& json, const std::string& tensor,
                                               const char* key, simdjson::dom::object entry) {
   simdjson::dom::array array;
   if (entry[key].get(array) != simdjson::SUCCESS)
-    return bad_tensor(json.name(), tensor, std::string("has no list \"") + key + "\"");
+    return bad_tensor(json.name(), tensor, "has no list " + quote(key));
   std::vector<std::uint64_t> sizes;
   for (const simdjson::dom::element value : array) {
     std::uint64_t size = 0;
     if (value.get(size) != simdjson::SUCCESS) {
-      return bad_tensor(json.name(), tensor,
-                        std::string("\"") + key + "\" holds something that is no non-negative integer");
+      return bad_tensor(json.name(), tensor, quote(key) + " holds something that is no non-negative integer");
     }
     sizes.push_back(size);
     if (sizes.size() > kMaxDimensions)
-      return bad_tensor(json.name(), tensor, std::string("\"") + key + "\" has more than 16 entries");
+      return bad_tensor(json.name(), tensor, quote(key) + " has more than 16 entries");
   }
   return sizes;
 }
@@ -114,9 +114,9 @@ Status read_metadata(const JsonFile& json, simdjson::dom::element value,
   for (const auto& [key, entry] : entries) {
     std::string_view text;
     if (entry.get(text) != simdjson::SUCCESS)
-      return json.error("\"__metadata__\": \"" + std::string(key) + "\" is no string");
+      return json.error("\"__metadata__\": " + quote(key) + " is no string");
     if (!metadata.emplace(key, text).second)
-      return json.error("\"__metadata__\": \"" + std::string(key) + "\" is there twice");
+      return json.error("\"__metadata__\": " + quote(key) + " is there twice");
   }
   return {};
 }
@@ -130,7 +130,7 @@ Status check_cover(const std::string& file, std::vector<Extent>& extents, std::u
   const std::string* previous = nullptr;
   for (const Extent& extent : extents) {
     if (extent.begin < end)
-      return bad_tensor(file, extent.name, "overlaps tensor \"" + (previous ? *previous : "") + "\"");
+      return bad_tensor(file, extent.name, "overlaps tensor " + quote(previous ? *previous : ""));
     if (extent.begin > end) {
       return bad_tensor(file, extent.name,
                         "begins at " + std::to_string(extent.begin) + ", which leaves a hole after offset " +
@@ -141,7 +141,7 @@ Status check_cover(const std::string& file, std::vector<Extent>& extents, std::u
   }
   if (end != data_bytes) {
     return bad(file, std::to_string(data_bytes - end) + " bytes follow the last tensor" +
-                         (previous ? " \"" + *previous + "\"" : std::string()) + "; a sound file has none");
+                         (previous ? " " + quote(*previous) : std::string()) + "; a sound file has none");
   }
   return {};
 }
@@ -158,6 +158,7 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   SafetensorsFile file;
   Q3G_ASSIGN(file.blob_, files.open(name));
   file.display_name_ = files.display_name(name);
+  file.path_ = files.path(name);
   const std::string& shown = file.display_name_;
   const auto bytes = file.blob_.bytes;
   if (bytes.size() < kLengthBytes) {

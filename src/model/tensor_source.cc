@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "util/json.hpp"
 
 namespace qwen3guard::detail {
@@ -13,7 +14,7 @@ namespace {
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
-std::string named(const std::string& name) { return "tensor \"" + name + "\""; }
+std::string named(const std::string& name) { return "tensor " + quote(name); }
 
 /// Tensor name -> shard name. Sorted, so that errors do not depend on hashing.
 Result<std::map<std::string, std::string>> read_index(const JsonFile& json) {
@@ -63,7 +64,8 @@ Status TensorSource::open_shards(const ModelFiles& files) {
       if (!file.ok()) {
         const ErrorCode code = file.error().code;
         if (code == ErrorCode::invalid_argument)
-          return json.error(named(tensor) + " is mapped to \"" + shard + "\", which is no plain file name");
+          return json.error(named(tensor) + " is mapped to " + quote(shard) +
+                            ", which is no plain file name");
         if (code != ErrorCode::file_not_found) return std::move(file).error();
         return Error{code, file.error().detail + " (" + index_name_ + " maps " + named(tensor) + " to it)"};
       }

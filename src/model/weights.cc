@@ -11,6 +11,7 @@
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/tensor/quantize.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors data is little-endian and used in place");
@@ -87,7 +88,7 @@ class Loader {
  private:
   [[nodiscard]] static Error bad(const TensorSource::Found& found, const std::string& name,
                                  const std::string& what) {
-    return {ErrorCode::bad_checkpoint, found.file->display_name() + ": tensor \"" + name + "\": " + what};
+    return {ErrorCode::bad_checkpoint, found.file->display_name() + ": tensor " + quote(name) + ": " + what};
   }
 
   /// The tensor's bytes, whose number was checked against dtype and shape when the file was opened.
@@ -96,7 +97,8 @@ class Loader {
                                                            std::string_view dtype) {
     Q3G_ASSIGN(const auto found, source_.find(name));
     if (found.tensor->dtype != dtype) {
-      return bad(found, name, "has dtype " + found.tensor->dtype + ", expected " + std::string(dtype));
+      return bad(found, name,
+                 "has dtype " + printable(found.tensor->dtype) + ", expected " + std::string(dtype));
     }
     const std::vector<std::uint64_t>& stored = found.tensor->shape;
     if (!std::equal(stored.begin(), stored.end(), shape.begin(), shape.end()))
@@ -109,7 +111,8 @@ class Loader {
   [[nodiscard]] Result<MatrixView> plain(const std::string& name, std::span<const std::uint64_t> shape) {
     Q3G_ASSIGN(const auto found, source_.find(name));
     const auto dtype = parse_dtype(found.tensor->dtype);
-    if (!dtype) return bad(found, name, "has dtype " + found.tensor->dtype + ", expected BF16, F16 or F32");
+    if (!dtype)
+      return bad(found, name, "has dtype " + printable(found.tensor->dtype) + ", expected BF16, F16 or F32");
     Q3G_ASSIGN(const auto bytes, checked(name, shape, found.tensor->dtype));
     const MatrixView view{.dtype = *dtype,
                           .data = aligned(bytes, size_bytes(*dtype)),

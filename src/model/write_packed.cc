@@ -11,6 +11,7 @@
 #include "qwen3guard/detail/tensor/quantize.hpp"
 #include "qwen3guard/detail/util/output_file.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -69,13 +70,14 @@ Result<std::vector<InnerFile>> inner_files(const ModelFiles& files) {
 /// Replacing a file that is being read would be no packed model but a lost one.
 Status check_target(const ModelFiles& files, const std::vector<InnerFile>& inner, const std::string& path) {
   const auto check = [&](const std::string& source) -> Status {
-    if (!is_same_file(source, path)) return {};
-    return Error{ErrorCode::invalid_argument, path + ": is a file of the checkpoint that is to be packed"};
+    if (source.empty() || !is_same_file(source, path)) return {};
+    return Error{ErrorCode::invalid_argument,
+                 printable(path) + ": is a file of the checkpoint that is to be packed"};
   };
-  for (const InnerFile& file : inner) Q3G_TRY(check(files.display_name(file.name)));
-  Q3G_TRY(check(files.display_name("model.safetensors.index.json")));
+  for (const InnerFile& file : inner) Q3G_TRY(check(files.path(file.name)));
+  Q3G_TRY(check(files.path("model.safetensors.index.json")));
   Q3G_ASSIGN(const TensorSource source, TensorSource::open(files));
-  for (const auto& file : source.files()) Q3G_TRY(check(file->display_name()));
+  for (const auto& file : source.files()) Q3G_TRY(check(file->path()));
   return {};
 }
 
@@ -133,7 +135,7 @@ Result<WriteReport> write_packed(const ModelFiles& files, const std::string& pat
   const auto proceed = [&]() -> Status {
     if (!options.progress || options.progress(static_cast<std::int64_t>(stream.n_written()), n_total))
       return {};
-    return Error{ErrorCode::cancelled, path + ": stopped before it was complete"};
+    return Error{ErrorCode::cancelled, printable(path) + ": stopped before it was complete"};
   };
   Q3G_TRY(stream.open(path, options.overwrite));
   for (const InnerFile& file : inner) Q3G_TRY(stream.append(file.blob.bytes));

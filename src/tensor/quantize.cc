@@ -10,6 +10,7 @@
 #include "qwen3guard/detail/util/half.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "tensor/quantize_group.hpp"
 
 namespace qwen3guard::detail {
@@ -147,7 +148,7 @@ Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options, const
   Q3G_ASSIGN(out.shape, packed_shape(options.type, options.group, w.rows, w.cols));
   if (!options.column_importance.empty() && options.column_importance.size() != w.cols) {
     return Error{ErrorCode::invalid_argument,
-                 "tensor \"" + name + "\": " + std::to_string(options.column_importance.size()) +
+                 "tensor " + quote(name) + ": " + std::to_string(options.column_importance.size()) +
                      " values of column_importance, expected " + std::to_string(w.cols)};
   }
   out.data = AlignedBuffer<std::byte>(out.shape.data_bytes());
@@ -165,7 +166,7 @@ Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options, const
   });
   const auto first = std::find_if(bad.begin(), bad.end(), [](std::size_t at) { return at != kNone; });
   if (first != bad.end()) {
-    return Error{ErrorCode::bad_checkpoint, "tensor \"" + name + "\": the weight in row " +
+    return Error{ErrorCode::bad_checkpoint, "tensor " + quote(name) + ": the weight in row " +
                                                 std::to_string(*first / w.cols) + ", column " +
                                                 std::to_string(*first % w.cols) +
                                                 " is not finite or too large for bfloat16"};

@@ -9,6 +9,7 @@
 
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 
@@ -56,8 +57,9 @@ Result<Pattern> Pattern::compile(std::string_view regex) {
                                        : engine->error_code() == re2::RE2::ErrorPatternTooLarge;
     if (is_large) return too_large("at most " + std::to_string(kMaxInstructions) + " instructions");
     if (!engine->ok())
-      return Error{ErrorCode::unsupported_model, "the pattern " + std::string(regex) +
-                                                     " is outside what RE2 can match: " + engine->error()};
+      return Error{
+          ErrorCode::unsupported_model,
+          "the pattern " + quote(regex) + " is outside what RE2 can match: " + printable(engine->error())};
   }
   if (rewritten.has_look_ahead)
     engines->spaces_group = engines->main.NamedCapturingGroups().at(std::string(kSpacesGroup));

@@ -5,6 +5,7 @@
 
 #include "qwen3guard/detail/tokenizer/pattern.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "unicode_classes.hpp"
 
 namespace qwen3guard::detail {
@@ -64,9 +65,8 @@ class Rewriter {
     return regex_.substr(pos_).starts_with(text);
   }
   [[nodiscard]] Error refuse(const std::string& what) const {
-    return {ErrorCode::unsupported_model, "the pattern " + std::string(regex_) + " has " + what +
-                                              " at byte " + std::to_string(pos_) +
-                                              ", which RE2 cannot match"};
+    return {ErrorCode::unsupported_model, "the pattern " + quote(regex_) + " has " + what + " at byte " +
+                                              std::to_string(pos_) + ", which RE2 cannot match"};
   }
 
   /// \s+(?!\S) as a whole alternative outside of all groups; once, because it has one group.
@@ -108,7 +108,7 @@ class Rewriter {
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"}) {
       if (starts_with(look)) return refuse("the look-around " + std::string(look) + "...)");
     }
-    return refuse("the group " + std::string(regex_.substr(pos_, 3)) + "...)");
+    return refuse("the group " + printable(regex_.substr(pos_, 3)) + "...)");
   }
 
   /// [...] without nested brackets or &&.

@@ -6,6 +6,7 @@
 #include "load_tokenizer.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "vocabulary_builder.hpp"
 
 namespace qwen3guard::detail {
@@ -29,7 +30,7 @@ Result<bool> check_model_settings(const JsonFile& file, element model) {
     std::string_view type;
     if (value.get(type) != simdjson::SUCCESS) return file.error("model.type is not a string");
     if (type != "BPE")
-      return unsupported(file, "model.type is " + quoted(type) + "; only \"BPE\" is implemented");
+      return unsupported(file, "model.type is " + quote(type) + "; only \"BPE\" is implemented");
   }
   if (present(model, "dropout", value)) {
     double dropout = 0;
@@ -60,7 +61,7 @@ Status read_vocabulary(const JsonFile& file, element model, std::size_t n_file_b
   builder.reserve(vocabulary.size(), n_file_bytes / 4);
   for (const auto entry : vocabulary) {
     std::int64_t id = 0;
-    const auto where = [&] { return file.name() + ": model.vocab[" + quoted(entry.key) + "]"; };
+    const auto where = [&] { return file.name() + ": model.vocab[" + quote(entry.key) + "]"; };
     if (entry.value.get(id) != simdjson::SUCCESS)
       return Error{ErrorCode::bad_tokenizer, where() + " is not an integer below 2^63"};
     if (Status status = builder.add_token(entry.key, id); !status.ok())
@@ -180,7 +181,7 @@ Result<TokenizerParts> parse_tokenizer_json(std::string_view text, const std::st
 
 Result<TokenizerParts> load_tokenizer_json(const std::string& path) {
   Q3G_ASSIGN(const Blob blob, map_file(path));
-  return parse_tokenizer_json(blob.text(), path);
+  return parse_tokenizer_json(blob.text(), printable(path));
 }
 
 Result<TokenizerParts> load_tokenizer_files(const ModelFiles& files) {

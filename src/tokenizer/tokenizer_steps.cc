@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load_tokenizer.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "vocabulary_builder.hpp"
 
 /// The steps before the merges, as tokenizer.json describes them: {"type": ..., ...}, or a Sequence of such.
@@ -34,7 +35,7 @@ Status normalizer_step(const JsonFile& file, element value, const std::string& w
   Q3G_ASSIGN(const std::string_view type, type_of(file, value, where));
   if (type == "NFC") return parts.nfc = true, Status();
   if (type != "Sequence" || depth > 0)
-    return unsupported(file, where + ".type is " + quoted(type) + "; only \"NFC\" is implemented");
+    return unsupported(file, where + ".type is " + quote(type) + "; only \"NFC\" is implemented");
   simdjson::dom::array steps;
   if (value["normalizers"].get(steps) != simdjson::SUCCESS)
     return file.error(where + ".normalizers is missing or no array");
@@ -59,7 +60,7 @@ Status split_step(const JsonFile& file, element value, const std::string& where,
     return file.error(where + ".behavior is missing or no string");
   if (behavior != "Isolated")
     return unsupported(file,
-                       where + ".behavior is " + quoted(behavior) + "; only \"Isolated\" is implemented");
+                       where + ".behavior is " + quote(behavior) + "; only \"Isolated\" is implemented");
   // Isolated gives the same words inverted or not: the matches and the gaps.
   Q3G_TRY(flag_of(file, value, "invert", false, where).ok()
               ? Status()
@@ -88,7 +89,7 @@ Status pre_tokenizer_step(const JsonFile& file, element value, const std::string
   }
   if (type != "Sequence" || depth > 0) {
     return unsupported(file,
-                       where + ".type is " + quoted(type) +
+                       where + ".type is " + quote(type) +
                            "; only \"Split\", \"ByteLevel\" and a \"Sequence\" of them are implemented");
   }
   simdjson::dom::array steps;

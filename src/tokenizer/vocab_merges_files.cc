@@ -6,6 +6,7 @@
 #include "load_tokenizer.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "qwen3guard/quote.hpp"
 #include "vocabulary_builder.hpp"
 
 namespace qwen3guard::detail {
@@ -19,9 +20,9 @@ Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, Vocabular
   builder.reserve(vocabulary.size(), n_file_bytes / 2);
   for (const auto entry : vocabulary) {
     std::int64_t id = 0;
-    if (entry.value.get(id) != simdjson::SUCCESS) return file.error(quoted(entry.key) + " has no integer id");
+    if (entry.value.get(id) != simdjson::SUCCESS) return file.error(quote(entry.key) + " has no integer id");
     if (Status status = builder.add_token(entry.key, id); !status.ok())
-      return prefixed(std::move(status).error(), file.name() + ": " + quoted(entry.key));
+      return prefixed(std::move(status).error(), file.name() + ": " + quote(entry.key));
   }
   return {};
 }
@@ -41,7 +42,7 @@ Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
   simdjson::dom::object tokens;
   if (value.get(tokens) != simdjson::SUCCESS) return file.error(std::string(kKey) + " is not an object");
   for (const auto entry : tokens) {
-    const std::string where = std::string(kKey) + "[" + quoted(entry.key) + "]";
+    const std::string where = std::string(kKey) + "[" + quote(entry.key) + "]";
     std::int64_t id = 0;
     const char* const end = entry.key.data() + entry.key.size();
     const auto [stop, failed] = std::from_chars(entry.key.data(), end, id);

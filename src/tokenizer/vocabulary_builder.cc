@@ -6,6 +6,7 @@
 
 #include "qwen3guard/detail/tokenizer/byte_level.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -13,16 +14,6 @@ namespace {
 Error bad(std::string what) { return {ErrorCode::bad_tokenizer, std::move(what)}; }
 
 }  // namespace
-
-std::string quoted(std::string_view text) {
-  constexpr std::size_t kMost = 40;
-  std::size_t n = std::min(text.size(), kMost);
-  while (n > 0 && n < text.size() && (static_cast<unsigned char>(text[n]) & 0xC0) == 0x80) --n;
-  std::string out = "\"";
-  for (const char c : text.substr(0, n))
-    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c);
-  return out.append(n < text.size() ? "...\"" : "\"");
-}
 
 Error prefixed(Error error, const std::string& where) {
   error.detail.insert(0, where + ": ");
@@ -59,7 +50,7 @@ Status VocabularyBuilder::add_added_token(AddedToken token) {
   }
   if (!added_ids_.insert(token.id).second) return bad("id " + std::to_string(token.id) + " is there twice");
   if (!added_contents_.insert(token.content).second)
-    return bad("content " + quoted(token.content) + " is there twice");
+    return bad("content " + quote(token.content) + " is there twice");
   token.special = token.special || is_control_text(token.content);
   parts_.added.push_back(std::move(token));
   return {};
@@ -108,7 +99,7 @@ Status VocabularyBuilder::add_merge(std::size_t place, std::string_view left, st
 Status VocabularyBuilder::add_merge(std::size_t place, std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
-    return prefixed(bad(quoted(line) + " is not two tokens with one space between them"), where_(place));
+    return prefixed(bad(quote(line) + " is not two tokens with one space between them"), where_(place));
   return add_merge(place, line.substr(0, space), line.substr(space + 1));
 }
 
@@ -128,15 +119,15 @@ Status VocabularyBuilder::add_pending() {
     const PendingMerge& merge = pending_[i];
     const std::string_view joined(pending_bytes_.data() + merge.begin, merge.n_left + merge.n_right);
     const TokenId left = vocabulary.find(joined.substr(0, merge.n_left), merge.left_hash);
-    if (left < 0) return bad_merge(merge, quoted(merge.left) + " is");
+    if (left < 0) return bad_merge(merge, quote(merge.left) + " is");
     const TokenId right = vocabulary.find(joined.substr(merge.n_left), merge.right_hash);
-    if (right < 0) return bad_merge(merge, quoted(merge.right) + " is");
+    if (right < 0) return bad_merge(merge, quote(merge.right) + " is");
     // Most files number tokens in the order of the merges that make them, which saves the third look-up.
     const TokenId next = last_merged_ + 1;
     const bool in_order = vocabulary.bytes(next) == joined && indexed_[static_cast<std::size_t>(next)] != 0;
     const TokenId merged = in_order ? next : vocabulary.find(joined);
     if (merged < 0)
-      return bad_merge(merge, quoted(merge.left) + " and " + quoted(merge.right) + " make what is");
+      return bad_merge(merge, quote(merge.left) + " and " + quote(merge.right) + " make what is");
     last_merged_ = merged;
     resolved[i] = {left, right, merged};
     parts_.merges.prefetch(left, right);

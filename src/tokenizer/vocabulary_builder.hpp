@@ -72,9 +72,6 @@ class VocabularyBuilder {
   TokenId last_merged_ = -1;
 };
 
-/// `text` in quotes for an error's detail, cut after 40 bytes, control characters as '?'.
-[[nodiscard]] std::string quoted(std::string_view text);
-
 /// Puts "<where>: " in front of an error's detail.
 [[nodiscard]] Error prefixed(Error error, const std::string& where);
 

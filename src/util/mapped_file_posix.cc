@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "qwen3guard/detail/util/mapped_file.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 Error os_error(int error_number, const std::string& path, const char* what) {
   const bool missing = error_number == ENOENT || error_number == ENOTDIR;
   return {missing ? ErrorCode::file_not_found : ErrorCode::io_error,
-          path + ": " + what + ": " + std::generic_category().message(error_number)};
+          printable(path) + ": " + what + ": " + std::generic_category().message(error_number)};
 }
 
 class FileDescriptor {
@@ -42,7 +43,7 @@ Result<Blob> map_file(const std::string& path) {
   if (fd.get() < 0) return os_error(errno, path, "cannot open");
   struct stat info = {};
   if (::fstat(fd.get(), &info) != 0) return os_error(errno, path, "cannot read its size");
-  if (!S_ISREG(info.st_mode)) return Error{ErrorCode::io_error, path + ": not a regular file"};
+  if (!S_ISREG(info.st_mode)) return Error{ErrorCode::io_error, printable(path) + ": not a regular file"};
   const auto size = static_cast<std::size_t>(info.st_size);
   if (size == 0) return Blob{};
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "qwen3guard/detail/util/mapped_file.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -22,7 +23,7 @@ Error os_error(const std::string& path, const char* what) {
   const DWORD code = GetLastError();
   const bool missing = code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND;
   return {missing ? ErrorCode::file_not_found : ErrorCode::io_error,
-          path + ": " + what + ": " + std::system_category().message(static_cast<int>(code))};
+          printable(path) + ": " + what + ": " + std::system_category().message(static_cast<int>(code))};
 }
 
 struct HandleCloser {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "qwen3guard/detail/util/mapped_file.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -31,15 +32,18 @@ bool DirectoryFiles::contains(std::string_view name) const {
 Result<Blob> DirectoryFiles::open(std::string_view name) const {
   if (!is_plain_name(name)) {
     return Error{ErrorCode::invalid_argument,
-                 directory_ + ": \"" + std::string(name) + "\" is not a plain file name inside the folder"};
+                 printable(directory_) + ": " + quote(name) + " is not a plain file name inside the folder"};
   }
   if (!is_directory(directory_)) {
-    return Error{ErrorCode::file_not_found, directory_ + ": no such folder (expected a checkpoint folder)"};
+    return Error{ErrorCode::file_not_found,
+                 printable(directory_) + ": no such folder (expected a checkpoint folder)"};
   }
   return map_file(join(directory_, name));
 }
 
-std::string DirectoryFiles::display_name(std::string_view name) const { return join(directory_, name); }
+std::string DirectoryFiles::display_name(std::string_view name) const { return printable(path(name)); }
+
+std::string DirectoryFiles::path(std::string_view name) const { return join(directory_, name); }
 
 bool MemoryFiles::contains(std::string_view name) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; });
@@ -52,6 +56,6 @@ Result<Blob> MemoryFiles::open(std::string_view name) const {
   return Error{ErrorCode::file_not_found, display_name(name) + ": no such file"};
 }
 
-std::string MemoryFiles::display_name(std::string_view name) const { return join(label_, name); }
+std::string MemoryFiles::display_name(std::string_view name) const { return printable(join(label_, name)); }
 
 }  // namespace qwen3guard::detail

@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "qwen3guard/quote.hpp"
+
 #ifdef _WIN32
 #include <fcntl.h>
 #include <io.h>
@@ -23,11 +25,12 @@ namespace fs = std::filesystem;
 fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
 
 Error io_error(const std::string& path, const std::string& what, int error_number) {
-  return {ErrorCode::io_error, path + ": " + what + ": " + std::generic_category().message(error_number)};
+  return {ErrorCode::io_error,
+          printable(path) + ": " + what + ": " + std::generic_category().message(error_number)};
 }
 
 Error name_is_taken(const std::string& path) {
-  return {ErrorCode::io_error, path + ": exists; it is replaced only on request"};
+  return {ErrorCode::io_error, printable(path) + ": exists; it is replaced only on request"};
 }
 
 /// Whether the name may be taken.
@@ -37,10 +40,12 @@ Status check_name(const std::string& path, bool overwrite) {
   if (!fs::exists(status)) {
     // A missing or forbidden folder shows when the file is made; a name that leads nowhere is taken, too.
     if (!fs::is_symlink(fs::symlink_status(to_path(path), failed))) return {};
-    return Error{ErrorCode::io_error, path + ": there is a symbolic link of this name that leads nowhere"};
+    return Error{ErrorCode::io_error,
+                 printable(path) + ": there is a symbolic link of this name that leads nowhere"};
   }
   if (!fs::is_regular_file(status))
-    return Error{ErrorCode::io_error, path + ": there is something of this name that is no regular file"};
+    return Error{ErrorCode::io_error,
+                 printable(path) + ": there is something of this name that is no regular file"};
   if (!overwrite) return name_is_taken(path);
   return {};
 }
@@ -122,7 +127,7 @@ Status give_name(const std::string& partial, const std::string& path, bool overw
   if (Status named = check_name(path, overwrite); !named.ok()) return named;
   std::error_code failed;
   fs::rename(to_path(partial), to_path(path), failed);
-  if (failed) return io_error(path, "cannot rename " + partial + " to it", failed.value());
+  if (failed) return io_error(path, "cannot rename " + printable(partial) + " to it", failed.value());
   return {};
 }
 
@@ -172,7 +177,8 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool overwrite) {
     }
     if (errno != EEXIST) return io_error(partial, "cannot make the file", errno);
   }
-  return Error{ErrorCode::io_error, path + ".partial-0 to -99: all exist; remove what is left over"};
+  return Error{ErrorCode::io_error,
+               printable(path) + ".partial-0 to -99: all exist; remove what is left over"};
 }
 
 Status OutputFile::write(std::span<const std::byte> bytes) {

@@ -85,6 +85,11 @@ class RulesTest(unittest.TestCase):
     def test_ascii_only(self):
         self.expect("ascii_only", "src/util/b.cc", SPDX + "// caf\u00e9\n", "ASCII")
 
+    def test_quoted_text(self):
+        for line in ('e = "no \\"" + name + "\\"";', 'e = "no \\""\n    + name;'):
+            self.expect("quoted_text", "src/util/b.cc", SPDX + line + "\n", "quote(text)")
+        self.assertEqual(self.findings("quoted_text", {"src/util/b.cc": SPDX + 'e = "no \\"x\\" " + quote(name);\n'}), [])
+
     def test_library_is_silent(self):
         for line in ("std::cout << 1;", "std::printf(x);", "printf(x);", "::exit(1);", "std::abort();", "abort ();"):
             self.expect("library_is_silent", "src/util/b.cc", SPDX + line + "\n", "must not use")

@@ -86,6 +86,23 @@ def library_is_silent(tree: SourceTree) -> list[Finding]:
     return findings
 
 
+# A member of a JSON text, "...\": \"" + value, is no error.
+_QUOTED = re.compile(r'(?<!\\": )\\""\s*\+')
+
+
+def quoted_text(tree: SourceTree) -> list[Finding]:
+    """Errors put text in quotes by quote(), which bounds and escapes it; never by hand."""
+    findings = []
+    for path in tree.cpp():
+        if not path.startswith(("include/", "src/", "capi/")) or path.startswith("capi/bindings/"):
+            continue
+        text = tree.text(path)
+        for match in _QUOTED.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            findings.append(Finding(path, line, "text in quotes; write quote(text) of qwen3guard/quote.hpp"))
+    return findings
+
+
 _TEST_CASE = re.compile(r'\bTEST_CASE\s*\(\s*"((?:\\.|[^"\\])*)"')
 
 

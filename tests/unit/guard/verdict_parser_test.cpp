@@ -4,6 +4,7 @@
 #include <string>
 
 #include "q3g_catch.hpp"
+#include "qwen3guard/quote.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::detail;
@@ -74,6 +75,6 @@ TEST_CASE("parser: text without a severity is an error that shows it", "[parser]
     const auto result = parse_verdict(text, Subject::prompt);
     REQUIRE_FALSE(result.ok());
     CHECK(result.error().code == ErrorCode::unparsable_output);
-    CHECK(result.error().detail.find(std::string("\"") + text + "\"") != std::string::npos);
+    CHECK(result.error().detail.find("got: " + quote(text)) != std::string::npos);
   }
 }

@@ -210,3 +210,40 @@ TEST_CASE("load: pre-tokeniser", "[tokenizer]") {
   parts.pre_tokenizer = digits;
   CHECK(parts.load().value().encode("1234ab").value() == std::vector<TokenId>{'1', '2', '3', '4', 256});
 }
+
+TEST_CASE("load: errors quote little of what they complain of", "[tokenizer]") {
+  std::string text;
+  while (text.size() < 2'000'000) text += "\\n\\u001b[2J\xC3\xA9 x";
+  const auto check = [](const JsonParts& parts) {
+    const auto loaded = parts.load();
+    REQUIRE_FALSE(loaded.ok());
+    CAPTURE(loaded.error().detail.substr(0, 1000));
+    CHECK(loaded.error().detail.size() < 1000);
+    CHECK(loaded.error().detail.find_first_of("\n\x1B") == std::string::npos);
+  };
+  for (const std::string& member : {",\"" + text + "\":\"x\"", ",\"" + text + "\":-1"}) {
+    JsonParts parts;
+    parts.vocabulary += member;
+    check(parts);
+  }
+  for (const std::string& merge : {text, text + " a", "a " + text}) {
+    JsonParts parts;
+    parts.merges = "[\"" + merge + "\"]";
+    check(parts);
+  }
+  JsonParts parts;
+  const std::string token = R"({"content":")" + text + R"(","id":)";
+  parts.added = "[" + token + "260}," + token + "261}]";
+  check(parts);
+  parts = {};
+  parts.model_extra = ",\"type\":\"" + text + "\"";
+  parts.normalizer = R"({"type":")" + text + "\"}";
+  check(parts);
+  parts = {};
+  parts.pre_tokenizer = R"({"type":")" + text + "\"}";
+  check(parts);
+  for (const std::string& regex : {text + "(?=a", text + "\\\\b", "(?" + text + ")"}) {
+    parts.pre_tokenizer = test::split_by(regex);
+    check(parts);
+  }
+}

@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "qwen3guard/quote.hpp"
 #include "qwen3guard/status.hpp"
 
 namespace qwen3guard::detail {
@@ -25,7 +26,7 @@ template <class Body>
     }
     return error;
   } catch (const std::exception& e) {
-    return Error{ErrorCode::internal, std::string(what) + ": " + e.what()};
+    return Error{ErrorCode::internal, std::string(what) + ": " + printable(e.what())};
   }
 }
 

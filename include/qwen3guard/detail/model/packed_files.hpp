@@ -67,6 +67,7 @@ class PackedFiles final : public ModelFiles {
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
   /// "model.q3g" for the file itself, "model.q3g/config.json" for a part of it.
   [[nodiscard]] std::string display_name(std::string_view name) const override;
+  [[nodiscard]] std::string path(std::string_view name) const override;
 
   [[nodiscard]] const PackedInfo& info() const noexcept { return info_; }
   /// Verifies the checksum of every tensor: reads the whole file. Errors: as verify_tensor();

@@ -38,6 +38,8 @@ class SafetensorsFile {
 
   /// How errors name the file.
   [[nodiscard]] const std::string& display_name() const noexcept { return display_name_; }
+  /// As ModelFiles::path().
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const std::unordered_map<std::string, StoredTensor>& tensors() const noexcept {
     return tensors_;
   }
@@ -54,7 +56,7 @@ class SafetensorsFile {
 
  private:
   SafetensorsFile() = default;
-  std::string display_name_;
+  std::string display_name_, path_;
   Blob blob_;
   std::string_view header_;
   std::map<std::string, std::string> metadata_;

@@ -33,8 +33,10 @@ class ModelFiles {
   /// The whole file, read-only; mapped, not read. Errors: file_not_found; io_error; invalid_argument (name
   /// with a folder part, so that a hostile index file cannot point outside).
   [[nodiscard]] virtual Result<Blob> open(std::string_view name) const = 0;
-  /// How errors name the file: its path, or "embedded:nano-gen/config.json".
+  /// How errors name the file, as printable() does: its path, or "embedded:nano-gen/config.json".
   [[nodiscard]] virtual std::string display_name(std::string_view name) const = 0;
+  /// The path of the file of this name, whether it exists or not; empty when it is no file of its own.
+  [[nodiscard]] virtual std::string path(std::string_view /*name*/) const { return {}; }
 };
 
 /// A folder on disk. The folder need not exist; then open() says so.
@@ -44,6 +46,7 @@ class DirectoryFiles final : public ModelFiles {
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
   [[nodiscard]] std::string display_name(std::string_view name) const override;
+  [[nodiscard]] std::string path(std::string_view name) const override;
 
  private:
   std::string directory_;
