@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <iterator>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include "qwen3guard/detail/guard/embedded_models.hpp"
@@ -45,26 +43,11 @@ Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
   return bad_argument("options.type: no value of PackedWeights");
 }
 
-/// A file that was made here and goes away.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
-  ~TemporaryFile() {
-    std::error_code ignored;
-    std::filesystem::remove(std::filesystem::path(path_), ignored);
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
- private:
-  std::string path_;
-};
-
 /// What the packed model computes for the constant parts of its prompts: it is packed once without them, to a
 /// file beside the output, and run.
 Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles& files,
                                                        const std::string& out_file,
-                                                       detail::WriteOptions options,
+                                                       const detail::WriteOptions& options,
                                                        const CancelFlag* cancel) {
   Q3G_ASSIGN(const detail::ModelConfig config, detail::ModelConfig::load(files));
   if (config.architecture != detail::Architecture::causal_lm) {
@@ -72,12 +55,8 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
         ErrorCode::invalid_argument,
         "options.keep_prefix: a Stream checkpoint has no constant prompt; only Gen checkpoints have"};
   }
-  // A file of this name that is somebody else's is an error, and stays: only what was written is removed.
-  const std::string path = out_file + ".without-prefix";
-  options.overwrite = false;
-  Q3G_TRY(detail::write_packed(files, path, options));
-  const TemporaryFile temporary(path);
-  Q3G_ASSIGN(const auto packed, detail::open_model_files(path));
+  Q3G_ASSIGN(const detail::OutputFile temporary, detail::write_packed_temporary(files, out_file, options));
+  Q3G_ASSIGN(const auto packed, detail::open_model_files(temporary.partial_path()));
   Q3G_ASSIGN(const auto model, detail::Model::load(*packed, {options.n_threads, ""}));
   Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(*packed));
   std::vector<detail::ExtraTensor> extra;

@@ -121,12 +121,22 @@ Status PackedStream::end_tensor() {
   return {};
 }
 
-Status PackedStream::finish() {
+Status PackedStream::write_header() {
   if (current_ != entries_.size())
     return Error{ErrorCode::internal, "packed file: fewer bytes than announced"};
   const std::string text = header();
-  Q3G_TRY(out_->rewrite_start(std::as_bytes(std::span(text))));
+  return out_->rewrite_start(std::as_bytes(std::span(text)));
+}
+
+Status PackedStream::finish() {
+  Q3G_TRY(write_header());
   return out_->commit();
+}
+
+Result<OutputFile> PackedStream::finish_temporary() {
+  Q3G_TRY(write_header());
+  Q3G_TRY(out_->keep_partial());
+  return *std::exchange(out_, std::nullopt);
 }
 
 }  // namespace qwen3guard::detail

@@ -35,6 +35,9 @@ class PackedStream {
   /// Writes the checksums and gives the file its name. Precondition: all bytes are there. Errors: those of
   /// OutputFile.
   [[nodiscard]] Status finish();
+  /// The same, but leaves the file under its temporary name until the object that it returns goes
+  /// (OutputFile::keep_partial).
+  [[nodiscard]] Result<OutputFile> finish_temporary();
 
   [[nodiscard]] std::uint64_t n_written() const noexcept { return n_written_; }
 
@@ -52,6 +55,7 @@ class PackedStream {
   [[nodiscard]] std::string header() const;
   [[nodiscard]] std::string json(const std::string& checksum) const;
   [[nodiscard]] Status end_tensor();
+  [[nodiscard]] Status write_header();
 
   PackedInfo info_;
   std::vector<Entry> entries_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/model/write_packed.hpp"
 
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -94,10 +95,10 @@ Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const Pac
   return {};
 }
 
-}  // namespace
-
-Result<WriteReport> write_packed(const ModelFiles& files, const std::string& path,
-                                 const WriteOptions& options) {
+/// All of write_packed() but the end: `finish(stream)`.
+template <class Finish>
+Result<WriteReport> write(const ModelFiles& files, const std::string& path, const WriteOptions& options,
+                          const Finish& finish) {
   Q3G_ASSIGN(const PackedShape checked_options, packed_shape(options.info.type, options.info.group, 1, 1));
   static_cast<void>(checked_options);
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens the norms, exactly
@@ -161,8 +162,25 @@ Result<WriteReport> write_packed(const ModelFiles& files, const std::string& pat
     Q3G_TRY(stream.append(std::as_bytes(packed->scales.span())));
   }
   Q3G_TRY(proceed());
-  Q3G_TRY(stream.finish());
+  Q3G_TRY(finish(stream));
   return WriteReport{.source_bytes = weights.n_bytes, .file_bytes = n_total};
+}
+
+}  // namespace
+
+Result<WriteReport> write_packed(const ModelFiles& files, const std::string& path,
+                                 const WriteOptions& options) {
+  return write(files, path, options, [](PackedStream& stream) { return stream.finish(); });
+}
+
+Result<OutputFile> write_packed_temporary(const ModelFiles& files, const std::string& path,
+                                          const WriteOptions& options) {
+  std::optional<OutputFile> out;
+  Q3G_TRY(write(files, path, options, [&](PackedStream& stream) -> Status {
+    Q3G_ASSIGN(out, stream.finish_temporary());
+    return {};
+  }));
+  return *std::move(out);
 }
 
 }  // namespace qwen3guard::detail

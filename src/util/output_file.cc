@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/util/output_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "qwen3guard/quote.hpp"
-
-#ifdef _WIN32
-#include <fcntl.h>
-#include <io.h>
-#include <sys/stat.h>
-#else
-#include <fcntl.h>
-#include <unistd.h>
-#endif
+#include "util/partial_file.hpp"
 
 namespace qwen3guard::detail {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kPartial = ".partial-";
+
 fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
 
-Error io_error(const std::string& path, const std::string& what, int error_number) {
-  return {ErrorCode::io_error,
-          printable(path) + ": " + what + ": " + std::generic_category().message(error_number)};
+Error io_error(const std::string& path, const std::string& what, std::error_code failed) {
+  return {ErrorCode::io_error, printable(path) + ": " + what + ": " + failed.message()};
+}
+
+Error cannot_write(const std::string& path, int error_number) {
+  return io_error(path, "cannot write", {error_number, std::generic_category()});
 }
 
 Error name_is_taken(const std::string& path) {
@@ -43,92 +41,29 @@ Status check_name(const std::string& path, bool overwrite) {
     return Error{ErrorCode::io_error,
                  printable(path) + ": there is a symbolic link of this name that leads nowhere"};
   }
-  if (!fs::is_regular_file(status))
+  if (!fs::is_regular_file(status)) {
     return Error{ErrorCode::io_error,
                  printable(path) + ": there is something of this name that is no regular file"};
+  }
   if (!overwrite) return name_is_taken(path);
   return {};
 }
 
-/// Removes a file, if it can. On Windows one stays where there is no memory to convert its name.
-void remove_file(const std::string& path) noexcept {
-#ifdef _WIN32
-  try {
-    std::error_code ignored;
-    fs::remove(to_path(path), ignored);
-  } catch (...) {
-  }
-#else
-  static_cast<void>(::unlink(path.c_str()));
-#endif
-}
-
-/// A new file, or null with errno.
-std::FILE* open_new(const std::string& path) noexcept {
-#ifdef _WIN32
-  // Not by fopen's mode "x", which older run-time libraries do not know.
-  const int fd = ::_wopen(to_path(path).c_str(), _O_RDWR | _O_CREAT | _O_EXCL | _O_BINARY | _O_NOINHERIT,
-                          _S_IREAD | _S_IWRITE);
-  if (fd < 0) return nullptr;
-  std::FILE* file = ::_fdopen(fd, "w+b");
-  if (file == nullptr) {
-    ::_close(fd);
-    remove_file(path);
-  }
-  return file;
-#else
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) return nullptr;
-  std::FILE* file = ::fdopen(fd, "w+b");
-  if (file == nullptr) {
-    const int why = errno;
-    ::close(fd);
-    remove_file(path);
-    errno = why;
-  }
-  return file;
-#endif
-}
-
-int to_disk(std::FILE* file) noexcept {
-#ifdef _WIN32
-  return _commit(_fileno(file));
-#else
-  return ::fsync(fileno(file));
-#endif
-}
-
-/// The new name outlives a loss of power. A file system that cannot do that for a folder is left alone.
-void folder_to_disk(const std::string& path) {
-#ifdef _WIN32
-  (void)path;
-#else
-  const fs::path folder = to_path(path).parent_path();
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)::fsync(fd);
-  ::close(fd);
-#endif
-}
-
-/// Gives the finished file its name, which must be free unless it is to be replaced.
-Status give_name(const std::string& partial, const std::string& path, bool overwrite) {
-#ifndef _WIN32
-  if (!overwrite) {
-    // Unlike rename(), link() takes no name that somebody else took a moment ago. Not every file system has
-    // it.
-    if (::link(partial.c_str(), path.c_str()) == 0) {
-      remove_file(partial);
-      return {};
-    }
-    if (errno == EEXIST) return name_is_taken(path);
-  }
-#endif
-  if (Status named = check_name(path, overwrite); !named.ok()) return named;
+/// Removes the partial files of this output whose writers are gone. One that cannot be removed stays.
+void remove_leftovers(const std::string& path) {
+  const fs::path target = to_path(path);
+  const std::u8string raw_prefix = target.filename().u8string();
+  const std::string prefix = std::string(raw_prefix.begin(), raw_prefix.end()).append(kPartial);
   std::error_code failed;
-  fs::rename(to_path(partial), to_path(path), failed);
-  if (failed) return io_error(path, "cannot rename " + printable(partial) + " to it", failed.value());
-  return {};
+  fs::directory_iterator entry(target.has_parent_path() ? target.parent_path() : fs::path("."), failed);
+  for (; !failed && entry != fs::directory_iterator(); entry.increment(failed)) {
+    const std::u8string raw = entry->path().filename().u8string();
+    const std::string name(raw.begin(), raw.end());
+    if (name.size() <= prefix.size() || !name.starts_with(prefix)) continue;
+    const bool is_number = std::all_of(name.begin() + static_cast<std::ptrdiff_t>(prefix.size()), name.end(),
+                                       [](char c) { return c >= '0' && c <= '9'; });
+    if (is_number) remove_abandoned(path + name.substr(prefix.size() - kPartial.size()));
+  }
 }
 
 }  // namespace
@@ -154,9 +89,8 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
 OutputFile::~OutputFile() { discard(); }
 
 void OutputFile::discard() noexcept {
-  file_.reset();
-  if (partial_.empty()) return;
-  remove_file(partial_);
+  if (partial_.empty()) return file_.reset();
+  discard_file(file_.release(), partial_);
   partial_.clear();
 }
 
@@ -164,27 +98,30 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool overwrite) {
   if (path.empty() || path.find('\0') != std::string::npos)
     return Error{ErrorCode::invalid_argument, "the output's path is empty or has a NUL byte"};
   if (Status named = check_name(path, overwrite); !named.ok()) return std::move(named).error();
-  constexpr int kAttempts = 100;  // leftovers of processes that were killed
+  remove_leftovers(path);
+  // Names that are taken now belong to other writers, or lie where nothing can be locked.
+  constexpr int kAttempts = 10000;
   // Made first: once the file is there, nothing may throw that would leave it behind.
   OutputFile out(path, overwrite);
   for (int i = 0; i < kAttempts; ++i) {
-    std::string partial = path + ".partial-" + std::to_string(i);
-    errno = 0;
-    out.file_.reset(open_new(partial));
+    std::string partial = path + std::string(kPartial) + std::to_string(i);
+    std::error_code failed;
+    out.file_.reset(open_new(partial, failed));
     if (out.file_ != nullptr) {
       out.partial_ = std::move(partial);
       return out;
     }
-    if (errno != EEXIST) return io_error(partial, "cannot make the file", errno);
+    if (failed != std::errc::file_exists) return io_error(partial, "cannot make the file", failed);
   }
   return Error{ErrorCode::io_error,
-               printable(path) + ".partial-0 to -99: all exist; remove what is left over"};
+               printable(path) + ": there are " + std::to_string(kAttempts) +
+                   " partial files beside it that cannot be removed; remove what is left over"};
 }
 
 Status OutputFile::write(std::span<const std::byte> bytes) {
   errno = 0;
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size()) return {};
-  return io_error(partial_, "cannot write", errno);
+  return cannot_write(partial_, errno);
 }
 
 Status OutputFile::rewrite_start(std::span<const std::byte> bytes) {
@@ -193,17 +130,32 @@ Status OutputFile::rewrite_start(std::span<const std::byte> bytes) {
       std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size() &&
       std::fseek(file_.get(), 0, SEEK_END) == 0)
     return {};
-  return io_error(partial_, "cannot write", errno);
+  return cannot_write(partial_, errno);
 }
 
 Status OutputFile::commit() {
   errno = 0;
-  if (std::fflush(file_.get()) != 0 || to_disk(file_.get()) != 0)
-    return io_error(partial_, "cannot write", errno);
-  if (std::fclose(file_.release()) != 0) return io_error(partial_, "cannot write", errno);
-  if (Status named = give_name(partial_, path_, overwrite_); !named.ok()) return named;
+  if (std::fflush(file_.get()) != 0 || to_disk(file_.get()) != 0) return cannot_write(partial_, errno);
+  if (overwrite_) {
+    if (Status named = check_name(path_, true); !named.ok()) return named;
+  }
+  // While the file is open nobody takes it for left over.
+  const std::error_code failed = give_name(file_.get(), partial_, path_, overwrite_);
+  if (failed == std::errc::file_exists && !overwrite_) return name_is_taken(path_);
+  if (failed) return io_error(path_, "cannot rename " + printable(partial_) + " to it", failed);
   partial_.clear();
+  file_.reset();  // all of it is on the disk already
   folder_to_disk(path_);
+  return {};
+}
+
+Status OutputFile::keep_partial() {
+  errno = 0;
+  if (std::fflush(file_.get()) != 0) return cannot_write(partial_, errno);
+#ifdef _WIN32
+  // A file that is open for writing cannot be mapped; one that is mapped cannot be removed.
+  file_.reset();
+#endif
   return {};
 }
 

@@ -14,6 +14,8 @@
 
 #ifndef _WIN32
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #endif
@@ -26,7 +28,7 @@ namespace {
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-std::string read(const std::string& path) {
+std::string read_all(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream out;
   out << in.rdbuf();
@@ -47,7 +49,7 @@ TEST_CASE("output file: appears complete under its name", "[util]") {
     OutputFile moved = *std::move(file);
     CHECK(moved.commit().ok());
   }
-  CHECK(read(folder / "out") == "headbody-tail");
+  CHECK(read_all(folder / "out") == "headbody-tail");
   CHECK(folder.n_files() == 1);
 }
 
@@ -83,13 +85,13 @@ TEST_CASE("output file: an existing file is replaced on request only", "[util]")
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::io_error);
   CHECK(refused.error().detail.find("exists") != std::string::npos);
-  CHECK(read(folder / "out") == "old");
+  CHECK(read_all(folder / "out") == "old");
   auto file = OutputFile::create(folder / "out", true);
   REQUIRE(file.ok());
   CHECK(file->write(bytes_of("new")).ok());
-  CHECK(read(folder / "out") == "old");
+  CHECK(read_all(folder / "out") == "old");
   CHECK(file->commit().ok());
-  CHECK(read(folder / "out") == "new");
+  CHECK(read_all(folder / "out") == "new");
 }
 
 TEST_CASE("output file: a file that came meanwhile is not replaced", "[util]") {
@@ -98,7 +100,7 @@ TEST_CASE("output file: a file that came meanwhile is not replaced", "[util]") {
   REQUIRE(file.ok());
   std::ofstream(folder / "out") << "other";
   CHECK_FALSE(file->commit().ok());
-  CHECK(read(folder / "out") == "other");
+  CHECK(read_all(folder / "out") == "other");
 }
 
 #ifdef __linux__
@@ -124,7 +126,7 @@ TEST_CASE("output file: of several that are finished at once, one gets the name"
     for (std::thread& thread : threads) thread.join();
     files.clear();
     REQUIRE(n_done == 1);
-    REQUIRE(read(folder / "out") == std::to_string(last));
+    REQUIRE(read_all(folder / "out") == std::to_string(last));
     REQUIRE(folder.n_files() == 1);
   }
 }
@@ -167,3 +169,102 @@ TEST_CASE("output file: a full disk is an error and leaves nothing", "[util]") {
   CHECK(folder.n_files() == 0);
 }
 #endif
+
+TEST_CASE("output file: what killed writers left is removed by the next one", "[util]") {
+  const q3g_test::TemporaryFolder folder;
+  for (int i = 0; i < 120; ++i) std::ofstream(folder / ("out.partial-" + std::to_string(i))) << "left";
+  std::ofstream(folder / "out.partial-4294967296123") << "left";
+  const std::vector<std::string> others = {"out.partial-",    "out.partial-1x", "out.partial",
+                                           "other.partial-0", "xout.partial-0", "out.partial-0.txt"};
+  for (const std::string& name : others) std::ofstream(folder / name) << "theirs";
+  fs::create_directory(folder / "out.partial-500");
+  {
+    auto file = OutputFile::create(folder / "out", false);
+    REQUIRE(file.ok());
+    CHECK(folder.n_files() == others.size() + 2);
+    CHECK(file->write(bytes_of("new")).ok());
+    CHECK(file->commit().ok());
+  }
+  CHECK(read_all(folder / "out") == "new");
+  CHECK(folder.n_files() == others.size() + 2);
+  for (const std::string& name : others) CHECK(read_all(folder / name) == "theirs");
+}
+
+TEST_CASE("output file: the file of a writer that lives is left alone", "[util]") {
+  const q3g_test::TemporaryFolder folder;
+  auto first = OutputFile::create(folder / "out", true);
+  REQUIRE(first.ok());
+  CHECK(first->write(bytes_of("first")).ok());
+  auto second = OutputFile::create(folder / "out", true);
+  REQUIRE(second.ok());
+  CHECK(first->partial_path() != second->partial_path());
+  CHECK(folder.n_files() == 2);
+  CHECK(second->write(bytes_of("second")).ok());
+  CHECK(second->commit().ok());
+  CHECK(read_all(folder / "out") == "second");
+  CHECK(first->commit().ok());
+  CHECK(read_all(folder / "out") == "first");
+  CHECK(folder.n_files() == 1);
+}
+
+TEST_CASE("output file: one for a moment can be read under its temporary name", "[util]") {
+  const q3g_test::TemporaryFolder folder;
+  {
+    auto file = OutputFile::create(folder / "out", false);
+    REQUIRE(file.ok());
+    CHECK(file->write(bytes_of("for a moment")).ok());
+    CHECK(file->keep_partial().ok());
+    CHECK(read_all(file->partial_path()) == "for a moment");
+    CHECK_FALSE(fs::exists(folder / "out"));
+  }
+  CHECK(folder.n_files() == 0);
+}
+
+#ifndef _WIN32
+TEST_CASE("output file: a process that was killed leaves nothing for long", "[util]") {
+  const q3g_test::TemporaryFolder folder;
+  int ready[2] = {};
+  REQUIRE(pipe(ready) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto file = OutputFile::create(folder / "out", false);
+    const char byte = file.ok() ? 'y' : 'n';
+    if (write(ready[1], &byte, 1) == 1) pause();
+    _exit(1);
+  }
+  REQUIRE(child > 0);
+  char byte = 0;
+  REQUIRE(read(ready[0], &byte, 1) == 1);
+  CHECK(byte == 'y');
+  CHECK(folder.n_files() == 1);
+  CHECK(OutputFile::create(folder / "out", false).ok());
+  CHECK(folder.n_files() == 1);  // the child's
+  CHECK(kill(child, SIGKILL) == 0);
+  CHECK(waitpid(child, nullptr, 0) == child);
+  close(ready[0]);
+  close(ready[1]);
+  CHECK(folder.n_files() == 1);
+  CHECK(OutputFile::create(folder / "out", false).ok());
+  CHECK(folder.n_files() == 0);
+}
+#endif
+
+TEST_CASE("output file: many writers of one name do not take each other's files", "[util][threads]") {
+  constexpr int kWriters = 4, kRounds = 60;
+  const q3g_test::TemporaryFolder folder;
+  std::atomic<int> n_failed{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < kRounds; ++round) {
+        auto file = OutputFile::create(folder / "out", true);
+        const bool written = file.ok() && file->write(bytes_of(std::to_string(i))).ok();
+        if (!written || (round % 2 == 0 && !file->commit().ok())) ++n_failed;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(n_failed == 0);
+  CHECK(folder.n_files() == 1);
+  CHECK(read_all(folder / "out").size() == 1);
+}

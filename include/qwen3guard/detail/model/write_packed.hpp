@@ -9,6 +9,7 @@
 
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
+#include "qwen3guard/detail/util/output_file.hpp"
 #include "qwen3guard/status.hpp"
 
 namespace qwen3guard::detail {
@@ -42,6 +43,11 @@ struct WriteReport {
 /// `progress` throws, and std::bad_alloc.
 [[nodiscard]] Result<WriteReport> write_packed(const ModelFiles& files, const std::string& path,
                                                const WriteOptions& options);
+
+/// The same, but the file stays beside `path` under the partial_path() of what this returns, and goes with
+/// it.
+[[nodiscard]] Result<OutputFile> write_packed_temporary(const ModelFiles& files, const std::string& path,
+                                                        const WriteOptions& options);
 
 }  // namespace qwen3guard::detail
 

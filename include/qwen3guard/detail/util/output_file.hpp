@@ -14,8 +14,9 @@
 namespace qwen3guard::detail {
 
 /// A file that appears under its name complete or not at all: bytes go to "<path>.partial-<number>" in the
-/// same folder, which commit() gives the name and the destructor otherwise removes. Move-only. Not
-/// thread-safe.
+/// same folder, which commit() gives the name and the destructor otherwise removes. What killed processes
+/// left of earlier attempts is removed by the next one; files of living writers, in this process or others,
+/// are not. Move-only. Not thread-safe.
 class OutputFile {
  public:
   /// Errors: io_error: the folder is missing or cannot be written; something that is no regular file has the
@@ -33,6 +34,10 @@ class OutputFile {
   [[nodiscard]] Status rewrite_start(std::span<const std::byte> bytes);
   /// Brings everything to the disk and gives the file its name. Call once, last. Errors: io_error.
   [[nodiscard]] Status commit();
+  /// Instead of commit(), for a file that is needed for a moment: ends the writing, and leaves what was
+  /// written to be read at partial_path() until this object goes. Errors: io_error.
+  [[nodiscard]] Status keep_partial();
+  [[nodiscard]] const std::string& partial_path() const noexcept { return partial_; }
 
  private:
   struct Closer {
