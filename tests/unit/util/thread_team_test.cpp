@@ -3,11 +3,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "q3g_catch.hpp"
+#include "temporary_folder.hpp"
 
 #ifndef _WIN32
 #include <sys/resource.h>
@@ -176,4 +180,62 @@ TEST_CASE("processors that a quota allows", "[threads]") {
     CHECK(processors_of_cpu_max(bad) == 0);
   }
   CHECK(default_n_threads() >= 1);
+}
+
+TEST_CASE("processors that control groups allow", "[threads]") {
+  const q3g_test::TemporaryFolder root;
+  const auto put = [&](const std::string& name, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(root / name).parent_path());
+    std::ofstream(root / name) << text;
+  };
+  const std::string groups = "proc/self/cgroup", tree = "sys/fs/cgroup";
+  const auto n = [&] { return processors_of_cgroups(root / ""); };
+  CHECK(n() == 0);
+  // Version 2: the lowest of the own group and all above it.
+  put(groups, "0::/system.slice/docker-1.scope/job\n");
+  CHECK(n() == 0);
+  put(tree + "/cpu.max", "max 100000\n");
+  put(tree + "/system.slice/cpu.max", "800000 100000\n");
+  put(tree + "/system.slice/docker-1.scope/cpu.max", "max 100000\n");
+  CHECK(n() == 8);
+  put(tree + "/system.slice/docker-1.scope/cpu.max", "150000 100000\n");
+  CHECK(n() == 2);
+  put(tree + "/system.slice/docker-1.scope/job/cpu.max", "300000 100000\n");
+  CHECK(n() == 2);
+  put(tree + "/system.slice/docker-1.scope/job/cpu.max", "50000 100000\n");
+  CHECK(n() == 1);
+  put(tree + "/system.slice/other/cpu.max", "1000 100000\n");  // somebody else's
+  put(tree + "/system.slice/docker-1.scope/job/cpu.max", "garbage");
+  CHECK(n() == 2);
+  // Inside a container the path may be the host's, and only the top is there; or lead out of it.
+  put(tree + "/cpu.max", "400000 100000\n");
+  for (const char* path : {"0::/kubepods/pod9/x\n", "0::/../../a\n", "0::/\n", "0::/", ""}) {
+    INFO(path);
+    put(groups, path);
+    CHECK(n() == 4);
+  }
+  // Version 1, alone and beside version 2.
+  std::filesystem::remove(root / (tree + "/cpu.max"));
+  put(groups, "12:pids:/a\n4:cpu,cpuacct:/a/b\n3:cpuset:/a\n1:name=systemd:/a\n0::/a\n");
+  CHECK(n() == 0);
+  for (const std::string mount : {"/cpu", "/cpu,cpuacct"}) {
+    INFO(mount);
+    put(tree + mount + "/cpu.cfs_quota_us", "-1\n");
+    put(tree + mount + "/cpu.cfs_period_us", "100000\n");
+    put(tree + mount + "/a/cpu.cfs_quota_us", "250000\n");
+    put(tree + mount + "/a/cpu.cfs_period_us", "100000\n");
+    CHECK(n() == 3);
+    put(tree + mount + "/a/b/cpu.cfs_quota_us", "200000\n");
+    put(tree + mount + "/a/b/cpu.cfs_period_us", "100000\n");
+    CHECK(n() == 2);
+  }
+  put(tree + "/cpuset/a/cpu.cfs_quota_us", "1\n");  // no such controller
+  put(tree + "/cpuset/a/cpu.cfs_period_us", "1\n");
+  CHECK(n() == 2);
+  put(tree + "/unified/a/cpu.max", "100000 100000\n");
+  CHECK(n() == 1);
+  for (const char* bad : {"\n\n", ":", "::", "1:cpu", "x", "0::"}) {
+    put(groups, bad);
+    CHECK(n() == 0);
+  }
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -107,6 +108,11 @@ class ThreadTeam {
 /// no limit
 /// ("max 100000") or is not understood.
 [[nodiscard]] int processors_of_cpu_max(const char* text) noexcept;
+
+/// The processors that the control groups of this process allow: the lowest quota of the groups in
+/// /proc/self/cgroup and of all groups above them, of version 2 and of version 1; 0 when there is none.
+/// `root` is put before every path that is read (tests).
+[[nodiscard]] int processors_of_cgroups(const std::string& root);
 
 }  // namespace qwen3guard::detail
 
