@@ -161,8 +161,8 @@ Status read_eos(const ConfigReader& config, ModelConfig& out) {
 
 Result<JsonFile> parse_object(const ModelFiles& files, const char* name, simdjson::dom::object& object) {
   Q3G_ASSIGN(const Blob blob, files.open(name));
-  Q3G_ASSIGN(JsonFile json,
-             JsonFile::parse(blob.text(), files.display_name(name), ErrorCode::bad_checkpoint));
+  Q3G_ASSIGN(JsonFile json, JsonFile::parse(blob.text(), files.display_name(name), ErrorCode::bad_checkpoint,
+                                            kMaxConfigBytes));
   if (json.root().get(object) != simdjson::SUCCESS) return json.error("expected a JSON object");
   return json;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/explain_path.hpp"
 #include "qwen3guard/detail/tensor/quantize.hpp"
 #include "qwen3guard/detail/util/checksum.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
@@ -116,6 +117,18 @@ Status verify_tensor(const SafetensorsFile& file, const std::string& tensor) {
                        printable(*expected));
 }
 
+Status verify_tensors(const SafetensorsFile& file, const CancelFlag* cancel) {
+  // Sorted, so that of several damaged tensors always the same is named.
+  std::vector<std::string> names;
+  for (const auto& [name, stored] : file.tensors()) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    Q3G_TRY(not_cancelled(cancel));
+    Q3G_TRY(verify_tensor(file, name));
+  }
+  return {};
+}
+
 PackedFiles::PackedFiles(SafetensorsFile file, PackedInfo info) : file_(std::move(file)), info_(info) {}
 
 Result<PackedFiles> PackedFiles::open_path(const std::string& path) {
@@ -130,8 +143,8 @@ Result<PackedFiles> PackedFiles::open_in(const ModelFiles& files, std::string_vi
   Q3G_ASSIGN(SafetensorsFile file, SafetensorsFile::open(files, name));
   Q3G_ASSIGN(const auto info, read_packed_info(file));
   if (!info) {
-    return bad(
-        file, "a safetensors file, but no packed model: \"__metadata__\" has no " + quote(kPackedVersionKey));
+    return bad(file, "a safetensors file, but no packed model (\"__metadata__\" has no " +
+                         quote(kPackedVersionKey) + "); to load a checkpoint, give its folder");
   }
   return PackedFiles(std::move(file), *info);
 }
@@ -160,25 +173,17 @@ std::string PackedFiles::path(std::string_view name) const {
   return name == kWeightsFile ? file_.path() : std::string();
 }
 
-Status PackedFiles::verify(const CancelFlag* cancel) const {
-  // Sorted, so that of several damaged tensors always the same is named.
-  std::vector<std::string> names;
-  for (const auto& [name, stored] : file_.tensors()) names.push_back(name);
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    Q3G_TRY(not_cancelled(cancel));
-    Q3G_TRY(verify_tensor(file_, name));
-  }
-  return {};
-}
+Status PackedFiles::verify(const CancelFlag* cancel) const { return verify_tensors(file_, cancel); }
 
 Result<std::unique_ptr<ModelFiles>> open_model_files(const std::string& path) {
-  if (!is_directory(path)) {
-    auto packed = PackedFiles::open_path(path);
-    if (packed.ok()) return std::unique_ptr<ModelFiles>(std::make_unique<PackedFiles>(*std::move(packed)));
-    if (packed.error().code != ErrorCode::file_not_found) return std::move(packed).error();
+  if (is_directory(path)) {
+    Q3G_TRY(explain_folder(path));
+    return std::unique_ptr<ModelFiles>(std::make_unique<DirectoryFiles>(path));
   }
-  return std::unique_ptr<ModelFiles>(std::make_unique<DirectoryFiles>(path));
+  auto packed = PackedFiles::open_path(path);
+  if (packed.ok()) return std::unique_ptr<ModelFiles>(std::make_unique<PackedFiles>(*std::move(packed)));
+  if (packed.error().code != ErrorCode::file_not_found) return std::move(packed).error();
+  return no_such_model(path);
 }
 
 }  // namespace qwen3guard::detail

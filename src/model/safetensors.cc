@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "qwen3guard/detail/util/checked.hpp"
+#include "qwen3guard/detail/util/foreign_format.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/json.hpp"
@@ -106,11 +107,13 @@ Result<StoredTensor> read_entry(const JsonFile& json, const std::string& name, s
   return tensor;
 }
 
-/// The reference reader takes strings only, too.
+/// The reference reader takes strings only, and null for none, too.
 Status read_metadata(const JsonFile& json, simdjson::dom::element value,
                      std::map<std::string, std::string>& metadata) {
   simdjson::dom::object entries;
-  if (value.get(entries) != simdjson::SUCCESS) return json.error("\"__metadata__\" is no object");
+  if (value.is_null()) return {};
+  if (value.get(entries) != simdjson::SUCCESS)
+    return json.error("\"__metadata__\" is neither an object nor null");
   for (const auto& [key, entry] : entries) {
     std::string_view text;
     if (entry.get(text) != simdjson::SUCCESS)
@@ -119,6 +122,12 @@ Status read_metadata(const JsonFile& json, simdjson::dom::element value,
       return json.error("\"__metadata__\": " + quote(key) + " is there twice");
   }
   return {};
+}
+
+/// What is wrong with a file that does not begin as the format does.
+Error no_safetensors(const std::string& file, std::span<const std::byte> bytes, const std::string& what) {
+  const std::string_view format = foreign_format(bytes);
+  return bad(file, format.empty() ? "not a safetensors file: " + what : "is " + std::string(format));
 }
 
 /// The format wants the tensors to cover the data exactly.
@@ -162,15 +171,17 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   const std::string& shown = file.display_name_;
   const auto bytes = file.blob_.bytes;
   if (bytes.size() < kLengthBytes) {
-    return bad(shown, "has " + std::to_string(bytes.size()) +
-                          " bytes; a safetensors file begins with a header length of 8 bytes");
+    return no_safetensors(
+        shown, bytes,
+        "it has " + std::to_string(bytes.size()) + " bytes, and the length of its header alone takes 8");
   }
   std::uint64_t header_bytes = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i)
     header_bytes |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
   if (header_bytes > kMaxHeaderBytes) {
-    return bad(shown, "not a safetensors file: a header of " + std::to_string(header_bytes) +
-                          " bytes (at most 100000000 are allowed)");
+    return no_safetensors(
+        shown, bytes,
+        "a header of " + std::to_string(header_bytes) + " bytes (at most 100000000 are allowed)");
   }
   if (header_bytes > bytes.size() - kLengthBytes) {
     return bad(shown, "truncated: the header should have " + std::to_string(header_bytes) +
@@ -180,7 +191,7 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
       file.blob_.text().substr(kLengthBytes, static_cast<std::size_t>(header_bytes));
   file.header_ = header;
   if (header.empty() || header.front() != '{')
-    return bad(shown, "not a safetensors file: the header is no JSON object");
+    return no_safetensors(shown, bytes, "the header is no JSON object");
   Q3G_ASSIGN(const JsonFile json, JsonFile::parse(header, shown, ErrorCode::bad_checkpoint));
   simdjson::dom::object root;
   if (json.root().get(root) != simdjson::SUCCESS) return bad(shown, "the header is no JSON object");

@@ -54,7 +54,8 @@ Result<TensorSource> TensorSource::open(const ModelFiles& files) {
 Status TensorSource::open_shards(const ModelFiles& files) {
   index_name_ = files.display_name(kIndexFile);
   Q3G_ASSIGN(const Blob blob, files.open(kIndexFile));
-  Q3G_ASSIGN(const JsonFile json, JsonFile::parse(blob.text(), index_name_, ErrorCode::bad_checkpoint));
+  Q3G_ASSIGN(const JsonFile json,
+             JsonFile::parse(blob.text(), index_name_, ErrorCode::bad_checkpoint, kMaxConfigBytes));
   Q3G_ASSIGN(const auto shard_names, read_index(json));
   std::map<std::string, const SafetensorsFile*> opened;
   std::unordered_map<std::string, const SafetensorsFile*> holder;

@@ -27,8 +27,6 @@ Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, Vocabular
   return {};
 }
 
-constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
-
 /// tokenizer_config.json: "added_tokens_decoder": {"151643": {"content": ...}, ...}
 Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
   constexpr std::string_view kName = "tokenizer_config.json", kKey = "added_tokens_decoder";

@@ -2,8 +2,10 @@
 #include "json.hpp"
 
 #include <new>
+#include <span>
 #include <utility>
 
+#include "qwen3guard/detail/util/foreign_format.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::detail {
@@ -23,8 +25,11 @@ Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name
     const simdjson::error_code failed = file.parser_->parse(text.data(), text.size()).get(file.root_);
     if (failed == simdjson::MEMALLOC)
       return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
-    if (failed != simdjson::SUCCESS)
-      return file.error(std::string("not valid JSON: ") + simdjson::error_message(failed));
+    if (failed != simdjson::SUCCESS) {
+      const std::string_view what = foreign_format(std::as_bytes(std::span(text)));
+      return file.error(what.empty() ? std::string("not valid JSON: ") + simdjson::error_message(failed)
+                                     : "is " + std::string(what));
+    }
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
   }

@@ -16,13 +16,18 @@
 /// header that a user sees. A parsed value lives as long as its JsonFile.
 namespace qwen3guard::detail {
 
+/// Bounds for a file's size: parsing takes several times as much memory. @{
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;  ///< config and index files
+inline constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30;     /// @}
+
 /// One parsed document. Move-only.
 class JsonFile {
  public:
   /// A byte order mark in front of `text` is skipped. `display_name` names the file in every error, `code` is
-  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over max_bytes); out_of_memory.
+  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over max_bytes; says what the file is when it is
+  /// one of foreign_format()); out_of_memory.
   [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name, ErrorCode code,
-                                              std::size_t max_bytes = std::size_t{1} << 30);
+                                              std::size_t max_bytes = kMaxJsonBytes);
 
   [[nodiscard]] simdjson::dom::element root() const noexcept { return root_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -175,6 +175,42 @@ class ClassifyTest(CliTest):
         self.assertEqual(best["severity"], scalar["severity"])
         self.assertAlmostEqual(best["probabilities"]["safe"], scalar["probabilities"]["safe"], places=4)
 
+    def test_what_is_no_model_is_told(self):
+        self.assert_error(run("info", "--model", "Qwen/Qwen3Guard-Gen-0.6B"), "hf download Qwen/Qwen3Guard-Gen-0.6B")
+        lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1192135096\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = lambda name: os.path.join(folder, name)
+            for content, word in ((lfs, "git lfs pull"), (b"GGUF\x03\0\0\0" + bytes(64), "GGUF"),
+                                  (b"<!DOCTYPE html>\n<html>", "HTML")):
+                for name in ("m.q3g", "m.bin"):
+                    with open(path(name), "wb") as f:
+                        f.write(content)
+                    self.assert_error(run("info", "--model", path(name)), name, word)
+            os.remove(path("m.bin"))
+            os.remove(path("m.q3g"))
+            for name, word in (("m.gguf", "GGUF"), ("pytorch_model.bin", "PyTorch"), ("adapter_config.json", "LoRA")):
+                with open(path(name), "wb"):
+                    pass
+                self.assert_error(run("info", "--model", folder + "/"), word)
+                os.remove(path(name))
+
+    def test_errors_repeat_little_of_what_is_wrong(self):
+        long = "\x1b[2J" + "a" * 100_000
+        for args in (("--model", "./" + long), ("--model", long), ("--model", "nano-gen", "--mode", long),
+                     ("--model", "nano-gen", "--threads", long)):
+            code, stdout, stderr = run("classify", "--prompt", "x", *args)
+            self.assertEqual((code, stdout), (2, b""))
+            self.assertLess(len(stderr), 1000)
+            self.assertNotIn("\x1b", stderr)
+        code, stdout, stderr = run(long)
+        self.assertEqual((code, stdout), (2, b""))
+        self.assertLess(len(stderr), 1000)
+        rows = json.dumps({"messages": [{"role": "x" * 1_000_000, "content": ""}]})
+        code, stdout, stderr = run("classify", "--model", "nano-gen", stdin=rows)
+        self.assertEqual(code, 2)
+        self.assertLess(len(stdout), 1000)
+        self.assertLess(len(stderr), 1000)
+
     def test_damaged_folders(self):
         with tempfile.TemporaryDirectory() as folder:
             path = lambda name: os.path.join(folder, name)

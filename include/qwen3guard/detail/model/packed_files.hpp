@@ -50,6 +50,9 @@ struct PackedInfo {
 /// Errors: bad_checkpoint: there is no such tensor, no checksum for it, or another one (both are named).
 [[nodiscard]] Status verify_tensor(const SafetensorsFile& file, const std::string& tensor);
 
+/// verify_tensor() for every tensor: reads the whole file. Errors: also cancelled. cancel: may be null.
+[[nodiscard]] Status verify_tensors(const SafetensorsFile& file, const CancelFlag* cancel);
+
 /// The files of the checkpoint inside a packed model file. "model.safetensors" is the packed file itself, so
 /// that whoever loads weights finds them where they always are. A file's checksum is verified when it is
 /// opened. Immutable: any thread.
@@ -80,8 +83,8 @@ class PackedFiles final : public ModelFiles {
   PackedInfo info_;
 };
 
-/// The checkpoint at `path`: a packed model file, or else a folder. Errors: those of PackedFiles::open_path
-/// but file_not_found; for what is missing the folder's errors come when a file in it is opened.
+/// The checkpoint at `path`: a packed model file, or a folder. Errors: those of PackedFiles::open_path; those
+/// of explain_folder(); for what else is missing the folder's errors come when a file in it is opened.
 [[nodiscard]] Result<std::unique_ptr<ModelFiles>> open_model_files(const std::string& path);
 
 }  // namespace qwen3guard::detail

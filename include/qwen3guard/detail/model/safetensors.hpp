@@ -31,9 +31,10 @@ struct StoredTensor {
 /// Format: 8 bytes little-endian header length, JSON header, data; docs/checkpoint_formats.md.
 class SafetensorsFile {
  public:
-  /// Errors: file_not_found; io_error; bad_checkpoint: not a safetensors file, truncated, header over 100 MB
-  /// or not JSON, "__metadata__" that is no object of strings, a tensor twice, length other than shape times
-  /// dtype, extents that overlap, leave a hole or end outside the file. The detail names file and tensor.
+  /// Errors: file_not_found; io_error; bad_checkpoint: not a safetensors file (says which one when it is one
+  /// of foreign_format()), truncated, header over 100 MB or not JSON, "__metadata__" that is neither null nor
+  /// an object of strings, a tensor twice, length other than shape times dtype, extents that overlap, leave a
+  /// hole or end outside the file. The detail names file and tensor.
   [[nodiscard]] static Result<SafetensorsFile> open(const ModelFiles& files, std::string_view name);
 
   /// How errors name the file.
