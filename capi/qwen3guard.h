@@ -155,6 +155,12 @@ typedef int32_t q3g_status;
 #define Q3G_INVALID_UTF8_REPLACE 1 /**< judged as U+FFFD */
 /** @} */
 
+/** @{ @name What is compared when a model is loaded, beyond its structure and a sample of its weights */
+#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory, no more of one from files or in the library */
+#define Q3G_VERIFY_OFF 1       /**< no more: mapped files are read when they are used */
+#define Q3G_VERIFY_FULL 2      /**< every checksum and every value: reads the whole file */
+/** @} */
+
 /** @{ @name Responses that reach the context's end */
 #define Q3G_CONTEXT_ERROR 0 /**< a response that reaches the context's end is Q3G_E_CONTEXT_FULL */
 #define Q3G_CONTEXT_STOP 1  /**< from there on nothing is judged, and every verdict says so */
@@ -270,7 +276,7 @@ typedef struct q3g_guard_options {
   int32_t max_context_tokens;     /**< 0: the checkpoint's own limit */
   int32_t kept_tokens;            /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
   int32_t require_tokenizer;      /**< 0: a model without tokenizer files loads, for logits only. 1 */
-  int32_t reserved;               /**< 0 */
+  int32_t verify;                 /**< Q3G_VERIFY_ */
   const char* isa;                /**< NUL-terminated, one of isa_available; NULL or "": the environment's
                                        QWEN3GUARD_ISA, else the best there is */
   const q3g_allocator* allocator; /**< copied; NULL: the system's */
@@ -646,8 +652,9 @@ Q3G_API void q3g_cancel_free(q3g_cancel* cancel) Q3G_NOEXCEPT;
 
 /** @{ @name Models */
 /** Loads the checkpoint folder, or the packed file, at `path`. options: NULL for the defaults. *out is the
- * caller's (q3g_guard_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_CHECKPOINT,
- * Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL, Q3G_E_UNSUPPORTED_ISA, Q3G_E_OUT_OF_MEMORY. */
+ * caller's (q3g_guard_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_CHECKPOINT (also
+ * weights that are zeros or not finite: an interrupted download; with options.verify, another checksum),
+ * Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL (also a LoRA adapter, PyTorch and GGUF files), Q3G_E_UNSUPPORTED_ISA, Q3G_E_OUT_OF_MEMORY. */
 Q3G_API q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_options* options,
                                   q3g_guard** out, q3g_error* err) Q3G_NOEXCEPT;
 /** Loads a model of the library (q3g_embedded_model_name). As q3g_guard_load(). */
@@ -656,8 +663,8 @@ Q3G_API q3g_status q3g_guard_load_embedded(const char* name, size_t name_bytes,
                                            q3g_error* err) Q3G_NOEXCEPT;
 /** Loads a model from memory: a checkpoint's files, or one packed file. The bytes are borrowed, and must not
  * change, until `release` is called with release_user, once: when the guard and all that was made from it are
- * freed; before this function returns when it fails. release: NULL when the bytes live for ever. As
- * q3g_guard_load(). */
+ * freed; before this function returns when it fails. release: NULL when the bytes live for ever. All of them
+ * are verified, unless options.verify is Q3G_VERIFY_OFF. As q3g_guard_load(). */
 Q3G_API q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_release_fn release,
                                          void* release_user, const q3g_guard_options* options,
                                          q3g_guard** out, q3g_error* err) Q3G_NOEXCEPT;

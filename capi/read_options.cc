@@ -83,6 +83,7 @@ q3g_guard_options default_guard_options() noexcept {
   out.max_context_tokens = defaults.max_context_tokens;
   out.kept_tokens = defaults.kept_tokens;
   out.require_tokenizer = defaults.require_tokenizer ? 1 : 0;
+  out.verify = static_cast<std::int32_t>(defaults.verify);
   return out;
 }
 
@@ -153,11 +154,11 @@ GuardOptions read_options(const q3g_guard_options* options) {
   if (options == nullptr) return out;
   const auto in = read_struct(options, "options", default_guard_options());
   if (in.allocator != nullptr) out.memory = memory_of(in.allocator);
-  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
   out.n_threads = in.n_threads;
   out.max_context_tokens = in.max_context_tokens;
   out.kept_tokens = in.kept_tokens;
   out.require_tokenizer = bool_of(in.require_tokenizer, "options.require_tokenizer");
+  out.verify = enum_of<Verify>(in.verify, 3, "options.verify");
   out.isa = c_text(in.isa);
   if (in.log != nullptr) {
     out.log = [log = in.log, user = in.log_user](LogLevel level, std::string_view line) {

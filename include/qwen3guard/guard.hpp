@@ -67,10 +67,12 @@ class Guard {
  public:
   /// Loads config.json, tokenizer.json (or vocab.json + merges.txt) and *.safetensors from `model_dir`
   /// (UTF-8 on every OS); or the one packed file of that name (quantize.hpp). Weights are mapped read-only
-  /// and shared by all calls. `options` is read during the call only. Errors: file_not_found; io_error;
-  /// bad_checkpoint (file, tensor, found and expected shape); bad_tokenizer; unsupported_model;
-  /// unsupported_isa (forced ISA missing on this CPU); invalid_argument; out_of_memory. On error nothing
-  /// stays mapped.
+  /// and shared by all calls. `options` is read during the call only. Errors: file_not_found (a hub's name
+  /// and a URL, too: nothing is downloaded); io_error; bad_checkpoint (file, tensor, found and expected
+  /// shape; weights that are zeros or not finite; with options.verify, another checksum; a git-lfs pointer or
+  /// a web page in the place of a file); bad_tokenizer; unsupported_model (also LoRA adapters, PyTorch and
+  /// GGUF files); unsupported_isa (forced ISA missing on this CPU); invalid_argument; out_of_memory. On error
+  /// nothing stays mapped.
   [[nodiscard]] static Result<Guard> load(std::string_view model_dir, const GuardOptions& options = {});
 
   /// Loads a model compiled into the library; `name` is one of embedded_models().
@@ -80,7 +82,8 @@ class Guard {
   /// Loads a model from memory: the files of a checkpoint folder, or one packed file of any name. Nothing is
   /// copied but what is not aligned (64 bytes are best); `owner` keeps the bytes alive and is let go when
   /// nothing uses them any more. Without an owner they must outlive the guard and all that it opened. The
-  /// bytes must not change. Errors: as load().
+  /// bytes must not change. All of them are verified (GuardOptions::verify), unless that is off. Errors: as
+  /// load().
   [[nodiscard]] static Result<Guard> load_memory(std::span<const ModelFile> files,
                                                  std::shared_ptr<const void> owner,
                                                  const GuardOptions& options = {});

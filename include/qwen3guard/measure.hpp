@@ -20,8 +20,9 @@ namespace qwen3guard {
 
 /// Options of measure().
 struct MeasureOptions {
-  std::int32_t n_threads = 0;  ///< as GuardOptions::n_threads
-  std::string isa;             ///< as GuardOptions::isa
+  std::int32_t n_threads = 0;         ///< as GuardOptions::n_threads
+  std::string isa;                    ///< as GuardOptions::isa
+  Verify verify = Verify::automatic;  ///< as GuardOptions::verify
   /// Few repeats and less memory: shows that everything works, its figures are coarse.
   bool quick = false;
   /// Stops the call from another thread. May be null.

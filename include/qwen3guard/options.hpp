@@ -63,6 +63,18 @@ struct ClassifyOptions {
   std::function<bool(std::size_t n_done, std::size_t n_total)> progress = nullptr;
 };
 
+/// How much of a model's files is read and compared when it is loaded. In any case: the structure of every
+/// file, the checksums of a packed file's header, norms, heads and inner files, and zeros or values that are
+/// not finite in norms, heads and a sample of all other rows (docs/checkpoint_formats.md).
+enum class Verify : std::int32_t {
+  automatic = 0,  ///< full for Guard::load_memory(), off for files, which are mapped, and for embedded models
+  off = 1,  ///< no more than the above: loading takes milliseconds, and reads what is used when it is used
+  /// Every checksum of a packed file, and every value: finds any damaged byte of a packed file, and in a
+  /// checkpoint's folder, which has no checksums, zeros and values that are not finite. Reads the whole file:
+  /// seconds for 8B parameters, longer from a disk.
+  full = 2,
+};
+
 /// How much a line of the log matters.
 enum class LogLevel : std::int32_t { info = 0, warning = 1 };
 
@@ -78,6 +90,9 @@ struct GuardOptions {
   /// False: a folder without tokenizer files loads too; then only logits() and info() work, the rest fails
   /// with bad_tokenizer.
   bool require_tokenizer = true;
+  /// How much is compared before the model is used. Not the whole of mapped files by default: that would read
+  /// from disk what no call may ever use, and hold several processes up that share the pages.
+  Verify verify = Verify::automatic;
   /// Gen checkpoints: how many tokens of the last calls' conversations are kept, so that one which goes on
   /// (64 or more tokens in common) is not computed again; ModelInfo::kv_bytes_per_token tells what that
   /// takes. The verdict is the same up to rounding (docs/numerics.md). What was judged recently can be told

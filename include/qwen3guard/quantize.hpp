@@ -68,7 +68,8 @@ struct QuantizeReport {
 [[nodiscard]] Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view out_file,
                                                        const QuantizeOptions& options = {});
 
-/// Reads the whole packed file and compares every checksum; loading compares only those of what it reads.
+/// Reads the whole packed file and compares every checksum; loading compares those of what it reads, or all
+/// with GuardOptions::verify.
 /// Errors: file_not_found; io_error; unsupported_model (another version); bad_checkpoint (no packed file; a
 /// tensor is damaged: the first by name); cancelled: `cancel`, which is borrowed for the call and looked at
 /// before each tensor, is up. It may be null.

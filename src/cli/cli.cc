@@ -15,6 +15,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                   "a packed file, with a slash or .q3g at its end")
       ->required();
   command.add_option("--threads", flags.n_threads, "threads to use; 0: all cores");
+  command.add_flag("--verify", flags.verify,
+                   "read all of the model's files and compare every checksum before they are used");
 }
 
 bool is_packed_name(std::string_view model) { return model.ends_with(".q3g"); }
@@ -28,6 +30,7 @@ Guard load_guard(const ModelFlags& flags, bool require_tokenizer) {
   GuardOptions options;
   options.n_threads = flags.n_threads;
   options.require_tokenizer = require_tokenizer;
+  if (flags.verify) options.verify = Verify::full;
   if (is_path(flags.model)) return Guard::load(flags.model, options).value();
   auto guard = Guard::load_embedded(flags.model, options);
   if (!guard.ok() && guard.error().code == ErrorCode::file_not_found) {

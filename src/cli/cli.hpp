@@ -23,10 +23,11 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// --model, --threads: the same for every command that loads a model.
+/// --model, --threads, --verify: the same for every command that loads a model.
 struct ModelFlags {
   std::string model;
   std::int32_t n_threads = 0;
+  bool verify = false;
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 

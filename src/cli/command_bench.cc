@@ -131,6 +131,7 @@ void run(const BenchFlags& flags) {
   MeasureOptions options;
   options.n_threads = flags.model.n_threads;
   options.quick = flags.quick;
+  if (flags.model.verify) options.verify = Verify::full;
   const auto measured = is_path(model) ? measure(model, options) : measure_embedded(model, options);
   if (!measured.ok() && !is_path(model) && measured.error().code == ErrorCode::file_not_found)
     throw UsageError(measured.error().detail + " (a folder needs a slash: ./" + printable(model) + ")");

@@ -34,6 +34,8 @@ Status check_options(const GuardOptions& options) {
         ErrorCode::invalid_argument,
         "options.max_context_tokens: " + std::to_string(options.max_context_tokens) + "; expected 0 or more"};
   }
+  if (options.verify < Verify::automatic || options.verify > Verify::full)
+    return Error{ErrorCode::invalid_argument, "options.verify: no value of Verify"};
   if (options.kept_tokens < 0) {
     return Error{ErrorCode::invalid_argument,
                  "options.kept_tokens: " + std::to_string(options.kept_tokens) + "; expected 0 or more"};
@@ -104,7 +106,10 @@ const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ?
 Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Q3G_TRY(check_options(options));
-  Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa, options.memory}));
+  Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
+                                                     .isa = options.isa,
+                                                     .memory = options.memory,
+                                                     .verify = options.verify == Verify::full}));
   std::optional<Tokenizer> tokenizer;
   if (Tokenizer::is_in(files) || options.require_tokenizer) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
@@ -147,9 +152,13 @@ Result<Guard> Guard::load_memory(std::span<const ModelFile> files, std::shared_p
     std::vector<detail::MemoryFiles::Entry> entries;
     for (const ModelFile& file : files) entries.push_back({file.name, file.bytes});
     const detail::MemoryFiles all("memory", std::move(entries), std::move(owner));
-    if (files.size() > 1) return Impl::load(all, options);
+    GuardOptions how = options;
+    // The bytes are in memory, so that reading them costs little; and whoever brought them there saw no file
+    // system's errors.
+    if (how.verify == Verify::automatic) how.verify = Verify::full;
+    if (files.size() > 1) return Impl::load(all, how);
     Q3G_ASSIGN(const auto packed, detail::PackedFiles::open_in(all, files[0].name));
-    return Impl::load(packed, options);
+    return Impl::load(packed, how);
   });
 }
 

@@ -184,7 +184,9 @@ class Measuring {
 
 Result<Measurement> measure_files(const detail::ModelFiles& files, const MeasureOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  Q3G_ASSIGN(auto model, detail::Model::load(files, {options.n_threads, options.isa}));
+  Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
+                                                     .isa = options.isa,
+                                                     .verify = options.verify == Verify::full}));
   std::optional<Tokenizer> tokenizer;
   if (Tokenizer::is_in(files)) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));

@@ -46,7 +46,7 @@ Result<std::shared_ptr<const Model>> Model::load(const ModelFiles& files, const 
   }
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels(options.isa));
   Q3G_ASSIGN(ModelConfig config, ModelConfig::load(files));
-  Q3G_ASSIGN(Weights weights, Weights::load(files, config, *kernels, options.memory));
+  Q3G_ASSIGN(Weights weights, Weights::load(files, config, *kernels, {options.memory, options.verify}));
   Rope rope(config.head_dim, config.rope_theta);
   const std::int32_t n_threads =
       options.n_threads > 0 ? options.n_threads : std::min(default_n_threads(), kMaxThreads);

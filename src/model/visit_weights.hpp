@@ -13,7 +13,8 @@
 /// The published names and shapes of a checkpoint's tensors, in one place for those who read them and those
 /// who write them. A visitor has, each returning a Status:
 ///   norm(name, n, NormWeight&)                 a vector [n]
-///   matrix(name, rows, cols, MatrixView&)      a matrix that always stays plain
+///   matrix(name, rows, cols, MatrixView&)      a matrix that always stays plain: a head
+///   vocabulary(name, rows, cols, MatrixView&)  another one, with a row for each token
 ///   projection(name, rows, cols, WeightMatrix&)  one that may be packed
 namespace qwen3guard::detail {
 
@@ -51,8 +52,8 @@ Status visit_heads(Visitor& visit, const ModelConfig& config, HeadRole role, Hea
 /// weights.layers may still be empty: `layer(i)` gives the i-th.
 template <class Visitor, class SomeWeights, class LayerAt>
 Status visit_weights(Visitor& visit, const ModelConfig& config, SomeWeights& weights, const LayerAt& layer) {
-  Q3G_TRY(
-      visit.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, weights.embed_tokens));
+  Q3G_TRY(visit.vocabulary("model.embed_tokens.weight", config.vocab_size, config.hidden_size,
+                           weights.embed_tokens));
   for (std::int32_t i = 0; i < config.n_layers; ++i)
     Q3G_TRY(visit_layer(visit, config, "model.layers." + std::to_string(i) + ".", layer(i)));
   Q3G_TRY(visit.norm("model.norm.weight", config.hidden_size, weights.final_norm));
@@ -61,7 +62,7 @@ Status visit_weights(Visitor& visit, const ModelConfig& config, SomeWeights& wei
     return visit_heads(visit, config, HeadRole::query, weights.query_heads);
   }
   if (config.tie_word_embeddings) return {};
-  return visit.matrix("lm_head.weight", config.vocab_size, config.hidden_size, weights.lm_head);
+  return visit.vocabulary("lm_head.weight", config.vocab_size, config.hidden_size, weights.lm_head);
 }
 
 }  // namespace qwen3guard::detail

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/check_weights.hpp"
 #include "model/tensor_source.hpp"
 #include "model/visit_weights.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
@@ -30,22 +31,37 @@ std::optional<DType> parse_dtype(std::string_view name) noexcept {
 class Loader {
  public:
   Loader(const TensorSource& source, const KernelTable& kernels, const std::optional<PackedInfo>& packed,
-         Weights& out)
-      : source_(source), kernels_(kernels), packed_(packed), out_(out) {}
+         bool verify, Weights& out)
+      : source_(source),
+        kernels_(kernels),
+        packed_(packed),
+        extent_(verify ? CheckExtent::all : CheckExtent::sample),
+        out_(out) {}
 
-  /// The matrix `name`, [rows, cols], as it is stored.
+  /// The matrix `name`, [rows, cols], as it is stored. A head is small and decides: all of it is checked,
+  /// and its checksum.
   [[nodiscard]] Status matrix(const std::string& name, std::int32_t rows, std::int32_t cols,
                               MatrixView& view) {
-    const std::uint64_t shape[] = {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols)};
-    Q3G_ASSIGN(view, plain(name, shape));
-    return {};
+    Q3G_TRY(read_matrix(name, rows, cols, view));
+    if (packed_) Q3G_TRY(verify_tensor(*source_.files().front(), name));
+    return accept(name, check_matrix(view, CheckExtent::all, false));
+  }
+
+  /// The same with a row for each token.
+  [[nodiscard]] Status vocabulary(const std::string& name, std::int32_t rows, std::int32_t cols,
+                                  MatrixView& view) {
+    Q3G_TRY(read_matrix(name, rows, cols, view));
+    return accept(name, check_matrix(view, extent_, true));
   }
 
   /// The same; a packed file may hold it packed.
   [[nodiscard]] Status projection(const std::string& name, std::int32_t rows, std::int32_t cols,
                                   WeightMatrix& weight) {
     weight.is_packed = packed_ && source_.find(name + std::string(kPackedSuffix)).ok();
-    if (!weight.is_packed) return matrix(name, rows, cols, weight.plain);
+    if (!weight.is_packed) {
+      Q3G_TRY(read_matrix(name, rows, cols, weight.plain));
+      return accept(name, check_matrix(weight.plain, extent_, false));
+    }
     // Fails for no size that ModelConfig lets through.
     Q3G_ASSIGN(weight.packed.shape,
                packed_shape(packed_->type, packed_->group, static_cast<std::size_t>(rows),
@@ -61,7 +77,7 @@ class Loader {
     }
     uses_packed_ = true;
     out_.n_parameters += static_cast<std::int64_t>(shape.rows * shape.cols);
-    return {};
+    return accept(name + std::string(kPackedSuffix), check_packed(weight.packed, extent_));
   }
 
   /// The vector `name`, [n], widened. Its checksum is verified, as its bytes are read here anyway.
@@ -71,7 +87,7 @@ class Loader {
     if (packed_) Q3G_TRY(verify_tensor(*source_.files().front(), name));
     weight = NormWeight(view.cols);
     widen_row(weight.span(), view, 0, kernels_);
-    return {};
+    return accept(name, check_norm(weight.span()));
   }
 
   /// "BF16+F32": the dtypes in use; how the projections are packed when they are.
@@ -86,6 +102,20 @@ class Loader {
   }
 
  private:
+  [[nodiscard]] Status read_matrix(const std::string& name, std::int32_t rows, std::int32_t cols,
+                                   MatrixView& view) {
+    const std::uint64_t shape[] = {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols)};
+    Q3G_ASSIGN(view, plain(name, shape));
+    return {};
+  }
+
+  /// Turns what a check found into an error.
+  [[nodiscard]] Status accept(const std::string& name, const std::optional<std::string>& fault) const {
+    if (!fault) return {};
+    Q3G_ASSIGN(const auto found, source_.find(name));
+    return bad(found, name, *fault);
+  }
+
   [[nodiscard]] static Error bad(const TensorSource::Found& found, const std::string& name,
                                  const std::string& what) {
     return {ErrorCode::bad_checkpoint, found.file->display_name() + ": tensor " + quote(name) + ": " + what};
@@ -135,6 +165,7 @@ class Loader {
   const TensorSource& source_;
   const KernelTable& kernels_;
   const std::optional<PackedInfo>& packed_;
+  CheckExtent extent_;
   Weights& out_;
   std::array<bool, 3> used_{};
   bool uses_packed_ = false;
@@ -143,13 +174,14 @@ class Loader {
 }  // namespace
 
 Result<Weights> Weights::load(const ModelFiles& files, const ModelConfig& config, const KernelTable& kernels,
-                              const Memory& memory) {
+                              const WeightsOptions& options) {
   Weights out;
-  out.memory = memory;
+  out.memory = options.memory;
   Q3G_ASSIGN(const TensorSource source, TensorSource::open(files));
   // A packed file is always a single one; a plain one may come in shards.
   Q3G_ASSIGN(const auto packed, read_packed_info(*source.files().front()));
-  Loader load(source, kernels, packed, out);
+  if (packed && options.verify) Q3G_TRY(verify_tensors(*source.files().front(), nullptr));
+  Loader load(source, kernels, packed, options.verify, out);
   const auto new_layer = [&](std::int32_t) -> LayerWeights& { return out.layers.emplace_back(); };
   Q3G_TRY(visit_weights(load, config, out, new_layer));
   // A stored lm_head.weight of a tied checkpoint is ignored, as in transformers.

@@ -46,6 +46,10 @@ struct Collector {
     matrices.push_back({name, &weight});
     return {};
   }
+  [[nodiscard]] Status vocabulary(const std::string& name, std::int32_t rows, std::int32_t cols,
+                                  const MatrixView& weight) {
+    return matrix(name, rows, cols, weight);
+  }
   [[nodiscard]] Status projection(const std::string& name, std::int32_t, std::int32_t,
                                   const WeightMatrix& weight) {
     projections.push_back({name, &weight});
@@ -103,7 +107,7 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
   static_cast<void>(checked_options);
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens the norms, exactly
   Q3G_ASSIGN(const ModelConfig config, ModelConfig::load(files));
-  Q3G_ASSIGN(const Weights weights, Weights::load(files, config, *kernels));
+  Q3G_ASSIGN(const Weights weights, Weights::load(files, config, *kernels, {.verify = true}));
   Q3G_ASSIGN(const std::vector<InnerFile> inner, inner_files(files));
   Q3G_TRY(check_target(files, inner, path));
   Collector tensors;

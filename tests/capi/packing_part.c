@@ -130,6 +130,34 @@ static void in_memory(const char* path) {
   CHECK(q3g_guard_load_memory(&file, 1, count_release, &n_released, NULL, &guard, &err) != Q3G_OK);
   CHECK(err.code != Q3G_OK && strlen(err.message) > 0);
   CHECK(n_released == 1 && guard == NULL);
+
+  // A byte of a matrix: found from memory unless that is off, and from a file when it is asked for.
+  memcpy(damaged, bytes, n);
+  damaged[n - 1000] ^= 1;
+  CHECK_FAILS(q3g_guard_load_memory(&file, 1, NULL, NULL, NULL, &guard, &err), Q3G_E_BAD_CHECKPOINT);
+  CHECK(strstr(err.message, "checksum") != NULL);
+  q3g_guard_options options;
+  CHECK_OK(q3g_guard_options_init(&options, sizeof options));
+  CHECK(options.verify == Q3G_VERIFY_AUTOMATIC);
+  options.verify = Q3G_VERIFY_OFF;
+  NEED_OK(q3g_guard_load_memory(&file, 1, NULL, NULL, &options, &guard, &err));
+  q3g_guard_free(guard);
+  guard = NULL;
+  options.verify = Q3G_VERIFY_FULL + 1;
+  CHECK_FAILS(q3g_guard_load_memory(&file, 1, NULL, NULL, &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
+  FILE* rewritten = fopen(path, "wb");
+  NEED(rewritten != NULL && fwrite(damaged, 1, n, rewritten) == n && fclose(rewritten) == 0);
+  options.verify = Q3G_VERIFY_FULL;
+  CHECK_FAILS(q3g_guard_load(path, strlen(path), &options, &guard, &err), Q3G_E_BAD_CHECKPOINT);
+  NEED_OK(q3g_guard_load(path, strlen(path), NULL, &guard, &err));
+  q3g_guard_free(guard);
+  guard = NULL;
+  rewritten = fopen(path, "wb");
+  NEED(rewritten != NULL && fwrite(bytes, 1, n, rewritten) == n && fclose(rewritten) == 0);
+  options.verify = Q3G_VERIFY_FULL;
+  NEED_OK(q3g_guard_load(path, strlen(path), &options, &guard, &err));
+  q3g_guard_free(guard);
+  guard = NULL;
   free(damaged);
   file.bytes = bytes;
   file.n_bytes = n / 2;

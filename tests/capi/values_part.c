@@ -74,7 +74,8 @@ static void defaults(void) {
   q3g_guard_options guard;
   CHECK_OK(q3g_guard_options_init(&guard, sizeof guard));
   CHECK(guard.struct_size == sizeof guard && guard.n_threads == 0 && guard.max_context_tokens == 0);
-  CHECK(guard.kept_tokens == 768 && guard.require_tokenizer == 1 && guard.reserved == 0);
+  CHECK(guard.kept_tokens == 768 && guard.require_tokenizer == 1);
+  CHECK(guard.verify == Q3G_VERIFY_AUTOMATIC);
   CHECK(guard.isa == NULL && guard.allocator == NULL && guard.log == NULL && guard.log_user == NULL);
   q3g_classify_options classify;
   CHECK_OK(q3g_classify_options_init(&classify, sizeof classify));

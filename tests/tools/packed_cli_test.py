@@ -91,6 +91,10 @@ class PackedCliTest(CliTest):
             self.assert_error(run("verify", "--model", self.path("broken.q3g")), tensor, "checksum")
             info = run("info", "--model", self.path("broken.q3g"))
             self.assertEqual(info[0], 0 if loads else 2)
+            for command in (("info",), ("classify", "--prompt", "x"), ("bench", "--quick"), ("logits", "--ids", "1")):
+                self.assert_error(run(command[0], "--model", self.path("broken.q3g"), "--verify", *command[1:]), tensor,
+                                  "checksum")
+        self.assertEqual(run("info", "--model", self.path("m.q3g"), "--verify")[0], 0)
         for size in (0, 7, 8, 4096, len(sound) - 1):
             with open(self.path("broken.q3g"), "wb") as f:
                 f.write(sound[:size])

@@ -37,9 +37,23 @@ type GuardOptions struct {
 	MaxContextTokens int    // 0: the checkpoint's own
 	KeptTokens       int    // Gen: of the last conversations; 0: the default, below 0: none
 	WithoutTokenizer bool   // a model without tokenizer files loads, for logits only
+	Verify           Verify // how much of the files is compared; a damaged one is StatusBadCheckpoint
 	ISA              string // instruction set; "": the best there is
 	Log              func(level LogLevel, line string)
 }
+
+// Verify says what is compared when a model is loaded, beyond its structure and a sample of its weights.
+type Verify int32
+
+// The ways.
+const (
+	VerifyAutomatic Verify = C.Q3G_VERIFY_AUTOMATIC // all of a model from memory, no more of one from files or in the library
+	VerifyOff       Verify = C.Q3G_VERIFY_OFF       // no more: files are read when they are used
+	VerifyFull      Verify = C.Q3G_VERIFY_FULL      // every checksum and every value: reads the whole file
+)
+
+// String is "automatic", "off" or "full".
+func (v Verify) String() string { return nameOf(int32(v), "automatic", "off", "full") }
 
 // LogLevel is what a line for the log is about.
 type LogLevel int32
@@ -102,6 +116,7 @@ func loadGuard(options *GuardOptions, load func(*C.q3g_guard_options, **C.q3g_gu
 	raw.n_threads = a.int32("GuardOptions.Threads", options.Threads)
 	raw.max_context_tokens = a.int32("GuardOptions.MaxContextTokens", options.MaxContextTokens)
 	raw.require_tokenizer = cbool(!options.WithoutTokenizer)
+	raw.verify = C.int32_t(options.Verify)
 	if options.KeptTokens != 0 {
 		raw.kept_tokens = a.int32("GuardOptions.KeptTokens", max(options.KeptTokens, 0))
 	}

@@ -444,6 +444,20 @@ func TestLoadingAndPacking(t *testing.T) {
 	fromMemory.Close()
 	_, err = LoadMemory(packed[:1000], nil)
 	want(t, err, StatusBadCheckpoint)
+	// A byte of a matrix: compared by default here, and of a file when that is asked for.
+	damaged := append([]byte(nil), packed...)
+	damaged[len(damaged)-1000] ^= 1
+	_, err = LoadMemory(damaged, nil)
+	want(t, err, StatusBadCheckpoint)
+	unverified, err := LoadMemory(damaged, &GuardOptions{Verify: VerifyOff})
+	need(t, err)
+	unverified.Close()
+	other := path + ".damaged"
+	need(t, os.WriteFile(other, damaged, 0o600))
+	_, err = Load(other, &GuardOptions{Verify: VerifyFull})
+	want(t, err, StatusBadCheckpoint)
+	_, err = Load(other, &GuardOptions{Verify: 3})
+	want(t, err, StatusInvalidArgument)
 	figures, err := Measure(ctx, "nano-stream", MeasureOptions{Quick: true, Embedded: true})
 	check(t, err == nil && figures.DecodeMs > 0, figures, err)
 	defer func() { check(t, recover() == "mine") }()

@@ -50,6 +50,7 @@ namespace Qwen3Guard
             raw.max_context_tokens = options.MaxContextTokens;
             raw.kept_tokens = options.KeptTokens ?? raw.kept_tokens;
             raw.require_tokenizer = Call.Bool(!options.WithoutTokenizer);
+            raw.verify = (int)options.Verify;
             var isa = Call.CString(options.Isa, nameof(options.Isa));
             var allocator = new q3g_allocator();
             if (options.Allocator != null)

@@ -33,7 +33,7 @@ namespace Qwen3Guard.Native
         public int max_context_tokens;
         public int kept_tokens;
         public int require_tokenizer;
-        public int reserved;
+        public int verify;
         public byte* isa;
         public q3g_allocator* allocator;
         public IntPtr log;
@@ -528,6 +528,9 @@ namespace Qwen3Guard.Native
         public const int Q3G_DECODER_GREEDY = 1;
         public const int Q3G_INVALID_UTF8_REJECT = 0;
         public const int Q3G_INVALID_UTF8_REPLACE = 1;
+        public const int Q3G_VERIFY_AUTOMATIC = 0;
+        public const int Q3G_VERIFY_OFF = 1;
+        public const int Q3G_VERIFY_FULL = 2;
         public const int Q3G_CONTEXT_ERROR = 0;
         public const int Q3G_CONTEXT_STOP = 1;
         public const int Q3G_CONTEXT_SLIDE = 2;

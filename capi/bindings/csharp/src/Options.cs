@@ -43,6 +43,8 @@ namespace Qwen3Guard
         public int? KeptTokens;
         /// <summary>A model without tokenizer files loads, for logits only.</summary>
         public bool WithoutTokenizer;
+        /// <summary>How much of the files is compared. A damaged one is Status.BadCheckpoint.</summary>
+        public Verify Verify;
         /// <summary>Instruction set, one of ModelInfo.IsaAvailable; empty: the best there is.</summary>
         public string Isa = "";
         /// <summary>Told (level, line) what was loaded and how; level 1 is a warning. An exception is thrown again when

@@ -118,6 +118,17 @@ namespace Qwen3Guard
         Replace
     }
 
+    /// <summary>What is compared when a model is loaded, beyond its structure and a sample of its weights.</summary>
+    public enum Verify
+    {
+        /// <summary>All of a model from memory; no more of one from files, which are mapped, or in the library.</summary>
+        Automatic,
+        /// <summary>No more: files are read when they are used.</summary>
+        Off,
+        /// <summary>Every checksum and every value. Reads the whole file.</summary>
+        Full
+    }
+
     /// <summary>What happens when a response reaches the end of the context.</summary>
     public enum ContextPolicy
     {

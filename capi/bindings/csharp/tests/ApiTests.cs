@@ -262,6 +262,16 @@ public static class ApiTests
                     inMemory.ClassifyPrompt(Threat).Probabilities.Unsafe);
             }
             Check.Fails(Status.BadCheckpoint, () => Guard.FromMemory(packed.Take(1000).ToArray()));
+            // A byte of a matrix: compared by default here, and of a file when that is asked for.
+            var damaged = (byte[])packed.Clone();
+            damaged[damaged.Length - 1000] ^= 1;
+            Check.Fails(Status.BadCheckpoint, () => Guard.FromMemory(damaged));
+            Guard.FromMemory(damaged, new GuardOptions { Verify = Verify.Off }).Dispose();
+            var other = path + ".damaged";
+            File.WriteAllBytes(other, damaged);
+            Guard.Load(other).Dispose();
+            Check.Fails(Status.BadCheckpoint, () => Guard.Load(other, new GuardOptions { Verify = Verify.Full }));
+            File.Delete(other);
             var stop = new CancellationTokenSource();
             options.Progress = (done, total) => { stop.Cancel(); return true; };
             Check.Throws<OperationCanceledException>(() => Packing.Quantize("nano-gen", path, options, stop.Token));

@@ -343,6 +343,18 @@ print(len(ends))
                     q.Guard.from_memory(bad)
             with self.assertRaises(q.InvalidArgumentError):
                 q.Guard.from_memory(data, n_threads=2**40)
+            # A byte of a matrix: compared by default here, and of a file when that is asked for.
+            damaged = bytearray(data)
+            damaged[-1000] ^= 1
+            with self.assertRaisesRegex(q.Qwen3GuardError, "checksum"):
+                q.Guard.from_memory(damaged)
+            q.Guard.from_memory(damaged, verify=q.Verify.OFF).close()
+            path.write_bytes(damaged)
+            q.Guard.load(path).close()
+            with self.assertRaisesRegex(q.Qwen3GuardError, "checksum"):
+                q.Guard.load(path, verify=q.Verify.FULL)
+            with self.assertRaises(q.InvalidArgumentError):
+                q.Guard.load(path, verify=3)
             self.assertEqual(_memory._lent, {})
 
     def test_the_end_of_the_interpreter(self) -> None:

@@ -27,6 +27,7 @@ struct ModelOptions {
   std::int32_t n_threads = 0;  ///< 0: default_n_threads()
   std::string isa;             ///< "": the environment's QWEN3GUARD_ISA, else the best there is
   Memory memory = nullptr;     ///< for keys, values, scratch matrices and copies of weights
+  bool verify = false;         ///< as WeightsOptions::verify
 };
 
 /// One conversation's part of a batch.
@@ -41,7 +42,8 @@ struct ForwardPart {
 class Model {
  public:
   /// Checks every tensor's presence, dtype, shape and extent before anything is computed.
-  /// Errors: those of ModelConfig::load; bad_checkpoint (file, tensor); unsupported_isa; io_error.
+  /// Errors: those of ModelConfig::load and Weights::load; bad_checkpoint (file, tensor); unsupported_isa;
+  /// io_error.
   [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const ModelFiles& files,
                                                                  const ModelOptions& options);
   ~Model();

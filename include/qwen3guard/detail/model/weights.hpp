@@ -47,6 +47,12 @@ struct GuardHeadWeights {
   MatrixView category;  ///< [labels.category.size(), guard_inner_size]
 };
 
+/// How weights are loaded.
+struct WeightsOptions {
+  Memory memory = nullptr;  ///< where copies live
+  bool verify = false;      ///< read everything: every checksum of a packed file, every value of the rest
+};
+
 /// All tensors of a checkpoint, each checked for presence, dtype, shape and extent. Matrices are views into
 /// the mapped files; one that is not aligned for its dtype (64 bytes when packed) is a copy. Move-only; views
 /// stay valid when it moves.
@@ -66,11 +72,12 @@ struct Weights {
 
   /// model.safetensors, or failing that the shards that model.safetensors.index.json names (the order in
   /// which transformers looks). Tensors the model has no use for are ignored. A packed file is told by its
-  /// metadata; the checksums of its header and norms are verified, those of its matrices are not. Errors:
-  /// file_not_found; io_error; bad_checkpoint (file, tensor, what was found and expected); those of
-  /// read_packed_info.
+  /// metadata; the checksums of its header, norms and heads are verified, all others with `verify`. Norms,
+  /// heads and a sample of all other rows (all of them with `verify`) are checked for zeros and values that
+  /// are not finite (model/check_weights.hpp). Errors: file_not_found; io_error; bad_checkpoint (file,
+  /// tensor, what was found and expected); those of read_packed_info.
   [[nodiscard]] static Result<Weights> load(const ModelFiles& files, const ModelConfig& config,
-                                            const KernelTable& kernels, const Memory& memory = nullptr);
+                                            const KernelTable& kernels, const WeightsOptions& options = {});
 };
 
 }  // namespace qwen3guard::detail

@@ -11,7 +11,7 @@ stops running calls. Errors are Qwen3GuardError, and ValueError, FileNotFoundErr
 
 from ._batch import Batch
 from ._enums import (Action, Category, Context, Decoder, EndOfTurn, EventKind, InvalidUtf8, LogLevel, Mode, ModelKind,
-                     PackedWeights, Reason, Role, Severity, Source, Thinking)
+                     PackedWeights, Reason, Role, Severity, Source, Thinking, Verify)
 from ._generator import Generator
 from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, ModelInfo, decide_action, embedded_models
 from ._handle import Cancel
@@ -31,6 +31,6 @@ __all__ = [
     "InvalidArgumentError", "InvalidUtf8", "InvalidUtf8Error", "LoadOptions", "LogLevel", "Mark", "Measurement", "Message",
     "Mode", "ModelInfo", "ModelKind", "ModelNotFoundError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities",
     "QuantizeReport", "Qwen3GuardError", "Reason", "Role", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder",
-    "Text", "Thinking", "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "check_policy", "counted_severity", "decide",
-    "decide_action", "embedded_models", "measure", "push_batch", "quantize", "verify_packed", "version"
+    "Text", "Thinking", "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "check_policy",
+    "counted_severity", "decide", "decide_action", "embedded_models", "measure", "push_batch", "quantize", "verify_packed", "version"
 ]

@@ -144,6 +144,15 @@ class InvalidUtf8(_Open):
     REPLACE = _raw.Q3G_INVALID_UTF8_REPLACE
 
 
+class Verify(_Open):
+    """What is compared when a model is loaded, beyond its structure and a sample of its weights. AUTOMATIC: all of a model
+    from memory, no more of one from files, which are mapped, or in the library. OFF: no more. FULL: every checksum and
+    every value, which reads the whole file."""
+    AUTOMATIC = _raw.Q3G_VERIFY_AUTOMATIC
+    OFF = _raw.Q3G_VERIFY_OFF
+    FULL = _raw.Q3G_VERIFY_FULL
+
+
 class Context(_Open):
     """What happens when a response reaches the end of the context. ERROR: ContextFullError. STOP: nothing is judged from
     there on, and every verdict says so. SLIDE: the response's most recent half stays."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 from . import _raw
 from ._convert import Messages, VerdictPlace, messages_to_c, threshold
-from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity
+from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity, Verify
 from ._handle import Callback, Cancel, Handle
 from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put, whole)
@@ -67,6 +67,7 @@ class LoadOptions(TypedDict, total=False):
     kept_tokens: int  #: Gen: tokens of the last conversations that are kept; 0: none; not given: 768
     isa: str  #: one of ModelInfo.isa_available; "": the best there is
     require_tokenizer: bool  #: False: a model without tokenizer files loads, for logits() only
+    verify: Verify  #: how much of the files is compared; a damaged one raises Qwen3GuardError
     log: Callable[[int, str], Any]  #: log(line), called while loading; what it raises, load raises
 
 
@@ -107,10 +108,11 @@ class _Loading:
     """LoadOptions as C's."""
 
     def __init__(self, n_threads: int = 0, max_context_tokens: int = 0, kept_tokens: Optional[int] = None, isa: str = "",
-                 require_tokenizer: bool = True, log: Optional[Callable[[int, str], Any]] = None) -> None:
+                 require_tokenizer: bool = True, verify: Verify = Verify.AUTOMATIC,
+                 log: Optional[Callable[[int, str], Any]] = None) -> None:
         self.raw, self.callback, self.has_log = defaults(_raw.q3g_guard_options), Callback(), log is not None
         put(self.raw, n_threads=n_threads, max_context_tokens=max_context_tokens,
-            require_tokenizer=bool(require_tokenizer), isa=c_string(isa, "isa") or None)
+            require_tokenizer=bool(require_tokenizer), verify=verify, isa=c_string(isa, "isa") or None)
         if kept_tokens is not None:
             put(self.raw, kept_tokens=kept_tokens)
         if log is not None:

@@ -55,6 +55,9 @@ Q3G_DECODER_CONSTRAINED = 0
 Q3G_DECODER_GREEDY = 1
 Q3G_INVALID_UTF8_REJECT = 0
 Q3G_INVALID_UTF8_REPLACE = 1
+Q3G_VERIFY_AUTOMATIC = 0
+Q3G_VERIFY_OFF = 1
+Q3G_VERIFY_FULL = 2
 Q3G_CONTEXT_ERROR = 0
 Q3G_CONTEXT_STOP = 1
 Q3G_CONTEXT_SLIDE = 2
@@ -116,7 +119,7 @@ class q3g_guard_options(Structure):
         ("max_context_tokens", c_int32),
         ("kept_tokens", c_int32),
         ("require_tokenizer", c_int32),
-        ("reserved", c_int32),
+        ("verify", c_int32),
         ("isa", c_char_p),
         ("allocator", POINTER(q3g_allocator)),
         ("log", q3g_log_fn),

@@ -51,6 +51,9 @@ pub const Q3G_DECODER_CONSTRAINED: i32 = 0;
 pub const Q3G_DECODER_GREEDY: i32 = 1;
 pub const Q3G_INVALID_UTF8_REJECT: i32 = 0;
 pub const Q3G_INVALID_UTF8_REPLACE: i32 = 1;
+pub const Q3G_VERIFY_AUTOMATIC: i32 = 0;
+pub const Q3G_VERIFY_OFF: i32 = 1;
+pub const Q3G_VERIFY_FULL: i32 = 2;
 pub const Q3G_CONTEXT_ERROR: i32 = 0;
 pub const Q3G_CONTEXT_STOP: i32 = 1;
 pub const Q3G_CONTEXT_SLIDE: i32 = 2;
@@ -151,7 +154,7 @@ pub struct q3g_guard_options {
     pub max_context_tokens: i32,
     pub kept_tokens: i32,
     pub require_tokenizer: i32,
-    pub reserved: i32,
+    pub verify: i32,
     pub isa: *const c_char,
     pub allocator: *const q3g_allocator,
     pub log: q3g_log_fn,

@@ -63,7 +63,7 @@ pub use events::{Event, EventKind, Events};
 pub use generator::{Generator, SamplingOptions, Tokens};
 pub use guard::{Guard, HeadLogits, ModelInfo};
 pub use judge::{Flagged, Judge, JudgedWriter, Unjudged};
-pub use load::{embedded_models, GuardOptions, Log, LogLevel};
+pub use load::{embedded_models, GuardOptions, Log, LogLevel, Verify};
 pub use pack::{
     measure, quantize, verify_packed, MeasureOptions, Measurement, Model, PackedWeights, QuantizeOptions,
     QuantizeReport,

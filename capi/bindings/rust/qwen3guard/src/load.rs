@@ -37,6 +37,18 @@ pub enum LogLevel {
     Warning,
 }
 
+/// What is compared when a model is loaded, beyond its structure and a sample of its weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// All of a model from memory; no more of one from files, which are mapped, or in the library.
+    #[default]
+    Automatic = 0,
+    /// No more: files are read when they are used.
+    Off = 1,
+    /// Every checksum and every value. Reads the whole file.
+    Full = 2,
+}
+
 /// Called with each line, on the thread that loads, and never after the call.
 pub type Log<'a> = dyn FnMut(LogLevel, &str) + 'a;
 
@@ -51,6 +63,8 @@ pub struct GuardOptions<'a> {
     pub kept_tokens: Option<i32>,
     /// A model without tokenizer files loads, for logits only.
     pub without_tokenizer: bool,
+    /// How much of the files is compared. A damaged one is `BadCheckpoint`.
+    pub verify: Verify,
     /// Instruction set: one of [`ModelInfo::isa_available`](crate::ModelInfo::isa_available); empty: the best there is.
     pub isa: &'a str,
     /// For large blocks; None: the system's. Dropped when the guard and all that was made from it are gone, or when
@@ -67,6 +81,7 @@ impl fmt::Debug for GuardOptions<'_> {
             .field("max_context_tokens", &self.max_context_tokens)
             .field("kept_tokens", &self.kept_tokens)
             .field("without_tokenizer", &self.without_tokenizer)
+            .field("verify", &self.verify)
             .field("isa", &self.isa)
             .field("allocator", &self.allocator.is_some())
             .field("log", &self.log.is_some())
@@ -161,6 +176,7 @@ impl Guard {
         raw.max_context_tokens = options.max_context_tokens;
         raw.kept_tokens = options.kept_tokens.unwrap_or(raw.kept_tokens);
         raw.require_tokenizer = (!options.without_tokenizer).into();
+        raw.verify = options.verify as i32;
         let isa = c_string(options.isa, "options.isa")?;
         raw.isa = isa.as_ptr();
         let allocator = options.allocator.map(to_c);

@@ -160,6 +160,17 @@ fn models_in_memory_are_kept_as_long_as_they_are_used() {
     assert_eq!(kind(Guard::from_memory(Arc::clone(&damaged), GuardOptions::default())), ErrorKind::BadCheckpoint);
     assert_eq!(Arc::strong_count(&damaged), 1);
 
+    // A byte of a matrix: compared by default here, and of a file when that is asked for.
+    let mut damaged = bytes.to_vec();
+    let at = damaged.len() - 1000;
+    damaged[at] ^= 1;
+    let verify = |verify| GuardOptions { verify, ..GuardOptions::default() };
+    assert_eq!(kind(Guard::from_memory(damaged.clone(), GuardOptions::default())), ErrorKind::BadCheckpoint);
+    drop(Guard::from_memory(damaged.clone(), verify(Verify::Off)).unwrap());
+    std::fs::write(&path, &damaged).unwrap();
+    drop(Guard::load(&path).unwrap());
+    assert_eq!(kind(Guard::load_with(&path, verify(Verify::Full))), ErrorKind::BadCheckpoint);
+
     let fickle = Fickle { bytes: Arc::clone(&bytes), n_asked: AtomicUsize::new(0) };
     let guard = Guard::from_memory(fickle, GuardOptions::default()).unwrap();
     assert_eq!(guard.classify_prompt(THREAT).unwrap().probabilities, loaded.probabilities);
