@@ -35,6 +35,7 @@ check() { # <log> <command...>
 }
 
 export QWEN3GUARD_LIB_DIR=$build/capi PYTHONPATH=$here/src
+export Q3G_CLI=${Q3G_CLI:-$build/bin/qwen3guard} # dictionaries are compared with its JSON, where it is
 run_unittest "$out/tests" python3
 check "$out/example.log" python3 "$here/examples/stream.py"
 if [[ ${Q3G_TEST_WHEEL:-} == 1 ]]; then

@@ -44,7 +44,7 @@ class TextTest(unittest.TestCase):
             for bad in (5, None, ["a"], [97], 1.5):
                 with self.assertRaisesRegex(TypeError, "must be str or bytes-like"):
                     guard.classify_prompt(bad)
-            with self.assertRaisesRegex(q.InvalidUtf8Error, "character 1"):
+            with self.assertRaisesRegex(q.InvalidUtf8Error, "byte 1"):
                 tokenizer.encode("a\ud800")
 
     def test_names_with_a_nul(self) -> None:
@@ -67,9 +67,6 @@ class TextTest(unittest.TestCase):
 
     def test_messages(self) -> None:
         with gen() as guard:
-            for bad in ({"role": "user", "content": "Hi."}, ("user", "Hi."), "Hi.", (q.Role.USER,), None):
-                with self.assertRaisesRegex(TypeError, r"messages\[1\]: expected a Message"):
-                    guard.classify([(q.Role.USER, "Hi."), bad])
             for bad in ([], [(7, "Hi.")], [(2**32 + 1, "Hi.")]):
                 with self.assertRaises(q.InvalidArgumentError):
                     guard.classify(bad)
@@ -178,14 +175,14 @@ class NumberTest(unittest.TestCase):
 
     def test_values_of_a_newer_library(self) -> None:
         unknown = q.Severity(7)
-        self.assertEqual((unknown, str(unknown), repr(unknown)), (7, "unknown", "<Severity.UNKNOWN_7: 7>"))
+        self.assertEqual((unknown, str(unknown), repr(unknown)), (7, "unknown", "Severity.UNKNOWN_7"))
         self.assertEqual({unknown: 1}[q.Severity(7)], 1)
         self.assertEqual(pickle.loads(pickle.dumps(unknown)), unknown)
         self.assertEqual(f"{q.Severity.UNSAFE} {q.Mode.LOOSE} {q.Mode(9)} {q.Action.BLOCK:>6}", "Unsafe loose unknown_9  block")
         raw = _raw.q3g_token_verdict(severity=9, category=99, source=-3)
         self.assertEqual(_convert.token_of(raw)[0:3:2] + (_convert.token_of(raw).source,), (9, 99, -3))
         with self.assertRaises(ValueError):
-            q.Severity("Unsafe")
+            q.Severity("Harmless")
         error = pickle.loads(pickle.dumps(q.InvalidUtf8Error(_raw.Q3G_E_INVALID_UTF8, "byte 3")))
         self.assertEqual((type(error), error.name, str(error)), (q.InvalidUtf8Error, "invalid_utf8", "byte 3"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence, Union
 
 from . import _raw
 from ._convert import VerdictPlace, decision_of, token_of
-from ._enums import Context, EventKind, InvalidUtf8, Role, Thinking
+from ._enums import Context, EventKind, InvalidUtf8, Role, Thinking, number
 from ._guard import Guard
 from ._handle import Cancel, Handle
 from ._library import (ClosedError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c, library, new, put,
@@ -64,8 +64,9 @@ class Batch(Handle, free=library.q3g_batch_free):
         self._open(library.q3g_batch_open, guard._handle, ctypes.byref(raw))
         self._pid = os.getpid()
 
-    def add(self, policy: Optional[Policy] = None, max_tokens: int = 0, invalid_utf8: InvalidUtf8 = InvalidUtf8.REJECT,
-            context: Context = Context.ERROR, thinking: Thinking = Thinking.NONE, judge_unsettled: bool = True,
+    def add(self, policy: Optional[Policy] = None, max_tokens: int = 0,
+            invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
+            thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True,
             gen_interval_tokens: int = 32, cancel: Optional[Cancel] = None) -> int:
         """A new session; options as Stream's."""
         raw, out = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,
@@ -96,9 +97,9 @@ class Batch(Handle, free=library.q3g_batch_free):
         data = encoded(prompt)
         call(library.q3g_batch_push_prompt, self._handle, _session(session), data, len(data), deadline_ms)
 
-    def begin_turn(self, session: int, role: Role) -> None:
+    def begin_turn(self, session: int, role: Union[Role, str]) -> None:
         """Queues the beginning of a turn."""
-        call(library.q3g_batch_begin_turn, self._handle, _session(session), whole("role", role))
+        call(library.q3g_batch_begin_turn, self._handle, _session(session), number("role", Role, role))
 
     def push_text(self, session: int, text: Text, deadline_ms: float = -1) -> None:
         """Queues text; it may be split anywhere."""

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Union
 
 from . import _raw
-from ._enums import Action, Category, Reason, Severity, Source
-from ._library import Text, array, bad_argument, defaults, encoded, error_of, new, put
-from ._values import Decision, Message, Policy, Probabilities, TokenVerdict, Verdict, put_probabilities
-
-Messages = Sequence[Union[Message, Tuple[Any, Text]]]
-"""A conversation: Message, or (Role, text)."""
+from ._enums import Action, Category, EndOfTurn, Mode, Reason, Severity, Source, number
+from ._library import bad_argument, defaults, error_of, new, put
+from ._values import Decision, Policy, Probabilities, TokenVerdict, Verdict, put_probabilities
 
 
 class _Members(Dict[int, Any]):
@@ -45,9 +42,9 @@ def token_of(raw: Any) -> TokenVerdict:
 
 def token_to_c(raw: Any, token: TokenVerdict) -> None:
     """Raises InvalidArgumentError for a number that C cannot hold."""
-    put(raw, severity=token.severity, category=token.category, position=token.position, id=token.id, source=token.source,
-        is_flagged=bool(token.is_flagged), counts=bool(token.counts), is_settled=bool(token.is_settled),
-        byte_begin=token.byte_begin, byte_end=token.byte_end)
+    put(raw, severity=number("severity", Severity, token.severity), category=number("category", Category, token.category),
+        source=number("source", Source, token.source), position=token.position, id=token.id, is_flagged=bool(token.is_flagged),
+        counts=bool(token.counts), is_settled=bool(token.is_settled), byte_begin=token.byte_begin, byte_end=token.byte_end)
     put_probabilities(raw, token.probabilities)
     raw.category_probabilities[:] = token.category_probabilities
 
@@ -60,23 +57,6 @@ def decision_of(raw: Any) -> Decision:
         _REASONS[raw.reason], raw.n_run_tokens, raw.is_flagged != 0, raw.is_complete != 0,
         raw.run_byte_begin, raw.unjudged_begin, raw.unjudged_end,
         _token(raw, raw.token_severity, raw.token_id, True) if raw.has_token else None)
-
-
-def messages_to_c(messages: Messages) -> Tuple[Any, List[bytes]]:
-    """An array, and what must live as long. Raises TypeError, InvalidUtf8Error."""
-    out = array(_raw.q3g_message, len(messages))
-    texts: List[bytes] = []
-    for i, message in enumerate(messages):
-        try:
-            role, text = message
-            role = int(role)
-        except (TypeError, ValueError):
-            raise TypeError(f"messages[{i}]: expected a Message or (Role, text), not {message!r:.80}") from None
-        data = encoded(text)
-        texts.append(data)
-        put(out[i], role=role)
-        out[i].text, out[i].text_bytes = data, len(data)
-    return out, texts
 
 
 VERDICT_TEXT_BYTES = 2048  # Constrained decoding writes at most 256; greedy, what the model likes.
@@ -121,10 +101,12 @@ def threshold(name: str, value: Optional[float]) -> float:
 def policy_to_c(policy: Policy) -> Any:
     """Raises InvalidArgumentError for what C cannot hold."""
     raw = defaults(_raw.q3g_policy)
-    put(raw, mode=policy.mode, consecutive_tokens=policy.consecutive_tokens, release_tokens=policy.release_tokens,
+    put(raw, mode=number("mode", Mode, policy.mode), consecutive_tokens=policy.consecutive_tokens,
+        release_tokens=policy.release_tokens,
         unsafe_threshold=threshold("unsafe_threshold", policy.unsafe_threshold),
         controversial_threshold=threshold("controversial_threshold", policy.controversial_threshold),
-        release_threshold=threshold("release_threshold", policy.release_threshold), end_of_turn=policy.end_of_turn)
+        release_threshold=threshold("release_threshold", policy.release_threshold),
+        end_of_turn=number("end_of_turn", EndOfTurn, policy.end_of_turn))
     for category, value in policy.category_thresholds.items():
         raw.category_thresholds[_index(category)] = threshold(f"category_thresholds[{category!s}]", value)
     for category in policy.ignored_categories:
@@ -132,7 +114,8 @@ def policy_to_c(policy: Policy) -> Any:
     return raw
 
 
-def _index(category: Category) -> int:
-    if not 0 <= category < _raw.Q3G_CATEGORY_COUNT:
-        raise bad_argument(f"category {int(category)}; expected 0 to {_raw.Q3G_CATEGORY_COUNT - 1}")
-    return int(category)
+def _index(category: Union[Category, str]) -> int:
+    index = number("category", Category, category)
+    if not 0 <= index < _raw.Q3G_CATEGORY_COUNT:
+        raise bad_argument(f"category {index}; expected 0 to {_raw.Q3G_CATEGORY_COUNT - 1}")
+    return index

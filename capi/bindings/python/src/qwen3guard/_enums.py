@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Enums. str() gives the library's name of a value, where it has one."""
+"""Enums. str() gives the library's name of a value, where it has one. Where a parameter or a field takes a member, it takes the
+member's name, too: Mode.LOOSE is "loose", Category.SEXUAL_CONTENT is "sexual_content" or what str() gives."""
 
 from __future__ import annotations
 
@@ -8,16 +9,22 @@ from enum import IntEnum
 from typing import Any, Dict, Type, TypeVar
 
 from . import _raw
-from ._library import Text, call, encoded, library
+from ._library import InvalidArgumentError, Text, bad_argument, call, encoded, library, whole
 
 _Value = TypeVar("_Value", bound="_Parsed")
 
 
 class _Open(IntEnum):
-    """An enum that takes in values of a newer library."""
+    """An enum that takes in values of a newer library, and the names of its own."""
 
     @classmethod
     def _missing_(cls, value: object) -> Any:
+        if isinstance(value, str):
+            for known in cls:
+                if value in (known.name.lower(), str(known)):
+                    return known
+            names = ", ".join(known.name.lower() for known in cls)
+            raise bad_argument(f"{value!r:.80} is no {cls.__name__}; expected one of {names}")
         if not isinstance(value, int):
             return None
         member = int.__new__(cls, value)
@@ -28,8 +35,25 @@ class _Open(IntEnum):
     def __str__(self) -> str:
         return self.name.lower()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
     def __format__(self, spec: str) -> str:  # the same in all versions of Python
         return format(str(self), spec)
+
+
+def number(name: str, kind: Type[_Open], value: Any) -> int:
+    """A member's number, given the member, its name, or a number. Raises InvalidArgumentError, TypeError."""
+    if isinstance(value, kind):
+        return int(value)
+    if isinstance(value, str):
+        try:
+            return kind(value)  # type: ignore[arg-type]  # _missing_() takes it
+        except InvalidArgumentError as error:
+            raise bad_argument(f"{name}: {error}") from None
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be {kind.__name__} or its name, not {type(value).__name__}")
+    return whole(name, value)
 
 
 class _Named(_Open):
@@ -81,10 +105,14 @@ class Action(_Named):
 
 
 class Role(_Named):
-    """Who speaks."""
+    """Who speaks. "developer" is SYSTEM, too."""
     SYSTEM = _raw.Q3G_ROLE_SYSTEM
     USER = _raw.Q3G_ROLE_USER
     ASSISTANT = _raw.Q3G_ROLE_ASSISTANT
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        return cls.SYSTEM if value == "developer" else super()._missing_(value)
 
 
 class Source(_Named):

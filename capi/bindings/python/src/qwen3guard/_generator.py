@@ -7,10 +7,10 @@ import ctypes
 from typing import Iterator, Optional, Sequence, Tuple
 
 from . import _raw
-from ._convert import Messages, messages_to_c
 from ._guard import Guard
 from ._handle import Cancel, Exclusive
 from ._library import defaults, ids_to_c, library, put, whole
+from ._messages import Messages, messages_to_c
 
 
 class Generator(Exclusive, free=library.q3g_generator_free):

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import _raw
-from ._convert import Messages, VerdictPlace, messages_to_c, threshold
-from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity, Verify
+from ._convert import VerdictPlace, threshold
+from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity, Verify, number
 from ._handle import Callback, Cancel, Handle
 from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
-                       library, new, put, whole)
+                       library, new, put)
 from ._memory import address_of, give_back, lend
+from ._messages import Messages, messages_to_c
 from ._tokenizer import Path, Tokenizer, path_to_c
 from ._values import Probabilities, Verdict
 
@@ -67,16 +68,16 @@ class LoadOptions(TypedDict, total=False):
     kept_tokens: int  #: Gen: tokens of the last conversations that are kept; 0: none; not given: 768
     isa: str  #: one of ModelInfo.isa_available; "": the best there is
     require_tokenizer: bool  #: False: a model without tokenizer files loads, for logits() only
-    verify: Verify  #: how much of the files is compared; a damaged one raises Qwen3GuardError
+    verify: Union[Verify, str]  #: how much of the files is compared; a damaged one raises Qwen3GuardError
     log: Callable[[int, str], Any]  #: log(line), called while loading; what it raises, load raises
 
 
 @dataclass
 class ClassifyOptions:
     """How a verdict is reached. Thresholds are in [0, 1]; None: not set."""
-    decoder: Decoder = Decoder.CONSTRAINED  #: Gen only
-    mode: Mode = Mode.STRICT
-    invalid_utf8: InvalidUtf8 = InvalidUtf8.REJECT
+    decoder: Union[Decoder, str] = Decoder.CONSTRAINED  #: Gen only
+    mode: Union[Mode, str] = Mode.STRICT
+    invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT
     flag_threshold: Optional[float] = None  #: of P(Unsafe), and P(Controversial) when strict
     block_threshold: Optional[float] = None  #: at least flag_threshold
     cancel: Optional[Cancel] = None
@@ -85,7 +86,8 @@ class ClassifyOptions:
 
     def _to_c(self, callback: Optional[Callback] = None) -> Any:
         raw = defaults(_raw.q3g_classify_options)
-        put(raw, decoder=self.decoder, mode=self.mode, invalid_utf8=self.invalid_utf8,
+        put(raw, decoder=number("decoder", Decoder, self.decoder), mode=number("mode", Mode, self.mode),
+            invalid_utf8=number("invalid_utf8", InvalidUtf8, self.invalid_utf8),
             flag_threshold=threshold("flag_threshold", self.flag_threshold),
             block_threshold=threshold("block_threshold", self.block_threshold))
         if self.cancel is not None:
@@ -108,11 +110,12 @@ class _Loading:
     """LoadOptions as C's."""
 
     def __init__(self, n_threads: int = 0, max_context_tokens: int = 0, kept_tokens: Optional[int] = None, isa: str = "",
-                 require_tokenizer: bool = True, verify: Verify = Verify.AUTOMATIC,
+                 require_tokenizer: bool = True, verify: Union[Verify, str] = Verify.AUTOMATIC,
                  log: Optional[Callable[[int, str], Any]] = None) -> None:
         self.raw, self.callback, self.has_log = defaults(_raw.q3g_guard_options), Callback(), log is not None
         put(self.raw, n_threads=n_threads, max_context_tokens=max_context_tokens,
-            require_tokenizer=bool(require_tokenizer), verify=verify, isa=c_string(isa, "isa") or None)
+            require_tokenizer=bool(require_tokenizer), verify=number("verify", Verify, verify),
+            isa=c_string(isa, "isa") or None)
         if kept_tokens is not None:
             put(self.raw, kept_tokens=kept_tokens)
         if log is not None:
@@ -238,8 +241,13 @@ class Guard(Handle, free=library.q3g_guard_free):
         n = len(conversations)
         kept: List[Any] = []
         raw, verdicts, errors = array(_raw.q3g_conversation, n), array(_raw.q3g_verdict, n), array(_raw.q3g_error, n)
-        for item, conversation in zip(raw, conversations):
-            messages, texts = messages_to_c(conversation)
+        refused: Dict[int, Qwen3GuardError] = {}
+        for i, (item, conversation) in enumerate(zip(raw, conversations)):
+            try:
+                messages, texts = messages_to_c(conversation)
+            except Qwen3GuardError as problem:  # this one's alone; the library gets an empty one, which is an error there, too
+                refused[i] = problem.with_traceback(None)
+                messages, texts = messages_to_c(())
             kept.append(texts)
             item.messages, item.n_messages = messages, len(messages)
         places = [VerdictPlace(raw=verdict) for verdict in verdicts]
@@ -247,7 +255,8 @@ class Guard(Handle, free=library.q3g_guard_free):
             c_options = dataclasses.replace(options, cancel=flag)._to_c(callback)
             flag.run(call, library.q3g_guard_classify_batch, self._handle, raw, n, ctypes.byref(c_options), verdicts, errors)
         callback.raise_error()
-        return [self._result(*each, options) for each in zip(conversations, places, errors)]
+        return [refused[i] if i in refused else self._result(*each, options)
+                for i, each in enumerate(zip(conversations, places, errors))]
 
     def _result(self, conversation: Messages, place: VerdictPlace, error: Any,
                 options: ClassifyOptions) -> Union[Verdict, Qwen3GuardError]:
@@ -271,11 +280,12 @@ class _Logits(Handle, free=library.q3g_logits_free):
         return out
 
 
-def decide_action(severity: Severity, probabilities: Probabilities, options: Optional[ClassifyOptions] = None) -> Action:
+def decide_action(severity: Union[Severity, str], probabilities: Probabilities,
+                  options: Optional[ClassifyOptions] = None) -> Action:
     """What a host should do, by the mode and thresholds of the options; Action.NONE when nothing was judged. A pure function.
     Raises InvalidArgumentError."""
     if not isinstance(probabilities, Probabilities):  # whose order nobody can mistake
         raise TypeError(f"probabilities must be Probabilities, not {type(probabilities).__name__}")
     out, raw = ctypes.c_int32(), (options or ClassifyOptions())._to_c()
-    call(library.q3g_decide_action, ctypes.byref(raw), whole("severity", severity), *probabilities, ctypes.byref(out))
+    call(library.q3g_decide_action, ctypes.byref(raw), number("severity", Severity, severity), *probabilities, ctypes.byref(out))
     return Action(out.value)

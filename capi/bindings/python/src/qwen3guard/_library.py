@@ -137,14 +137,10 @@ def bad_argument(message: str) -> InvalidArgumentError:
 
 
 def encoded(text: Text) -> bytes:
-    """UTF-8; a str with lone surrogates has none, and is the error that ill-formed bytes are. Raises InvalidUtf8Error,
-    TypeError."""
+    """UTF-8. Lone surrogates, which have none, become three bytes each that are ill-formed: the library says what is to be done
+    with them, as with bytes that a host hands over. Raises TypeError."""
     if isinstance(text, str):
-        try:
-            return text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidUtf8Error(_raw.Q3G_E_INVALID_UTF8,
-                                   f"a lone surrogate at character {error.start}; expected text that UTF-8 can hold") from None
+        return text.encode("utf-8", "surrogatepass")
     if isinstance(text, bytes):
         return text
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from . import _raw
-from ._enums import PackedWeights
+from ._enums import PackedWeights, number
 from ._handle import Callback, Cancel
 from ._library import CancelledError, c_string, call, defaults, library, new, put, values_of
 from ._tokenizer import Path, path_to_c
@@ -40,7 +40,7 @@ class Measurement:
     verdict_whole_ms: float  #: Gen, without; else 0
 
 
-def quantize(model: Path, out_file: Path, type: PackedWeights = PackedWeights.INT8, group_size: int = -1,
+def quantize(model: Path, out_file: Path, type: Union[PackedWeights, str] = PackedWeights.INT8, group_size: int = -1,
              overwrite: bool = False, keep_prefix: bool = False, n_threads: int = 0, embedded: bool = False,
              progress: Optional[Callable[[int, int], Optional[bool]]] = None,
              cancel: Optional[Cancel] = None) -> QuantizeReport:
@@ -49,7 +49,8 @@ def quantize(model: Path, out_file: Path, type: PackedWeights = PackedWeights.IN
     constant part of its prompt, too. n_threads: 0: all cores. progress(n_done_bytes, n_total_bytes): returning False stops,
     and so does raising. Any thread. Raises as Guard.load(); CancelledError; Qwen3GuardError "io" when the file exists."""
     raw, report, callback = defaults(_raw.q3g_quantize_options), new(_raw.q3g_quantize_report), Callback()
-    put(raw, type=type, group_size=group_size, overwrite=bool(overwrite), keep_prefix=bool(keep_prefix), n_threads=n_threads)
+    put(raw, type=number("type", PackedWeights, type), group_size=group_size, overwrite=bool(overwrite),
+        keep_prefix=bool(keep_prefix), n_threads=n_threads)
     if progress is not None:
         raw.progress = callback.progress(progress)
     a, b = path_to_c(model), path_to_c(out_file)

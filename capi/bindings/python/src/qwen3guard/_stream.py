@@ -10,26 +10,28 @@ from typing import (Any, AsyncIterable, AsyncIterator, Callable, Iterable, Itera
                     Union)
 
 from . import _raw
-from ._convert import Messages, VerdictPlace, decision_of, messages_to_c, policy_to_c, token_of
-from ._enums import Context, InvalidUtf8, Role, Thinking
+from ._convert import VerdictPlace, decision_of, policy_to_c, token_of
+from ._enums import Context, InvalidUtf8, Role, Thinking, number
 from ._guard import Guard
 from ._handle import Cancel, Exclusive, Pointer
 from ._library import (ClosedError, Qwen3GuardError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put, values_of, whole)
+from ._messages import Messages, messages_to_c
 from ._values import Decision, Mark, Policy, StreamInfo, TokenVerdict, Turn, Update
 
 _T = TypeVar("_T")
 _ROOM = 64  # verdicts that an update has room for at once; others are asked for
 
 
-def stream_options_to_c(policy: Optional[Policy], max_tokens: int, invalid_utf8: InvalidUtf8, context: Context,
-                        thinking: Thinking, judge_unsettled: bool, gen_interval_tokens: int,
+def stream_options_to_c(policy: Optional[Policy], max_tokens: int, invalid_utf8: Union[InvalidUtf8, str],
+                        context: Union[Context, str], thinking: Union[Thinking, str], judge_unsettled: bool, gen_interval_tokens: int,
                         cancel: Optional[Cancel]) -> Any:
     """Raises InvalidArgumentError, ClosedError."""
     raw = defaults(_raw.q3g_stream_options)
     if policy is not None:
         raw.policy = ctypes.pointer(policy_to_c(policy))
-    put(raw, max_tokens=max_tokens, invalid_utf8=invalid_utf8, context=context, thinking=thinking,
+    put(raw, max_tokens=max_tokens, invalid_utf8=number("invalid_utf8", InvalidUtf8, invalid_utf8),
+        context=number("context", Context, context), thinking=number("thinking", Thinking, thinking),
         judge_unsettled=bool(judge_unsettled), gen_interval_tokens=gen_interval_tokens)
     if cancel is not None:
         raw.kept = cancel._pointer_to()
@@ -61,8 +63,8 @@ class Stream(Exclusive, free=library.q3g_stream_free):
     _cancel: Optional[Cancel] = None
 
     def __init__(self, guard: Guard, policy: Optional[Policy] = None, max_tokens: int = 0,
-                 invalid_utf8: InvalidUtf8 = InvalidUtf8.REJECT, context: Context = Context.ERROR,
-                 thinking: Thinking = Thinking.NONE, judge_unsettled: bool = True, gen_interval_tokens: int = 32,
+                 invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
+                 thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True, gen_interval_tokens: int = 32,
                  cancel: Optional[Cancel] = None) -> None:
         raw = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,
                                   gen_interval_tokens, cancel)
@@ -106,9 +108,9 @@ class Stream(Exclusive, free=library.q3g_stream_free):
         c_messages, _texts = messages_to_c(messages)
         self._call(library.q3g_stream_restore, c_messages, len(c_messages))
 
-    def begin_turn(self, role: Role) -> None:
+    def begin_turn(self, role: Union[Role, str]) -> None:
         """Opens a turn. Raises InvalidArgumentError (one is open)."""
-        self._call(library.q3g_stream_begin_turn, whole("role", role))
+        self._call(library.q3g_stream_begin_turn, number("role", Role, role))
 
     def push_text(self, text: Text) -> Update:
         """Goes on with the open turn; text and bytes may be split anywhere. Raises as push_prompt()."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _raw
-from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, Severity, Source
+from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, Severity, Source, number
 from ._library import Qwen3GuardError, Text, call, library, new, put
 
 
@@ -31,7 +31,7 @@ class Probabilities(NamedTuple):
 
 class Message(NamedTuple):
     """One turn of a conversation."""
-    role: Role
+    role: Union[Role, str]
     text: Text
 
 
@@ -160,15 +160,15 @@ class BatchStats(NamedTuple):
 class Policy:
     """From the verdicts of tokens to a decision; the default is the published rule. Thresholds are in [0, 1]; None: not
     set."""
-    mode: Mode = Mode.STRICT  #: STRICT: a Controversial decision flags, too
+    mode: Union[Mode, str] = Mode.STRICT  #: STRICT: a Controversial decision flags, too
     consecutive_tokens: int = 2  #: in a row that a severity must hold; at least 1
     unsafe_threshold: Optional[float] = None  #: Unsafe when P(Unsafe) reaches it
     controversial_threshold: Optional[float] = None  #: else Controversial when P(Unsafe) + P(Controversial) does
-    category_thresholds: Dict[Category, float] = field(default_factory=dict)  #: Safe when 1 - P(Safe) is below it
-    ignored_categories: Tuple[Category, ...] = ()
+    category_thresholds: Mapping[Union[Category, str], float] = field(default_factory=dict)  #: Safe when 1 - P(Safe) is below it
+    ignored_categories: Tuple[Union[Category, str], ...] = ()
     release_tokens: int = 0  #: a flag goes down after so many Safe tokens in a row; 0: it stays
     release_threshold: Optional[float] = None  #: and whose 1 - P(Safe) is below it
-    end_of_turn: EndOfTurn = EndOfTurn.IGNORE_OPEN_RUN
+    end_of_turn: Union[EndOfTurn, str] = EndOfTurn.IGNORE_OPEN_RUN
 
 
 def put_probabilities(raw: Any, probabilities: Probabilities) -> None:
@@ -179,12 +179,13 @@ def put_probabilities(raw: Any, probabilities: Probabilities) -> None:
 def decision_to_c(decision: Decision) -> Any:
     """Raises InvalidArgumentError for a number that C cannot hold."""
     raw, token = new(_raw.q3g_decision), decision.token
-    put(raw, severity=decision.severity, reason=decision.reason, n_run_tokens=decision.n_run_tokens,
+    put(raw, severity=number("severity", Severity, decision.severity), reason=number("reason", Reason, decision.reason), n_run_tokens=decision.n_run_tokens,
         position=-1 if decision.position is None else decision.position, is_flagged=bool(decision.is_flagged),
         is_complete=bool(decision.is_complete), unjudged_begin=decision.unjudged_begin, unjudged_end=decision.unjudged_end,
         run_byte_begin=decision.run_byte_begin)
     if token is not None:
-        put(raw, has_token=1, token_severity=token.severity, category=token.category, token_id=token.id, source=token.source,
+        put(raw, has_token=1, token_severity=number("severity", Severity, token.severity),
+            category=number("category", Category, token.category), source=number("source", Source, token.source), token_id=token.id,
             is_settled=bool(token.is_settled), byte_begin=token.byte_begin, byte_end=token.byte_end)
         put_probabilities(raw, token.probabilities)
         raw.category_probabilities[:] = token.category_probabilities
