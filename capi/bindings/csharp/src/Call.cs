@@ -97,18 +97,43 @@ namespace Qwen3Guard
 
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
-        /// <summary>UTF-8; a string with lone surrogates has none.</summary>
+        /// <summary>UTF-8. Lone surrogates, which have none, become three bytes each that are ill-formed: the library says
+        /// what is to be done with them, as with bytes that a host hands over.</summary>
         public static byte[] Utf8(string text, string name = "text")
         {
             try
             {
                 return Strict.GetBytes(Need(text, name));
             }
-            catch (EncoderFallbackException e)
+            catch (EncoderFallbackException)
             {
-                throw new Qwen3GuardException(Status.InvalidUtf8, name + " has a lone surrogate at index "
-                    + e.Index.ToString(CultureInfo.InvariantCulture) + "; expected text that UTF-8 can hold");
+                return WithSurrogates(text);
             }
+        }
+
+        private static byte[] WithSurrogates(string text)
+        {
+            // U+FFFD has three bytes, too, which are then overwritten.
+            byte[] utf8 = Encoding.UTF8.GetBytes(text);
+            for (int i = 0, at = 0; i < text.Length; ++i)
+            {
+                char c = text[i];
+                if (c < 0x80) ++at;
+                else if (c < 0x800) at += 2;
+                else if (!char.IsSurrogate(c)) at += 3;
+                else if (i + 1 < text.Length && char.IsSurrogatePair(c, text[i + 1]))
+                {
+                    ++i;
+                    at += 4;
+                }
+                else
+                {
+                    utf8[at++] = 0xED;
+                    utf8[at++] = (byte)(0x80 | (c >> 6 & 0x3F));
+                    utf8[at++] = (byte)(0x80 | (c & 0x3F));
+                }
+            }
+            return utf8;
         }
 
         /// <summary>UTF-8 that ends with a NUL, for what C reads up to there.</summary>

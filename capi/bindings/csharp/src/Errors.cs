@@ -23,7 +23,8 @@ namespace Qwen3Guard
         UnsupportedModel = NativeMethods.Q3G_E_UNSUPPORTED_MODEL,
         /// <summary>The forced instruction set is unknown or missing on this CPU.</summary>
         UnsupportedIsa = NativeMethods.Q3G_E_UNSUPPORTED_ISA,
-        /// <summary>Text is not UTF-8, or a string has a lone surrogate; the message says where.</summary>
+        /// <summary>Text is not UTF-8, or a string has a lone surrogate (three bytes that are none); the message says
+        /// where.</summary>
         InvalidUtf8 = NativeMethods.Q3G_E_INVALID_UTF8,
         /// <summary>A token id is not in the vocabulary.</summary>
         TokenRange = NativeMethods.Q3G_E_TOKEN_RANGE,

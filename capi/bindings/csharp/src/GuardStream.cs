@@ -107,7 +107,8 @@ namespace Qwen3Guard
         public void BeginTurn(Role role) =>
             Invoke(CancellationToken.None, error => NativeMethods.q3g_stream_begin_turn(handle, (int)role, error));
 
-        /// <summary>Goes on with the open turn. A surrogate pair must not be split (a TextQueue puts it together).</summary>
+        /// <summary>Goes on with the open turn. A surrogate pair must not be split (a TextQueue puts it together): its halves
+        /// are then lone surrogates, as in InvalidUtf8.</summary>
         public Update PushText(string text, CancellationToken token = default(CancellationToken)) =>
             PushText(Call.Utf8(text), token);
 

@@ -109,7 +109,8 @@ namespace Qwen3Guard
         Loose
     }
 
-    /// <summary>What happens to text that is not UTF-8.</summary>
+    /// <summary>What happens to text that is not UTF-8: bytes that are none, and the three of a lone surrogate in a
+    /// string.</summary>
     public enum InvalidUtf8
     {
         /// <summary>The call fails with Status.InvalidUtf8.</summary>

@@ -306,7 +306,7 @@ public static class SafetyTests
             }
             var e = Check.Throws<Qwen3GuardException>(() => gen.ClassifyPrompt("caf\ud83d"));
             Check.Same(Status.InvalidUtf8, e.Status);
-            Check.Same("prompt has a lone surrogate at index 3; expected text that UTF-8 can hold", e.Message);
+            Check.That(e.Message.Contains("byte 3"), e.Message);
             Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-gen", new GuardOptions { Isa = "avx2\0 or so" }));
             var files = new Dictionary<string, byte[]> { { "a\0b", new byte[1] } };
             Check.Fails(Status.InvalidArgument, () => Guard.FromMemory(files));
