@@ -259,7 +259,14 @@ TEST_CASE("output file: many writers of one name do not take each other's files"
       for (int round = 0; round < kRounds; ++round) {
         auto file = OutputFile::create(folder / "out", true);
         const bool written = file.ok() && file->write(bytes_of(std::to_string(i))).ok();
-        if (!written || (round % 2 == 0 && !file->commit().ok())) ++n_failed;
+        const bool committed = written && round % 2 == 0 && file->commit().ok();
+#ifdef _WIN32
+        // There, a name that another writer takes at this very moment is not replaced: an error, and no loss.
+        if (!written) ++n_failed;
+        static_cast<void>(committed);
+#else
+        if (!written || (round % 2 == 0 && !committed)) ++n_failed;
+#endif
       }
     });
   }
