@@ -33,12 +33,12 @@ Status IncrementalEncoder::read(std::size_t begin, std::size_t end, bool is_comp
     }
     piece.utf8.append(text, copied, pos - copied);
     copied = pos + step.n_bytes;
-    if (step.truncated && !is_complete) {
+    if (step.truncated && (!is_complete || invalid_utf8_ == InvalidUtf8::reject)) {
       copied = text.size();
       break;
     }
     if (invalid_utf8_ == InvalidUtf8::reject) {
-      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(begin + pos)};
+      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(begin + pos - n_prefix_bytes_)};
     }
     const std::size_t to = piece.utf8.size();
     piece.utf8.append(kReplacement);
@@ -118,6 +118,10 @@ Status IncrementalEncoder::append(std::string_view bytes) {
     text_.resize(before);
     throw;
   }
+}
+
+std::size_t IncrementalEncoder::n_incomplete_bytes() const noexcept {
+  return is_finished_ && invalid_utf8_ == InvalidUtf8::replace ? 0 : incomplete_bytes(text_);
 }
 
 Status IncrementalEncoder::finish() {

@@ -193,12 +193,30 @@ TEST_CASE("incremental encoder: what is ill-formed is refused and nothing change
   REQUIRE(bad.error().code == ErrorCode::invalid_utf8);
   CHECK(bad.error().detail.find("byte 3") != std::string::npos);
   check_equal(encoder, tokenizer, "caf\xC3");
-  CHECK(encoder.finish().error().code == ErrorCode::invalid_utf8);
+  CHECK(encoder.n_incomplete_bytes() == 1);
   REQUIRE(encoder.append("\xA9").ok());
+  CHECK(encoder.n_incomplete_bytes() == 0);
   check_equal(encoder, tokenizer, "caf\xC3\xA9");
   REQUIRE(encoder.truncate(4).ok());
   REQUIRE(encoder.append("\xA8").ok());
   check_equal(encoder, tokenizer, "caf\xC3\xA8");
+}
+
+TEST_CASE("incremental encoder: a finished text's broken last character is left out", "[tokenizer]") {
+  const Tokenizer tokenizer = test::small_tokenizer();
+  IncrementalEncoder encoder(tokenizer, InvalidUtf8::reject, 2);
+  REQUIRE(encoder.append("ab\xE2\x82").ok());
+  REQUIRE(encoder.finish().ok());
+  CHECK(tokenizer.decode(encoder.ids()).value() == "ab");
+  CHECK(encoder.n_settled() == encoder.n_tokens());
+  CHECK(encoder.n_bytes() == 4);
+  CHECK(encoder.n_incomplete_bytes() == 2);
+  // It may go on all the same, and what does not fit is named by its place behind the prefix.
+  encoder.undo();
+  CHECK(encoder.append("x").error().detail.find("byte 0") != std::string::npos);
+  REQUIRE(encoder.append("\xAC").ok());
+  REQUIRE(encoder.finish().ok());
+  CHECK(tokenizer.decode(encoder.ids()).value() == "ab\xE2\x82\xAC");
 }
 
 TEST_CASE("incremental encoder: a finished text's broken last character is replaced", "[tokenizer]") {

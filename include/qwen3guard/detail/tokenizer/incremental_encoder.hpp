@@ -22,15 +22,16 @@ namespace qwen3guard::detail {
 /// count from the text's beginning, what was dropped included. A plain value. Not thread-safe.
 class IncrementalEncoder {
  public:
-  IncrementalEncoder(Tokenizer tokenizer, InvalidUtf8 invalid_utf8)
-      : tokenizer_(std::move(tokenizer)), invalid_utf8_(invalid_utf8) {}
+  /// n_prefix_bytes: of the text's beginning, which errors do not count.
+  IncrementalEncoder(Tokenizer tokenizer, InvalidUtf8 invalid_utf8, std::size_t n_prefix_bytes = 0)
+      : tokenizer_(std::move(tokenizer)), invalid_utf8_(invalid_utf8), n_prefix_bytes_(n_prefix_bytes) {}
 
   /// Adds to the text. Errors: invalid_utf8 (byte offset) unless ill-formed sequences are replaced;
   /// invalid_argument (finished). Throws std::bad_alloc. Either way nothing has changed then.
   [[nodiscard]] Status append(std::string_view bytes);
 
-  /// The text is complete: all tokens are final, and a character that is not complete is ill-formed. Errors:
-  /// invalid_utf8; nothing has changed then. Throws std::bad_alloc.
+  /// The text is complete: all tokens are final. A last character that is not complete is replaced or (reject)
+  /// left out: no token covers it. Throws std::bad_alloc; nothing has changed then.
   [[nodiscard]] Status finish();
 
   /// Takes back everything from byte n on, also after finish(). Precondition: dropped_bytes() <= n <=
@@ -54,6 +55,8 @@ class IncrementalEncoder {
   /// too.
   [[nodiscard]] std::size_t n_unchanged() const noexcept { return n_unchanged_; }
   [[nodiscard]] bool is_finished() const noexcept { return is_finished_; }
+  /// Bytes at the end that no token covers: of a character that is not complete.
+  [[nodiscard]] std::size_t n_incomplete_bytes() const noexcept;
 
   [[nodiscard]] std::size_t dropped_bytes() const noexcept { return dropped_bytes_; }
   [[nodiscard]] std::size_t dropped_tokens() const noexcept { return dropped_tokens_; }
@@ -78,6 +81,7 @@ class IncrementalEncoder {
 
   Tokenizer tokenizer_;
   InvalidUtf8 invalid_utf8_;
+  std::size_t n_prefix_bytes_;
   std::string text_;
   std::vector<TokenId> ids_;
   std::vector<ByteRange> ranges_;

@@ -115,6 +115,19 @@ inline void append_utf8(std::uint32_t code_point, std::string& out) {
   return std::nullopt;
 }
 
+/// Bytes at the end of `text` that are the beginning of a character: more bytes could complete it. At most 3.
+[[nodiscard]] constexpr std::size_t incomplete_bytes(std::string_view text) noexcept {
+  for (std::size_t n = 1; n <= (text.size() < 3 ? text.size() : 3); ++n) {
+    if (utf8_step(text, text.size() - n).truncated) return n;
+  }
+  return 0;
+}
+
+/// `text` without these.
+[[nodiscard]] constexpr std::string_view whole_characters(std::string_view text) noexcept {
+  return text.substr(0, text.size() - incomplete_bytes(text));
+}
+
 /// Appends `text` with each maximal subpart of an ill-formed sequence replaced by one U+FFFD, as table 3-8 of
 /// the standard and the WHATWG encoding standard do. Throws std::bad_alloc.
 inline void append_replacing_invalid_utf8(std::string_view text, std::string& out) {
