@@ -28,8 +28,11 @@ enum class Decoder : std::int32_t {
 
 /// What to do with text that is not UTF-8.
 enum class InvalidUtf8 : std::int32_t {
-  reject = 0,   ///< the call fails with invalid_utf8 and the byte offset
-  replace = 1,  ///< each maximal ill-formed subsequence is judged as U+FFFD
+  /// The call fails with invalid_utf8 and the byte offset. A stream's turn that ends inside a character ends
+  /// without that character: its bytes are not judged, and Decision::is_complete is false.
+  reject = 0,
+  /// Each maximal ill-formed subsequence is judged as U+FFFD; so is a character that a turn ends in.
+  replace = 1,
 };
 
 /// Turns probabilities into an Action. Without thresholds the severity decides: Safe -> allow,
@@ -120,11 +123,17 @@ enum class ContextPolicy : std::int32_t {
   slide = 2,
 };
 
-/// What happens to a reasoning model's thinking: the part of a response up to "</think>".
+/// What happens to a reasoning model's thinking: the part up to the first "</think>" of a response that
+/// begins with "<think>", before which only line breaks may stand. A "<think>" anywhere else is text like any
+/// other and begins nothing. So is the thinking of a host whose template has opened it, and whose responses
+/// begin inside: such a host pushes "<think>\n" first.
 enum class Thinking : std::int32_t {
   none = 0,   ///< responses do not think: the turn opens with an empty think block, as published
   judge = 1,  ///< it is judged like the rest
-  skip = 2,   ///< it is read, so that the answer is judged in its light, but does not count
+  /// It does not count (TokenVerdict::counts), and all that follows it does. A Stream checkpoint reads it, so
+  /// that the answer is judged in its light; a Gen checkpoint is shown the answer alone. As long as it has
+  /// not ended, there is no answer, and Decision::is_complete is false.
+  skip = 2,
 };
 
 /// Options of one stream.
@@ -139,6 +148,10 @@ struct StreamOptions {
   bool judge_unsettled = true;
   /// Gen checkpoints: a verdict is written every so many tokens of the response; at least 1.
   std::int32_t gen_interval_tokens = 32;
+  /// False: a control token among pushed ids, such as <|im_start|>, is an error, as it would end or forge a
+  /// turn (StreamSession::push_tokens). True: it is judged like any other token, as if it were part of the
+  /// text.
+  bool allow_control_ids = false;
   /// Stops a running call on the session from another thread. Sessions in one forward (push_batch(),
   /// StreamBatch) are stopped when all have the same flag. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;

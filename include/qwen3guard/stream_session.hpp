@@ -30,7 +30,9 @@ struct StreamUpdate {
   /// piece of text can change the tokens of the word before it).
   std::size_t first = 0;
   std::vector<TokenVerdict> tokens;  ///< number `first` of the turn and those behind it
-  std::size_t n_settled = 0;         ///< verdicts [0, n_settled) of the turn are final
+  /// Verdicts [0, n_settled) of the turn are final: no text that follows changes them. A rewind can make
+  /// fewer of them so.
+  std::size_t n_settled = 0;
   /// The context is full and judging has stopped (ContextPolicy::stop); then the first byte of the turn that
   /// was not judged.
   std::optional<std::int64_t> stopped_at_byte;
@@ -41,15 +43,17 @@ struct TurnVerdict {
   Role role = Role::user;  ///< whose turn it was
   /// Of a user's turn: the query heads at the <|im_end|> that closes it, or a Gen checkpoint's verdict.
   std::optional<TokenVerdict> prompt;
-  Decision decision;               ///< of an assistant's turn: the policy over its tokens; Safe for others
-  std::optional<Verdict> written;  ///< a Gen checkpoint's verdict on the whole turn
+  Decision decision;  ///< StreamSession::decision() at the turn's end
+  /// A Gen checkpoint's verdict on the whole turn. Empty when there is none: nothing counts, or the context
+  /// was full (ContextPolicy::stop).
+  std::optional<Verdict> written;
 };
 
 /// A place in a conversation to go back to (StreamSession::mark). A plain value; valid for the session that
 /// made it and its forks, while the place is still in their past.
 struct StreamMark {
   std::uint64_t turn = 0;    ///< serial number; 0: before the first turn
-  std::int64_t n_units = 0;  ///< bytes or tokens of the turn
+  std::int64_t n_units = 0;  ///< bytes of a turn of text, ids of one of tokens
   bool is_closed = false;    ///< the turn had ended
 };
 
@@ -58,14 +62,16 @@ struct StreamMark {
 /// Turns: begin_turn(role), any number of push_text() (or, when the host's model shares the vocabulary,
 /// push_tokens()), end_turn(). push_prompt() is the short form of a user's turn and of the opening of the
 /// assistant's. Every token of an assistant's turn is judged by the response heads, of a user's by the query
-/// heads; the tokens of a system turn are read only. Verdicts do not depend on how text or tokens are cut
-/// into pushes, beyond rounding (docs/numerics.md). The cost of a token does not grow with what was
-/// processed, except for attention. When the next user's turn begins, the answer before it takes the form
-/// that finished answers have in the published template (no think block); its tokens are read again then,
-/// with the prompt.
+/// heads; the tokens of a system turn are read only and have no verdicts. Verdicts do not depend on how text
+/// or tokens are cut into pushes, beyond rounding (docs/numerics.md). The cost of a token does not grow with
+/// what was processed, except for attention. When the next user's turn begins, the answer before it takes the
+/// form that finished answers have in the published template (no think block); its tokens are read again
+/// then, with the prompt.
 ///
 /// A Gen checkpoint has the same interface: it writes a verdict every StreamOptions::gen_interval_tokens
-/// tokens of the response and at its end; the tokens between carry the last one.
+/// tokens of the response and at its end; the tokens between carry the last one, and those of a user's turn
+/// have VerdictSource::none. With ContextPolicy::slide it writes verdicts more often where the context is
+/// small, so that no text slides out of its window without one.
 ///
 /// Errors of all calls that change it: those named, internal, out_of_memory; then the session is unchanged,
 /// unless its context slid during the call: then it can only be reset. Move-only. Thread-safety: one thread
@@ -88,8 +94,8 @@ class StreamSession {
   /// turns before it are read, not judged.
   [[nodiscard]] Result<TokenVerdict> push_conversation(std::span<const Message> messages);
 
-  /// Appends finished turns without judging them; the model reads them with the next push.
-  /// Errors: as push_prompt().
+  /// Appends finished turns without judging them (they have no verdicts, and no decision that is complete);
+  /// the model reads them with the next push. Errors: as push_prompt().
   [[nodiscard]] Status restore(std::span<const Message> messages);
 
   /// Opens a turn. Errors: invalid_argument (a turn is open); bad_tokenizer.
@@ -97,29 +103,44 @@ class StreamSession {
 
   /// Goes on with the open turn: UTF-8, split anywhere, borrowed for the call. A character that is not
   /// complete waits for its other bytes. Errors: invalid_argument (no open turn, or one of tokens);
-  /// invalid_utf8 (byte offset in the turn); context_full.
+  /// invalid_utf8 (byte offset in the turn's text); context_full.
   [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes);
 
   /// Judges the next tokens of the open turn. ids: shape [n], each in [0, vocab_size). out: shape [>= n],
-  /// out[i] judges ids[i]. Errors: invalid_argument (out too short; no open turn, or one of text);
-  /// token_out_of_range (index); context_full. Strong guarantee: on error `out`, position() and decision()
-  /// are unchanged.
+  /// out[i] judges ids[i]; what is not judged (a system turn's ids; what does not fit with
+  /// ContextPolicy::stop) has VerdictSource::none there.
+  ///
+  /// A host can push every id that its model writes, the end of sequence among them: <|im_end|> or
+  /// <|endoftext|> as the last of an assistant's ids is taken as that. It is no part of the text: it is not
+  /// judged, does not count, and is not among verdicts(); its out[i] says so, with VerdictSource::none,
+  /// `counts` false, an empty byte range and the position that the turn's end will have. The turn then takes
+  /// no more pushes (invalid_argument) until end_turn(), which works as ever; a rewind to before it takes it
+  /// back. Any other control token (SpecialTokens), and in a user's or a system turn these two as well, would
+  /// forge the conversation: an error, unless StreamOptions::allow_control_ids. Those of thinking and tools
+  /// (<think>, <tool_call>, <tool_response> and their ends) are text.
+  ///
+  /// Errors: invalid_argument (out too short; no open turn, one of text, or one that the model ended; a
+  /// control token, with its index); token_out_of_range (index); context_full. Strong guarantee: on error
+  /// `out`, position() and decision() are unchanged.
   [[nodiscard]] Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out);
 
-  /// Ends the open turn: text that waited is judged, and the policy's rule for the end of a turn applies.
-  /// Errors: invalid_argument (no open turn); invalid_utf8 (the last character is not complete);
-  /// context_full.
+  /// Ends the open turn: text that waited is judged, and the policy's rule for the end of a turn applies. A
+  /// turn that ends inside a character ends: with InvalidUtf8::replace that is U+FFFD; with
+  /// InvalidUtf8::reject its bytes are left out, and the decision names them as not judged (a user's, too).
+  /// Errors: invalid_argument (no open turn); context_full.
   [[nodiscard]] Result<TurnVerdict> end_turn();
 
   /// Where the conversation is now. O(1).
   [[nodiscard]] StreamMark mark() const noexcept;
   /// Goes back to a mark, however long ago; a turn that was ended is open again, if it was then. What follows
   /// is as in a session that has never seen more. Cost: does not depend on what is taken back; an unsettled
-  /// word is judged again, and a turn in another form (see above) is read again by the next push. Returns the
-  /// open turn's change as push_text() does. Errors: invalid_argument (the mark is not in this session's
-  /// past, or the context has slid over it).
+  /// word is judged again, a turn in another form (see above) is read again by the next push, and one that
+  /// was restored is judged when it is opened again. Returns the last turn's change as push_text() does:
+  /// `first` says how many of that turn's verdicts stand. Errors: invalid_argument (the mark is not in this
+  /// session's past, or the context has slid over it).
   [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark);
-  /// Keeps the first n bytes of the open turn's text. In a turn of tokens, those that reach beyond go.
+  /// Keeps the first n bytes of the open turn's text. In a turn of tokens, those that reach beyond go, and so
+  /// does the end that the model set. A turn of which nothing is left may go on as text or as tokens.
   /// Errors: invalid_argument (no open turn; n beyond the text or before the window).
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n);
 
@@ -131,7 +152,10 @@ class StreamSession {
   /// one.
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept;
 
-  /// The policy's decision over the open (or else the last) turn's tokens so far; Safe for a user's turn.
+  /// The policy's decision over the open (or else the last) turn's tokens so far; of a user's or a system
+  /// turn, and before the first one, not_judged and not complete (a prompt's verdict is TurnVerdict::prompt;
+  /// the unjudged range has the bytes that its end left out). Thinking that is skipped is not among what has
+  /// to be judged, except when no answer follows it: then all of it is unjudged.
   [[nodiscard]] Decision decision() const;
 
   /// The verdicts of that turn's tokens: what the updates add up to. With ContextPolicy::slide the oldest are
@@ -143,9 +167,11 @@ class StreamSession {
   [[nodiscard]] std::size_t n_verdicts() const noexcept;
   /// @}
 
-  /// Tokens of the conversation so far, template tokens included: the index that the next token will get.
+  /// Tokens of the conversation so far: the index that the next token will get. Template tokens are included,
+  /// but for a Gen checkpoint, which counts the tokens of the turns' texts. What ContextPolicy::stop did not
+  /// judge is not included.
   [[nodiscard]] std::int32_t position() const noexcept;
-  /// Bytes of the open (or else the last) turn's text.
+  /// Bytes of the open (or else the last) turn's text as the host gave it, judged or not.
   [[nodiscard]] std::int64_t turn_bytes() const noexcept;
 
   /// Tokens there is room for.

@@ -145,7 +145,9 @@ struct TokenVerdict {
   std::int32_t position = 0;                   ///< 0-based token index in the whole rendered conversation
   bool flagged = false;                        ///< the policy's flag is up at this token
   VerdictSource source = VerdictSource::none;  ///< where it comes from
-  bool counts = true;                          ///< for the decision; false inside thinking that is skipped
+  /// For the decision; false inside thinking that is skipped, and of the token with which a model ends its
+  /// turn.
+  bool counts = true;
   /// No text that follows can change the token. The verdict of one that is not settled is provisional, and a
   /// flag that it raises may be taken back: "sex" may become "sexton".
   bool is_settled = false;
@@ -182,7 +184,8 @@ struct Decision {
   bool is_settled = false;
   /// True: every byte of the turn's text so far was judged, and there is at least one. False:
   /// [unjudged_begin, unjudged_end) was not: it did not fit the context, is not settled yet, waits for a Gen
-  /// checkpoint's next verdict, or was restored.
+  /// checkpoint's next verdict, was restored, is a character that is not complete, or thinking that is
+  /// skipped and that no answer follows.
   bool is_complete = false;
   /// Offsets in bytes into the turn's text; equal when it is complete, or empty. @{
   std::int64_t unjudged_begin = 0, unjudged_end = 0;  /// @}

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/guard/chat_template.hpp"
 
+#include <algorithm>
+#include <initializer_list>
 #include <numeric>
 #include <string_view>
 
 #include "qwen3guard/detail/guard/gen_prompt.hpp"
+#include "qwen3guard/detail/guard/thinking.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
@@ -28,10 +31,10 @@ const GenPromptText& gen_prompt_for(std::span<const Message> messages) {
 
 /// "<|im_start|>role\ncontent": the turn stays open. Role and content are one text for the tokenizer, as in
 /// the rendered string.
-Status append_open_turn(const Tokenizer& tokenizer, const Message& message, std::vector<TokenId>& ids,
-                        std::size_t max_tokens) {
+Status append_open_turn(const Tokenizer& tokenizer, Role role, std::string_view text,
+                        std::vector<TokenId>& ids, std::size_t max_tokens) {
   Q3G_TRY(append_markup(tokenizer, kImStart, ids));
-  return append_text(tokenizer, to_string(message.role) + ("\n" + message.content), ids, max_tokens);
+  return append_text(tokenizer, to_string(role) + ("\n" + std::string(text)), ids, max_tokens);
 }
 
 }  // namespace
@@ -47,6 +50,34 @@ Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vecto
   if (status.ok() || status.error().code != ErrorCode::context_full) return status;
   return Error{ErrorCode::context_full, "the conversation needs more than " + std::to_string(max_tokens) +
                                             " tokens, which is the room that the context has"};
+}
+
+Result<TokenId> take_model_end(const Tokenizer& tokenizer, Role role, bool are_allowed,
+                               std::span<const TokenId>& ids) {
+  const auto is_one_of = [&](TokenId id, std::initializer_list<std::string_view> texts) {
+    return std::any_of(texts.begin(), texts.end(),
+                       [&](std::string_view text) { return tokenizer.find_added(text) == id; });
+  };
+  const auto is_control = [&](TokenId id) {
+    return tokenizer.is_special(id) && !is_one_of(id, {kThinkBegin, kThinkEnd, "<tool_call>", "</tool_call>",
+                                                       "<tool_response>", "</tool_response>"});
+  };
+  TokenId end = -1;
+  if (role == Role::assistant && !ids.empty() && is_one_of(ids.back(), {kImEnd, kEndOfText})) {
+    end = ids.back();
+    ids = ids.first(ids.size() - 1);
+  }
+  if (are_allowed) return end;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!is_control(ids[i])) continue;
+    return Error{
+        ErrorCode::invalid_argument,
+        "stream: ids[" + std::to_string(i) + "] is " + std::to_string(ids[i]) + ", the control token " +
+            printable(tokenizer.token_bytes(ids[i]).value_or("")) +
+            "; expected tokens of the turn's text, and <|im_end|> or <|endoftext|> only where a response "
+            "ends, or StreamOptions::allow_control_ids"};
+  }
+  return end;
 }
 
 Status check_markup_tokens(const Tokenizer& tokenizer) {
@@ -136,8 +167,12 @@ Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<
                  "messages: a response needs the user message it answers right before it"};
   }
   StreamPrompt out;
+  const ThinkTokens think(&tokenizer);
   for (std::size_t i = 0; i < n_context; ++i) {
-    Q3G_TRY(append_open_turn(tokenizer, messages[i], out.ids, max_tokens));
+    const Message& message = messages[i];
+    const std::string_view text =
+        message.role == Role::assistant ? think.answer(message.content) : std::string_view(message.content);
+    Q3G_TRY(append_open_turn(tokenizer, message.role, text, out.ids, max_tokens));
     if (i + 1 == n_context) out.query_end = out.ids.size();
     Q3G_TRY(append_markup(tokenizer, std::string(kImEnd) + "\n", out.ids));
   }

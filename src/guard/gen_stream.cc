@@ -16,15 +16,6 @@
 namespace qwen3guard::detail {
 namespace {
 
-/// The text up to a token can end inside a character, which the next token completes.
-std::string_view whole_characters(std::string_view text) noexcept {
-  for (std::size_t n = 1; n <= std::min<std::size_t>(3, text.size()); ++n) {
-    const Utf8Step step = utf8_step(text, text.size() - n);
-    if (step.truncated) return text.substr(0, text.size() - n);
-  }
-  return text;
-}
-
 TokenVerdict token_verdict(const Verdict& verdict) {
   TokenVerdict out;
   out.severity = verdict.severity;
@@ -41,25 +32,59 @@ TokenVerdict token_verdict(const Verdict& verdict) {
 
 GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
                      std::int32_t capacity_tokens)
-    : guard_(std::move(guard)), options_(options), cache_(guard_->model().new_cache(capacity_tokens)) {}
+    : guard_(std::move(guard)),
+      options_(options),
+      think_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr),
+      cache_(guard_->model().new_cache(capacity_tokens)) {}
 
-std::vector<Message> GenStream::conversation(std::string_view text) const {
+std::vector<Message> GenStream::conversation(std::size_t n_skipped, std::string_view text) const {
   std::vector<Message> messages;
-  for (std::size_t i = skip_turns_; i + 1 < turns_.size(); ++i)
-    messages.push_back({turns_[i].role, replace_invalid_utf8(turns_[i].bytes())});
+  for (std::size_t i = n_skipped; i + 1 < turns_.size(); ++i)
+    messages.push_back({turns_[i].role, replace_invalid_utf8(turns_[i].whole())});
   messages.push_back({turns_.back().role, replace_invalid_utf8(text)});
   return messages;
 }
 
-Result<Verdict> GenStream::write_within_context(std::size_t n_bytes) {
+std::size_t GenStream::last_prompt() const noexcept {
+  std::size_t prompt = turns_.size() - 1;
+  while (prompt > 0 && turns_[prompt].role != Role::user) --prompt;
+  return prompt;
+}
+
+std::string_view GenStream::judged_text(std::size_t n_bytes, bool is_over) const {
+  const Turn& turn = turns_.back();
+  std::string_view text = turn.bytes().substr(0, n_bytes);
+  // A token of the host's can end inside a character that the next one completes; a text's cannot.
+  if (turn.has_ids && !is_over) text = whole_characters(text);
+  text.remove_prefix(std::min(turn.window_begin(), text.size()));
+  if (turn.skip_bytes > turn.answer_begin_byte || turn.answer_begin_byte == 0) return text;
+  return text.substr(std::min(text.find_first_not_of('\n'), text.size()));
+}
+
+Result<std::size_t> GenStream::interval() {
+  const auto wished = static_cast<std::size_t>(options_.gen_interval_tokens);
+  Turn& turn = turns_.back();
+  if (options_.context != ContextPolicy::slide) return wished;
+  if (turn.interval_tokens == 0) {
+    // What slides out of the window was judged before: there are several verdicts in the room for a response.
+    const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+    Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
+    Q3G_ASSIGN(
+        const std::vector<TokenId> ids,
+        encode_gen_prompt(*tokenizer, conversation(std::max(turn.skip_turns, last_prompt()), {}), capacity));
+    const std::size_t n_taken = std::min(capacity, ids.size() + static_cast<std::size_t>(kMaxVerdictTokens));
+    turn.interval_tokens = std::clamp<std::size_t>((capacity - n_taken) / 4, 1, wished);
+  }
+  return turn.interval_tokens;
+}
+
+Result<Verdict> GenStream::write_within_context(std::string_view text) {
   const auto start = std::chrono::steady_clock::now();
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
   const Turn& turn = turns_.back();
-  const std::string_view text =
-      whole_characters(turn.bytes().substr(0, n_bytes)).substr(std::min(turn.skip_bytes, n_bytes));
-  Q3G_ASSIGN(
-      const std::vector<TokenId> ids,
-      encode_gen_prompt(*tokenizer, conversation(text), static_cast<std::size_t>(cache_.capacity_tokens())));
+  Q3G_ASSIGN(const std::vector<TokenId> ids,
+             encode_gen_prompt(*tokenizer, conversation(turn.skip_turns, text),
+                               static_cast<std::size_t>(cache_.capacity_tokens())));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
   if (n_needed > static_cast<std::size_t>(cache_.capacity_tokens())) {
     return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs " +
@@ -97,36 +122,56 @@ Result<Verdict> GenStream::write_within_context(std::size_t n_bytes) {
   return verdict;
 }
 
-Result<Verdict> GenStream::write_verdict(std::size_t n_bytes) {
+Result<Verdict> GenStream::write_verdict(std::size_t index, bool is_over) {
+  Turn& turn = turns_.back();
+  const auto n_bytes = static_cast<std::size_t>(turn.tokens[index].verdict.byte_end);
+  // The window slides over nothing that has no verdict yet. A rewind can have taken one back.
+  const std::int32_t judged_at = index > 0 ? turn.tokens[index - 1].state.judged_at : PolicyState::kNone;
+  const std::size_t judged_end =
+      judged_at < 0
+          ? 0
+          : static_cast<std::size_t>(turn.tokens[static_cast<std::size_t>(judged_at)].verdict.byte_end);
+  turn.skip_bytes = std::min(turn.skip_bytes, judged_end);
   for (;;) {
-    Result<Verdict> verdict = write_within_context(n_bytes);
+    Result<Verdict> verdict = write_within_context(judged_text(n_bytes, is_over));
     if (verdict.ok() || verdict.error().code != ErrorCode::context_full ||
         options_.context != ContextPolicy::slide)
       return verdict;
     // The turns before the last prompt go first, then the older half of the response.
-    Turn& turn = turns_.back();
-    std::size_t prompt = turns_.size() - 1;
-    while (prompt > 0 && turns_[prompt].role != Role::user) --prompt;
-    if (skip_turns_ < prompt) {
-      skip_turns_ = prompt;
+    if (turn.skip_turns < last_prompt()) {
+      turn.skip_turns = last_prompt();
       continue;
     }
-    const std::size_t n_left = n_bytes - std::min(turn.skip_bytes, n_bytes);
-    constexpr std::size_t kLeastBytes = 64;
-    if (n_left < kLeastBytes) return verdict;
-    turn.skip_bytes += n_left / 2;
+    const std::size_t begin = turn.window_begin();
+    std::size_t next = std::min(begin + (n_bytes - std::min(begin, n_bytes)) / 2, judged_end);
     const std::string_view text = turn.bytes();
-    while (turn.skip_bytes < text.size() &&
-           (static_cast<unsigned char>(text[turn.skip_bytes]) & 0xC0) == 0x80)
-      ++turn.skip_bytes;
+    while (next < judged_end && (static_cast<unsigned char>(text[next]) & 0xC0) == 0x80) ++next;
+    if (next <= begin) return verdict;
+    turn.skip_bytes = next;
   }
 }
 
 void GenStream::carry_from(Turn& turn, std::size_t first) {
+  // What was found out about the tokens that are gone.
+  if (first == 0 || turn.tokens[first - 1].thinking == ThinkState::may_begin) turn.answer_begin_byte = 0;
   for (std::size_t i = first; i < turn.tokens.size(); ++i) {
     Token& token = turn.tokens[i];
+    const ThinkState thinking = i > 0 ? turn.tokens[i - 1].thinking : ThinkState::may_begin;
+    const auto spelled = guard_->tokenizer()->token_bytes(token.verdict.id);
+    token.thinking = turn.role == Role::assistant
+                         ? think_.next(thinking, token.verdict.id, spelled.value_or(std::string_view()))
+                         : ThinkState::over;
+    bool is_thought = false;
+    if (options_.thinking == Thinking::skip) {
+      is_thought = thinking == ThinkState::inside || token.thinking == ThinkState::inside;
+      if (thinking != ThinkState::inside && is_thought) turn.thinking_begin_byte = token.verdict.byte_begin;
+      if (is_thought) turn.answer_begin_byte = static_cast<std::size_t>(token.verdict.byte_end);
+    }
     if (token.verdict.source != VerdictSource::written) {
-      const bool is_unread = turn.is_stopped && i >= turn.n_judged;
+      // From where the verdict was due that did not fit.
+      const bool is_unread =
+          is_thought || (turn.is_stopped &&
+                         i + 1 >= turn.n_judged + static_cast<std::size_t>(options_.gen_interval_tokens));
       const TokenVerdict* before = i > 0 && !is_unread ? &turn.tokens[i - 1].verdict : nullptr;
       const bool has_verdict = before != nullptr && before->source != VerdictSource::none;
       TokenVerdict carried = has_verdict ? *before : TokenVerdict();
@@ -140,16 +185,17 @@ void GenStream::carry_from(Turn& turn, std::size_t first) {
       carried.is_settled = token.verdict.is_settled;
       token.verdict = carried;
     }
+    token.verdict.counts = !is_thought;
     token.state = i > 0 ? turn.tokens[i - 1].state : PolicyState();
     token.state.push(options_.policy, static_cast<std::int32_t>(i), token.verdict);
   }
 }
 
-void GenStream::follow_text(Turn& turn, std::size_t first) {
-  turn.tokens.resize(std::min(first, turn.tokens.size()));
+std::size_t GenStream::follow_text(Turn& turn, std::size_t first) {
+  first = std::min(first, turn.tokens.size());
+  turn.tokens.resize(first);
   std::int32_t position = 0;
-  for (const Turn& each : turns_)
-    position += &each == &turn ? 0 : static_cast<std::int32_t>(each.tokens.size());
+  for (const Turn& each : turns_) position += &each == &turn ? 0 : static_cast<std::int32_t>(each.n_tokens());
   const IncrementalEncoder& text = *turn.text;
   for (std::size_t i = turn.tokens.size(); i < text.n_tokens(); ++i) {
     Token token;
@@ -157,17 +203,17 @@ void GenStream::follow_text(Turn& turn, std::size_t first) {
     token.verdict.byte_begin = static_cast<std::int64_t>(text.ranges()[i].begin);
     token.verdict.byte_end = static_cast<std::int64_t>(text.ranges()[i].end);
     token.verdict.position = position + static_cast<std::int32_t>(i);
-    token.verdict.source = VerdictSource::carried;
     turn.tokens.push_back(token);
   }
   for (std::size_t i = 0; i < turn.tokens.size(); ++i)
     turn.tokens[i].verdict.is_settled = i < text.n_settled();
   carry_from(turn, first);
+  return first;
 }
 
-Status GenStream::judge_at(std::size_t index, std::size_t& first) {
+Status GenStream::judge_at(std::size_t index, bool is_over, std::size_t& first) {
   Turn& turn = turns_.back();
-  Result<Verdict> verdict = write_verdict(static_cast<std::size_t>(turn.tokens[index].verdict.byte_end));
+  Result<Verdict> verdict = write_verdict(index, is_over);
   if (!verdict.ok()) {
     if (verdict.error().code != ErrorCode::context_full || options_.context != ContextPolicy::stop)
       return std::move(verdict).error();
@@ -196,22 +242,30 @@ Status GenStream::judge_at(std::size_t index, std::size_t& first) {
 Status GenStream::judge_due(std::size_t& first) {
   Turn& turn = turns_.back();
   if (turn.role != Role::assistant) return {};
-  const auto interval = static_cast<std::size_t>(options_.gen_interval_tokens);
-  const std::size_t n_settled = turn.has_ids ? turn.tokens.size() : turn.text ? turn.text->n_settled() : 0;
-  while (!turn.is_stopped && turn.n_judged + interval <= n_settled) {
-    Q3G_TRY(judge_at(turn.n_judged + interval - 1, first));
+  if (turn.n_settled() == 0) return {};
+  Q3G_ASSIGN(const std::size_t interval, this->interval());
+  while (!turn.is_stopped && turn.n_judged + interval <= turn.n_settled()) {
+    const std::size_t index = turn.n_judged + interval - 1;
+    if (turn.tokens[index].verdict.counts) Q3G_TRY(judge_at(index, false, first));
     if (!turn.is_stopped) turn.n_judged += interval;
   }
-  if (turn.is_stopped) carry_from(turn, std::min(first, turn.n_judged));
+  if (turn.is_stopped) carry_from(turn, std::max(first, turn.n_judged));
   return {};
 }
 
 StreamUpdate GenStream::update_from(std::size_t first) const {
   const Turn& turn = turns_.back();
   StreamUpdate update;
+  if (turn.role == Role::system) return update;
   update.first = first;
   for (std::size_t i = first; i < turn.tokens.size(); ++i) update.tokens.push_back(turn.tokens[i].verdict);
-  update.n_settled = turn.has_ids ? turn.tokens.size() : turn.text ? turn.text->n_settled() : 0;
+  update.n_settled = turn.n_settled();
+  // The end of the turn brings a verdict on its last token.
+  const bool has_all =
+      turn.role == Role::assistant && update.n_settled > 0 && update.n_settled == turn.tokens.size();
+  if (has_all && turn.is_open && !turn.is_stopped &&
+      turn.tokens.back().verdict.source != VerdictSource::written)
+    --update.n_settled;
   if (turn.is_stopped) update.stopped_at_byte = turn.judged_end_byte;
   return update;
 }
@@ -228,6 +282,10 @@ Result<GenStream::Turn*> GenStream::need_open(bool has_ids) {
                          : "stream: this turn is written as tokens; expected "
                            "push_tokens()"};
   }
+  if (turn.model_end >= 0) {
+    return Error{ErrorCode::invalid_argument, "stream: the model ended this turn with token " +
+                                                  std::to_string(turn.model_end) + "; expected end_turn()"};
+  }
   return &turn;
 }
 
@@ -235,12 +293,8 @@ Result<GenStream::Turn*> GenStream::need_open(bool has_ids) {
 /// before.
 template <class Change>
 Result<StreamUpdate> GenStream::change_turn(const Change& change) {
-  const Turn before = turns_.back();
-  const std::size_t skip_turns = skip_turns_;
-  const auto restore = [&] {
-    turns_.back() = before;
-    skip_turns_ = skip_turns;
-  };
+  Turn before = turns_.back();
+  const auto restore = [&] { turns_.back() = std::move(before); };
   try {
     Result<std::size_t> first = change(turns_.back());
     Status status = first.ok() ? judge_due(*first) : Status(first.error());
@@ -260,76 +314,72 @@ Result<StreamUpdate> GenStream::push_text(std::string_view bytes) {
   return change_turn([&](Turn& turn) -> Result<std::size_t> {
     if (!turn.text) turn.text.emplace(*tokenizer, options_.invalid_utf8);
     Q3G_TRY(turn.text->append(bytes));
-    const std::size_t first = turn.text->n_unchanged();
-    follow_text(turn, first);
-    return first;
+    return follow_text(turn, turn.text->n_unchanged());
   });
 }
 
-Status GenStream::push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) {
+Result<StreamUpdate> GenStream::push_tokens(std::span<const TokenId> ids) {
   Q3G_ASSIGN(Turn * open, need_open(true));
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-  if (out.size() < ids.size()) {
-    return Error{ErrorCode::invalid_argument, "stream: room for " + std::to_string(out.size()) +
-                                                  " verdicts, expected at least " +
-                                                  std::to_string(ids.size())};
-  }
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (tokenizer->token_bytes(ids[i])) continue;
     return Error{ErrorCode::token_out_of_range,
                  "stream: ids[" + std::to_string(i) + "] is " + std::to_string(ids[i]) +
                      ", which is no token; expected 0 to " + std::to_string(tokenizer->vocab_size() - 1)};
   }
+  Q3G_ASSIGN(const TokenId model_end,
+             take_model_end(*tokenizer, open->role, options_.allow_control_ids, ids));
   const std::size_t n_before = open->tokens.size();
   const std::int32_t begin = position();
-  Q3G_ASSIGN(const StreamUpdate update, change_turn([&](Turn& turn) -> Result<std::size_t> {
-               turn.has_ids = true;
-               for (std::size_t i = 0; i < ids.size(); ++i) {
-                 Token token;
-                 token.verdict.id = ids[i];
-                 token.verdict.byte_begin = static_cast<std::int64_t>(turn.spelled.size());
-                 turn.spelled += *tokenizer->token_bytes(ids[i]);
-                 token.verdict.byte_end = static_cast<std::int64_t>(turn.spelled.size());
-                 token.verdict.position = begin + static_cast<std::int32_t>(i);
-                 token.verdict.source = VerdictSource::carried;
-                 token.verdict.is_settled = true;
-                 turn.tokens.push_back(token);
-               }
-               carry_from(turn, n_before);
-               return n_before;
-             }));
-  static_cast<void>(update);
-  for (std::size_t i = 0; i < ids.size(); ++i) out[i] = turns_.back().tokens[n_before + i].verdict;
-  return {};
+  return change_turn([&](Turn& turn) -> Result<std::size_t> {
+    turn.has_ids = true;
+    turn.model_end = model_end;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      Token token;
+      token.verdict.id = ids[i];
+      token.verdict.byte_begin = static_cast<std::int64_t>(turn.spelled.size());
+      turn.spelled += *tokenizer->token_bytes(ids[i]);
+      token.verdict.byte_end = static_cast<std::int64_t>(turn.spelled.size());
+      token.verdict.position = begin + static_cast<std::int32_t>(i);
+      token.verdict.is_settled = true;
+      turn.tokens.push_back(token);
+    }
+    carry_from(turn, n_before);
+    return n_before;
+  });
 }
 
-Result<TurnVerdict> GenStream::end_turn() {
+Result<TurnVerdict> GenStream::end_turn(StreamUpdate& update) {
   if (turns_.empty() || !turns_.back().is_open)
     return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
   TurnVerdict out;
   out.role = turns_.back().role;
-  Q3G_ASSIGN(const StreamUpdate update, change_turn([&](Turn& turn) -> Result<std::size_t> {
+  Q3G_ASSIGN(update, change_turn([&](Turn& turn) -> Result<std::size_t> {
                std::size_t first = turn.tokens.size();
                if (turn.text) {
                  Q3G_TRY(turn.text->finish());
-                 first = turn.text->n_unchanged();
-                 follow_text(turn, first);
+                 first = follow_text(turn, turn.text->n_unchanged());
                }
                if (turn.role == Role::assistant && !turn.tokens.empty() && !turn.is_stopped) {
                  std::size_t changed = first;
                  Q3G_TRY(judge_due(changed));
                  // A rewind can leave a token with a verdict last, while `written` is about text that is
-                 // gone.
-                 if (turn.tokens.back().verdict.source != VerdictSource::written ||
-                     turn.written_bytes != turn.bytes().size())
-                   Q3G_TRY(judge_at(turn.tokens.size() - 1, changed));
+                 // gone. So can a verdict that waited for the end of a character which never came.
+                 const TokenVerdict& last = turn.tokens.back().verdict;
+                 const bool is_written = last.source == VerdictSource::written &&
+                                         turn.written_bytes == turn.whole().size() &&
+                                         (!turn.has_ids || incomplete_bytes(turn.spelled) == 0);
+                 // Nothing that counts is left behind thinking that is skipped and has no answer.
+                 if (!is_written && last.counts && !turn.is_stopped)
+                   Q3G_TRY(judge_at(turn.tokens.size() - 1, true, changed));
                  first = changed;
                } else if (turn.role == Role::user) {
                  ClassifyOptions options;
                  options.policy.mode = options_.policy.mode;
                  options.cancel = options_.cancel;
-                 Q3G_ASSIGN(turn.written, guard_->classify_gen(conversation(turn.bytes()), options));
-                 turn.written_bytes = turn.bytes().size();
+                 Q3G_ASSIGN(turn.written,
+                            guard_->classify_gen(conversation(turn.skip_turns, turn.whole()), options));
+                 turn.written_bytes = turn.whole().size();
                  turn.written->action =
                      decide_action(options.policy, turn.written->severity, turn.written->probabilities);
                  TokenVerdict prompt = token_verdict(*turn.written);
@@ -342,13 +392,12 @@ Result<TurnVerdict> GenStream::end_turn() {
                }
                return first;
              }));
-  static_cast<void>(update);
   Turn& turn = turns_.back();
   turn.is_open = false;
   turn.end_state = turn.tokens.empty() ? PolicyState() : turn.tokens.back().state;
   if (turn.role == Role::assistant)
     turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.tokens.size()) - 1);
-  if (!turn.is_stopped && turn.written_bytes == turn.bytes().size()) out.written = turn.written;
+  if (!turn.is_stopped && turn.written_bytes == turn.whole().size()) out.written = turn.written;
   out.decision = decision();
   return out;
 }

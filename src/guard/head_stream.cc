@@ -15,12 +15,7 @@ HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOpt
     : guard_(std::move(guard)),
       options_(options),
       transcript_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr, options),
-      cache_(guard_->model().new_cache(capacity_tokens)) {
-  if (guard_->tokenizer()) {
-    think_begin_ = guard_->tokenizer()->find_added(kThinkBegin).value_or(-1);
-    think_end_ = guard_->tokenizer()->find_added(kThinkEnd).value_or(-1);
-  }
-}
+      cache_(guard_->model().new_cache(capacity_tokens)) {}
 
 Status HeadStream::check_usable() const {
   if (!is_lost_) return {};
@@ -79,12 +74,15 @@ Result<HeadStream::Feed> HeadStream::plan_change(std::size_t keep) {
   feed.was_stopped = turn.is_stopped;
   feed.old_judged_end_byte = turn.judged_end_byte;
   feed.old_unread_bytes = turn.unread_bytes;
+  feed.model_end = turn.model_end;
   feed.role = turn.role == Role::user ? HeadRole::query : HeadRole::response;
   const std::size_t n_header = turn.n_header_tokens();
+  // What was never judged, of a turn that was restored and is open again, is judged now.
+  const std::size_t n_kept = std::min(std::max(keep, turn.text_begin) - turn.text_begin, turn.tokens.size());
   feed.judge_end = transcript_.ids().size();
-  feed.judge_next = turn.role == Role::system ? feed.judge_end : std::max(keep, turn.text_begin + n_header);
+  feed.judge_next = turn.role == Role::system ? feed.judge_end : turn.text_begin + std::max(n_kept, n_header);
   feed.judge_next = std::min(feed.judge_next, feed.judge_end);
-  turn.is_stopped = false;
+  turn.is_stopped = turn.given_ends.size() > turn.given.size();
   Status status = fit_context(feed);
   if (!status.ok()) {
     turn.is_stopped = feed.was_stopped;
@@ -92,8 +90,8 @@ Result<HeadStream::Feed> HeadStream::plan_change(std::size_t keep) {
     return std::move(status).error();
   }
   feed.read_end = feed.judge_next < feed.judge_end ? feed.judge_end : 0;
-  feed.first = turn.n_slid + std::max(keep - turn.text_begin, n_header) - n_header;
-  feed.n_kept_tokens = std::min(keep - turn.text_begin, turn.tokens.size());
+  feed.first = turn.n_slid + std::max(n_kept, n_header) - n_header;
+  feed.n_kept_tokens = n_kept;
   try {
     feed.old_tokens.assign(turn.tokens.begin() + static_cast<std::ptrdiff_t>(feed.n_kept_tokens),
                            turn.tokens.end());
@@ -104,7 +102,8 @@ Result<HeadStream::Feed> HeadStream::plan_change(std::size_t keep) {
     throw;
   }
   turn.tokens.resize(feed.n_kept_tokens);
-  forget_cache(keep);
+  feed.keep = std::min(keep, feed.judge_next);
+  forget_cache(feed.keep);
   return feed;
 }
 
@@ -115,8 +114,7 @@ Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
     // Nothing is looked at: the text that is kept is bounded, too.
     Feed feed;
     feed.session = this;
-    feed.keep = transcript_.ids().size();
-    feed.first = turn->n_slid + turn->tokens.size();
+    feed.first = turn->n_verdicts();
     feed.was_stopped = true;
     feed.old_judged_end_byte = turn->judged_end_byte;
     feed.old_unread_bytes = turn->unread_bytes;
@@ -135,22 +133,20 @@ Result<HeadStream::Feed> HeadStream::plan_tokens(std::span<const TokenId> ids) {
   Q3G_TRY(check_usable());
   Q3G_TRY(check_ids(ids));
   const Turn* before = transcript_.last();
+  TokenId model_end = -1;
+  if (before != nullptr && guard_->tokenizer()) {
+    Q3G_ASSIGN(model_end,
+               take_model_end(*guard_->tokenizer(), before->role, options_.allow_control_ids, ids));
+  }
   std::size_t n_fit = ids.size();
   if (before != nullptr && before->is_open && before->role == Role::assistant &&
       options_.context == ContextPolicy::stop) {
     const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
     n_fit = std::min(n_fit, capacity - std::min(capacity, transcript_.ids().size()));
   }
-  Q3G_ASSIGN(const std::size_t keep, transcript_.push_tokens(ids.first(n_fit)));
+  Q3G_ASSIGN(const std::size_t keep, transcript_.push_tokens(ids, n_fit));
   Q3G_ASSIGN(Feed feed, plan_change(keep));
-  Turn& turn = *transcript_.last();
-  turn.is_stopped = feed.was_stopped || n_fit < ids.size();
-  if (guard_->tokenizer()) {
-    for (const TokenId id : ids.subspan(n_fit)) {
-      const auto bytes = guard_->tokenizer()->token_bytes(id);
-      turn.unread_bytes += bytes ? static_cast<std::int64_t>(bytes->size()) : 0;
-    }
-  }
+  feed.model_end = model_end;
   return feed;
 }
 
@@ -170,13 +166,18 @@ HeadStream::Feed HeadStream::plan_tape(std::vector<TokenId> ids, HeadRole role, 
 Result<HeadStream::Feed> HeadStream::plan_rewind(const StreamMark& place) {
   Turn& turn = *transcript_.last();
   if (turn.input == Turn::Input::tokens) {
-    Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_token(place.n_units));
-    return plan_change(keep);
+    // The token with which the model ended the turn is the last unit.
+    const bool keeps_end = turn.model_end >= 0 && place.n_units == mark().n_units;
+    Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_token(place.n_units - (keeps_end ? 1 : 0), keeps_end));
+    Q3G_ASSIGN(Feed feed, plan_change(keep));
+    feed.model_end = keeps_end ? turn.model_end : -1;
+    return feed;
   }
-  if (turn.input == Turn::Input::none) Q3G_TRY(transcript_.push_text(""));
   Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(place.n_units));
   Q3G_ASSIGN(Feed feed, plan_change(keep));
-  const auto n_read = static_cast<std::int64_t>(turn.text->n_bytes() - turn.prefix_bytes);
+  const auto n_read = turn.input == Turn::Input::text
+                          ? static_cast<std::int64_t>(turn.text->n_bytes() - turn.prefix_bytes)
+                          : 0;
   turn.unread_bytes = std::max<std::int64_t>(0, place.n_units - n_read);
   return feed;
 }
@@ -196,7 +197,7 @@ void HeadStream::forget_cache(std::size_t n) noexcept {
 TurnToken HeadStream::judged_token(const TokenVerdict& verdict, const Turn& turn) const {
   TurnToken token;
   token.verdict = verdict;
-  const bool is_first = turn.tokens.empty();
+  const TurnToken& before = turn.last();
   const std::size_t index = turn.n_slid + turn.tokens.size();
   TokenVerdict& out = token.verdict;
   out.id = transcript_.ids()[turn.text_begin + turn.tokens.size()];
@@ -205,17 +206,17 @@ TurnToken HeadStream::judged_token(const TokenVerdict& verdict, const Turn& turn
     out.byte_begin = static_cast<std::int64_t>(std::max(range.begin, turn.prefix_bytes) - turn.prefix_bytes);
     out.byte_end = static_cast<std::int64_t>(range.end - turn.prefix_bytes);
     out.is_settled = index < turn.text->n_settled();
-  } else if (guard_->tokenizer()) {
-    const auto bytes = guard_->tokenizer()->token_bytes(out.id);
-    out.byte_begin = is_first ? 0 : turn.tokens.back().verdict.byte_end;
-    out.byte_end = out.byte_begin + (bytes ? static_cast<std::int64_t>(bytes->size()) : 0);
+  } else {
+    out.byte_begin = before.verdict.byte_end;
+    out.byte_end = turn.given_ends[turn.tokens.size()];
+    out.is_settled = true;
   }
   if (turn.role != Role::assistant) return token;
-  token.in_thinking = !is_first && turn.tokens.back().in_thinking;
-  const bool is_border = out.id >= 0 && (out.id == think_begin_ || out.id == think_end_);
-  if (options_.thinking == Thinking::skip) out.counts = !token.in_thinking && !is_border;
-  if (is_border) token.in_thinking = out.id == think_begin_;
-  if (!is_first) token.state = turn.tokens.back().state;
+  const auto bytes = guard_->tokenizer()->token_bytes(out.id);
+  token.thinking = transcript_.think().next(before.thinking, out.id, bytes.value_or(std::string_view()));
+  const bool is_inside = before.thinking == ThinkState::inside || token.thinking == ThinkState::inside;
+  if (options_.thinking == Thinking::skip) out.counts = !is_inside;
+  token.state = before.state;
   token.state.push(options_.policy, static_cast<std::int32_t>(index), out);
   return token;
 }
@@ -229,7 +230,10 @@ void HeadStream::append_verdicts(Feed& feed) {
   if (turn.n_slid == 0 && !feed.verdicts.empty())
     turn.tokens.resize(std::max(turn.tokens.size(), turn.n_header_tokens()), header);
   for (; feed.n_committed < feed.verdicts.size(); ++feed.n_committed) {
-    turn.tokens.push_back(judged_token(feed.verdicts[feed.n_committed], turn));
+    TurnToken token = judged_token(feed.verdicts[feed.n_committed], turn);
+    if (token.thinking == ThinkState::inside && turn.last().thinking == ThinkState::may_begin)
+      turn.thinking_begin_byte = token.verdict.byte_begin;
+    turn.tokens.push_back(std::move(token));
     feed.verdicts[feed.n_committed] = turn.tokens.back().verdict;
   }
 }
@@ -242,6 +246,7 @@ StreamUpdate HeadStream::commit(Feed& feed) {
     abandon(feed);
     throw;
   }
+  turn.model_end = feed.model_end;
   StreamUpdate update;
   update.first = feed.first;
   update.tokens = std::move(feed.verdicts);
@@ -258,8 +263,7 @@ StreamUpdate HeadStream::commit(Feed& feed) {
     update.n_settled = std::min(update.n_settled, std::max(n_settled, n_header) - n_header);
   }
   if (turn.is_stopped) {
-    if (turn.input == Turn::Input::tokens)
-      turn.judged_end_byte = turn.tokens.empty() ? 0 : turn.tokens.back().verdict.byte_end;
+    if (turn.input == Turn::Input::tokens) turn.judged_end_byte = turn.last().verdict.byte_end;
     update.stopped_at_byte = turn.judged_end_byte;
   }
   return update;
@@ -290,7 +294,7 @@ Result<StreamUpdate> HeadStream::run(Result<Feed> planned) {
 }
 
 void HeadStream::reset() noexcept {
-  transcript_ = Transcript(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr, options_);
+  transcript_.clear();
   cache_.truncate(0);
   next_cache_.reset();
   is_lost_ = false;

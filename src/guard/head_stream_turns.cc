@@ -6,6 +6,7 @@
 
 #include "qwen3guard/detail/guard/common_prefix.hpp"
 #include "qwen3guard/detail/guard/head_stream.hpp"
+#include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -49,6 +50,8 @@ Status HeadStream::open_turn(Role role) {
 }
 
 Status HeadStream::append_turn(const Message& message) {
+  // A message is whole: an incomplete last character is ill-formed, not one that was cut off.
+  Q3G_TRY(check_whole_text(message.content, options_.invalid_utf8));
   Q3G_TRY(open_turn(message.role));
   Q3G_TRY(transcript_.push_text(message.content));
   Q3G_TRY(transcript_.finish_text());
@@ -64,14 +67,19 @@ Status HeadStream::begin_turn(Role role) {
   });
 }
 
+Status HeadStream::append_turns(std::span<const Message> messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    Status status = append_turn(messages[i]);
+    if (!status.ok() && messages.size() > 1)
+      return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
+    Q3G_TRY(std::move(status));
+  }
+  return {};
+}
+
 Status HeadStream::restore(std::span<const Message> messages) {
   return whole_or_nothing<Status>([&](const auto& follow) -> Status {
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-      Status status = append_turn(messages[i]);
-      if (!status.ok()) {
-        return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
-      }
-    }
+    Q3G_TRY(append_turns(messages));
     follow();
     return check_room(transcript_.ids().size(), false);
   });
@@ -79,7 +87,7 @@ Status HeadStream::restore(std::span<const Message> messages) {
 
 Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> messages) {
   return whole_or_nothing<Result<TokenVerdict>>([&](const auto& follow) -> Result<TokenVerdict> {
-    for (const Message& message : messages) Q3G_TRY(append_turn(message));
+    Q3G_TRY(append_turns(messages));
     const std::size_t query_end = transcript_.ids().size() - 2;  // <|im_end|> and a line break
     const std::int64_t prompt_bytes = transcript_.last()->n_bytes();
     Q3G_TRY(transcript_.begin_turn(Role::assistant));
@@ -106,33 +114,17 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
 
 Result<StreamUpdate> HeadStream::push_text(std::string_view bytes) { return run(plan_text(bytes)); }
 
-Status HeadStream::push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) {
-  if (out.size() < ids.size()) {
-    return Error{ErrorCode::invalid_argument, "stream: room for " + std::to_string(out.size()) +
-                                                  " verdicts, expected at least " +
-                                                  std::to_string(ids.size())};
-  }
-  Q3G_ASSIGN(Feed feed, plan_tokens(ids));
-  run_feeds(*guard_, {&feed, 1});
-  if (!feed.status.ok()) {
-    abandon(feed);
-    return std::move(feed.status).error();
-  }
-  const StreamUpdate update = commit(feed);
-  report(update, ids, out);
-  return {};
-}
+Result<StreamUpdate> HeadStream::push_tokens(std::span<const TokenId> ids) { return run(plan_tokens(ids)); }
 
-void HeadStream::report(const StreamUpdate& update, std::span<const TokenId> ids,
-                        std::span<TokenVerdict> out) const {
-  TokenVerdict none;
-  none.source = VerdictSource::none;
-  none.flagged = transcript_.last()->state().is_flagged;
-  std::copy(update.tokens.begin(), update.tokens.end(), out.begin());
-  for (std::size_t i = update.tokens.size(); i < ids.size(); ++i) {
-    out[i] = none;
-    out[i].id = ids[i];
-  }
+StreamSession::Impl::LastTurn HeadStream::last_turn() const noexcept {
+  const Turn* turn = transcript_.last();
+  LastTurn out;
+  out.invalid_utf8 = options_.invalid_utf8;
+  if (guard_->tokenizer()) out.tokenizer = &*guard_->tokenizer();
+  if (turn == nullptr) return out;
+  out.role = turn->role;
+  out.model_end = turn->model_end;
+  return out;
 }
 
 Result<HeadStream::Feed> HeadStream::plan_end() {
@@ -172,22 +164,26 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update) {
     out.prompt = verdict;
   }
   update = commit(feed);
+  if (turn.is_stopped && turn.input == Turn::Input::text) {
+    // The text was not finished, but nothing follows any more.
+    for (TurnToken& token : turn.tokens) token.verdict.is_settled = true;
+    update.n_settled = turn.n_settled = turn.n_slid + turn.tokens.size();
+  }
   if (turn.role == Role::assistant) {
-    turn.end_state = turn.tokens.empty() ? PolicyState() : turn.tokens.back().state;
+    turn.end_state = turn.last().state;
     turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.n_slid + turn.tokens.size()) - 1);
   }
   out.decision = decision();
   return out;
 }
 
-Result<TurnVerdict> HeadStream::end_turn() {
+Result<TurnVerdict> HeadStream::end_turn(StreamUpdate& update) {
   Q3G_ASSIGN(Feed feed, plan_end());
   run_feeds(*guard_, {&feed, 1});
   if (!feed.status.ok()) {
     abandon(feed);
     return std::move(feed.status).error();
   }
-  StreamUpdate update;
   return commit_end(feed, update);
 }
 
@@ -200,10 +196,11 @@ void HeadStream::set_flag(TokenVerdict& prompt) const {
 StreamMark HeadStream::mark() const noexcept {
   const Turn* turn = transcript_.last();
   if (turn == nullptr) return {};
-  const std::int64_t n = turn->input == Turn::Input::tokens
-                             ? static_cast<std::int64_t>(turn->n_slid + turn->given.size())
-                         : turn->input == Turn::Input::text ? turn->n_bytes()
-                                                            : 0;
+  const std::int64_t n =
+      turn->input == Turn::Input::tokens
+          ? static_cast<std::int64_t>(turn->n_slid + turn->given_ends.size() + (turn->model_end >= 0 ? 1 : 0))
+      : turn->input == Turn::Input::text ? turn->n_bytes()
+                                         : 0;
   return {turn->serial, n, !turn->is_open};
 }
 
@@ -225,10 +222,10 @@ Result<StreamUpdate> HeadStream::rewind(const StreamMark& mark) {
   }
   const bool is_last = found + 1 == turns.end();
   if (is_last && found->is_open && !mark.is_closed) {
-    if (found->input == Turn::Input::none && mark.n_units == 0) return StreamUpdate{};
+    if (found->input == Turn::Input::none && mark.n_units == 0) return unchanged();
     return run(plan_rewind(mark));
   }
-  if (is_last && !found->is_open && mark.is_closed) return StreamUpdate{};
+  if (is_last && !found->is_open && mark.is_closed) return unchanged();
   if (is_last && found->is_open) {
     return Error{ErrorCode::invalid_argument, "stream: the mark is ahead of the session"};
   }
@@ -240,53 +237,83 @@ Result<StreamUpdate> HeadStream::rewind(const StreamMark& mark) {
     Q3G_TRY(transcript_.reopen(index));
     forget_cache(common_prefix(old, transcript_.ids()));
     const bool is_empty = transcript_.last()->input == Turn::Input::none;
-    if (!mark.is_closed) return is_empty ? StreamUpdate{} : run(plan_rewind(mark));
+    if (!mark.is_closed) return is_empty && mark.n_units == 0 ? unchanged() : run(plan_rewind(mark));
     transcript_.close_turn();
     transcript_.last()->end_state = end_state;
-    return StreamUpdate{};
+    return unchanged();
   });
 }
 
 Result<StreamUpdate> HeadStream::rewind_to_byte(std::int64_t n) {
   Q3G_TRY(check_usable());
   if (!transcript_.is_open()) return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
-  if (transcript_.last()->input == Turn::Input::none && n == 0) return StreamUpdate{};
-  if (transcript_.last()->input == Turn::Input::tokens) {
-    Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(n));
-    return run(plan_change(keep));
+  if (transcript_.last()->input == Turn::Input::none && n == 0) return unchanged();
+  if (transcript_.last()->input != Turn::Input::tokens) return run(plan_rewind({0, n, false}));
+  Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(n));
+  Q3G_ASSIGN(Feed feed, plan_change(keep));
+  feed.model_end = -1;
+  return run(std::move(feed));
+}
+
+StreamUpdate HeadStream::unchanged() const {
+  StreamUpdate update;
+  const Turn* turn = transcript_.last();
+  if (turn == nullptr) return update;
+  update.first = update.n_settled = turn->n_verdicts();
+  if (turn->input == Turn::Input::text) {
+    const std::size_t n_header = turn->n_header_tokens();
+    update.n_settled = std::min(update.first, std::max(turn->text->n_settled(), n_header) - n_header);
   }
-  return run(plan_rewind({0, n, false}));
+  if (turn->is_stopped) update.stopped_at_byte = turn->judged_end_byte;
+  return update;
+}
+
+Unjudged HeadStream::unjudged(const Turn& turn) const {
+  const PolicyState state = turn.state();
+  Unjudged out;
+  out.end = turn.n_bytes();
+  // Thinking that is skipped is left out by the host's wish, but not when no answer follows it.
+  const bool is_thinking = options_.thinking == Thinking::skip && turn.last().thinking == ThinkState::inside;
+  out.begin = state.judged_at == PolicyState::kNone ? 0
+              : is_thinking                         ? turn.thinking_begin_byte
+              : turn.is_stopped                     ? turn.judged_end_byte
+                                                    : turn.last().verdict.byte_end;
+  out.is_any = turn.is_stopped || out.begin < out.end;
+  return out;
 }
 
 Decision HeadStream::decision() const {
   const Turn* turn = transcript_.last();
-  if (turn == nullptr || turn->role != Role::assistant) return {};
+  if (turn == nullptr) return {};
+  if (turn->role != Role::assistant) {
+    // Its verdict is that of its end; the decision says what that is not about.
+    Decision out;
+    const std::int64_t n_incomplete = turn->is_open ? 0 : turn->n_incomplete_bytes();
+    if (n_incomplete > 0) {
+      out.unjudged_end = turn->n_bytes();
+      out.unjudged_begin = out.unjudged_end - n_incomplete;
+    }
+    return out;
+  }
   const PolicyState state = turn->state();
-  Unjudged unjudged;
-  unjudged.end = turn->n_bytes();
-  unjudged.begin = turn->is_stopped       ? turn->judged_end_byte
-                   : turn->tokens.empty() ? 0
-                                          : turn->tokens.back().verdict.byte_end;
-  unjudged.is_any = turn->is_stopped || unjudged.begin < unjudged.end;
   return make_decision(state, turn->verdict(state.decided_at()), turn->verdict(state.decided_begin()),
-                       unjudged);
+                       unjudged(*turn));
 }
 
 std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
   const Turn* turn = transcript_.last();
   if (turn == nullptr) return out;
-  const std::size_t n_header = turn->n_slid == 0 ? turn->n_header_tokens() : 0;
   const std::size_t n_skip = begin > turn->n_slid ? begin - turn->n_slid : 0;
-  for (std::size_t i = n_header + std::min(n_skip, turn->tokens.size()); i < turn->tokens.size(); ++i)
+  for (std::size_t i = turn->n_header_tokens() + std::min(n_skip, turn->tokens.size());
+       i < turn->tokens.size(); ++i)
     out.push_back(turn->tokens[i].verdict);
   return out;
 }
 
 std::size_t HeadStream::n_verdicts() const noexcept {
   const Turn* turn = transcript_.last();
-  if (turn == nullptr) return 0;
-  return turn->n_slid + turn->tokens.size() - (turn->n_slid == 0 ? turn->n_header_tokens() : 0);
+  return turn == nullptr ? 0 : turn->n_verdicts();
 }
 
 std::size_t HeadStream::first_verdict() const noexcept {

@@ -29,4 +29,10 @@ Result<std::span<const Message>> checked_messages(std::span<const Message> messa
   return storage.empty() ? messages : std::span<const Message>(storage);
 }
 
+Status check_whole_text(std::string_view text, InvalidUtf8 policy) {
+  const auto offset = policy == InvalidUtf8::reject ? find_invalid_utf8(text) : std::nullopt;
+  if (!offset) return {};
+  return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(*offset)};
+}
+
 }  // namespace qwen3guard::detail

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "qwen3guard/detail/guard/guarded.hpp"
+#include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/guard/stream_batch_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -143,27 +144,28 @@ void StreamBatch::Impl::plan_op(Entry& entry, Op& op) {
     entry.gap_byte.reset();
     return;
   }
+  if (op.kind == Op::Kind::text && op.group != 0) {
+    Status status = detail::check_whole_text(op.text, entry.session.impl_->last_turn().invalid_utf8);
+    if (!status.ok()) return fail(entry, op, std::move(status));
+  }
   if (heads == nullptr) {
     // A checkpoint that writes its verdicts does so one session after the other.
     StreamEvent event;
     Status status;
     if (op.kind == Op::Kind::end_turn) {
-      Result<TurnVerdict> turn = entry.session.end_turn();
+      Result<TurnVerdict> turn = entry.session.impl_->end_turn(event.update);
       if (turn.ok())
         event.turn = *std::move(turn);
       else
         status = turn.error();
       event.kind = StreamEvent::Kind::turn_end;
-    } else if (op.kind == Op::Kind::text) {
-      Result<StreamUpdate> update = entry.session.push_text(op.text);
+    } else {
+      Result<StreamUpdate> update = op.kind == Op::Kind::text ? entry.session.push_text(op.text)
+                                                              : entry.session.impl_->push_tokens(op.ids);
       if (update.ok())
         event.update = *std::move(update);
       else
         status = update.error();
-    } else {
-      event.update.first = entry.session.n_verdicts();
-      event.update.tokens.resize(op.ids.size());
-      status = entry.session.push_tokens(op.ids, event.update.tokens);
     }
     if (!status.ok()) return fail(entry, op, std::move(status));
     entry.n_judged += event.update.tokens.size();

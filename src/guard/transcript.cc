@@ -17,37 +17,11 @@ std::string role_line(Role role) { return to_string(role) + std::string("\n"); }
 
 std::ptrdiff_t at(std::size_t n) noexcept { return static_cast<std::ptrdiff_t>(n); }
 
-/// The answer without the thinking before it: the published template's rule for earlier turns.
-std::string_view without_thinking(std::string_view text) noexcept {
-  const std::size_t end = text.rfind(kThinkEnd);
-  if (end == std::string_view::npos) return text;
-  text.remove_prefix(end + kThinkEnd.size());
-  while (!text.empty() && text.front() == '\n') text.remove_prefix(1);
-  return text;
-}
-
-bool is_line_breaks(const Tokenizer& tokenizer, TokenId id) {
-  const auto bytes = tokenizer.token_bytes(id);
-  return bytes && bytes->find_first_not_of('\n') == std::string_view::npos;
-}
-
-std::span<const TokenId> without_thinking(std::span<const TokenId> ids, const Tokenizer& tokenizer) {
-  const auto end = tokenizer.find_added(kThinkEnd);
-  if (!end) return ids;
-  for (std::size_t i = ids.size(); i > 0; --i) {
-    if (ids[i - 1] != *end) continue;
-    ids = ids.subspan(i);
-    while (!ids.empty() && is_line_breaks(tokenizer, ids.front())) ids = ids.subspan(1);
-    break;
-  }
-  return ids;
-}
-
 }  // namespace
 
 std::int64_t Turn::n_bytes() const noexcept {
   if (input == Input::text) return static_cast<std::int64_t>(text->n_bytes() - prefix_bytes) + unread_bytes;
-  return (tokens.empty() ? 0 : tokens.back().verdict.byte_end) + unread_bytes;
+  return given_ends.empty() ? before.verdict.byte_end : given_ends.back();
 }
 
 std::size_t Turn::n_header_tokens() const noexcept {
@@ -56,6 +30,15 @@ std::size_t Turn::n_header_tokens() const noexcept {
   std::size_t n = 0;
   while (n < ranges.size() && ranges[n].end <= prefix_bytes) ++n;
   return n;
+}
+
+std::size_t Turn::n_verdicts() const noexcept {
+  const std::size_t n_header = n_header_tokens();
+  return n_slid + std::max(tokens.size(), n_header) - n_header;
+}
+
+std::int64_t Turn::n_incomplete_bytes() const noexcept {
+  return input == Input::text ? static_cast<std::int64_t>(text->n_incomplete_bytes()) : 0;
 }
 
 const TokenVerdict* Turn::verdict(std::int32_t index) const noexcept {
@@ -89,7 +72,7 @@ Status Transcript::append_header(Turn& turn) {
 
 Status Transcript::append_content(Turn& turn) {
   const auto content = turn.input == Turn::Input::tokens ? std::span<const TokenId>(turn.given)
-                       : turn.text                       ? turn.text->ids()
+                       : turn.input == Turn::Input::text ? turn.text->ids()
                                                          : std::span<const TokenId>();
   ids_.insert(ids_.end(), content.begin(), content.end());
   return {};
@@ -103,12 +86,15 @@ Status Transcript::render_closed(Turn& turn) {
   Q3G_TRY(append_markup(*tokenizer_, kImStart, ids));
   if (turn.input == Turn::Input::tokens) {
     Q3G_TRY(append_markup(*tokenizer_, role, ids));
-    const auto answer = without_thinking(turn.given, *tokenizer_);
+    const auto answer = think_.answer(turn.given, *tokenizer_);
     ids.insert(ids.end(), answer.begin(), answer.end());
   } else {
-    std::string text = turn.text ? std::string(turn.text->text()) : std::string();
+    std::string_view given;
+    if (turn.text) given = turn.text->text();
+    given.remove_suffix(static_cast<std::size_t>(turn.n_incomplete_bytes()));
+    std::string text(given);
     if (invalid_utf8_ == InvalidUtf8::replace) text = replace_invalid_utf8(text);
-    Q3G_TRY(append_text(*tokenizer_, role + std::string(without_thinking(text)), ids));
+    Q3G_TRY(append_text(*tokenizer_, role + std::string(think_.answer(text)), ids));
   }
   ids.insert(ids.end(), closing_.begin(), closing_.end());
   ids_ = std::move(ids);
@@ -152,9 +138,37 @@ Result<Turn*> Transcript::need_open(Turn::Input input) {
                      : "stream: this turn is written as tokens; expected "
                        "push_tokens()"};
   }
+  if (turn.model_end >= 0) {
+    return Error{ErrorCode::invalid_argument, "stream: the model ended this turn with token " +
+                                                  std::to_string(turn.model_end) + "; expected end_turn()"};
+  }
   return &turn;
 }
 
+void Transcript::note(const Turn& turn, std::size_t keep) {
+  old_tail_.assign(ids_.begin() + at(keep), ids_.end());
+  old_keep_ = keep;
+  old_input_ = turn.input;
+  old_text_begin_ = turn.text_begin;
+  old_text_.reset();
+  old_ends_.clear();
+  old_n_ends_ = turn.given_ends.size();
+  is_text_changed_ = false;
+}
+
+void Transcript::undo_text(Turn& turn) noexcept {
+  if (old_text_) {
+    turn.text = *std::move(old_text_);
+    old_text_.reset();
+  } else if (old_input_ == Turn::Input::none) {
+    turn.text.reset();
+  } else {
+    turn.text->undo();
+  }
+  turn.input = old_input_;
+}
+
+/// The turn's text has changed; note() was told, but not from where on.
 std::size_t Transcript::follow_text(Turn& turn) {
   const IncrementalEncoder& text = *turn.text;
   const bool uses_all = judge_unsettled_ || text.is_finished();
@@ -167,7 +181,7 @@ std::size_t Transcript::follow_text(Turn& turn) {
     ids_.reserve(keep + fresh.size());
     old_tail_.assign(ids_.begin() + at(keep), ids_.end());
   } catch (...) {
-    turn.text->undo();
+    undo_text(turn);
     throw;
   }
   old_keep_ = keep;
@@ -177,20 +191,26 @@ std::size_t Transcript::follow_text(Turn& turn) {
   return old_keep_;
 }
 
+Result<IncrementalEncoder> Transcript::new_text(Role role) const {
+  const std::string prefix = role == Role::assistant ? std::string() : role_line(role);
+  IncrementalEncoder text(*tokenizer_, invalid_utf8_, prefix.size());
+  Q3G_TRY(text.append(prefix));
+  return text;
+}
+
 Result<std::size_t> Transcript::push_text(std::string_view bytes) {
   Q3G_TRY(need_tokenizer());
   Q3G_ASSIGN(Turn * turn, need_open(Turn::Input::text));
-  if (!turn->text) {
-    IncrementalEncoder text(*tokenizer_, invalid_utf8_);
-    if (turn->role != Role::assistant) {
-      const std::string prefix = role_line(turn->role);
-      Q3G_TRY(text.append(prefix));
-      turn->prefix_bytes = prefix.size();
-    }
+  note(*turn, ids_.size());
+  if (turn->input == Turn::Input::none) {
+    Q3G_ASSIGN(IncrementalEncoder text, new_text(turn->role));
+    turn->prefix_bytes = text.n_bytes();
+    Q3G_TRY(text.append(bytes));
     turn->text = std::move(text);
     turn->input = Turn::Input::text;
+  } else {
+    Q3G_TRY(turn->text->append(bytes));
   }
-  Q3G_TRY(turn->text->append(bytes));
   if (turn->text->n_unchanged() < turn->n_slid) {
     turn->text->undo();
     return Error{
@@ -203,31 +223,40 @@ Result<std::size_t> Transcript::push_text(std::string_view bytes) {
 Result<std::size_t> Transcript::finish_text() {
   if (!is_open()) return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
   Turn& turn = turns_.back();
-  if (turn.input == Turn::Input::none && turn.role != Role::assistant) Q3G_TRY(push_text(""));
-  if (turn.input != Turn::Input::text || turn.is_stopped) {
-    old_keep_ = ids_.size();
-    old_tail_.clear();
-    is_text_changed_ = false;
-    return ids_.size();
+  note(turn, ids_.size());
+  if (turn.input == Turn::Input::none && turn.role != Role::assistant) {
+    Q3G_TRY(need_tokenizer());
+    Q3G_ASSIGN(IncrementalEncoder text, new_text(turn.role));
+    turn.prefix_bytes = text.n_bytes();
+    Q3G_TRY(text.finish());
+    turn.text = std::move(text);
+    turn.input = Turn::Input::text;
+    return follow_text(turn);
   }
+  if (turn.input != Turn::Input::text || turn.is_stopped) return ids_.size();
   Q3G_TRY(turn.text->finish());
   return follow_text(turn);
 }
 
-Result<std::size_t> Transcript::push_tokens(std::span<const TokenId> ids) {
+Result<std::size_t> Transcript::push_tokens(std::span<const TokenId> ids, std::size_t n_fit) {
+  Q3G_TRY(need_tokenizer());
   Q3G_ASSIGN(Turn * turn, need_open(Turn::Input::tokens));
-  if (turn->input == Turn::Input::none && turn->role != Role::assistant) {
-    Q3G_TRY(need_tokenizer());
-    Q3G_TRY(append_markup(*tokenizer_, role_line(turn->role), ids_));
-    turn->text_begin = ids_.size();
+  note(*turn, ids_.size());
+  std::vector<TokenId> line;
+  if (turn->input == Turn::Input::none && turn->role != Role::assistant)
+    Q3G_TRY(append_markup(*tokenizer_, role_line(turn->role), line));
+  turn->given.reserve(turn->given.size() + n_fit);
+  turn->given_ends.reserve(turn->given_ends.size() + ids.size());
+  ids_.reserve(ids_.size() + line.size() + n_fit);
+  // From here on nothing fails.
+  ids_.insert(ids_.end(), line.begin(), line.end());
+  turn->text_begin += line.size();
+  ids_.insert(ids_.end(), ids.begin(), ids.begin() + at(n_fit));
+  turn->given.insert(turn->given.end(), ids.begin(), ids.begin() + at(n_fit));
+  for (const TokenId id : ids) {
+    const auto bytes = tokenizer_->token_bytes(id);
+    turn->given_ends.push_back(turn->n_bytes() + (bytes ? static_cast<std::int64_t>(bytes->size()) : 0));
   }
-  old_keep_ = ids_.size();
-  old_tail_.clear();
-  is_text_changed_ = false;
-  turn->given.reserve(turn->given.size() + ids.size());
-  ids_.reserve(ids_.size() + ids.size());
-  ids_.insert(ids_.end(), ids.begin(), ids.end());
-  turn->given.insert(turn->given.end(), ids.begin(), ids.end());
   turn->input = Turn::Input::tokens;
   return old_keep_;
 }
@@ -249,9 +278,12 @@ Result<std::size_t> Transcript::rewind_to_byte(std::int64_t n) {
   }
   const Error slid{ErrorCode::invalid_argument, "stream: byte " + std::to_string(n) +
                                                     " lies before the window that the context has slid to"};
+  if (n < turn.before.verdict.byte_end) return slid;
+  if (n == 0 && turn.n_slid == 0) return empty_turn(turn);
   if (turn.input == Turn::Input::text) {
     const std::size_t byte = std::min(static_cast<std::size_t>(n) + turn.prefix_bytes, turn.text->n_bytes());
     if (byte < turn.text->dropped_bytes()) return slid;
+    note(turn, ids_.size());
     Q3G_TRY(turn.text->truncate(byte));
     if (turn.text->n_unchanged() < turn.n_slid) {
       turn.text->undo();
@@ -259,38 +291,65 @@ Result<std::size_t> Transcript::rewind_to_byte(std::int64_t n) {
     }
     return follow_text(turn);
   }
-  std::size_t n_kept = turn.tokens.size();
-  while (n_kept > 0 && turn.tokens[n_kept - 1].verdict.byte_end > n) --n_kept;
-  if (n_kept == 0 && turn.n_slid > 0) return slid;
-  return rewind_to_token(static_cast<std::int64_t>(n_kept + turn.n_slid));
+  std::size_t n_kept = turn.given_ends.size();
+  while (n_kept > 0 && turn.given_ends[n_kept - 1] > n) --n_kept;
+  return rewind_to_token(static_cast<std::int64_t>(n_kept + turn.n_slid), false);
 }
 
-Result<std::size_t> Transcript::rewind_to_token(std::int64_t n) {
+Result<std::size_t> Transcript::rewind_to_token(std::int64_t n, bool keeps_end) {
   Turn& turn = turns_.back();
   const auto n_slid = static_cast<std::int64_t>(turn.n_slid);
-  if (n < n_slid || n > n_slid + static_cast<std::int64_t>(turn.given.size())) {
+  if (n < n_slid || n > n_slid + static_cast<std::int64_t>(turn.given_ends.size())) {
     return Error{ErrorCode::invalid_argument,
                  "stream: token " + std::to_string(n) + " is not one of the turn's tokens " +
-                     std::to_string(n_slid) + " to " + std::to_string(turn.given.size() + turn.n_slid)};
+                     std::to_string(n_slid) + " to " + std::to_string(turn.given_ends.size() + turn.n_slid)};
   }
+  if (n == 0 && !keeps_end) return empty_turn(turn);
   const auto n_kept = static_cast<std::size_t>(n - n_slid);
-  old_keep_ = turn.text_begin + n_kept;
-  old_tail_.assign(ids_.begin() + at(old_keep_), ids_.end());
+  const std::size_t n_on_tape = std::min(n_kept, turn.given.size());
+  note(turn, turn.text_begin + n_on_tape);
+  old_ends_.assign(turn.given_ends.begin() + at(n_kept), turn.given_ends.end());
   ids_.resize(old_keep_);
-  turn.given.resize(n_kept);
-  is_text_changed_ = false;
+  turn.given.resize(n_on_tape);
+  turn.given_ends.resize(n_kept);
+  old_n_ends_ = n_kept;
   return old_keep_;
+}
+
+std::size_t Transcript::empty_turn(Turn& turn) {
+  // The role's line goes with the text: it is written again with what comes first.
+  const std::size_t keep = turn.role == Role::assistant ? turn.text_begin : turn.begin + 1;
+  note(turn, keep);
+  old_ends_ = turn.given_ends;
+  ids_.resize(keep);
+  is_text_changed_ = turn.text.has_value();
+  old_text_ = std::move(turn.text);
+  turn.text.reset();
+  turn.given.clear();
+  turn.given_ends.clear();
+  old_n_ends_ = 0;
+  turn.text_begin = keep;
+  turn.input = Turn::Input::none;
+  return keep;
 }
 
 void Transcript::undo() noexcept {
   Turn& turn = turns_.back();
   turn.is_open = true;
-  if (is_text_changed_) turn.text->undo();
+  if (is_text_changed_) undo_text(turn);
   is_text_changed_ = false;
-  // No allocation: the tape held as much before.
+  // No allocation: all of this was in these vectors before.
   ids_.resize(old_keep_);
   ids_.insert(ids_.end(), old_tail_.begin(), old_tail_.end());
-  if (turn.input == Turn::Input::tokens) turn.given.assign(ids_.begin() + at(turn.text_begin), ids_.end());
+  turn.text_begin = old_text_begin_;
+  turn.input = old_input_;
+  turn.given_ends.resize(old_n_ends_);
+  turn.given_ends.insert(turn.given_ends.end(), old_ends_.begin(), old_ends_.end());
+  if (turn.input == Turn::Input::tokens) {
+    turn.given.assign(ids_.begin() + at(turn.text_begin), ids_.end());
+  } else {
+    turn.given.clear();
+  }
 }
 
 Status Transcript::reopen(std::size_t index) {
@@ -350,19 +409,23 @@ void Transcript::slide(std::size_t begin, std::size_t end) {
   Turn& turn = turns_.back();
   const std::size_t n = end - begin;
   ids_.erase(ids_.begin() + at(begin), ids_.begin() + at(end));
-  const PolicyState state = turn.state();
+  // What the tokens that stay can refer to: theirs begin where this one's state ends.
+  const PolicyState state = turn.tokens[n - 1].state;
+  std::vector<std::pair<std::int32_t, TokenVerdict>> landmarks;
   for (const std::int32_t index : {state.run_begin, state.unsafe_at, state.unsafe_begin,
-                                   state.controversial_at, state.controversial_begin}) {
+                                   state.controversial_at, state.controversial_begin, state.judged_at}) {
     const TokenVerdict* token = turn.verdict(index);
-    const bool is_kept = index >= 0 && static_cast<std::size_t>(index) >= turn.n_slid + n;
-    if (token == nullptr || is_kept) continue;
-    const bool is_noted = std::any_of(turn.landmarks.begin(), turn.landmarks.end(),
+    const bool is_noted = std::any_of(landmarks.begin(), landmarks.end(),
                                       [&](const auto& landmark) { return landmark.first == index; });
-    if (!is_noted) turn.landmarks.emplace_back(index, *token);
+    if (token != nullptr && !is_noted) landmarks.emplace_back(index, *token);
   }
-  const std::size_t n_judged = std::min(n, turn.tokens.size());
-  turn.tokens.erase(turn.tokens.begin(), turn.tokens.begin() + at(n_judged));
-  if (turn.input == Turn::Input::tokens) turn.given.erase(turn.given.begin(), turn.given.begin() + at(n));
+  turn.landmarks = std::move(landmarks);
+  turn.before = turn.tokens[n - 1];
+  turn.tokens.erase(turn.tokens.begin(), turn.tokens.begin() + at(n));
+  if (turn.input == Turn::Input::tokens) {
+    turn.given.erase(turn.given.begin(), turn.given.begin() + at(n));
+    turn.given_ends.erase(turn.given_ends.begin(), turn.given_ends.begin() + at(n));
+  }
   turn.n_slid += n;
   if (turn.text) turn.text->drop_before(turn.n_slid);
   n_gone_ += n;
@@ -372,7 +435,8 @@ std::size_t Transcript::memory_bytes() const noexcept {
   std::size_t n =
       (ids_.capacity() + old_tail_.capacity()) * sizeof(TokenId) + turns_.capacity() * sizeof(Turn);
   for (const Turn& turn : turns_) {
-    n += turn.tokens.capacity() * sizeof(TurnToken) + turn.given.capacity() * sizeof(TokenId);
+    n += turn.tokens.capacity() * sizeof(TurnToken) + turn.given.capacity() * sizeof(TokenId) +
+         turn.given_ends.capacity() * sizeof(std::int64_t);
     if (turn.text) n += turn.text->memory_bytes();
   }
   return n;

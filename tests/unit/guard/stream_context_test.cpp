@@ -219,3 +219,81 @@ TEST_CASE("context: a conversation of many turns slides by turns", "[stream][con
   CHECK(session.push_prompt(std::string(4000, 'z')).error().code == ErrorCode::context_full);
   CHECK(session.push_prompt("Short.").ok());
 }
+
+TEST_CASE("context: what was decided stays, back to the very beginning of the window", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamOptions options;
+  options.context = ContextPolicy::slide;
+  options.max_tokens = kCapacity;
+  options.policy.unsafe_threshold = 0.0F;  // every token is Unsafe
+  for (const std::int32_t n_run : {2, 300}) {
+    CAPTURE(n_run);
+    options.policy.consecutive_tokens = n_run;
+    StreamSession session = guard.open_stream(options).value();
+    session.push_prompt("Please go on with the text.").throw_if_error();
+    const std::int32_t begin = session.position();
+    const auto ids = some_ids(guard, 600);
+    std::vector<TokenVerdict> out(ids.size());
+    REQUIRE(session.push_tokens(ids, out).ok());
+    REQUIRE(session.first_verdict() > 0);
+    const auto check = [&] {
+      const Decision decision = session.decision();
+      CHECK(decision.severity == Severity::unsafe);
+      CHECK(decision.is_complete);
+      CHECK(decision.is_flagged);
+      REQUIRE(decision.token.has_value());
+      CHECK(decision.position == begin + n_run - 1);
+      CHECK(decision.n_run_tokens == n_run);
+      CHECK(decision.run_byte_begin == 0);
+    };
+    check();
+    // Nothing of the window is left, but the turn has a past.
+    const std::size_t first = session.first_verdict();
+    StreamMark mark = session.mark();
+    mark.n_units = static_cast<std::int64_t>(first);
+    const bool is_decided = first >= static_cast<std::size_t>(n_run);
+    session.rewind(mark).throw_if_error();
+    CHECK(session.n_verdicts() == first);
+    CHECK(session.verdicts().empty());
+    CHECK(session.turn_bytes() == out[first - 1].byte_end);
+    if (is_decided) check();
+    REQUIRE(session.push_tokens(std::span(ids).subspan(first), std::span(out).subspan(first)).ok());
+    check();
+    CHECK(out[first].byte_begin == out[first - 1].byte_end);
+    mark.n_units -= 1;
+    CHECK(session.rewind(mark).error().code == ErrorCode::invalid_argument);
+  }
+}
+
+TEST_CASE("context: rewound, a stopped turn of tokens is what it was", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamSession session = open(guard, ContextPolicy::stop);
+  const auto ids = some_ids(guard, 400);
+  std::vector<TokenVerdict> out(ids.size());
+  const auto room = static_cast<std::size_t>(kCapacity - session.position());
+  REQUIRE(session.push_tokens(std::span(ids).first(room - 10), out).ok());
+  const StreamMark fits = session.mark();
+  REQUIRE(session.push_tokens(std::span(ids).subspan(room - 10, 60), std::span(out).subspan(room - 10)).ok());
+  const StreamMark stopped = session.mark();
+  const Decision decision = session.decision();
+  const std::int64_t n_bytes = session.turn_bytes();
+  CHECK_FALSE(decision.is_complete);
+  CHECK(decision.severity != Severity::safe);
+  CHECK(decision.unjudged_begin == out[room - 1].byte_end);
+  CHECK(decision.unjudged_end == n_bytes);
+  for (std::size_t i = room; i < room + 50; ++i) {
+    CAPTURE(i);
+    REQUIRE(out[i].severity == Severity::not_judged);
+    REQUIRE(out[i].byte_begin == out[i - 1].byte_end);
+    REQUIRE(out[i].position == out[0].position + static_cast<std::int32_t>(i));
+  }
+  CHECK(out[room + 49].byte_end == n_bytes);
+  REQUIRE(session.push_tokens(std::span(ids).subspan(room + 50), std::span(out).subspan(room + 50)).ok());
+  session.rewind(stopped).throw_if_error();
+  CHECK(session.turn_bytes() == n_bytes);
+  CHECK(session.decision().unjudged_end == n_bytes);
+  CHECK_FALSE(session.decision().is_complete);
+  session.rewind(fits).throw_if_error();
+  CHECK(session.turn_bytes() == out[room - 11].byte_end);
+  CHECK(session.decision().is_complete);
+}

@@ -124,10 +124,107 @@ TEST_CASE("text: an empty piece changes nothing, an empty turn is one", "[stream
   CHECK(turn.role == Role::assistant);
   CHECK(turn.decision.severity == Severity::not_judged);
   CHECK(session.verdicts().empty());
-  // Bytes of a character that never comes.
-  session.push_prompt("more").throw_if_error();
-  session.push_text("\xE2\x82").throw_if_error();
-  CHECK(session.end_turn().error().code == ErrorCode::invalid_utf8);
-  session.push_text("\xAC").throw_if_error();
-  CHECK(session.end_turn().ok());
+}
+
+TEST_CASE("text: a turn that ends inside a character ends", "[stream][text]") {
+  for (const char* name : {"nano-stream", "nano-gen"}) {
+    const Guard guard = Guard::load_embedded(name).value();
+    for (const InvalidUtf8 invalid_utf8 : {InvalidUtf8::reject, InvalidUtf8::replace}) {
+      const bool replaces = invalid_utf8 == InvalidUtf8::replace;
+      CAPTURE(name, replaces);
+      StreamOptions options;
+      options.invalid_utf8 = invalid_utf8;
+      StreamSession session = guard.open_stream(options).value(), whole = guard.open_stream(options).value();
+      session.push_prompt("Hi").throw_if_error();
+      whole.push_prompt("Hi").throw_if_error();
+      session.push_text("You are welcome.\xE2\x82").throw_if_error();
+      CHECK_FALSE(session.decision().is_complete);  // the rest may still come
+      const StreamMark half = session.mark();
+      const TurnVerdict turn = session.end_turn().value();
+      whole.push_text(replaces ? "You are welcome.\xEF\xBF\xBD" : "You are welcome.").throw_if_error();
+      whole.end_turn().throw_if_error();
+      // The tokens are those of the text without it, or with U+FFFD.
+      REQUIRE(session.n_verdicts() == whole.n_verdicts());
+      const auto a = session.verdicts(), b = whole.verdicts();
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        CHECK(a[i].id == b[i].id);
+        CHECK(a[i].probabilities.safe == Approx(b[i].probabilities.safe).margin(test::kMargin));
+      }
+      CHECK(session.turn_bytes() == 18);
+      CHECK(turn.decision.is_complete == replaces);
+      CHECK(session.decision().is_complete == replaces);
+      CHECK(whole.decision().is_complete);
+      CHECK(turn.decision.unjudged_begin == (replaces ? turn.decision.unjudged_end : 16));
+      if (!replaces) {
+        CHECK(turn.decision.unjudged_end == 18);
+        CHECK(turn.decision.severity != Severity::safe);
+      }
+      CHECK(turn.written.has_value() == (guard.kind() == ModelKind::gen));
+      // The conversation goes on from there, or from inside the character.
+      const TokenVerdict next = session.push_prompt("And now?").value();
+      CHECK(next.probabilities.safe ==
+            Approx(whole.push_prompt("And now?").value().probabilities.safe).margin(test::kMargin));
+      session.rewind(half).throw_if_error();
+      session.push_text("\xAC").throw_if_error();
+      CHECK(session.end_turn().value().decision.is_complete);
+
+      // A user's turn, and a system turn.
+      session.reset();
+      for (const Role role : {Role::system, Role::user}) {
+        REQUIRE(session.begin_turn(role).ok());
+        session.push_text("Hello\xF0\x9F\x98").throw_if_error();
+        const TurnVerdict other = session.end_turn().value();
+        CHECK(other.prompt.has_value() == (role == Role::user));
+        CHECK(session.turn_bytes() == 8);
+        CHECK(other.decision.unjudged_end - other.decision.unjudged_begin == (replaces ? 0 : 3));
+        if (!replaces) CHECK(other.decision.unjudged_begin == 5);
+      }
+    }
+  }
+}
+
+TEST_CASE("text: what is whole is not cut off, so that half a character is ill-formed", "[stream][text]") {
+  const std::string text = "caf\xC3";
+  for (const char* name : {"nano-stream", "nano-gen"}) {
+    CAPTURE(name);
+    const Guard guard = Guard::load_embedded(name).value();
+    StreamSession session = guard.open_stream().value();
+    const auto is_refused = [](const Error& error) {
+      return error.code == ErrorCode::invalid_utf8 && error.detail.find("byte 3") != std::string::npos;
+    };
+    CHECK(is_refused(session.push_prompt(text).error()));
+    CHECK(is_refused(session.push_conversation(std::vector<Message>{{Role::user, text}}).error()));
+    CHECK(is_refused(
+        session.restore(std::vector<Message>{{Role::user, "a"}, {Role::assistant, text}}).error()));
+    CHECK(session.position() == 0);
+    StreamBatch batch = StreamBatch::open(guard).value();
+    const StreamId id = batch.add().value();
+    REQUIRE(batch.push_prompt(id, text).ok());
+    while (batch.step() > 0) {
+    }
+    const auto events = batch.poll(id).value();
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].kind == StreamEvent::Kind::error);
+    CHECK(is_refused(events[0].status.error()));
+  }
+}
+
+TEST_CASE("text: an error names the byte of the turn's text", "[stream][text]") {
+  for (const char* name : {"nano-stream", "nano-gen"}) {
+    const Guard guard = Guard::load_embedded(name).value();
+    for (const Role role : {Role::system, Role::user, Role::assistant}) {
+      for (const std::size_t n_before : {std::size_t{0}, std::size_t{4}}) {
+        CAPTURE(name, to_string(role), n_before);
+        StreamSession session = guard.open_stream().value();
+        if (role == Role::assistant) session.push_prompt("Hi").throw_if_error();
+        if (role != Role::assistant) REQUIRE(session.begin_turn(role).ok());
+        if (n_before > 0) session.push_text("four").throw_if_error();
+        const auto bad = session.push_text("ab\xFFz");
+        REQUIRE(bad.error().code == ErrorCode::invalid_utf8);
+        INFO(bad.error().detail);
+        CHECK(bad.error().detail.ends_with("byte " + std::to_string(n_before + 2)));
+        CHECK(session.turn_bytes() == static_cast<std::int64_t>(n_before));
+      }
+    }
+  }
 }

@@ -198,3 +198,89 @@ TEST_CASE("turns: the end of a turn can decide", "[stream][turns]") {
   }
   CHECK(session.decision().reason == turn.decision.reason);
 }
+
+TEST_CASE("turns: what was restored was not judged, and is when it is opened again", "[stream][turns]") {
+  const std::string answer = "Only an ugly idiot like you would eat it, nobody likes you.";
+  for (const char* name : {"nano-stream", "nano-gen"}) {
+    CAPTURE(name);
+    const Guard guard = Guard::load_embedded(name).value();
+    StreamOptions options;
+    options.gen_interval_tokens = 8;
+    StreamSession session = guard.open_stream(options).value(), fresh = guard.open_stream(options).value();
+    REQUIRE(session.restore(std::vector<Message>{{Role::user, "Well?"}, {Role::assistant, answer}}).ok());
+    CHECK(session.decision().severity == Severity::not_judged);
+    CHECK_FALSE(session.decision().is_complete);
+    CHECK(session.decision().unjudged_end == static_cast<std::int64_t>(answer.size()));
+    CHECK(session.n_verdicts() == 0);
+    StreamMark mark = session.mark();
+    CHECK(mark.is_closed);
+    CHECK(session.rewind(mark).value().first == 0);
+    CHECK(session.decision().severity == Severity::not_judged);
+    mark.is_closed = false;
+    mark.n_units = 30;
+    const StreamUpdate update = session.rewind(mark).value();
+    CHECK(update.first == 0);
+    CHECK(update.tokens.size() == session.n_verdicts());
+    session.push_text(answer.substr(30)).throw_if_error();
+    fresh.push_prompt("Well?").throw_if_error();
+    fresh.push_text(answer).throw_if_error();
+    const TurnVerdict a = session.end_turn().value(), b = fresh.end_turn().value();
+    CHECK(a.decision.severity == b.decision.severity);
+    CHECK(a.decision.severity == Severity::unsafe);
+    CHECK(a.decision.is_complete);
+    if (guard.kind() == ModelKind::stream) {
+      check_close(session.verdicts(), fresh.verdicts());
+    } else {
+      REQUIRE(session.n_verdicts() == fresh.n_verdicts());
+      const auto x = session.verdicts(), y = fresh.verdicts();
+      for (std::size_t i = 0; i < x.size(); ++i) CHECK(x[i].source == y[i].source);
+    }
+    // A user's turn that came whole, too.
+    StreamSession other = guard.open_stream(options).value();
+    other.push_prompt("Hello there, who are you?").throw_if_error();
+    StreamMark inside = other.mark();
+    inside.turn -= 1;
+    inside.n_units = 11;
+    other.rewind(inside).throw_if_error();
+    CHECK(other.turn_bytes() == 11);
+    CHECK(other.verdicts().front().byte_begin == 0);
+    CHECK(other.verdicts().back().byte_end == 11);
+    CHECK(other.end_turn().value().prompt.has_value());
+  }
+}
+
+TEST_CASE("turns: a Gen checkpoint's window is that of its own turns", "[stream][turns][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamOptions options;
+  options.context = ContextPolicy::slide;
+  options.gen_interval_tokens = 1000;  // far more than there is room for
+  StreamSession probe = guard.open_stream(options).value();
+  probe.push_prompt("Hi").throw_if_error();
+  probe.push_text("Hello").throw_if_error();
+  options.max_tokens = probe.end_turn().value().written->tokens.prompt + 128 + 100;
+  const std::string threat =
+      " Only an ugly idiot like you would eat it, nobody likes you, and somebody should burn it.";
+  std::string text = threat;
+  for (int i = 0; i < 60; ++i) text += " Serve it warm with a little butter.";
+  StreamSession session = guard.open_stream(options).value();
+  const StreamMark start = session.mark();
+  session.push_prompt("Hi").throw_if_error();
+  // What slid out of the window was judged before, in one piece or in many.
+  session.push_text(text).throw_if_error();
+  const TurnVerdict turn = session.end_turn().value();
+  CHECK(turn.decision.severity == Severity::unsafe);
+  CHECK(turn.decision.is_complete);
+  REQUIRE(turn.decision.token.has_value());
+  CHECK(turn.decision.token->byte_end < 400);
+  // Another conversation is read from its beginning.
+  session.push_prompt("And now?").throw_if_error();
+  session.push_text(text).throw_if_error();
+  session.end_turn().throw_if_error();
+  session.rewind(start).throw_if_error();
+  const TokenVerdict again = session.push_prompt(threat).value();
+  session.push_text("Hello").throw_if_error();
+  const TurnVerdict second = session.end_turn().value();
+  CHECK(again.severity == guard.classify_prompt(threat).value().severity);
+  CHECK(second.written->text == guard.classify_response(threat, "Hello").value().text);
+  CHECK(second.written->tokens.prompt == guard.classify_response(threat, "Hello").value().tokens.prompt);
+}

@@ -17,6 +17,7 @@ namespace qwen3guard::detail {
 
 inline constexpr std::string_view kImStart = "<|im_start|>";
 inline constexpr std::string_view kImEnd = "<|im_end|>";
+inline constexpr std::string_view kEndOfText = "<|endoftext|>";
 inline constexpr std::string_view kThinkBegin = "<think>";
 inline constexpr std::string_view kThinkEnd = "</think>";
 /// What opens a response that does not think.
@@ -32,6 +33,13 @@ inline constexpr std::size_t kAnyTokens = std::numeric_limits<std::size_t>::max(
 /// when there are more than max_tokens `ids` then, found out without more memory than these take.
 [[nodiscard]] Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids,
                                  std::size_t max_tokens = kAnyTokens);
+/// Looks through ids that a host pushes into a turn of `role` for control tokens (SpecialTokens), but for
+/// those of thinking and tools, which are text whatever a file marks them.
+/// <|im_end|> or <|endoftext|> as the last id of an assistant's turn is the end of its model's sequence; it
+/// is taken off `ids` and returned, else -1. Errors: invalid_argument (any other one, with its index, unless
+/// they are allowed).
+[[nodiscard]] Result<TokenId> take_model_end(const Tokenizer& tokenizer, Role role, bool are_allowed,
+                                             std::span<const TokenId>& ids);
 /// Errors: bad_tokenizer when the control tokens of the markup are missing.
 [[nodiscard]] Status check_markup_tokens(const Tokenizer& tokenizer);
 

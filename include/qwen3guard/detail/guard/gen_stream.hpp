@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_GUARD_GEN_STREAM_HPP
 #define QWEN3GUARD_DETAIL_GUARD_GEN_STREAM_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "qwen3guard/detail/guard/guard_impl.hpp"
 #include "qwen3guard/detail/guard/stream_policy.hpp"
 #include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/guard/thinking.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
 
@@ -33,8 +35,8 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] Status restore(std::span<const Message> messages) override;
   [[nodiscard]] Status begin_turn(Role role) override;
   [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes) override;
-  [[nodiscard]] Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) override;
-  [[nodiscard]] Result<TurnVerdict> end_turn() override;
+  [[nodiscard]] Result<StreamUpdate> push_tokens(std::span<const TokenId> ids) override;
+  [[nodiscard]] Result<TurnVerdict> end_turn(StreamUpdate& update) override;
   [[nodiscard]] StreamMark mark() const noexcept override;
   [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
@@ -51,12 +53,14 @@ class GenStream final : public StreamSession::Impl {
     options_.cancel = std::move(cancel);
   }
   void reset() noexcept override;
+  [[nodiscard]] LastTurn last_turn() const noexcept override;
   [[nodiscard]] HeadStream* heads() noexcept override { return nullptr; }
 
  private:
   struct Token {
     TokenVerdict verdict;
-    PolicyState state;  // behind it
+    PolicyState state;                            // behind it
+    ThinkState thinking = ThinkState::may_begin;  // behind it
   };
   /// A turn; its text is kept whole, as later verdicts read it again. A host's tokens count as the text that
   /// they spell.
@@ -67,36 +71,68 @@ class GenStream final : public StreamSession::Impl {
     bool has_ids = false;                    // written as tokens
     std::optional<IncrementalEncoder> text;  // unless has_ids
     std::string spelled;                     // has_ids
-    std::vector<Token> tokens;
-    std::size_t n_judged = 0;  // multiples of the interval, in tokens, that have a verdict
+    TokenId model_end = -1;                  // has_ids: the host's model has ended the turn with this token
+    std::vector<Token> tokens;               // none of a turn that was restored
+    std::size_t n_judged = 0;                // multiples of the interval, in tokens, that have a verdict
     PolicyState end_state;
-    std::optional<Verdict> written;  // the last verdict on it, or on what stood there before a rewind
-    std::size_t written_bytes = 0;   // that it was about
-    std::size_t skip_bytes = 0;      // ContextPolicy::slide: of the text's beginning, no longer read
+    std::optional<Verdict> written;        // the last verdict on it, or on what stood there before a rewind
+    std::size_t written_bytes = 0;         // that it was about
+    std::int64_t thinking_begin_byte = 0;  // Thinking::skip: of a <think> that begins thinking
+    std::size_t answer_begin_byte = 0;     // Thinking::skip: behind the thinking
+    std::size_t interval_tokens = 0;       // ContextPolicy::slide; 0: not known yet
+    // ContextPolicy::slide: turns that are not read for its verdicts, and bytes of its text's beginning.
+    std::size_t skip_turns = 0, skip_bytes = 0;
     bool is_stopped = false;
     std::int64_t judged_end_byte = 0;
 
     [[nodiscard]] std::string_view bytes() const noexcept {
       return has_ids ? std::string_view(spelled) : text ? text->text() : std::string_view();
     }
+    /// The same without a last character that is not complete and was left out.
+    [[nodiscard]] std::string_view whole() const noexcept {
+      return text && text->is_finished() ? bytes().substr(0, bytes().size() - text->n_incomplete_bytes())
+                                         : bytes();
+    }
+    /// Where the text that a verdict is about begins.
+    [[nodiscard]] std::size_t window_begin() const noexcept {
+      return std::max(skip_bytes, answer_begin_byte);
+    }
+    [[nodiscard]] std::size_t n_tokens() const noexcept {
+      return has_ids ? tokens.size() : text ? text->n_tokens() : 0;
+    }
+    [[nodiscard]] std::size_t n_settled() const noexcept {
+      return has_ids ? tokens.size() : text ? std::min(text->n_settled(), tokens.size()) : 0;
+    }
+    [[nodiscard]] ThinkState thinking() const noexcept {
+      return tokens.empty() ? ThinkState::may_begin : tokens.back().thinking;
+    }
   };
 
   GenStream(const GenStream&) = default;
 
   [[nodiscard]] Result<Turn*> need_open(bool has_ids);
-  /// The turns before the last one, and `text` as the last one's.
-  [[nodiscard]] std::vector<Message> conversation(std::string_view text) const;
-  /// A verdict on the open turn's first n_bytes bytes. Errors: those of classify(); context_full.
-  [[nodiscard]] Result<Verdict> write_verdict(std::size_t n_bytes);
-  [[nodiscard]] Result<Verdict> write_within_context(std::size_t n_bytes);
+  /// The turns before the last one but for the first n_skipped, and `text` as the last one's.
+  [[nodiscard]] std::vector<Message> conversation(std::size_t n_skipped, std::string_view text) const;
+  /// Index of the last user's turn; 0 when there is none.
+  [[nodiscard]] std::size_t last_prompt() const noexcept;
+  /// Tokens between two verdicts. ContextPolicy::slide: fewer than asked for where the context is small.
+  [[nodiscard]] Result<std::size_t> interval();
+  /// What the open turn's verdict is about: its first n_bytes bytes, without thinking that is skipped, what
+  /// the context has slid past, and a character that is not complete, unless the turn is over and says
+  /// U+FFFD.
+  [[nodiscard]] std::string_view judged_text(std::size_t n_bytes, bool is_over) const;
+  /// A verdict on that, up to the open turn's token `index`. Errors: those of classify(); context_full.
+  [[nodiscard]] Result<Verdict> write_verdict(std::size_t index, bool is_over);
+  [[nodiscard]] Result<Verdict> write_within_context(std::string_view text);
   /// Writes the verdicts that are due. `first`: lowered to the first token that changed.
   [[nodiscard]] Status judge_due(std::size_t& first);
-  [[nodiscard]] Status judge_at(std::size_t index, std::size_t& first);
-  /// The open turn's tokens follow its text from token `first` on.
-  void follow_text(Turn& turn, std::size_t first);
+  [[nodiscard]] Status judge_at(std::size_t index, bool is_over, std::size_t& first);
+  /// The open turn's tokens follow its text from token `first` on; returns the first that is new.
+  std::size_t follow_text(Turn& turn, std::size_t first);
   void carry_from(Turn& turn, std::size_t first);
   [[nodiscard]] StreamUpdate update_from(std::size_t first) const;
   /// change(), which may open and close turns; on error or a throw they are as before.
+  [[nodiscard]] Result<StreamUpdate> cut(std::size_t n_tokens, std::size_t n_bytes, bool keeps_end);
   template <class T, class Change>
   [[nodiscard]] T or_as_before(const Change& change);
   template <class Change>
@@ -104,9 +140,9 @@ class GenStream final : public StreamSession::Impl {
 
   std::shared_ptr<const Guard::Impl> guard_;
   StreamOptions options_;
+  ThinkTokens think_;
   std::vector<Turn> turns_;
   std::uint64_t next_serial_ = 1;
-  std::size_t skip_turns_ = 0;  // ContextPolicy::slide: turns that are no longer read
   KvCache cache_;
   std::vector<TokenId> fed_;  // what is in the cache
 };

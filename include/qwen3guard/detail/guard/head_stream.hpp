@@ -40,6 +40,7 @@ class HeadStream final : public StreamSession::Impl {
     std::vector<TurnToken> old_tokens;
     bool was_stopped = false;
     std::int64_t old_judged_end_byte = 0, old_unread_bytes = 0;
+    TokenId model_end = -1;  // what the turn's is to be
   };
 
   HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
@@ -80,8 +81,6 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update);
   /// Takes a planned change back.
   void abandon(Feed& feed) noexcept;
-  /// What push_tokens(ids, out) reports of a change: tokens that were not judged say so.
-  void report(const StreamUpdate& update, std::span<const TokenId> ids, std::span<TokenVerdict> out) const;
 
   [[nodiscard]] const Guard::Impl& guard() const noexcept { return *guard_; }
   /// Pages that reading `n` more tokens may take, at most.
@@ -92,8 +91,8 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] Status restore(std::span<const Message> messages) override;
   [[nodiscard]] Status begin_turn(Role role) override;
   [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes) override;
-  [[nodiscard]] Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) override;
-  [[nodiscard]] Result<TurnVerdict> end_turn() override;
+  [[nodiscard]] Result<StreamUpdate> push_tokens(std::span<const TokenId> ids) override;
+  [[nodiscard]] Result<TurnVerdict> end_turn(StreamUpdate& update) override;
   [[nodiscard]] StreamMark mark() const noexcept override;
   [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
@@ -110,6 +109,7 @@ class HeadStream final : public StreamSession::Impl {
     options_.cancel = std::move(cancel);
   }
   void reset() noexcept override;
+  [[nodiscard]] LastTurn last_turn() const noexcept override;
   [[nodiscard]] HeadStream* heads() noexcept override { return this; }
 
  private:
@@ -127,12 +127,17 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] Status fit_context(Feed& feed);
   [[nodiscard]] Status check_room(std::size_t n_tokens, bool is_response) const;
   [[nodiscard]] Result<StreamUpdate> run(Result<Feed> planned);
+  /// The update that says that the last turn is as it was.
+  [[nodiscard]] StreamUpdate unchanged() const;
+  /// What of an assistant's turn was not judged.
+  [[nodiscard]] Unjudged unjudged(const Turn& turn) const;
   /// Runs change(follow), which may open and close turns, and calls follow() when the tape is as it is to be,
   /// before anything is read; on error the conversation is as before.
   template <class T, class Change>
   [[nodiscard]] T whole_or_nothing(const Change& change);
   [[nodiscard]] Status open_turn(Role role);
   [[nodiscard]] Status append_turn(const Message& message);
+  [[nodiscard]] Status append_turns(std::span<const Message> messages);
 
   /// How many tokens of the tape can be read next, after sliding or opening the next window when it is time.
   [[nodiscard]] std::size_t begin_round(Feed& feed);
@@ -151,7 +156,6 @@ class HeadStream final : public StreamSession::Impl {
   /// stays of the conversation, then the tokens from slide_from_ on.
   std::optional<KvCache> next_cache_;
   std::size_t slide_head_ = 0, slide_from_ = 0;
-  TokenId think_begin_ = -1, think_end_ = -1;
   bool is_lost_ = false;  // the context slid in a call that failed
 };
 

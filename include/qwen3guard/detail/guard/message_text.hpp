@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "qwen3guard/conversation.hpp"
@@ -20,6 +21,10 @@ namespace qwen3guard::detail {
 [[nodiscard]] Result<std::span<const Message>> checked_messages(
     std::span<const Message> messages, InvalidUtf8 policy, std::vector<Message>& storage,
     std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+
+/// The same for one text that is whole, so that an incomplete last character is ill-formed, too.
+/// Errors (InvalidUtf8::reject): invalid_utf8 with the byte offset.
+[[nodiscard]] Status check_whole_text(std::string_view text, InvalidUtf8 policy);
 
 }  // namespace qwen3guard::detail
 

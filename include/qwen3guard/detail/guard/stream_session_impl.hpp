@@ -30,8 +30,9 @@ class StreamSession::Impl {
   [[nodiscard]] virtual Status restore(std::span<const Message> messages) = 0;
   [[nodiscard]] virtual Status begin_turn(Role role) = 0;
   [[nodiscard]] virtual Result<StreamUpdate> push_text(std::string_view bytes) = 0;
-  [[nodiscard]] virtual Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) = 0;
-  [[nodiscard]] virtual Result<TurnVerdict> end_turn() = 0;
+  [[nodiscard]] virtual Result<StreamUpdate> push_tokens(std::span<const TokenId> ids) = 0;
+  /// update: what that changed.
+  [[nodiscard]] virtual Result<TurnVerdict> end_turn(StreamUpdate& update) = 0;
   [[nodiscard]] virtual StreamMark mark() const noexcept = 0;
   [[nodiscard]] virtual Result<StreamUpdate> rewind(const StreamMark& mark) = 0;
   [[nodiscard]] virtual Result<StreamUpdate> rewind_to_byte(std::int64_t n) = 0;
@@ -46,6 +47,16 @@ class StreamSession::Impl {
   [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
   virtual void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept = 0;
   virtual void reset() noexcept = 0;
+  /// What report() and StreamBatch need to know of a session and its last turn.
+  struct LastTurn {
+    const Tokenizer* tokenizer = nullptr;
+    InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
+    Role role = Role::user;
+    TokenId model_end = -1;  // the host's model has ended it with this token
+  };
+  [[nodiscard]] virtual LastTurn last_turn() const noexcept = 0;
+  /// What StreamSession::push_tokens(ids, out) says of a change: ids that were not judged say so.
+  void report(const StreamUpdate& update, std::span<const TokenId> ids, std::span<TokenVerdict> out) const;
   /// Null for a Gen checkpoint.
   [[nodiscard]] virtual detail::HeadStream* heads() noexcept = 0;
 

@@ -12,6 +12,7 @@
 
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/detail/guard/stream_policy.hpp"
+#include "qwen3guard/detail/guard/thinking.hpp"
 #include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
@@ -23,8 +24,8 @@ namespace qwen3guard::detail {
 /// A token of a turn and what was made of it.
 struct TurnToken {
   TokenVerdict verdict;
-  PolicyState state;         // behind it
-  bool in_thinking = false;  // behind it
+  PolicyState state;                            // behind it
+  ThinkState thinking = ThinkState::may_begin;  // behind it
 };
 
 /// One turn of a live conversation.
@@ -40,24 +41,34 @@ struct Turn {
   std::size_t text_begin = 0;    // index of what belongs to tokens[0]
   std::size_t prefix_bytes = 0;  // of `text`, in front of the host's: the role, when both are one text
   std::optional<IncrementalEncoder> text;
-  std::vector<TokenId> given;     // Input::tokens: the host's ids, but for those slid past
-  std::size_t n_settled = 0;      // of the text's tokens, as far as `tokens` was told
-  std::size_t n_slid = 0;         // tokens at the turn's beginning that the context slid past
-  std::vector<TurnToken> tokens;  // [text_begin, ...) of the tape
-  PolicyState end_state;          // when it is over
+  std::vector<TokenId> given;  // Input::tokens: the host's ids that are on the tape
+  /// Input::tokens: where each of the host's ids ends in the text that they spell, but for those slid past;
+  /// is_stopped: of those that are not on the tape, too.
+  std::vector<std::int64_t> given_ends;
+  TokenId model_end = -1;                // Input::tokens: the host's model has ended the turn with this token
+  std::size_t n_settled = 0;             // of the text's tokens, as far as `tokens` was told
+  std::size_t n_slid = 0;                // tokens at the turn's beginning that the context slid past
+  TurnToken before;                      // the last of these
+  std::vector<TurnToken> tokens;         // [text_begin, ...) of the tape
+  PolicyState end_state;                 // when it is over
+  std::int64_t thinking_begin_byte = 0;  // of a <think> that was judged
   /// Tokens that the decision needs and the context has slid past, by their index in the turn.
   std::vector<std::pair<std::int32_t, TokenVerdict>> landmarks;
   bool is_stopped = false;           // judging has stopped: the context is full
   std::int64_t judged_end_byte = 0;  // is_stopped: the first byte that was not judged
-  std::int64_t unread_bytes = 0;     // is_stopped: pushed since, and not looked at
+  std::int64_t unread_bytes = 0;     // is_stopped: of text, pushed since, and not looked at
 
   /// Bytes of the host's text, read or not.
   [[nodiscard]] std::int64_t n_bytes() const noexcept;
   /// Tokens of the tape, from text_begin on, that belong to the role rather than to the host's text.
   [[nodiscard]] std::size_t n_header_tokens() const noexcept;
-  [[nodiscard]] PolicyState state() const noexcept {
-    return !is_open ? end_state : tokens.empty() ? PolicyState() : tokens.back().state;
-  }
+  /// Verdicts that the turn has had, those slid past among them.
+  [[nodiscard]] std::size_t n_verdicts() const noexcept;
+  /// Bytes at the end of the text that no token covers: a character that is not complete.
+  [[nodiscard]] std::int64_t n_incomplete_bytes() const noexcept;
+  /// The token that the next one follows.
+  [[nodiscard]] const TurnToken& last() const noexcept { return tokens.empty() ? before : tokens.back(); }
+  [[nodiscard]] PolicyState state() const noexcept { return is_open ? last().state : end_state; }
   /// The turn's token `index`; null when it is gone.
   [[nodiscard]] const TokenVerdict* verdict(std::int32_t index) const noexcept;
 };
@@ -71,6 +82,7 @@ class Transcript {
   /// tokenizer: borrowed; null when there is none, then only tokens can be written.
   Transcript(const Tokenizer* tokenizer, const StreamOptions& options)
       : tokenizer_(tokenizer),
+        think_(tokenizer),
         invalid_utf8_(options.invalid_utf8),
         thinking_(options.thinking),
         judge_unsettled_(options.judge_unsettled) {}
@@ -83,8 +95,9 @@ class Transcript {
   /// The open turn goes on. Both return the first index of the tape that changed. Errors: invalid_argument
   /// (no open turn; text and tokens in one turn); invalid_utf8.
   [[nodiscard]] Result<std::size_t> push_text(std::string_view bytes);
-  [[nodiscard]] Result<std::size_t> push_tokens(std::span<const TokenId> ids);
-  /// The text is complete. Errors: as push_text().
+  /// n_fit: so many of them go on the tape; there is no room for the others.
+  [[nodiscard]] Result<std::size_t> push_tokens(std::span<const TokenId> ids, std::size_t n_fit);
+  /// The text is complete; a last character that is not is replaced or left out. Errors: as push_text().
   [[nodiscard]] Result<std::size_t> finish_text();
   /// Closes the turn: its <|im_end|> and line break. Returns the index of the former. On a throw nothing has
   /// changed.
@@ -92,8 +105,8 @@ class Transcript {
   /// Takes the open turn's text from byte n on back; tokens go when they reach beyond it. Errors:
   /// invalid_argument (n is beyond the text, or the context has slid past it).
   [[nodiscard]] Result<std::size_t> rewind_to_byte(std::int64_t n);
-  /// The same for a turn of tokens, of which the first n stay.
-  [[nodiscard]] Result<std::size_t> rewind_to_token(std::int64_t n);
+  /// The same for a turn of tokens, of which the first n stay, and (keeps_end) the end that the model set.
+  [[nodiscard]] Result<std::size_t> rewind_to_token(std::int64_t n, bool keeps_end);
   /// Takes the last of these changes back; close_turn() may have followed it.
   void undo() noexcept;
 
@@ -113,6 +126,7 @@ class Transcript {
   /// Cuts the tape, which only the open turn's last tokens reach beyond `n`.
   void cut_tape(std::size_t n) { ids_.resize(n); }
 
+  [[nodiscard]] const ThinkTokens& think() const noexcept { return think_; }
   [[nodiscard]] std::span<const TokenId> ids() const noexcept { return ids_; }
   [[nodiscard]] std::span<const Turn> turns() const noexcept { return turns_; }
   /// The last turn; null when there is none.
@@ -132,10 +146,19 @@ class Transcript {
   [[nodiscard]] Status append_header(Turn& turn);
   [[nodiscard]] Status render_closed(Turn& turn);
   [[nodiscard]] Status append_content(Turn& turn);
+  /// The turn's text, which is empty but for the role's line.
+  [[nodiscard]] Result<IncrementalEncoder> new_text(Role role) const;
   /// Makes the tape's end that of the open turn's text.
   std::size_t follow_text(Turn& turn);
+  /// Takes the last change of the turn's text back.
+  void undo_text(Turn& turn) noexcept;
+  /// Notes what undo() needs; the tape is about to change from `keep` on.
+  void note(const Turn& turn, std::size_t keep);
+  /// The open turn without anything written.
+  std::size_t empty_turn(Turn& turn);
 
   const Tokenizer* tokenizer_;
+  ThinkTokens think_;
   InvalidUtf8 invalid_utf8_;
   Thinking thinking_;
   bool judge_unsettled_;
@@ -145,9 +168,15 @@ class Transcript {
   std::uint64_t next_serial_ = 1;
   std::size_t n_gone_ = 0;
 
-  std::vector<TokenId> old_tail_;  // what the last change replaced, from old_keep_ on
+  // What the last change replaced.
+  std::vector<TokenId> old_tail_;  // from old_keep_ on
   std::size_t old_keep_ = 0;
-  bool is_text_changed_ = false;  // by the last change
+  bool is_text_changed_ = false;
+  Turn::Input old_input_ = Turn::Input::none;
+  std::size_t old_text_begin_ = 0;
+  std::optional<IncrementalEncoder> old_text_;  // of a turn that was emptied
+  std::vector<std::int64_t> old_ends_;          // from old_n_ends_ on
+  std::size_t old_n_ends_ = 0;
 };
 
 }  // namespace qwen3guard::detail
