@@ -167,10 +167,11 @@ typedef int32_t q3g_status;
 #define Q3G_CONTEXT_SLIDE 2 /**< the response's most recent half stays */
 /** @} */
 
-/** @{ @name A reasoning model's thinking, before its answer */
+/** @{ @name A reasoning model's thinking: from a "<think>" at the response's beginning to the first
+ * "</think>" */
 #define Q3G_THINKING_NONE 0  /**< responses do not think */
 #define Q3G_THINKING_JUDGE 1 /**< it is judged like the rest */
-#define Q3G_THINKING_SKIP 2  /**< it is read, but does not count */
+#define Q3G_THINKING_SKIP 2  /**< it does not count; without an answer behind it nothing was judged */
 /** @} */
 
 /** @{ @name Runs that the end of a turn cuts off */
@@ -385,7 +386,7 @@ typedef struct q3g_stream_options {
   int32_t thinking;            /**< Q3G_THINKING_ */
   int32_t judge_unsettled;     /**< 1: text whose tokens may still change is judged at once. 1 */
   int32_t gen_interval_tokens; /**< Gen: a verdict every so many tokens; at least 1. 32 */
-  int32_t reserved;            /**< 0 */
+  int32_t allow_control_ids;   /**< 1: control tokens among pushed ids are judged, not an error. 0 */
   q3g_cancel* cancel;          /**< stops running calls on the stream; may be NULL. One forward of several
                                     streams is stopped when all have the same */
 } q3g_stream_options;
@@ -403,7 +404,7 @@ typedef struct q3g_token_verdict {
   int32_t id;         /**< the token; -1 where a Gen verdict is on no token */
   int32_t source;     /**< Q3G_SOURCE_ */
   int32_t is_flagged; /**< the policy's flag is up at this token */
-  int32_t counts;     /**< 0 inside thinking that is skipped */
+  int32_t counts;     /**< 0 inside thinking that is skipped, and of the token that ends a model's turn */
   int32_t is_settled; /**< no text that follows can change the token; 0: its verdict is provisional */
   int32_t reserved;   /**< 0 */
   /** Where it comes from in the turn's text. @{ */
@@ -789,22 +790,29 @@ Q3G_API q3g_status q3g_stream_push_prompt(q3g_stream* stream, const char* prompt
 Q3G_API q3g_status q3g_stream_push_conversation(q3g_stream* stream, const q3g_message* messages,
                                                 size_t n_messages, q3g_token_verdict* out,
                                                 q3g_error* err) Q3G_NOEXCEPT;
-/** Appends finished turns without judging them. One thread. */
+/** Appends finished turns without judging them: they have no verdicts, and no decision that is complete. One
+ * thread. */
 Q3G_API q3g_status q3g_stream_restore(q3g_stream* stream, const q3g_message* messages, size_t n_messages,
                                       q3g_error* err) Q3G_NOEXCEPT;
 /** Opens a turn. One thread. Errors: Q3G_E_INVALID_ARGUMENT (one is open). */
 Q3G_API q3g_status q3g_stream_begin_turn(q3g_stream* stream, int32_t role, q3g_error* err) Q3G_NOEXCEPT;
 /** Goes on with the open turn: UTF-8, split anywhere. One thread. Errors: Q3G_E_INVALID_ARGUMENT (no open
- * turn, or one of tokens), Q3G_E_INVALID_UTF8, Q3G_E_CONTEXT_FULL, Q3G_E_CANCELLED. */
+ * turn, or one of tokens), Q3G_E_INVALID_UTF8 (with the byte of the turn's text), Q3G_E_CONTEXT_FULL,
+ * Q3G_E_CANCELLED. */
 Q3G_API q3g_status q3g_stream_push_text(q3g_stream* stream, const char* text, size_t text_bytes,
                                         q3g_update* update, q3g_token_verdict* tokens, size_t capacity,
                                         q3g_error* err) Q3G_NOEXCEPT;
-/** Judges the next tokens of the open turn: tokens[i] judges ids[i], and there is room for n_ids. One thread.
- * Errors: as q3g_stream_push_text(); Q3G_E_TOKEN_RANGE. */
+/** Judges the next tokens of the open turn: tokens[i] judges ids[i], and there is room for n_ids. A model's
+ * end of sequence, <|im_end|> or <|endoftext|>, may be the last one of an assistant's turn: it is no part of
+ * the text, its verdict has Q3G_SOURCE_NONE and does not count, and only q3g_stream_end_turn() may follow.
+ * Any other control token is an error, unless q3g_stream_options::allow_control_ids. One thread. Errors: as
+ * q3g_stream_push_text(); Q3G_E_INVALID_ARGUMENT (a control token, with its index); Q3G_E_TOKEN_RANGE. */
 Q3G_API q3g_status q3g_stream_push_tokens(q3g_stream* stream, const int32_t* ids, size_t n_ids,
                                           q3g_token_verdict* tokens, q3g_error* err) Q3G_NOEXCEPT;
-/** Ends the open turn. Each of turn, decision, prompt (written when q3g_turn::has_prompt) and written (when
- * q3g_turn::has_written) may be NULL. One thread. Errors: as q3g_stream_push_text(). */
+/** Ends the open turn. A character that is not complete is judged as U+FFFD (Q3G_INVALID_UTF8_REPLACE) or
+ * left out, and the decision names its bytes as not judged. Each of turn, decision, prompt (written when
+ * q3g_turn::has_prompt) and written (when q3g_turn::has_written) may be NULL. One thread. Errors: as
+ * q3g_stream_push_text(). */
 Q3G_API q3g_status q3g_stream_end_turn(q3g_stream* stream, q3g_turn* turn, q3g_decision* decision,
                                        q3g_token_verdict* prompt, q3g_verdict* written,
                                        q3g_error* err) Q3G_NOEXCEPT;

@@ -115,6 +115,7 @@ q3g_stream_options default_stream_options() noexcept {
   auto out = zeroed<q3g_stream_options>();
   out.judge_unsettled = defaults.judge_unsettled ? 1 : 0;
   out.gen_interval_tokens = defaults.gen_interval_tokens;
+  out.allow_control_ids = defaults.allow_control_ids ? 1 : 0;
   return out;
 }
 
@@ -215,7 +216,6 @@ StreamOptions read_options(const q3g_stream_options* options) {
   StreamOptions out;
   if (options == nullptr) return out;
   const auto in = read_struct(options, "options", default_stream_options());
-  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
   out.policy = read_policy(in.policy);
   out.max_tokens = in.max_tokens;
   out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
@@ -223,6 +223,7 @@ StreamOptions read_options(const q3g_stream_options* options) {
   out.thinking = enum_of<Thinking>(in.thinking, 3, "options.thinking");
   out.judge_unsettled = bool_of(in.judge_unsettled, "options.judge_unsettled");
   out.gen_interval_tokens = in.gen_interval_tokens;
+  out.allow_control_ids = bool_of(in.allow_control_ids, "options.allow_control_ids");
   out.cancel = flag_of(in.cancel);
   return out;
 }

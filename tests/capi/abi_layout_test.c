@@ -200,7 +200,7 @@ FIELD(q3g_stream_options, context, 20, 4);
 FIELD(q3g_stream_options, thinking, 24, 4);
 FIELD(q3g_stream_options, judge_unsettled, 28, 4);
 FIELD(q3g_stream_options, gen_interval_tokens, 32, 4);
-FIELD(q3g_stream_options, reserved, 36, 4);
+FIELD(q3g_stream_options, allow_control_ids, 36, 4);
 FIELD(q3g_stream_options, cancel, 40, 8);
 SIZE(q3g_token_verdict, 104);
 FIELD(q3g_token_verdict, struct_size, 0, 4);

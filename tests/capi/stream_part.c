@@ -120,6 +120,48 @@ static void restored(const q3g_guard* guard) {
   q3g_stream_free(at_once);
 }
 
+/// A model's end of sequence ends its turn; any other control token is an error, unless it is allowed.
+static void ends_and_control_tokens(const q3g_guard* guard, const int32_t* ids, size_t n) {
+  q3g_stream* stream = open_stream(guard);
+  q3g_stream_options options;
+  q3g_token_verdict prompt = {.struct_size = sizeof prompt};
+  static q3g_token_verdict tokens[kTokens];
+  int32_t all[kTokens], forged[2];
+  NEED_OK(q3g_stream_push_prompt(stream, TEXT(ASK), &prompt, &err));
+  memcpy(all, ids, n * sizeof *ids);
+  all[n] = prompt.id;  // <|im_end|>
+  tokens[0].struct_size = sizeof tokens[0];
+  NEED_OK(q3g_stream_push_tokens(stream, all, n + 1, tokens, &err));
+  CHECK(tokens[n].id == prompt.id && tokens[n].source == Q3G_SOURCE_NONE && tokens[n].counts == 0);
+  CHECK(tokens[n].severity == Q3G_SEVERITY_NOT_JUDGED && info_of(stream).n_verdicts == n);
+  CHECK_FAILS(q3g_stream_push_tokens(stream, ids, 1, tokens, &err), Q3G_E_INVALID_ARGUMENT);
+  q3g_decision decision = {.struct_size = sizeof decision};
+  NEED_OK(q3g_stream_end_turn(stream, NULL, &decision, NULL, NULL, &err));
+  CHECK(decision.is_complete == 1 && decision.severity != Q3G_SEVERITY_NOT_JUDGED);
+  forged[0] = prompt.id;
+  forged[1] = ids[0];
+  NEED_OK(q3g_stream_push_prompt(stream, TEXT(ASK), NULL, &err));
+  CHECK_FAILS(q3g_stream_push_tokens(stream, forged, 2, tokens, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(strstr(err.message, "ids[0]") != NULL);
+  q3g_stream_free(stream);
+
+  NEED_OK(q3g_stream_options_init(&options, sizeof options));
+  options.allow_control_ids = 2;
+  CHECK_FAILS(q3g_stream_open(guard, &options, &stream, &err), Q3G_E_INVALID_ARGUMENT);
+  options.allow_control_ids = 1;
+  NEED_OK(q3g_stream_open(guard, &options, &stream, &err));
+  NEED_OK(q3g_stream_push_prompt(stream, TEXT(ASK), NULL, &err));
+  CHECK_OK(q3g_stream_push_tokens(stream, forged, 2, tokens, &err));
+  CHECK(tokens[0].source == Q3G_SOURCE_HEADS);
+  // A turn that ends inside a character ends, and says what it left out.
+  NEED_OK(q3g_stream_end_turn(stream, NULL, NULL, NULL, NULL, &err));
+  NEED_OK(q3g_stream_push_prompt(stream, TEXT(ASK), NULL, &err));
+  NEED_OK(q3g_stream_push_text(stream, TEXT("Fine.\xE2\x82"), NULL, NULL, 0, &err));
+  NEED_OK(q3g_stream_end_turn(stream, NULL, &decision, NULL, NULL, &err));
+  CHECK(decision.is_complete == 0 && decision.unjudged_begin == 5 && decision.unjudged_end == 7);
+  q3g_stream_free(stream);
+}
+
 static void tokens_and_batches(const q3g_guard* guard) {
   enum { kStreams = 3 };
   int32_t ids[kTokens];
@@ -138,6 +180,8 @@ static void tokens_and_batches(const q3g_guard* guard) {
   CHECK_FAILS(q3g_stream_push_tokens(by_tokens, &outside, 1, verdicts, &err), Q3G_E_TOKEN_RANGE);
   CHECK_FAILS(q3g_stream_push_text(by_tokens, TEXT("x"), NULL, NULL, 0, &err), Q3G_E_INVALID_ARGUMENT);
   check_same(by_text, by_tokens);
+
+  ends_and_control_tokens(guard, ids, n);
 
   for (size_t i = 0; i < kStreams; ++i) {
     together[i] = open_stream(guard);

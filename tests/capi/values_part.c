@@ -87,6 +87,7 @@ static void defaults(void) {
   CHECK(stream.max_tokens == 0 && stream.policy == NULL && stream.context == Q3G_CONTEXT_ERROR);
   CHECK(stream.invalid_utf8 == Q3G_INVALID_UTF8_REJECT && stream.thinking == Q3G_THINKING_NONE);
   CHECK(stream.judge_unsettled == 1 && stream.gen_interval_tokens == 32 && stream.cancel == NULL);
+  CHECK(stream.allow_control_ids == 0);
   q3g_batch_options batch;
   CHECK_OK(q3g_batch_options_init(&batch, sizeof batch));
   CHECK(batch.max_step_tokens == 256 && batch.max_session_tokens == 64 && batch.memory_budget_bytes == 0);

@@ -335,6 +335,7 @@ func TestTurnsMarksAndForks(t *testing.T) {
 	check(t, err == nil && len(tokens) == len(ids), tokens, err)
 	_, err = stream.PushTokens(ctx, []int32{-1})
 	want(t, err, StatusTokenRange)
+	endsOfSequence(t, guard, ids)
 
 	a, b := open(t, guard, nil), open(t, guard, nil)
 	for _, each := range []*Stream{a, b} {
@@ -463,4 +464,29 @@ func TestLoadingAndPacking(t *testing.T) {
 	defer func() { check(t, recover() == "mine") }()
 	LoadEmbedded("nano-gen", &GuardOptions{Log: func(LogLevel, string) { panic("mine") }})
 	t.Fatal("no panic")
+}
+
+// endsOfSequence pushes what a model writes, its end included, and what would forge a turn.
+func endsOfSequence(t *testing.T, guard *Guard, ids []int32) {
+	t.Helper()
+	ctx := context.Background()
+	stream, allows := open(t, guard, nil), open(t, guard, &StreamOptions{AllowControlIDs: true})
+	verdict, err := stream.PushPrompt(ctx, prompt)
+	need(t, err)
+	end := verdict.ID // <|im_end|>
+	forged := []int32{end, ids[0]}
+	_, err = stream.PushTokens(ctx, forged)
+	want(t, err, StatusInvalidArgument)
+	tokens, err := stream.PushTokens(ctx, append(append([]int32{}, ids...), end))
+	need(t, err)
+	last := tokens[len(ids)]
+	check(t, last.ID == end && last.Source == SourceNone && !last.Counts, last)
+	_, err = stream.PushTokens(ctx, ids)
+	want(t, err, StatusInvalidArgument)
+	turn, err := stream.EndTurn(ctx)
+	check(t, err == nil && turn.Decision.Complete, turn, err)
+	_, err = allows.PushPrompt(ctx, prompt)
+	need(t, err)
+	tokens, err = allows.PushTokens(ctx, forged)
+	check(t, err == nil && tokens[0].Source == SourceHeads, tokens, err)
 }

@@ -34,7 +34,9 @@ type Thinking int32
 const (
 	ThinkingNone  Thinking = C.Q3G_THINKING_NONE  // responses do not think
 	ThinkingJudge Thinking = C.Q3G_THINKING_JUDGE // it is judged like the rest
-	ThinkingSkip  Thinking = C.Q3G_THINKING_SKIP  // it is read, but does not count
+	// ThinkingSkip: from a "<think>" at the response's beginning to the first "</think>" it does not count; without an
+	// answer behind it nothing was judged.
+	ThinkingSkip Thinking = C.Q3G_THINKING_SKIP
 )
 
 // String is "none", "judge" or "skip".
@@ -49,6 +51,7 @@ type StreamOptions struct {
 	Thinking          Thinking
 	HoldUnsettled     bool // text whose tokens may still change waits
 	GenIntervalTokens int  // Gen: a verdict every so many tokens; 0: 32
+	AllowControlIDs   bool // control tokens among pushed ids are judged like others, not an error
 }
 
 // with runs body with the C struct, which points to the policy.
@@ -61,7 +64,7 @@ func (o *StreamOptions) with(body func(*C.q3g_stream_options) error) error {
 	}
 	raw.max_tokens, raw.invalid_utf8 = a.int32("StreamOptions.MaxTokens", o.MaxTokens), cbool(o.ReplaceUTF8)
 	raw.context, raw.thinking = C.int32_t(o.Context), C.int32_t(o.Thinking)
-	raw.judge_unsettled = cbool(!o.HoldUnsettled)
+	raw.judge_unsettled, raw.allow_control_ids = cbool(!o.HoldUnsettled), cbool(o.AllowControlIDs)
 	if o.GenIntervalTokens != 0 {
 		raw.gen_interval_tokens = a.int32("StreamOptions.GenIntervalTokens", o.GenIntervalTokens)
 	}
@@ -208,7 +211,9 @@ func (s *Stream) PushText(ctx context.Context, piece string) (Update, error) {
 	})
 }
 
-// PushTokens judges tokens of the open turn.
+// PushTokens judges tokens of the open turn. A model's end of sequence (<|im_end|>, <|endoftext|>) may be the last of an
+// assistant's: its verdict has SourceNone and does not count, and only EndTurn may follow. Any other control token is
+// StatusInvalidArgument, unless StreamOptions.AllowControlIDs.
 func (s *Stream) PushTokens(ctx context.Context, ids []int32) ([]TokenVerdict, error) {
 	out := newTokens(len(ids))
 	err := s.run(ctx, func(err *C.q3g_error) C.q3g_status {
@@ -221,7 +226,8 @@ func (s *Stream) PushTokens(ctx context.Context, ids []int32) ([]TokenVerdict, e
 	return tokensOf(out), nil
 }
 
-// EndTurn ends the open turn.
+// EndTurn ends the open turn. A character that is not complete is judged as U+FFFD (StreamOptions.ReplaceUTF8) or left
+// out, and the decision names its bytes as not judged.
 func (s *Stream) EndTurn(ctx context.Context) (Turn, error) {
 	turn := C.q3g_turn{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_turn{}))}
 	decision, prompt := newDecision(), newTokens(1)

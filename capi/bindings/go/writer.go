@@ -56,10 +56,11 @@ func (w *Writer) Close() error {
 	if err != nil {
 		return err
 	}
-	// A user's turn has a verdict of its own instead of a decision.
+	// A user's turn has a verdict of its own instead of a decision, which only names the bytes that were left out.
+	isWhole := turn.Decision.UnjudgedBegin == turn.Decision.UnjudgedEnd
 	if prompt := turn.Prompt; prompt != nil && prompt.Flagged {
 		return fmt.Errorf("%w: the prompt is %v", ErrFlagged, prompt.Severity)
-	} else if prompt != nil && prompt.Severity != NotJudged {
+	} else if prompt != nil && prompt.Severity != NotJudged && isWhole {
 		return nil
 	}
 	return w.outcome(true)

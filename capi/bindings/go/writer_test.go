@@ -94,7 +94,8 @@ func TestWriterContract(t *testing.T) {
 	half := judged(t).Writer(ctx, nil)
 	n, err = half.Write([]byte("\xe4\xbd"))
 	check(t, n == 2 && err == nil, n, err)
-	want(t, half.Close(), StatusInvalidUTF8)
+	err = half.Close()
+	check(t, errors.Is(err, ErrNotJudged) && strings.Contains(err.Error(), "bytes 0 to 2"), err)
 
 	flagged := judged(t).Writer(ctx, nil)
 	n, err = flagged.WriteString(threat)

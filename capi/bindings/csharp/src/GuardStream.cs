@@ -123,7 +123,9 @@ namespace Qwen3Guard
             });
         }
 
-        /// <summary>Judges tokens of the open turn.</summary>
+        /// <summary>Judges tokens of the open turn. A model's end of sequence may be the last of an assistant's: its
+        /// verdict has no source and does not count, and only EndTurn may follow. Any other control token is
+        /// InvalidArgument, unless StreamOptions.AllowControlIds.</summary>
         public TokenVerdict[] PushTokens(int[] ids, CancellationToken token = default(CancellationToken))
         {
             var place = TokenVerdict.Room(Call.Need(ids, nameof(ids)).Length);
@@ -136,7 +138,8 @@ namespace Qwen3Guard
             return TokenVerdict.Of(place, place.Length);
         }
 
-        /// <summary>Ends the open turn.</summary>
+        /// <summary>Ends the open turn. A character that is not complete is judged as U+FFFD or left out (InvalidUtf8),
+        /// and the decision names its bytes as not judged.</summary>
         public Turn EndTurn(CancellationToken token = default(CancellationToken))
         {
             Turn ended = null;

@@ -158,7 +158,7 @@ namespace Qwen3Guard.Native
         public int thinking;
         public int judge_unsettled;
         public int gen_interval_tokens;
-        public int reserved;
+        public int allow_control_ids;
         public IntPtr cancel;
     }
 

@@ -21,6 +21,8 @@ namespace Qwen3Guard
         public bool JudgeUnsettled = true;
         /// <summary>Gen: a verdict every so many tokens; at least 1.</summary>
         public int GenIntervalTokens = 32;
+        /// <summary>Control tokens among pushed ids are judged like others, not an error.</summary>
+        public bool AllowControlIds;
 
         internal unsafe delegate void Use(q3g_stream_options* raw);
 
@@ -39,6 +41,7 @@ namespace Qwen3Guard
                 raw.thinking = (int)options.Thinking;
                 raw.judge_unsettled = Call.Bool(options.JudgeUnsettled);
                 raw.gen_interval_tokens = options.GenIntervalTokens;
+                raw.allow_control_ids = Call.Bool(options.AllowControlIds);
                 if (options.Policy != null)
                 {
                     policy = options.Policy.ToC();

@@ -141,14 +141,15 @@ namespace Qwen3Guard
         Slide
     }
 
-    /// <summary>What happens to a reasoning model's thinking, before its answer.</summary>
+    /// <summary>What happens to a reasoning model's thinking: from a "&lt;think&gt;" at the response's beginning to the
+    /// first "&lt;/think&gt;".</summary>
     public enum Thinking
     {
         /// <summary>Responses do not think.</summary>
         None,
         /// <summary>It is judged like the rest.</summary>
         Judge,
-        /// <summary>It is read, but does not count.</summary>
+        /// <summary>It does not count; without an answer behind it nothing was judged.</summary>
         Skip
     }
 

@@ -70,6 +70,18 @@ public static class StreamTests
             using (var tokenizer = guard.GetTokenizer()) ids = tokenizer.Encode("A fox.");
             Check.Same(ids.Length, stream.PushTokens(ids).Length);
             Check.Fails(Status.TokenRange, () => stream.PushTokens(new[] { -1 }));
+            using (var ends = new GuardStream(guard))
+            using (var allows = new GuardStream(guard, new StreamOptions { AllowControlIds = true }))
+            {
+                int end = ends.PushPrompt(Prompt).Id;  // <|im_end|>
+                Check.Fails(Status.InvalidArgument, () => ends.PushTokens(new[] { end, ids[0] }));
+                var last = ends.PushTokens(ids.Concat(new[] { end }).ToArray()).Last();
+                Check.That(last.Id == end && last.Source == Source.None && !last.Counts, "a model's end of sequence");
+                Check.Fails(Status.InvalidArgument, () => ends.PushTokens(ids));
+                Check.That(ends.EndTurn().Decision.IsComplete, "the turn ends as ever");
+                allows.PushPrompt(Prompt);
+                Check.Same(Source.Heads, allows.PushTokens(new[] { end, ids[0] })[0].Source);
+            }
             using (var a = new GuardStream(guard))
             using (var b = new GuardStream(guard))
             {

@@ -322,6 +322,20 @@ class StreamTest(unittest.TestCase):
         with self.assertRaises(q.ClosedError):
             stream.push_text("x")
 
+    def test_ends_of_sequence(self) -> None:
+        with live() as guard, guard.tokenizer as tokenizer, q.Stream(guard) as stream:
+            ids, end = tokenizer.encode("A fox ran."), stream.push_prompt(PROMPT).id  # <|im_end|>
+            with self.assertRaises(q.InvalidArgumentError):
+                stream.push_tokens([end, ids[0]])
+            last = stream.push_tokens(list(ids) + [end])[-1]
+            self.assertEqual((last.id, last.source, last.counts), (end, q.Source.NONE, False))
+            with self.assertRaises(q.InvalidArgumentError):
+                stream.push_tokens(ids)
+            self.assertTrue(stream.end_turn().decision.is_complete)
+            with q.Stream(guard, allow_control_ids=True) as allows:
+                allows.push_prompt(PROMPT)
+                self.assertEqual(allows.push_tokens([end, ids[0]])[0].source, q.Source.HEADS)
+
     def test_flag_policy_and_iterators(self) -> None:
         words = [word + " " for word in (THREAT + " " + THREAT).split()]
         with live() as guard, q.Stream(guard, policy=q.Policy(consecutive_tokens=1)) as stream:

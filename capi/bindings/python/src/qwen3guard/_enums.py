@@ -190,8 +190,8 @@ class Context(_Open):
 
 
 class Thinking(_Open):
-    """A reasoning model's thinking before its answer. NONE: there is none. JUDGE: it is judged like the rest. SKIP: it is
-    read, but does not count."""
+    """A reasoning model's thinking: from a "<think>" at the response's beginning to the first "</think>". NONE: there is none.
+    JUDGE: it is judged like the rest. SKIP: it does not count; without an answer behind it nothing was judged."""
     NONE = _raw.Q3G_THINKING_NONE
     JUDGE = _raw.Q3G_THINKING_JUDGE
     SKIP = _raw.Q3G_THINKING_SKIP

@@ -244,7 +244,7 @@ class q3g_stream_options(Structure):
         ("thinking", c_int32),
         ("judge_unsettled", c_int32),
         ("gen_interval_tokens", c_int32),
-        ("reserved", c_int32),
+        ("allow_control_ids", c_int32),
         ("cancel", c_void_p),
     ]
 

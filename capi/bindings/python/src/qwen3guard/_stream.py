@@ -25,14 +25,15 @@ _ROOM = 64  # verdicts that an update has room for at once; others are asked for
 
 def stream_options_to_c(policy: Optional[Policy], max_tokens: int, invalid_utf8: Union[InvalidUtf8, str],
                         context: Union[Context, str], thinking: Union[Thinking, str], judge_unsettled: bool, gen_interval_tokens: int,
-                        cancel: Optional[Cancel]) -> Any:
+                        allow_control_ids: bool, cancel: Optional[Cancel]) -> Any:
     """Raises InvalidArgumentError, ClosedError."""
     raw = defaults(_raw.q3g_stream_options)
     if policy is not None:
         raw.policy = ctypes.pointer(policy_to_c(policy))
     put(raw, max_tokens=max_tokens, invalid_utf8=number("invalid_utf8", InvalidUtf8, invalid_utf8),
         context=number("context", Context, context), thinking=number("thinking", Thinking, thinking),
-        judge_unsettled=bool(judge_unsettled), gen_interval_tokens=gen_interval_tokens)
+        judge_unsettled=bool(judge_unsettled), gen_interval_tokens=gen_interval_tokens,
+        allow_control_ids=bool(allow_control_ids))
     if cancel is not None:
         raw.kept = cancel._pointer_to()
         raw.cancel = raw.kept.value
@@ -56,7 +57,8 @@ class Stream(Exclusive, free=library.q3g_stream_free):
             turn = stream.end_turn()
 
     max_tokens: of the context; 0: the model's. judge_unsettled: text whose tokens may still change is judged at once.
-    gen_interval_tokens: Gen: a verdict every so many tokens. cancel: stops running calls. One thread at a time: calls of several
+    gen_interval_tokens: Gen: a verdict every so many tokens. allow_control_ids: control tokens among pushed ids are judged like
+    others, not an error. cancel: stops running calls. One thread at a time: calls of several
     threads wait for each other; different streams are independent. Methods raise Qwen3GuardError, and a call that does has
     changed nothing. Those named a... run on a thread of the event loop's executor; cancelling the task stops the call."""
 
@@ -65,9 +67,9 @@ class Stream(Exclusive, free=library.q3g_stream_free):
     def __init__(self, guard: Guard, policy: Optional[Policy] = None, max_tokens: int = 0,
                  invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
                  thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True, gen_interval_tokens: int = 32,
-                 cancel: Optional[Cancel] = None) -> None:
+                 allow_control_ids: bool = False, cancel: Optional[Cancel] = None) -> None:
         raw = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,
-                                  gen_interval_tokens, cancel)
+                                  gen_interval_tokens, allow_control_ids, cancel)
         self._open(library.q3g_stream_open, guard._handle, ctypes.byref(raw))
         self._cancel = cancel
 
@@ -104,7 +106,7 @@ class Stream(Exclusive, free=library.q3g_stream_free):
         return token_of(raw)
 
     def restore(self, messages: Messages) -> None:
-        """Appends finished turns without judging them."""
+        """Appends finished turns without judging them: they have no verdicts, and no decision that is complete."""
         c_messages, _texts = messages_to_c(messages)
         self._call(library.q3g_stream_restore, c_messages, len(c_messages))
 
@@ -118,14 +120,17 @@ class Stream(Exclusive, free=library.q3g_stream_free):
         return self._change(library.q3g_stream_push_text, data, len(data))
 
     def push_tokens(self, ids: Sequence[int]) -> List[TokenVerdict]:
-        """Judges tokens of the open turn. Raises as push_prompt(); InvalidArgumentError (an unknown id)."""
+        """Judges tokens of the open turn. A model's end of sequence (<|im_end|>, <|endoftext|>) may be the last of an assistant's:
+        its verdict has Source.NONE and does not count, and only end_turn() may follow. Raises as push_prompt();
+        InvalidArgumentError (an unknown id; any other control token, unless allow_control_ids)."""
         c_ids, n = ids_to_c(ids)
         tokens = array(_raw.q3g_token_verdict, n, is_input=False)
         self._call(library.q3g_stream_push_tokens, c_ids, n, tokens)
         return [token_of(token) for token in tokens]
 
     def end_turn(self) -> Turn:
-        """Ends the open turn. Raises as push_prompt()."""
+        """Ends the open turn. A character that is not complete is judged as U+FFFD (InvalidUtf8.REPLACE) or left out, and the
+        decision names its bytes as not judged. Raises as push_prompt()."""
         turn, decision, prompt = new(_raw.q3g_turn), new(_raw.q3g_decision), new(_raw.q3g_token_verdict)
         written = VerdictPlace()
         self._call(library.q3g_stream_end_turn, ctypes.byref(turn), ctypes.byref(decision), ctypes.byref(prompt),

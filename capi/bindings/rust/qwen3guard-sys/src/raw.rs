@@ -271,7 +271,7 @@ pub struct q3g_stream_options {
     pub thinking: i32,
     pub judge_unsettled: i32,
     pub gen_interval_tokens: i32,
-    pub reserved: i32,
+    pub allow_control_ids: i32,
     pub cancel: *mut q3g_cancel,
 }
 #[repr(C)]

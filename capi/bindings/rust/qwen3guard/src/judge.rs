@@ -105,11 +105,13 @@ impl<W: io::Write> JudgedWriter<'_, W> {
     /// judged, which is not passed on.
     pub fn finish(mut self) -> io::Result<Turn> {
         let turn = self.stream.end_turn()?;
-        // A user's turn has a verdict of its own instead of a decision.
+        // A user's turn has a verdict of its own instead of a decision, which only names the bytes that were left out.
+        let left_out = &turn.decision.unjudged_bytes;
         let prompt = turn.prompt.as_ref().map(|prompt| Decision {
             severity: prompt.severity,
             is_flagged: prompt.is_flagged,
-            is_complete: prompt.severity != Severity::NotJudged,
+            is_complete: prompt.severity != Severity::NotJudged && left_out.is_empty(),
+            unjudged_bytes: left_out.clone(),
             ..Decision::default()
         });
         self.pass_on(prompt.as_ref().unwrap_or(&turn.decision), true)?;

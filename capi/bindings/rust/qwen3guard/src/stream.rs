@@ -140,7 +140,10 @@ impl StreamRef {
         })
     }
 
-    /// Judges the next tokens of the open turn: a verdict for each.
+    /// Judges the next tokens of the open turn: a verdict for each. A model's end of sequence (`<|im_end|>`,
+    /// `<|endoftext|>`) may be the last of an assistant's: its verdict has `Source::None` and does not count, and only
+    /// `end_turn()` may follow. Any other control token is an invalid argument, unless
+    /// [`StreamOptions::allow_control_ids`].
     pub fn push_tokens(&mut self, ids: &[i32]) -> Result<Vec<TokenVerdict>> {
         let mut tokens: Vec<sys::q3g_token_verdict> = vec![sized(); ids.len()];
         call(|err| unsafe {
@@ -149,7 +152,8 @@ impl StreamRef {
         Ok(tokens_of(&tokens))
     }
 
-    /// Ends the open turn.
+    /// Ends the open turn. A character that is not complete is judged as U+FFFD or left out
+    /// ([`StreamOptions::invalid_utf8`]); then the decision names its bytes as not judged.
     pub fn end_turn(&mut self) -> Result<Turn> {
         let (mut turn, mut decision, mut prompt) =
             (sized::<sys::q3g_turn>(), sized::<sys::q3g_decision>(), sized::<sys::q3g_token_verdict>());

@@ -53,7 +53,8 @@ pub enum Thinking {
     None = 0,
     /// It is judged like the rest.
     Judge = 1,
-    /// It is read, but does not count.
+    /// From a `<think>` at the response's beginning to the first `</think>` it does not count; without an answer behind
+    /// it nothing was judged.
     Skip = 2,
 }
 
@@ -84,6 +85,8 @@ pub struct StreamOptions<'a> {
     pub judge_unsettled: bool,
     /// Gen: a verdict every so many tokens; at least 1.
     pub gen_interval_tokens: i32,
+    /// Control tokens among pushed ids are judged like others, not an error.
+    pub allow_control_ids: bool,
     /// Stops running calls on the stream.
     pub cancel: Option<&'a Cancel>,
 }
@@ -98,6 +101,7 @@ impl Default for StreamOptions<'_> {
             thinking: Thinking::None,
             judge_unsettled: true,
             gen_interval_tokens: 32,
+            allow_control_ids: false,
             cancel: None,
         }
     }
@@ -115,6 +119,7 @@ impl StreamOptions<'_> {
         raw.thinking = self.thinking as i32;
         raw.judge_unsettled = self.judge_unsettled.into();
         raw.gen_interval_tokens = self.gen_interval_tokens;
+        raw.allow_control_ids = self.allow_control_ids.into();
         raw.cancel = Cancel::ptr(self.cancel);
         body(&raw)
     }
@@ -133,6 +138,7 @@ mod tests {
                 assert_eq!((ours.context, ours.thinking), (library.context, library.thinking));
                 assert_eq!(ours.judge_unsettled, library.judge_unsettled);
                 assert_eq!(ours.gen_interval_tokens, library.gen_interval_tokens);
+                assert_eq!(ours.allow_control_ids, library.allow_control_ids);
                 assert!(ours.policy.is_null() && ours.cancel.is_null());
                 Ok(())
             })

@@ -71,6 +71,19 @@ fn turns_marks_and_forks() {
     assert_eq!(stream.push_tokens(&ids).unwrap().len(), ids.len());
     assert_eq!(kind(stream.push_tokens(&[-1])), ErrorKind::TokenRange);
 
+    let mut ends = Stream::open(&guard).unwrap();
+    let end = ends.push_prompt(PROMPT).unwrap().id; // <|im_end|>
+    assert_eq!(kind(ends.push_tokens(&[end, ids[0]])), ErrorKind::InvalidArgument);
+    let tokens = ends.push_tokens(&[ids.as_slice(), &[end]].concat()).unwrap();
+    let last = tokens.last().unwrap();
+    assert_eq!((last.id, last.source, last.counts), (end, Source::None, false));
+    assert_eq!(kind(ends.push_tokens(&ids)), ErrorKind::InvalidArgument);
+    assert!(ends.end_turn().unwrap().decision.is_complete);
+    let allow = StreamOptions { allow_control_ids: true, ..Default::default() };
+    let mut allows = Stream::open_with(&guard, &allow).unwrap();
+    allows.push_prompt(PROMPT).unwrap();
+    assert_eq!(allows.push_tokens(&[end, ids[0]]).unwrap()[0].source, Source::Heads);
+
     let (mut a, mut b) = (Stream::open(&guard).unwrap(), Stream::open(&guard).unwrap());
     for each in [&mut a, &mut b] {
         each.push_prompt(PROMPT).unwrap();

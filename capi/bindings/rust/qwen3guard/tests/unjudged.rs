@@ -121,6 +121,14 @@ fn streams_that_have_not_judged_all() {
     // Half a character.
     stream.push_text(b"\xe4\xbd").unwrap();
     assert_eq!(incomplete(&stream).unjudged_bytes, 7..9);
+    let mut cut = stream.fork().unwrap();
+    assert_eq!(checked(cut.end_turn().unwrap().decision).unjudged_bytes, 7..9); // the turn ends in it
+    cut.begin_turn(Role::User).unwrap();
+    let mut shown = Vec::new();
+    let mut writer = cut.writer(&mut shown);
+    writer.write_all(b"Hello\xe4\xbd").unwrap();
+    assert_eq!(writer.finish().unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    assert_eq!(shown, b"Hello");
     stream.push_text(b"\xa0").unwrap();
     assert!(checked(stream.decision().unwrap()).is_complete);
     // A push that failed, or was cancelled, has not been judged, and is no part of the turn.
