@@ -307,10 +307,25 @@ Result<StreamUpdate> GenStream::change_turn(const Change& change) {
   }
 }
 
+Status GenStream::check_text(const Turn& turn, std::string_view bytes, const Tokenizer& tokenizer) const {
+  // The prompt is judged by classify(), which has the guard's context.
+  const bool is_response = turn.role == Role::assistant;
+  if (is_response && options_.context != ContextPolicy::error) return {};
+  const std::int32_t capacity = is_response ? cache_.capacity_tokens() : guard_->max_context_tokens();
+  const auto n_most = static_cast<std::size_t>(capacity);
+  const bool is_too_long = turn.text
+                               ? turn.text->exceeds(bytes, n_most)
+                               : IncrementalEncoder(tokenizer, options_.invalid_utf8).exceeds(bytes, n_most);
+  if (!is_too_long) return {};
+  return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs more than " +
+                                            std::to_string(capacity) + " tokens; the context has " +
+                                            std::to_string(capacity)};
+}
+
 Result<StreamUpdate> GenStream::push_text(std::string_view bytes) {
   Q3G_ASSIGN(Turn * open, need_open(false));
-  static_cast<void>(open);
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
+  Q3G_TRY(check_text(*open, bytes, *tokenizer));
   return change_turn([&](Turn& turn) -> Result<std::size_t> {
     if (!turn.text) turn.text.emplace(*tokenizer, options_.invalid_utf8);
     Q3G_TRY(turn.text->append(bytes));

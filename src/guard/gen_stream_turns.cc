@@ -43,28 +43,38 @@ Status GenStream::begin_turn(Role role) {
   return {};
 }
 
+Result<std::size_t> GenStream::first_to_read(std::span<const Message> messages) const {
+  Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
+  return detail::first_to_read(*tokenizer, messages, options_,
+                               static_cast<std::size_t>(guard_->max_context_tokens()));
+}
+
+Status GenStream::append_turns(std::span<const Message> messages, std::size_t first) {
+  Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i < first && (i > 0 || messages[i].role != Role::system)) continue;
+    Q3G_TRY(begin_turn(messages[i].role));
+    Turn& turn = turns_.back();
+    turn.text.emplace(*tokenizer, options_.invalid_utf8);
+    Status status = check_whole_text(messages[i].content, options_.invalid_utf8);
+    if (status.ok()) status = turn.text->append(messages[i].content);
+    if (status.ok()) status = turn.text->finish();
+    if (!status.ok())
+      return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
+    turn.is_open = false;
+  }
+  return {};
+}
+
 Status GenStream::restore(std::span<const Message> messages) {
-  const auto run = [&]() -> Status {
-    Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-      Q3G_TRY(begin_turn(messages[i].role));
-      Turn& turn = turns_.back();
-      turn.text.emplace(*tokenizer, options_.invalid_utf8);
-      Status status = check_whole_text(messages[i].content, options_.invalid_utf8);
-      if (status.ok()) status = turn.text->append(messages[i].content);
-      if (status.ok()) status = turn.text->finish();
-      if (!status.ok())
-        return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
-      turn.is_open = false;
-    }
-    return {};
-  };
-  return or_as_before<Status>(run);
+  Q3G_ASSIGN(const std::size_t first, first_to_read(messages));
+  return or_as_before<Status>([&] { return append_turns(messages, first); });
 }
 
 Result<TokenVerdict> GenStream::push_conversation(std::span<const Message> messages) {
+  Q3G_ASSIGN(const std::size_t first, first_to_read(messages));
   const auto run = [&]() -> Result<TokenVerdict> {
-    Q3G_TRY(restore(messages.first(messages.size() - 1)));
+    Q3G_TRY(append_turns(messages.first(messages.size() - 1), first));
     Q3G_TRY(check_whole_text(messages.back().content, options_.invalid_utf8));
     Q3G_TRY(begin_turn(Role::user));
     Q3G_ASSIGN(StreamUpdate update, push_text(messages.back().content));
@@ -132,11 +142,12 @@ Result<StreamUpdate> GenStream::rewind_to_byte(std::int64_t n) {
   }
   std::size_t n_tokens = turns_.back().tokens.size();
   while (n_tokens > 0 && turns_.back().tokens[n_tokens - 1].verdict.byte_end > n) --n_tokens;
-  return or_as_before<Result<StreamUpdate>>([&] { return cut(n_tokens, static_cast<std::size_t>(n), false); });
+  return or_as_before<Result<StreamUpdate>>(
+      [&] { return cut(n_tokens, static_cast<std::size_t>(n), false); });
 }
 
-/// Keeps the first n_bytes bytes of a turn of text, the first n_tokens of one of tokens, and (keeps_end) the end
-/// that the model set.
+/// Keeps the first n_bytes bytes of a turn of text, the first n_tokens of one of tokens, and (keeps_end) the
+/// end that the model set.
 Result<StreamUpdate> GenStream::cut(std::size_t n_tokens, std::size_t n_bytes, bool keeps_end) {
   Turn& turn = turns_.back();
   if (n_bytes < turn.skip_bytes) {

@@ -8,6 +8,7 @@
 #include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/common_prefix.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::detail {
 HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
@@ -40,10 +41,42 @@ Status HeadStream::check_room(std::size_t n_tokens, bool is_response) const {
   if (is_response && slides) return {};
   const std::size_t reserve = slides ? 2 * kMinWindowTokens : 0;
   if (n_tokens + reserve <= capacity) return {};
-  std::string detail = "stream: the conversation needs " + std::to_string(n_tokens) + " tokens; room for " +
-                       std::to_string(capacity);
+  const std::string n_needed = n_tokens == kTooManyTokens ? "more than " + std::to_string(capacity - reserve)
+                                                          : std::to_string(n_tokens);
+  std::string detail =
+      "stream: the conversation needs " + n_needed + " tokens; room for " + std::to_string(capacity);
   if (slides) detail += ", " + std::to_string(reserve) + " of them for the response's window";
   return Error{ErrorCode::context_full, std::move(detail)};
+}
+
+Status HeadStream::check_text(std::string_view bytes) const {
+  if (!transcript_.is_open()) return {};
+  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+  const bool is_response = transcript_.last()->role == Role::assistant;
+  if (is_response && options_.context != ContextPolicy::error) return {};
+  return transcript_.exceeds(bytes, capacity) ? check_room(kTooManyTokens, is_response) : Status();
+}
+
+std::string_view HeadStream::readable(std::string_view bytes) const {
+  // What does not settle is not on the tape, and takes more text to be there.
+  if (options_.context != ContextPolicy::stop || !options_.judge_unsettled || !transcript_.is_open() ||
+      transcript_.last()->role != Role::assistant)
+    return bytes;
+  // The tokens at the end of what is read can still change.
+  constexpr std::size_t kMoreTokens = 64, kMoreBytes = 4096;
+  const std::size_t n_tape = static_cast<std::size_t>(cache_.capacity_tokens()) + kMoreTokens;
+  if (!transcript_.exceeds(bytes, n_tape)) return bytes;
+  std::size_t least = 0, most = 16 * kMoreBytes;
+  while (most < bytes.size() && !transcript_.exceeds(bytes.substr(0, most), n_tape)) {
+    least = most;
+    most *= 2;
+  }
+  most = std::min(most, bytes.size());
+  while (most - least > kMoreBytes) {
+    const std::size_t middle = least + (most - least) / 2;
+    (transcript_.exceeds(bytes.substr(0, middle), n_tape) ? most : least) = middle;
+  }
+  return whole_characters(bytes.substr(0, most));
 }
 
 Status HeadStream::fit_context(Feed& feed) {
@@ -125,8 +158,12 @@ Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
     feed.n_kept_tokens = turn->tokens.size();
     return feed;
   }
-  Q3G_ASSIGN(const std::size_t keep, transcript_.push_text(bytes));
-  return plan_change(keep);
+  Q3G_TRY(check_text(bytes));
+  const std::string_view read = readable(bytes);
+  Q3G_ASSIGN(const std::size_t keep, transcript_.push_text(read));
+  Q3G_ASSIGN(Feed feed, plan_change(keep));
+  transcript_.last()->unread_bytes += static_cast<std::int64_t>(bytes.size() - read.size());
+  return feed;
 }
 
 Result<HeadStream::Feed> HeadStream::plan_tokens(std::span<const TokenId> ids) {
@@ -168,7 +205,8 @@ Result<HeadStream::Feed> HeadStream::plan_rewind(const StreamMark& place) {
   if (turn.input == Turn::Input::tokens) {
     // The token with which the model ended the turn is the last unit.
     const bool keeps_end = turn.model_end >= 0 && place.n_units == mark().n_units;
-    Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_token(place.n_units - (keeps_end ? 1 : 0), keeps_end));
+    Q3G_ASSIGN(const std::size_t keep,
+               transcript_.rewind_to_token(place.n_units - (keeps_end ? 1 : 0), keeps_end));
     Q3G_ASSIGN(Feed feed, plan_change(keep));
     feed.model_end = keeps_end ? turn.model_end : -1;
     return feed;

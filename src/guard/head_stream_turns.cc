@@ -68,8 +68,16 @@ Status HeadStream::begin_turn(Role role) {
 }
 
 Status HeadStream::append_turns(std::span<const Message> messages) {
+  const bool slides = options_.context == ContextPolicy::slide;
+  std::size_t first = 0;
+  if (guard_->tokenizer()) {
+    const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+    Q3G_ASSIGN(first, first_to_read(*guard_->tokenizer(), messages, options_, capacity));
+  }
   for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i < first && (i > 0 || messages[i].role != Role::system)) continue;
     Status status = append_turn(messages[i]);
+    if (status.ok() && !slides) status = check_room(transcript_.ids().size(), false);
     if (!status.ok() && messages.size() > 1)
       return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
     Q3G_TRY(std::move(status));

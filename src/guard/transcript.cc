@@ -198,6 +198,15 @@ Result<IncrementalEncoder> Transcript::new_text(Role role) const {
   return text;
 }
 
+bool Transcript::exceeds(std::string_view bytes, std::size_t n_tokens) const {
+  if (tokenizer_ == nullptr || !is_open() || turns_.back().input == Turn::Input::tokens) return false;
+  const Turn& turn = turns_.back();
+  const std::size_t n_most = turn.n_slid + (n_tokens - std::min(n_tokens, turn.text_begin));
+  if (turn.input == Turn::Input::text) return turn.text->exceeds(bytes, n_most);
+  const Result<IncrementalEncoder> text = new_text(turn.role);
+  return text.ok() && text->exceeds(bytes, n_most);
+}
+
 Result<std::size_t> Transcript::push_text(std::string_view bytes) {
   Q3G_TRY(need_tokenizer());
   Q3G_ASSIGN(Turn * turn, need_open(Turn::Input::text));

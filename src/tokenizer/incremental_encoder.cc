@@ -2,6 +2,8 @@
 #include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "qwen3guard/detail/tokenizer/offset_map.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
@@ -38,7 +40,8 @@ Status IncrementalEncoder::read(std::size_t begin, std::size_t end, bool is_comp
       break;
     }
     if (invalid_utf8_ == InvalidUtf8::reject) {
-      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(begin + pos - n_prefix_bytes_)};
+      return Error{ErrorCode::invalid_utf8,
+                   "text: ill-formed UTF-8 at byte " + std::to_string(begin + pos - n_prefix_bytes_)};
     }
     const std::size_t to = piece.utf8.size();
     piece.utf8.append(kReplacement);
@@ -118,6 +121,27 @@ Status IncrementalEncoder::append(std::string_view bytes) {
     text_.resize(before);
     throw;
   }
+}
+
+bool IncrementalEncoder::exceeds(std::string_view bytes, std::size_t max_tokens) const {
+  constexpr std::size_t kFewBytes = 4096;
+  const TokenizerImpl& tokenizer = TokenizerAccess::impl(tokenizer_);
+  const TokenCut from = cuts_.empty() ? TokenCut{dropped_bytes_, dropped_tokens_, 0} : cuts_.back();
+  if (is_finished_ || bytes.size() <= kFewBytes) return false;
+  if (from.n_tokens > max_tokens) return true;
+  const std::string_view tail = std::string_view(text_).substr(from.byte - dropped_bytes_);
+  // A character at the end that is not complete has no token yet.
+  const std::size_t n_bytes = tail.size() + bytes.size() - 3;
+  if (n_bytes > tokenizer.max_text_bytes(max_tokens - from.n_tokens)) return true;
+  std::string text;
+  text.reserve(tail.size() + bytes.size());
+  text.append(tail).append(bytes);
+  text.resize(text.size() - incomplete_bytes(text));
+  if (invalid_utf8_ == InvalidUtf8::replace) text = replace_invalid_utf8(text);
+  if (find_invalid_utf8(text)) return false;
+  if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return true;
+  std::vector<TokenId> ids;
+  return !tokenizer.encode(text, SpecialTokens::as_text, max_tokens - from.n_tokens, ids);
 }
 
 std::size_t IncrementalEncoder::n_incomplete_bytes() const noexcept {

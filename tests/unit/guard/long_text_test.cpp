@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts far longer than the context are refused in memory of at most four times their size.
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -87,5 +88,154 @@ TEST_CASE("long text: a conversation for a generator", "[memory]") {
       const std::vector<Message> messages = {{Role::user, text}};
       return generator.set_conversation(messages).error().code;
     });
+  }
+}
+
+namespace {
+
+constexpr ContextPolicy kPolicies[] = {ContextPolicy::error, ContextPolicy::stop, ContextPolicy::slide};
+
+StreamOptions with(ContextPolicy policy) {
+  StreamOptions options;
+  options.context = policy;
+  options.max_tokens = 600;
+  return options;
+}
+
+template <class T>
+ErrorCode code_of(const T& result) {
+  return result.ok() ? ErrorCode::internal : result.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("long text: a session's prompt, whatever the policy", "[memory][stream]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    for (const ContextPolicy policy : kPolicies) {
+      CAPTURE(name, static_cast<int>(policy));
+      const Guard guard = Guard::load_embedded(name).value();
+      StreamSession session = guard.open_stream(with(policy)).value();
+      for (const char* unit : kUnits) {
+        const auto check_unchanged = [&] {
+          CHECK(session.position() == 0);
+          CHECK(session.turn_bytes() == 0);
+        };
+        check_refused(unit, [&](const std::string& text) { return code_of(session.push_prompt(text)); });
+        check_unchanged();
+        check_refused(unit, [&](const std::string& text) {
+          const std::vector<Message> messages = {
+              {Role::user, "Hello."}, {Role::assistant, "Hello."}, {Role::user, text}};
+          return code_of(session.push_conversation(messages));
+        });
+        check_unchanged();
+        check_refused(unit, [&](const std::string& text) {
+          const std::vector<Message> messages = {{Role::user, "Hello."}, {Role::assistant, text}};
+          return code_of(session.restore(messages));
+        });
+        check_unchanged();
+        check_refused(unit, [&](const std::string& text) {
+          const std::vector<Message> messages = {{Role::system, text}, {Role::user, "Hello."}};
+          return code_of(session.restore(messages));
+        });
+        check_unchanged();
+        session.begin_turn(Role::user).throw_if_error();
+        REQUIRE(session.push_text("Hello. ").ok());
+        const std::int64_t n_bytes = session.turn_bytes();
+        check_refused(unit, [&](const std::string& text) { return code_of(session.push_text(text)); });
+        CHECK(session.turn_bytes() == n_bytes);
+        session.reset();
+      }
+    }
+  }
+}
+
+TEST_CASE("long text: a response that has to fit", "[memory][stream]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    CAPTURE(name);
+    const Guard guard = Guard::load_embedded(name).value();
+    StreamSession session = guard.open_stream(with(ContextPolicy::error)).value();
+    REQUIRE(session.push_prompt("Hello.").ok());
+    REQUIRE(session.push_text("One two three. ").ok());
+    const std::int64_t n_bytes = session.turn_bytes();
+    for (const char* unit : kUnits) {
+      check_refused(unit, [&](const std::string& text) { return code_of(session.push_text(text)); });
+      CHECK(session.turn_bytes() == n_bytes);
+    }
+    CHECK(session.push_text("four.").ok());
+  }
+}
+
+TEST_CASE("long text: a session of a batch", "[memory][stream]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  StreamBatchOptions batch_options;
+  batch_options.max_waiting_bytes = std::size_t{1} << 24;
+  StreamBatch batch = StreamBatch::open(guard, batch_options).value();
+  const StreamId id = batch.add(with(ContextPolicy::error)).value();
+  check_refused("a", [&](const std::string& text) {
+    batch.push_prompt(id, text).throw_if_error();
+    batch.step();
+    ErrorCode code = ErrorCode::internal;
+    for (const StreamEvent& event : batch.poll(id).value()) {
+      if (event.kind == StreamEvent::Kind::error) code = event.status.error().code;
+    }
+    return code;
+  });
+}
+
+TEST_CASE("long text: a response that stops where the context ends", "[memory][stream]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  for (const char* unit : kUnits) {
+    CAPTURE(unit);
+    StreamSession session = guard.open_stream(with(ContextPolicy::stop)).value();
+    REQUIRE(session.push_prompt("Hello.").ok());
+    const std::string text = repeated(unit, std::size_t{3} << 20);
+    const HeapPeak peak;
+    const auto update = session.push_text(text).value();
+    CAPTURE(peak.bytes());
+    CHECK(peak.bytes() <= 4 * text.size() + kFixedBytes);
+    REQUIRE(update.stopped_at_byte.has_value());
+    CHECK(session.turn_bytes() == static_cast<std::int64_t>(text.size()));
+    CHECK_FALSE(session.decision().is_complete);
+    CHECK(session.position() == 600);
+    // What was judged is what is judged of a text that is a little too long.
+    StreamSession other = guard.open_stream(with(ContextPolicy::stop)).value();
+    REQUIRE(other.push_prompt("Hello.").ok());
+    const auto expected =
+        other.push_text(text.substr(0, 20'000 / std::string(unit).size() * std::string(unit).size())).value();
+    CHECK(expected.stopped_at_byte == update.stopped_at_byte);
+    CHECK(expected.tokens.size() == update.tokens.size());
+    // The session goes on as ever.
+    CHECK(session.push_text(text).value().stopped_at_byte == update.stopped_at_byte);
+    CHECK(session.turn_bytes() == static_cast<std::int64_t>(2 * text.size()));
+    CHECK_FALSE(session.rewind_to_byte(12).value().stopped_at_byte.has_value());
+    CHECK(session.push_text("x").ok());
+    CHECK(session.end_turn().ok());
+  }
+}
+
+TEST_CASE("long text: an old one slides out of a conversation that is restored", "[memory][stream]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    CAPTURE(name);
+    const Guard guard = Guard::load_embedded(name).value();
+    for (const char* unit : kUnits) {
+      const std::vector<Message> rest = {
+          {Role::user, "Hello."}, {Role::assistant, "Hi."}, {Role::user, "Go on."}};
+      std::vector<Message> messages = {{Role::system, "Be kind."},
+                                       {Role::user, "Tell me all."},
+                                       {Role::assistant, repeated(unit, std::size_t{3} << 20)}};
+      messages.insert(messages.end(), rest.begin(), rest.end());
+      StreamSession session = guard.open_stream(with(ContextPolicy::slide)).value();
+      const HeapPeak peak;
+      const auto verdict = session.push_conversation(messages);
+      CAPTURE(unit, peak.bytes());
+      REQUIRE(verdict.ok());
+      CHECK(peak.bytes() <= 4 * messages[2].content.size() + kFixedBytes);
+      // As if it had not been there.
+      StreamSession other = guard.open_stream(with(ContextPolicy::slide)).value();
+      messages.erase(messages.begin() + 1, messages.begin() + 3);
+      const auto expected = other.push_conversation(messages).value();
+      CHECK(verdict->severity == expected.severity);
+      CHECK(std::abs(double{verdict->probabilities.unsafe} - double{expected.probabilities.unsafe}) < 1e-4);
+    }
   }
 }

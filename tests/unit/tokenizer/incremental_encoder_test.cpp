@@ -229,6 +229,32 @@ TEST_CASE("incremental encoder: a finished text's broken last character is repla
   CHECK(encoder.ranges().back().end == 4);
 }
 
+TEST_CASE("incremental encoder: what is too long is known before it is read", "[tokenizer]") {
+  constexpr std::uint64_t kSeed = 78;
+  INFO("seed " << kSeed);
+  test::RandomText random(kSeed);
+  for (const Tokenizer& tokenizer : tokenizers()) {
+    for (int i = 0; i < 12; ++i) {
+      IncrementalEncoder encoder(tokenizer, i % 2 == 0 ? InvalidUtf8::replace : InvalidUtf8::reject);
+      for (int n = 0; n < i; ++n) encoder.append(hard_text(random, 10)).throw_if_error();
+      if (i % 3 == 0) encoder.drop_before(encoder.n_settled());
+      std::string more;
+      while (more.size() <= 4096) more += hard_text(random, 50);
+      if (i % 2 == 0) more += "\xFF\xE4\xB8";
+      IncrementalEncoder after = encoder;
+      after.append(more).throw_if_error();
+      // Of a character that is not complete at the end it is not known whether it counts.
+      const std::size_t n = after.n_tokens();
+      CAPTURE(i, n, more.size());
+      CHECK_FALSE(encoder.exceeds(more, n + 1));
+      CHECK(encoder.exceeds(more, n - 1));
+      CHECK(encoder.exceeds(more, encoder.n_tokens() + 10));
+      CHECK(encoder.exceeds(more, 0));
+      CHECK_FALSE(encoder.exceeds("few", 0));
+    }
+  }
+}
+
 TEST_CASE("incremental encoder: what was dropped makes no difference", "[tokenizer]") {
   constexpr std::uint64_t kSeed = 9103;
   const std::vector<Tokenizer> all = tokenizers();

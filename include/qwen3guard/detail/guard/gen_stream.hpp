@@ -111,6 +111,11 @@ class GenStream final : public StreamSession::Impl {
   GenStream(const GenStream&) = default;
 
   [[nodiscard]] Result<Turn*> need_open(bool has_ids);
+  [[nodiscard]] Result<std::size_t> first_to_read(std::span<const Message> messages) const;
+  /// Finished turns, those before `first` left out but for a system turn at the beginning.
+  [[nodiscard]] Status append_turns(std::span<const Message> messages, std::size_t first);
+  /// Finds out before it is read that text which has to fit does not. Errors: context_full.
+  [[nodiscard]] Status check_text(const Turn& turn, std::string_view bytes, const Tokenizer& tokenizer) const;
   /// The turns before the last one but for the first n_skipped, and `text` as the last one's.
   [[nodiscard]] std::vector<Message> conversation(std::size_t n_skipped, std::string_view text) const;
   /// Index of the last user's turn; 0 when there is none.

@@ -125,7 +125,12 @@ class HeadStream final : public StreamSession::Impl {
   /// The feed for a tape that has changed from `keep` on.
   [[nodiscard]] Result<Feed> plan_change(std::size_t keep);
   [[nodiscard]] Status fit_context(Feed& feed);
+  static constexpr std::size_t kTooManyTokens = std::size_t{1} << 48;  ///< more than were counted
   [[nodiscard]] Status check_room(std::size_t n_tokens, bool is_response) const;
+  /// Finds out before it is read that text which has to fit does not. Errors: context_full.
+  [[nodiscard]] Status check_text(std::string_view bytes) const;
+  /// ContextPolicy::stop: as much of a response as there is room for, and some more; else all.
+  [[nodiscard]] std::string_view readable(std::string_view bytes) const;
   [[nodiscard]] Result<StreamUpdate> run(Result<Feed> planned);
   /// The update that says that the last turn is as it was.
   [[nodiscard]] StreamUpdate unchanged() const;

@@ -11,6 +11,7 @@
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
+#include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {
 
@@ -25,6 +26,13 @@ namespace qwen3guard::detail {
 /// The same for one text that is whole, so that an incomplete last character is ill-formed, too.
 /// Errors (InvalidUtf8::reject): invalid_utf8 with the byte offset.
 [[nodiscard]] Status check_whole_text(std::string_view text, InvalidUtf8 policy);
+
+/// Where to begin with the turns of a conversation that is restored: 0, but for ContextPolicy::slide when one
+/// of them alone has more than max_tokens. Then those before the next user's, a system turn at the beginning
+/// aside, would be forgotten as soon as that one begins, and they need not be read. Errors: context_full (one
+/// is too long; with its index). Memory: as IncrementalEncoder::exceeds. Throws std::bad_alloc.
+[[nodiscard]] Result<std::size_t> first_to_read(const Tokenizer& tokenizer, std::span<const Message> messages,
+                                                const StreamOptions& options, std::size_t max_tokens);
 
 }  // namespace qwen3guard::detail
 

@@ -95,6 +95,9 @@ class Transcript {
   /// The open turn goes on. Both return the first index of the tape that changed. Errors: invalid_argument
   /// (no open turn; text and tokens in one turn); invalid_utf8.
   [[nodiscard]] Result<std::size_t> push_text(std::string_view bytes);
+  /// True when push_text(bytes) would make the tape longer than n_tokens; false does not say that it would
+  /// not (IncrementalEncoder::exceeds). Throws std::bad_alloc.
+  [[nodiscard]] bool exceeds(std::string_view bytes, std::size_t n_tokens) const;
   /// n_fit: so many of them go on the tape; there is no room for the others.
   [[nodiscard]] Result<std::size_t> push_tokens(std::span<const TokenId> ids, std::size_t n_fit);
   /// The text is complete; a last character that is not is replaced or left out. Errors: as push_text().

@@ -30,8 +30,14 @@ class IncrementalEncoder {
   /// invalid_argument (finished). Throws std::bad_alloc. Either way nothing has changed then.
   [[nodiscard]] Status append(std::string_view bytes);
 
-  /// The text is complete: all tokens are final. A last character that is not complete is replaced or (reject)
-  /// left out: no token covers it. Throws std::bad_alloc; nothing has changed then.
+  /// True when the text with `bytes` behind it has more than max_tokens tokens, of those that append() would
+  /// take. Takes the memory of a copy of `bytes` at most, and none when they are far too many. False does not
+  /// say that there is room when `bytes` are few (some KiB) or ill-formed: append() takes little then, and
+  /// n_tokens() tells. Throws std::bad_alloc.
+  [[nodiscard]] bool exceeds(std::string_view bytes, std::size_t max_tokens) const;
+
+  /// The text is complete: all tokens are final. A last character that is not complete is replaced or
+  /// (reject) left out: no token covers it. Throws std::bad_alloc; nothing has changed then.
   [[nodiscard]] Status finish();
 
   /// Takes back everything from byte n on, also after finish(). Precondition: dropped_bytes() <= n <=
