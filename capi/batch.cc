@@ -60,7 +60,7 @@ q3g_status q3g_batch_push_prompt(q3g_batch* batch, uint64_t session, const char*
 
 q3g_status q3g_batch_begin_turn(q3g_batch* batch, uint64_t session, int32_t role, q3g_error* err) noexcept {
   return call(err, "q3g_batch_begin_turn",
-              [&] { take(Needed(batch)->begin_turn(session, enum_of<Role>(role, 3, "role"))); });
+              [&] { take(Needed(batch)->begin_turn(session, enum_of<Role>(role, 4, "role"))); });
 }
 
 q3g_status q3g_batch_push_text(q3g_batch* batch, uint64_t session, const char* text, size_t text_bytes,

@@ -172,6 +172,10 @@ void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
   value.generated_tokens = in.tokens.generated;
   value.latency_ms = in.latency_ms;
   value.text_bytes = in.text.size();
+  value.n_dropped_messages = static_cast<std::int32_t>(in.dropped_messages.size());
+  std::copy_n(in.dropped_messages.begin(),
+              std::min<std::size_t>(in.dropped_messages.size(), Q3G_DROPPED_MESSAGES_SHOWN),
+              value.dropped_messages);
   write_keeping_text(out, value);
   q3g_verdict written{};
   std::memcpy(&written, out.at(), sizeof written);

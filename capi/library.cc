@@ -59,7 +59,7 @@ const char* q3g_category_name(int32_t category) noexcept {
   return name_of<Category>(category, kCategoryCount);
 }
 const char* q3g_action_name(int32_t action) noexcept { return name_of<Action>(action, 4); }
-const char* q3g_role_name(int32_t role) noexcept { return name_of<Role>(role, 3); }
+const char* q3g_role_name(int32_t role) noexcept { return name_of<Role>(role, 4); }
 const char* q3g_source_name(int32_t source) noexcept { return name_of<VerdictSource>(source, 4); }
 const char* q3g_reason_name(int32_t reason) noexcept {
   switch (reason) {

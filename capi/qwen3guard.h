@@ -133,6 +133,7 @@ typedef int32_t q3g_status;
 #define Q3G_ROLE_SYSTEM 0    /**< the host's instructions */
 #define Q3G_ROLE_USER 1      /**< prompts */
 #define Q3G_ROLE_ASSISTANT 2 /**< responses */
+#define Q3G_ROLE_TOOL 3      /**< a tool's answer to a call of the assistant's; see q3g_stream_restore() */
 /** @} */
 
 /** @{ @name Kinds of model */
@@ -159,6 +160,13 @@ typedef int32_t q3g_status;
 #define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory, no more of one from files or in the library */
 #define Q3G_VERIFY_OFF 1       /**< no more: mapped files are read when they are used */
 #define Q3G_VERIFY_FULL 2      /**< every checksum and every value: reads the whole file */
+/** @} */
+
+/** @{ @name Messages that the published Gen template leaves out: an assistant's first, a system's that is not
+ * the first, a tool's */
+#define Q3G_DROPPED_MESSAGES_REPORT 0 /**< their indices are in the verdict */
+#define Q3G_DROPPED_MESSAGES_REJECT 1 /**< the call fails with Q3G_E_INVALID_ARGUMENT */
+#define Q3G_DROPPED_MESSAGES_SHOWN 31 /**< indices that a verdict has room for */
 /** @} */
 
 /** @{ @name Responses that reach the context's end */
@@ -329,6 +337,8 @@ typedef struct q3g_classify_options {
   int32_t decoder;          /**< Q3G_DECODER_; Gen only */
   int32_t mode;             /**< Q3G_MODE_ */
   int32_t invalid_utf8;     /**< Q3G_INVALID_UTF8_ */
+  int32_t dropped_messages; /**< Q3G_DROPPED_MESSAGES_; Gen only */
+  int32_t reserved;         /**< 0 */
   float flag_threshold;     /**< of P(Unsafe), and P(Controversial) when strict. -1 */
   float block_threshold;    /**< at least flag_threshold. -1 */
   q3g_cancel* cancel;       /**< may be NULL */
@@ -356,6 +366,9 @@ typedef struct q3g_verdict {
   /** Tokens that the verdict took: read, of these not computed again, and written. @{ */
   int32_t prompt_tokens, cached_tokens, generated_tokens; /** @} */
   double latency_ms;                                      /**< from the start of the call */
+  /** Messages (of a stream: turns) that the Gen template left out, so that nothing of them was seen: how many,
+   * and the indices of the first Q3G_DROPPED_MESSAGES_SHOWN of them, ascending. @{ */
+  int32_t n_dropped_messages, dropped_messages[Q3G_DROPPED_MESSAGES_SHOWN]; /** @} */
   char* text;           /**< set by the caller: room for the verdict as the model wrote it, or NULL */
   size_t text_capacity; /**< set by the caller, in bytes */
   size_t text_bytes;    /**< of the whole text; when it does not fit, nothing is written to `text`. 256 are
@@ -387,6 +400,8 @@ typedef struct q3g_stream_options {
   int32_t judge_unsettled;     /**< 1: text whose tokens may still change is judged at once. 1 */
   int32_t gen_interval_tokens; /**< Gen: a verdict every so many tokens; at least 1. 32 */
   int32_t allow_control_ids;   /**< 1: control tokens among pushed ids are judged, not an error. 0 */
+  int32_t dropped_messages;    /**< Q3G_DROPPED_MESSAGES_: Gen: turns that no verdict would see */
+  int32_t reserved;            /**< 0 */
   q3g_cancel* cancel;          /**< stops running calls on the stream; may be NULL. One forward of several
                                     streams is stopped when all have the same */
 } q3g_stream_options;
@@ -709,9 +724,9 @@ Q3G_API q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message*
                                       const q3g_classify_options* options, q3g_verdict* out,
                                       q3g_error* err) Q3G_NOEXCEPT;
 /** Judges several conversations in common matrix products: out [n], of which the first struct_size is set
- * (zero the array: each `text` and text_capacity is the caller's, as ever). One that fails does not disturb
- * the others: its q3g_verdict::status says so, and errors[i] why (errors: [n], the first struct_size is set;
- * may be NULL). Any thread. The call itself fails for its own arguments only. */
+ * (zero the array: each `text` and text_capacity is the caller's, as ever). One that
+ * fails does not disturb the others: its q3g_verdict::status says so, and errors[i] why (errors: [n], the
+ * first struct_size is set; may be NULL). Any thread. The call itself fails for its own arguments only. */
 Q3G_API q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversation* conversations,
                                             size_t n_conversations, const q3g_classify_options* options,
                                             q3g_verdict* out, q3g_error* errors, q3g_error* err) Q3G_NOEXCEPT;
@@ -790,11 +805,12 @@ Q3G_API q3g_status q3g_stream_push_prompt(q3g_stream* stream, const char* prompt
 Q3G_API q3g_status q3g_stream_push_conversation(q3g_stream* stream, const q3g_message* messages,
                                                 size_t n_messages, q3g_token_verdict* out,
                                                 q3g_error* err) Q3G_NOEXCEPT;
-/** Appends finished turns without judging them: they have no verdicts, and no decision that is complete. One
+/** Appends finished turns without judging them: they have no verdicts, and no decision that is complete.
+ * Messages of tools come into a conversation by this and by q3g_stream_push_conversation() alone. One
  * thread. */
 Q3G_API q3g_status q3g_stream_restore(q3g_stream* stream, const q3g_message* messages, size_t n_messages,
                                       q3g_error* err) Q3G_NOEXCEPT;
-/** Opens a turn. One thread. Errors: Q3G_E_INVALID_ARGUMENT (one is open). */
+/** Opens a turn. One thread. Errors: Q3G_E_INVALID_ARGUMENT (one is open; a tool's). */
 Q3G_API q3g_status q3g_stream_begin_turn(q3g_stream* stream, int32_t role, q3g_error* err) Q3G_NOEXCEPT;
 /** Goes on with the open turn: UTF-8, split anywhere. One thread. Errors: Q3G_E_INVALID_ARGUMENT (no open
  * turn, or one of tokens), Q3G_E_INVALID_UTF8 (with the byte of the turn's text), Q3G_E_CONTEXT_FULL,

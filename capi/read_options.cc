@@ -176,6 +176,8 @@ ClassifyOptions read_options(const q3g_classify_options* options) {
   out.decoder = enum_of<Decoder>(in.decoder, 2, "options.decoder");
   out.policy.mode = enum_of<Mode>(in.mode, 2, "options.mode");
   out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
+  out.dropped_messages = enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages");
+  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
   out.policy.flag_threshold = threshold(in.flag_threshold);
   out.policy.block_threshold = threshold(in.block_threshold);
   take(check(out.policy));
@@ -224,6 +226,8 @@ StreamOptions read_options(const q3g_stream_options* options) {
   out.judge_unsettled = bool_of(in.judge_unsettled, "options.judge_unsettled");
   out.gen_interval_tokens = in.gen_interval_tokens;
   out.allow_control_ids = bool_of(in.allow_control_ids, "options.allow_control_ids");
+  out.dropped_messages = enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages");
+  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
   out.cancel = flag_of(in.cancel);
   return out;
 }
@@ -306,7 +310,7 @@ std::vector<Message> read_messages(const q3g_message* messages, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
     const q3g_message in = all.read(i);
     const std::string name = "messages[" + std::to_string(i) + "]";
-    out.push_back({enum_of<Role>(in.role, 3, (name + ".role").c_str()),
+    out.push_back({enum_of<Role>(in.role, 4, (name + ".role").c_str()),
                    std::string(text_of(in.text, in.text_bytes, (name + ".text").c_str()))});
   }
   return out;

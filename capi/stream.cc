@@ -62,7 +62,7 @@ q3g_status q3g_stream_restore(q3g_stream* stream, const q3g_message* messages, s
 
 q3g_status q3g_stream_begin_turn(q3g_stream* stream, int32_t role, q3g_error* err) noexcept {
   return call(err, "q3g_stream_begin_turn",
-              [&] { take(Needed(stream)->begin_turn(enum_of<Role>(role, 3, "role"))); });
+              [&] { take(Needed(stream)->begin_turn(enum_of<Role>(role, 4, "role"))); });
 }
 
 q3g_status q3g_stream_push_text(q3g_stream* stream, const char* text, size_t text_bytes, q3g_update* update,

@@ -11,9 +11,16 @@
 namespace qwen3guard {
 
 /// Who speaks. The names are those of the chat template.
-enum class Role : std::int32_t { system = 0, user = 1, assistant = 2 };
+enum class Role : std::int32_t {
+  system = 0,     ///< sets the scene; read, not judged
+  user = 1,       ///< asks
+  assistant = 2,  ///< answers
+  /// A tool's answer to a call of the assistant's. For Stream checkpoints it stands in a user's turn, as the
+  /// published Qwen3 template has it; the published Gen template leaves it out (Verdict::dropped_messages).
+  tool = 3,
+};
 
-/// "system", "user" or "assistant". Static storage.
+/// "system", "user", "assistant" or "tool". Static storage.
 [[nodiscard]] const char* to_string(Role role) noexcept;
 
 /// One turn of a conversation. `content` is UTF-8; control-token look-alikes inside it are plain text.

@@ -35,6 +35,13 @@ enum class InvalidUtf8 : std::int32_t {
   replace = 1,
 };
 
+/// What to do with messages that the published Gen template leaves out, so that no Gen checkpoint sees them:
+/// an assistant's that comes first, a system's that does not, and a tool's. Stream checkpoints see all.
+enum class DroppedMessages : std::int32_t {
+  report = 0,  ///< Verdict::dropped_messages has their indices
+  reject = 1,  ///< the call fails with invalid_argument and the first one's index
+};
+
 /// Turns probabilities into an Action. Without thresholds the severity decides: Safe -> allow,
 /// Unsafe -> block, Controversial -> block (strict) or flag (loose).
 /// With a threshold set, the score P(Unsafe) (+ P(Controversial) in strict mode) decides:
@@ -55,9 +62,10 @@ struct ActionPolicy {
 
 /// Options of one classification.
 struct ClassifyOptions {
-  Decoder decoder = Decoder::constrained;          ///< Gen checkpoints only
-  ActionPolicy policy;                             ///< from probabilities to Verdict::action
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;  ///< what text that is not UTF-8 does
+  Decoder decoder = Decoder::constrained;                      ///< Gen checkpoints only
+  ActionPolicy policy;                                         ///< from probabilities to Verdict::action
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;              ///< what text that is not UTF-8 does
+  DroppedMessages dropped_messages = DroppedMessages::report;  ///< Gen checkpoints only
   /// Stops the call from another thread. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;
   /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
@@ -152,6 +160,8 @@ struct StreamOptions {
   /// turn (StreamSession::push_tokens). True: it is judged like any other token, as if it were part of the
   /// text.
   bool allow_control_ids = false;
+  /// Gen checkpoints: what begin_turn() and restore() do with a turn that no verdict would see.
+  DroppedMessages dropped_messages = DroppedMessages::report;
   /// Stops a running call on the session from another thread. Sessions in one forward (push_batch(),
   /// StreamBatch) are stopped when all have the same flag. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;

@@ -95,10 +95,12 @@ class StreamSession {
   [[nodiscard]] Result<TokenVerdict> push_conversation(std::span<const Message> messages);
 
   /// Appends finished turns without judging them (they have no verdicts, and no decision that is complete);
-  /// the model reads them with the next push. Errors: as push_prompt().
+  /// the model reads them with the next push. Messages of tools come into a conversation by this and by
+  /// push_conversation() alone. Errors: as push_prompt(); invalid_argument (StreamOptions::dropped_messages).
   [[nodiscard]] Status restore(std::span<const Message> messages);
 
-  /// Opens a turn. Errors: invalid_argument (a turn is open); bad_tokenizer.
+  /// Opens a turn. Errors: invalid_argument (a turn is open; a tool's turn, see restore();
+  /// StreamOptions::dropped_messages); bad_tokenizer.
   [[nodiscard]] Status begin_turn(Role role);
 
   /// Goes on with the open turn: UTF-8, split anywhere, borrowed for the call. A character that is not

@@ -119,6 +119,9 @@ struct Verdict {
   TokenUsage tokens;                      ///< what it took
   double latency_ms = 0;                  ///< from the start of the call
   std::string text;                       ///< the verdict as the model wrote it; Gen checkpoints only
+  /// Gen checkpoints: indices of the messages (of a stream: turns) that the published template leaves out, in
+  /// ascending order. Nothing of them was seen (DroppedMessages).
+  std::vector<std::int32_t> dropped_messages;
 };
 
 /// Where the verdict of a token comes from.

@@ -2,7 +2,6 @@
 #include "cli.hpp"
 
 #include <cstdlib>
-#include <limits>
 
 #include "platform.hpp"
 
@@ -49,10 +48,6 @@ void print_line(std::string_view line) {
   std::string text(line);
   text += '\n';
   print_text(text);
-}
-
-std::string escaped(std::string_view text) {
-  return printable(text, std::numeric_limits<std::size_t>::max());
 }
 
 void print_error(std::string_view message) {

@@ -5,10 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <cstdio>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "errors.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 /// What the subcommands share. A command runs to its end or throws; main() turns exceptions into one line on
@@ -17,11 +17,6 @@ namespace qwen3guard::cli {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitError = 2;
-
-/// The user asked for something that cannot be done; what() is the line that is shown.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// --model, --threads, --verify: the same for every command that loads a model.
 struct ModelFlags {
@@ -41,8 +36,6 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 void print_line(std::string_view line);
 /// The same without the line's end.
 void print_text(std::string_view text);
-/// Text from outside as one line that a terminal shows and does not obey (quote.hpp), all of it.
-[[nodiscard]] std::string escaped(std::string_view text);
 /// "qwen3guard: error: " and the message, escaped, as one line on stderr.
 void print_error(std::string_view message);
 

@@ -15,7 +15,7 @@ namespace {
 
 struct ClassifyFlags {
   ModelFlags model;
-  std::string prompt, response, decode = "constrained", mode = "strict";
+  std::string prompt, response, decode = "constrained", mode = "strict", dropped = "report";
   float flag_threshold = -1, block_threshold = -1;
   bool replace_invalid_utf8 = false, json = false, lines = false;
   std::size_t batch = 1;
@@ -31,6 +31,7 @@ ClassifyOptions to_options(const ClassifyFlags& flags) {
   options.policy.mode = parse_mode(flags.mode);
   if (flags.flag_option->count() > 0) options.policy.flag_threshold = flags.flag_threshold;
   if (flags.block_option->count() > 0) options.policy.block_threshold = flags.block_threshold;
+  options.dropped_messages = flags.dropped == "reject" ? DroppedMessages::reject : DroppedMessages::report;
   options.invalid_utf8 = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
   return options;
 }
@@ -179,6 +180,12 @@ void add_classify_command(CLI::App& app) {
   command->add_flag("--lines", flags->lines, "standard input is text, and each line of it a user's message")
       ->excludes(flags->prompt_option)
       ->excludes(flags->response_option);
+  command
+      ->add_option("--dropped-messages", flags->dropped,
+                   "messages that a Gen model's template leaves out (an assistant's first, a system's in the "
+                   "middle, tools'): report them in the verdict, or reject the conversation")
+      ->check(CLI::IsMember({"report", "reject"}))
+      ->capture_default_str();
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "judge ill-formed bytes as U+FFFD instead of failing");
   command

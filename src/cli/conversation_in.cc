@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "cli.hpp"
+#include "errors.hpp"
 #include "fields_in.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tool_calls_in.hpp"
@@ -70,10 +70,10 @@ Role read_role(const JsonValue& message, const std::string& where) {
     fail(where, R"(no "role"; expected {"role": "user", "content": "..."})");
   const std::string name = role->text();
   if (name == "developer") return Role::system;
-  for (const Role known : {Role::system, Role::user, Role::assistant}) {
+  for (const Role known : {Role::system, Role::user, Role::assistant, Role::tool}) {
     if (name == to_string(known)) return known;
   }
-  fail(where, "the role " + quote(name) + "; expected system, developer, user or assistant");
+  fail(where, "the role " + quote(name) + "; expected system, developer, user, assistant or tool");
 }
 
 std::string_view without_line_breaks_before(std::string_view text) {
@@ -134,7 +134,8 @@ Message read_message(const JsonValue& value, const std::string& where, InvalidUt
     }
   }
   const bool says_more = !parts.reasoning.empty() || !parts.refusal.empty() || !parts.calls.empty();
-  if (!content && !says_more) {
+  // A tool may answer with nothing; of anybody else that is a mistake, and "" says that it is meant.
+  if (!content && !says_more && !(role == Role::tool && has_content)) {
     fail(where + ".content", std::string(has_content ? "nothing to judge" : "missing") +
                                  "; expected a string or an array of text parts" +
                                  (is_assistant ? ", or tool_calls or a refusal" : ""));

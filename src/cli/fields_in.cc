@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "input_lines.hpp"
+#include "errors.hpp"
 #include "qwen3guard/quote.hpp"
 #include "utf8_text.hpp"
 

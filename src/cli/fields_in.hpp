@@ -10,7 +10,7 @@
 #include "qwen3guard/options.hpp"
 
 /// Parts of a line of JSON, with errors that say where: `where` is the place in the line, such as
-/// "messages[0].content", or "" for all of it. All functions throw LineError (input_lines.hpp).
+/// "messages[0].content", or "" for all of it. All functions throw LineError (errors.hpp).
 namespace qwen3guard::cli {
 
 /// invalid_argument at a place.

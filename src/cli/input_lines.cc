@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "errors.hpp"
+
 namespace qwen3guard::cli {
 bool InputLines::read_line() {
   line_.clear();

@@ -7,15 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli.hpp"
-
 namespace qwen3guard::cli {
-
-/// What is wrong with one line of the input. The lines behind it are read on.
-struct LineError : UsageError {
-  LineError(ErrorCode error_code, const std::string& what) : UsageError(what), code(error_code) {}
-  ErrorCode code;
-};
 
 /// Standard input as lines of any length; a line's end is LF or CR LF. Blank lines are passed over, and so is
 /// a byte order mark at the beginning.

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <limits>
 
-#include "qwen3guard/quote.hpp"
+#include "errors.hpp"
 
 namespace qwen3guard::cli {
 
@@ -56,7 +56,7 @@ JsonOut& JsonOut::string(std::string_view value) {
   if (simdjson::validate_utf8(value.data(), value.size())) {
     text_ += quote(value, kAll);
   } else {
-    text_ += quote(printable(value, kAll), kAll);
+    text_ += quote(escaped(value), kAll);
   }
   return *this;
 }

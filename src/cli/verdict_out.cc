@@ -67,6 +67,9 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
     json.null();
   }
   json.key("action").string(to_string(verdict.action));
+  json.key("dropped_messages").begin_array();
+  for (const std::int32_t index : verdict.dropped_messages) json.integer(index);
+  json.end_array();
   json.key("tokens").begin_object();
   json.key("prompt").integer(verdict.tokens.prompt);
   json.key("cached").integer(verdict.tokens.cached);
@@ -94,6 +97,11 @@ std::string verdict_to_text(const Verdict& verdict, bool color) {
   if (verdict.refusal) {
     out += std::string("\n  refusal: ") + (verdict.refusal->value ? "yes" : "no") + " (" +
            percent(verdict.refusal->probability) + ")";
+  }
+  if (!verdict.dropped_messages.empty()) {
+    out += "\n  not seen, dropped by the model's template: ";
+    for (std::size_t i = 0; i < verdict.dropped_messages.size(); ++i)
+      out += (i > 0 ? ", messages[" : "messages[") + std::to_string(verdict.dropped_messages[i]) + "]";
   }
   return out;
 }

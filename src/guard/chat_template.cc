@@ -8,6 +8,7 @@
 
 #include "qwen3guard/detail/guard/gen_prompt.hpp"
 #include "qwen3guard/detail/guard/thinking.hpp"
+#include "qwen3guard/detail/guard/tool_messages.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
@@ -35,6 +36,19 @@ Status append_open_turn(const Tokenizer& tokenizer, Role role, std::string_view 
                         std::vector<TokenId>& ids, std::size_t max_tokens) {
   Q3G_TRY(append_markup(tokenizer, kImStart, ids));
   return append_text(tokenizer, to_string(role) + ("\n" + std::string(text)), ids, max_tokens);
+}
+
+/// What the template keeps of an answer that is not the last message. is_unfinished: calls of tools have
+/// interrupted it, and the model thinks on.
+std::string_view earlier_answer(const ThinkTokens& think, std::string_view text, bool is_unfinished) {
+  const std::string_view answer = think.answer(text);
+  if (!is_unfinished) return answer;
+  std::string_view thinking = text.substr(0, text.size() - answer.size());
+  thinking.remove_prefix(std::min(thinking.find(kThinkBegin), thinking.size()));
+  thinking = thinking.substr(std::min(kThinkBegin.size(), thinking.size()));
+  thinking = thinking.substr(0, thinking.find(kThinkEnd));
+  const bool is_empty = thinking.find_first_not_of('\n') == std::string_view::npos;
+  return is_empty ? answer : text;
 }
 
 }  // namespace
@@ -90,9 +104,54 @@ Status check_markup_tokens(const Tokenizer& tokenizer) {
   return {};
 }
 
+bool is_dropped_by_gen(Role role, std::size_t index) noexcept {
+  switch (role) {
+    case Role::system:
+      return index > 0;
+    case Role::user:
+      return false;
+    case Role::assistant:
+      return index == 0;
+    case Role::tool:
+      return true;
+  }
+  return false;
+}
+
+std::vector<std::int32_t> dropped_by_gen(std::span<const Message> messages) {
+  std::vector<std::int32_t> out;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (is_dropped_by_gen(messages[i].role, i)) out.push_back(static_cast<std::int32_t>(i));
+  }
+  return out;
+}
+
+std::string dropped_kind(Role role) {
+  switch (role) {
+    case Role::system:
+      return "a system message that is not the first";
+    case Role::assistant:
+      return "an assistant message that comes first";
+    default:
+      return "tool messages";
+  }
+}
+
+Status check_dropped(std::span<const Message> messages, DroppedMessages policy) {
+  if (policy == DroppedMessages::report) return {};
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!is_dropped_by_gen(messages[i].role, i)) continue;
+    return Error{ErrorCode::invalid_argument, "messages[" + std::to_string(i) +
+                                                  "]: the published Gen template "
+                                                  "leaves out " +
+                                                  dropped_kind(messages[i].role)};
+  }
+  return {};
+}
+
 Result<std::string> render_gen_conversation(std::span<const Message> messages) {
   Q3G_TRY(check_last_message(messages));
-  if (messages.size() == 1 && messages.front().role == Role::assistant) {
+  if (messages.size() == 1 && is_dropped_by_gen(messages.front().role, 0)) {
     return Error{
         ErrorCode::invalid_argument,
         "messages: an assistant message alone; the published template drops it, so a response needs the "
@@ -106,9 +165,10 @@ Result<std::string> render_gen_conversation(std::span<const Message> messages) {
       }));
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Message& message = messages[i];
+    if (is_dropped_by_gen(message.role, i)) continue;
     switch (message.role) {
       case Role::system:
-        if (i == 0) out.append("USER: ").append(message.content);
+        out.append("USER: ").append(message.content);
         break;
       case Role::user:
         if (i == 0) {
@@ -120,7 +180,9 @@ Result<std::string> render_gen_conversation(std::span<const Message> messages) {
         }
         break;
       case Role::assistant:
-        if (i > 0) out.append("\n\nASSISTANT: ").append(message.content);
+        out.append("\n\nASSISTANT: ").append(message.content);
+        break;
+      case Role::tool:
         break;
     }
   }
@@ -160,27 +222,32 @@ Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer, std::span<
                                           std::size_t max_tokens) {
   Q3G_TRY(check_last_message(messages));
   Q3G_TRY(check_markup_tokens(tokenizer));
-  const bool has_response = messages.back().role == Role::assistant;
-  const std::size_t n_context = messages.size() - (has_response ? 1 : 0);
-  if (n_context == 0 || messages[n_context - 1].role != Role::user) {
+  std::vector<Message> storage;
+  const std::span<const Message> turns = fold_tools(messages, storage);
+  const bool has_response = turns.back().role == Role::assistant;
+  const std::size_t n_context = turns.size() - (has_response ? 1 : 0);
+  if (n_context == 0 || turns[n_context - 1].role != Role::user) {
     return Error{ErrorCode::invalid_argument,
                  "messages: a response needs the user message it answers right before it"};
   }
   StreamPrompt out;
   const ThinkTokens think(&tokenizer);
+  const std::size_t query = last_query(turns);
   for (std::size_t i = 0; i < n_context; ++i) {
-    const Message& message = messages[i];
+    const Message& turn = turns[i];
     const std::string_view text =
-        message.role == Role::assistant ? think.answer(message.content) : std::string_view(message.content);
-    Q3G_TRY(append_open_turn(tokenizer, message.role, text, out.ids, max_tokens));
+        turn.role == Role::assistant ? earlier_answer(think, turn.content, i > query) : turn.content;
+    Q3G_TRY(append_open_turn(tokenizer, turn.role, text, out.ids, max_tokens));
     if (i + 1 == n_context) out.query_end = out.ids.size();
     Q3G_TRY(append_markup(tokenizer, std::string(kImEnd) + "\n", out.ids));
   }
-  Q3G_TRY(
-      append_markup(tokenizer, std::string(kImStart) + "assistant\n" + std::string(kNoThinking), out.ids));
+  const std::string_view response = has_response ? std::string_view(turns.back().content) : "";
+  std::string header = std::string(kImStart) + "assistant\n";
+  if (!response.starts_with(kThinkBegin)) header += kNoThinking;
+  Q3G_TRY(append_markup(tokenizer, header, out.ids));
   out.response_begin = out.ids.size();
   // The response is encoded on its own, as a host's model produces it token by token.
-  if (has_response) Q3G_TRY(append_text(tokenizer, messages.back().content, out.ids, max_tokens));
+  if (has_response) Q3G_TRY(append_text(tokenizer, response, out.ids, max_tokens));
   return out;
 }
 

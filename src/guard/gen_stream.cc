@@ -45,6 +45,14 @@ std::vector<Message> GenStream::conversation(std::size_t n_skipped, std::string_
   return messages;
 }
 
+std::vector<std::int32_t> GenStream::dropped_turns(std::size_t n_skipped) const {
+  std::vector<std::int32_t> out;
+  for (std::size_t i = n_skipped; i < turns_.size(); ++i) {
+    if (is_dropped_by_gen(turns_[i].role, i - n_skipped)) out.push_back(static_cast<std::int32_t>(i));
+  }
+  return out;
+}
+
 std::size_t GenStream::last_prompt() const noexcept {
   std::size_t prompt = turns_.size() - 1;
   while (prompt > 0 && turns_[prompt].role != Role::user) --prompt;
@@ -114,6 +122,7 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   fed_.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n_shared));
   if (!decoded.ok()) return std::move(decoded).error();
   Verdict verdict = to_verdict(*std::move(decoded), ids.size(), static_cast<std::int32_t>(n_kept));
+  verdict.dropped_messages = dropped_turns(turn.skip_turns);
   verdict.latency_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   ActionPolicy action;
@@ -395,6 +404,7 @@ Result<TurnVerdict> GenStream::end_turn(StreamUpdate& update) {
                  Q3G_ASSIGN(turn.written,
                             guard_->classify_gen(conversation(turn.skip_turns, turn.whole()), options));
                  turn.written_bytes = turn.whole().size();
+                 turn.written->dropped_messages = dropped_turns(turn.skip_turns);
                  turn.written->action =
                      decide_action(options.policy, turn.written->severity, turn.written->probabilities);
                  TokenVerdict prompt = token_verdict(*turn.written);

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/gen_stream.hpp"
 #include "qwen3guard/detail/guard/message_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -33,6 +34,10 @@ Status GenStream::begin_turn(Role role) {
     return Error{
         ErrorCode::context_full,
         "stream: judging stopped in the turn before, when the context was full; rewind() or reset()"};
+  }
+  if (options_.dropped_messages == DroppedMessages::reject && is_dropped_by_gen(role, turns_.size())) {
+    return Error{ErrorCode::invalid_argument,
+                 "stream: the published Gen template leaves out " + dropped_kind(role)};
   }
   Turn turn;
   turn.role = role;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "qwen3guard/detail/guard/chat_template.hpp"
 #include "qwen3guard/detail/guard/classify_batch.hpp"
 #include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/guard/gen_stream.hpp"
@@ -64,9 +65,20 @@ double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// A conversation of the host's as it may be judged. Errors: those of checked_messages(), and check_dropped()
+/// for a Gen checkpoint.
+Result<std::span<const Message>> accepted(std::span<const Message> messages, const ClassifyOptions& options,
+                                          bool is_gen, std::size_t max_bytes, std::vector<Message>& storage) {
+  Q3G_ASSIGN(const auto checked,
+             detail::checked_messages(messages, options.invalid_utf8, storage, max_bytes));
+  if (is_gen) Q3G_TRY(detail::check_dropped(checked, options.dropped_messages));
+  return checked;
+}
+
 /// What every verdict gets at the end.
-void finish(detail::BatchItem& item, const ClassifyOptions& options,
+void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen,
             std::chrono::steady_clock::time_point start) {
+  if (item.verdict.ok() && is_gen) item.verdict->dropped_messages = detail::dropped_by_gen(item.messages);
   item.is_done = true;
   if (!item.verdict.ok()) return;
   Verdict& verdict = *item.verdict;
@@ -185,8 +197,8 @@ Result<Verdict> Guard::classify(std::span<const Message> messages, const Classif
     const auto start = std::chrono::steady_clock::now();
     Q3G_TRY(check(options.policy));
     std::vector<Message> storage;
-    Q3G_ASSIGN(const auto checked,
-               detail::checked_messages(messages, options.invalid_utf8, storage, impl_->max_text_bytes()));
+    const bool is_gen = !impl_->is_stream();
+    Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, impl_->max_text_bytes(), storage));
     detail::BatchItem item{checked};
     if (impl_->is_stream()) {
       detail::BatchItem* const items[] = {&item};
@@ -194,7 +206,7 @@ Result<Verdict> Guard::classify(std::span<const Message> messages, const Classif
     } else {
       item.verdict = impl_->classify_gen(checked, options);
     }
-    finish(item, options, start);
+    finish(item, options, is_gen, start);
     return std::move(item.verdict);
   });
 }
@@ -207,9 +219,9 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
     Q3G_TRY(check(options.policy));
     std::vector<std::vector<Message>> storage(conversations.size());
     std::vector<detail::BatchItem*> good;
+    const bool is_gen = !impl_->is_stream();
     for (std::size_t i = 0; i < conversations.size(); ++i) {
-      auto checked = detail::checked_messages(conversations[i], options.invalid_utf8, storage[i],
-                                              impl_->max_text_bytes());
+      auto checked = accepted(conversations[i], options, is_gen, impl_->max_text_bytes(), storage[i]);
       if (checked.ok()) {
         items[i].messages = *checked;
         good.push_back(&items[i]);
@@ -221,7 +233,7 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
     struct Stopped {};
     std::size_t n_done = items.size() - good.size();
     const auto on_done = [&](detail::BatchItem& item) {
-      finish(item, options, start);
+      finish(item, options, is_gen, start);
       if (options.progress && !options.progress(++n_done, items.size())) throw Stopped();
     };
     try {

@@ -7,6 +7,7 @@
 #include "qwen3guard/detail/guard/common_prefix.hpp"
 #include "qwen3guard/detail/guard/head_stream.hpp"
 #include "qwen3guard/detail/guard/message_text.hpp"
+#include "qwen3guard/detail/guard/tool_messages.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -50,8 +51,6 @@ Status HeadStream::open_turn(Role role) {
 }
 
 Status HeadStream::append_turn(const Message& message) {
-  // A message is whole: an incomplete last character is ill-formed, not one that was cut off.
-  Q3G_TRY(check_whole_text(message.content, options_.invalid_utf8));
   Q3G_TRY(open_turn(message.role));
   Q3G_TRY(transcript_.push_text(message.content));
   Q3G_TRY(transcript_.finish_text());
@@ -68,20 +67,34 @@ Status HeadStream::begin_turn(Role role) {
 }
 
 Status HeadStream::append_turns(std::span<const Message> messages) {
-  const bool slides = options_.context == ContextPolicy::slide;
+  const auto named = [&](Status status, std::size_t i) -> Status {
+    if (status.ok() || messages.size() == 1) return status;
+    return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
+  };
+  const auto append = [&](const Message& turn) -> Status {
+    Q3G_TRY(append_turn(turn));
+    if (options_.context == ContextPolicy::slide) return {};
+    return check_room(transcript_.ids().size(), false);
+  };
   std::size_t first = 0;
   if (guard_->tokenizer()) {
     const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
     Q3G_ASSIGN(first, first_to_read(*guard_->tokenizer(), messages, options_, capacity));
   }
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (i < first && (i > 0 || messages[i].role != Role::system)) continue;
-    Status status = append_turn(messages[i]);
-    if (status.ok() && !slides) status = check_room(transcript_.ids().size(), false);
-    if (!status.ok() && messages.size() > 1)
-      return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
-    Q3G_TRY(std::move(status));
+  const std::span<const Message> kept = messages.subspan(first);
+  // A message is whole: an incomplete last character is ill-formed, not one that was cut off.
+  const auto check = [&](std::size_t i) {
+    return named(check_whole_text(messages[i].content, options_.invalid_utf8), i);
+  };
+  if (first > 0 && messages[0].role == Role::system) {
+    Q3G_TRY(check(0));
+    Q3G_TRY(named(append(messages[0]), 0));
   }
+  for (std::size_t i = first; i < messages.size(); ++i) Q3G_TRY(check(i));
+  std::vector<Message> storage;
+  const std::span<const Message> turns = fold_tools(kept, storage);
+  for (std::size_t i = 0; i < turns.size(); ++i)
+    Q3G_TRY(named(append(turns[i]), first + first_message_of(kept, i)));
   return {};
 }
 

@@ -10,6 +10,7 @@
 
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/guard/stream_batch_impl.hpp"
+#include "qwen3guard/detail/guard/tool_messages.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
@@ -388,7 +389,8 @@ Status StreamBatch::push_prompt(StreamId id, std::string_view prompt, double dea
   return detail::guarded("stream batch", [&] { return impl_->push_prompt(id, prompt, deadline_ms); });
 }
 Status StreamBatch::begin_turn(StreamId id, Role role) {
-  return detail::guarded("stream batch", [&] {
+  return detail::guarded("stream batch", [&]() -> Status {
+    Q3G_TRY(detail::check_live_role(role));
     std::vector<Op> ops(1);
     ops[0].kind = Op::Kind::begin_turn;
     ops[0].role = role;

@@ -8,6 +8,7 @@
 
 #include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/guard/stream_session_impl.hpp"
+#include "qwen3guard/detail/guard/tool_messages.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
@@ -69,7 +70,10 @@ Status StreamSession::restore(std::span<const Message> messages) {
 }
 
 Status StreamSession::begin_turn(Role role) {
-  return detail::guarded("stream", [&] { return impl_->begin_turn(role); });
+  return detail::guarded("stream", [&]() -> Status {
+    Q3G_TRY(detail::check_live_role(role));
+    return impl_->begin_turn(role);
+  });
 }
 
 Result<StreamUpdate> StreamSession::push_text(std::string_view bytes) {

@@ -64,6 +64,8 @@ const char* to_string(Role role) noexcept {
       return "user";
     case Role::assistant:
       return "assistant";
+    case Role::tool:
+      return "tool";
   }
   return "unknown";
 }

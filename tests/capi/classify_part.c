@@ -144,6 +144,36 @@ static void written_text(const q3g_guard* gen) {
   CHECK(memcmp(text, "Safety: ", 8) == 0 && text[n] == '#');
 }
 
+/// The Gen template leaves messages out: the verdict names them, or the call is refused.
+static void dropped_messages(const q3g_guard* guard, int is_gen) {
+  const q3g_message messages[] = {message(Q3G_ROLE_ASSISTANT, "Hello!"), message(Q3G_ROLE_USER, ASK),
+                                  message(Q3G_ROLE_TOOL, "x"), message(Q3G_ROLE_ASSISTANT, ANSWER)};
+  q3g_verdict verdict = empty();
+  NEED_OK(q3g_guard_classify(guard, messages, 4, NULL, &verdict, &err));
+  check_sound(&verdict);
+  CHECK(verdict.n_dropped_messages == (is_gen ? 2 : 0));
+  CHECK(verdict.dropped_messages[0] == 0 && verdict.dropped_messages[1] == (is_gen ? 2 : 0));
+  // More than there is room for.
+  q3g_message many[Q3G_DROPPED_MESSAGES_SHOWN + 4];
+  for (size_t i = 0; i < COUNT(many); ++i)
+    many[i] = message(i + 1 < COUNT(many) ? Q3G_ROLE_TOOL : Q3G_ROLE_USER, "x");
+  NEED_OK(q3g_guard_classify(guard, many, COUNT(many), NULL, &verdict, &err));
+  CHECK(verdict.n_dropped_messages == (is_gen ? Q3G_DROPPED_MESSAGES_SHOWN + 3 : 0));
+  CHECK(verdict.dropped_messages[Q3G_DROPPED_MESSAGES_SHOWN - 1] ==
+        (is_gen ? Q3G_DROPPED_MESSAGES_SHOWN - 1 : 0));
+  q3g_classify_options reject;
+  NEED_OK(q3g_classify_options_init(&reject, sizeof reject));
+  reject.dropped_messages = Q3G_DROPPED_MESSAGES_REJECT;
+  const q3g_status status = q3g_guard_classify(guard, messages, 4, &reject, &verdict, &err);
+  CHECK(status == (is_gen ? Q3G_E_INVALID_ARGUMENT : Q3G_OK));
+  if (is_gen) CHECK(strstr(err.message, "messages[0]") != NULL);
+  NEED_OK(q3g_guard_classify(guard, messages + 1, 1, &reject, &verdict, &err));
+  CHECK(verdict.n_dropped_messages == 0);
+  CHECK_FAILS(q3g_guard_classify(guard, messages + 1, 2, NULL, &verdict, &err), Q3G_E_INVALID_ARGUMENT);
+  reject.reserved = 1;
+  CHECK_FAILS(q3g_guard_classify(guard, messages + 1, 1, &reject, &verdict, &err), Q3G_E_INVALID_ARGUMENT);
+}
+
 static void options(const q3g_guard* guard) {
   q3g_classify_options chosen;
   NEED_OK(q3g_classify_options_init(&chosen, sizeof chosen));
@@ -186,6 +216,8 @@ void classify_part(void) {
   progress(gen);
   progress(stream);
   written_text(gen);
+  dropped_messages(gen, 1);
+  dropped_messages(stream, 0);
   options(gen);
   options(stream);
   other_sizes(gen);

@@ -16,9 +16,10 @@ import header  # noqa: E402
 # Values of a list of constants, or 0 and 1: name -> how many. `struct.field`, or a parameter of any function.
 CHOICES = {
     "role": 3, "special": 2, "last_only": 2, "skip_special": 2, "has_ended": 2, "must_run": 2, "severity": 4,
-    "q3g_guard_options.require_tokenizer": 2, "q3g_guard_options.verify": 3, "q3g_message.role": 3,
+    "q3g_guard_options.require_tokenizer": 2, "q3g_guard_options.verify": 3, "q3g_message.role": 4,
     "q3g_classify_options.decoder": 2,
-    "q3g_classify_options.mode": 2, "q3g_classify_options.invalid_utf8": 2, "q3g_policy.mode": 2,
+    "q3g_classify_options.mode": 2, "q3g_classify_options.invalid_utf8": 2, "q3g_classify_options.dropped_messages": 2,
+    "q3g_stream_options.dropped_messages": 2, "q3g_policy.mode": 2,
     "q3g_policy.end_of_turn": 2, "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
     "q3g_stream_options.thinking": 3, "q3g_stream_options.judge_unsettled": 2,
     "q3g_stream_options.allow_control_ids": 2, "q3g_quantize_options.type": 3,

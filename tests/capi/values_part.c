@@ -21,6 +21,7 @@ static void names(void) {
   CHECK_TEXT(q3g_category_name(Q3G_CATEGORY_SEXUAL_CONTENT), "Sexual Content or Sexual Acts");
   CHECK_TEXT(q3g_action_name(Q3G_ACTION_BLOCK), "block");
   CHECK_TEXT(q3g_role_name(Q3G_ROLE_ASSISTANT), "assistant");
+  CHECK_TEXT(q3g_role_name(Q3G_ROLE_TOOL), "tool");
   CHECK_TEXT(q3g_source_name(Q3G_SOURCE_HEADS), "heads");
   CHECK_TEXT(q3g_reason_name(Q3G_REASON_END_OF_TURN), "end_of_turn");
   CHECK_TEXT(q3g_reason_name(Q3G_REASON_NONE), "none");

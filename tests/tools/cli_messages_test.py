@@ -7,7 +7,7 @@ import json
 import unittest
 
 from cli_input_test import classify, say
-from cli_test import CliTest
+from cli_test import CliTest, run
 
 
 class MessagesTest(CliTest):
@@ -67,6 +67,34 @@ class MessagesTest(CliTest):
         for model in ("nano-gen", "nano-stream"):
             self.same([{"role": "developer", "content": "Be nice."}, *say("Hi")],
                       [{"role": "system", "content": "Be nice."}, *say("Hi")], model)
+
+    def test_tools_answers_stand_in_a_turn_of_the_users(self):
+        call = {"role": "assistant", "content": None, "tool_calls": [{"name": "f", "arguments": "{}"}]}
+        answer = lambda content: {"role": "tool", "tool_call_id": "c1", "content": content}
+        folded = {"role": "user", "content": "<tool_response>\na\nb\n</tool_response>\n<tool_response>\n\n</tool_response>"}
+        parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+        self.same([*say("Hi"), call, answer(parts), answer(None), {"role": "assistant", "content": "Done."}],
+                  [*say("Hi"), call, folded, {"role": "assistant", "content": "Done."}], "nano-stream")
+        self.same([*say("Hi"), call, answer("x"), {"role": "assistant", "content": "Done."}],
+                  [*say("Hi"), call, {"role": "assistant", "content": "Done."}], "nano-gen")
+        (row,) = classify([{"messages": [*say("Hi"), call, answer("x")]}], model="nano-stream")
+        self.assertIn('"tool"', row["error"]["message"])
+        self.fails({"role": "tool"}, "content", before=say("Hi"))
+
+    def test_messages_that_the_gen_template_drops_are_named(self):
+        rows = [{"messages": [{"role": "assistant", "content": "How can I help?"}, *say("Hi")]},
+                {"messages": [*say("Hi"), {"role": "developer", "content": "x"}, {"role": "tool", "content": "y"}, *say("Hi")]},
+                {"messages": say("Hi")}]
+        for extra in ((), ("--batch", "3")):
+            self.assertEqual([row["dropped_messages"] for row in classify(rows, *extra)], [[0], [1, 2], []])
+            self.assertEqual([row["dropped_messages"] for row in classify(rows, *extra, model="nano-stream")], [[], [], []])
+            rejected = classify(rows, "--dropped-messages", "reject", *extra)
+            self.assertEqual([row.get("error", {}).get("code") for row in rejected],
+                             ["invalid_argument", "invalid_argument", None])
+            self.assertIn("messages[0]", rejected[0]["error"]["message"])
+        code, stdout, _ = run("classify", "--model", "nano-gen", stdin=json.dumps(rows[1]))
+        self.assertEqual(code, 0)
+        self.assertIn("messages[1], messages[2]", stdout.decode())
 
     def test_refusals_are_judged(self):
         refusal = {"role": "assistant", "content": None, "refusal": "I can't help with bombs."}

@@ -41,7 +41,7 @@ class CliTest(unittest.TestCase):
 class ClassifyTest(CliTest):
     def check_verdict(self, verdict, response):
         self.assertEqual(list(verdict), ["schema", "type", "id", "severity", "probabilities", "position", "categories", "refusal",
-                                         "action", "tokens", "latency_ms"])
+                                         "action", "dropped_messages", "tokens", "latency_ms"])
         self.assertIn(verdict["severity"], ["Safe", "Controversial", "Unsafe"])
         self.assertEqual(list(verdict["probabilities"]), ["safe", "controversial", "unsafe"])
         self.assertAlmostEqual(sum(verdict["probabilities"].values()), 1, places=5)

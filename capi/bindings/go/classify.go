@@ -28,6 +28,7 @@ type ClassifyOptions struct {
 	Greedy         bool // the published way: generate, then parse; Gen only
 	Loose          bool // Controversial counts as safe
 	ReplaceUTF8    bool // what is not UTF-8 is judged as U+FFFD; else it is an error
+	RejectDropped  bool // messages that the Gen template leaves out are an error; else the verdict names them
 	FlagThreshold  Threshold
 	BlockThreshold Threshold
 	Progress       Progress // of ClassifyBatch, in conversations
@@ -40,6 +41,7 @@ func (o *ClassifyOptions) toC(raw *C.q3g_classify_options) error {
 	}
 	var a arguments
 	raw.decoder, raw.mode, raw.invalid_utf8 = cbool(o.Greedy), cbool(o.Loose), cbool(o.ReplaceUTF8)
+	raw.dropped_messages = cbool(o.RejectDropped)
 	raw.flag_threshold = a.threshold("ClassifyOptions.FlagThreshold", o.FlagThreshold)
 	raw.block_threshold = a.threshold("ClassifyOptions.BlockThreshold", o.BlockThreshold)
 	return a.err
@@ -83,6 +85,10 @@ func verdictOf(raw *C.q3g_verdict, text []byte) Verdict {
 	for i := 0; i < int(raw.n_categories) && i < len(raw.categories); i++ {
 		out.Categories = append(out.Categories,
 			CategoryScore{Category(raw.categories[i]), float32(raw.category_probabilities[i])})
+	}
+	out.NDroppedMessages = int(raw.n_dropped_messages)
+	for i := 0; i < out.NDroppedMessages && i < len(raw.dropped_messages); i++ {
+		out.DroppedMessages = append(out.DroppedMessages, int(raw.dropped_messages[i]))
 	}
 	if needs(raw) == 0 {
 		out.Text = string(text[:raw.text_bytes])

@@ -52,6 +52,7 @@ type StreamOptions struct {
 	HoldUnsettled     bool // text whose tokens may still change waits
 	GenIntervalTokens int  // Gen: a verdict every so many tokens; 0: 32
 	AllowControlIDs   bool // control tokens among pushed ids are judged like others, not an error
+	RejectDropped     bool // Gen: turns that no verdict would see are an error; else the verdicts name them
 }
 
 // with runs body with the C struct, which points to the policy.
@@ -65,6 +66,7 @@ func (o *StreamOptions) with(body func(*C.q3g_stream_options) error) error {
 	raw.max_tokens, raw.invalid_utf8 = a.int32("StreamOptions.MaxTokens", o.MaxTokens), cbool(o.ReplaceUTF8)
 	raw.context, raw.thinking = C.int32_t(o.Context), C.int32_t(o.Thinking)
 	raw.judge_unsettled, raw.allow_control_ids = cbool(!o.HoldUnsettled), cbool(o.AllowControlIDs)
+	raw.dropped_messages = cbool(o.RejectDropped)
 	if o.GenIntervalTokens != 0 {
 		raw.gen_interval_tokens = a.int32("StreamOptions.GenIntervalTokens", o.GenIntervalTokens)
 	}

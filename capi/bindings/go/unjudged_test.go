@@ -376,3 +376,28 @@ func TestWritersNotJudged(t *testing.T) {
 	need(t, err)
 	check(t, errors.Is(writer.Close(), ErrNotJudged)) // by nobody
 }
+
+// Messages that the Gen template leaves out are named, or an error.
+func TestDroppedMessages(t *testing.T) {
+	gen, live, ctx := load(t, "nano-gen"), load(t, "nano-stream"), context.Background()
+	messages := []Message{{Assistant, "Hello!"}, {User, "Hi"}, {Tool, "x"}, {Assistant, "It is fine."}}
+	verdict, err := gen.Classify(ctx, messages, nil)
+	need(t, err)
+	check(t, reflect.DeepEqual(verdict.DroppedMessages, []int{0, 2}) && verdict.NDroppedMessages == 2, verdict)
+	_, err = gen.Classify(ctx, messages, &ClassifyOptions{RejectDropped: true})
+	want(t, err, StatusInvalidArgument)
+	verdict, err = live.Classify(ctx, messages, &ClassifyOptions{RejectDropped: true})
+	need(t, err)
+	check(t, verdict.DroppedMessages == nil && verdict.NDroppedMessages == 0, verdict)
+	many := []Message{}
+	for i := 0; i < 40; i++ {
+		many = append(many, Message{Tool, "x"})
+	}
+	verdict, err = gen.Classify(ctx, append(many, Message{User, "Hi"}), nil)
+	need(t, err)
+	check(t, len(verdict.DroppedMessages) == 31 && verdict.NDroppedMessages == 40, verdict)
+	stream := open(t, gen, &StreamOptions{RejectDropped: true})
+	want(t, stream.Restore(messages), StatusInvalidArgument)
+	want(t, stream.BeginTurn(Tool), StatusInvalidArgument)
+	check(t, Tool.String() == "tool")
+}

@@ -83,6 +83,8 @@ const (
 	System    Role = C.Q3G_ROLE_SYSTEM
 	User      Role = C.Q3G_ROLE_USER
 	Assistant Role = C.Q3G_ROLE_ASSISTANT
+	// Tool is a tool's answer to a call of the assistant's; a turn that only Restore and PushConversation make.
+	Tool Role = C.Q3G_ROLE_TOOL
 )
 
 // String is the role's name; "unknown" for one of a newer library.
@@ -187,6 +189,11 @@ type Verdict struct {
 	GeneratedTokens    int
 	LatencyMs          float64
 	Text               string // as the model wrote it; Gen only
+	// DroppedMessages are the indices of the messages (of a stream: turns) that the Gen template left out: an assistant's
+	// that came first, a system's that did not, a tool's. Nothing of them was seen. The first 31; NDroppedMessages is how
+	// many there are.
+	DroppedMessages  []int
+	NDroppedMessages int
 }
 
 // TokenVerdict is the judgement of one token. The zero value was not judged.

@@ -60,6 +60,8 @@ TEST_CASE("gen conversation: the published rules for every order of roles", "[te
   CHECK(conversation_of({{kUser, "a"}, {kSystem, "s"}, {kUser, "b"}}) == "USER: a\n\nb");
   CHECK(conversation_of({{kAssistant, "x"}, {kUser, "a"}}) == "\n\nUSER: a");
   CHECK(conversation_of({{kSystem, "s"}, {kAssistant, "b"}}) == "USER: s\n\nASSISTANT: b");
+  CHECK(conversation_of({{kUser, "a"}, {kAssistant, "b"}, {Role::tool, "t"}, {kUser, "c"}}) ==
+        "USER: a\n\nASSISTANT: b\n\nUSER: c");
 }
 
 TEST_CASE("gen conversation: nothing to judge is an error", "[template]") {

@@ -99,6 +99,8 @@ namespace Qwen3Guard.Native
         public int decoder;
         public int mode;
         public int invalid_utf8;
+        public int dropped_messages;
+        public int reserved;
         public float flag_threshold;
         public float block_threshold;
         public IntPtr cancel;
@@ -127,6 +129,8 @@ namespace Qwen3Guard.Native
         public int cached_tokens;
         public int generated_tokens;
         public double latency_ms;
+        public int n_dropped_messages;
+        public fixed int dropped_messages[31];
         public byte* text;
         public UIntPtr text_capacity;
         public UIntPtr text_bytes;
@@ -159,6 +163,8 @@ namespace Qwen3Guard.Native
         public int judge_unsettled;
         public int gen_interval_tokens;
         public int allow_control_ids;
+        public int dropped_messages;
+        public int reserved;
         public IntPtr cancel;
     }
 
@@ -520,6 +526,7 @@ namespace Qwen3Guard.Native
         public const int Q3G_ROLE_SYSTEM = 0;
         public const int Q3G_ROLE_USER = 1;
         public const int Q3G_ROLE_ASSISTANT = 2;
+        public const int Q3G_ROLE_TOOL = 3;
         public const int Q3G_MODEL_GEN = 0;
         public const int Q3G_MODEL_STREAM = 1;
         public const int Q3G_MODE_STRICT = 0;
@@ -531,6 +538,9 @@ namespace Qwen3Guard.Native
         public const int Q3G_VERIFY_AUTOMATIC = 0;
         public const int Q3G_VERIFY_OFF = 1;
         public const int Q3G_VERIFY_FULL = 2;
+        public const int Q3G_DROPPED_MESSAGES_REPORT = 0;
+        public const int Q3G_DROPPED_MESSAGES_REJECT = 1;
+        public const int Q3G_DROPPED_MESSAGES_SHOWN = 31;
         public const int Q3G_CONTEXT_ERROR = 0;
         public const int Q3G_CONTEXT_STOP = 1;
         public const int Q3G_CONTEXT_SLIDE = 2;
@@ -787,10 +797,10 @@ namespace Qwen3Guard.Native
             (typeof(q3g_model_info), 424),
             (typeof(q3g_message), 24),
             (typeof(q3g_conversation), 24),
-            (typeof(q3g_classify_options), 48),
-            (typeof(q3g_verdict), 168),
+            (typeof(q3g_classify_options), 56),
+            (typeof(q3g_verdict), 296),
             (typeof(q3g_policy), 72),
-            (typeof(q3g_stream_options), 48),
+            (typeof(q3g_stream_options), 56),
             (typeof(q3g_token_verdict), 104),
             (typeof(q3g_update), 40),
             (typeof(q3g_decision), 144),

@@ -64,6 +64,8 @@ namespace Qwen3Guard
         public Mode Mode;
         /// <summary>What happens to bytes that are not UTF-8.</summary>
         public InvalidUtf8 InvalidUtf8;
+        /// <summary>Messages that the Gen template leaves out are an error; else Verdict.DroppedMessages names them.</summary>
+        public bool RejectDropped;
         /// <summary>Of P(Unsafe), and P(Controversial) when strict: flag from here on. Null: not set.</summary>
         public float? FlagThreshold;
         /// <summary>Block from here on; at least FlagThreshold. Null: not set.</summary>
@@ -83,6 +85,7 @@ namespace Qwen3Guard
             raw.decoder = Call.Bool(options.Greedy);
             raw.mode = (int)options.Mode;
             raw.invalid_utf8 = (int)options.InvalidUtf8;
+            raw.dropped_messages = Call.Bool(options.RejectDropped);
             raw.flag_threshold = options.FlagThreshold ?? -1;
             raw.block_threshold = options.BlockThreshold ?? -1;
             return raw;

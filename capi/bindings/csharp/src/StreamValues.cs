@@ -23,6 +23,8 @@ namespace Qwen3Guard
         public int GenIntervalTokens = 32;
         /// <summary>Control tokens among pushed ids are judged like others, not an error.</summary>
         public bool AllowControlIds;
+        /// <summary>Gen: turns that no verdict would see are an error; else Verdict.DroppedMessages names them.</summary>
+        public bool RejectDropped;
 
         internal unsafe delegate void Use(q3g_stream_options* raw);
 
@@ -42,6 +44,7 @@ namespace Qwen3Guard
                 raw.judge_unsettled = Call.Bool(options.JudgeUnsettled);
                 raw.gen_interval_tokens = options.GenIntervalTokens;
                 raw.allow_control_ids = Call.Bool(options.AllowControlIds);
+                raw.dropped_messages = Call.Bool(options.RejectDropped);
                 if (options.Policy != null)
                 {
                     policy = options.Policy.ToC();

@@ -62,7 +62,9 @@ namespace Qwen3Guard
         /// <summary>Prompts.</summary>
         User,
         /// <summary>Responses.</summary>
-        Assistant
+        Assistant,
+        /// <summary>A tool's answer to a call of the assistant's; a turn that only Restore and PushConversation make.</summary>
+        Tool
     }
 
     /// <summary>Where a token's verdict comes from.</summary>

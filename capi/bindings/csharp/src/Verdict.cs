@@ -33,11 +33,18 @@ namespace Qwen3Guard
         public double LatencyMs { get; }
         /// <summary>As the model wrote it; empty for a Stream checkpoint.</summary>
         public string Text { get; }
+        /// <summary>Gen: indices of the messages (of a stream: turns) that the template left out, so that nothing of them was
+        /// seen: an assistant's that came first, a system's that did not, a tool's. The first 31 of
+        /// DroppedMessageCount.</summary>
+        public IReadOnlyList<int> DroppedMessages { get; }
+        /// <summary>How many the template left out.</summary>
+        public int DroppedMessageCount { get; }
 
         /// <summary>One that says nothing: NotJudged, and no action.</summary>
         public Verdict()
         {
             Categories = new KeyValuePair<Category, float>[0];
+            DroppedMessages = new int[0];
             Text = "";
         }
 
@@ -59,6 +66,10 @@ namespace Qwen3Guard
             CachedTokens = raw->cached_tokens;
             GeneratedTokens = raw->generated_tokens;
             LatencyMs = raw->latency_ms;
+            DroppedMessageCount = raw->n_dropped_messages;
+            var dropped = new int[Math.Min(raw->n_dropped_messages, NativeMethods.Q3G_DROPPED_MESSAGES_SHOWN)];
+            for (int i = 0; i < dropped.Length; ++i) dropped[i] = raw->dropped_messages[i];
+            DroppedMessages = dropped;
             if (raw->text_bytes.ToUInt64() > raw->text_capacity.ToUInt64())
             {
                 throw new Qwen3GuardException(Status.Internal, "a verdict's text is longer than any that the decoder writes");

@@ -189,4 +189,29 @@ public static class UnjudgedTests
             foreach (var push in pushes) Check.That(push.Tokens == null && push.Error == null, "what an earlier call gave is gone");
         }
     }
+
+    public static void DroppedMessagesAreNamed()
+    {
+        var messages = new[] { new Message(Role.Assistant, "Hello!"), new Message(Role.User, "Hi"), new Message(Role.Tool, "x"),
+            new Message(Role.Assistant, "It is fine.") };
+        var reject = new ClassifyOptions { RejectDropped = true };
+        using (Guard gen = Gen(), live = Live())
+        {
+            var verdict = gen.Classify(messages);
+            Check.Same("0 2", string.Join(" ", verdict.DroppedMessages));
+            Check.Same(2, verdict.DroppedMessageCount);
+            Check.Fails(Status.InvalidArgument, () => gen.Classify(messages, reject));
+            Check.Same(0, live.Classify(messages, reject).DroppedMessageCount);
+            var many = Enumerable.Repeat(new Message(Role.Tool, "x"), 40).Concat(Conversation("Hi")).ToArray();
+            verdict = gen.Classify(many);
+            Check.Same(31, verdict.DroppedMessages.Count);
+            Check.Same(40, verdict.DroppedMessageCount);
+            using (var stream = new GuardStream(gen, new StreamOptions { RejectDropped = true }))
+            {
+                Check.Fails(Status.InvalidArgument, () => stream.Restore(messages));
+                Check.Fails(Status.InvalidArgument, () => stream.BeginTurn(Role.Tool));
+            }
+        }
+        Check.Same("tool", Names.Of(Role.Tool));
+    }
 }

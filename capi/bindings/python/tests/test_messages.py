@@ -101,6 +101,9 @@ class Writer:
             out.append({"role": self.rng.choice(["system", "developer"]), "content": self.content()})
         for _ in range(self.rng.randrange(1, 3)):
             out += [{"role": "user", "content": self.content(), "name": "Ann", "weight": 0.5}, self.assistant()]
+            if self.rng.randrange(2):
+                out += [{"role": "tool", "tool_call_id": "call_1", "content": self.rng.choice([None, self.content()])}
+                        for _ in range(self.rng.randrange(1, 3))] + [self.assistant()]
         if self.rng.randrange(2):
             out.append({"role": "user", "content": self.content(), "type": "message", "images": []})
         if self.rng.randrange(8) == 0:

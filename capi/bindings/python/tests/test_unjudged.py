@@ -173,6 +173,23 @@ class UnjudgedTest(unittest.TestCase):
             self.is_error(q.push_batch(guard, [(wrong, [1]), (full, [1])]), q.CancelledError, q.CancelledError)
             self.are_unjudged(wrong)
 
+    def test_dropped_messages_are_named(self) -> None:
+        role, reject = q.Role, q.ClassifyOptions(reject_dropped=True)
+        messages = [(role.ASSISTANT, "Hello!"), (role.USER, "Hi"), (role.TOOL, "x"), (role.ASSISTANT, "It is fine.")]
+        with gen() as guard, live() as other:
+            verdict = guard.classify(messages)
+            self.assertEqual((verdict.dropped_messages, verdict.n_dropped_messages), ((0, 2), 2))
+            with self.assertRaises(q.InvalidArgumentError):
+                guard.classify(messages, reject)
+            self.assertEqual(other.classify(messages, reject).dropped_messages, ())
+            verdict = guard.classify([(role.TOOL, "x")] * 40 + conversation("Hi"))
+            self.assertEqual((verdict.dropped_messages, verdict.n_dropped_messages), (tuple(range(31)), 40))
+            with q.Stream(guard, reject_dropped=True) as stream:
+                for change in (lambda: stream.restore(messages), lambda: stream.begin_turn(role.TOOL)):
+                    with self.assertRaises(q.InvalidArgumentError):
+                        change()
+        self.assertEqual(str(role.TOOL), "tool")
+
 
 if __name__ == "__main__":
     unittest.main()

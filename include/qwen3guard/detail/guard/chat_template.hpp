@@ -3,6 +3,7 @@
 #define QWEN3GUARD_DETAIL_GUARD_CHAT_TEMPLATE_HPP
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "qwen3guard/conversation.hpp"
+#include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
@@ -43,6 +45,16 @@ inline constexpr std::size_t kAnyTokens = std::numeric_limits<std::size_t>::max(
 /// Errors: bad_tokenizer when the control tokens of the markup are missing.
 [[nodiscard]] Status check_markup_tokens(const Tokenizer& tokenizer);
 
+/// True for a message that the published Gen template leaves out (DroppedMessages). index: in the
+/// conversation.
+[[nodiscard]] bool is_dropped_by_gen(Role role, std::size_t index) noexcept;
+/// Indices of those. Throws std::bad_alloc.
+[[nodiscard]] std::vector<std::int32_t> dropped_by_gen(std::span<const Message> messages);
+/// "tool messages" and so on; for error messages.
+[[nodiscard]] std::string dropped_kind(Role role);
+/// Errors: invalid_argument, when there is one and that is an error.
+[[nodiscard]] Status check_dropped(std::span<const Message> messages, DroppedMessages policy);
+
 /// The conversation as it stands in the Gen prompt ("USER: ...\n\nASSISTANT: ..."), by the published
 /// template's rules. Source: chat template of the published Gen checkpoints. Errors: invalid_argument: no
 /// message; the last one is a system message; the last one is an assistant message that comes first (the
@@ -68,9 +80,12 @@ struct StreamPrompt {
   std::size_t response_begin = 0;
 };
 
-/// Source: the Qwen3 chat markup with thinking off; earlier assistant turns carry no think block.
-/// Errors: invalid_argument: no message; no user message; a system message last; an assistant message
-/// last that no user message precedes; bad_tokenizer; invalid_utf8; context_full (as encode_gen_prompt).
+/// Source: chat template of the published Qwen3 checkpoints with thinking off. Messages of tools are turns of
+/// the user's (fold_tools()); earlier answers carry no thinking, but for those that calls of tools have
+/// interrupted. A response that begins with <think> has no empty think block before it.
+/// Errors: invalid_argument: no message; no user message; a system or tool message last; an assistant message
+/// last that no user message precedes; bad_tokenizer; invalid_utf8; context_full (as
+/// encode_gen_prompt).
 [[nodiscard]] Result<StreamPrompt> encode_stream_prompt(const Tokenizer& tokenizer,
                                                         std::span<const Message> messages,
                                                         std::size_t max_tokens = kAnyTokens);

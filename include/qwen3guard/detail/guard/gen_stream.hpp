@@ -118,6 +118,8 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] Status check_text(const Turn& turn, std::string_view bytes, const Tokenizer& tokenizer) const;
   /// The turns before the last one but for the first n_skipped, and `text` as the last one's.
   [[nodiscard]] std::vector<Message> conversation(std::size_t n_skipped, std::string_view text) const;
+  /// Indices of the turns that conversation() has and the template leaves out.
+  [[nodiscard]] std::vector<std::int32_t> dropped_turns(std::size_t n_skipped) const;
   /// Index of the last user's turn; 0 when there is none.
   [[nodiscard]] std::size_t last_prompt() const noexcept;
   /// Tokens between two verdicts. ContextPolicy::slide: fewer than asked for where the context is small.

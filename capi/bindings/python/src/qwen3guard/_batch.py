@@ -67,10 +67,11 @@ class Batch(Handle, free=library.q3g_batch_free):
     def add(self, policy: Optional[Policy] = None, max_tokens: int = 0,
             invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
             thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True,
-            gen_interval_tokens: int = 32, allow_control_ids: bool = False, cancel: Optional[Cancel] = None) -> int:
+            gen_interval_tokens: int = 32, allow_control_ids: bool = False, reject_dropped: bool = False,
+            cancel: Optional[Cancel] = None) -> int:
         """A new session; options as Stream's."""
         raw, out = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,
-                                       gen_interval_tokens, allow_control_ids, cancel), ctypes.c_uint64()
+                                       gen_interval_tokens, allow_control_ids, reject_dropped, cancel), ctypes.c_uint64()
         call(library.q3g_batch_add, self._handle, ctypes.byref(raw), ctypes.byref(out))
         return out.value
 

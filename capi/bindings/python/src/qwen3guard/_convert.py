@@ -88,7 +88,8 @@ class VerdictPlace:
             Severity(raw.severity), Action(raw.action), Probabilities(raw.p_safe, raw.p_controversial, raw.p_unsafe),
             None if raw.position < 0 else raw.position, categories, bool(raw.refusal) if raw.has_refusal else None,
             raw.refusal_probability, raw.prompt_tokens, raw.cached_tokens, raw.generated_tokens, raw.latency_ms,
-            bytes(self.room[:raw.text_bytes]).decode("utf-8", "replace"))
+            bytes(self.room[:raw.text_bytes]).decode("utf-8", "replace"),
+            tuple(raw.dropped_messages[:raw.n_dropped_messages]), raw.n_dropped_messages)
 
 
 def threshold(name: str, value: Optional[float]) -> float:

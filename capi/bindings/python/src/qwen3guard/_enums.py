@@ -109,6 +109,7 @@ class Role(_Named):
     SYSTEM = _raw.Q3G_ROLE_SYSTEM
     USER = _raw.Q3G_ROLE_USER
     ASSISTANT = _raw.Q3G_ROLE_ASSISTANT
+    TOOL = _raw.Q3G_ROLE_TOOL
 
     @classmethod
     def _missing_(cls, value: object) -> Any:

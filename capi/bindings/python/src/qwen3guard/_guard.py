@@ -80,6 +80,7 @@ class ClassifyOptions:
     invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT
     flag_threshold: Optional[float] = None  #: of P(Unsafe), and P(Controversial) when strict
     block_threshold: Optional[float] = None  #: at least flag_threshold
+    reject_dropped: bool = False  #: Gen: messages that the template leaves out are an error; else the verdict names them
     cancel: Optional[Cancel] = None
     #: progress(n_done, n_total): of classify_batch(), in conversations; returning False stops, and so does raising.
     progress: Optional[Callable[[int, int], Optional[bool]]] = None
@@ -88,6 +89,7 @@ class ClassifyOptions:
         raw = defaults(_raw.q3g_classify_options)
         put(raw, decoder=number("decoder", Decoder, self.decoder), mode=number("mode", Mode, self.mode),
             invalid_utf8=number("invalid_utf8", InvalidUtf8, self.invalid_utf8),
+            dropped_messages=bool(self.reject_dropped),
             flag_threshold=threshold("flag_threshold", self.flag_threshold),
             block_threshold=threshold("block_threshold", self.block_threshold))
         if self.cancel is not None:

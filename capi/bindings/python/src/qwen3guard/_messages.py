@@ -76,7 +76,9 @@ def _read_dictionary(message: Mapping[Any, Any], where: str) -> Tuple[int, bytes
             calls = _read_calls(value, place)
         else:
             _pass_over(key, value, where)
-    if content is None and not (reasoning or refusal or calls):
+    # A tool may answer with nothing; of anybody else that is a mistake, and "" says that it is meant.
+    may_be_empty = role is Role.TOOL and "content" in message
+    if content is None and not (reasoning or refusal or calls or may_be_empty):
         _fail(f"{where}.content", ("nothing to judge" if "content" in message else "missing") +
               "; expected a string or an array of text parts" + (", or tool_calls or a refusal" if is_assistant else ""))
     return role, _assistant_text(content or b"", reasoning, refusal, calls)

@@ -47,6 +47,7 @@ Q3G_ACTION_BLOCK = 3
 Q3G_ROLE_SYSTEM = 0
 Q3G_ROLE_USER = 1
 Q3G_ROLE_ASSISTANT = 2
+Q3G_ROLE_TOOL = 3
 Q3G_MODEL_GEN = 0
 Q3G_MODEL_STREAM = 1
 Q3G_MODE_STRICT = 0
@@ -58,6 +59,9 @@ Q3G_INVALID_UTF8_REPLACE = 1
 Q3G_VERIFY_AUTOMATIC = 0
 Q3G_VERIFY_OFF = 1
 Q3G_VERIFY_FULL = 2
+Q3G_DROPPED_MESSAGES_REPORT = 0
+Q3G_DROPPED_MESSAGES_REJECT = 1
+Q3G_DROPPED_MESSAGES_SHOWN = 31
 Q3G_CONTEXT_ERROR = 0
 Q3G_CONTEXT_STOP = 1
 Q3G_CONTEXT_SLIDE = 2
@@ -185,6 +189,8 @@ class q3g_classify_options(Structure):
         ("decoder", c_int32),
         ("mode", c_int32),
         ("invalid_utf8", c_int32),
+        ("dropped_messages", c_int32),
+        ("reserved", c_int32),
         ("flag_threshold", c_float),
         ("block_threshold", c_float),
         ("cancel", c_void_p),
@@ -213,6 +219,8 @@ class q3g_verdict(Structure):
         ("cached_tokens", c_int32),
         ("generated_tokens", c_int32),
         ("latency_ms", c_double),
+        ("n_dropped_messages", c_int32),
+        ("dropped_messages", c_int32 * 31),
         ("text", POINTER(c_char)),
         ("text_capacity", c_size_t),
         ("text_bytes", c_size_t),
@@ -245,6 +253,8 @@ class q3g_stream_options(Structure):
         ("judge_unsettled", c_int32),
         ("gen_interval_tokens", c_int32),
         ("allow_control_ids", c_int32),
+        ("dropped_messages", c_int32),
+        ("reserved", c_int32),
         ("cancel", c_void_p),
     ]
 
@@ -482,10 +492,10 @@ SIZES = {
     q3g_model_info: 424,
     q3g_message: 24,
     q3g_conversation: 24,
-    q3g_classify_options: 48,
-    q3g_verdict: 168,
+    q3g_classify_options: 56,
+    q3g_verdict: 296,
     q3g_policy: 72,
-    q3g_stream_options: 48,
+    q3g_stream_options: 56,
     q3g_token_verdict: 104,
     q3g_update: 40,
     q3g_decision: 144,

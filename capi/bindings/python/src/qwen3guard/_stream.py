@@ -25,7 +25,7 @@ _ROOM = 64  # verdicts that an update has room for at once; others are asked for
 
 def stream_options_to_c(policy: Optional[Policy], max_tokens: int, invalid_utf8: Union[InvalidUtf8, str],
                         context: Union[Context, str], thinking: Union[Thinking, str], judge_unsettled: bool, gen_interval_tokens: int,
-                        allow_control_ids: bool, cancel: Optional[Cancel]) -> Any:
+                        allow_control_ids: bool, reject_dropped: bool, cancel: Optional[Cancel]) -> Any:
     """Raises InvalidArgumentError, ClosedError."""
     raw = defaults(_raw.q3g_stream_options)
     if policy is not None:
@@ -33,7 +33,7 @@ def stream_options_to_c(policy: Optional[Policy], max_tokens: int, invalid_utf8:
     put(raw, max_tokens=max_tokens, invalid_utf8=number("invalid_utf8", InvalidUtf8, invalid_utf8),
         context=number("context", Context, context), thinking=number("thinking", Thinking, thinking),
         judge_unsettled=bool(judge_unsettled), gen_interval_tokens=gen_interval_tokens,
-        allow_control_ids=bool(allow_control_ids))
+        allow_control_ids=bool(allow_control_ids), dropped_messages=bool(reject_dropped))
     if cancel is not None:
         raw.kept = cancel._pointer_to()
         raw.cancel = raw.kept.value
@@ -58,7 +58,7 @@ class Stream(Exclusive, free=library.q3g_stream_free):
 
     max_tokens: of the context; 0: the model's. judge_unsettled: text whose tokens may still change is judged at once.
     gen_interval_tokens: Gen: a verdict every so many tokens. allow_control_ids: control tokens among pushed ids are judged like
-    others, not an error. cancel: stops running calls. One thread at a time: calls of several
+    others, not an error. reject_dropped: Gen: turns that no verdict would see (Verdict.dropped_messages) are one. cancel: stops running calls. One thread at a time: calls of several
     threads wait for each other; different streams are independent. Methods raise Qwen3GuardError, and a call that does has
     changed nothing. Those named a... run on a thread of the event loop's executor; cancelling the task stops the call."""
 
@@ -67,9 +67,9 @@ class Stream(Exclusive, free=library.q3g_stream_free):
     def __init__(self, guard: Guard, policy: Optional[Policy] = None, max_tokens: int = 0,
                  invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
                  thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True, gen_interval_tokens: int = 32,
-                 allow_control_ids: bool = False, cancel: Optional[Cancel] = None) -> None:
+                 allow_control_ids: bool = False, reject_dropped: bool = False, cancel: Optional[Cancel] = None) -> None:
         raw = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,
-                                  gen_interval_tokens, allow_control_ids, cancel)
+                                  gen_interval_tokens, allow_control_ids, reject_dropped, cancel)
         self._open(library.q3g_stream_open, guard._handle, ctypes.byref(raw))
         self._cancel = cancel
 

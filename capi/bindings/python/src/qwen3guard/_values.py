@@ -51,6 +51,10 @@ class Verdict:
     generated_tokens: int = 0
     latency_ms: float = 0.0
     text: str = ""  #: as the model wrote it; Gen only
+    #: Gen: indices of the messages (of a stream: turns) that the template left out, so that nothing of them was seen: an
+    #: assistant's that came first, a system's that did not, a tool's. The first 31; n_dropped_messages: how many there are.
+    dropped_messages: Tuple[int, ...] = ()
+    n_dropped_messages: int = 0
 
 
 class TokenVerdict(NamedTuple):

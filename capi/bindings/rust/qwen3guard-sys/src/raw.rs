@@ -43,6 +43,7 @@ pub const Q3G_ACTION_BLOCK: i32 = 3;
 pub const Q3G_ROLE_SYSTEM: i32 = 0;
 pub const Q3G_ROLE_USER: i32 = 1;
 pub const Q3G_ROLE_ASSISTANT: i32 = 2;
+pub const Q3G_ROLE_TOOL: i32 = 3;
 pub const Q3G_MODEL_GEN: i32 = 0;
 pub const Q3G_MODEL_STREAM: i32 = 1;
 pub const Q3G_MODE_STRICT: i32 = 0;
@@ -54,6 +55,9 @@ pub const Q3G_INVALID_UTF8_REPLACE: i32 = 1;
 pub const Q3G_VERIFY_AUTOMATIC: i32 = 0;
 pub const Q3G_VERIFY_OFF: i32 = 1;
 pub const Q3G_VERIFY_FULL: i32 = 2;
+pub const Q3G_DROPPED_MESSAGES_REPORT: i32 = 0;
+pub const Q3G_DROPPED_MESSAGES_REJECT: i32 = 1;
+pub const Q3G_DROPPED_MESSAGES_SHOWN: i32 = 31;
 pub const Q3G_CONTEXT_ERROR: i32 = 0;
 pub const Q3G_CONTEXT_STOP: i32 = 1;
 pub const Q3G_CONTEXT_SLIDE: i32 = 2;
@@ -215,6 +219,8 @@ pub struct q3g_classify_options {
     pub decoder: i32,
     pub mode: i32,
     pub invalid_utf8: i32,
+    pub dropped_messages: i32,
+    pub reserved: i32,
     pub flag_threshold: f32,
     pub block_threshold: f32,
     pub cancel: *mut q3g_cancel,
@@ -242,6 +248,8 @@ pub struct q3g_verdict {
     pub cached_tokens: i32,
     pub generated_tokens: i32,
     pub latency_ms: f64,
+    pub n_dropped_messages: i32,
+    pub dropped_messages: [i32; 31],
     pub text: *mut c_char,
     pub text_capacity: usize,
     pub text_bytes: usize,
@@ -272,6 +280,8 @@ pub struct q3g_stream_options {
     pub judge_unsettled: i32,
     pub gen_interval_tokens: i32,
     pub allow_control_ids: i32,
+    pub dropped_messages: i32,
+    pub reserved: i32,
     pub cancel: *mut q3g_cancel,
 }
 #[repr(C)]
@@ -608,10 +618,10 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_model_info>(), 424);
         assert_eq!(core::mem::size_of::<q3g_message>(), 24);
         assert_eq!(core::mem::size_of::<q3g_conversation>(), 24);
-        assert_eq!(core::mem::size_of::<q3g_classify_options>(), 48);
-        assert_eq!(core::mem::size_of::<q3g_verdict>(), 168);
+        assert_eq!(core::mem::size_of::<q3g_classify_options>(), 56);
+        assert_eq!(core::mem::size_of::<q3g_verdict>(), 296);
         assert_eq!(core::mem::size_of::<q3g_policy>(), 72);
-        assert_eq!(core::mem::size_of::<q3g_stream_options>(), 48);
+        assert_eq!(core::mem::size_of::<q3g_stream_options>(), 56);
         assert_eq!(core::mem::size_of::<q3g_token_verdict>(), 104);
         assert_eq!(core::mem::size_of::<q3g_update>(), 40);
         assert_eq!(core::mem::size_of::<q3g_decision>(), 144);

@@ -31,6 +31,8 @@ pub struct ClassifyOptions<'a> {
     pub mode: Mode,
     /// What happens to text that is not UTF-8.
     pub invalid_utf8: InvalidUtf8,
+    /// Messages that the Gen template leaves out are an error; else [`Verdict::dropped_messages`] names them.
+    pub reject_dropped: bool,
     /// Flags when P(Unsafe), and P(Controversial) when strict, reaches it.
     pub flag_threshold: Option<f32>,
     /// Blocks when they reach it; at least `flag_threshold`.
@@ -45,6 +47,7 @@ impl ClassifyOptions<'_> {
             decoder: self.decoder as i32,
             mode: self.mode as i32,
             invalid_utf8: self.invalid_utf8 as i32,
+            dropped_messages: self.reject_dropped.into(),
             flag_threshold: threshold("options.flag_threshold", self.flag_threshold)?,
             block_threshold: threshold("options.block_threshold", self.block_threshold)?,
             cancel: Cancel::ptr(self.cancel),

@@ -131,6 +131,8 @@ open_enum!(
         User = 1,
         /// The model.
         Assistant = 2,
+        /// A tool that the model called; a turn that only `restore` and `push_conversation` make.
+        Tool = 3,
     },
     q3g_role_name
 );

@@ -87,6 +87,8 @@ pub struct StreamOptions<'a> {
     pub gen_interval_tokens: i32,
     /// Control tokens among pushed ids are judged like others, not an error.
     pub allow_control_ids: bool,
+    /// Gen: turns that no verdict would see are an error; else [`crate::Verdict::dropped_messages`] names them.
+    pub reject_dropped: bool,
     /// Stops running calls on the stream.
     pub cancel: Option<&'a Cancel>,
 }
@@ -102,6 +104,7 @@ impl Default for StreamOptions<'_> {
             judge_unsettled: true,
             gen_interval_tokens: 32,
             allow_control_ids: false,
+            reject_dropped: false,
             cancel: None,
         }
     }
@@ -120,6 +123,7 @@ impl StreamOptions<'_> {
         raw.judge_unsettled = self.judge_unsettled.into();
         raw.gen_interval_tokens = self.gen_interval_tokens;
         raw.allow_control_ids = self.allow_control_ids.into();
+        raw.dropped_messages = self.reject_dropped.into();
         raw.cancel = Cancel::ptr(self.cancel);
         body(&raw)
     }
@@ -139,6 +143,7 @@ mod tests {
                 assert_eq!(ours.judge_unsettled, library.judge_unsettled);
                 assert_eq!(ours.gen_interval_tokens, library.gen_interval_tokens);
                 assert_eq!(ours.allow_control_ids, library.allow_control_ids);
+                assert_eq!(ours.dropped_messages, library.dropped_messages);
                 assert!(ours.policy.is_null() && ours.cancel.is_null());
                 Ok(())
             })

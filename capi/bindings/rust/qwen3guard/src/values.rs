@@ -66,6 +66,11 @@ impl<'a> Message<'a> {
     pub fn assistant(text: &'a str) -> Self {
         Self { role: Role::Assistant, text: text.as_bytes() }
     }
+    /// A tool's answer to a call of the assistant's.
+    #[must_use]
+    pub fn tool(text: &'a str) -> Self {
+        Self { role: Role::Tool, text: text.as_bytes() }
+    }
     pub(crate) fn to_c(self) -> sys::q3g_message {
         sys::q3g_message {
             role: self.role.value(),

@@ -37,6 +37,11 @@ pub struct Verdict {
     pub latency_ms: f64,
     /// The verdict as the model wrote it, whole; Gen only.
     pub text: String,
+    /// Gen: indices of the messages (of a stream: turns) that the template left out, so that nothing of them was seen: an
+    /// assistant's that came first, a system's that did not, a tool's. The first 31 of `n_dropped_messages`.
+    pub dropped_messages: Vec<i32>,
+    /// How many the template left out.
+    pub n_dropped_messages: usize,
 }
 
 /// Bytes of text that any verdict fits in, unless decoding is greedy and the model wanders; greedy decoding that does
@@ -95,6 +100,7 @@ impl VerdictPlace {
 pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> std::result::Result<Verdict, usize> {
     let text = text.get(..raw.text_bytes).ok_or(raw.text_bytes)?;
     let categories = raw.categories.iter().zip(raw.category_probabilities);
+    let n_dropped = raw.n_dropped_messages.max(0) as usize;
     Ok(Verdict {
         severity: Severity::of(raw.severity),
         action: Action::of(raw.action),
@@ -107,6 +113,8 @@ pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> std::result::Re
         generated_tokens: raw.generated_tokens,
         latency_ms: raw.latency_ms,
         text: String::from_utf8_lossy(text).into_owned(),
+        dropped_messages: raw.dropped_messages.iter().take(n_dropped).copied().collect(),
+        n_dropped_messages: n_dropped,
     })
 }
 

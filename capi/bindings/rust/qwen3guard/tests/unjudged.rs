@@ -295,3 +295,22 @@ fn writers_hold_back_what_was_not_judged() {
         assert_eq!((turn.is_err(), &shown[..]), (is_flagged, if is_flagged { &b""[..] } else { text.as_bytes() }));
     }
 }
+
+#[test]
+fn messages_that_the_gen_template_leaves_out() {
+    let messages =
+        [Message::assistant("Hello!"), Message::user("Hi"), Message::tool("x"), Message::assistant("It is fine.")];
+    let options = ClassifyOptions { reject_dropped: true, ..Default::default() };
+    let verdict = gen().classify(&messages).unwrap();
+    assert_eq!((&verdict.dropped_messages[..], verdict.n_dropped_messages), (&[0, 2][..], 2));
+    assert_eq!(kind(gen().classify_with(&messages, options)), ErrorKind::InvalidArgument);
+    assert_eq!(live().classify_with(&messages, options).unwrap().n_dropped_messages, 0);
+    let many = [&[Message::tool("x"); 40][..], &[Message::user("Hi")]].concat();
+    let verdict = gen().classify(&many).unwrap();
+    assert_eq!((verdict.dropped_messages, verdict.n_dropped_messages), ((0..31).collect(), 40));
+    let options = StreamOptions { reject_dropped: true, ..Default::default() };
+    let mut stream = Stream::open_with(&gen(), &options).unwrap();
+    assert_eq!(kind(stream.restore(&messages)), ErrorKind::InvalidArgument);
+    assert_eq!(kind(stream.begin_turn(Role::Tool)), ErrorKind::InvalidArgument);
+    assert_eq!(Role::Tool.to_string(), "tool");
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/conversation_in.hpp"
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "q3g_catch.hpp"
+#include "qwen3guard/detail/guard/chat_template.hpp"
+#include "qwen3guard/detail/guard/embedded_models.hpp"
+
+using namespace qwen3guard;
+using namespace qwen3guard::cli;
+
+TEST_CASE("conversation in: rendered for Stream checkpoints as the published template does", "[cli]") {
+  const auto files = detail::find_embedded_model("nano-stream");
+  if (files == nullptr) Q3G_SKIP("built without models");
+  const Tokenizer tokenizer = Tokenizer::load(*files).value();
+  // Made by tests/tools/make_chat_template_golden.py.
+  std::ifstream in(std::string(Q3G_TEST_DIR) + "/golden/chat_template/conversations.jsonl", std::ios::binary);
+  std::size_t n = 0;
+  for (std::string line; std::getline(in, line); ++n) {
+    CAPTURE(n);
+    const JsonValue json = JsonValue::parse(line);
+    const std::vector<Message> messages = read_conversation(json, InvalidUtf8::reject);
+    const detail::StreamPrompt prompt = detail::encode_stream_prompt(tokenizer, messages).value();
+    REQUIRE(tokenizer.decode(prompt.ids).value() == json.find("text").value().text());
+  }
+  CHECK(n == 150);
+}
