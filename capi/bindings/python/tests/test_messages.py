@@ -144,6 +144,7 @@ class MessagesTest(unittest.TestCase):
                         continue
                     self.assertIsInstance(item, q.Verdict, (messages, row))
                     self.assertEqual(item.prompt_tokens, row["tokens"]["prompt"], messages)
+                    self.assertEqual(list(item.dropped_messages), row["dropped_messages"], messages)
                     for name, value in row["probabilities"].items():
                         self.assertAlmostEqual(getattr(item.probabilities, name), value, places=4, msg=str(messages))
         self.assertTrue(8 <= n_errors <= 60, n_errors)
@@ -159,6 +160,22 @@ class MessagesTest(unittest.TestCase):
                                     "tool_calls": [{"name": "run", "arguments": {"x": (1, None)}}]}],
                   [("user", "Hi"), ("assistant", '<think>\nSo.\n</think>\n\n<tool_call>\n{"name": "run", "arguments": '
                                     '{"x": [1, null]}}\n</tool_call>')])
+
+    def test_answers_of_tools(self) -> None:
+        call = {"role": "assistant", "content": None, "tool_calls": [{"name": "run", "arguments": "{}"}]}
+        answers = [{"role": "tool", "tool_call_id": "c1", "content": [text_part("a"), text_part("b")]},
+                   {"role": "tool", "content": None}]
+        with live() as guard, gen() as other:
+            messages = [*say("Hi"), call, *answers, ("assistant", "Done.")]
+            folded = ("user", "<tool_response>\na\nb\n</tool_response>\n<tool_response>\n\n</tool_response>")
+            same = [*say("Hi"), call, folded, ("assistant", "Done.")]
+            self.assertEqual(guard.classify(messages).prompt_tokens, guard.classify(same).prompt_tokens)
+            self.assertEqual(list(other.classify(messages).dropped_messages), [2, 3])
+            with self.assertRaisesRegex(q.InvalidArgumentError, "tool"):
+                guard.classify(messages[:-1])
+            with q.Stream(guard) as stream:
+                stream.restore(messages[:-1])
+                stream.begin_turn("assistant")
 
     def test_wherever_messages_come_in(self) -> None:
         messages = [*say("Hi", "Yes?"), ("user", PROMPT)]
@@ -185,6 +202,7 @@ class MessagesTest(unittest.TestCase):
                      r'content\[1\]: a part of the type "image_url"'),
                     ({"role": "user", "content": [object()]}, r"content\[0\]: object; expected"),
                     ({"role": "user", "content": None}, "content: nothing to judge"),
+                    ({"role": "tool"}, "content: missing"),
                     ({"role": "user"}, "content: missing"),
                     ({"content": "Hi"}, 'no "role"'),
                     ({"role": "User", "content": "Hi"}, "the role 'User'; expected one of system, user, assistant"),
