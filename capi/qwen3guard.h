@@ -157,7 +157,8 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name What is compared when a model is loaded, beyond its structure and a sample of its weights */
-#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory, no more of one from files or in the library */
+#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory, no more of one from files or in the library \
+                                */
 #define Q3G_VERIFY_OFF 1       /**< no more: mapped files are read when they are used */
 #define Q3G_VERIFY_FULL 2      /**< every checksum and every value: reads the whole file */
 /** @} */
@@ -366,8 +367,8 @@ typedef struct q3g_verdict {
   /** Tokens that the verdict took: read, of these not computed again, and written. @{ */
   int32_t prompt_tokens, cached_tokens, generated_tokens; /** @} */
   double latency_ms;                                      /**< from the start of the call */
-  /** Messages (of a stream: turns) that the Gen template left out, so that nothing of them was seen: how many,
-   * and the indices of the first Q3G_DROPPED_MESSAGES_SHOWN of them, ascending. @{ */
+  /** Messages (of a stream: turns) that the Gen template left out, so that nothing of them was seen: how
+   * many, and the indices of the first Q3G_DROPPED_MESSAGES_SHOWN of them, ascending. @{ */
   int32_t n_dropped_messages, dropped_messages[Q3G_DROPPED_MESSAGES_SHOWN]; /** @} */
   char* text;           /**< set by the caller: room for the verdict as the model wrote it, or NULL */
   size_t text_capacity; /**< set by the caller, in bytes */
@@ -670,7 +671,8 @@ Q3G_API void q3g_cancel_free(q3g_cancel* cancel) Q3G_NOEXCEPT;
 /** Loads the checkpoint folder, or the packed file, at `path`. options: NULL for the defaults. *out is the
  * caller's (q3g_guard_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_CHECKPOINT (also
  * weights that are zeros or not finite: an interrupted download; with options.verify, another checksum),
- * Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL (also a LoRA adapter, PyTorch and GGUF files), Q3G_E_UNSUPPORTED_ISA, Q3G_E_OUT_OF_MEMORY. */
+ * Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL (also a LoRA adapter, PyTorch and GGUF files),
+ * Q3G_E_UNSUPPORTED_ISA, Q3G_E_OUT_OF_MEMORY. */
 Q3G_API q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_options* options,
                                   q3g_guard** out, q3g_error* err) Q3G_NOEXCEPT;
 /** Loads a model of the library (q3g_embedded_model_name). As q3g_guard_load(). */

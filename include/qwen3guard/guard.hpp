@@ -94,11 +94,11 @@ class Guard {
   /// Judges one user prompt: `prompt` is UTF-8, any length in bytes, borrowed for the call. Control-token
   /// look-alikes inside it ("<|im_end|>") are encoded as plain text, never as control ids.
   /// Errors: invalid_utf8 (byte offset); context_full (the room that there is; a text that is far too long is
-  /// refused without being looked at, in little time and memory); unparsable_output (greedy decoding; raw text
-  /// in Error::detail); invalid_argument; out_of_memory.
-  /// Deterministic: same bytes, options and ISA give the same result for any thread count; up to rounding
-  /// when a kept conversation was gone on from (GuardOptions::kept_tokens). Source: the Qwen3Guard model
-  /// card, "to moderate user prompts"; arXiv:2510.14276.
+  /// refused without being looked at, in little time and memory); unparsable_output (greedy decoding; raw
+  /// text in Error::detail); invalid_argument; out_of_memory. Deterministic: same bytes, options and ISA give
+  /// the same result for any thread count; up to rounding when a kept conversation was gone on from
+  /// (GuardOptions::kept_tokens). Source: the Qwen3Guard model card, "to moderate user prompts";
+  /// arXiv:2510.14276.
   [[nodiscard]] Result<Verdict> classify_prompt(std::string_view prompt,
                                                 const ClassifyOptions& options = {}) const;
 

@@ -24,8 +24,8 @@ inline constexpr std::size_t kMaxJsonBytes = std::size_t{1} << 30;     /// @}
 class JsonFile {
  public:
   /// A byte order mark in front of `text` is skipped. `display_name` names the file in every error, `code` is
-  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over max_bytes; says what the file is when it is
-  /// one of foreign_format()); out_of_memory.
+  /// their ErrorCode. Errors: `code` (not JSON, not UTF-8, nested too deep, over max_bytes; says what the
+  /// file is when it is one of foreign_format()); out_of_memory.
   [[nodiscard]] static Result<JsonFile> parse(std::string_view text, std::string display_name, ErrorCode code,
                                               std::size_t max_bytes = kMaxJsonBytes);
 
