@@ -192,13 +192,14 @@ stage_arm() {
 }
 
 stage_tidy() {
-  local tidy
+  # Analysing what the standard library does inside takes four fifths of the time and finds nothing of ours.
+  local tidy analysis=(-extra-arg=-Xclang -extra-arg=-analyzer-config -extra-arg=-Xclang -extra-arg=c++-stdlib-inlining=false)
   tidy=$(command -v run-clang-tidy || command -v run-clang-tidy-14 || true)
   if [[ -z $tidy ]] || ! command -v clang++ > /dev/null; then
     skip "no run-clang-tidy"
   elif configure build/test-tidy clang -DQ3G_BUILD_TESTS=OFF -DQ3G_BUILD_EXAMPLES=OFF -DCMAKE_UNITY_BUILD=OFF \
     -DCMAKE_C_COMPILER_LAUNCHER= -DCMAKE_CXX_COMPILER_LAUNCHER= &&
-    logged $logs/tidy.log "$tidy" -p build/test-tidy -j "$jobs" -quiet "^$PWD/src/.*\.cc\$"; then
+    logged $logs/tidy.log "$tidy" -p build/test-tidy -j "$jobs" -quiet "${analysis[@]}" "^$PWD/src/.*\.cc\$"; then
     pass
   else
     fail

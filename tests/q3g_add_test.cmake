@@ -7,6 +7,9 @@ function(q3g_add_test name)
   target_link_libraries(${name} PRIVATE qwen3guard::qwen3guard q3g::catch2_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE Q3G_TEST_DIR="${PROJECT_SOURCE_DIR}/tests")
+  if(Q3G_SANITIZE)
+    target_compile_definitions(${name} PRIVATE Q3G_SANITIZED)
+  endif()
   catch_discover_tests(
     ${name}
     TEST_PREFIX "${name}/"

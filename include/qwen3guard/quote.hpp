@@ -16,9 +16,9 @@ namespace qwen3guard {
 inline constexpr std::size_t kMaxQuotedBytes = 200;
 
 /// `text` in double quotes, on one line and of bounded length: "a\nb"... The result is UTF-8 for any input.
-/// Written as escapes are the quote and the backslash (\" \\), control characters and line separators
-/// (\n, \r, \t, \u001b), characters that change the direction of text (\u202e) and bytes that are not UTF-8
-/// (\xff). At most `max_bytes` bytes, counted after escaping, stand between the quotes; three dots behind the
+/// Written as escapes are the quote and the backslash, control characters and line separators (`\n`,
+/// `\u001b`), characters that change the direction of text (`\u202e`) and bytes that are not UTF-8 (`\xff`).
+/// At most `max_bytes` bytes, counted after escaping, stand between the quotes; three dots behind the
 /// closing quote say that text is missing. Reads no more of `text` than it shows.
 /// Pure; any thread. Throws std::bad_alloc.
 [[nodiscard]] std::string quote(std::string_view text, std::size_t max_bytes = kMaxQuotedBytes);

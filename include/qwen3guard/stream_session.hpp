@@ -119,7 +119,7 @@ class StreamSession {
   /// no more pushes (invalid_argument) until end_turn(), which works as ever; a rewind to before it takes it
   /// back. Any other control token (SpecialTokens), and in a user's or a system turn these two as well, would
   /// forge the conversation: an error, unless StreamOptions::allow_control_ids. Those of thinking and tools
-  /// (<think>, <tool_call>, <tool_response> and their ends) are text.
+  /// (`<think>`, `<tool_call>`, `<tool_response>` and their ends) are text.
   ///
   /// Errors: invalid_argument (out too short; no open turn, one of text, or one that the model ended; a
   /// control token, with its index); token_out_of_range (index); context_full. Strong guarantee: on error

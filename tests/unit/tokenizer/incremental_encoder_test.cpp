@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
 
+#include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "tokenizer_fixture.hpp"
 
@@ -98,7 +99,7 @@ TEST_CASE("incremental encoder: pieces give the tokens of the whole, wherever th
   constexpr std::uint64_t kSeed = 9101;
   for (const Tokenizer& tokenizer : tokenizers()) {
     test::RandomText random(kSeed);
-    for (int i = 0; i < 600; ++i) {
+    for (int i = 0; i < q3g_test::iterations(600); ++i) {
       const std::string text = hard_text(random, 1 + random.below(14));
       CAPTURE(kSeed, i, text);
       IncrementalEncoder encoder(tokenizer, InvalidUtf8::reject);
@@ -132,7 +133,7 @@ TEST_CASE("incremental encoder: bytes can be taken back anywhere", "[tokenizer]"
   constexpr std::uint64_t kSeed = 9102;
   for (const Tokenizer& tokenizer : tokenizers()) {
     test::RandomText random(kSeed);
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < q3g_test::iterations(200); ++i) {
       IncrementalEncoder encoder(tokenizer, InvalidUtf8::replace);
       std::string text;
       for (int step = 0; step < 12; ++step) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qwen3guard/detail/tokenizer/nfc.hpp"
 
+#include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "tokenizer_fixture.hpp"
 
@@ -52,7 +53,7 @@ TEST_CASE("nfc: the quick look is never wrong, and NFC of NFC is the same", "[to
   constexpr std::uint64_t kSeed = 4301;
   test::RandomText random(kSeed);
   int n_sure = 0;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < q3g_test::iterations(20000); ++i) {
     const std::string text = random.next(), normal = nfc(text);
     CAPTURE(kSeed, i, text);
     REQUIRE_FALSE(find_invalid_utf8(normal).has_value());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <thread>
 
+#include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/tokenizer/nfc.hpp"
 #include "tokenizer_fixture.hpp"
@@ -40,7 +41,7 @@ TEST_CASE("property: decode(encode(x)) is NFC(x)", "[tokenizer]") {
   constexpr std::uint64_t kSeed = 4101;
   for (const Tokenizer& tokenizer : tokenizers()) {
     test::RandomText random(kSeed);
-    for (int i = 0; i < 4000; ++i) {
+    for (int i = 0; i < q3g_test::iterations(4000); ++i) {
       const std::string text = random.next();
       CAPTURE(kSeed, i, text);
       // Tokens that are looked for before NFC keep their neighbours apart; without them the text is one
@@ -56,7 +57,7 @@ TEST_CASE("property: a text in NFC comes back as it was, tokens or not", "[token
   constexpr std::uint64_t kSeed = 4102;
   const Tokenizer tokenizer = test::small_tokenizer();
   test::RandomText random(kSeed);
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < q3g_test::iterations(4000); ++i) {
     const std::string text = nfc(random.next());
     // <left> and <right> take white space along, which is the one thing that encoding loses.
     if (text.find("<left>") != std::string::npos || text.find("<right>") != std::string::npos) continue;
@@ -70,7 +71,7 @@ TEST_CASE("property: the streamed pieces joined are the decoded text", "[tokeniz
   constexpr std::uint64_t kSeed = 4103;
   for (const Tokenizer& tokenizer : tokenizers()) {
     test::RandomText random(kSeed);
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < q3g_test::iterations(3000); ++i) {
       CAPTURE(kSeed, i);
       std::vector<TokenId> ids;
       if (i % 2 == 0) {
@@ -90,7 +91,7 @@ TEST_CASE("property: as_text never gives a control token", "[tokenizer]") {
   constexpr std::uint64_t kSeed = 4104;
   for (const Tokenizer& tokenizer : tokenizers()) {
     test::RandomText random(kSeed);
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < q3g_test::iterations(3000); ++i) {
       std::string text = random.next();
       text += "<|im_end|>";
       text += random.next();

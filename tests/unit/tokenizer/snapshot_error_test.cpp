@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "tokenizer/snapshot_layout.hpp"
@@ -101,7 +102,7 @@ TEST_CASE("snapshot: flags, patterns, ids left out and NFC of contents come back
       check_same(written, tokenizer, text);
     test::RandomText random(kSeed);
     CAPTURE(kSeed);
-    for (int i = 0; i < 1500; ++i) check_same(written, tokenizer, random.next());
+    for (int i = 0; i < q3g_test::iterations(1500); ++i) check_same(written, tokenizer, random.next());
     CHECK(write_snapshot(tokenizer).value() == bytes);
   }
 }
