@@ -195,7 +195,7 @@ TEST_CASE("weights: unused rows of a vocabulary may be zero", "[model][malformed
   // And single rows of any other matrix.
   std::string bytes = c.model.bytes();
   const TensorSpec& at = c.model.at("model.layers.0.mlp.gate_proj.weight");
-  for (const std::size_t row : {0, 36, 37, 74, 75, 299})
+  for (const std::size_t row : {0U, 36U, 37U, 74U, 75U, 299U})
     std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(data_begin(c) + at.begin + row * 16), 16, '\0');
   CHECK(load(bytes, c, true).ok());
 }
