@@ -114,7 +114,6 @@ class StreamBatch::Impl {
     // Under the mutex.
     std::thread::id visitor;   // of a visit that is under way
     std::size_t n_claims = 0;  // visitors that wait: nobody else is to make it busy before them
-    bool is_leaving = false;   // in remove()
     std::deque<Op> queue;
     std::optional<Times> current;   // of the operation that was taken from the queue and has no verdict yet
     TimePoint due;                  // its place among those that are ready
@@ -123,9 +122,10 @@ class StreamBatch::Impl {
     std::vector<StreamEvent> events;
     std::size_t charged_bytes = 0;  // what it holds, and what is reserved for what waits
     std::size_t held_bytes = 0, reserved_bytes = 0, event_bytes = 0;
-    bool is_ready = false;
     std::set<std::pair<TimePoint, StreamId>>::node_type ready_node;  // kept while it is not in the set
-    bool has_lost_events = false;                                    // for lack of memory
+    bool is_ready = false;
+    bool is_leaving = false;       // in remove()
+    bool has_lost_events = false;  // for lack of memory
     // With is_busy.
     std::vector<Op> ops;  // taken from the queue; the last one is what the feed does
     std::optional<detail::HeadStream::Feed> feed;
