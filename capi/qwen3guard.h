@@ -157,8 +157,7 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name What is compared when a model is loaded, beyond its structure and a sample of its weights */
-#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory, no more of one from files or in the library \
-                                */
+#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory; of files no more than OFF does */
 #define Q3G_VERIFY_OFF 1       /**< no more: mapped files are read when they are used */
 #define Q3G_VERIFY_FULL 2      /**< every checksum and every value: reads the whole file */
 /** @} */
