@@ -11,7 +11,7 @@ internal static class StreamExample
         {
             var verdict = gen.ClassifyPrompt("How do I kill a Python process?");
             bool isAllowed = verdict.Action == GuardAction.Allow; // None, where nothing was judged, is not Allow
-            Console.WriteLine(verdict.Severity + ": " + (isAllowed ? "let it pass" : "hold it back"));
+            Console.WriteLine(isAllowed ? verdict.Severity + " -> " + verdict.Action : "hold it back");
         }
         using (var live = Guard.Embedded("nano-stream"))
         using (var stream = new GuardStream(live))

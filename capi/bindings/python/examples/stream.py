@@ -9,7 +9,7 @@ WORDS = "You are a worthless idiot and nobody likes you.".split(" ")
 with qwen3guard.Guard.embedded("nano-gen") as guard:  # or Guard.load("path/to/Qwen3Guard-Gen-0.6B")
     verdict = guard.classify_prompt(PROMPT)
     is_allowed = verdict.action == qwen3guard.Action.ALLOW  # Action.NONE, where nothing was judged, is not ALLOW
-    print(f"{verdict.severity}: {'let it pass' if is_allowed else 'hold it back'}")
+    print(f"{verdict.severity} -> {verdict.action}" if is_allowed else "hold it back")
 
 with qwen3guard.Guard.embedded("nano-stream") as guard, qwen3guard.Stream(guard) as stream:
     stream.push_prompt("Hello!")
