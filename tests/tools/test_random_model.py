@@ -44,7 +44,7 @@ class RandomModelTest(unittest.TestCase):
                     model = make(folder + "/model", kind, *options)
                     done = subprocess.run([CLI, "logits", "--model", model, "--ids", "5,7,9", "--last"],
                                           check=True, capture_output=True, timeout=120)
-                    logits = json.loads(done.stdout)
+                    logits = json.loads(done.stdout)["heads"]
                     for head in heads:
                         # Random weights, but none so large that all probability is on one token.
                         spread = max(logits[head][0]) - min(logits[head][0])
