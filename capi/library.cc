@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Versions, names and defaults.
 #include "convert.hpp"
+#include "embedded/embedded_models.hpp"
 #include "handles.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/quote.hpp"
 
 using namespace qwen3guard;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/embedded_models.hpp"
+#include "embedded/embedded_models.hpp"
 
 #include <cstddef>
 #include <span>

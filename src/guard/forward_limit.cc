@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/forward_limit.hpp"
+#include "guard/forward_limit.hpp"
 
 #include <algorithm>
 

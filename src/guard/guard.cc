@@ -6,16 +6,16 @@
 #include <string>
 #include <utility>
 
-#include "qwen3guard/detail/guard/chat_template.hpp"
-#include "qwen3guard/detail/guard/classify_batch.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
-#include "qwen3guard/detail/guard/gen_stream.hpp"
-#include "qwen3guard/detail/guard/guard_impl.hpp"
-#include "qwen3guard/detail/guard/guarded.hpp"
-#include "qwen3guard/detail/guard/head_stream.hpp"
-#include "qwen3guard/detail/guard/message_text.hpp"
-#include "qwen3guard/detail/guard/push_together.hpp"
+#include "embedded/embedded_models.hpp"
+#include "guard/batch/classify_batch.hpp"
+#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/message_text.hpp"
+#include "guard/loaded/guard_impl.hpp"
+#include "guard/session/gen_stream.hpp"
+#include "guard/session/head_stream.hpp"
+#include "guard/session/push_together.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 

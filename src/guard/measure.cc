@@ -8,16 +8,16 @@
 #include <span>
 #include <utility>
 
+#include "embedded/embedded_models.hpp"
+#include "guard/conversation/chat_template.hpp"
+#include "guard/forward_limit.hpp"
+#include "guard/gen/gen_decode.hpp"
+#include "guard/loaded/guard_impl.hpp"
 #include "guard/measure_passes.hpp"
-#include "qwen3guard/detail/guard/chat_template.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
-#include "qwen3guard/detail/guard/forward_limit.hpp"
-#include "qwen3guard/detail/guard/gen_decode.hpp"
-#include "qwen3guard/detail/guard/guard_impl.hpp"
-#include "qwen3guard/detail/guard/guarded.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/kernels/peaks.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/peak_memory.hpp"
 

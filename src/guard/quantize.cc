@@ -7,13 +7,13 @@
 #include <memory>
 #include <utility>
 
-#include "qwen3guard/detail/guard/embedded_models.hpp"
-#include "qwen3guard/detail/guard/guarded.hpp"
-#include "qwen3guard/detail/guard/prefix_state.hpp"
+#include "embedded/embedded_models.hpp"
+#include "guard/loaded/prefix_state.hpp"
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
 #include "qwen3guard/detail/tokenizer/snapshot.hpp"
+#include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 

@@ -17,6 +17,7 @@ RULES = {
     rule.__name__: rule
     for rule in (
         layer_rules.include_direction,
+        layer_rules.guard_rooms,
         layer_rules.public_headers,
         layer_rules.outside_libraries,
         text_rules.file_length,

@@ -10,6 +10,8 @@ from source_tree import Finding, SourceTree, includes
 LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "cli"]
 # Folders that belong to a layer of another name. `values` holds the bodies of the base headers.
 FOLDERS = {"values": "base", "embedded": "guard"}
+# The floors of src/guard: a room includes itself and rooms on lower floors. Files of src/guard itself are the door.
+GUARD_FLOORS = [["policy", "conversation"], ["gen", "heads", "loaded"], ["session"], ["batch"], [""]]
 # Public headers that are plain values: any layer may use them. Every other public header belongs to guard.
 BASE_HEADERS = {"cancel.hpp", "status.hpp", "verdict.hpp", "decision_policy.hpp", "conversation.hpp", "options.hpp", "quote.hpp", "tokenizer.hpp", "version.hpp"}
 
@@ -40,6 +42,32 @@ def layer_of(path: str) -> str | None:
     else:
         return None
     return FOLDERS.get(folder, folder)
+
+
+def guard_floor(path: str) -> tuple[int, str] | None:
+    """Floor and room of a file below src/guard; None for any other."""
+    if not path.startswith("src/guard/"):
+        return None
+    room = posixpath.dirname(path.removeprefix("src/guard/"))
+    floor = next((i for i, rooms in enumerate(GUARD_FLOORS) if room in rooms), -1)
+    return floor, room
+
+
+def guard_rooms(tree: SourceTree) -> list[Finding]:
+    """Within src/guard, includes point to the same room or to a lower floor."""
+    findings = []
+    for path in tree.cpp():
+        if (here := guard_floor(path)) is None:
+            continue
+        if here[0] < 0:
+            findings.append(Finding(path, 1, f"src/guard has no room '{here[1]}'"))
+            continue
+        for include in includes(tree.text(path)):
+            target = resolve(tree, path, include.name)
+            there = guard_floor(target) if target else None
+            if there is not None and there[1] != here[1] and there[0] >= here[0]:
+                findings.append(Finding(path, include.line, f"{here[1] or 'the door'} must not include {include.name}"))
+    return findings
 
 
 def resolve(tree: SourceTree, path: str, name: str) -> str | None:

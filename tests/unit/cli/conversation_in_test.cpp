@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "embedded/embedded_models.hpp"
+#include "guard/conversation/chat_template.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/chat_template.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::cli;

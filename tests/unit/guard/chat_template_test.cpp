@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/chat_template.hpp"
+#include "guard/conversation/chat_template.hpp"
 
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "embedded/embedded_models.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::detail;

@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "guard/gen/verdict_parser.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/verdict_parser.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 using namespace qwen3guard;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/gen_decode.hpp"
+#include "guard/gen/gen_decode.hpp"
 
 #include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "embedded/embedded_models.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 
 using namespace qwen3guard;

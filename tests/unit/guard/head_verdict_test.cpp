@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/head_verdict.hpp"
+#include "guard/heads/head_verdict.hpp"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/prefix_blob.hpp"
+#include "guard/loaded/prefix_blob.hpp"
 
 #include <cstring>
 #include <filesystem>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "embedded/embedded_models.hpp"
+#include "guard/loaded/prefix_state.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
-#include "qwen3guard/detail/guard/prefix_state.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/sampler.hpp"
+#include "guard/gen/sampler.hpp"
 
 #include <algorithm>
 #include <cmath>

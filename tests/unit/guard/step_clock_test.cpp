@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/step_clock.hpp"
+#include "guard/batch/step_clock.hpp"
 
 #include <algorithm>
 
+#include "guard/batch/step_planner.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/step_planner.hpp"
 
 using qwen3guard::detail::StepClock;
 using qwen3guard::detail::StepPlanner;

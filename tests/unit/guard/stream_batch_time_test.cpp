@@ -5,7 +5,7 @@
 #include <memory>
 #include <mutex>
 
-#include "qwen3guard/detail/guard/stream_batch_impl.hpp"
+#include "guard/batch/stream_batch_impl.hpp"
 #include "stream_fixture.hpp"
 
 using namespace qwen3guard;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/guard/verdict_parser.hpp"
+#include "guard/gen/verdict_parser.hpp"
 
 #include <string>
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "embedded/embedded_models.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/guard/embedded_models.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+// The side of the hosts: queues, events, accounts.
+#include "qwen3guard/stream_batch.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "guard/batch/stream_batch_impl.hpp"
+#include "guard/conversation/tool_messages.hpp"
+#include "qwen3guard/detail/util/guarded.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/utf8.hpp"
+#include "qwen3guard/quote.hpp"
+#include "util/block_signals.hpp"
+
+namespace qwen3guard {
+namespace {
+
+using TimePoint = StreamBatch::Impl::TimePoint;
+using Op = StreamBatch::Impl::Op;
+
+/// Small pieces of one text are judged together when they wait together.
+constexpr std::size_t kJoinBytes = 1024;
+/// Of an event and of a judged token beside the cache, with room for growing vectors.
+constexpr std::size_t kTokenBytes = 2 * (sizeof(detail::TurnToken) + 64);
+
+Error no_session(StreamId id) {
+  return {ErrorCode::invalid_argument, "stream batch: no session " + std::to_string(id)};
+}
+
+/// It would wait for itself.
+Error is_visiting(const char* what, StreamId id) {
+  return {ErrorCode::invalid_argument, std::string("stream batch: ") + what + " of session " +
+                                           std::to_string(id) + " within a visit of it"};
+}
+
+TimePoint after_ms(TimePoint time, double ms) {
+  constexpr double kLongest_ms = 1e12;
+  return time + std::chrono::duration_cast<TimePoint::duration>(
+                    std::chrono::duration<double, std::milli>(std::clamp(ms, 0.0, kLongest_ms)));
+}
+
+Status check_options(const StreamBatchOptions& options) {
+  const auto bad = [](const char* name, const char* expected) {
+    return Error{ErrorCode::invalid_argument, std::string("options.") + name + ": expected " + expected};
+  };
+  if (options.max_step_tokens < 1 || options.max_step_tokens > 4096)
+    return bad("max_step_tokens", "1 to 4096");
+  if (options.max_session_tokens < 1 || options.max_session_tokens > options.max_step_tokens)
+    return bad("max_session_tokens", "1 to max_step_tokens");
+  if (!(options.default_deadline_ms >= 0)) return bad("default_deadline_ms", "0 or more");
+  if (options.max_waiting_bytes < 1) return bad("max_waiting_bytes", "1 or more");
+  return {};
+}
+
+}  // namespace
+
+StreamBatch::Impl::Entry* StreamBatch::Impl::find(StreamId id) noexcept {
+  const auto found = entries_.find(id);
+  return found == entries_.end() || found->second->is_leaving ? nullptr : found->second.get();
+}
+
+Result<StreamId> StreamBatch::Impl::add(StreamSession session) {
+  if (detail::HeadStream* heads = session.impl_->heads();
+      heads != nullptr && heads->guard().model_ptr() != shared_->model_ptr()) {
+    return Error{ErrorCode::invalid_argument, "stream batch: the session is not one of this guard's"};
+  }
+  const std::size_t held = session.memory_bytes();
+  const std::lock_guard lock(mutex_);
+  if (options_.memory_budget_bytes > 0 && used_bytes_ + held > options_.memory_budget_bytes) {
+    return Error{ErrorCode::budget_exceeded, "stream batch: a session of " + std::to_string(held) +
+                                                 " bytes; in use are " + std::to_string(used_bytes_) +
+                                                 " of " + std::to_string(options_.memory_budget_bytes)};
+  }
+  auto entry = std::make_unique<Entry>(next_id_, std::move(session));
+  entry->held_bytes = entry->charged_bytes = held;
+  const StreamId id = next_id_;
+  entries_.emplace(id, std::move(entry));
+  ++next_id_;
+  used_bytes_ += held;
+  return id;
+}
+
+Result<StreamId> StreamBatch::Impl::add(const StreamOptions& options) {
+  Q3G_ASSIGN(StreamSession session, guard_.open_stream(options));
+  return add(std::move(session));
+}
+
+Status StreamBatch::Impl::remove(StreamId id) {
+  std::unique_lock lock(mutex_);
+  Entry* entry = find(id);
+  if (entry == nullptr) return no_session(id);
+  if (entry->visitor == std::this_thread::get_id()) return is_visiting("remove", id);
+  // From here on nobody finds it but who has it already, and no step takes it up again.
+  entry->is_leaving = true;
+  unset_ready(*entry);
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return !entry->is_busy; });
+  used_bytes_ -= entry->charged_bytes;
+  const auto found = entries_.find(id);
+  const std::unique_ptr<Entry> dead = std::move(found->second);
+  entries_.erase(found);
+  lock.unlock();  // the memory is given back without the mutex
+  changed_.notify_all();
+  return {};
+}
+
+/// The most that judging an operation can make a session hold: a token has a byte at least, a page is begun
+/// or copied, a window may fill beside the old one.
+std::size_t StreamBatch::Impl::reserve_for(const Op& op, const Entry& entry) const noexcept {
+  constexpr std::size_t kMarkupTokens = 16;
+  const std::size_t n_tokens = std::max(op.text.size(), op.ids.size()) + kMarkupTokens;
+  const auto n_most = static_cast<std::size_t>(entry.session.max_tokens());
+  const std::size_t n_pages = std::min(n_tokens, 2 * n_most) / detail::kKvPageTokens + 2;
+  const auto bytes_per_token = static_cast<std::size_t>(
+      detail::KvCache::bytes_per_token(shared_->model().config(), shared_->model().kv_type()));
+  return 2 * n_pages * detail::kKvPageTokens * bytes_per_token +
+         std::min(n_tokens, 2 * n_most) * kTokenBytes + 2 * op.text.size();
+}
+
+void StreamBatch::Impl::set_ready(Entry& entry) {
+  if (entry.is_busy || entry.is_ready || entry.is_leaving || entry.n_claims > 0 || !is_waiting(entry)) return;
+  const std::pair key(entry.due, entry.id);
+  if (entry.ready_node.empty()) {
+    ready_.insert(key);
+  } else {  // does not throw
+    entry.ready_node.value() = key;
+    ready_.insert(std::move(entry.ready_node));
+  }
+  entry.is_ready = true;
+}
+
+void StreamBatch::Impl::unset_ready(Entry& entry) noexcept {
+  if (entry.is_ready) entry.ready_node = ready_.extract({entry.due, entry.id});
+  entry.is_ready = false;
+}
+
+void StreamBatch::Impl::settle_account(Entry& entry) noexcept {
+  const std::size_t now = entry.held_bytes + entry.reserved_bytes + entry.event_bytes;
+  used_bytes_ += now;
+  used_bytes_ -= entry.charged_bytes;
+  entry.charged_bytes = now;
+}
+
+Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline_ms) {
+  Times times;
+  times.pushed = times.urgent_pushed = time_->now();
+  times.deadline = after_ms(times.pushed, deadline_ms >= 0 ? deadline_ms : options_.default_deadline_ms);
+  times.urgent_deadline = times.overdue = times.last_deadline = times.deadline;
+  if (ops.size() == 1 && !ops[0].is_judged()) times.urgent_deadline = Times::kNever;
+  const std::lock_guard lock(mutex_);
+  Entry* entry = find(id);
+  if (entry == nullptr) return no_session(id);
+  std::size_t n_bytes = 0, n_reserved = 0;
+  for (Op& op : ops) {
+    op.times = times;
+    if (!op.is_judged()) op.times.deadline = Times::kNever;
+    if (!op.has_verdict()) op.times.overdue = op.times.last_deadline = Times::kNever;
+    op.reserved_bytes = reserve_for(op, *entry);
+    n_bytes += op.text.size() + op.ids.size() * sizeof(TokenId);
+    n_reserved += op.reserved_bytes;
+  }
+  if (entry->queued_bytes + n_bytes > options_.max_waiting_bytes) {
+    return Error{ErrorCode::budget_exceeded, "stream batch: " + std::to_string(n_bytes) +
+                                                 " bytes more wait; " + std::to_string(entry->queued_bytes) +
+                                                 " of " + std::to_string(options_.max_waiting_bytes) +
+                                                 " do already"};
+  }
+  // Text that joins a piece that waits needs nothing but its own tokens.
+  Op* last = entry->queue.empty() ? nullptr : &entry->queue.back();
+  const bool joins = ops.size() == 1 && ops[0].kind == Op::Kind::text && last != nullptr &&
+                     last->kind == Op::Kind::text && last->group == 0 &&
+                     last->text.size() + ops[0].text.size() <= kJoinBytes;
+  if (joins) {
+    Op both;
+    both.text.resize(last->text.size() + ops[0].text.size());
+    n_reserved = reserve_for(both, *entry) - last->reserved_bytes;
+  }
+  if (options_.memory_budget_bytes > 0 && used_bytes_ + n_reserved > options_.memory_budget_bytes) {
+    return Error{ErrorCode::budget_exceeded,
+                 "stream batch: up to " + std::to_string(n_reserved) + " bytes are needed; in use are " +
+                     std::to_string(used_bytes_) + " of " + std::to_string(options_.memory_budget_bytes)};
+  }
+  const std::size_t n_before = entry->queue.size() - (joins ? 1 : 0);
+  if (joins) {
+    last->text += ops[0].text;
+    last->reserved_bytes += n_reserved;
+    last->times.join(times);
+  } else {
+    queue_ops(*entry, ops);
+  }
+  hurry(*entry, n_before, times);
+  entry->queued_bytes += n_bytes;
+  entry->reserved_bytes += n_reserved;
+  settle_account(*entry);
+  changed_.notify_all();
+  return {};
+}
+
+Status StreamBatch::Impl::push_prompt(StreamId id, std::string_view prompt, double deadline_ms) {
+  std::vector<Op> ops(4);
+  ops[0].kind = Op::Kind::begin_turn;
+  ops[1].text = prompt;
+  ops[2].kind = Op::Kind::end_turn;
+  ops[3].kind = Op::Kind::begin_turn;
+  ops[3].role = Role::assistant;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Op& op : ops) op.group = next_group_;
+    ++next_group_;
+  }
+  return push(id, std::move(ops), deadline_ms);
+}
+
+Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double timeout_ms) {
+  using Clock = std::chrono::steady_clock;  // of the caller's patience
+  std::unique_lock lock(mutex_);
+  const auto end = after_ms(Clock::now(), timeout_ms);
+  for (;;) {
+    Entry* entry = find(id);
+    if (entry == nullptr) return no_session(id);
+    announce(*entry);
+    if (!entry->events.empty() || entry->has_lost_events || !is_waiting(*entry) ||
+        entry->visitor == std::this_thread::get_id() || timeout_ms <= 0 || Clock::now() >= end) {
+      return take_events(*entry);
+    }
+    const TimePoint next = next_announcement(*entry);
+    changed_.wait_until(lock,
+                        next == Times::kNever ? end : std::min(end, Clock::now() + (next - time_->now())));
+  }
+}
+
+std::vector<StreamEvent> StreamBatch::Impl::take_events(Entry& entry) {
+  if (entry.has_lost_events) {
+    StreamEvent lost;
+    lost.kind = StreamEvent::Kind::error;
+    lost.status = Error{ErrorCode::out_of_memory, "stream batch: an event was lost for lack of memory"};
+    entry.events.push_back(std::move(lost));
+    entry.has_lost_events = false;
+  }
+  entry.event_bytes = 0;
+  settle_account(entry);
+  return std::exchange(entry.events, {});
+}
+
+Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
+  std::unique_lock lock(mutex_);
+  Entry* entry = find(id);
+  if (entry == nullptr) return no_session(id);
+  if (entry->visitor == std::this_thread::get_id()) return is_visiting("visit", id);
+  ++entry->n_claims;
+  changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
+  if (entry == nullptr) return no_session(id);
+  --entry->n_claims;
+  entry->is_busy = true;
+  entry->visitor = std::this_thread::get_id();
+  unset_ready(*entry);
+  lock.unlock();
+  const auto give_back = [&] {
+    entry->session_bytes = entry->session.memory_bytes();
+    lock.lock();
+    entry->visitor = {};
+    release(*entry);
+    changed_.notify_all();
+  };
+  // A long text that is judged by parts is brought to its end: no session is seen in between.
+  if (entry->feed) {
+    detail::HeadStream::run_feeds(*shared_, {&*entry->feed, 1});
+    finish(*entry);
+    entry->n_new_rows = 1;
+  }
+  const StreamMark before = entry->session.mark();
+  const auto leave = [&] {
+    // What failed is of no account in another turn, or where the host has gone back.
+    const StreamMark after = entry->session.mark();
+    if (after.turn != before.turn || after.n_units < before.n_units) entry->gap_byte.reset();
+    give_back();
+  };
+  try {
+    visit(entry->session);
+  } catch (...) {
+    leave();
+    throw;
+  }
+  leave();
+  return {};
+}
+
+Status StreamBatch::Impl::start() {
+  const std::lock_guard lock(mutex_);
+  if (thread_ != nullptr) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
+  const detail::BlockSignals blocked;
+  try {
+    thread_process_ = detail::process_id();
+    thread_ = std::make_unique<std::thread>([this, number = thread_number_] {
+      for (;;) {
+        {
+          std::unique_lock wait(mutex_);
+          if (has_no_memory_)  // does not spin until there is some
+            changed_.wait_for(wait, std::chrono::milliseconds(10), [&] { return thread_number_ != number; });
+          changed_.wait(wait, [&] { return thread_number_ != number || !ready_.empty(); });
+          if (thread_number_ != number) return;
+        }
+        run_once();
+      }
+    });
+  } catch (const std::system_error& e) {
+    return Error{ErrorCode::out_of_memory, std::string("stream batch: no thread: ") + printable(e.what())};
+  }
+  return {};
+}
+
+void StreamBatch::Impl::stop() noexcept {
+  std::unique_ptr<std::thread> thread;
+  bool is_elsewhere = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ++thread_number_;
+    thread = std::move(thread_);
+    is_elsewhere = is_thread_elsewhere();
+  }
+  changed_.notify_all();
+  if (thread == nullptr) return;
+  if (is_elsewhere) {
+    static_cast<void>(thread.release());
+    return;
+  }
+  thread->join();
+  const std::lock_guard lock(mutex_);
+  if (thread_ == nullptr) thread_process_ = 0;  // another start() may have been faster
+}
+
+StreamBatchStats StreamBatch::Impl::stats() const {
+  const std::lock_guard lock(mutex_);
+  StreamBatchStats out;
+  out.n_sessions = entries_.size();
+  const TimePoint now = time_->now();
+  for (const auto& [id, entry] : entries_) {
+    out.n_waiting_sessions += is_waiting(*entry) ? 1 : 0;
+    out.n_overdue_sessions += is_overdue(*entry, now) ? 1 : 0;
+    if (const Times* oldest = oldest_of(*entry)) {
+      out.oldest_waiting_ms = std::max(
+          out.oldest_waiting_ms, std::chrono::duration<double, std::milli>(now - oldest->pushed).count());
+    }
+  }
+  out.memory_bytes = used_bytes_;
+  out.n_steps = n_steps_;
+  out.n_tokens = n_tokens_;
+  out.n_late = n_late_;
+  return out;
+}
+
+Result<StreamBatch> StreamBatch::Impl::open(const Guard& guard, const StreamBatchOptions& options,
+                                            std::shared_ptr<detail::TimeSource> time) {
+  Q3G_TRY(check_options(options));
+  return StreamBatch(std::make_unique<Impl>(guard, guard.impl_, options, std::move(time)));
+}
+
+StreamBatch::StreamBatch(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+StreamBatch::StreamBatch(StreamBatch&&) noexcept = default;
+StreamBatch& StreamBatch::operator=(StreamBatch&& other) noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
+StreamBatch::~StreamBatch() {
+  // The child of a fork() gives the batch up: what its thread waited for cannot be destroyed there.
+  if (impl_ != nullptr && impl_->is_thread_elsewhere()) static_cast<void>(impl_.release());
+}
+
+Result<StreamBatch> StreamBatch::open(const Guard& guard, const StreamBatchOptions& options) {
+  return detail::guarded("stream batch",
+                         [&] { return Impl::open(guard, options, std::make_shared<detail::TimeSource>()); });
+}
+
+Result<StreamId> StreamBatch::add(const StreamOptions& options) {
+  return detail::guarded("stream batch", [&] { return impl_->add(options); });
+}
+Result<StreamId> StreamBatch::add(StreamSession session) {
+  return detail::guarded("stream batch", [&] { return impl_->add(std::move(session)); });
+}
+Status StreamBatch::remove(StreamId id) {
+  return detail::guarded("stream batch", [&] { return impl_->remove(id); });
+}
+Status StreamBatch::push_prompt(StreamId id, std::string_view prompt, double deadline_ms) {
+  return detail::guarded("stream batch", [&] { return impl_->push_prompt(id, prompt, deadline_ms); });
+}
+Status StreamBatch::begin_turn(StreamId id, Role role) {
+  return detail::guarded("stream batch", [&]() -> Status {
+    Q3G_TRY(detail::check_live_role(role));
+    std::vector<Op> ops(1);
+    ops[0].kind = Op::Kind::begin_turn;
+    ops[0].role = role;
+    return impl_->push(id, std::move(ops), -1);
+  });
+}
+Status StreamBatch::push_text(StreamId id, std::string_view bytes, double deadline_ms) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].text = bytes;
+    return impl_->push(id, std::move(ops), deadline_ms);
+  });
+}
+Status StreamBatch::push_tokens(StreamId id, std::span<const TokenId> ids, double deadline_ms) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].kind = Op::Kind::tokens;
+    ops[0].ids.assign(ids.begin(), ids.end());
+    return impl_->push(id, std::move(ops), deadline_ms);
+  });
+}
+Status StreamBatch::end_turn(StreamId id, double deadline_ms) {
+  return detail::guarded("stream batch", [&] {
+    std::vector<Op> ops(1);
+    ops[0].kind = Op::Kind::end_turn;
+    return impl_->push(id, std::move(ops), deadline_ms);
+  });
+}
+Result<std::vector<StreamEvent>> StreamBatch::poll(StreamId id) {
+  return detail::guarded("stream batch", [&] { return impl_->poll(id, 0); });
+}
+Result<std::vector<StreamEvent>> StreamBatch::wait(StreamId id, double timeout_ms) {
+  return detail::guarded("stream batch", [&] { return impl_->poll(id, timeout_ms); });
+}
+Status StreamBatch::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
+  return impl_->visit(id, visit);
+}
+std::size_t StreamBatch::step(double budget_ms, bool must_run) { return impl_->step(budget_ms, must_run); }
+Status StreamBatch::start() {
+  return detail::guarded("stream batch", [&] { return impl_->start(); });
+}
+void StreamBatch::stop() noexcept { impl_->stop(); }
+StreamBatchStats StreamBatch::stats() const { return impl_->stats(); }
+
+}  // namespace qwen3guard

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_GUARD_FORWARD_LIMIT_HPP
+#define QWEN3GUARD_SRC_GUARD_FORWARD_LIMIT_HPP
+
+#include <cstdint>
+
+#include "qwen3guard/detail/kernels/peaks.hpp"
+#include "qwen3guard/detail/model/config.hpp"
+#include "qwen3guard/detail/model/weights.hpp"
+
+namespace qwen3guard::detail {
+
+/// What a forward pass over a model costs at least: its multiply-adds and the bytes that it must read.
+struct ForwardCost {
+  enum class Arithmetic : std::uint8_t { fp32, bf16, int8 };
+
+  Arithmetic linear = Arithmetic::fp32;     ///< of the products with weights
+  Arithmetic attention = Arithmetic::fp32;  ///< of the products with keys and values
+  double weights = 0;                       ///< elements of the layers' matrices and the response heads'
+  double attended = 0;                      ///< multiply-adds of all layers per query and key
+  std::int64_t weight_bytes = 0;            ///< of `weights` as stored, scales included
+  std::int64_t kv_bytes_per_token = 0;
+
+  /// The least time for n_tokens after `history` others: all operations at their peak, or all bytes at that
+  /// of reading, whichever is longer. In milliseconds.
+  [[nodiscard]] double limit_ms(const Peaks& peaks, std::int32_t n_tokens,
+                                std::int32_t history) const noexcept;
+};
+
+[[nodiscard]] ForwardCost forward_cost(const ModelConfig& config, const Weights& weights) noexcept;
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_GUARD_FORWARD_LIMIT_HPP

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/loaded/guard_impl.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "guard/conversation/chat_template.hpp"
+#include "guard/gen/gen_decode.hpp"
+#include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard {
+
+Result<const Tokenizer*> Guard::Impl::need_tokenizer() const {
+  if (tokenizer_) return &*tokenizer_;
+  return Error{ErrorCode::bad_tokenizer,
+               "the checkpoint was loaded without a tokenizer; expected tokenizer.json, or "
+               "vocab.json with merges.txt"};
+}
+
+Status Guard::Impl::load_prefixes(const detail::ModelFiles& files) const {
+  if (is_stream() || model_->kv_type() != detail::KvType::bf16) return {};
+  for (const Role role : {Role::user, Role::assistant}) {
+    const std::string name = detail::prefix_file_name(role);
+    if (!files.contains(name)) continue;
+    Q3G_ASSIGN(const detail::Blob blob, files.open(name));
+    Q3G_ASSIGN(detail::KeptPrefix kept,
+               detail::read_prefix(blob, model_->config(), files.display_name(name)));
+    prefix(role).preset(std::move(kept));
+  }
+  return {};
+}
+
+std::size_t Guard::Impl::max_text_bytes() const noexcept {
+  if (!tokenizer_) return std::numeric_limits<std::size_t>::max();
+  return detail::TokenizerAccess::impl(*tokenizer_)
+      .max_text_bytes(static_cast<std::size_t>(max_context_tokens_));
+}
+
+Status Guard::Impl::check_context(std::size_t n_tokens) const {
+  if (n_tokens <= static_cast<std::size_t>(max_context_tokens_)) return {};
+  return Error{ErrorCode::context_full, "the conversation needs " + std::to_string(n_tokens) +
+                                            " tokens; the context has " +
+                                            std::to_string(max_context_tokens_)};
+}
+
+Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
+                                          const ClassifyOptions& options) const {
+  Q3G_ASSIGN(const Tokenizer* tokenizer, need_tokenizer());
+  Q3G_TRY(detail::not_cancelled(options.cancel.get()));
+  Q3G_ASSIGN(const std::vector<TokenId> ids,
+             detail::encode_gen_prompt(*tokenizer, messages, static_cast<std::size_t>(max_context_tokens_)));
+  const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
+  Q3G_TRY(check_context(n_needed));
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed), options.cancel.get());
+
+  const Role last_role = messages.back().role;
+  Q3G_ASSIGN(auto filled,
+             prefix(last_role).fill(*model_, *tokenizer, last_role, ids, scratch->cache, scratch->workspace));
+  const auto n_prefix = static_cast<std::size_t>(filled.n_tokens);
+  kept_.share(ids, n_prefix, n_needed - n_prefix, scratch->cache);
+  if (scratch->cache.n_tokens() > filled.n_tokens)
+    filled.n_tokens = filled.n_cached = scratch->cache.n_tokens();
+
+  detail::GenContext context(*model_, *tokenizer, scratch->cache, &scratch->workspace);
+  const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
+  const auto subject = last_role == Role::user ? detail::Subject::prompt : detail::Subject::response;
+  Q3G_ASSIGN(detail::DecodedVerdict decoded, options.decoder == Decoder::greedy
+                                                 ? detail::decode_greedy(context, rest, subject)
+                                                 : detail::decode_constrained(context, rest, subject));
+  kept_.keep(ids, n_prefix, scratch->cache);
+  return detail::to_verdict(std::move(decoded), ids.size(), filled.n_cached);
+}
+
+Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only,
+                                                    const CancelFlag* cancel) const {
+  if (ids.empty()) return Error{ErrorCode::invalid_argument, "ids: empty; expected at least one token"};
+  Q3G_TRY(check_context(ids.size()));
+  const detail::ModelConfig& config = model_->config();
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()), cancel);
+  const std::size_t n_rows = last_only ? 1 : ids.size();
+  const auto n_hidden = static_cast<std::size_t>(config.hidden_size);
+  std::vector<float> hidden_values(n_rows * n_hidden);
+  const detail::Span2d<float> hidden(hidden_values.data(), n_rows, n_hidden);
+  Q3G_TRY(model_->forward(ids, scratch->cache, scratch->workspace, hidden));
+
+  const auto make = [&](std::string name, std::size_t n_cols) {
+    return HeadLogits{std::move(name), static_cast<std::int32_t>(n_rows), static_cast<std::int32_t>(n_cols),
+                      std::vector<float>(n_rows * n_cols)};
+  };
+  const auto view = [](HeadLogits& h) {
+    return detail::Span2d<float>(h.values.data(), static_cast<std::size_t>(h.rows),
+                                 static_cast<std::size_t>(h.cols));
+  };
+  std::vector<HeadLogits> out;
+  if (!is_stream()) {
+    out.push_back(make("logits", static_cast<std::size_t>(config.vocab_size)));
+    model_->lm_logits(hidden, view(out.back()), scratch->workspace);
+    return out;
+  }
+  for (const auto role : {detail::HeadRole::response, detail::HeadRole::query}) {
+    const std::string prefix = role == detail::HeadRole::query ? "query_" : "";
+    HeadLogits risk = make(prefix + "risk_level_logits", config.labels(role).risk.size());
+    HeadLogits category = make(prefix + "category_logits", config.labels(role).category.size());
+    model_->guard_heads(role, hidden, view(risk), view(category), scratch->workspace);
+    out.push_back(std::move(risk));
+    out.push_back(std::move(category));
+  }
+  return out;
+}
+
+ModelInfo Guard::Impl::info() const {
+  const detail::ModelConfig& config = model_->config();
+  ModelInfo out;
+  out.kind = is_stream() ? ModelKind::stream : ModelKind::gen;
+  out.architecture = config.architecture_name;
+  out.hidden_size = config.hidden_size;
+  out.n_layers = config.n_layers;
+  out.n_heads = config.n_heads;
+  out.n_kv_heads = config.n_kv_heads;
+  out.head_dim = config.head_dim;
+  out.intermediate_size = config.intermediate_size;
+  out.vocab_size = config.vocab_size;
+  out.max_context_tokens = max_context_tokens_;
+  out.tied_embeddings = config.tie_word_embeddings;
+  out.n_parameters = model_->n_parameters();
+  out.weight_bytes = model_->weight_bytes();
+  out.kv_bytes_per_token = detail::KvCache::bytes_per_token(config, model_->kv_type());
+  out.weight_dtype = model_->weight_dtype();
+  out.isa = model_->isa();
+  out.isa_available = detail::available_isas();
+  out.n_threads = model_->n_threads();
+  return out;
+}
+
+}  // namespace qwen3guard

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_GUARD_LOADED_GUARD_IMPL_HPP
+#define QWEN3GUARD_SRC_GUARD_LOADED_GUARD_IMPL_HPP
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "guard/loaded/kept_conversations.hpp"
+#include "guard/loaded/prefix_state.hpp"
+#include "guard/loaded/workspace_pool.hpp"
+#include "qwen3guard/detail/model/model.hpp"
+#include "qwen3guard/guard.hpp"
+
+namespace qwen3guard {
+
+/// What a Guard and the sessions it opened share. Immutable but for the pool and the kept prefixes, which
+/// lock for themselves.
+class Guard::Impl {
+ public:
+  Impl(std::shared_ptr<const detail::Model> model, std::optional<Tokenizer> tokenizer,
+       std::int32_t max_context_tokens, std::int32_t kept_tokens)
+      : model_(std::move(model)),
+        tokenizer_(std::move(tokenizer)),
+        max_context_tokens_(max_context_tokens),
+        kept_(kept_tokens) {}
+
+  [[nodiscard]] static Result<Guard> load(const detail::ModelFiles& files, const GuardOptions& options);
+
+  [[nodiscard]] const detail::Model& model() const noexcept { return *model_; }
+  [[nodiscard]] const detail::Model* model_ptr() const noexcept { return model_.get(); }
+  [[nodiscard]] const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
+  [[nodiscard]] std::int32_t max_context_tokens() const noexcept { return max_context_tokens_; }
+  [[nodiscard]] detail::WorkspacePool& pool() const noexcept { return pool_; }
+  /// The kept beginning of the Gen prompt that judges this role's message.
+  [[nodiscard]] detail::PrefixState& prefix(Role last_role) const noexcept {
+    return last_role == Role::user ? prompt_prefix_ : response_prefix_;
+  }
+  [[nodiscard]] bool is_stream() const noexcept {
+    return model_->config().architecture == detail::Architecture::guard;
+  }
+
+  /// Takes the kept prefixes that a packed file brings. Errors: bad_checkpoint.
+  [[nodiscard]] Status load_prefixes(const detail::ModelFiles& files) const;
+
+  /// The tokenizer, for calls that cannot do without. Errors: bad_tokenizer.
+  [[nodiscard]] Result<const Tokenizer*> need_tokenizer() const;
+  /// The most bytes of a text that the context has room for; a longer one need not be looked at.
+  [[nodiscard]] std::size_t max_text_bytes() const noexcept;
+  /// Errors: context_full when `n_tokens` do not fit.
+  [[nodiscard]] Status check_context(std::size_t n_tokens) const;
+
+  [[nodiscard]] Result<Verdict> classify_gen(std::span<const Message> messages,
+                                             const ClassifyOptions& options) const;
+  [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only,
+                                                       const CancelFlag* cancel) const;
+  [[nodiscard]] ModelInfo info() const;
+
+ private:
+  std::shared_ptr<const detail::Model> model_;
+  std::optional<Tokenizer> tokenizer_;
+  std::int32_t max_context_tokens_;
+  mutable detail::WorkspacePool pool_;
+  mutable detail::KeptConversations kept_;
+  mutable detail::PrefixState prompt_prefix_, response_prefix_;
+};
+
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_SRC_GUARD_LOADED_GUARD_IMPL_HPP

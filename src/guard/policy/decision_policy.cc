@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/decision_policy.hpp"
+
+#include <cmath>
+
+#include "guard/policy/stream_policy.hpp"
+#include "qwen3guard/detail/util/number_text.hpp"
+
+namespace qwen3guard {
+namespace {
+
+Status check_threshold(const char* name, const std::optional<float>& value) {
+  if (!value || (*value >= 0.0F && *value <= 1.0F)) return {};
+  return Error{ErrorCode::invalid_argument,
+               std::string("policy.") + name + ": " + detail::number_text(*value) + "; expected 0 to 1"};
+}
+
+/// What the verdicts leave unjudged: all from the first token on that should have one and is not covered.
+detail::Unjudged unjudged_of(std::span<const TokenVerdict> tokens) {
+  detail::Unjudged out;
+  for (const TokenVerdict& token : tokens) {
+    const bool has_own = token.source == VerdictSource::heads || token.source == VerdictSource::written;
+    // A written verdict is about all of the text up to its token.
+    if (token.source == VerdictSource::written) out.is_any = false;
+    if (out.is_any || has_own || !token.counts) continue;
+    out.is_any = true;
+    out.begin = token.byte_begin;
+    out.end = tokens.back().byte_end;
+  }
+  return out;
+}
+
+}  // namespace
+
+Status check(const DecisionPolicy& policy) {
+  if (policy.consecutive_tokens < 1) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "policy.consecutive_tokens: " + std::to_string(policy.consecutive_tokens) + "; expected 1 or more"};
+  }
+  if (policy.release_tokens < 0) {
+    return Error{ErrorCode::invalid_argument,
+                 "policy.release_tokens: " + std::to_string(policy.release_tokens) + "; expected 0 or more"};
+  }
+  for (Status status : {check_threshold("unsafe_threshold", policy.unsafe_threshold),
+                        check_threshold("controversial_threshold", policy.controversial_threshold),
+                        check_threshold("release_threshold", policy.release_threshold)}) {
+    if (!status.ok()) return status;
+  }
+  for (const auto& threshold : policy.category_thresholds) {
+    Status status = check_threshold("category_thresholds", threshold);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Severity counted_severity(const DecisionPolicy& policy, const TokenVerdict& token) noexcept {
+  if (token.source == VerdictSource::none) return Severity::not_judged;
+  const float harm = token.probabilities.unsafe + token.probabilities.controversial;
+  const bool is_unsafe = policy.unsafe_threshold ? token.probabilities.unsafe >= *policy.unsafe_threshold
+                                                 : token.severity == Severity::unsafe;
+  const bool is_harmful = policy.controversial_threshold ? harm >= *policy.controversial_threshold
+                                                         : token.severity > Severity::safe;
+  if (!is_unsafe && !is_harmful) return Severity::safe;
+  const auto category = static_cast<std::size_t>(token.category);
+  const std::optional<float>& threshold = policy.category_thresholds[category];
+  if (!policy.category_counts[category] || (threshold && harm < *threshold)) return Severity::safe;
+  return is_unsafe ? Severity::unsafe : Severity::controversial;
+}
+
+Decision decide(const DecisionPolicy& policy, std::span<TokenVerdict> tokens, bool has_ended) {
+  detail::PolicyState state;
+  std::int32_t index = 0;
+  for (TokenVerdict& token : tokens) state.push(policy, index++, token);
+  if (has_ended) state.end_turn(policy, index - 1);
+  const auto at = [&](std::int32_t i) {
+    return i == detail::PolicyState::kNone ? nullptr : &tokens[static_cast<std::size_t>(i)];
+  };
+  const bool is_decided = state.decided_at() != detail::PolicyState::kNone;
+  return make_decision(state, at(state.decided_at()), is_decided ? at(state.decided_begin()) : nullptr,
+                       unjudged_of(tokens));
+}
+
+std::string explain(const Decision& decision) {
+  std::string out = to_string(decision.severity);
+  if (decision.token) {
+    const TokenVerdict& token = *decision.token;
+    out += std::string(decision.is_settled ? " (" : ", provisionally (") + to_string(token.category) +
+           ") at token " + std::to_string(token.position) + ", bytes " +
+           std::to_string(decision.run_byte_begin) + " to " + std::to_string(token.byte_end) + ": ";
+    switch (decision.reason) {
+      case DecisionReason::end_of_turn:
+        out += "the turn ended in a run of " + std::to_string(decision.n_run_tokens);
+        break;
+      case DecisionReason::written:
+        out += "the model's written verdict";
+        break;
+      default:
+        out += std::to_string(decision.n_run_tokens) + " in a row";
+    }
+    out += ", P(Unsafe) " + detail::number_text(token.probabilities.unsafe, 2) + ", P(Controversial) " +
+           detail::number_text(token.probabilities.controversial, 2);
+  }
+  if (!decision.is_complete) {
+    out += decision.unjudged_begin < decision.unjudged_end
+               ? "; bytes " + std::to_string(decision.unjudged_begin) + " to " +
+                     std::to_string(decision.unjudged_end) + " of the text were not judged"
+               : std::string("; there was nothing to judge");
+  }
+  return out;
+}
+
+}  // namespace qwen3guard

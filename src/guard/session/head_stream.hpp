@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_GUARD_SESSION_HEAD_STREAM_HPP
+#define QWEN3GUARD_SRC_GUARD_SESSION_HEAD_STREAM_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "guard/conversation/transcript.hpp"
+#include "guard/loaded/guard_impl.hpp"
+#include "guard/session/stream_session_impl.hpp"
+#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "qwen3guard/detail/model/labels.hpp"
+
+namespace qwen3guard::detail {
+
+/// A Stream checkpoint's session: the transcript's tape, as much of it as the model has read in the cache,
+/// and the verdicts. A change is planned (the tape is changed, and a feed says what is to be judged), run,
+/// alone or with those of other sessions (run_feeds), and then committed or taken back. Not thread-safe.
+class HeadStream final : public StreamSession::Impl {
+ public:
+  /// What is to be read and judged after a change of the tape. Indices are those of the tape.
+  struct Feed {
+    HeadStream* session = nullptr;
+    HeadRole role = HeadRole::response;
+    std::size_t judge_next = 0, judge_end = 0;  // what is left to judge
+    std::size_t read_end = 0;                   // read so far at least, judged or not
+    std::size_t first = 0;                      // the first of the turn's tokens that changed
+    std::vector<TokenVerdict> verdicts;         // as they come
+    std::size_t n_committed = 0;                // of them
+    bool has_slid = false;
+    Status status;
+    // To take it back.
+    std::size_t keep = 0, n_kept_tokens = 0;
+    std::vector<TurnToken> old_tokens;
+    bool was_stopped = false;
+    std::int64_t old_judged_end_byte = 0, old_unread_bytes = 0;
+    TokenId model_end = -1;  // what the turn's is to be
+  };
+
+  HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
+             std::int32_t capacity_tokens);
+
+  /// Reads and judges for several sessions of `guard` in common forwards. When one fails, all have the error.
+  /// Throws nothing. Commit or abandon each afterwards.
+  static void run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noexcept;
+  /// Bounds of one forward.
+  struct RoundLimits {
+    /// Rows: enough for the matrix products to be efficient, few enough for the buffers to stay small and for
+    /// nobody to wait long behind a large push.
+    std::size_t max_tokens = 256;
+    /// Of one session: sessions with little to judge are not held up by one with much.
+    std::size_t max_session_tokens = 64;
+  };
+  /// One forward for as many of the feeds as have something left and fit, the first ones first. Returns its
+  /// rows; 0 when nothing is left. Errors: as judge_together(); the feeds are to be abandoned then.
+  [[nodiscard]] static Result<std::size_t> run_round(const Guard::Impl& guard, std::span<Feed* const> feeds,
+                                                     const RoundLimits& limits);
+  [[nodiscard]] static bool is_done(const Feed& feed) noexcept {
+    return static_cast<std::size_t>(feed.session->cache_.n_tokens()) >= feed.read_end;
+  }
+  [[nodiscard]] static std::size_t n_left(const Feed& feed) noexcept {
+    return is_done(feed) ? 0 : feed.read_end - static_cast<std::size_t>(feed.session->cache_.n_tokens());
+  }
+
+  /// Changes of an open turn, planned. Errors: as StreamSession's; nothing has changed then.
+  [[nodiscard]] Result<Feed> plan_text(std::string_view bytes);
+  [[nodiscard]] Result<Feed> plan_tokens(std::span<const TokenId> ids);
+  [[nodiscard]] Result<Feed> plan_end();
+  /// The whole conversation as tokens, on a new session, of which [judge_begin, judge_end) are judged.
+  [[nodiscard]] Feed plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
+                               std::size_t judge_end);
+  /// Makes what was run the session's state. Throws std::bad_alloc; the change is taken back then.
+  [[nodiscard]] StreamUpdate commit(Feed& feed);
+  /// The same for what plan_end() planned; `update`: the tokens that had waited.
+  [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update);
+  /// Takes a planned change back.
+  void abandon(Feed& feed) noexcept;
+
+  [[nodiscard]] const Guard::Impl& guard() const noexcept { return *guard_; }
+  /// Pages that reading `n` more tokens may take, at most.
+  [[nodiscard]] std::size_t page_bytes() const noexcept { return cache_.layout().page_bytes(); }
+
+  // StreamSession's functions.
+  [[nodiscard]] Result<TokenVerdict> push_conversation(std::span<const Message> messages) override;
+  [[nodiscard]] Status restore(std::span<const Message> messages) override;
+  [[nodiscard]] Status begin_turn(Role role) override;
+  [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes) override;
+  [[nodiscard]] Result<StreamUpdate> push_tokens(std::span<const TokenId> ids) override;
+  [[nodiscard]] Result<TurnVerdict> end_turn(StreamUpdate& update) override;
+  [[nodiscard]] StreamMark mark() const noexcept override;
+  [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
+  [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
+  [[nodiscard]] std::unique_ptr<Impl> fork() const override;
+  [[nodiscard]] Decision decision() const override;
+  [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin) const override;
+  [[nodiscard]] std::size_t first_verdict() const noexcept override;
+  [[nodiscard]] std::size_t n_verdicts() const noexcept override;
+  [[nodiscard]] std::int32_t position() const noexcept override;
+  [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
+  [[nodiscard]] std::int32_t max_tokens() const noexcept override { return cache_.capacity_tokens(); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept override;
+  void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
+    options_.cancel = std::move(cancel);
+  }
+  void reset() noexcept override;
+  [[nodiscard]] LastTurn last_turn() const noexcept override;
+  [[nodiscard]] HeadStream* heads() noexcept override { return this; }
+
+ private:
+  /// ContextPolicy::slide: a response has at least twice so many tokens, or its verdicts would be worth
+  /// little.
+  static constexpr std::size_t kMinWindowTokens = 64;
+
+  HeadStream(const HeadStream&) = default;
+
+  [[nodiscard]] Status check_usable() const;
+  [[nodiscard]] Status check_ids(std::span<const TokenId> ids) const;
+  [[nodiscard]] Result<Feed> plan_rewind(const StreamMark& place);
+  /// The feed for a tape that has changed from `keep` on.
+  [[nodiscard]] Result<Feed> plan_change(std::size_t keep);
+  [[nodiscard]] Status fit_context(Feed& feed);
+  static constexpr std::size_t kTooManyTokens = std::size_t{1} << 48;  ///< more than were counted
+  [[nodiscard]] Status check_room(std::size_t n_tokens, bool is_response) const;
+  /// Finds out before it is read that text which has to fit does not. Errors: context_full.
+  [[nodiscard]] Status check_text(std::string_view bytes) const;
+  /// ContextPolicy::stop: as much of a response as there is room for, and some more; else all.
+  [[nodiscard]] std::string_view readable(std::string_view bytes) const;
+  [[nodiscard]] Result<StreamUpdate> run(Result<Feed> planned);
+  /// The update that says that the last turn is as it was.
+  [[nodiscard]] StreamUpdate unchanged() const;
+  /// What of an assistant's turn was not judged.
+  [[nodiscard]] Unjudged unjudged(const Turn& turn) const;
+  /// Runs change(follow), which may open and close turns, and calls follow() when the tape is as it is to be,
+  /// before anything is read; on error the conversation is as before.
+  template <class T, class Change>
+  [[nodiscard]] T whole_or_nothing(const Change& change);
+  [[nodiscard]] Status open_turn(Role role);
+  [[nodiscard]] Status append_turn(const Message& message);
+  [[nodiscard]] Status append_turns(std::span<const Message> messages);
+
+  /// How many tokens of the tape can be read next, after sliding or opening the next window when it is time.
+  [[nodiscard]] std::size_t begin_round(Feed& feed);
+  void append_verdicts(Feed& feed);
+  /// `flagged` of the verdict on a user's turn.
+  void set_flag(TokenVerdict& prompt) const;
+  [[nodiscard]] TurnToken judged_token(const TokenVerdict& verdict, const Turn& turn) const;
+  /// The cache holds nothing of the tape from n on.
+  void forget_cache(std::size_t n) noexcept;
+
+  std::shared_ptr<const Guard::Impl> guard_;
+  StreamOptions options_;
+  Transcript transcript_;
+  KvCache cache_;
+  /// ContextPolicy::slide: while the window fills, the cache that takes over when it is full. It holds what
+  /// stays of the conversation, then the tokens from slide_from_ on.
+  std::optional<KvCache> next_cache_;
+  std::size_t slide_head_ = 0, slide_from_ = 0;
+  bool is_lost_ = false;  // the context slid in a call that failed
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_GUARD_SESSION_HEAD_STREAM_HPP
