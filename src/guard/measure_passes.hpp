@@ -64,8 +64,8 @@ class Passes {
   Passes(const Model& model, std::int32_t n_context, std::int32_t max_rows, const CancelFlag* cancel)
       : model_(model),
         cache_(model.new_cache(n_context)),
-        ids_(made_up_ids(n_context, model.config().vocab_size)) {
-    workspace_.cancel = cancel;
+        ids_(made_up_ids(n_context, model.config().vocab_size)),
+        cancel_(cancel) {
     const auto n = static_cast<std::size_t>(max_rows);
     hidden_.resize(n * static_cast<std::size_t>(model.config().hidden_size));
     if (is_stream()) {
@@ -77,7 +77,7 @@ class Passes {
   /// Leaves `n` tokens in the cache.
   [[nodiscard]] Status set_history(std::int32_t n) {
     cache_.truncate(0);
-    return model_.forward(ids(n), cache_, workspace_, {});
+    return model_.forward(ids(n), cache_, workspace_, {}, cancel_);
   }
 
   /// n_tokens after those in the cache, with heads for the last n_rows of them (Gen: for the last one). The
@@ -86,7 +86,7 @@ class Passes {
     const auto rows = static_cast<std::size_t>(is_stream() ? n_rows : 1);
     const Span2d<float> hidden(hidden_.data(), rows, static_cast<std::size_t>(model_.config().hidden_size));
     const std::int32_t n_history = cache_.n_tokens();
-    Q3G_TRY(model_.forward(ids(n_tokens), cache_, workspace_, hidden));
+    Q3G_TRY(model_.forward(ids(n_tokens), cache_, workspace_, hidden, cancel_));
     cache_.truncate(n_history);
     if (is_stream()) {
       model_.guard_heads(HeadRole::response, hidden, {risk_.data(), rows, labels().risk.size()},
@@ -113,6 +113,7 @@ class Passes {
   KvCache cache_;
   Workspace workspace_;
   std::vector<TokenId> ids_;
+  const CancelFlag* cancel_;
   std::vector<float> hidden_, risk_, category_;
 };
 

@@ -61,9 +61,8 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
   Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(*packed));
   std::vector<detail::ExtraTensor> extra;
   detail::Workspace workspace;
-  workspace.cancel = cancel;
   for (const Role role : {Role::user, Role::assistant}) {
-    Q3G_ASSIGN(const auto kept, detail::PrefixState::compute(*model, tokenizer, role, workspace));
+    Q3G_ASSIGN(const auto kept, detail::PrefixState::compute(*model, tokenizer, role, workspace, cancel));
     extra.push_back(
         {std::string(detail::kPackedFilePrefix) + detail::prefix_file_name(role), write_prefix(kept)});
   }

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "qwen3guard/detail/util/not_cancelled.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
 namespace qwen3guard::detail {
 namespace {
 
@@ -161,7 +164,7 @@ void Decoder::feed_forward(const LayerWeights& layer, std::size_t n) {
   add_rows(x, projected);
 }
 
-bool Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
+Status Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden, const CancelFlag* cancel) {
   n_rows_ = n_wanted_ = 0;
   for (const DecoderPiece& piece : pieces) {
     n_rows_ += piece.ids.size();
@@ -169,7 +172,7 @@ bool Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
   }
   embed(pieces);
   for (std::int32_t i = 0; i < config_.n_layers; ++i) {
-    if (workspace_.cancel != nullptr && workspace_.cancel->is_cancelled()) return false;
+    Q3G_TRY(not_cancelled(cancel));
     const LayerWeights& layer = weights_.layers[to_size(i)];
     // Nothing reads the last layer's output but the caller: only the positions asked for go through it. Their
     // keys and values have to be there for later tokens all the same.
@@ -180,7 +183,7 @@ bool Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden) {
   }
   if (n_wanted_ > 0)
     norm_rows(hidden, rows_of(workspace_.x, n_wanted_, to_size(config_.hidden_size)), weights_.final_norm);
-  return true;
+  return {};
 }
 
 }  // namespace qwen3guard::detail

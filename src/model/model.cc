@@ -11,7 +11,6 @@
 #include "qwen3guard/detail/model/rope.hpp"
 #include "qwen3guard/detail/model/weights.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -67,9 +66,9 @@ KvCache Model::new_cache(std::int32_t capacity_tokens) const {
 const Memory& Model::memory() const noexcept { return impl_->memory; }
 
 Status Model::forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
-                      Span2d<float> hidden) const {
+                      Span2d<float> hidden, const CancelFlag* cancel) const {
   const ForwardPart part{ids, &cache, hidden.rows()};
-  return forward_batch({&part, 1}, workspace, hidden);
+  return forward_batch({&part, 1}, workspace, hidden, cancel);
 }
 
 namespace {
@@ -124,8 +123,8 @@ Status check_batch(std::span<const ForwardPart> parts, const ModelConfig& config
 
 }  // namespace
 
-Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& workspace,
-                            Span2d<float> hidden) const {
+Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& workspace, Span2d<float> hidden,
+                            const CancelFlag* cancel) const {
   const ModelConfig& config = impl_->config;
   Q3G_TRY(check_batch(parts, config, hidden));
   std::size_t n_tokens = 0;
@@ -140,14 +139,13 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   std::vector<DecoderPiece>& pieces = workspace.chunk;
   std::size_t n_chunk = 0, n_chunk_wanted = 0, n_hidden = 0;
   pieces.clear();
-  bool is_cancelled = false;
-  const auto run_chunk = [&] {
-    is_cancelled =
-        is_cancelled || !decoder.run(pieces, n_chunk_wanted == 0 ? Span2d<float>()
-                                                                 : hidden.sub_rows(n_hidden, n_chunk_wanted));
+  const auto run_chunk = [&]() -> Status {
+    Q3G_TRY(decoder.run(
+        pieces, n_chunk_wanted == 0 ? Span2d<float>() : hidden.sub_rows(n_hidden, n_chunk_wanted), cancel));
     n_hidden += n_chunk_wanted;
     n_chunk = n_chunk_wanted = 0;
     pieces.clear();
+    return {};
   };
   for (const ForwardPart& part : parts) {
     const std::size_t first_wanted = part.ids.size() - part.n_wanted;
@@ -159,12 +157,11 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
       n_chunk += n;
       n_chunk_wanted += n_wanted;
       begin += n;
-      if (n_chunk == kChunkTokens) run_chunk();
+      if (n_chunk == kChunkTokens) Q3G_TRY(run_chunk());
     }
   }
-  if (n_chunk > 0) run_chunk();
+  if (n_chunk > 0) Q3G_TRY(run_chunk());
   // Only now are the rows part of the caches: a throw or a stop above leaves them as they were.
-  if (is_cancelled) return cancelled_by_flag();
   for (const ForwardPart& part : parts) part.cache->advance(static_cast<std::int32_t>(part.ids.size()));
   return {};
 }

@@ -23,7 +23,7 @@ bool survives(const std::map<std::string, std::string>& contents) {
   Workspace workspace;
   const std::vector<qwen3guard::TokenId> ids = {0, 0, 0};
   std::vector<float> hidden(static_cast<std::size_t>((*model)->config().hidden_size));
-  return (*model)->forward(ids, cache, workspace, {hidden.data(), 1, hidden.size()}).ok();
+  return (*model)->forward(ids, cache, workspace, {hidden.data(), 1, hidden.size()}, nullptr).ok();
 }
 
 /// One to four random edits of the first `range` bytes: a flipped bit, a byte of JSON's alphabet, a cut, a

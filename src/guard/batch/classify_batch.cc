@@ -39,8 +39,8 @@ Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& 
   Q3G_TRY(guard.check_context(n_needed));
   request.cache = guard.model().new_cache(static_cast<std::int32_t>(n_needed));
   Q3G_ASSIGN(request.filled, guard.prefix(last_role).fill(guard.model(), tokenizer, last_role, request.ids,
-                                                          request.cache, workspace));
-  request.context.emplace(guard.model(), tokenizer, request.cache, nullptr);
+                                                          request.cache, workspace, cancel));
+  request.context.emplace(guard.model(), tokenizer, request.cache, nullptr, cancel);
   return {};
 }
 
@@ -60,14 +60,15 @@ bool advance(Request& request) {
 }
 
 /// Runs what every request waits for.
-Status answer_all(const Model& model, std::list<Request>& wave, Workspace& workspace) {
+Status answer_all(const Model& model, std::list<Request>& wave, Workspace& workspace,
+                  const CancelFlag* cancel) {
   const auto width = static_cast<std::size_t>(model.config().hidden_size);
   workspace.parts.clear();
   for (Request& request : wave)
     workspace.parts.push_back({request.context->waiting_ids(), &request.cache, 1});
   workspace.hidden.reserve_discard(wave.size() * width);
   const Span2d<float> hidden(workspace.hidden.data(), wave.size(), width);
-  Q3G_TRY(model.forward_batch(workspace.parts, workspace, hidden));
+  Q3G_TRY(model.forward_batch(workspace.parts, workspace, hidden, cancel));
   std::size_t row = 0;
   for (Request& request : wave) request.context->answer(hidden.row(row++));
   return {};
@@ -78,7 +79,7 @@ Status answer_all(const Model& model, std::list<Request>& wave, Workspace& works
 void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> items, const CancelFlag* cancel,
                         const std::function<void(BatchItem&)>& on_done) {
   const auto tokenizer = guard.need_tokenizer();
-  auto scratch = guard.pool().borrow(guard.model(), 0, cancel);
+  auto scratch = guard.pool().borrow(guard.model(), 0);
   Workspace& workspace = scratch->workspace;
   std::size_t next = 0;
   while (next < items.size()) {
@@ -106,7 +107,7 @@ void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> it
         }
       }
       if (wave.empty()) break;
-      const Status status = answer_all(guard.model(), wave, workspace);
+      const Status status = answer_all(guard.model(), wave, workspace, cancel);
       if (status.ok()) continue;
       for (Request& request : wave) {
         request.item->verdict = status.error();

@@ -5,7 +5,8 @@ namespace qwen3guard::detail {
 
 Status GenContext::feed(std::span<const TokenId> ids) {
   if (workspace_ != nullptr)
-    return model_.forward(ids, cache_, *workspace_, Span2d<float>(hidden_.data(), 1, hidden_.size()));
+    return model_.forward(ids, cache_, *workspace_, Span2d<float>(hidden_.data(), 1, hidden_.size()),
+                          cancel_);
   if (n_replayed_ == states_.size()) {
     waiting_ids_.assign(ids.begin(), ids.end());
     return Error{ErrorCode::internal, "a deferred forward waits for its answer"};

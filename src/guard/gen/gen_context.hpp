@@ -24,11 +24,13 @@ namespace qwen3guard::detail {
 /// goes on. What is repeated are looks at a handful of logits.
 class GenContext {
  public:
-  GenContext(const Model& model, const Tokenizer& tokenizer, KvCache& cache, Workspace* workspace)
+  GenContext(const Model& model, const Tokenizer& tokenizer, KvCache& cache, Workspace* workspace,
+             const CancelFlag* cancel)
       : model_(model),
         tokenizer_(tokenizer),
         cache_(cache),
         workspace_(workspace),
+        cancel_(cancel),
         hidden_(static_cast<std::size_t>(model.config().hidden_size)) {}
 
   /// Feeds `ids` in one forward. Errors: those of Model::forward; when deferred, an error without meaning
@@ -62,6 +64,7 @@ class GenContext {
   const Tokenizer& tokenizer_;
   KvCache& cache_;
   Workspace* workspace_;       // null: deferred
+  const CancelFlag* cancel_;   // of the call; may be null
   std::vector<float> hidden_;  // [hidden_size]
   std::vector<std::vector<float>> states_;
   std::vector<TokenId> waiting_ids_;

@@ -36,7 +36,7 @@ struct HeadRows {
 }  // namespace
 
 Status judge_together(const Model& model, std::span<const JudgePart> parts, Workspace& workspace,
-                      std::vector<TokenVerdict>& out) {
+                      const CancelFlag* cancel, std::vector<TokenVerdict>& out) {
   const auto width = static_cast<std::size_t>(model.config().hidden_size);
   std::vector<ForwardPart>& forward = workspace.parts;
   forward.clear();
@@ -56,7 +56,7 @@ Status judge_together(const Model& model, std::span<const JudgePart> parts, Work
     for (std::size_t r = parts[i].first_judged; r < parts[i].ids.size(); ++r)
       workspace.positions.push_back(parts[i].cache->n_tokens() + static_cast<std::int32_t>(r));
   }
-  Q3G_TRY(model.forward_batch(forward, workspace, hidden));
+  Q3G_TRY(model.forward_batch(forward, workspace, hidden, cancel));
   // One product for all rows when they go to the same heads: many sessions with a token each.
   std::size_t first = 0;
   const auto read_rows = [&](HeadRole role, std::size_t n) {

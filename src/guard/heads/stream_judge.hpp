@@ -24,11 +24,13 @@ struct JudgePart {
   std::size_t first_judged = 0, n_judged = 0;
 };
 
-/// Feeds all parts together and appends their verdicts to `out`, part after part. Errors: those of
-/// Model::forward_batch, then the caches are unchanged; bad_checkpoint (a logit is not finite): then the
-/// caches hold the tokens, and the caller takes them back. Throws std::bad_alloc; the caches are unchanged.
+/// Feeds all parts together and appends their verdicts to `out`, part after part. cancel: may be null.
+/// Errors: those of Model::forward_batch, then the caches are unchanged; bad_checkpoint (a logit is not
+/// finite): then the caches hold the tokens, and the caller takes them back. Throws std::bad_alloc; the
+/// caches are unchanged.
 [[nodiscard]] Status judge_together(const Model& model, std::span<const JudgePart> parts,
-                                    Workspace& workspace, std::vector<TokenVerdict>& out);
+                                    Workspace& workspace, const CancelFlag* cancel,
+                                    std::vector<TokenVerdict>& out);
 
 }  // namespace qwen3guard::detail
 

@@ -55,17 +55,17 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
              detail::encode_gen_prompt(*tokenizer, messages, static_cast<std::size_t>(max_context_tokens_)));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
   Q3G_TRY(check_context(n_needed));
-  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed), options.cancel.get());
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed));
 
   const Role last_role = messages.back().role;
-  Q3G_ASSIGN(auto filled,
-             prefix(last_role).fill(*model_, *tokenizer, last_role, ids, scratch->cache, scratch->workspace));
+  Q3G_ASSIGN(auto filled, prefix(last_role).fill(*model_, *tokenizer, last_role, ids, scratch->cache,
+                                                 scratch->workspace, options.cancel.get()));
   const auto n_prefix = static_cast<std::size_t>(filled.n_tokens);
   kept_.share(ids, n_prefix, n_needed - n_prefix, scratch->cache);
   if (scratch->cache.n_tokens() > filled.n_tokens)
     filled.n_tokens = filled.n_cached = scratch->cache.n_tokens();
 
-  detail::GenContext context(*model_, *tokenizer, scratch->cache, &scratch->workspace);
+  detail::GenContext context(*model_, *tokenizer, scratch->cache, &scratch->workspace, options.cancel.get());
   const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
   const auto subject = last_role == Role::user ? detail::Subject::prompt : detail::Subject::response;
   Q3G_ASSIGN(detail::DecodedVerdict decoded, options.decoder == Decoder::greedy
@@ -80,12 +80,12 @@ Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids
   if (ids.empty()) return Error{ErrorCode::invalid_argument, "ids: empty; expected at least one token"};
   Q3G_TRY(check_context(ids.size()));
   const detail::ModelConfig& config = model_->config();
-  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()), cancel);
+  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(ids.size()));
   const std::size_t n_rows = last_only ? 1 : ids.size();
   const auto n_hidden = static_cast<std::size_t>(config.hidden_size);
   std::vector<float> hidden_values(n_rows * n_hidden);
   const detail::Span2d<float> hidden(hidden_values.data(), n_rows, n_hidden);
-  Q3G_TRY(model_->forward(ids, scratch->cache, scratch->workspace, hidden));
+  Q3G_TRY(model_->forward(ids, scratch->cache, scratch->workspace, hidden, cancel));
 
   const auto make = [&](std::string name, std::size_t n_cols) {
     return HeadLogits{std::move(name), static_cast<std::int32_t>(n_rows), static_cast<std::int32_t>(n_cols),

@@ -29,23 +29,23 @@ Result<std::vector<TokenId>> constant_beginning(const Tokenizer& tokenizer, Role
 }  // namespace
 
 Result<KeptPrefix> PrefixState::compute(const Model& model, const Tokenizer& tokenizer, Role last_role,
-                                        Workspace& workspace) {
+                                        Workspace& workspace, const CancelFlag* cancel) {
   KeptPrefix kept;
   Q3G_ASSIGN(kept.ids, constant_beginning(tokenizer, last_role));
   kept.cache = model.new_cache(static_cast<std::int32_t>(kept.ids.size()));
-  if (!kept.ids.empty()) Q3G_TRY(model.forward(kept.ids, kept.cache, workspace, Span2d<float>()));
+  if (!kept.ids.empty()) Q3G_TRY(model.forward(kept.ids, kept.cache, workspace, Span2d<float>(), cancel));
   return kept;
 }
 
 Result<PrefixState::Filled> PrefixState::fill(const Model& model, const Tokenizer& tokenizer, Role last_role,
                                               std::span<const TokenId> ids, KvCache& cache,
-                                              Workspace& workspace) {
+                                              Workspace& workspace, const CancelFlag* cancel) {
   std::shared_ptr<const KeptPrefix> kept;
   bool computed_now = false;
   {
     const std::lock_guard lock(mutex_);  // a second caller waits for the first one's result: both need it
     if (kept_ == nullptr) {
-      Q3G_ASSIGN(KeptPrefix computed, compute(model, tokenizer, last_role, workspace));
+      Q3G_ASSIGN(KeptPrefix computed, compute(model, tokenizer, last_role, workspace, cancel));
       kept_ = std::make_shared<const KeptPrefix>(std::move(computed));
       computed_now = true;
     }

@@ -28,17 +28,19 @@ class PrefixState {
     std::int32_t n_tokens = 0;
     std::int32_t n_cached = 0;
   };
-  /// last_role: whose message is judged; selects the template. Errors: those of Model::forward and
-  /// Tokenizer::encode.
+  /// last_role: whose message is judged; selects the template. cancel: may be null. Errors: those of
+  /// Model::forward and Tokenizer::encode.
   [[nodiscard]] Result<Filled> fill(const Model& model, const Tokenizer& tokenizer, Role last_role,
-                                    std::span<const TokenId> ids, KvCache& cache, Workspace& workspace);
+                                    std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
+                                    const CancelFlag* cancel);
 
   /// Sets what was computed before (a packed file's prefix). Before any fill().
   void preset(KeptPrefix prefix) { kept_ = std::make_shared<const KeptPrefix>(std::move(prefix)); }
 
   /// Computes what every prompt of the template starts with. Errors: as fill().
   [[nodiscard]] static Result<KeptPrefix> compute(const Model& model, const Tokenizer& tokenizer,
-                                                  Role last_role, Workspace& workspace);
+                                                  Role last_role, Workspace& workspace,
+                                                  const CancelFlag* cancel);
 
  private:
   std::mutex mutex_;  // guards the pointer; what it points to is immutable

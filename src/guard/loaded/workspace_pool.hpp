@@ -47,9 +47,8 @@ class WorkspacePool {
 
   WorkspacePool() { idle_.reserve(kMaxIdle); }
 
-  /// Scratch with an empty cache of room for n_tokens. cancel: the call's flag, or null. Throws
-  /// std::bad_alloc.
-  [[nodiscard]] Lease borrow(const Model& model, std::int32_t n_tokens, const CancelFlag* cancel) {
+  /// Scratch with an empty cache of room for n_tokens. Throws std::bad_alloc.
+  [[nodiscard]] Lease borrow(const Model& model, std::int32_t n_tokens) {
     std::unique_ptr<CallScratch> scratch;
     {
       const std::lock_guard lock(mutex_);
@@ -61,7 +60,6 @@ class WorkspacePool {
     if (scratch == nullptr) {
       scratch.reset(new CallScratch{Workspace(model.memory()), model.new_cache(n_tokens)});
     }
-    scratch->workspace.cancel = cancel;
     scratch->cache.set_capacity(n_tokens);
     return Lease(*this, std::move(scratch));
   }
@@ -71,7 +69,6 @@ class WorkspacePool {
 
   void give_back(std::unique_ptr<CallScratch> scratch) noexcept {
     scratch->cache.truncate(0);
-    scratch->workspace.cancel = nullptr;
     scratch->cache.trim_spare(kMaxIdlePages);
     const std::lock_guard lock(mutex_);
     if (idle_.size() < kMaxIdle) idle_.push_back(std::move(scratch));  // reserved: does not throw

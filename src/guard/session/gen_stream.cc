@@ -99,17 +99,18 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
                                               std::to_string(n_needed) + " tokens; the context has " +
                                               std::to_string(cache_.capacity_tokens())};
   }
-  auto scratch = guard_->pool().borrow(guard_->model(), 0, options_.cancel.get());
+  const CancelFlag* const cancel = options_.cancel.get();
+  auto scratch = guard_->pool().borrow(guard_->model(), 0);
   std::size_t n_kept = std::min(common_prefix(ids, fed_), ids.size() - 1);
   cache_.truncate(static_cast<std::int32_t>(n_kept));
   fed_.resize(n_kept);
   if (n_kept == 0) {
     Q3G_ASSIGN(const PrefixState::Filled filled,
                guard_->prefix(turn.role).fill(guard_->model(), *tokenizer, turn.role, ids, cache_,
-                                              scratch->workspace));
+                                              scratch->workspace, cancel));
     n_kept = static_cast<std::size_t>(filled.n_tokens);
   }
-  GenContext context(guard_->model(), *tokenizer, cache_, &scratch->workspace);
+  GenContext context(guard_->model(), *tokenizer, cache_, &scratch->workspace, cancel);
   auto decoded = decode_constrained(context, std::span(ids).subspan(n_kept), Subject::response);
   // What the next verdict shares with this one: all but the prompt's end, whose first token may have taken
   // the last of the text along.

@@ -70,10 +70,10 @@ class Generator::Impl {
     cache_.truncate(std::min(cache_.n_tokens(), position() - 1));
     const auto width = static_cast<std::size_t>(guard_->model().config().hidden_size);
     hidden_.resize(width);
-    auto scratch = guard_->pool().borrow(guard_->model(), 0, cancel_.get());
+    auto scratch = guard_->pool().borrow(guard_->model(), 0);
     Q3G_TRY(guard_->model().forward(std::span(ids_).subspan(static_cast<std::size_t>(cache_.n_tokens())),
                                     cache_, scratch->workspace,
-                                    detail::Span2d<float>(hidden_.data(), 1, width)));
+                                    detail::Span2d<float>(hidden_.data(), 1, width), cancel_.get()));
     guard_->model().lm_logits(detail::Span2d<const float>(hidden_.data(), 1, width),
                               detail::Span2d<float>(logits_.data(), 1, logits_.size()), scratch->workspace);
     if (!std::all_of(logits_.begin(), logits_.end(), [](float v) { return std::isfinite(v); })) {

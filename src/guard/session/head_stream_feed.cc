@@ -72,9 +72,9 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
   for (const Feed* feed : running) {
     if (feed->session->options_.cancel.get() != cancel) cancel = nullptr;  // one must not stop the others
   }
-  auto scratch = guard.pool().borrow(guard.model(), 0, cancel);
+  auto scratch = guard.pool().borrow(guard.model(), 0);
   std::vector<TokenVerdict> verdicts;
-  Q3G_TRY(judge_together(guard.model(), parts, scratch->workspace, verdicts));
+  Q3G_TRY(judge_together(guard.model(), parts, scratch->workspace, cancel, verdicts));
   auto next = verdicts.begin();
   for (Feed* feed : running) {
     const std::size_t n_gone = feed->session->transcript_.n_gone();

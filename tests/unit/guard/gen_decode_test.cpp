@@ -151,12 +151,12 @@ TEST_CASE("constrained: equals masked greedy decoding in a vocabulary of single 
     for (const Subject subject : {Subject::prompt, Subject::response}) {
       const std::vector<TokenId> ids = tokenizer.encode(prompt).value();
       cache.truncate(0);
-      GenContext reference(*model, tokenizer, cache, &workspace);
+      GenContext reference(*model, tokenizer, cache, &workspace, nullptr);
       // The model's own end tokens are other ids in this vocabulary, so the mask offers the same set as the
       // decoder.
       const std::string expected = masked_greedy(reference, ids, subject, end_token);
       cache.truncate(0);
-      GenContext context(*model, tokenizer, cache, &workspace);
+      GenContext context(*model, tokenizer, cache, &workspace, nullptr);
       const DecodedVerdict verdict = decode_constrained(context, ids, subject).value();
       CAPTURE(prompt, subject == Subject::prompt);
       CHECK(parse_verdict(verdict.text, subject).value().well_formed);

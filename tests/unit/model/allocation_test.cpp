@@ -45,7 +45,7 @@ TEST_CASE("allocation: decoding token by token allocates a page of the cache now
     std::vector<float> hidden(width), vocab(static_cast<std::size_t>(model->config().vocab_size)), risk(3),
         category(9);
     const auto step = [&](TokenId id) {
-      if (!model->forward({&id, 1}, cache, workspace, {hidden.data(), 1, width}).ok()) return false;
+      if (!model->forward({&id, 1}, cache, workspace, {hidden.data(), 1, width}, nullptr).ok()) return false;
       const Span2d<const float> row(hidden.data(), 1, width);
       if (model->config().architecture == Architecture::causal_lm) {
         model->lm_logits(row, {vocab.data(), 1, vocab.size()}, workspace);
@@ -76,7 +76,7 @@ TEST_CASE("allocation: a failing one leaves the cache as it was", "[model][alloc
   const std::vector<TokenId> ids = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   {
     Workspace workspace;
-    REQUIRE(model->forward(ids, cache, workspace, {}).ok());
+    REQUIRE(model->forward(ids, cache, workspace, {}, nullptr).ok());
   }
   int n_failures = 0;
   bool finished = false;
@@ -85,7 +85,7 @@ TEST_CASE("allocation: a failing one leaves the cache as it was", "[model][alloc
     n_left.store(n);
     bool threw = false;
     try {
-      finished = model->forward(ids, cache, workspace, {}).ok();
+      finished = model->forward(ids, cache, workspace, {}, nullptr).ok();
     } catch (const std::bad_alloc&) {
       threw = true;
     }

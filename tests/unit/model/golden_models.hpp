@@ -119,7 +119,8 @@ inline Logits run_pieces(const Model& model, std::span<const TokenId> ids,
   std::size_t begin = 0;
   for (const std::size_t n : pieces) {
     std::vector<float> hidden(n * width);
-    const auto status = model.forward(ids.subspan(begin, n), cache, workspace, {hidden.data(), n, width});
+    const auto status =
+        model.forward(ids.subspan(begin, n), cache, workspace, {hidden.data(), n, width}, nullptr);
     REQUIRE(status.ok());
     append_logits(model, Span2d<const float>(hidden.data(), n, width), workspace, out);
     begin += n;

@@ -39,7 +39,7 @@ TEST_CASE("golden: logits of single tokens equal those of the whole vocabulary",
     Workspace workspace;
     std::vector<float> hidden(width), all(vocab);
     const std::vector<TokenId> ids = {5, 1, 9};
-    REQUIRE(model->forward(ids, cache, workspace, {hidden.data(), 1, width}).ok());
+    REQUIRE(model->forward(ids, cache, workspace, {hidden.data(), 1, width}, nullptr).ok());
     model->lm_logits({hidden.data(), 1, width}, {all.data(), 1, vocab}, workspace);
     const std::vector<TokenId> some = {0, 7, static_cast<TokenId>(vocab) - 1};
     std::vector<float> few(some.size());

@@ -88,7 +88,7 @@ TEST_CASE("forward: only the last positions asked for", "[model][property]") {
       Workspace workspace;
       const auto width = static_cast<std::size_t>(model->config().hidden_size);
       std::vector<float> hidden(wanted * width);
-      REQUIRE(model->forward(ids, cache, workspace, {hidden.data(), wanted, width}).ok());
+      REQUIRE(model->forward(ids, cache, workspace, {hidden.data(), wanted, width}, nullptr).ok());
       std::vector<std::int32_t> positions(wanted);
       std::iota(positions.begin(), positions.end(), static_cast<std::int32_t>(ids.size() - wanted));
       Logits ours;
@@ -129,6 +129,28 @@ TEST_CASE("kv cache: truncated and shared prefixes continue like fresh ones", "[
   }
 }
 
+TEST_CASE("forward: a flag that is up stops it, and the scratch memory forgets it", "[model]") {
+  const auto model = load_golden("gen_gqa2_bf16");
+  KvCache cache = new_cache(*model, 600);
+  Workspace workspace;
+  std::mt19937_64 random(kSeed);
+  const std::vector<TokenId> ids = random_ids(*model, 300, random);  // more than a chunk
+  std::vector<float> hidden(static_cast<std::size_t>(model->config().hidden_size));
+  const Span2d<float> last(hidden.data(), 1, hidden.size());
+  qwen3guard::CancelFlag flag;
+  REQUIRE(model->forward(ids, cache, workspace, last, &flag).ok());
+  const std::vector<float> expected = hidden;
+  cache.truncate(10);
+  flag.cancel();
+  const auto stopped = model->forward(std::span(ids).subspan(10), cache, workspace, last, &flag);
+  REQUIRE_FALSE(stopped.ok());
+  CHECK(stopped.error().code == qwen3guard::ErrorCode::cancelled);
+  CHECK(cache.n_tokens() == 10);
+  cache.truncate(0);
+  REQUIRE(model->forward(ids, cache, workspace, last, nullptr).ok());
+  CHECK(hidden == expected);
+}
+
 TEST_CASE("forward: a refused call leaves the cache as it was", "[model]") {
   const auto model = load_golden("gen_gqa2_bf16");
   KvCache cache = new_cache(*model, 4);
@@ -136,9 +158,9 @@ TEST_CASE("forward: a refused call leaves the cache as it was", "[model]") {
   const std::vector<TokenId> good = {1, 2}, unknown = {1, 128}, negative = {-1}, many = {1, 2, 3};
   const auto width = static_cast<std::size_t>(model->config().hidden_size);
   std::vector<float> hidden(4 * width);
-  REQUIRE(model->forward(good, cache, workspace, {}).ok());
+  REQUIRE(model->forward(good, cache, workspace, {}, nullptr).ok());
   const auto code = [&](const std::vector<TokenId>& ids, Span2d<float> out) {
-    const auto status = model->forward(ids, cache, workspace, out);
+    const auto status = model->forward(ids, cache, workspace, out, nullptr);
     REQUIRE_FALSE(status.ok());
     CHECK(cache.n_tokens() == 2);
     return status.error();
@@ -150,7 +172,7 @@ TEST_CASE("forward: a refused call leaves the cache as it was", "[model]") {
   CHECK(code(many, {}).code == qwen3guard::ErrorCode::context_full);
   CHECK(code(good, {hidden.data(), 3, width}).code == qwen3guard::ErrorCode::invalid_argument);
   CHECK(code(good, {hidden.data(), 1, width - 1}).code == qwen3guard::ErrorCode::invalid_argument);
-  CHECK(model->forward({}, cache, workspace, {}).ok());
-  CHECK(model->forward(good, cache, workspace, {hidden.data(), 2, width}).ok());
+  CHECK(model->forward({}, cache, workspace, {}, nullptr).ok());
+  CHECK(model->forward(good, cache, workspace, {hidden.data(), 2, width}, nullptr).ok());
   CHECK(cache.n_tokens() == 4);
 }

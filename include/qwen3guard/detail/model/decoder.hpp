@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/detail/kernels/kernel_table.hpp"
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
@@ -14,6 +15,7 @@
 #include "qwen3guard/detail/tensor/linear.hpp"
 #include "qwen3guard/detail/util/span2d.hpp"
 #include "qwen3guard/detail/util/workers.hpp"
+#include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {
@@ -39,8 +41,10 @@ class Decoder {
 
   /// Runs all pieces together, at most as many tokens as were reserved; writes their rows of the caches
   /// without marking them present. hidden: [sum of n_wanted, hidden_size], piece after piece. Precondition:
-  /// ids are in the vocabulary; the caches are of different conversations. Throws std::bad_alloc.
-  [[nodiscard]] bool run(std::span<const DecoderPiece> pieces, Span2d<float> hidden);
+  /// ids are in the vocabulary; the caches are of different conversations. Errors: cancelled, when `cancel`,
+  /// which may be null, was up before a layer. Throws std::bad_alloc.
+  [[nodiscard]] Status run(std::span<const DecoderPiece> pieces, Span2d<float> hidden,
+                           const CancelFlag* cancel);
 
  private:
   void embed(std::span<const DecoderPiece> pieces);

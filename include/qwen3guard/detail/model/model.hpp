@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
@@ -59,18 +60,19 @@ class Model {
   /// Runs `ids` [n] at positions cache.n_tokens() ... and appends their keys and values to the cache.
   /// hidden: [m, hidden_size], m <= n: the final-norm hidden states of the last m positions.
   /// The result does not depend on how a sequence is cut into calls, up to rounding (docs/numerics.md).
-  /// Errors: token_out_of_range (index and id); context_full (cache capacity); cancelled (the workspace's
-  /// flag); the cache is then unchanged.
+  /// cancel: looked at before each layer; may be null.
+  /// Errors: token_out_of_range (index and id); context_full (cache capacity); cancelled; the cache is then
+  /// unchanged.
   /// Source: arXiv:2505.09388; oracle `forward` in tests/golden.
   [[nodiscard]] Status forward(std::span<const TokenId> ids, KvCache& cache, Workspace& workspace,
-                               Span2d<float> hidden) const;
+                               Span2d<float> hidden, const CancelFlag* cancel) const;
 
   /// forward() for several conversations in the same matrix products. hidden: [sum of n_wanted, hidden_size],
   /// part after part. A part's result does not depend on the others beyond rounding (docs/numerics.md), nor
   /// on their order. Errors: as forward(), naming the part when there are several; invalid_argument (a cache
   /// twice). On error all caches are unchanged.
   [[nodiscard]] Status forward_batch(std::span<const ForwardPart> parts, Workspace& workspace,
-                                     Span2d<float> hidden) const;
+                                     Span2d<float> hidden, const CancelFlag* cancel) const;
 
   /// How this model's caches keep keys and values: bfloat16 when its weights are packed, as computed
   /// otherwise.

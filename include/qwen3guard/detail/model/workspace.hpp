@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/detail/model/attention.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/model/model.hpp"
@@ -75,9 +74,6 @@ class Workspace {
 
   AlignedBuffer<float> attention;  ///< per worker thread
   LinearScratch linear;
-
-  /// The call's own; a forward ends with ErrorCode::cancelled while it is up. Null: none.
-  const CancelFlag* cancel = nullptr;
 };
 
 }  // namespace qwen3guard::detail
