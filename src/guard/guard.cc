@@ -16,33 +16,10 @@
 #include "guard/session/push_together.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
 namespace {
-
-constexpr std::int32_t kMaxThreads = 1024;
-
-Status check_options(const GuardOptions& options) {
-  if (options.n_threads < 0 || options.n_threads > kMaxThreads) {
-    return Error{ErrorCode::invalid_argument, "options.n_threads: " + std::to_string(options.n_threads) +
-                                                  "; expected 0 (automatic) to " +
-                                                  std::to_string(kMaxThreads)};
-  }
-  if (options.max_context_tokens < 0) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "options.max_context_tokens: " + std::to_string(options.max_context_tokens) + "; expected 0 or more"};
-  }
-  if (options.verify < Verify::automatic || options.verify > Verify::full)
-    return Error{ErrorCode::invalid_argument, "options.verify: no value of Verify"};
-  if (options.kept_tokens < 0) {
-    return Error{ErrorCode::invalid_argument,
-                 "options.kept_tokens: " + std::to_string(options.kept_tokens) + "; expected 0 or more"};
-  }
-  return {};
-}
 
 bool is_probability(const std::optional<float>& p) { return !p || (*p >= 0.0F && *p <= 1.0F); }
 
@@ -86,19 +63,23 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen
   verdict.latency_ms = ms_since(start);
 }
 
-void log_load(const std::function<void(LogLevel, std::string_view)>& log, const std::string& name,
-              const ModelInfo& info, bool is_packed, std::chrono::steady_clock::time_point start) {
-  constexpr std::int64_t kManyParameters = 50'000'000;
-  log(LogLevel::info, name + ": a " + to_string(info.kind) + " checkpoint of " +
-                          std::to_string(info.n_parameters) + " parameters as " + info.weight_dtype +
-                          ", loaded in " + detail::number_text(ms_since(start), 1) + " ms; instruction set " +
-                          info.isa + ", " + std::to_string(info.n_threads) + " threads, context of " +
-                          std::to_string(info.max_context_tokens) + " tokens");
-  if (!is_packed && info.n_parameters >= kManyParameters) {
-    log(LogLevel::warning, name +
-                               ": the weights are not packed and are computed with in float32; a file packed "
-                               "by quantize() is several times faster");
+/// Guard::classify().
+Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
+                             std::span<const Message> messages, const ClassifyOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Q3G_TRY(check(options.policy));
+  std::vector<Message> storage;
+  const bool is_gen = !guard->is_stream();
+  Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
+  detail::BatchItem item{checked};
+  if (is_gen) {
+    item.verdict = guard->classify_gen(checked, options);
+  } else {
+    detail::BatchItem* const items[] = {&item};
+    detail::classify_stream_batch(guard, items, options.cancel, [](detail::BatchItem&) {});
   }
+  finish(item, options, is_gen, start);
+  return std::move(item.verdict);
 }
 
 }  // namespace
@@ -114,34 +95,6 @@ Status check(const ActionPolicy& policy) {
 }
 
 const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ? "gen" : "stream"; }
-
-Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  Q3G_TRY(check_options(options));
-  Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
-                                                     .isa = options.isa,
-                                                     .memory = options.memory,
-                                                     .verify = options.verify == Verify::full}));
-  std::optional<Tokenizer> tokenizer;
-  if (Tokenizer::is_in(files) || options.require_tokenizer) {
-    Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
-    if (tokenizer->vocab_size() > model->config().vocab_size) {
-      return Error{ErrorCode::bad_checkpoint, files.display_name("tokenizer.json") + ": ids up to " +
-                                                  std::to_string(tokenizer->vocab_size() - 1) +
-                                                  ", but the model has " +
-                                                  std::to_string(model->config().vocab_size) + " embeddings"};
-    }
-  }
-  const std::string name = files.display_name("config.json");
-  std::int32_t max_context = model->config().max_position_embeddings;
-  if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
-  auto impl =
-      std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens);
-  Q3G_TRY(impl->load_prefixes(files));
-  if (options.log)
-    log_load(options.log, name, impl->info(), impl->model().kv_type() == detail::KvType::bf16, start);
-  return Guard(std::move(impl));
-}
 
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {
   return detail::guarded("load", [&]() -> Result<Guard> {
@@ -179,7 +132,7 @@ std::vector<std::string> Guard::embedded_models() { return detail::embedded_mode
 Result<Verdict> Guard::classify_prompt(std::string_view prompt, const ClassifyOptions& options) const {
   return detail::guarded("classify", [&] {
     const Message message{Role::user, std::string(prompt)};
-    return classify({&message, 1}, options);
+    return classify_one(impl_, {&message, 1}, options);
   });
 }
 
@@ -188,27 +141,12 @@ Result<Verdict> Guard::classify_response(std::string_view prompt, std::string_vi
   return detail::guarded("classify", [&] {
     const std::vector<Message> messages = {{Role::user, std::string(prompt)},
                                            {Role::assistant, std::string(response)}};
-    return classify(messages, options);
+    return classify_one(impl_, messages, options);
   });
 }
 
 Result<Verdict> Guard::classify(std::span<const Message> messages, const ClassifyOptions& options) const {
-  return detail::guarded("classify", [&]() -> Result<Verdict> {
-    const auto start = std::chrono::steady_clock::now();
-    Q3G_TRY(check(options.policy));
-    std::vector<Message> storage;
-    const bool is_gen = !impl_->is_stream();
-    Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, impl_->max_text_bytes(), storage));
-    detail::BatchItem item{checked};
-    if (impl_->is_stream()) {
-      detail::BatchItem* const items[] = {&item};
-      detail::classify_stream_batch(impl_, items, options.cancel, [](detail::BatchItem&) {});
-    } else {
-      item.verdict = impl_->classify_gen(checked, options);
-    }
-    finish(item, options, is_gen, start);
-    return std::move(item.verdict);
-  });
+  return detail::guarded("classify", [&] { return classify_one(impl_, messages, options); });
 }
 
 std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<Message>> conversations,

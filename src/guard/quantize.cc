@@ -20,8 +20,6 @@
 namespace qwen3guard {
 namespace {
 
-constexpr std::int32_t kMaxThreads = 1024;
-
 Error bad_argument(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
 
 /// Errors: invalid_argument.
@@ -71,10 +69,7 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
 
 Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::string_view out_file,
                                       const QuantizeOptions& options) {
-  if (options.n_threads < 0 || options.n_threads > kMaxThreads) {
-    return bad_argument("options.n_threads: " + std::to_string(options.n_threads) +
-                        "; expected 0 (automatic) to " + std::to_string(kMaxThreads));
-  }
+  Q3G_TRY(detail::check_n_threads(options.n_threads));
   const auto start = std::chrono::steady_clock::now();
   detail::WriteOptions write;
   Q3G_ASSIGN(write.info, packed_info(options));

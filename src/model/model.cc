@@ -38,17 +38,12 @@ const std::string& Model::isa() const noexcept { return impl_->isa; }
 std::int32_t Model::n_threads() const noexcept { return impl_->team->n_threads(); }
 
 Result<std::shared_ptr<const Model>> Model::load(const ModelFiles& files, const ModelOptions& options) {
-  constexpr std::int32_t kMaxThreads = 1024;
-  if (options.n_threads < 0 || options.n_threads > kMaxThreads) {
-    return Error{ErrorCode::invalid_argument, "n_threads is " + std::to_string(options.n_threads) +
-                                                  ", expected 0 to " + std::to_string(kMaxThreads)};
-  }
+  Q3G_TRY(check_n_threads(options.n_threads));
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels(options.isa));
   Q3G_ASSIGN(ModelConfig config, ModelConfig::load(files));
   Q3G_ASSIGN(Weights weights, Weights::load(files, config, *kernels, {options.memory, options.verify}));
   Rope rope(config.head_dim, config.rope_theta);
-  const std::int32_t n_threads =
-      options.n_threads > 0 ? options.n_threads : std::min(default_n_threads(), kMaxThreads);
+  const std::int32_t n_threads = options.n_threads > 0 ? options.n_threads : default_n_threads();
   std::unique_ptr<Impl> impl(new Impl{std::move(config), std::move(weights), std::move(rope), kernels,
                                       kernels->name, std::make_unique<ThreadTeam>(n_threads),
                                       options.memory});

@@ -17,8 +17,6 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr long kMaxThreads = 1024;
-
 /// A positive integer at the start of the text; 0 when there is none.
 long leading_number(const char* text) noexcept {
   char* end = nullptr;
@@ -139,6 +137,12 @@ int default_n_threads() noexcept {
   long n = available_processors();
   if (const long quota = quota_processors(); quota > 0 && quota < n) n = quota;
   return static_cast<int>(n < 1 ? 1 : n < kMaxThreads ? n : kMaxThreads);
+}
+
+Status check_n_threads(std::int32_t n_threads) {
+  if (n_threads >= 0 && n_threads <= kMaxThreads) return {};
+  return Error{ErrorCode::invalid_argument, "options.n_threads: " + std::to_string(n_threads) +
+                                                "; expected 0 (automatic) to " + std::to_string(kMaxThreads)};
 }
 
 }  // namespace qwen3guard::detail

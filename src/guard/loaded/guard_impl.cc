@@ -2,17 +2,86 @@
 #include "guard/loaded/guard_impl.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "guard/conversation/chat_template.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
+#include "qwen3guard/detail/util/number_text.hpp"
+#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard {
+namespace {
+
+Status check_options(const GuardOptions& options) {
+  Q3G_TRY(detail::check_n_threads(options.n_threads));
+  if (options.max_context_tokens < 0) {
+    return Error{
+        ErrorCode::invalid_argument,
+        "options.max_context_tokens: " + std::to_string(options.max_context_tokens) + "; expected 0 or more"};
+  }
+  if (options.verify < Verify::automatic || options.verify > Verify::full)
+    return Error{ErrorCode::invalid_argument, "options.verify: no value of Verify"};
+  if (options.kept_tokens < 0) {
+    return Error{ErrorCode::invalid_argument,
+                 "options.kept_tokens: " + std::to_string(options.kept_tokens) + "; expected 0 or more"};
+  }
+  return {};
+}
+
+void log_load(const std::function<void(LogLevel, std::string_view)>& log, const std::string& name,
+              const ModelInfo& info, bool is_packed, std::chrono::steady_clock::time_point start) {
+  const double ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  constexpr std::int64_t kManyParameters = 50'000'000;
+  log(LogLevel::info, name + ": a " + to_string(info.kind) + " checkpoint of " +
+                          std::to_string(info.n_parameters) + " parameters as " + info.weight_dtype +
+                          ", loaded in " + detail::number_text(ms, 1) + " ms; instruction set " + info.isa +
+                          ", " + std::to_string(info.n_threads) + " threads, context of " +
+                          std::to_string(info.max_context_tokens) + " tokens");
+  if (!is_packed && info.n_parameters >= kManyParameters) {
+    log(LogLevel::warning, name +
+                               ": the weights are not packed and are computed with in float32; a file packed "
+                               "by quantize() is several times faster");
+  }
+}
+
+}  // namespace
+
+Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Q3G_TRY(check_options(options));
+  Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
+                                                     .isa = options.isa,
+                                                     .memory = options.memory,
+                                                     .verify = options.verify == Verify::full}));
+  std::optional<Tokenizer> tokenizer;
+  if (Tokenizer::is_in(files) || options.require_tokenizer) {
+    Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
+    if (tokenizer->vocab_size() > model->config().vocab_size) {
+      return Error{ErrorCode::bad_checkpoint, files.display_name("tokenizer.json") + ": ids up to " +
+                                                  std::to_string(tokenizer->vocab_size() - 1) +
+                                                  ", but the model has " +
+                                                  std::to_string(model->config().vocab_size) + " embeddings"};
+    }
+  }
+  const std::string name = files.display_name("config.json");
+  std::int32_t max_context = model->config().max_position_embeddings;
+  if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
+  auto impl =
+      std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens);
+  Q3G_TRY(impl->load_prefixes(files));
+  if (options.log)
+    log_load(options.log, name, impl->info(), impl->model().kv_type() == detail::KvType::bf16, start);
+  return Guard(std::move(impl));
+}
 
 Result<const Tokenizer*> Guard::Impl::need_tokenizer() const {
   if (tokenizer_) return &*tokenizer_;

@@ -180,6 +180,18 @@ TEST_CASE("processors that a quota allows", "[threads]") {
     CHECK(processors_of_cpu_max(bad) == 0);
   }
   CHECK(default_n_threads() >= 1);
+  CHECK(default_n_threads() <= kMaxThreads);
+}
+
+TEST_CASE("threads that may be asked for", "[threads]") {
+  for (const std::int32_t good : {0, 1, kMaxThreads}) CHECK(check_n_threads(good).ok());
+  for (const std::int32_t bad : {-1, kMaxThreads + 1}) {
+    const qwen3guard::Status refused = check_n_threads(bad);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == qwen3guard::ErrorCode::invalid_argument);
+    CHECK(refused.error().detail ==
+          "options.n_threads: " + std::to_string(bad) + "; expected 0 (automatic) to 1024");
+  }
 }
 
 TEST_CASE("processors that control groups allow", "[threads]") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "qwen3guard/detail/util/wake_count.hpp"
+#include "qwen3guard/status.hpp"
 
 namespace qwen3guard::detail {
 
@@ -98,8 +99,16 @@ class ThreadTeam {
 };
 
 /// Threads a call may use when the user said nothing: OMP_NUM_THREADS, which numerical libraries share; else
-/// the number of processors this process may use (affinity; a cgroup's quota, rounded up); at least 1.
+/// the number of processors this process may use (affinity; a cgroup's quota, rounded up); 1 to
+/// kMaxThreads.
 [[nodiscard]] int default_n_threads() noexcept;
+
+/// The most threads that a call may use.
+inline constexpr std::int32_t kMaxThreads = 1024;
+
+/// Whether `n_threads` is a number of threads that the user may ask for, 0 (automatic) to kMaxThreads.
+/// Errors: invalid_argument.
+[[nodiscard]] Status check_n_threads(std::int32_t n_threads);
 
 /// Another one in the child of a fork(), where none of the parent's threads run.
 [[nodiscard]] long process_id() noexcept;
