@@ -55,6 +55,14 @@ class RulesTest(unittest.TestCase):
         bad = {"src/model/b.cc": SPDX + '#include "qwen3guard/guard.hpp"\n'}
         self.assertEqual([f.path for f in self.findings("include_direction", {**guard, **bad})], list(bad))
 
+    def test_guard_rooms(self):
+        session = {"src/guard/session/a.hpp": HEADER.format("SRC_GUARD_SESSION_A_HPP", "")}
+        include = SPDX + '#include "guard/session/a.hpp"\n'
+        for path, n_found in (("src/guard/policy/b.cc", 1), ("src/guard/session/b.cc", 0), ("src/guard/b.cc", 0)):
+            with self.subTest(path=path):
+                self.assertEqual(len(self.findings("guard_rooms", {**session, path: include})), n_found)
+        self.expect("guard_rooms", "src/guard/novel/b.cc", SPDX, "no room")
+
     def test_public_headers(self):
         for line in ("<Eigen/Core>", "<windows.h>", '"qwen3guard/detail/util/a.hpp"'):
             text = HEADER.format("B_HPP", f"#include {line}\n")
