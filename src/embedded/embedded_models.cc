@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
@@ -41,8 +42,8 @@ Result<std::unique_ptr<ModelFiles>> need_embedded_model(std::string_view name) {
   if (auto files = find_embedded_model(name)) return files;
   std::string known;
   for (const std::string& n : embedded_model_names()) known += (known.empty() ? "" : ", ") + n;
-  return Error{ErrorCode::file_not_found, "no embedded model " + quote(name) + "; there is " +
-                                              (known.empty() ? "none in this build" : known)};
+  return error(ErrorCode::file_not_found, "no embedded model ", quote(name), "; there is ",
+               known.empty() ? "none in this build" : known);
 }
 
 std::vector<std::string> embedded_model_names() {

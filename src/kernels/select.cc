@@ -3,6 +3,7 @@
 
 #include "kernels/tables.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
@@ -49,9 +50,8 @@ Result<const KernelTable*> select_kernels(std::string_view requested) {
     names += names.empty() ? "" : ", ";
     names += table->name;
   }
-  return Error{ErrorCode::unsupported_isa, "instruction set " + quote(requested) + ", asked for by " +
-                                               asked_by +
-                                               ", is not available; this build on this CPU has: " + names};
+  return error(ErrorCode::unsupported_isa, "instruction set ", quote(requested), ", asked for by ", asked_by,
+               ", is not available; this build on this CPU has: ", names);
 }
 
 }  // namespace qwen3guard::detail

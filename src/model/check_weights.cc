@@ -7,6 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "qwen3guard/detail/util/concat.hpp"
+
 namespace qwen3guard::detail {
 namespace {
 
@@ -121,15 +123,15 @@ std::optional<std::string> check_regions(std::size_t rows, std::size_t unit_rows
     const bool is_blank = check.is_blank(i, extent);
     if (check.not_finite() != kNone) {
       const std::size_t row = check.not_finite() * unit_rows;
-      return "a value in row " + std::to_string(row) +
-             (unit_rows > 1 ? " or the " + std::to_string(unit_rows - 1) + " behind it" : std::string()) +
-             " is not finite; the file is damaged";
+      return concat("a value in row ", row,
+                    unit_rows > 1 ? concat(" or the ", unit_rows - 1, " behind it") : std::string(),
+                    " is not finite; the file is damaged");
     }
     if (!is_blank || i >= n_needed) continue;
     const std::size_t first = check.begin(i) * unit_rows;
     const std::size_t last = std::min(check.begin(i + 1) * unit_rows, rows) - 1;
-    return "rows " + std::to_string(first) + " to " + std::to_string(last) + " of " + std::to_string(rows) +
-           " hold nothing but zeros; the file is incomplete (an interrupted download?)";
+    return concat("rows ", first, " to ", last, " of ", rows,
+                  " hold nothing but zeros; the file is incomplete (an interrupted download?)");
   }
   return std::nullopt;
 }

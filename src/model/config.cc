@@ -31,15 +31,15 @@ Status read_architecture(const ConfigReader& config, ModelConfig& out) {
   std::string_view name;
   if (value->get(names) != simdjson::SUCCESS || names.size() != 1 ||
       names.at(0).get(name) != simdjson::SUCCESS)
-    return config.error("architectures", "is " + json_text(*value) + ", expected a list of one name");
+    return config.error("architectures", "is ", json_text(*value), ", expected a list of one name");
   out.architecture_name = name;
   if (name == "Qwen3ForCausalLM") {
     out.architecture = Architecture::causal_lm;
   } else if (name == "Qwen3ForGuardModel") {
     out.architecture = Architecture::guard;
   } else {
-    return config.unsupported("architectures", "is " + json_text(*value) +
-                                                   "; Qwen3ForCausalLM and Qwen3ForGuardModel are supported");
+    return config.unsupported("architectures", "is ", json_text(*value),
+                              "; Qwen3ForCausalLM and Qwen3ForGuardModel are supported");
   }
   return {};
 }
@@ -51,21 +51,19 @@ Status read_sizes(const ConfigReader& config, ModelConfig& out) {
   Q3G_ASSIGN(const auto n_kv_heads, config.optional_size("num_key_value_heads", kMaxHeads));
   out.n_kv_heads = n_kv_heads.value_or(out.n_heads);
   if (out.n_heads % out.n_kv_heads != 0) {
-    return config.error("num_key_value_heads",
-                        "is " + std::to_string(out.n_kv_heads) + ", which does not divide the " +
-                            std::to_string(out.n_heads) + " of \"num_attention_heads\"");
+    return config.error("num_key_value_heads", "is ", out.n_kv_heads, ", which does not divide the ",
+                        out.n_heads, " of \"num_attention_heads\"");
   }
   Q3G_ASSIGN(const auto head_dim, config.optional_size("head_dim", kMaxHeadDim));
   if (!head_dim && out.hidden_size % out.n_heads != 0)
     return config.error("head_dim", "is missing, and num_attention_heads does not divide hidden_size");
   out.head_dim = head_dim.value_or(out.hidden_size / out.n_heads);
   if (out.head_dim % 2 != 0 || out.head_dim > kMaxHeadDim) {
-    return config.error("head_dim", "is " + std::to_string(out.head_dim) +
-                                        ", expected an even number of at most " +
-                                        std::to_string(kMaxHeadDim));
+    return config.error("head_dim", "is ", out.head_dim, ", expected an even number of at most ",
+                        kMaxHeadDim);
   }
   if (out.n_heads > kMaxWidth / out.head_dim)
-    return config.error("num_attention_heads", "times head_dim is above " + std::to_string(kMaxWidth));
+    return config.error("num_attention_heads", "times head_dim is above ", kMaxWidth);
   Q3G_ASSIGN(out.intermediate_size, config.size("intermediate_size", kMaxWidth));
   Q3G_ASSIGN(out.vocab_size, config.size("vocab_size", kMaxVocab));
   Q3G_ASSIGN(out.max_position_embeddings, config.size("max_position_embeddings", kMaxPositions));
@@ -86,16 +84,16 @@ Status read_rope(const ConfigReader& config, ModelConfig& out) {
     for (const char* type_key : {"rope_type", "type"}) {
       Q3G_ASSIGN(const auto type, rope.string(type_key));
       if (type && *type != "default")
-        return config.unsupported(
-            key, "asks for the rotary scaling " + quote(*type) + "; only \"default\" is supported");
+        return config.unsupported(key, "asks for the rotary scaling ", quote(*type),
+                                  "; only \"default\" is supported");
     }
     const auto factor = rope.find("factor");
     double number = 0;
     if (factor && (factor->get(number) != simdjson::SUCCESS || number != 1.0))
-      return config.unsupported(key, "asks for the scaling factor " + json_text(*factor));
+      return config.unsupported(key, "asks for the scaling factor ", json_text(*factor));
     const auto partial = rope.find("partial_rotary_factor");
     if (partial && (partial->get(number) != simdjson::SUCCESS || number != 1.0))
-      return config.unsupported(key, "asks for the partial rotary factor " + json_text(*partial));
+      return config.unsupported(key, "asks for the partial rotary factor ", json_text(*partial));
     if (rope.find("rope_theta")) {
       Q3G_ASSIGN(out.rope_theta, rope.number("rope_theta", 1.0, kMaxTheta));
       has_inner_theta = true;
@@ -112,7 +110,7 @@ Status read_rope(const ConfigReader& config, ModelConfig& out) {
 Status check_unsupported(const ConfigReader& config) {
   Q3G_ASSIGN(const auto activation, config.string("hidden_act"));
   if (activation && *activation != "silu")
-    return config.unsupported("hidden_act", "is " + quote(*activation) + "; only \"silu\" is supported");
+    return config.unsupported("hidden_act", "is ", quote(*activation), "; only \"silu\" is supported");
   for (const char* key : {"attention_bias", "mlp_bias", "use_sliding_window"}) {
     Q3G_ASSIGN(const bool flag, config.boolean(key, false));
     if (flag) return config.unsupported(key, "is true, which is not supported");
@@ -122,12 +120,12 @@ Status check_unsupported(const ConfigReader& config) {
   if (const auto layer_types = config.find("layer_types")) {
     simdjson::dom::array types;
     if (layer_types->get(types) != simdjson::SUCCESS)
-      return config.error("layer_types", "is " + json_text(*layer_types) + ", expected a list");
+      return config.error("layer_types", "is ", json_text(*layer_types), ", expected a list");
     for (const simdjson::dom::element type : types) {
       std::string_view name;
       if (type.get(name) != simdjson::SUCCESS || name != "full_attention")
-        return config.unsupported("layer_types",
-                                  "has " + json_text(type) + "; only \"full_attention\" is supported");
+        return config.unsupported("layer_types", "has ", json_text(type),
+                                  "; only \"full_attention\" is supported");
     }
   }
   return {};
@@ -154,8 +152,8 @@ Status read_eos(const ConfigReader& config, ModelConfig& out) {
     sound = append(*value);
   }
   if (!sound)
-    return config.error("eos_token_id",
-                        "is " + json_text(*value) + ", expected an integer or a list of integers");
+    return config.error("eos_token_id", "is ", json_text(*value),
+                        ", expected an integer or a list of integers");
   return {};
 }
 

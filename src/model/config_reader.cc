@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 
@@ -29,8 +28,7 @@ Result<std::optional<std::int32_t>> ConfigReader::optional_size(std::string_view
   if (!value) return std::optional<std::int32_t>();
   std::int64_t n = 0;
   if (value->get(n) != simdjson::SUCCESS || n < 1 || n > max) {
-    return error(key,
-                 "is " + json_text(*value) + ", expected an integer in [1, " + std::to_string(max) + "]");
+    return error(key, "is ", json_text(*value), ", expected an integer in [1, ", max, "]");
   }
   return std::optional<std::int32_t>(static_cast<std::int32_t>(n));
 }
@@ -47,8 +45,7 @@ Result<double> ConfigReader::number(std::string_view key, double above, double b
   double number = 0;
   if (value->get(number) != simdjson::SUCCESS || !std::isfinite(number) || number <= above ||
       number >= below) {
-    return error(key, "is " + json_text(*value) + ", expected a number between " + number_text(above) +
-                          " and " + number_text(below));
+    return error(key, "is ", json_text(*value), ", expected a number between ", above, " and ", below);
   }
   return number;
 }
@@ -58,7 +55,7 @@ Result<bool> ConfigReader::boolean(std::string_view key, bool if_absent) const {
   if (!value) return if_absent;
   bool flag = false;
   if (value->get(flag) != simdjson::SUCCESS)
-    return error(key, "is " + json_text(*value) + ", expected true or false");
+    return error(key, "is ", json_text(*value), ", expected true or false");
   return flag;
 }
 
@@ -67,7 +64,7 @@ Result<std::optional<std::string>> ConfigReader::string(std::string_view key) co
   if (!value) return std::optional<std::string>();
   std::string_view text;
   if (value->get(text) != simdjson::SUCCESS)
-    return error(key, "is " + json_text(*value) + ", expected a string");
+    return error(key, "is ", json_text(*value), ", expected a string");
   return std::optional<std::string>(text);
 }
 
@@ -76,16 +73,8 @@ Result<std::optional<simdjson::dom::object>> ConfigReader::object(std::string_vi
   if (!value) return std::optional<simdjson::dom::object>();
   simdjson::dom::object object;
   if (value->get(object) != simdjson::SUCCESS)
-    return error(key, "is " + json_text(*value) + ", expected an object");
+    return error(key, "is ", json_text(*value), ", expected an object");
   return std::optional<simdjson::dom::object>(object);
-}
-
-Error ConfigReader::error(std::string_view key, const std::string& what) const {
-  return {ErrorCode::bad_checkpoint, file_.name() + ": " + quote(key) + " " + what};
-}
-
-Error ConfigReader::unsupported(std::string_view key, const std::string& what) const {
-  return {ErrorCode::unsupported_model, file_.name() + ": " + quote(key) + " " + what};
 }
 
 }  // namespace qwen3guard::detail

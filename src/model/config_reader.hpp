@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "qwen3guard/detail/util/error.hpp"
+#include "qwen3guard/quote.hpp"
 #include "qwen3guard/status.hpp"
 #include "util/json.hpp"
 
@@ -36,9 +38,15 @@ class ConfigReader {
   [[nodiscard]] Result<std::optional<simdjson::dom::object>> object(std::string_view key) const;
 
   /// bad_checkpoint: "<file>: "<key>" <what>".
-  [[nodiscard]] Error error(std::string_view key, const std::string& what) const;
+  template <class... Parts>
+  [[nodiscard]] Error error(std::string_view key, const Parts&... what) const {
+    return detail::error(ErrorCode::bad_checkpoint, file_.name(), ": ", quote(key), " ", what...);
+  }
   /// The same with unsupported_model.
-  [[nodiscard]] Error unsupported(std::string_view key, const std::string& what) const;
+  template <class... Parts>
+  [[nodiscard]] Error unsupported(std::string_view key, const Parts&... what) const {
+    return detail::error(ErrorCode::unsupported_model, file_.name(), ": ", quote(key), " ", what...);
+  }
   [[nodiscard]] const JsonFile& file() const noexcept { return file_; }
 
  private:

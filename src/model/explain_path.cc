@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/quote.hpp"
 
@@ -69,33 +70,29 @@ Status explain_folder(const std::string& folder) {
   if (has_weights && files.contains("config.json")) return {};
   const std::string shown = printable(folder);
   if (files.contains("adapter_config.json") || files.contains("adapter_model.safetensors")) {
-    return Error{ErrorCode::unsupported_model,
-                 shown +
-                     ": is a LoRA adapter and not a model; merge it into its base model first "
-                     "(merge_and_unload() and save_pretrained() of the peft package)"};
+    return error(ErrorCode::unsupported_model, shown,
+                 ": is a LoRA adapter and not a model; merge it into its base model first "
+                 "(merge_and_unload() and save_pretrained() of the peft package)");
   }
   if (has_weights) return {};
   if (const std::string name = find_name(folder, {".gguf"}); !name.empty()) {
-    return Error{ErrorCode::unsupported_model,
-                 shown + ": has weights as GGUF only (" + printable(name) +
-                     "), which this library does not read; expected model.safetensors with config.json and "
-                     "tokenizer.json"};
+    return error(ErrorCode::unsupported_model, shown, ": has weights as GGUF only (", printable(name),
+                 "), which this library does not read; expected model.safetensors with config.json and "
+                 "tokenizer.json");
   }
   if (const std::string name = find_name(folder, {".bin", ".bin.index.json", ".pt", ".pth"}); !name.empty()) {
-    return Error{ErrorCode::unsupported_model,
-                 shown + ": has weights as PyTorch files only (" + printable(name) +
-                     "); expected model.safetensors: save the model again with safe_serialization=True"};
+    return error(ErrorCode::unsupported_model, shown, ": has weights as PyTorch files only (",
+                 printable(name),
+                 "); expected model.safetensors: save the model again with safe_serialization=True");
   }
   if (const std::string name = find_name(folder, {".q3g"}); !name.empty()) {
-    return Error{
-        ErrorCode::file_not_found,
-        shown + ": is the folder of a packed file; give the file itself, " + printable(folder + "/" + name)};
+    return error(ErrorCode::file_not_found, shown, ": is the folder of a packed file; give the file itself, ",
+                 printable(folder + "/" + name));
   }
   std::error_code failed;
   if (fs::is_directory(fs::path(std::u8string(folder.begin(), folder.end())) / "snapshots", failed)) {
-    return Error{
-        ErrorCode::file_not_found,
-        shown + ": is a hub's cache folder; give the folder in its \"snapshots\" that has config.json"};
+    return error(ErrorCode::file_not_found, shown,
+                 ": is a hub's cache folder; give the folder in its \"snapshots\" that has config.json");
   }
   return {};
 }

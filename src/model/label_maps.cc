@@ -30,13 +30,10 @@ Result<std::vector<std::string>> read_map(const ConfigReader& config, std::strin
   Q3G_ASSIGN(const auto object, config.object(key));
   if (!object) return config.error(key, "is missing");
   const std::size_t n = object->size();
-  if (n == 0 || n > kMaxLabels)
-    return config.error(key,
-                        "has " + std::to_string(n) + " entries, expected 1 to " + std::to_string(kMaxLabels));
+  if (n == 0 || n > kMaxLabels) return config.error(key, "has ", n, " entries, expected 1 to ", kMaxLabels);
   Q3G_ASSIGN(const auto count, config.optional_size(n_key, kMaxLabels));
   if (count && static_cast<std::size_t>(*count) != n) {
-    return config.error(
-        key, "has " + std::to_string(n) + " entries, but " + quote(n_key) + " is " + std::to_string(*count));
+    return config.error(key, "has ", n, " entries, but ", quote(n_key), " is ", *count);
   }
   std::vector<std::string> labels(n);
   for (const auto& [raw_index, value] : *object) {
@@ -44,14 +41,12 @@ Result<std::vector<std::string>> read_map(const ConfigReader& config, std::strin
     std::size_t index = n;
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
     if (failed != std::errc() || end != digits.data() + digits.size() || index >= n) {
-      return config.error(key,
-                          "has the index " + quote(raw_index) + ", expected 0 to " + std::to_string(n - 1));
+      return config.error(key, "has the index ", quote(raw_index), ", expected 0 to ", n - 1);
     }
     std::string_view label;
     if (value.get(label) != simdjson::SUCCESS || unquoted(label).empty())
-      return config.error(
-          key, "maps index " + std::to_string(index) + " to " + json_text(value) + ", not to a label");
-    if (!labels[index].empty()) return config.error(key, "has the index " + std::to_string(index) + " twice");
+      return config.error(key, "maps index ", index, " to ", json_text(value), ", not to a label");
+    if (!labels[index].empty()) return config.error(key, "has the index ", index, " twice");
     labels[index] = unquoted(label);
   }
   return labels;
@@ -65,9 +60,9 @@ Result<std::vector<Enum>> to_enums(const ConfigReader& config, std::string_view 
   for (const std::string& label : labels) {
     const auto value = parse(label);
     if (!value)
-      return config.unsupported(key, "has the label " + quote(label) + ", which the policy does not know");
+      return config.unsupported(key, "has the label ", quote(label), ", which the policy does not know");
     if (std::find(values.begin(), values.end(), *value) != values.end())
-      return config.error(key, "has the label " + quote(label) + " twice");
+      return config.error(key, "has the label ", quote(label), " twice");
     values.push_back(*value);
   }
   return values;
@@ -80,8 +75,8 @@ Result<HeadLabels> read_labels(const ConfigReader& config, const LabelKeys& keys
   Q3G_ASSIGN(const auto risk, read_map(config, keys.risk_map, keys.n_risk));
   Q3G_ASSIGN(labels.risk, to_enums<Severity>(config, keys.risk_map, risk, parse_severity));
   if (labels.risk.size() != kSeverityCount) {
-    return config.error(keys.risk_map, "has " + std::to_string(labels.risk.size()) +
-                                           " entries, expected Safe, Unsafe and Controversial");
+    return config.error(keys.risk_map, "has ", labels.risk.size(),
+                        " entries, expected Safe, Unsafe and Controversial");
   }
   Q3G_ASSIGN(const auto category, read_map(config, keys.category_map, keys.n_category));
   Q3G_ASSIGN(labels.category, to_enums<Category>(config, keys.category_map, category, parse_category));

@@ -11,6 +11,7 @@
 #include "qwen3guard/detail/model/rope.hpp"
 #include "qwen3guard/detail/model/weights.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -71,21 +72,19 @@ namespace {
 Status check_part(const ForwardPart& part, const ModelConfig& config) {
   for (std::size_t i = 0; i < part.ids.size(); ++i) {
     if (part.ids[i] < 0 || part.ids[i] >= config.vocab_size) {
-      return Error{ErrorCode::token_out_of_range, "token id " + std::to_string(part.ids[i]) + " at index " +
-                                                      std::to_string(i) + " is not in [0, " +
-                                                      std::to_string(config.vocab_size) + ")"};
+      return error(ErrorCode::token_out_of_range, "token id ", part.ids[i], " at index ", i,
+                   " is not in [0, ", config.vocab_size, ")");
     }
   }
   const KvCache& cache = *part.cache;
   const std::int32_t room = std::max(0, cache.capacity_tokens() - cache.n_tokens());
   if (part.ids.size() > static_cast<std::size_t>(room)) {
-    return Error{ErrorCode::context_full,
-                 std::to_string(part.ids.size()) + " tokens do not fit: " + std::to_string(cache.n_tokens()) +
-                     " of " + std::to_string(cache.capacity_tokens()) + " are in use"};
+    return error(ErrorCode::context_full, part.ids.size(), " tokens do not fit: ", cache.n_tokens(), " of ",
+                 cache.capacity_tokens(), " are in use");
   }
   if (part.n_wanted > part.ids.size()) {
-    return Error{ErrorCode::invalid_argument, std::to_string(part.n_wanted) + " hidden states of " +
-                                                  std::to_string(part.ids.size()) + " tokens are asked for"};
+    return error(ErrorCode::invalid_argument, part.n_wanted, " hidden states of ", part.ids.size(),
+                 " tokens are asked for");
   }
   return {};
 }
@@ -98,7 +97,7 @@ Status check_batch(std::span<const ForwardPart> parts, const ModelConfig& config
     Status status = check_part(parts[i], config);
     if (!status.ok()) {
       if (parts.size() == 1) return status;
-      return Error{status.error().code, "part " + std::to_string(i) + ": " + status.error().detail};
+      return error(status.error().code, "part ", i, ": ", status.error().detail);
     }
     n_wanted += parts[i].n_wanted;
     if (parts.size() > 1) caches.push_back(parts[i].cache);
@@ -108,10 +107,8 @@ Status check_batch(std::span<const ForwardPart> parts, const ModelConfig& config
     return Error{ErrorCode::invalid_argument, "two parts of a batch have the same cache"};
   if (hidden.rows() != n_wanted ||
       (n_wanted > 0 && hidden.cols() != static_cast<std::size_t>(config.hidden_size))) {
-    return Error{ErrorCode::invalid_argument, "hidden is [" + std::to_string(hidden.rows()) + ", " +
-                                                  std::to_string(hidden.cols()) + "], expected [" +
-                                                  std::to_string(n_wanted) + ", " +
-                                                  std::to_string(config.hidden_size) + "]"};
+    return error(ErrorCode::invalid_argument, "hidden is [", hidden.rows(), ", ", hidden.cols(),
+                 "], expected [", n_wanted, ", ", config.hidden_size, "]");
   }
   return {};
 }

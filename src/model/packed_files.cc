@@ -8,6 +8,7 @@
 #include "model/explain_path.hpp"
 #include "qwen3guard/detail/tensor/quantize.hpp"
 #include "qwen3guard/detail/util/checksum.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -32,12 +33,14 @@ class OneFile final : public ModelFiles {
   std::string path_;
 };
 
-Error bad(const SafetensorsFile& file, const std::string& what) {
-  return {ErrorCode::bad_checkpoint, file.display_name() + ": " + what};
+template <class... Parts>
+Error bad(const SafetensorsFile& file, const Parts&... what) {
+  return error(ErrorCode::bad_checkpoint, file.display_name(), ": ", what...);
 }
 
-Error unsupported(const SafetensorsFile& file, const std::string& what) {
-  return {ErrorCode::unsupported_model, file.display_name() + ": " + what};
+template <class... Parts>
+Error unsupported(const SafetensorsFile& file, const Parts&... what) {
+  return error(ErrorCode::unsupported_model, file.display_name(), ": ", what...);
 }
 
 /// Empty when there is no such key.
@@ -57,7 +60,7 @@ std::optional<PackedType> parse_type(std::string_view text) noexcept {
 /// The four groups there are, by their exact text.
 std::optional<std::size_t> parse_group(std::string_view text) {
   for (const std::size_t group : {0U, 32U, 64U, 128U}) {
-    if (text == std::to_string(group)) return group;
+    if (text == concat(group)) return group;
   }
   return std::nullopt;
 }
@@ -71,7 +74,7 @@ std::string quoted(const std::optional<std::string>& text) {
 std::string to_text(const PackedInfo& info) {
   const std::string type = to_string(info.type);
   if (info.type == PackedType::bf16) return type + " (packed)";
-  return type + (info.group == 0 ? " (per row)" : " (group " + std::to_string(info.group) + ")");
+  return info.group == 0 ? type + " (per row)" : concat(type, " (group ", info.group, ")");
 }
 
 std::optional<std::string> packed_header_checksum(std::string_view header) {
@@ -88,19 +91,18 @@ Result<std::optional<PackedInfo>> read_packed_info(const SafetensorsFile& file) 
   const auto version = metadata(file, kPackedVersionKey);
   if (!version) return std::optional<PackedInfo>();
   if (*version != kPackedVersion) {
-    return unsupported(file, "packed model of version " + printable(*version) +
-                                 "; this library reads version " + std::string(kPackedVersion));
+    return unsupported(file, "packed model of version ", printable(*version), "; this library reads version ",
+                       kPackedVersion);
   }
   const auto stored = metadata(file, kPackedHeaderKey), found = packed_header_checksum(file.header());
   if (!stored || !found || *stored != *found) {
-    return bad(file,
-               "the header is damaged: its checksum is " + quoted(found) + ", expected " + quoted(stored));
+    return bad(file, "the header is damaged: its checksum is ", quoted(found), ", expected ", quoted(stored));
   }
   const auto type_text = metadata(file, kPackedTypeKey), group_text = metadata(file, kPackedGroupKey);
   const auto type = parse_type(type_text.value_or(""));
-  if (!type) return unsupported(file, "type is " + quoted(type_text) + "; expected bf16, int8 or int4");
+  if (!type) return unsupported(file, "type is ", quoted(type_text), "; expected bf16, int8 or int4");
   const auto group = parse_group(group_text.value_or(""));
-  if (!group) return unsupported(file, "group is " + quoted(group_text) + "; expected 0, 32, 64 or 128");
+  if (!group) return unsupported(file, "group is ", quoted(group_text), "; expected 0, 32, 64 or 128");
   const auto shape = packed_shape(*type, *group, 1, 1);
   if (!shape.ok()) return unsupported(file, shape.error().detail);
   return std::optional<PackedInfo>({.type = *type, .group = *group});
@@ -108,13 +110,13 @@ Result<std::optional<PackedInfo>> read_packed_info(const SafetensorsFile& file) 
 
 Status verify_tensor(const SafetensorsFile& file, const std::string& tensor) {
   const StoredTensor* stored = file.find(tensor);
-  if (stored == nullptr) return bad(file, "tensor " + quote(tensor) + " is missing");
+  if (stored == nullptr) return bad(file, "tensor ", quote(tensor), " is missing");
   const auto expected = metadata(file, std::string(kPackedChecksumPrefix) + tensor);
-  if (!expected) return bad(file, "tensor " + quote(tensor) + " has no checksum");
+  if (!expected) return bad(file, "tensor ", quote(tensor), " has no checksum");
   const std::string found = checksum_text(checksum(stored->bytes));
   if (found == *expected) return {};
-  return bad(file, "tensor " + quote(tensor) + " is damaged: its checksum is " + found + ", expected " +
-                       printable(*expected));
+  return bad(file, "tensor ", quote(tensor), " is damaged: its checksum is ", found, ", expected ",
+             printable(*expected));
 }
 
 Status verify_tensors(const SafetensorsFile& file, const CancelFlag* cancel) {
@@ -143,8 +145,8 @@ Result<PackedFiles> PackedFiles::open_in(const ModelFiles& files, std::string_vi
   Q3G_ASSIGN(SafetensorsFile file, SafetensorsFile::open(files, name));
   Q3G_ASSIGN(const auto info, read_packed_info(file));
   if (!info) {
-    return bad(file, "a safetensors file, but no packed model (\"__metadata__\" has no " +
-                         quote(kPackedVersionKey) + "); to load a checkpoint, give its folder");
+    return bad(file, "a safetensors file, but no packed model (\"__metadata__\" has no ",
+               quote(kPackedVersionKey), "); to load a checkpoint, give its folder");
   }
   return PackedFiles(std::move(file), *info);
 }
@@ -158,7 +160,7 @@ Result<Blob> PackedFiles::open(std::string_view name) const {
   const std::string tensor = std::string(kPackedFilePrefix) + std::string(name);
   const StoredTensor* stored = file_.find(tensor);
   if (stored == nullptr) {
-    return Error{ErrorCode::file_not_found, file_.display_name() + ": holds no file " + quote(name)};
+    return error(ErrorCode::file_not_found, file_.display_name(), ": holds no file ", quote(name));
   }
   Q3G_TRY(verify_tensor(file_, tensor));
   return Blob{stored->bytes, file_.owner()};

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "qwen3guard/detail/util/concat.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -37,7 +38,7 @@ void PackedStream::add(std::string name, std::string dtype, std::vector<std::uin
              .checksum = {}});
   if (const std::uint64_t beyond = n_data_bytes_ % kAlignmentBytes; beyond != 0) {
     const std::uint64_t n = kAlignmentBytes - beyond;
-    add_entry({.name = "padding:" + std::to_string(entries_.size()),
+    add_entry({.name = concat("padding:", entries_.size()),
                .dtype = "U8",
                .shape = {n},
                .n_bytes = n,
@@ -50,17 +51,16 @@ std::string PackedStream::json(const std::string& checksum) const {
   std::string text = "{\"__metadata__\":{" + member(kPackedVersionKey, kPackedVersion) + "," +
                      member(kPackedHeaderKey, checksum) + "," +
                      member(kPackedTypeKey, to_string(info_.type)) + "," +
-                     member(kPackedGroupKey, std::to_string(info_.group));
+                     member(kPackedGroupKey, concat(info_.group));
   for (const Entry& entry : entries_)
     text += "," + member(std::string(kPackedChecksumPrefix) + entry.name, entry.checksum);
   text += "}";
   std::uint64_t offset = 0;
   for (const Entry& entry : entries_) {
     text.append(",\"").append(entry.name).append("\":{");
-    text += member("dtype", entry.dtype) + ",\"shape\":" + shape_text(entry.shape) + ",\"data_offsets\":[" +
-            std::to_string(offset) + ",";
+    text += concat(member("dtype", entry.dtype), ",\"shape\":", shape_text(entry.shape),
+                   ",\"data_offsets\":[", offset, ",", offset + entry.n_bytes, "]}");
     offset += entry.n_bytes;
-    text += std::to_string(offset) + "]}";
   }
   text += "}";
   const std::size_t n = text.size() + kLengthBytes;

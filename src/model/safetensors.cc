@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "qwen3guard/detail/util/checked.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/foreign_format.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
@@ -36,28 +37,30 @@ struct Extent {
   std::string name;
 };
 
-Error bad(const std::string& file, const std::string& what) {
-  return {ErrorCode::bad_checkpoint, file + ": " + what};
+template <class... Parts>
+Error bad(const std::string& file, const Parts&... what) {
+  return error(ErrorCode::bad_checkpoint, file, ": ", what...);
 }
 
-Error bad_tensor(const std::string& file, const std::string& tensor, const std::string& what) {
-  return bad(file, "tensor " + quote(tensor) + ": " + what);
+template <class... Parts>
+Error bad_tensor(const std::string& file, const std::string& tensor, const Parts&... what) {
+  return bad(file, "tensor ", quote(tensor), ": ", what...);
 }
 
 Result<std::vector<std::uint64_t>> read_sizes(const JsonFile& json, const std::string& tensor,
                                               const char* key, simdjson::dom::object entry) {
   simdjson::dom::array array;
   if (entry[key].get(array) != simdjson::SUCCESS)
-    return bad_tensor(json.name(), tensor, "has no list " + quote(key));
+    return bad_tensor(json.name(), tensor, "has no list ", quote(key));
   std::vector<std::uint64_t> sizes;
   for (const simdjson::dom::element value : array) {
     std::uint64_t size = 0;
     if (value.get(size) != simdjson::SUCCESS) {
-      return bad_tensor(json.name(), tensor, quote(key) + " holds something that is no non-negative integer");
+      return bad_tensor(json.name(), tensor, quote(key), " holds something that is no non-negative integer");
     }
     sizes.push_back(size);
     if (sizes.size() > kMaxDimensions)
-      return bad_tensor(json.name(), tensor, quote(key) + " has more than 16 entries");
+      return bad_tensor(json.name(), tensor, quote(key), " has more than 16 entries");
   }
   return sizes;
 }
@@ -68,7 +71,7 @@ Result<std::optional<std::uint64_t>> expected_bytes(const std::string& file, con
   const auto bits = dtype_bits(tensor.dtype);
   std::optional<std::uint64_t> total = bits.value_or(8);
   for (const std::uint64_t size : tensor.shape) total = total ? checked_mul(*total, size) : total;
-  if (!total) return bad_tensor(file, name, "shape " + shape_text(tensor.shape) + " is too large");
+  if (!total) return bad_tensor(file, name, "shape ", shape_text(tensor.shape), " is too large");
   if (!bits) return std::optional<std::uint64_t>();
   return std::optional<std::uint64_t>(*total / 8);
 }
@@ -87,19 +90,16 @@ Result<StoredTensor> read_entry(const JsonFile& json, const std::string& name, s
   Q3G_ASSIGN(tensor.shape, read_sizes(json, name, "shape", entry));
   Q3G_ASSIGN(const auto offsets, read_sizes(json, name, "data_offsets", entry));
   if (offsets.size() != 2 || offsets[0] > offsets[1])
-    return bad_tensor(json.name(), name,
-                      "\"data_offsets\" is " + shape_text(offsets) + ", expected [begin, end]");
+    return bad_tensor(json.name(), name, "\"data_offsets\" is ", shape_text(offsets),
+                      ", expected [begin, end]");
   if (offsets[1] > data.size()) {
-    return bad_tensor(json.name(), name,
-                      "data_offsets " + shape_text(offsets) + " end outside the file, which has " +
-                          std::to_string(data.size()) + " bytes of data (truncated?)");
+    return bad_tensor(json.name(), name, "data_offsets ", shape_text(offsets),
+                      " end outside the file, which has ", data.size(), " bytes of data (truncated?)");
   }
   Q3G_ASSIGN(const auto n_bytes, expected_bytes(json.name(), name, tensor));
   if (n_bytes && *n_bytes != offsets[1] - offsets[0]) {
-    return bad_tensor(json.name(), name,
-                      "has " + std::to_string(offsets[1] - offsets[0]) + " bytes of data, but shape " +
-                          shape_text(tensor.shape) + " of " + tensor.dtype + " needs " +
-                          std::to_string(*n_bytes));
+    return bad_tensor(json.name(), name, "has ", offsets[1] - offsets[0], " bytes of data, but shape ",
+                      shape_text(tensor.shape), " of ", tensor.dtype, " needs ", *n_bytes);
   }
   extent = {offsets[0], offsets[1], name};
   tensor.bytes =
@@ -117,17 +117,18 @@ Status read_metadata(const JsonFile& json, simdjson::dom::element value,
   for (const auto& [key, entry] : entries) {
     std::string_view text;
     if (entry.get(text) != simdjson::SUCCESS)
-      return json.error("\"__metadata__\": " + quote(key) + " is no string");
+      return json.error("\"__metadata__\": ", quote(key), " is no string");
     if (!metadata.emplace(key, text).second)
-      return json.error("\"__metadata__\": " + quote(key) + " is there twice");
+      return json.error("\"__metadata__\": ", quote(key), " is there twice");
   }
   return {};
 }
 
 /// What is wrong with a file that does not begin as the format does.
-Error no_safetensors(const std::string& file, std::span<const std::byte> bytes, const std::string& what) {
+template <class... Parts>
+Error no_safetensors(const std::string& file, std::span<const std::byte> bytes, const Parts&... what) {
   const std::string_view format = foreign_format(bytes);
-  return bad(file, format.empty() ? "not a safetensors file: " + what : "is " + std::string(format));
+  return format.empty() ? bad(file, "not a safetensors file: ", what...) : bad(file, "is ", format);
 }
 
 /// The format wants the tensors to cover the data exactly.
@@ -139,18 +140,17 @@ Status check_cover(const std::string& file, std::vector<Extent>& extents, std::u
   const std::string* previous = nullptr;
   for (const Extent& extent : extents) {
     if (extent.begin < end)
-      return bad_tensor(file, extent.name, "overlaps tensor " + quote(previous ? *previous : ""));
+      return bad_tensor(file, extent.name, "overlaps tensor ", quote(previous ? *previous : ""));
     if (extent.begin > end) {
-      return bad_tensor(file, extent.name,
-                        "begins at " + std::to_string(extent.begin) + ", which leaves a hole after offset " +
-                            std::to_string(end));
+      return bad_tensor(file, extent.name, "begins at ", extent.begin, ", which leaves a hole after offset ",
+                        end);
     }
     end = extent.end;
     previous = &extent.name;
   }
   if (end != data_bytes) {
-    return bad(file, std::to_string(data_bytes - end) + " bytes follow the last tensor" +
-                         (previous ? " " + quote(*previous) : std::string()) + "; a sound file has none");
+    return bad(file, data_bytes - end, " bytes follow the last tensor",
+               previous ? " " + quote(*previous) : std::string(), "; a sound file has none");
   }
   return {};
 }
@@ -159,7 +159,7 @@ Status check_cover(const std::string& file, std::vector<Extent>& extents, std::u
 
 std::string shape_text(std::span<const std::uint64_t> shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i) text += concat(i > 0 ? ", " : "", shape[i]);
   return text += "]";
 }
 
@@ -171,21 +171,19 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   const std::string& shown = file.display_name_;
   const auto bytes = file.blob_.bytes;
   if (bytes.size() < kLengthBytes) {
-    return no_safetensors(
-        shown, bytes,
-        "it has " + std::to_string(bytes.size()) + " bytes, and the length of its header alone takes 8");
+    return no_safetensors(shown, bytes, "it has ", bytes.size(),
+                          " bytes, and the length of its header alone takes 8");
   }
   std::uint64_t header_bytes = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i)
     header_bytes |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
   if (header_bytes > kMaxHeaderBytes) {
-    return no_safetensors(
-        shown, bytes,
-        "a header of " + std::to_string(header_bytes) + " bytes (at most 100000000 are allowed)");
+    return no_safetensors(shown, bytes, "a header of ", header_bytes,
+                          " bytes (at most 100000000 are allowed)");
   }
   if (header_bytes > bytes.size() - kLengthBytes) {
-    return bad(shown, "truncated: the header should have " + std::to_string(header_bytes) +
-                          " bytes, the file has " + std::to_string(bytes.size()));
+    return bad(shown, "truncated: the header should have ", header_bytes, " bytes, the file has ",
+               bytes.size());
   }
   const std::string_view header =
       file.blob_.text().substr(kLengthBytes, static_cast<std::size_t>(header_bytes));

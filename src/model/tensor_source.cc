@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/json.hpp"
@@ -25,9 +26,8 @@ Result<std::map<std::string, std::string>> read_index(const JsonFile& json) {
   for (const auto& [key, value] : weight_map) {
     std::string tensor(key);
     std::string_view shard;
-    if (value.get(shard) != simdjson::SUCCESS)
-      return json.error(named(tensor) + " is mapped to no file name");
-    if (!shards.emplace(tensor, shard).second) return json.error(named(tensor) + " is there twice");
+    if (value.get(shard) != simdjson::SUCCESS) return json.error(named(tensor), " is mapped to no file name");
+    if (!shards.emplace(tensor, shard).second) return json.error(named(tensor), " is there twice");
   }
   if (shards.empty()) return json.error("\"weight_map\" is empty");
   return shards;
@@ -43,8 +43,8 @@ Result<TensorSource> TensorSource::open(const ModelFiles& files) {
   }
   auto file = SafetensorsFile::open(files, kSingleFile);
   if (!file.ok() && file.error().code == ErrorCode::file_not_found) {
-    return Error{ErrorCode::file_not_found,
-                 files.display_name(kSingleFile) + ": no such file, and no " + kIndexFile + " beside it"};
+    return error(ErrorCode::file_not_found, files.display_name(kSingleFile), ": no such file, and no ",
+                 kIndexFile, " beside it");
   }
   Q3G_ASSIGN(SafetensorsFile single, std::move(file));
   source.files_.push_back(std::make_unique<SafetensorsFile>(std::move(single)));
@@ -65,10 +65,9 @@ Status TensorSource::open_shards(const ModelFiles& files) {
       if (!file.ok()) {
         const ErrorCode code = file.error().code;
         if (code == ErrorCode::invalid_argument)
-          return json.error(named(tensor) + " is mapped to " + quote(shard) +
-                            ", which is no plain file name");
+          return json.error(named(tensor), " is mapped to ", quote(shard), ", which is no plain file name");
         if (code != ErrorCode::file_not_found) return std::move(file).error();
-        return Error{code, file.error().detail + " (" + index_name_ + " maps " + named(tensor) + " to it)"};
+        return error(code, file.error().detail, " (", index_name_, " maps ", named(tensor), " to it)");
       }
       files_.push_back(std::make_unique<SafetensorsFile>(*std::move(file)));
       const SafetensorsFile* added = files_.back().get();
@@ -76,8 +75,8 @@ Status TensorSource::open_shards(const ModelFiles& files) {
       for (const auto& [name, stored] : added->tensors()) {
         const auto [at, is_new] = holder.emplace(name, added);
         if (!is_new) {
-          return Error{ErrorCode::bad_checkpoint, added->display_name() + ": " + named(name) +
-                                                      " is also in " + at->second->display_name()};
+          return error(ErrorCode::bad_checkpoint, added->display_name(), ": ", named(name), " is also in ",
+                       at->second->display_name());
         }
       }
     }
@@ -91,13 +90,13 @@ Result<TensorSource::Found> TensorSource::find(const std::string& tensor) const 
   if (!index_name_.empty()) {
     const auto at = shard_of_.find(tensor);
     if (at == shard_of_.end())
-      return Error{ErrorCode::bad_checkpoint,
-                   index_name_ + ": " + named(tensor) + " is missing from \"weight_map\""};
+      return error(ErrorCode::bad_checkpoint, index_name_, ": ", named(tensor),
+                   " is missing from \"weight_map\"");
     file = at->second;
   }
   const StoredTensor* stored = file->find(tensor);
   if (stored == nullptr)
-    return Error{ErrorCode::bad_checkpoint, file->display_name() + ": " + named(tensor) + " is missing"};
+    return error(ErrorCode::bad_checkpoint, file->display_name(), ": ", named(tensor), " is missing");
   return Found{stored, file};
 }
 

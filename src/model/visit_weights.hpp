@@ -7,6 +7,7 @@
 
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/model/weights.hpp"
+#include "qwen3guard/detail/util/concat.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/status.hpp"
 
@@ -55,7 +56,7 @@ Status visit_weights(Visitor& visit, const ModelConfig& config, SomeWeights& wei
   Q3G_TRY(visit.vocabulary("model.embed_tokens.weight", config.vocab_size, config.hidden_size,
                            weights.embed_tokens));
   for (std::int32_t i = 0; i < config.n_layers; ++i)
-    Q3G_TRY(visit_layer(visit, config, "model.layers." + std::to_string(i) + ".", layer(i)));
+    Q3G_TRY(visit_layer(visit, config, concat("model.layers.", i, "."), layer(i)));
   Q3G_TRY(visit.norm("model.norm.weight", config.hidden_size, weights.final_norm));
   if (config.architecture == Architecture::guard) {
     Q3G_TRY(visit_heads(visit, config, HeadRole::response, weights.response_heads));

@@ -11,6 +11,7 @@
 #include "model/visit_weights.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/tensor/quantize.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 
@@ -116,9 +117,11 @@ class Loader {
     return bad(found, name, *fault);
   }
 
+  template <class... Parts>
   [[nodiscard]] static Error bad(const TensorSource::Found& found, const std::string& name,
-                                 const std::string& what) {
-    return {ErrorCode::bad_checkpoint, found.file->display_name() + ": tensor " + quote(name) + ": " + what};
+                                 const Parts&... what) {
+    return error(ErrorCode::bad_checkpoint, found.file->display_name(), ": tensor ", quote(name), ": ",
+                 what...);
   }
 
   /// The tensor's bytes, whose number was checked against dtype and shape when the file was opened.
@@ -127,12 +130,11 @@ class Loader {
                                                            std::string_view dtype) {
     Q3G_ASSIGN(const auto found, source_.find(name));
     if (found.tensor->dtype != dtype) {
-      return bad(found, name,
-                 "has dtype " + printable(found.tensor->dtype) + ", expected " + std::string(dtype));
+      return bad(found, name, "has dtype ", printable(found.tensor->dtype), ", expected ", dtype);
     }
     const std::vector<std::uint64_t>& stored = found.tensor->shape;
     if (!std::equal(stored.begin(), stored.end(), shape.begin(), shape.end()))
-      return bad(found, name, "has shape " + shape_text(stored) + ", expected " + shape_text(shape));
+      return bad(found, name, "has shape ", shape_text(stored), ", expected ", shape_text(shape));
     out_.n_bytes += static_cast<std::int64_t>(found.tensor->bytes.size());
     return found.tensor->bytes;
   }
@@ -142,7 +144,7 @@ class Loader {
     Q3G_ASSIGN(const auto found, source_.find(name));
     const auto dtype = parse_dtype(found.tensor->dtype);
     if (!dtype)
-      return bad(found, name, "has dtype " + printable(found.tensor->dtype) + ", expected BF16, F16 or F32");
+      return bad(found, name, "has dtype ", printable(found.tensor->dtype), ", expected BF16, F16 or F32");
     Q3G_ASSIGN(const auto bytes, checked(name, shape, found.tensor->dtype));
     const MatrixView view{.dtype = *dtype,
                           .data = aligned(bytes, size_bytes(*dtype)),

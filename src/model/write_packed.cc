@@ -10,6 +10,7 @@
 #include "model/visit_weights.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/tensor/quantize.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/output_file.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
@@ -76,8 +77,8 @@ Result<std::vector<InnerFile>> inner_files(const ModelFiles& files) {
 Status check_target(const ModelFiles& files, const std::vector<InnerFile>& inner, const std::string& path) {
   const auto check = [&](const std::string& source) -> Status {
     if (source.empty() || !is_same_file(source, path)) return {};
-    return Error{ErrorCode::invalid_argument,
-                 printable(path) + ": is a file of the checkpoint that is to be packed"};
+    return error(ErrorCode::invalid_argument, printable(path),
+                 ": is a file of the checkpoint that is to be packed");
   };
   for (const InnerFile& file : inner) Q3G_TRY(check(files.path(file.name)));
   Q3G_TRY(check(files.path("model.safetensors.index.json")));
@@ -131,8 +132,8 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
   }
   for (const auto& item : tensors.projections) {
     if (item.weight->is_packed)
-      return Error{ErrorCode::invalid_argument,
-                   files.display_name("model.safetensors") + ": is packed already"};
+      return error(ErrorCode::invalid_argument, files.display_name("model.safetensors"),
+                   ": is packed already");
     Q3G_TRY(announce(stream, item, options.info));
   }
 
@@ -140,7 +141,7 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
   const auto proceed = [&]() -> Status {
     if (!options.progress || options.progress(static_cast<std::int64_t>(stream.n_written()), n_total))
       return {};
-    return Error{ErrorCode::cancelled, printable(path) + ": stopped before it was complete"};
+    return error(ErrorCode::cancelled, printable(path), ": stopped before it was complete");
   };
   Q3G_TRY(stream.open(path, options.overwrite));
   for (const InnerFile& file : inner) Q3G_TRY(stream.append(file.blob.bytes));
@@ -159,8 +160,7 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
                         .column_importance = {}},
                        item.name);
     if (!packed.ok()) {
-      return Error{packed.error().code,
-                   files.display_name("model.safetensors") + ": " + packed.error().detail};
+      return error(packed.error().code, files.display_name("model.safetensors"), ": ", packed.error().detail);
     }
     Q3G_TRY(stream.append(packed->data.span()));
     Q3G_TRY(stream.append(std::as_bytes(packed->scales.span())));

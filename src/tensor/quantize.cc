@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/half.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -129,16 +130,15 @@ class Packer {
 Result<PackedShape> packed_shape(PackedType type, std::size_t group, std::size_t rows, std::size_t cols) {
   constexpr std::size_t kMostSize = std::size_t{1} << 30;
   const auto bad_group = [&](const char* expected) {
-    return Error{ErrorCode::invalid_argument, std::string("group size ") + std::to_string(group) + " with " +
-                                                  to_string(type) + "; expected " + expected};
+    return error(ErrorCode::invalid_argument, "group size ", group, " with ", to_string(type), "; expected ",
+                 expected);
   };
   if (type == PackedType::bf16 && group != 0) return bad_group("0");
   if (type == PackedType::q4 && group != 32) return bad_group("32");
   if (type == PackedType::q8 && group != 0 && group != 32 && group != 64 && group != 128)
     return bad_group("32, 64, 128, or 0 for one scale per row");
   if (rows > kMostSize || cols > kMostSize) {
-    return Error{ErrorCode::invalid_argument, "a matrix [" + std::to_string(rows) + ", " +
-                                                  std::to_string(cols) + "] is too large to be packed"};
+    return error(ErrorCode::invalid_argument, "a matrix [", rows, ", ", cols, "] is too large to be packed");
   }
   return PackedShape{.type = type, .rows = rows, .cols = cols, .group = group};
 }
@@ -147,9 +147,8 @@ Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options, const
   PackedMatrix out;
   Q3G_ASSIGN(out.shape, packed_shape(options.type, options.group, w.rows, w.cols));
   if (!options.column_importance.empty() && options.column_importance.size() != w.cols) {
-    return Error{ErrorCode::invalid_argument,
-                 "tensor " + quote(name) + ": " + std::to_string(options.column_importance.size()) +
-                     " values of column_importance, expected " + std::to_string(w.cols)};
+    return error(ErrorCode::invalid_argument, "tensor ", quote(name), ": ", options.column_importance.size(),
+                 " values of column_importance, expected ", w.cols);
   }
   out.data = AlignedBuffer<std::byte>(out.shape.data_bytes());
   out.scales = AlignedBuffer<std::uint16_t>(out.shape.n_scales());
@@ -166,10 +165,8 @@ Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options, const
   });
   const auto first = std::find_if(bad.begin(), bad.end(), [](std::size_t at) { return at != kNone; });
   if (first != bad.end()) {
-    return Error{ErrorCode::bad_checkpoint, "tensor " + quote(name) + ": the weight in row " +
-                                                std::to_string(*first / w.cols) + ", column " +
-                                                std::to_string(*first % w.cols) +
-                                                " is not finite or too large for bfloat16"};
+    return error(ErrorCode::bad_checkpoint, "tensor ", quote(name), ": the weight in row ", *first / w.cols,
+                 ", column ", *first % w.cols, " is not finite or too large for bfloat16");
   }
   return out;
 }

@@ -12,6 +12,7 @@
 #include <sched.h>
 #endif
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 
 namespace qwen3guard::detail {
@@ -141,8 +142,8 @@ int default_n_threads() noexcept {
 
 Status check_n_threads(std::int32_t n_threads) {
   if (n_threads >= 0 && n_threads <= kMaxThreads) return {};
-  return Error{ErrorCode::invalid_argument, "options.n_threads: " + std::to_string(n_threads) +
-                                                "; expected 0 (automatic) to " + std::to_string(kMaxThreads)};
+  return error(ErrorCode::invalid_argument, "options.n_threads: ", n_threads, "; expected 0 (automatic) to ",
+               kMaxThreads);
 }
 
 }  // namespace qwen3guard::detail

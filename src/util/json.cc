@@ -17,21 +17,20 @@ Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name
   file.code_ = code;
   text = without_byte_order_mark(text);
   if (text.size() > max_bytes) {
-    return file.error(std::to_string(text.size()) + " bytes; at most " + std::to_string(max_bytes) +
-                      " are expected");
+    return file.error(text.size(), " bytes; at most ", max_bytes, " are expected");
   }
   try {
     file.parser_ = std::make_unique<simdjson::dom::parser>();
     const simdjson::error_code failed = file.parser_->parse(text.data(), text.size()).get(file.root_);
     if (failed == simdjson::MEMALLOC)
-      return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
+      return detail::error(ErrorCode::out_of_memory, file.name_, ": no memory to parse it");
     if (failed != simdjson::SUCCESS) {
       const std::string_view what = foreign_format(std::as_bytes(std::span(text)));
       return file.error(what.empty() ? std::string("not valid JSON: ") + simdjson::error_message(failed)
                                      : "is " + std::string(what));
     }
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::out_of_memory, file.name_ + ": no memory to parse it"};
+    return detail::error(ErrorCode::out_of_memory, file.name_, ": no memory to parse it");
   }
   return file;
 }

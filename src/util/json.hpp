@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/status.hpp"
 
 /// Reading of JSON files with errors that name the file and the key. Private to src/: simdjson is in no
@@ -32,7 +33,10 @@ class JsonFile {
   [[nodiscard]] simdjson::dom::element root() const noexcept { return root_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// An Error of this file: "<name>: <what>".
-  [[nodiscard]] Error error(const std::string& what) const { return {code_, name_ + ": " + what}; }
+  template <class... Parts>
+  [[nodiscard]] Error error(const Parts&... what) const {
+    return detail::error(code_, name_, ": ", what...);
+  }
 
  private:
   JsonFile() = default;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <system_error>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/quote.hpp"
 
@@ -43,7 +44,7 @@ Result<Blob> map_file(const std::string& path) {
   if (fd.get() < 0) return os_error(errno, path, "cannot open");
   struct stat info = {};
   if (::fstat(fd.get(), &info) != 0) return os_error(errno, path, "cannot read its size");
-  if (!S_ISREG(info.st_mode)) return Error{ErrorCode::io_error, printable(path) + ": not a regular file"};
+  if (!S_ISREG(info.st_mode)) return error(ErrorCode::io_error, printable(path), ": not a regular file");
   const auto size = static_cast<std::size_t>(info.st_size);
   if (size == 0) return Blob{};
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);

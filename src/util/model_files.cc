@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/quote.hpp"
 
@@ -31,12 +32,12 @@ bool DirectoryFiles::contains(std::string_view name) const {
 
 Result<Blob> DirectoryFiles::open(std::string_view name) const {
   if (!is_plain_name(name)) {
-    return Error{ErrorCode::invalid_argument,
-                 printable(directory_) + ": " + quote(name) + " is not a plain file name inside the folder"};
+    return error(ErrorCode::invalid_argument, printable(directory_), ": ", quote(name),
+                 " is not a plain file name inside the folder");
   }
   if (!is_directory(directory_)) {
-    return Error{ErrorCode::file_not_found,
-                 printable(directory_) + ": no such folder (expected a checkpoint folder)"};
+    return error(ErrorCode::file_not_found, printable(directory_),
+                 ": no such folder (expected a checkpoint folder)");
   }
   return map_file(join(directory_, name));
 }
@@ -53,7 +54,7 @@ Result<Blob> MemoryFiles::open(std::string_view name) const {
   for (const Entry& entry : entries_) {
     if (entry.name == name) return Blob{entry.bytes, owner_};
   }
-  return Error{ErrorCode::file_not_found, display_name(name) + ": no such file"};
+  return error(ErrorCode::file_not_found, display_name(name), ": no such file");
 }
 
 std::string MemoryFiles::display_name(std::string_view name) const { return printable(join(label_, name)); }

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/partial_file.hpp"
 
@@ -38,12 +39,12 @@ Status check_name(const std::string& path, bool overwrite) {
   if (!fs::exists(status)) {
     // A missing or forbidden folder shows when the file is made; a name that leads nowhere is taken, too.
     if (!fs::is_symlink(fs::symlink_status(to_path(path), failed))) return {};
-    return Error{ErrorCode::io_error,
-                 printable(path) + ": there is a symbolic link of this name that leads nowhere"};
+    return error(ErrorCode::io_error, printable(path),
+                 ": there is a symbolic link of this name that leads nowhere");
   }
   if (!fs::is_regular_file(status)) {
-    return Error{ErrorCode::io_error,
-                 printable(path) + ": there is something of this name that is no regular file"};
+    return error(ErrorCode::io_error, printable(path),
+                 ": there is something of this name that is no regular file");
   }
   if (!overwrite) return name_is_taken(path);
   return {};
@@ -104,7 +105,7 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool overwrite) {
   // Made first: once the file is there, nothing may throw that would leave it behind.
   OutputFile out(path, overwrite);
   for (int i = 0; i < kAttempts; ++i) {
-    std::string partial = path + std::string(kPartial) + std::to_string(i);
+    std::string partial = concat(path, kPartial, i);
     std::error_code failed;
     out.file_.reset(open_new(partial, failed));
     if (out.file_ != nullptr) {
@@ -113,9 +114,8 @@ Result<OutputFile> OutputFile::create(const std::string& path, bool overwrite) {
     }
     if (failed != std::errc::file_exists) return io_error(partial, "cannot make the file", failed);
   }
-  return Error{ErrorCode::io_error,
-               printable(path) + ": there are " + std::to_string(kAttempts) +
-                   " partial files beside it that cannot be removed; remove what is left over"};
+  return error(ErrorCode::io_error, printable(path), ": there are ", kAttempts,
+               " partial files beside it that cannot be removed; remove what is left over");
 }
 
 Status OutputFile::write(std::span<const std::byte> bytes) {

@@ -94,7 +94,7 @@ class RulesTest(unittest.TestCase):
         self.expect("ascii_only", "src/util/b.cc", SPDX + "// caf\u00e9\n", "ASCII")
 
     def test_quoted_text(self):
-        for line in ('e = "no \\"" + name + "\\"";', 'e = "no \\""\n    + name;'):
+        for line in ('e = "no \\"" + name + "\\"";', 'e = "no \\""\n    + name;', 'e = error(code, "no \\"", name);'):
             self.expect("quoted_text", "src/util/b.cc", SPDX + line + "\n", "quote(text)")
         self.assertEqual(self.findings("quoted_text", {"src/util/b.cc": SPDX + 'e = "no \\"x\\" " + quote(name);\n'}), [])
 

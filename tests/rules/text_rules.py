@@ -87,7 +87,7 @@ def library_is_silent(tree: SourceTree) -> list[Finding]:
 
 
 # A member of a JSON text, "...\": \"" + value, is no error.
-_QUOTED = re.compile(r'(?<!\\": )\\""\s*\+')
+_QUOTED = re.compile(r'(?<!\\": )\\""\s*[+,]')
 
 
 def quoted_text(tree: SourceTree) -> list[Finding]:
