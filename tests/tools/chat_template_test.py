@@ -11,47 +11,18 @@ import argparse
 import collections
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import unittest
-from pathlib import Path
 
+import conversation_ids
 import published_template
 import random_conversations
 
-PROGRAM = Path(os.environ.get("Q3G_CLI", "")).parent.parent / "tests/unit/guard/conversation_ids"
 COUNT = int(os.environ.get("Q3G_TEMPLATE_COUNT", "3000"))
 SEED = int(os.environ.get("Q3G_TEMPLATE_SEED", "20"))
 PIECES = [0, 0, 1, 2, 3, 7]
 WAYS = ["classified", "restored", "lived"]
-
-try:
-    import jinja2
-    import numpy  # noqa: F401  the checkpoint is drawn with it
-    import tokenizers  # noqa: F401
-    HAVE_REFERENCE = True
-except ImportError:
-    HAVE_REFERENCE = False
-
-
-def missing():
-    """What the test needs and is not there; empty when all is."""
-    if not HAVE_REFERENCE:
-        return "Jinja2, NumPy or tokenizers is not installed (scripts/make_venv.sh)"
-    if not PROGRAM.exists():
-        return "Q3G_CLI does not name the program in a build folder with the tests"
-    if not published_template.TOKENIZER_CONFIG.exists():
-        return "run scripts/fetch_test_data.sh for the published template"
-    return ""
-
-
-def run_program(checkpoint, rows):
-    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    done = subprocess.run([PROGRAM, checkpoint], input=lines, stdout=subprocess.PIPE, check=True, timeout=300)
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(found) == len(rows), "the program does not give a line for a line"
-    return found
 
 
 def is_refused(messages):
@@ -66,7 +37,7 @@ def differences(markup, checkpoint, conversations):
     rows = [{"messages": messages, "piece_bytes": PIECES[i % len(PIECES)], "thinking": "none"}
             for i, messages in enumerate(conversations)]
     found = {way: [] for way in WAYS}
-    for messages, result in zip(conversations, run_program(checkpoint, rows)):
+    for messages, result in zip(conversations, conversation_ids.run(checkpoint, rows)):
         expected = markup.ids(messages)
         for way in WAYS:
             ours = result[way]
@@ -78,7 +49,7 @@ def differences(markup, checkpoint, conversations):
     return found
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(conversation_ids.missing(), conversation_ids.missing())
 class ChatTemplateTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
