@@ -104,8 +104,7 @@ Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const Pac
 template <class Finish>
 Result<WriteReport> write(const ModelFiles& files, const std::string& path, const WriteOptions& options,
                           const Finish& finish) {
-  Q3G_ASSIGN(const PackedShape checked_options, packed_shape(options.info.type, options.info.group, 1, 1));
-  static_cast<void>(checked_options);
+  Q3G_TRY(packed_shape(options.info.type, options.info.group, 1, 1));
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens the norms, exactly
   Q3G_ASSIGN(const ModelConfig config, ModelConfig::load(files));
   Q3G_ASSIGN(const Weights weights, Weights::load(files, config, *kernels, {.verify = true}));

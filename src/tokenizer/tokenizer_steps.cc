@@ -62,9 +62,7 @@ Status split_step(const JsonFile& file, element value, const std::string& where,
     return unsupported(file,
                        where + ".behavior is " + quote(behavior) + "; only \"Isolated\" is implemented");
   // Isolated gives the same words inverted or not: the matches and the gaps.
-  Q3G_TRY(flag_of(file, value, "invert", false, where).ok()
-              ? Status()
-              : Status(file.error(where + ".invert is not true or false")));
+  Q3G_TRY(flag_of(file, value, "invert", false, where));
   element pattern;
   if (value["pattern"].get(pattern) != simdjson::SUCCESS) return file.error(where + ".pattern is missing");
   if (pattern["Regex"].get(regex) == simdjson::SUCCESS)
