@@ -15,6 +15,7 @@
 #include "guard/session/head_stream.hpp"
 #include "guard/session/push_together.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -26,14 +27,13 @@ bool is_probability(const std::optional<float>& p) { return !p || (*p >= 0.0F &&
 Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
   Q3G_TRY(check(options.policy));
   if (options.gen_interval_tokens < 1) {
-    return Error{ErrorCode::invalid_argument,
-                 "options.gen_interval_tokens: " + std::to_string(options.gen_interval_tokens) +
-                     "; expected 1 or more"};
+    return detail::error(ErrorCode::invalid_argument,
+                         "options.gen_interval_tokens: ", options.gen_interval_tokens,
+                         "; expected 1 or more");
   }
   if (options.max_tokens < 0 || options.max_tokens > max_context_tokens) {
-    return Error{ErrorCode::invalid_argument, "options.max_tokens: " + std::to_string(options.max_tokens) +
-                                                  "; expected 0 (all) to " +
-                                                  std::to_string(max_context_tokens)};
+    return detail::error(ErrorCode::invalid_argument, "options.max_tokens: ", options.max_tokens,
+                         "; expected 0 (all) to ", max_context_tokens);
   }
   return {};
 }

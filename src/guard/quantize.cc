@@ -13,6 +13,7 @@
 #include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
 #include "qwen3guard/detail/tokenizer/snapshot.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -20,14 +21,12 @@
 namespace qwen3guard {
 namespace {
 
-Error bad_argument(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
-
 /// Errors: invalid_argument.
 Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
   std::size_t group = options.type == PackedWeights::int8 ? 64 : options.type == PackedWeights::int4 ? 32 : 0;
   if (options.group_size < -1) {
-    return bad_argument("options.group_size: " + std::to_string(options.group_size) +
-                        "; expected -1 (automatic), 0 (one scale per row), 32, 64 or 128");
+    return detail::error(ErrorCode::invalid_argument, "options.group_size: ", options.group_size,
+                         "; expected -1 (automatic), 0 (one scale per row), 32, 64 or 128");
   }
   if (options.group_size >= 0) group = static_cast<std::size_t>(options.group_size);
   switch (options.type) {
@@ -38,7 +37,7 @@ Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
     case PackedWeights::int4:
       return detail::PackedInfo{detail::PackedType::q4, group};
   }
-  return bad_argument("options.type: no value of PackedWeights");
+  return Error{ErrorCode::invalid_argument, "options.type: no value of PackedWeights"};
 }
 
 /// What the packed model computes for the constant parts of its prompts: it is packed once without them, to a

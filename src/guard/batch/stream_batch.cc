@@ -10,6 +10,7 @@
 
 #include "guard/batch/stream_batch_impl.hpp"
 #include "guard/conversation/tool_messages.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -29,13 +30,13 @@ constexpr std::size_t kJoinBytes = 1024;
 constexpr std::size_t kTokenBytes = 2 * (sizeof(detail::TurnToken) + 64);
 
 Error no_session(StreamId id) {
-  return {ErrorCode::invalid_argument, "stream batch: no session " + std::to_string(id)};
+  return detail::error(ErrorCode::invalid_argument, "stream batch: no session ", id);
 }
 
 /// It would wait for itself.
 Error is_visiting(const char* what, StreamId id) {
-  return {ErrorCode::invalid_argument, std::string("stream batch: ") + what + " of session " +
-                                           std::to_string(id) + " within a visit of it"};
+  return detail::error(ErrorCode::invalid_argument, "stream batch: ", what, " of session ", id,
+                       " within a visit of it");
 }
 
 TimePoint after_ms(TimePoint time, double ms) {
@@ -46,7 +47,7 @@ TimePoint after_ms(TimePoint time, double ms) {
 
 Status check_options(const StreamBatchOptions& options) {
   const auto bad = [](const char* name, const char* expected) {
-    return Error{ErrorCode::invalid_argument, std::string("options.") + name + ": expected " + expected};
+    return detail::error(ErrorCode::invalid_argument, "options.", name, ": expected ", expected);
   };
   if (options.max_step_tokens < 1 || options.max_step_tokens > 4096)
     return bad("max_step_tokens", "1 to 4096");
@@ -72,9 +73,8 @@ Result<StreamId> StreamBatch::Impl::add(StreamSession session) {
   const std::size_t held = session.memory_bytes();
   const std::lock_guard lock(mutex_);
   if (options_.memory_budget_bytes > 0 && used_bytes_ + held > options_.memory_budget_bytes) {
-    return Error{ErrorCode::budget_exceeded, "stream batch: a session of " + std::to_string(held) +
-                                                 " bytes; in use are " + std::to_string(used_bytes_) +
-                                                 " of " + std::to_string(options_.memory_budget_bytes)};
+    return detail::error(ErrorCode::budget_exceeded, "stream batch: a session of ", held,
+                         " bytes; in use are ", used_bytes_, " of ", options_.memory_budget_bytes);
   }
   auto entry = std::make_unique<Entry>(next_id_, std::move(session));
   entry->held_bytes = entry->charged_bytes = held;
@@ -165,10 +165,8 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
     n_reserved += op.reserved_bytes;
   }
   if (entry->queued_bytes + n_bytes > options_.max_waiting_bytes) {
-    return Error{ErrorCode::budget_exceeded, "stream batch: " + std::to_string(n_bytes) +
-                                                 " bytes more wait; " + std::to_string(entry->queued_bytes) +
-                                                 " of " + std::to_string(options_.max_waiting_bytes) +
-                                                 " do already"};
+    return detail::error(ErrorCode::budget_exceeded, "stream batch: ", n_bytes, " bytes more wait; ",
+                         entry->queued_bytes, " of ", options_.max_waiting_bytes, " do already");
   }
   // Text that joins a piece that waits needs nothing but its own tokens.
   Op* last = entry->queue.empty() ? nullptr : &entry->queue.back();
@@ -181,9 +179,8 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
     n_reserved = reserve_for(both, *entry) - last->reserved_bytes;
   }
   if (options_.memory_budget_bytes > 0 && used_bytes_ + n_reserved > options_.memory_budget_bytes) {
-    return Error{ErrorCode::budget_exceeded,
-                 "stream batch: up to " + std::to_string(n_reserved) + " bytes are needed; in use are " +
-                     std::to_string(used_bytes_) + " of " + std::to_string(options_.memory_budget_bytes)};
+    return detail::error(ErrorCode::budget_exceeded, "stream batch: up to ", n_reserved,
+                         " bytes are needed; in use are ", used_bytes_, " of ", options_.memory_budget_bytes);
   }
   const std::size_t n_before = entry->queue.size() - (joins ? 1 : 0);
   if (joins) {
@@ -309,7 +306,7 @@ Status StreamBatch::Impl::start() {
       }
     });
   } catch (const std::system_error& e) {
-    return Error{ErrorCode::out_of_memory, std::string("stream batch: no thread: ") + printable(e.what())};
+    return detail::error(ErrorCode::out_of_memory, "stream batch: no thread: ", printable(e.what()));
   }
   return {};
 }

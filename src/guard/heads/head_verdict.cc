@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "guard/policy/set_probability.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -39,8 +40,8 @@ Result<TokenVerdict> read_heads(const HeadLabels& labels, std::span<const float>
   const auto finite = [](float v) { return std::isfinite(v); };
   if (!std::all_of(risk.begin(), risk.end(), finite) ||
       !std::all_of(category.begin(), category.end(), finite)) {
-    return Error{ErrorCode::bad_checkpoint, "heads: a logit at token " + std::to_string(position) +
-                                                " is not finite; the weights are damaged"};
+    return error(ErrorCode::bad_checkpoint, "heads: a logit at token ", position,
+                 " is not finite; the weights are damaged");
   }
   TokenVerdict out;
   out.position = position;
