@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/peaks.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/kernels/peaks.hpp"
 #include "qwen3guard/detail/model/attention.hpp"
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/tensor/packed_matrix.hpp"
@@ -20,6 +20,7 @@
 #include "qwen3guard/detail/util/thread_team.hpp"
 
 using namespace qwen3guard::detail;
+using qwen3guard::bench::Peaks;
 
 namespace {
 
@@ -32,7 +33,8 @@ const Peaks& peaks_of(const KernelTable& table) {
   const auto found = known.find(table.name);
   if (found != known.end()) return found->second;
   ThreadTeam one(1);
-  return known.emplace(table.name, measure_peaks(table, one, {})).first->second;
+  return known.emplace(table.name, measure_peaks(*qwen3guard::bench::peak_loops(table.name).value(), one))
+      .first->second;
 }
 
 /// Counters of one run that does `ops` operations of a peak (in 1e9 a second) and moves `bytes` from memory.

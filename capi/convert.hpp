@@ -21,7 +21,6 @@ namespace qwen3guard::capi {
 [[nodiscard]] q3g_batch_options default_batch_options() noexcept;
 [[nodiscard]] q3g_sampling_options default_sampling_options() noexcept;
 [[nodiscard]] q3g_quantize_options default_quantize_options() noexcept;
-[[nodiscard]] q3g_measure_options default_measure_options() noexcept;
 
 // NULL: the defaults.
 [[nodiscard]] GuardOptions read_options(const q3g_guard_options* options);
@@ -31,7 +30,6 @@ namespace qwen3guard::capi {
 [[nodiscard]] StreamBatchOptions read_options(const q3g_batch_options* options);
 [[nodiscard]] SamplingOptions read_options(const q3g_sampling_options* options);
 [[nodiscard]] QuantizeOptions read_options(const q3g_quantize_options* options);
-[[nodiscard]] MeasureOptions read_options(const q3g_measure_options* options);
 
 /// A path of the caller's, borrowed: text without a NUL, where systems would end it. Throws CallError.
 [[nodiscard]] std::string_view path_of(const char* path, std::size_t n_bytes, const char* name);

@@ -108,9 +108,6 @@ q3g_status q3g_sampling_options_init(q3g_sampling_options* options, size_t struc
 q3g_status q3g_quantize_options_init(q3g_quantize_options* options, size_t struct_size) noexcept {
   return init(options, struct_size, default_quantize_options);
 }
-q3g_status q3g_measure_options_init(q3g_measure_options* options, size_t struct_size) noexcept {
-  return init(options, struct_size, default_measure_options);
-}
 
 q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) noexcept {
   return call(err, "q3g_cancel_new", [&] {

@@ -576,29 +576,6 @@ typedef struct q3g_quantize_report {
   double seconds;
   char weight_dtype[64]; /** @} */
 } q3g_quantize_report;
-
-/** How a model is measured. */
-typedef struct q3g_measure_options {
-  uint32_t struct_size; /**< sizeof(q3g_measure_options) */
-  int32_t n_threads;    /**< 0: all cores */
-  int32_t quick;        /**< 1: coarse */
-  int32_t reserved;     /**< 0 */
-  const char* isa;      /**< as in q3g_guard_options */
-  q3g_cancel* cancel;   /**< may be NULL */
-} q3g_measure_options;
-
-/** Figures of one model on this machine; qwen3guard/measure.hpp has their meanings. */
-typedef struct q3g_measurement {
-  uint32_t struct_size; /**< sizeof(q3g_measurement) */
-  uint32_t reserved;    /**< 0 */
-  /** As in qwen3guard::Measurement and qwen3guard::MeasuredPeaks. @{ */
-  double int8_gops, bf16_gflops, fp32_gflops, read_gb_s;
-  double load_ms, peak_rss_mb;
-  int64_t weight_bytes_per_token;
-  double prefill_128_ms, prefill_512_ms, decode_ms; /** @} */
-  /** Gen: with the constant prompt kept, and without; else 0. @{ */
-  double verdict_ms, verdict_whole_ms; /** @} */
-} q3g_measurement;
 /** @} */
 
 /** @{ @name Library */
@@ -648,7 +625,6 @@ Q3G_API q3g_status q3g_sampling_options_init(q3g_sampling_options* options, size
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_quantize_options_init(q3g_quantize_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
-Q3G_API q3g_status q3g_measure_options_init(q3g_measure_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** @} */
 
 /** @name Cancelling
@@ -989,7 +965,7 @@ Q3G_API q3g_status q3g_generator_rewind(q3g_generator* generator, int32_t positi
 Q3G_API void q3g_generator_free(q3g_generator* generator) Q3G_NOEXCEPT;
 /** @} */
 
-/** @{ @name Packing and measuring */
+/** @{ @name Packing */
 /** Packs a checkpoint folder into one file, which appears complete or not at all. options: NULL for the
  * defaults; report: may be NULL. Any thread. Errors: those of q3g_guard_load(); Q3G_E_IO (the output exists),
  * Q3G_E_CANCELLED. */
@@ -1004,15 +980,6 @@ Q3G_API q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, co
  * matrix; may be NULL. Any thread. Errors: Q3G_E_BAD_CHECKPOINT (what is damaged), Q3G_E_CANCELLED. */
 Q3G_API q3g_status q3g_verify_packed(const char* file, size_t file_bytes, q3g_cancel* cancel,
                                      q3g_error* err) Q3G_NOEXCEPT;
-/** Measures a model on this machine, for some 10 seconds. options: NULL for the defaults. Any thread. Errors:
- * those of q3g_guard_load(); Q3G_E_CANCELLED. */
-Q3G_API q3g_status q3g_measure(const char* model_dir, size_t model_dir_bytes,
-                               const q3g_measure_options* options, q3g_measurement* out,
-                               q3g_error* err) Q3G_NOEXCEPT;
-/** The same for a model of the library. */
-Q3G_API q3g_status q3g_measure_embedded(const char* name, size_t name_bytes,
-                                        const q3g_measure_options* options, q3g_measurement* out,
-                                        q3g_error* err) Q3G_NOEXCEPT;
 /** @} */
 
 #if defined(__cplusplus)

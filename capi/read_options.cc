@@ -148,8 +148,6 @@ q3g_quantize_options default_quantize_options() noexcept {
   return out;
 }
 
-q3g_measure_options default_measure_options() noexcept { return zeroed<q3g_measure_options>(); }
-
 GuardOptions read_options(const q3g_guard_options* options) {
   GuardOptions out;
   if (options == nullptr) return out;
@@ -272,18 +270,6 @@ QuantizeOptions read_options(const q3g_quantize_options* options) {
       return progress(user, n_done, n_total) == 0;
     };
   }
-  out.cancel = flag_of(in.cancel);
-  return out;
-}
-
-MeasureOptions read_options(const q3g_measure_options* options) {
-  MeasureOptions out;
-  if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_measure_options());
-  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
-  out.n_threads = in.n_threads;
-  out.quick = bool_of(in.quick, "options.quick");
-  out.isa = c_text(in.isa);
   out.cancel = flag_of(in.cancel);
   return out;
 }

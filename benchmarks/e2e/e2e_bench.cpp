@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "bench/peak_memory.hpp"
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
-#include "qwen3guard/detail/util/peak_memory.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 using namespace qwen3guard;
@@ -28,7 +28,7 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-double peak_mb() { return static_cast<double>(peak_resident_bytes()) / 1e6; }
+double peak_mb() { return static_cast<double>(qwen3guard::bench::peak_resident_bytes()) / 1e6; }
 
 class Bench {
  public:

@@ -35,9 +35,9 @@ NO_ALLOCATOR = {"q3g_allocator.", "q3g_guard_options.allocator"}  # languages th
 NOT_NEEDED = {
     "csharp": {"q3g_cancel_is_set"},  # a CancellationToken knows it itself
     "go": NO_ALLOCATOR,
-    # Closures carry what C needs a pointer for; the figures are read by the names that the declarations have.
+    # Closures carry what C needs a pointer for.
     "python": {"q3g_guard_options.log_user", "q3g_classify_options.progress_user", "q3g_quantize_options.progress_user",
-               "q3g_measurement.", *NO_ALLOCATOR},
+               *NO_ALLOCATOR},
 }
 # Every struct has them, and no user sees them; an error's code is what the call returns, too.
 PLUMBING = {"struct_size", "reserved", "code"}

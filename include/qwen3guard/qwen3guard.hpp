@@ -13,7 +13,6 @@
 #include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/generator.hpp"
 #include "qwen3guard/guard.hpp"
-#include "qwen3guard/measure.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/quantize.hpp"
 #include "qwen3guard/quote.hpp"

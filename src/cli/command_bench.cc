@@ -4,11 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "bench/measure.hpp"
 #include "cli.hpp"
 #include "json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {
+
+using namespace bench;
 
 struct BenchFlags {
   ModelFlags model;

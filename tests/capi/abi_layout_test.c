@@ -351,28 +351,6 @@ FIELD(q3g_quantize_report, source_bytes, 8, 8);
 FIELD(q3g_quantize_report, file_bytes, 16, 8);
 FIELD(q3g_quantize_report, seconds, 24, 8);
 FIELD(q3g_quantize_report, weight_dtype, 32, 64);
-SIZE(q3g_measure_options, 32);
-FIELD(q3g_measure_options, struct_size, 0, 4);
-FIELD(q3g_measure_options, n_threads, 4, 4);
-FIELD(q3g_measure_options, quick, 8, 4);
-FIELD(q3g_measure_options, reserved, 12, 4);
-FIELD(q3g_measure_options, isa, 16, 8);
-FIELD(q3g_measure_options, cancel, 24, 8);
-SIZE(q3g_measurement, 104);
-FIELD(q3g_measurement, struct_size, 0, 4);
-FIELD(q3g_measurement, reserved, 4, 4);
-FIELD(q3g_measurement, int8_gops, 8, 8);
-FIELD(q3g_measurement, bf16_gflops, 16, 8);
-FIELD(q3g_measurement, fp32_gflops, 24, 8);
-FIELD(q3g_measurement, read_gb_s, 32, 8);
-FIELD(q3g_measurement, load_ms, 40, 8);
-FIELD(q3g_measurement, peak_rss_mb, 48, 8);
-FIELD(q3g_measurement, weight_bytes_per_token, 56, 8);
-FIELD(q3g_measurement, prefill_128_ms, 64, 8);
-FIELD(q3g_measurement, prefill_512_ms, 72, 8);
-FIELD(q3g_measurement, decode_ms, 80, 8);
-FIELD(q3g_measurement, verdict_ms, 88, 8);
-FIELD(q3g_measurement, verdict_whole_ms, 96, 8);
 // clang-format on
 #endif
 

@@ -204,51 +204,36 @@ static int32_t raise_at_first(void* user, int64_t n_done, int64_t n_total) {
 }
 
 /// Calls of seconds on a large model.
-static void long_calls(void) {
-  raiser with = {.delay_ns = 2000000};
-  NEED_OK(q3g_cancel_new(&with.cancel, &err));
-  q3g_measure_options measuring;
-  NEED_OK(q3g_measure_options_init(&measuring, sizeof measuring));
-  measuring.quick = 1;
-  measuring.cancel = with.cancel;
-  q3g_measurement figures = {.struct_size = sizeof figures};
-  q3g_status status = Q3G_OK;
-  CUT_OFF(&with, status, q3g_measure_embedded(TEXT("nano-gen"), &measuring, &figures, &err));
-  CHECK_FAILS(status, Q3G_E_CANCELLED);
-  CHECK(figures.load_ms == 0);
-
-  measuring.cancel = NULL;
-  CHECK_OK(q3g_measure_embedded(TEXT("nano-gen"), &measuring, &figures, &err));
-  CHECK(figures.load_ms > 0);
-
+static void packing(void) {
+  q3g_cancel* cancel = NULL;
+  NEED_OK(q3g_cancel_new(&cancel, &err));
   // The flag stops packing at the next matrix, as the callback's answer would.
   const char* path = in_folder("cancelled.q3g");
-  q3g_quantize_options packing;
-  NEED(q3g_cancel_reset(with.cancel) == Q3G_OK);
-  NEED_OK(q3g_quantize_options_init(&packing, sizeof packing));
-  packing.overwrite = 1;
-  packing.cancel = with.cancel;
-  packing.progress = raise_at_first;
-  packing.progress_user = with.cancel;
-  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err),
+  q3g_quantize_options options;
+  NEED_OK(q3g_quantize_options_init(&options, sizeof options));
+  options.overwrite = 1;
+  options.cancel = cancel;
+  options.progress = raise_at_first;
+  options.progress_user = cancel;
+  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err),
               Q3G_E_CANCELLED);
   CHECK_FAILS(q3g_verify_packed(path, strlen(path), NULL, &err), Q3G_E_FILE_NOT_FOUND);
-  packing.progress = NULL;
-  packing.keep_prefix = 1;
-  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err),
+  options.progress = NULL;
+  options.keep_prefix = 1;
+  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err),
               Q3G_E_CANCELLED);
-  packing.cancel = NULL;
-  CHECK_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &packing, NULL, &err));
-  CHECK_FAILS(q3g_verify_packed(path, strlen(path), with.cancel, &err), Q3G_E_CANCELLED);
-  NEED(q3g_cancel_reset(with.cancel) == Q3G_OK);
-  CHECK_OK(q3g_verify_packed(path, strlen(path), with.cancel, &err));
+  options.cancel = NULL;
+  CHECK_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err));
+  CHECK_FAILS(q3g_verify_packed(path, strlen(path), cancel, &err), Q3G_E_CANCELLED);
+  NEED(q3g_cancel_reset(cancel) == Q3G_OK);
+  CHECK_OK(q3g_verify_packed(path, strlen(path), cancel, &err));
   CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
   remove(path);
-  q3g_cancel_free(with.cancel);
+  q3g_cancel_free(cancel);
 }
 
 void cancel_part(void) {
-  long_calls();
+  packing();
   classify("nano-gen");
   classify("nano-stream");
   stream();

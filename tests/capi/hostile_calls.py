@@ -23,7 +23,7 @@ CHOICES = {
     "q3g_policy.end_of_turn": 2, "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
     "q3g_stream_options.thinking": 3, "q3g_stream_options.judge_unsettled": 2,
     "q3g_stream_options.allow_control_ids": 2, "q3g_quantize_options.type": 3,
-    "q3g_quantize_options.overwrite": 2, "q3g_quantize_options.keep_prefix": 2, "q3g_measure_options.quick": 2,
+    "q3g_quantize_options.overwrite": 2, "q3g_quantize_options.keep_prefix": 2,
     "q3g_token_verdict.severity": 4, "q3g_token_verdict.category": 9, "q3g_token_verdict.source": 4,
     "q3g_token_verdict.is_flagged": 2, "q3g_token_verdict.counts": 2, "q3g_token_verdict.is_settled": 2,
     "q3g_decision.severity": 4, "q3g_decision.reason": 4, "q3g_decision.is_flagged": 2, "q3g_decision.is_complete": 2,
@@ -43,7 +43,7 @@ NUMBERS = {
     "q3g_decision.token_id", "q3g_mark.turn", "q3g_mark.n_units", "q3g_batch_options.max_step_tokens",
     "q3g_batch_options.max_session_tokens", "q3g_batch_options.memory_budget_bytes",
     "q3g_batch_options.max_waiting_bytes", "q3g_sampling_options.top_k", "q3g_sampling_options.seed",
-    "q3g_quantize_options.group_size", "q3g_quantize_options.n_threads", "q3g_measure_options.n_threads",
+    "q3g_quantize_options.group_size", "q3g_quantize_options.n_threads",
 }
 # May be NULL. What is called options or policy, and every error slot, always may.
 OPTIONAL = {
@@ -54,8 +54,7 @@ OPTIONAL = {
     "q3g_generator_next.is_end", "report", "q3g_guard_options.isa", "q3g_guard_options.allocator",
     "q3g_guard_options.log", "q3g_classify_options.cancel", "q3g_classify_options.progress", "q3g_verdict.text",
     "q3g_stream_options.cancel", "q3g_sampling_options.cancel", "q3g_quantize_options.cancel",
-    "q3g_measure_options.cancel", "q3g_allocator.release",
-    "q3g_quantize_options.progress", "q3g_measure_options.isa",
+    "q3g_allocator.release", "q3g_quantize_options.progress",
 }
 # Structs that are read and written.
 IN_AND_OUT = {"q3g_policy_decide.tokens", "q3g_guard_push_batch.pushes"}
@@ -68,7 +67,7 @@ COUNTED_BY = {
 NOT_TEXT = {
     "q3g_parse_severity.name": "Q3G_E_INVALID_ARGUMENT", "q3g_parse_category.name": "Q3G_E_INVALID_ARGUMENT",
     "q3g_guard_load_embedded.name": "Q3G_E_FILE_NOT_FOUND", "q3g_quantize_embedded.name": "Q3G_E_FILE_NOT_FOUND",
-    "q3g_measure_embedded.name": "Q3G_E_FILE_NOT_FOUND", "q3g_tokenizer_find_bytes.bytes": None,
+    "q3g_tokenizer_find_bytes.bytes": None,
     "q3g_tokenizer_find_added.text": "Q3G_OK", "q3g_file.bytes": None,
     # Texts of a batch fail one by one; a stream's text may go on where it stops, and \xFF cannot.
     "q3g_batch_push_prompt.prompt": "Q3G_OK", "q3g_batch_push_text.text": "Q3G_OK",

@@ -218,8 +218,7 @@ static const char* good_text(const scene* at, const value* what) {
   if (is(what->name, "model_dir")) return is(name, "q3g_quantize") ? kFolder : packed;
   if (is(what->name, "file")) return packed;
   if (is(what->name, "out_file")) return output;
-  // Measuring the slowest one takes long.
-  if (is(what->name, "isa")) return begins(name, "q3g_measure") ? "" : "scalar";
+  if (is(what->name, "isa")) return "scalar";
   if (is(name, "q3g_guard_load_memory")) return "model.q3g";
   if (is(name, "q3g_parse_severity")) return "Unsafe";
   if (is(name, "q3g_parse_category")) return "PII";

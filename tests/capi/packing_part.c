@@ -181,21 +181,6 @@ static void in_memory(const char* path) {
   free(bytes);
 }
 
-static void measuring(const char* path) {
-  q3g_measure_options options;
-  NEED_OK(q3g_measure_options_init(&options, sizeof options));
-  options.quick = 1;
-  options.n_threads = 1;
-  q3g_measurement found = {.struct_size = sizeof found};
-  NEED_OK(q3g_measure_embedded(TEXT("nano-stream"), &options, &found, &err));
-  CHECK(found.int8_gops > 0 && found.bf16_gflops > 0 && found.fp32_gflops > 0 && found.read_gb_s > 0);
-  CHECK(found.load_ms > 0 && found.peak_rss_mb >= 0 && found.weight_bytes_per_token > 0);
-  CHECK(found.prefill_128_ms > 0 && found.prefill_512_ms > 0 && found.decode_ms > 0);
-  CHECK(found.verdict_ms == 0 && found.verdict_whole_ms == 0);
-  NEED_OK(q3g_measure(path, strlen(path), &options, &found, &err));
-  CHECK(found.verdict_ms > 0 && found.verdict_whole_ms > 0);
-}
-
 void packing_part(void) {
   char path[4096];
   NEED(snprintf(path, sizeof path, "%s", in_folder("packed.q3g")) < (int)sizeof path);
@@ -206,6 +191,5 @@ void packing_part(void) {
   check_usable(guard);
   q3g_guard_free(guard);
   in_memory(path);
-  measuring(path);
   remove(path);
 }

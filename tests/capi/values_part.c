@@ -100,9 +100,6 @@ static void defaults(void) {
   CHECK_OK(q3g_quantize_options_init(&quantize, sizeof quantize));
   CHECK(quantize.type == Q3G_PACKED_INT8 && quantize.group_size == -1 && quantize.overwrite == 0);
   CHECK(quantize.keep_prefix == 0 && quantize.n_threads == 0 && quantize.progress == NULL);
-  q3g_measure_options measure;
-  CHECK_OK(q3g_measure_options_init(&measure, sizeof measure));
-  CHECK(measure.n_threads == 0 && measure.quick == 0 && measure.isa == NULL);
 }
 
 static void flags(void) {

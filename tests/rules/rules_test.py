@@ -51,6 +51,13 @@ class RulesTest(unittest.TestCase):
         self.expect("include_direction", "src/util/b.cc", SPDX + '#include "../model/m.cc"\n', "util must not include")
         self.expect("include_direction", "src/cli/b.cc", SPDX + '#include "qwen3guard/detail/util/a.hpp"\n', "public")
         self.expect("include_direction", "src/novel/b.cc", SPDX, "unknown layer")
+        bench = {f"src/bench/{name}.hpp": HEADER.format(f"SRC_BENCH_{name.upper()}_HPP", "") for name in ("measure", "passes")}
+        for name, user in (("measure", "cli"), ("passes", "bench")):
+            used = {f"src/{user}/b.cc": SPDX + f'#include "bench/{name}.hpp"\n'}
+            self.assertEqual(self.findings("include_direction", {**bench, **used}), [])
+        for name, user in (("measure", "guard"), ("passes", "cli")):
+            used = {f"src/{user}/b.cc": SPDX + f'#include "bench/{name}.hpp"\n'}
+            self.assertEqual([f.path for f in self.findings("include_direction", {**bench, **used})], list(used))
         guard = {"include/qwen3guard/guard.hpp": HEADER.format("GUARD_HPP", "")}
         bad = {"src/model/b.cc": SPDX + '#include "qwen3guard/guard.hpp"\n'}
         self.assertEqual([f.path for f in self.findings("include_direction", {**guard, **bad})], list(bad))

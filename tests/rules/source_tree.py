@@ -55,7 +55,7 @@ class SourceTree:
         return [path for path in self.paths if Path(path).suffix in CPP_SUFFIXES]
 
     def library(self) -> list[str]:
-        """What is compiled into the library or installed with it; the program is not part of it."""
+        """What is compiled into the library or installed with it; the program is not part of it. src/bench is not either, but held to the same."""
         return [p for p in self.cpp() if p.startswith(("include/", "src/", "capi/")) and not p.startswith("src/cli/")]
 
     def exists(self, path: str) -> bool:

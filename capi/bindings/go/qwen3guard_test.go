@@ -459,8 +459,6 @@ func TestLoadingAndPacking(t *testing.T) {
 	want(t, err, StatusBadCheckpoint)
 	_, err = Load(other, &GuardOptions{Verify: 3})
 	want(t, err, StatusInvalidArgument)
-	figures, err := Measure(ctx, "nano-stream", MeasureOptions{Quick: true, Embedded: true})
-	check(t, err == nil && figures.DecodeMs > 0, figures, err)
 	defer func() { check(t, recover() == "mine") }()
 	LoadEmbedded("nano-gen", &GuardOptions{Log: func(LogLevel, string) { panic("mine") }})
 	t.Fatal("no panic")

@@ -5,7 +5,6 @@
 // clang-format off
 #include "kernels/generic/kernels.inl"
 #include "kernels/generic/packed.inl"
-#include "kernels/generic/peak.inl"
 #include "kernels/generic/table.inl"
 // clang-format on
 

@@ -8,10 +8,8 @@
 // clang-format off
 #include "kernels/generic/kernels.inl"
 #include "kernels/generic/packed.inl"
-#include "kernels/generic/peak.inl"
 #include "kernels/generic/table.inl"
 #include "kernels/arm/packed_i8mm.inl"
-#include "kernels/arm/peak_i8mm.inl"
 // clang-format on
 
 namespace qwen3guard::detail {
@@ -21,8 +19,6 @@ constexpr KernelTable kTableNeoni8mm = [] {
   table.gemm_q8 = matrix_product<QuantisedPairs<Q8>>;
   table.gemm_q4 = matrix_product<QuantisedPairs<Q4>>;
   table.gemm_bf16 = matrix_product<Bf16Pairs>;
-  table.peak_int8 = peak_int8_i8mm;
-  table.peak_bf16 = peak_bf16_i8mm;
   return table;
 }();
 

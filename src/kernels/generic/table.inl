@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of an instruction set whose types and matrix products are given; included after kernels.inl,
-// packed.inl and peak.inl.
+// The table of an instruction set whose types and matrix products are given; included after kernels.inl and
+// packed.inl.
 namespace {
 
 constexpr qwen3guard::detail::KernelTable table_of(
@@ -28,10 +28,6 @@ constexpr qwen3guard::detail::KernelTable table_of(
       .gemm_bf16 = packed_product<Bf16Tile>,
       .quantise_q8 = quantise_q8,
       .round_bf16 = round_bf16,
-      .peak_int8 = peak_int8,
-      .peak_bf16 = peak_bf16,
-      .peak_fp32 = peak_fp32,
-      .sum = sum_of,
   };
 }
 

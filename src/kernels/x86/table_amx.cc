@@ -6,10 +6,8 @@
 // clang-format off
 #include "kernels/generic/kernels.inl"
 #include "kernels/generic/packed.inl"
-#include "kernels/generic/peak.inl"
 #include "kernels/generic/table.inl"
 #include "kernels/x86/packed_amx.inl"
-#include "kernels/x86/peak_amx.inl"
 // clang-format on
 
 namespace qwen3guard::detail {
@@ -19,8 +17,6 @@ constexpr KernelTable kTableAmx = [] {
   table.gemm_q8 = gemm_q8_amx;
   table.gemm_q4 = gemm_q4_amx;
   table.gemm_bf16 = gemm_bf16_amx;
-  table.peak_int8 = peak_int8_amx;
-  table.peak_bf16 = peak_bf16_amx;
   return table;
 }();
 

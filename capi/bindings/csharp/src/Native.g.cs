@@ -363,36 +363,6 @@ namespace Qwen3Guard.Native
         public fixed byte weight_dtype[64];
     }
 
-    [StructLayout(LayoutKind.Sequential)]
-    internal unsafe struct q3g_measure_options
-    {
-        public uint struct_size;
-        public int n_threads;
-        public int quick;
-        public int reserved;
-        public byte* isa;
-        public IntPtr cancel;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    internal unsafe struct q3g_measurement
-    {
-        public uint struct_size;
-        public uint reserved;
-        public double int8_gops;
-        public double bf16_gflops;
-        public double fp32_gflops;
-        public double read_gb_s;
-        public double load_ms;
-        public double peak_rss_mb;
-        public long weight_bytes_per_token;
-        public double prefill_128_ms;
-        public double prefill_512_ms;
-        public double decode_ms;
-        public double verdict_ms;
-        public double verdict_whole_ms;
-    }
-
     internal sealed class GuardHandle : Q3gHandle
     {
         internal GuardHandle(IntPtr handle) : base(handle) { }
@@ -607,8 +577,6 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_quantize_options_init(q3g_quantize_options* options, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_measure_options_init(q3g_measure_options* options, UIntPtr struct_size);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_cancel_new(IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_cancel_set(CancelHandle cancel);
@@ -784,10 +752,6 @@ namespace Qwen3Guard.Native
         public static extern int q3g_quantize_embedded(byte* name, UIntPtr name_bytes, byte* out_file, UIntPtr out_file_bytes, q3g_quantize_options* options, q3g_quantize_report* report, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_verify_packed(byte* file, UIntPtr file_bytes, CancelHandle cancel, q3g_error* err);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_measure(byte* model_dir, UIntPtr model_dir_bytes, q3g_measure_options* options, q3g_measurement* @out, q3g_error* err);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_measure_embedded(byte* name, UIntPtr name_bytes, q3g_measure_options* options, q3g_measurement* @out, q3g_error* err);
         public static readonly (Type, int)[] Sizes =
         {
             (typeof(q3g_error), 512),
@@ -815,8 +779,6 @@ namespace Qwen3Guard.Native
             (typeof(q3g_head_logits), 32),
             (typeof(q3g_quantize_options), 48),
             (typeof(q3g_quantize_report), 96),
-            (typeof(q3g_measure_options), 32),
-            (typeof(q3g_measurement), 104),
         };
     }
 }

@@ -38,48 +38,6 @@ namespace Qwen3Guard
         public string WeightDtype { get; internal set; }
     }
 
-    /// <summary>How a model is measured.</summary>
-    public sealed class MeasureOptions
-    {
-        /// <summary>0: all cores.</summary>
-        public int Threads;
-        /// <summary>Few repeats: the figures are coarse.</summary>
-        public bool Quick;
-        /// <summary>The model is one of the library.</summary>
-        public bool Embedded;
-        /// <summary>As GuardOptions.Isa.</summary>
-        public string Isa = "";
-    }
-
-    /// <summary>Figures of one model on this machine; times are those of the fastest of several repeats.</summary>
-    public sealed class Measurement
-    {
-        /// <summary>The machine's peak on int8, in 10^9 operations a second.</summary>
-        public double Int8Gops { get; internal set; }
-        /// <summary>On bfloat16.</summary>
-        public double Bf16Gflops { get; internal set; }
-        /// <summary>On float32.</summary>
-        public double Fp32Gflops { get; internal set; }
-        /// <summary>Reading from memory, in 10^9 bytes a second.</summary>
-        public double ReadGbS { get; internal set; }
-        /// <summary>Loading, in milliseconds.</summary>
-        public double LoadMs { get; internal set; }
-        /// <summary>Memory that the process had at most, in MiB.</summary>
-        public double PeakRssMb { get; internal set; }
-        /// <summary>Bytes of weights that a forward has to read.</summary>
-        public long WeightBytesPerToken { get; internal set; }
-        /// <summary>128 tokens without history, in milliseconds.</summary>
-        public double Prefill128Ms { get; internal set; }
-        /// <summary>512 tokens.</summary>
-        public double Prefill512Ms { get; internal set; }
-        /// <summary>One token after 300 others, in milliseconds.</summary>
-        public double DecodeMs { get; internal set; }
-        /// <summary>Gen: a verdict with the constant prompt kept, in milliseconds; else 0.</summary>
-        public double VerdictMs { get; internal set; }
-        /// <summary>Gen: the first verdict, with every token computed; else 0.</summary>
-        public double VerdictWholeMs { get; internal set; }
-    }
-
     /// <summary>Packed model files.</summary>
     public static unsafe class Packing
     {
@@ -140,37 +98,6 @@ namespace Qwen3Guard
                 }
                 CancelScope.Check(token, status, &error);
             }
-        }
-
-        /// <summary>Measures a model for some 10 seconds.</summary>
-        public static Measurement Measure(string model, MeasureOptions options = null,
-            CancellationToken token = default(CancellationToken))
-        {
-            options = options ?? new MeasureOptions();
-            byte[] data = Call.Utf8(model, nameof(model)), isa = Call.CString(options.Isa, nameof(options.Isa));
-            q3g_measure_options raw;
-            NativeMethods.q3g_measure_options_init(&raw, Call.Size(sizeof(q3g_measure_options)));
-            raw.n_threads = options.Threads;
-            raw.quick = Call.Bool(options.Quick);
-            var m = new q3g_measurement();
-            m.struct_size = (uint)sizeof(q3g_measurement);
-            var error = Call.Slot();
-            using (var scope = CancelScope.For(token))
-            fixed (byte* p = data, q = isa)
-            {
-                raw.isa = q;
-                if (scope != null) raw.cancel = scope.Raw;
-                var n = Call.Size(data.Length);
-                CancelScope.Check(token, options.Embedded ? NativeMethods.q3g_measure_embedded(p, n, &raw, &m, &error)
-                                                          : NativeMethods.q3g_measure(p, n, &raw, &m, &error), &error);
-            }
-            return new Measurement
-            {
-                Int8Gops = m.int8_gops, Bf16Gflops = m.bf16_gflops, Fp32Gflops = m.fp32_gflops, ReadGbS = m.read_gb_s,
-                LoadMs = m.load_ms, PeakRssMb = m.peak_rss_mb, WeightBytesPerToken = m.weight_bytes_per_token,
-                Prefill128Ms = m.prefill_128_ms, Prefill512Ms = m.prefill_512_ms, DecodeMs = m.decode_ms,
-                VerdictMs = m.verdict_ms, VerdictWholeMs = m.verdict_whole_ms,
-            };
         }
     }
 }

@@ -275,13 +275,6 @@ public static class ApiTests
             var stop = new CancellationTokenSource();
             options.Progress = (done, total) => { stop.Cancel(); return true; };
             Check.Throws<OperationCanceledException>(() => Packing.Quantize("nano-gen", path, options, stop.Token));
-            var measure = new MeasureOptions { Embedded = true };
-            Check.Throws<OperationCanceledException>(() =>
-                Packing.Measure("nano-gen", measure, new CancellationTokenSource(50).Token));
-            measure.Quick = true;
-            Check.That(Packing.Measure("nano-stream", measure).DecodeMs > 0, "it was measured");
-            measure.Isa = "z80";
-            Check.Fails(Status.UnsupportedIsa, () => Packing.Measure("nano-gen", measure));
         }
         finally
         {

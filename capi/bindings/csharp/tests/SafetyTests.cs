@@ -47,7 +47,6 @@ public static class SafetyTests
                 () => new Policy().Decide(null, true), () => new Policy().Decide(new TokenVerdict[] { null }, true),
                 () => new Policy().CountedSeverity(null), () => Names.ParseSeverity(null), () => Names.ParseCategory(null),
                 () => Packing.Quantize(null, ""), () => Packing.Quantize("", null), () => Packing.Verify(null),
-                () => Packing.Measure(null), () => Packing.Measure("x", new MeasureOptions { Isa = null }),
                 () => new TextQueue().Add(null),
             };
             for (int i = 0; i < calls.Length; ++i)

@@ -225,7 +225,7 @@ class LifeTest(unittest.TestCase):
         with gen() as other, q.Stream(other) as open_stream:
             for use in (lambda: other.classify_prompt("a", options), lambda: q.Stream(other, cancel=cancel),
                         lambda: q.Generator(other, cancel=cancel), lambda: open_stream.set_cancel(cancel),
-                        lambda: q.measure("nano-gen", embedded=True, cancel=cancel),
+                        lambda: q.quantize("nano-gen", "never.q3g", embedded=True, cancel=cancel),
                         lambda: other.classify_batch([], options)):
                 with self.assertRaises(q.ClosedError):
                     use()

@@ -36,7 +36,6 @@ with q.Guard.embedded("nano-gen") as guard, q.Cancel() as cancel:
     calls = {
         "batch": lambda: guard.classify_batch(conversations, q.ClassifyOptions(progress=progress)),
         "silent batch": lambda: guard.classify_batch(conversations, q.ClassifyOptions(cancel=cancel)),
-        "measure": lambda: q.measure("nano-gen", embedded=True, cancel=cancel),
         "run": lambda: cancel.run(again),
     }
     threading.Timer(0.3, interrupt).start()
@@ -57,7 +56,7 @@ def live(**options: Any) -> q.Guard:
 
 
 class CancelTest(unittest.TestCase):
-    def test_packing_and_measuring(self) -> None:
+    def test_packing(self) -> None:
         with tempfile.TemporaryDirectory() as folder, q.Cancel() as cancel:
             path = Path(folder) / "model.q3g"
             q.quantize("nano-gen", path, embedded=True, cancel=cancel)
@@ -66,15 +65,6 @@ class CancelTest(unittest.TestCase):
             with self.assertRaises(q.CancelledError):
                 q.quantize("nano-gen", path, embedded=True, cancel=cancel)
             self.assertEqual(os.listdir(folder), [])
-            with self.assertRaises(q.CancelledError):
-                q.measure("nano-gen", embedded=True, quick=True, cancel=cancel)
-            cancel.reset()
-            isa = q.Guard.embedded("nano-stream").info.isa_available[-1]
-            measured = q.measure("nano-stream", embedded=True, quick=True, n_threads=1, isa=isa, cancel=cancel)
-            self.assertGreater(measured.decode_ms, 0)
-            self.assertEqual(measured.verdict_ms, 0)
-            with self.assertRaises(q.Qwen3GuardError):
-                q.measure("nano-stream", embedded=True, isa="none")
             with self.assertRaises(ZeroDivisionError):
                 q.quantize("nano-gen", path, embedded=True, progress=lambda done, total: 1 // 0)
             self.assertEqual(os.listdir(folder), [])
@@ -127,9 +117,6 @@ class SignalTest(unittest.TestCase):
         # The flag of the caller's is not touched: it may be that of other calls, too.
         self.assertEqual(self.interrupted("batch"), "interrupted False ['MainThread']")
         self.assertEqual(self.interrupted("silent batch"), "interrupted False ['MainThread']")
-
-    def test_measure(self) -> None:
-        self.assertEqual(self.interrupted("measure"), "interrupted False ['MainThread']")
 
     def test_run(self) -> None:
         self.assertEqual(self.interrupted("run"), "interrupted True ['MainThread']")

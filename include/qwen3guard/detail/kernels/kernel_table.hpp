@@ -84,14 +84,6 @@ struct KernelTable {
                       std::size_t group, std::int32_t offset) noexcept;
   /// y[i] = bfloat16(x[i]), to nearest even.
   void (*round_bf16)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
-
-  /// For measuring (peaks.hpp): n_rounds of this set's best multiply-adds on operands in registers. They
-  /// return how many operations that was; a multiply-add counts 2.
-  double (*peak_int8)(std::size_t n_rounds) noexcept;
-  double (*peak_bf16)(std::size_t n_rounds) noexcept;
-  double (*peak_fp32)(std::size_t n_rounds) noexcept;
-  /// Sum of x.
-  float (*sum)(const float* x, std::size_t n) noexcept;
 };
 
 }  // namespace qwen3guard::detail

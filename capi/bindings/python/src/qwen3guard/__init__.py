@@ -17,7 +17,7 @@ from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, ModelInfo, 
 from ._handle import Cancel
 from ._library import (CancelledError, ClosedError, ContextFullError, InvalidArgumentError, InvalidUtf8Error,
                        ModelNotFoundError, OutOfMemoryError, Qwen3GuardError, Text, version)
-from ._packing import Measurement, QuantizeReport, measure, quantize, verify_packed
+from ._packing import QuantizeReport, quantize, verify_packed
 from ._policy import check_policy, counted_severity, decide
 from ._stream import Stream, push_batch
 from ._tokenizer import StreamingDecoder, Tokenizer
@@ -28,9 +28,9 @@ __version__ = version()
 __all__ = [
     "Action", "Batch", "BatchStats", "Cancel", "CancelledError", "Category", "ClassifyOptions", "ClosedError", "Context",
     "ContextFullError", "Decision", "Decoder", "EndOfTurn", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
-    "InvalidArgumentError", "InvalidUtf8", "InvalidUtf8Error", "LoadOptions", "LogLevel", "Mark", "Measurement", "Message",
+    "InvalidArgumentError", "InvalidUtf8", "InvalidUtf8Error", "LoadOptions", "LogLevel", "Mark", "Message",
     "Mode", "ModelInfo", "ModelKind", "ModelNotFoundError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities",
     "QuantizeReport", "Qwen3GuardError", "Reason", "Role", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder",
     "Text", "Thinking", "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "check_policy",
-    "counted_severity", "decide", "decide_action", "embedded_models", "measure", "push_batch", "quantize", "verify_packed", "version"
+    "counted_severity", "decide", "decide_action", "embedded_models", "push_batch", "quantize", "verify_packed", "version"
 ]

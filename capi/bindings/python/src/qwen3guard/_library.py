@@ -250,7 +250,6 @@ _INITS = {
     _raw.q3g_batch_options: library.q3g_batch_options_init,
     _raw.q3g_sampling_options: library.q3g_sampling_options_init,
     _raw.q3g_quantize_options: library.q3g_quantize_options_init,
-    _raw.q3g_measure_options: library.q3g_measure_options_init,
 }
 
 

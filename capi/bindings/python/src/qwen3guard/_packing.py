@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packing, verifying and measuring models. Ctrl-C stops them; in the main thread they run on another one (Cancel.run())."""
+"""Packing and verifying models. Ctrl-C stops them; in the main thread they run on another one (Cancel.run())."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Callable, Optional, Union
 from . import _raw
 from ._enums import PackedWeights, number
 from ._handle import Callback, Cancel
-from ._library import CancelledError, c_string, call, defaults, library, new, put, values_of
+from ._library import CancelledError, call, defaults, library, new, put
 from ._tokenizer import Path, path_to_c
 
 
@@ -21,23 +21,6 @@ class QuantizeReport:
     file_bytes: int
     seconds: float
     weight_dtype: str
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Figures of one model on this machine."""
-    int8_gops: float  #: peak of 8-bit products, in 10^9 operations a second; the next two the same
-    bf16_gflops: float
-    fp32_gflops: float
-    read_gb_s: float  #: memory
-    load_ms: float
-    peak_rss_mb: float
-    weight_bytes_per_token: int
-    prefill_128_ms: float
-    prefill_512_ms: float
-    decode_ms: float  #: of one token
-    verdict_ms: float  #: Gen, with the constant prompt kept; else 0
-    verdict_whole_ms: float  #: Gen, without; else 0
 
 
 def quantize(model: Path, out_file: Path, type: Union[PackedWeights, str] = PackedWeights.INT8, group_size: int = -1,
@@ -71,18 +54,3 @@ def verify_packed(file: Path, cancel: Optional[Cancel] = None) -> None:
     name = path_to_c(file)
     with Cancel._child(cancel) as flag:
         flag.run(call, library.q3g_verify_packed, name, len(name), flag._pointer_to())
-
-
-def measure(model: Path, embedded: bool = False, quick: bool = False, n_threads: int = 0, isa: str = "",
-            cancel: Optional[Cancel] = None) -> Measurement:
-    """Measures a model (embedded: one of the library) on this machine, for some 10 seconds. quick: coarse. n_threads: 0: all
-    cores. isa: "": the best there is. Any thread. Raises as Guard.load(); CancelledError."""
-    raw, out = defaults(_raw.q3g_measure_options), new(_raw.q3g_measurement)
-    put(raw, quick=bool(quick), n_threads=n_threads, isa=c_string(isa, "isa") or None)
-    name = path_to_c(model)
-    function = library.q3g_measure_embedded if embedded else library.q3g_measure
-    with Cancel._child(cancel) as flag:
-        raw.cancel = flag._pointer_to().value
-        flag.run(call, function, name, len(name), ctypes.byref(raw), ctypes.byref(out))
-    measured: Measurement = values_of(out, Measurement)
-    return measured

@@ -454,36 +454,6 @@ class q3g_quantize_report(Structure):
     ]
 
 
-class q3g_measure_options(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("n_threads", c_int32),
-        ("quick", c_int32),
-        ("reserved", c_int32),
-        ("isa", c_char_p),
-        ("cancel", c_void_p),
-    ]
-
-
-class q3g_measurement(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("reserved", c_uint32),
-        ("int8_gops", c_double),
-        ("bf16_gflops", c_double),
-        ("fp32_gflops", c_double),
-        ("read_gb_s", c_double),
-        ("load_ms", c_double),
-        ("peak_rss_mb", c_double),
-        ("weight_bytes_per_token", c_int64),
-        ("prefill_128_ms", c_double),
-        ("prefill_512_ms", c_double),
-        ("decode_ms", c_double),
-        ("verdict_ms", c_double),
-        ("verdict_whole_ms", c_double),
-    ]
-
-
 SIZES = {
     q3g_error: 512,
     q3g_allocator: 40,
@@ -510,8 +480,6 @@ SIZES = {
     q3g_head_logits: 32,
     q3g_quantize_options: 48,
     q3g_quantize_report: 96,
-    q3g_measure_options: 32,
-    q3g_measurement: 104,
 }
 
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
@@ -534,7 +502,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_batch_options_init": (c_int32, [POINTER(q3g_batch_options), c_size_t]),
     "q3g_sampling_options_init": (c_int32, [POINTER(q3g_sampling_options), c_size_t]),
     "q3g_quantize_options_init": (c_int32, [POINTER(q3g_quantize_options), c_size_t]),
-    "q3g_measure_options_init": (c_int32, [POINTER(q3g_measure_options), c_size_t]),
     "q3g_cancel_new": (c_int32, [POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_cancel_set": (c_int32, [c_void_p]),
     "q3g_cancel_reset": (c_int32, [c_void_p]),
@@ -623,8 +590,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_quantize": (c_int32, [c_char_p, c_size_t, c_char_p, c_size_t, POINTER(q3g_quantize_options), POINTER(q3g_quantize_report), POINTER(q3g_error)]),
     "q3g_quantize_embedded": (c_int32, [c_char_p, c_size_t, c_char_p, c_size_t, POINTER(q3g_quantize_options), POINTER(q3g_quantize_report), POINTER(q3g_error)]),
     "q3g_verify_packed": (c_int32, [c_char_p, c_size_t, c_void_p, POINTER(q3g_error)]),
-    "q3g_measure": (c_int32, [c_char_p, c_size_t, POINTER(q3g_measure_options), POINTER(q3g_measurement), POINTER(q3g_error)]),
-    "q3g_measure_embedded": (c_int32, [c_char_p, c_size_t, POINTER(q3g_measure_options), POINTER(q3g_measurement), POINTER(q3g_error)]),
 }
 
 

@@ -465,34 +465,6 @@ pub struct q3g_quantize_report {
     pub seconds: f64,
     pub weight_dtype: [c_char; 64],
 }
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct q3g_measure_options {
-    pub struct_size: u32,
-    pub n_threads: i32,
-    pub quick: i32,
-    pub reserved: i32,
-    pub isa: *const c_char,
-    pub cancel: *mut q3g_cancel,
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct q3g_measurement {
-    pub struct_size: u32,
-    pub reserved: u32,
-    pub int8_gops: f64,
-    pub bf16_gflops: f64,
-    pub fp32_gflops: f64,
-    pub read_gb_s: f64,
-    pub load_ms: f64,
-    pub peak_rss_mb: f64,
-    pub weight_bytes_per_token: i64,
-    pub prefill_128_ms: f64,
-    pub prefill_512_ms: f64,
-    pub decode_ms: f64,
-    pub verdict_ms: f64,
-    pub verdict_whole_ms: f64,
-}
 extern "C" {
     pub fn q3g_version() -> *const c_char;
     pub fn q3g_abi_version() -> u32;
@@ -513,7 +485,6 @@ extern "C" {
     pub fn q3g_batch_options_init(options: *mut q3g_batch_options, struct_size: usize) -> q3g_status;
     pub fn q3g_sampling_options_init(options: *mut q3g_sampling_options, struct_size: usize) -> q3g_status;
     pub fn q3g_quantize_options_init(options: *mut q3g_quantize_options, struct_size: usize) -> q3g_status;
-    pub fn q3g_measure_options_init(options: *mut q3g_measure_options, struct_size: usize) -> q3g_status;
     pub fn q3g_cancel_new(out: *mut *mut q3g_cancel, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_cancel_set(cancel: *mut q3g_cancel) -> q3g_status;
     pub fn q3g_cancel_reset(cancel: *mut q3g_cancel) -> q3g_status;
@@ -602,8 +573,6 @@ extern "C" {
     pub fn q3g_quantize(model_dir: *const c_char, model_dir_bytes: usize, out_file: *const c_char, out_file_bytes: usize, options: *const q3g_quantize_options, report: *mut q3g_quantize_report, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_quantize_embedded(name: *const c_char, name_bytes: usize, out_file: *const c_char, out_file_bytes: usize, options: *const q3g_quantize_options, report: *mut q3g_quantize_report, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_verify_packed(file: *const c_char, file_bytes: usize, cancel: *mut q3g_cancel, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_measure(model_dir: *const c_char, model_dir_bytes: usize, options: *const q3g_measure_options, out: *mut q3g_measurement, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_measure_embedded(name: *const c_char, name_bytes: usize, options: *const q3g_measure_options, out: *mut q3g_measurement, err: *mut q3g_error) -> q3g_status;
 }
 
 #[cfg(test)]
@@ -636,7 +605,5 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_head_logits>(), 32);
         assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 48);
         assert_eq!(core::mem::size_of::<q3g_quantize_report>(), 96);
-        assert_eq!(core::mem::size_of::<q3g_measure_options>(), 32);
-        assert_eq!(core::mem::size_of::<q3g_measurement>(), 104);
     }
 }

@@ -36,7 +36,7 @@ c_structs!(
     q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options
     q3g_verdict q3g_policy q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark
     q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits
-    q3g_quantize_options q3g_quantize_report q3g_measure_options q3g_measurement
+    q3g_quantize_options q3g_quantize_report
 );
 
 /// A struct with its size and zeros.

@@ -64,10 +64,7 @@ pub use generator::{Generator, SamplingOptions, Tokens};
 pub use guard::{Guard, HeadLogits, ModelInfo};
 pub use judge::{Flagged, Judge, JudgedWriter, Unjudged};
 pub use load::{embedded_models, GuardOptions, Log, LogLevel, Verify};
-pub use pack::{
-    measure, quantize, verify_packed, MeasureOptions, Measurement, Model, PackedWeights, QuantizeOptions,
-    QuantizeReport,
-};
+pub use pack::{quantize, verify_packed, Model, PackedWeights, QuantizeOptions, QuantizeReport};
 pub use policy::{decide, decide_action, EndOfTurn, Policy};
 pub use stream::{push_batch, Stream, StreamInfo, StreamRef};
 pub use stream_options::{Context, InvalidUtf8, Mode, StreamOptions, Thinking};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Packing and measuring.
+//! Packing.
 use std::path::Path;
 
 use qwen3guard_sys as sys;
@@ -8,7 +8,7 @@ use crate::{
     c::{defaults, sized, text_of_chars},
     callback::{with_progress, Progress},
     error::call,
-    load::{c_string, path_bytes},
+    load::path_bytes,
     Cancel, Result,
 };
 
@@ -108,80 +108,4 @@ pub fn quantize(
 pub fn verify_packed(file: impl AsRef<Path>, cancel: Option<&Cancel>) -> Result<()> {
     let (path, flag) = (path_bytes(file.as_ref()), Cancel::ptr(cancel));
     call(|err| unsafe { sys::q3g_verify_packed(path.as_ptr().cast(), path.len(), flag, err) })
-}
-
-/// How a model is measured.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MeasureOptions<'a> {
-    /// 0: all cores.
-    pub n_threads: i32,
-    /// Coarse.
-    pub quick: bool,
-    /// Instruction set, as in [`GuardOptions`](crate::GuardOptions); empty: the best there is.
-    pub isa: &'a str,
-    /// Stops the call from another thread.
-    pub cancel: Option<&'a Cancel>,
-}
-
-/// Figures of one model on this machine.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measurement {
-    /// Peak of int8 kernels, in 10^9 operations a second.
-    pub int8_gops: f64,
-    /// Peak of bf16 kernels, in 10^9 operations a second.
-    pub bf16_gflops: f64,
-    /// Peak of float32 kernels, in 10^9 operations a second.
-    pub fp32_gflops: f64,
-    /// Reading memory, in 10^9 bytes a second.
-    pub read_gb_s: f64,
-    /// Loading, in milliseconds.
-    pub load_ms: f64,
-    /// The process' largest resident memory, in 10^6 bytes.
-    pub peak_rss_mb: f64,
-    /// Bytes of weights that a token reads.
-    pub weight_bytes_per_token: i64,
-    /// A prompt of 128 tokens, in milliseconds.
-    pub prefill_128_ms: f64,
-    /// A prompt of 512 tokens, in milliseconds.
-    pub prefill_512_ms: f64,
-    /// One more token, in milliseconds.
-    pub decode_ms: f64,
-    /// Gen: a verdict with the constant part of the prompt kept, in milliseconds; else 0.
-    pub verdict_ms: f64,
-    /// Gen: a verdict with nothing kept, in milliseconds; else 0.
-    pub verdict_whole_ms: f64,
-}
-
-/// Measures a model on this machine for some 10 seconds. Any thread. Errors: those of
-/// [`Guard::load`](crate::Guard::load); `Cancelled`.
-pub fn measure(model: Model<'_>, options: MeasureOptions<'_>) -> Result<Measurement> {
-    let isa = c_string(options.isa, "options.isa")?;
-    let mut raw = defaults(sys::q3g_measure_options_init);
-    (raw.n_threads, raw.quick) = (options.n_threads, options.quick.into());
-    (raw.isa, raw.cancel) = (isa.as_ptr(), Cancel::ptr(options.cancel));
-    let mut out: sys::q3g_measurement = sized();
-    call(|err| unsafe {
-        match model {
-            Model::Path(path) => {
-                let path = path_bytes(path);
-                sys::q3g_measure(path.as_ptr().cast(), path.len(), &raw, &mut out, err)
-            }
-            Model::Embedded(name) => sys::q3g_measure_embedded(name.as_ptr().cast(), name.len(), &raw, &mut out, err),
-        }
-    })?;
-    Ok(Measurement {
-        int8_gops: out.int8_gops,
-        bf16_gflops: out.bf16_gflops,
-        fp32_gflops: out.fp32_gflops,
-        read_gb_s: out.read_gb_s,
-        load_ms: out.load_ms,
-        peak_rss_mb: out.peak_rss_mb,
-        weight_bytes_per_token: out.weight_bytes_per_token,
-        prefill_128_ms: out.prefill_128_ms,
-        prefill_512_ms: out.prefill_512_ms,
-        decode_ms: out.decode_ms,
-        verdict_ms: out.verdict_ms,
-        verdict_whole_ms: out.verdict_whole_ms,
-    })
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Packing, measuring, and what stops them.
+//! Packing, and what stops it.
 use std::{ops::ControlFlow, path::Path, time::Duration};
 
 use common::*;
@@ -73,22 +73,6 @@ fn packing_is_stopped_from_another_thread() {
     verify_packed(&path, Some(&cancel)).unwrap();
     cancel.set();
     assert_eq!(kind(verify_packed(&path, Some(&cancel))), ErrorKind::Cancelled);
-}
-
-#[test]
-fn measuring_and_what_stops_it() {
-    let model = Model::Embedded("nano-stream");
-    // A whole measurement takes seconds.
-    let result = cancelled(
-        |cancel| measure(model, MeasureOptions { n_threads: 1, cancel: Some(cancel), ..Default::default() }),
-        Duration::from_millis(100),
-    );
-    assert_eq!(kind(result), ErrorKind::Cancelled);
-    let quick = MeasureOptions { quick: true, n_threads: 1, isa: "scalar", ..Default::default() };
-    let figures = measure(model, quick).unwrap();
-    assert!(figures.decode_ms > 0.0 && figures.weight_bytes_per_token > 0);
-    assert_eq!(kind(measure(model, MeasureOptions { isa: "abacus", ..quick })), ErrorKind::UnsupportedIsa);
-    assert_eq!(kind(measure(model, MeasureOptions { isa: "\0", ..quick })), ErrorKind::InvalidArgument);
 }
 
 #[cfg(unix)]

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "bench/measure.hpp"
+
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -7,6 +9,7 @@
 #include "qwen3guard/qwen3guard.hpp"
 
 using namespace qwen3guard;
+using namespace qwen3guard::bench;
 
 namespace {
 
@@ -47,7 +50,7 @@ void check_common(const Measurement& m) {
 
 }  // namespace
 
-TEST_CASE("measure: a Gen model has every figure", "[guard]") {
+TEST_CASE("measure: a Gen model has every figure", "[bench]") {
   const Measurement m = measure_embedded("nano-gen", quick()).value();
   check_common(m);
   CHECK(m.info.kind == ModelKind::gen);
@@ -62,7 +65,7 @@ TEST_CASE("measure: a Gen model has every figure", "[guard]") {
   CHECK(m.verdict->prefix_kept.n_tokens < m.verdict->whole.n_tokens);
 }
 
-TEST_CASE("measure: a Stream model has no verdict", "[guard]") {
+TEST_CASE("measure: a Stream model has no verdict", "[bench]") {
   MeasureOptions options = quick();
   options.n_threads = 1;
   options.isa = "scalar";
@@ -74,7 +77,7 @@ TEST_CASE("measure: a Stream model has no verdict", "[guard]") {
   CHECK_FALSE(m.verdict.has_value());
 }
 
-TEST_CASE("measure: what cannot be loaded is an error", "[guard]") {
+TEST_CASE("measure: what cannot be loaded is an error", "[bench]") {
   const auto error_of = [](const Result<Measurement>& result) {
     REQUIRE_FALSE(result.ok());
     return result.error();

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guard/forward_limit.hpp"
+#include "bench/forward_limit.hpp"
 
 #include <algorithm>
 
 #include "qwen3guard/detail/model/kv_cache.hpp"
 
-namespace qwen3guard::detail {
+namespace qwen3guard::bench {
+
+using namespace detail;
+
 namespace {
 
 double peak_of(ForwardCost::Arithmetic arithmetic, const Peaks& peaks) noexcept {
@@ -65,4 +68,4 @@ ForwardCost forward_cost(const ModelConfig& config, const Weights& weights) noex
   return cost;
 }
 
-}  // namespace qwen3guard::detail
+}  // namespace qwen3guard::bench

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_GUARD_MEASURE_PASSES_HPP
-#define QWEN3GUARD_SRC_GUARD_MEASURE_PASSES_HPP
+#ifndef QWEN3GUARD_SRC_BENCH_PASSES_HPP
+#define QWEN3GUARD_SRC_BENCH_PASSES_HPP
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,7 @@
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/verdict.hpp"
 
-namespace qwen3guard::detail {
+namespace qwen3guard::bench {
 
 [[nodiscard]] inline double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -59,13 +59,11 @@ struct Repeats {
 /// a Stream checkpoint, the logits of three tokens of a Gen one. The model is borrowed.
 class Passes {
  public:
-  /// Room for n_context tokens, of which up to max_rows in one pass get heads. cancel: ends a pass; may be
-  /// null.
-  Passes(const Model& model, std::int32_t n_context, std::int32_t max_rows, const CancelFlag* cancel)
+  /// Room for n_context tokens, of which up to max_rows in one pass get heads.
+  Passes(const detail::Model& model, std::int32_t n_context, std::int32_t max_rows)
       : model_(model),
         cache_(model.new_cache(n_context)),
-        ids_(made_up_ids(n_context, model.config().vocab_size)),
-        cancel_(cancel) {
+        ids_(made_up_ids(n_context, model.config().vocab_size)) {
     const auto n = static_cast<std::size_t>(max_rows);
     hidden_.resize(n * static_cast<std::size_t>(model.config().hidden_size));
     if (is_stream()) {
@@ -77,19 +75,20 @@ class Passes {
   /// Leaves `n` tokens in the cache.
   [[nodiscard]] Status set_history(std::int32_t n) {
     cache_.truncate(0);
-    return model_.forward(ids(n), cache_, workspace_, {}, cancel_);
+    return model_.forward(ids(n), cache_, workspace_, {}, nullptr);
   }
 
   /// n_tokens after those in the cache, with heads for the last n_rows of them (Gen: for the last one). The
   /// cache is then as before.
   [[nodiscard]] Status run(std::int32_t n_tokens, std::int32_t n_rows) {
     const auto rows = static_cast<std::size_t>(is_stream() ? n_rows : 1);
-    const Span2d<float> hidden(hidden_.data(), rows, static_cast<std::size_t>(model_.config().hidden_size));
+    const detail::Span2d<float> hidden(hidden_.data(), rows,
+                                       static_cast<std::size_t>(model_.config().hidden_size));
     const std::int32_t n_history = cache_.n_tokens();
-    Q3G_TRY(model_.forward(ids(n_tokens), cache_, workspace_, hidden, cancel_));
+    Q3G_TRY(model_.forward(ids(n_tokens), cache_, workspace_, hidden, nullptr));
     cache_.truncate(n_history);
     if (is_stream()) {
-      model_.guard_heads(HeadRole::response, hidden, {risk_.data(), rows, labels().risk.size()},
+      model_.guard_heads(detail::HeadRole::response, hidden, {risk_.data(), rows, labels().risk.size()},
                          {category_.data(), rows, labels().category.size()}, workspace_);
     } else {
       std::array<float, kSeverityCount> logits{};
@@ -100,23 +99,22 @@ class Passes {
 
  private:
   [[nodiscard]] bool is_stream() const noexcept {
-    return model_.config().architecture == Architecture::guard;
+    return model_.config().architecture == detail::Architecture::guard;
   }
-  [[nodiscard]] const HeadLabels& labels() const noexcept {
-    return model_.config().labels(HeadRole::response);
+  [[nodiscard]] const detail::HeadLabels& labels() const noexcept {
+    return model_.config().labels(detail::HeadRole::response);
   }
   [[nodiscard]] std::span<const TokenId> ids(std::int32_t n) const noexcept {
     return std::span(ids_).first(static_cast<std::size_t>(n));
   }
 
-  const Model& model_;
-  KvCache cache_;
-  Workspace workspace_;
+  const detail::Model& model_;
+  detail::KvCache cache_;
+  detail::Workspace workspace_;
   std::vector<TokenId> ids_;
-  const CancelFlag* cancel_;
   std::vector<float> hidden_, risk_, category_;
 };
 
-}  // namespace qwen3guard::detail
+}  // namespace qwen3guard::bench
 
-#endif  // QWEN3GUARD_SRC_GUARD_MEASURE_PASSES_HPP
+#endif  // QWEN3GUARD_SRC_BENCH_PASSES_HPP

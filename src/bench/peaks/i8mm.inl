@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The most that the matrix instructions can do, as generic/peak.inl. Included after packed_i8mm.inl.
+// The most that the matrix instructions can do, as generic.inl. Included after packed_i8mm.inl.
 namespace {
 
 constexpr std::size_t kMatrixSums = 16;

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_MEASURE_HPP
-#define QWEN3GUARD_MEASURE_HPP
-
-/// @file
-/// What a model does on this machine.
+#ifndef QWEN3GUARD_SRC_BENCH_MEASURE_HPP
+#define QWEN3GUARD_SRC_BENCH_MEASURE_HPP
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/status.hpp"
 
-namespace qwen3guard {
+/// What a model does on this machine: the bodies of `qwen3guard bench`.
+namespace qwen3guard::bench {
 
 /// Options of measure().
 struct MeasureOptions {
@@ -25,8 +21,6 @@ struct MeasureOptions {
   Verify verify = Verify::automatic;  ///< as GuardOptions::verify
   /// Few repeats and less memory: shows that everything works, its figures are coarse.
   bool quick = false;
-  /// Stops the call from another thread. May be null.
-  std::shared_ptr<const CancelFlag> cancel = nullptr;
 };
 
 /// What this machine can do with the instruction set and the threads in use, measured by loops that do
@@ -83,12 +77,12 @@ struct Measurement {
 
 /// Loads the model at `model_dir` (as Guard::load) and measures it: some 10 seconds for 0.6B parameters.
 /// Other work on the machine makes all figures worse. Errors: those of Guard::load and
-/// Guard::classify_prompt; cancelled.
+/// Guard::classify_prompt.
 [[nodiscard]] Result<Measurement> measure(std::string_view model_dir, const MeasureOptions& options = {});
 
 /// The same for a model in the library. Errors: also file_not_found (no such name).
 [[nodiscard]] Result<Measurement> measure_embedded(std::string_view name, const MeasureOptions& options = {});
 
-}  // namespace qwen3guard
+}  // namespace qwen3guard::bench
 
-#endif  // QWEN3GUARD_MEASURE_HPP
+#endif  // QWEN3GUARD_SRC_BENCH_MEASURE_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/measure.hpp"
+#include "bench/measure.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,20 +8,18 @@
 #include <span>
 #include <utility>
 
+#include "bench/forward_limit.hpp"
+#include "bench/passes.hpp"
+#include "bench/peak_memory.hpp"
+#include "bench/peaks.hpp"
 #include "embedded/embedded_models.hpp"
 #include "guard/conversation/chat_template.hpp"
-#include "guard/forward_limit.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/loaded/guard_impl.hpp"
-#include "guard/measure_passes.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/kernels/peaks.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
-#include "qwen3guard/detail/util/peak_memory.hpp"
 
-namespace qwen3guard {
+namespace qwen3guard::bench {
 namespace {
 
 constexpr std::array<std::int32_t, 2> kPrefillTokens = {128, 512};
@@ -40,7 +38,6 @@ class Measuring {
         impl_(model_, std::move(tokenizer), model_->config().max_position_embeddings, /*kept_tokens=*/0),
         options_(options) {
     if (options.quick) repeats_ = {1, 3, 10};
-    judging_.cancel = options.cancel;
     out_.info = impl_.info();
     out_.prefill.resize(kPrefillTokens.size());
     out_.chunks.resize(kChunkTokens.size());
@@ -55,7 +52,7 @@ class Measuring {
                                                      " tokens, expected more than " +
                                                      std::to_string(n_chunk)};
     }
-    detail::Passes passes(*model_, n_context, n_chunk, options_.cancel.get());
+    Passes passes(*model_, n_context, n_chunk);
     for (std::size_t i = 0; i < kPrefillTokens.size(); ++i) {
       const std::int32_t n = clamped("prefill", kPrefillTokens[i], n_context);
       Q3G_TRY(time(out_.prefill[i], n, 0, [&] { return passes.run(n, 1); }));
@@ -106,17 +103,15 @@ class Measuring {
     return time(out.whole, n_all, 0, [&] { return judge(*new_impl()); });
   }
 
-  /// Measures the peaks and sets every limit. Errors: cancelled. Throws std::bad_alloc.
-  [[nodiscard]] Result<Measurement> finish(const detail::ForwardCost& cost,
-                                           const detail::KernelTable& kernels) {
-    Q3G_TRY(detail::not_cancelled(options_.cancel.get()));
+  /// Measures the peaks and sets every limit. Throws std::bad_alloc.
+  [[nodiscard]] Measurement finish(const ForwardCost& cost, const PeakLoops& loops) {
     out_.weight_bytes_per_token = cost.weight_bytes;
-    out_.peak_rss_mb = static_cast<double>(detail::peak_resident_bytes()) / (1024.0 * 1024.0);
+    out_.peak_rss_mb = static_cast<double>(peak_resident_bytes()) / (1024.0 * 1024.0);
     detail::ThreadTeam team(out_.info.n_threads);
-    detail::PeakOptions peak_options;
+    PeakOptions peak_options;
     if (options_.quick)
       peak_options = {.buffer_bytes = std::size_t{64} << 20, .repeat_ms = 4, .n_repeats = 2};
-    const detail::Peaks peaks = detail::measure_peaks(kernels, team, peak_options);
+    const Peaks peaks = measure_peaks(loops, team, peak_options);
     out_.peaks = {peaks.int8_gops, peaks.bf16_gflops, peaks.fp32_gflops, peaks.read_gb_s};
     for (const Work& work : work_) {
       MeasuredTime& measured = *work.time;
@@ -177,7 +172,7 @@ class Measuring {
   Guard::Impl impl_;
   const MeasureOptions options_;
   ClassifyOptions judging_;
-  detail::Repeats repeats_;
+  Repeats repeats_;
   Measurement out_;
   std::vector<Work> work_;
 };
@@ -191,14 +186,14 @@ Result<Measurement> measure_files(const detail::ModelFiles& files, const Measure
   if (Tokenizer::is_in(files)) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
   }
-  const double load_ms = detail::ms_since(start);
+  const double load_ms = ms_since(start);
 
-  Q3G_ASSIGN(const detail::KernelTable* kernels, detail::select_kernels(model->isa()));
-  const detail::ForwardCost cost = detail::forward_cost(model->config(), model->weights());
+  Q3G_ASSIGN(const PeakLoops* loops, peak_loops(model->isa()));
+  const ForwardCost cost = forward_cost(model->config(), model->weights());
   Measuring measuring(std::move(model), std::move(tokenizer), options);
   Q3G_TRY(measuring.measure_passes());
   Q3G_TRY(measuring.measure_verdict());
-  Q3G_ASSIGN(Measurement measurement, measuring.finish(cost, *kernels));
+  Measurement measurement = measuring.finish(cost, *loops);
   measurement.load_ms = load_ms;
   return measurement;
 }
@@ -219,4 +214,4 @@ Result<Measurement> measure_embedded(std::string_view name, const MeasureOptions
   });
 }
 
-}  // namespace qwen3guard
+}  // namespace qwen3guard::bench

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a core can do at most: the multiply-adds of packed.inl and of its Vec on operands that never leave the
-// registers and the first-level cache, and a sum that does nothing but read. For measuring only; nothing else
-// calls these. Included after packed.inl.
+// registers and the first-level cache, and a sum that does nothing but read. Included after packed.inl.
 namespace {
 
 /// Sums enough to hide the latency of any of the instructions, and few enough for the registers.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/peak_memory.hpp"
+#include "bench/peak_memory.hpp"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -12,7 +12,7 @@
 #include <memory>
 #endif
 
-namespace qwen3guard::detail {
+namespace qwen3guard::bench {
 
 #ifdef _WIN32
 
@@ -55,4 +55,4 @@ std::int64_t peak_resident_bytes() noexcept {
 
 #endif
 
-}  // namespace qwen3guard::detail
+}  // namespace qwen3guard::bench

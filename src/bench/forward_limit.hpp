@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_GUARD_FORWARD_LIMIT_HPP
-#define QWEN3GUARD_SRC_GUARD_FORWARD_LIMIT_HPP
+#ifndef QWEN3GUARD_SRC_BENCH_FORWARD_LIMIT_HPP
+#define QWEN3GUARD_SRC_BENCH_FORWARD_LIMIT_HPP
 
 #include <cstdint>
 
-#include "qwen3guard/detail/kernels/peaks.hpp"
+#include "bench/peaks.hpp"
 #include "qwen3guard/detail/model/config.hpp"
 #include "qwen3guard/detail/model/weights.hpp"
 
-namespace qwen3guard::detail {
+namespace qwen3guard::bench {
 
 /// What a forward pass over a model costs at least: its multiply-adds and the bytes that it must read.
 struct ForwardCost {
@@ -27,8 +27,9 @@ struct ForwardCost {
                                 std::int32_t history) const noexcept;
 };
 
-[[nodiscard]] ForwardCost forward_cost(const ModelConfig& config, const Weights& weights) noexcept;
+[[nodiscard]] ForwardCost forward_cost(const detail::ModelConfig& config,
+                                       const detail::Weights& weights) noexcept;
 
-}  // namespace qwen3guard::detail
+}  // namespace qwen3guard::bench
 
-#endif  // QWEN3GUARD_SRC_GUARD_FORWARD_LIMIT_HPP
+#endif  // QWEN3GUARD_SRC_BENCH_FORWARD_LIMIT_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The most that the tile unit can do, as generic/peak.inl: four independent sums keep it busy. Included after
+// The most that the tile unit can do, as generic.inl: four independent sums keep it busy. Included after
 // packed_amx.inl. Tile numbers are digits because some compilers paste them into assembly.
 namespace {
 

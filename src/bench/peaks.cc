@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/kernels/peaks.hpp"
+#include "bench/peaks.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -7,9 +7,29 @@
 #include <new>
 
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/quote.hpp"
 
-namespace qwen3guard::detail {
+namespace qwen3guard::bench {
+
+// Q3G_ISAS is Q3G_EACH(name) for each instruction set of this build (CMakeLists.txt).
+// clang-format off
+#define Q3G_EACH(isa) namespace isa { extern const PeakLoops kPeakLoops; }
+Q3G_ISAS
+#undef Q3G_EACH
+// clang-format on
+
 namespace {
+
+using detail::AlignedBuffer;
+using detail::ThreadTeam;
+
+struct NamedLoops {
+  std::string_view isa;
+  const PeakLoops* loops;
+};
+#define Q3G_EACH(isa) {#isa, &isa::kPeakLoops},
+constexpr NamedLoops kAllLoops[] = {Q3G_ISAS};
+#undef Q3G_EACH
 
 /// Parts of a loop per thread: a thread that comes late, or is interrupted, leaves its parts to the others.
 constexpr std::size_t kPartsPerThread = 8;
@@ -21,7 +41,7 @@ double seconds_of(const Body& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// 10^9 operations a second of one of the table's peak functions.
+/// 10^9 operations a second of one of the peak loops.
 double measure_ops(double (*peak)(std::size_t) noexcept, ThreadTeam& team, const PeakOptions& options) {
   const std::size_t n_parts = kPartsPerThread * static_cast<std::size_t>(team.n_threads());
   const double part_s = options.repeat_ms / 1000 / static_cast<double>(kPartsPerThread);
@@ -54,7 +74,7 @@ AlignedBuffer<float> largest_buffer(std::size_t n_bytes) {
   return AlignedBuffer<float>(kLeastBytes / sizeof(float));
 }
 
-double measure_read(const KernelTable& kernels, ThreadTeam& team, const PeakOptions& options) {
+double measure_read(const PeakLoops& loops, ThreadTeam& team, const PeakOptions& options) {
   AlignedBuffer<float> buffer = largest_buffer(options.buffer_bytes);
   const std::size_t n_parts = kPartsPerThread * static_cast<std::size_t>(team.n_threads());
   const std::size_t n_part = buffer.size() / n_parts;
@@ -65,7 +85,7 @@ double measure_read(const KernelTable& kernels, ThreadTeam& team, const PeakOpti
   for (int i = 0; i < options.n_repeats || total_s < options.repeat_ms / 1000; ++i) {
     const double s = seconds_of([&] {
       team.run(n_parts, [&](std::size_t part) {
-        sink.store(kernels.sum(buffer.data() + part * n_part, n_part), std::memory_order_relaxed);
+        sink.store(loops.sum(buffer.data() + part * n_part, n_part), std::memory_order_relaxed);
       });
     });
     best = std::max(best, n_bytes / s);
@@ -76,12 +96,18 @@ double measure_read(const KernelTable& kernels, ThreadTeam& team, const PeakOpti
 
 }  // namespace
 
-Peaks measure_peaks(const KernelTable& kernels, ThreadTeam& team, const PeakOptions& options) {
-  const ThreadTeam::Call call(team);
-  return {.int8_gops = measure_ops(kernels.peak_int8, team, options),
-          .bf16_gflops = measure_ops(kernels.peak_bf16, team, options),
-          .fp32_gflops = measure_ops(kernels.peak_fp32, team, options),
-          .read_gb_s = measure_read(kernels, team, options)};
+Result<const PeakLoops*> peak_loops(std::string_view isa) {
+  for (const NamedLoops& one : kAllLoops)
+    if (one.isa == isa) return one.loops;
+  return Error{ErrorCode::unsupported_isa, "peaks: this build has no instruction set " + quote(isa)};
 }
 
-}  // namespace qwen3guard::detail
+Peaks measure_peaks(const PeakLoops& loops, ThreadTeam& team, const PeakOptions& options) {
+  const ThreadTeam::Call call(team);
+  return {.int8_gops = measure_ops(loops.int8, team, options),
+          .bf16_gflops = measure_ops(loops.bf16, team, options),
+          .fp32_gflops = measure_ops(loops.fp32, team, options),
+          .read_gb_s = measure_read(loops, team, options)};
+}
+
+}  // namespace qwen3guard::bench
