@@ -43,7 +43,7 @@ class Bench {
       cache.truncate(history);
       const auto ids = tokens(n, r);
       const auto start = Clock::now();
-      model_.forward(ids, cache, workspace_, rows(1)).throw_if_error();
+      model_.forward(ids, cache, workspace_, rows(1), nullptr).throw_if_error();
       best = std::min(best, ms_since(start));
     }
     return best;
@@ -53,7 +53,7 @@ class Bench {
   double batch(std::size_t n, int repeats) {
     std::vector<KvCache> caches(n, KvCache(model_.config(), 128, model_.kv_type()));
     const auto prompt = tokens(64, 1);
-    for (KvCache& cache : caches) model_.forward(prompt, cache, workspace_, {}).throw_if_error();
+    for (KvCache& cache : caches) model_.forward(prompt, cache, workspace_, {}, nullptr).throw_if_error();
     const TokenId next = 77;
     double best = 1e30;
     for (int r = 0; r < repeats; ++r) {
@@ -63,7 +63,7 @@ class Bench {
         parts.push_back({{&next, 1}, &cache, 1});
       }
       const auto start = Clock::now();
-      model_.forward_batch(parts, workspace_, rows(n)).throw_if_error();
+      model_.forward_batch(parts, workspace_, rows(n), nullptr).throw_if_error();
       best = std::min(best, ms_since(start));
     }
     return best;
@@ -86,7 +86,7 @@ class Bench {
     cache_.truncate(std::min(cache_.n_tokens(), history));
     if (cache_.n_tokens() < history) {
       const auto ids = tokens(static_cast<std::size_t>(history - cache_.n_tokens()), 3);
-      model_.forward(ids, cache_, workspace_, {}).throw_if_error();
+      model_.forward(ids, cache_, workspace_, {}, nullptr).throw_if_error();
     }
     return cache_;
   }
