@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "tokenizer/snapshot.hpp"
 
 namespace {
 

@@ -12,11 +12,11 @@
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
 #include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "tokenizer/snapshot.hpp"
 
 namespace qwen3guard {
 namespace {

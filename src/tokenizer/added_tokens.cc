@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/added_tokens.hpp"
+#include "tokenizer/added_tokens.hpp"
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "qwen3guard/detail/util/utf8.hpp"
-#include "unicode_classes.hpp"
+#include "tokenizer/unicode_classes.hpp"
 
 namespace qwen3guard::detail {
 namespace {

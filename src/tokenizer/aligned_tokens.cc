@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/aligned_tokens.hpp"
+#include "tokenizer/aligned_tokens.hpp"
 
 #include <algorithm>
 #include <string>
 
-#include "qwen3guard/detail/tokenizer/bpe.hpp"
-#include "qwen3guard/detail/tokenizer/nfc.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
-#include "unicode_classes.hpp"
+#include "tokenizer/bpe.hpp"
+#include "tokenizer/nfc.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
+#include "tokenizer/unicode_classes.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
+#include "tokenizer/incremental_encoder.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
-#include "qwen3guard/detail/tokenizer/offset_map.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "tokenizer/offset_map.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard::detail {
 

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/status.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 #include "util/json.hpp"
 
 /// Reading of tokenizer files. All functions: bad_tokenizer or unsupported_model with the file, the key and

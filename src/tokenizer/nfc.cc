@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/nfc.hpp"
+#include "tokenizer/nfc.hpp"
 
 #include <utf8proc.h>
 
@@ -9,7 +9,7 @@
 #include <type_traits>
 
 #include "qwen3guard/detail/util/utf8.hpp"
-#include "unicode_classes.hpp"
+#include "tokenizer/unicode_classes.hpp"
 
 namespace qwen3guard::detail {
 namespace {

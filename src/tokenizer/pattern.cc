@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/pattern.hpp"
+#include "tokenizer/pattern.hpp"
 
 #include <re2/re2.h>
 

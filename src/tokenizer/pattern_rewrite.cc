@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <optional>
 
-#include "qwen3guard/detail/tokenizer/pattern.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
-#include "unicode_classes.hpp"
+#include "tokenizer/pattern.hpp"
+#include "tokenizer/unicode_classes.hpp"
 
 namespace qwen3guard::detail {
 namespace {

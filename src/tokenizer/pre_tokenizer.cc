@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
 
 #include <string>
 

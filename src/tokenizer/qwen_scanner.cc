@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/qwen_scanner.hpp"
+#include "tokenizer/qwen_scanner.hpp"
 
 #include <array>
 #include <cstdint>
 
 #include "qwen3guard/detail/util/utf8.hpp"
-#include "unicode_classes.hpp"
+#include "tokenizer/unicode_classes.hpp"
 
 namespace qwen3guard::detail {
 namespace {

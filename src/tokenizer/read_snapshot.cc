@@ -6,12 +6,12 @@
 #include <string_view>
 #include <utility>
 
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
-#include "snapshot_layout.hpp"
+#include "tokenizer/snapshot.hpp"
+#include "tokenizer/snapshot_layout.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard::detail {
 namespace {

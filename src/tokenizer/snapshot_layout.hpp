@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "qwen3guard/detail/tokenizer/merge_table.hpp"
-#include "qwen3guard/detail/tokenizer/vocabulary.hpp"
+#include "tokenizer/merge_table.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 /// The bytes of a snapshot: a header, then sections whose places follow from the header's counts, so that no
 /// offset of a section can be wrong. Little-endian; docs/tokenizer.md describes the same in words.

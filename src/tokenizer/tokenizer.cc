@@ -4,13 +4,13 @@
 #include <limits>
 #include <new>
 
-#include "load_tokenizer.hpp"
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "tokenizer/load_tokenizer.hpp"
+#include "tokenizer/snapshot.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard {
 namespace {

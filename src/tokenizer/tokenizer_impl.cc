@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
-#include "qwen3guard/detail/tokenizer/nfc.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "tokenizer/nfc.hpp"
 
 namespace qwen3guard::detail {
 namespace {

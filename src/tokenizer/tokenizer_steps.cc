@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "load_tokenizer.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
-#include "vocabulary_builder.hpp"
+#include "tokenizer/load_tokenizer.hpp"
+#include "tokenizer/vocabulary_builder.hpp"
 
 /// The steps before the merges, as tokenizer.json describes them: {"type": ..., ...}, or a Sequence of such.
 namespace qwen3guard::detail {

@@ -3,11 +3,11 @@
 #include <charconv>
 #include <utility>
 
-#include "load_tokenizer.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/quote.hpp"
-#include "vocabulary_builder.hpp"
+#include "tokenizer/load_tokenizer.hpp"
+#include "tokenizer/vocabulary_builder.hpp"
 
 namespace qwen3guard::detail {
 namespace {

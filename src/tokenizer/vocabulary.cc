@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/vocabulary.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 #include <algorithm>
 #include <array>

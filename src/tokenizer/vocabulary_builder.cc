@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vocabulary_builder.hpp"
+#include "tokenizer/vocabulary_builder.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "qwen3guard/detail/tokenizer/byte_level.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tokenizer/byte_level.hpp"
 
 namespace qwen3guard::detail {
 namespace {

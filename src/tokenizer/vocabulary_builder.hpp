@@ -11,8 +11,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/status.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard::detail {
 

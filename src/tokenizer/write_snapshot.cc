@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
-#include "snapshot_layout.hpp"
+#include "tokenizer/snapshot.hpp"
+#include "tokenizer/snapshot_layout.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -9,9 +9,9 @@
 #include "guard/conversation/gen_prompt.hpp"
 #include "guard/conversation/thinking.hpp"
 #include "guard/conversation/tool_messages.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "tokenizer/incremental_encoder.hpp"
 
 namespace qwen3guard::detail {
 

@@ -13,11 +13,11 @@
 #include "guard/conversation/thinking.hpp"
 #include "guard/policy/stream_policy.hpp"
 #include "qwen3guard/conversation.hpp"
-#include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "qwen3guard/verdict.hpp"
+#include "tokenizer/incremental_encoder.hpp"
 
 namespace qwen3guard::detail {
 

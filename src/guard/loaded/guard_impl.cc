@@ -11,11 +11,11 @@
 #include "guard/conversation/chat_template.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard {
 namespace {

@@ -18,7 +18,7 @@
 #include "guard/policy/stream_policy.hpp"
 #include "guard/session/stream_session_impl.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
+#include "tokenizer/incremental_encoder.hpp"
 
 namespace qwen3guard::detail {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/added_tokens.hpp"
+#include "tokenizer/added_tokens.hpp"
 
 #include "q3g_catch.hpp"
 #include "tokenizer_fixture.hpp"

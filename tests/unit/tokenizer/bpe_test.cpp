@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/bpe.hpp"
+#include "tokenizer/bpe.hpp"
 
 #include <map>
 

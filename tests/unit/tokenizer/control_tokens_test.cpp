@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nobody writes a control token in a message, whatever the files say of it.
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
+#include "tokenizer/incremental_encoder.hpp"
+#include "tokenizer/snapshot.hpp"
 #include "tokenizer_fixture.hpp"
 
 using namespace qwen3guard;

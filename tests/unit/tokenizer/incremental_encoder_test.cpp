@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/incremental_encoder.hpp"
+#include "tokenizer/incremental_encoder.hpp"
 
 #include "iterations.hpp"
 #include "q3g_catch.hpp"

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/pattern.hpp"
-#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
 #include "temporary_folder.hpp"
+#include "tokenizer/pattern.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
 #include "tokenizer_fixture.hpp"
 
 #ifndef _WIN32

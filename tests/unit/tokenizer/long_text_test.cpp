@@ -4,8 +4,8 @@
 
 #include "heap_peak.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/nfc.hpp"
-#include "qwen3guard/detail/tokenizer/tokenizer_impl.hpp"
+#include "tokenizer/nfc.hpp"
+#include "tokenizer/tokenizer_impl.hpp"
 #include "tokenizer_fixture.hpp"
 
 using namespace qwen3guard;

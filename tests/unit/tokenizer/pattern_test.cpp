@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/pattern.hpp"
+#include "tokenizer/pattern.hpp"
 
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
 #include "tokenizer_fixture.hpp"
 
 using namespace qwen3guard;

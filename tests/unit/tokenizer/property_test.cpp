@@ -3,7 +3,7 @@
 
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/nfc.hpp"
+#include "tokenizer/nfc.hpp"
 #include "tokenizer_fixture.hpp"
 
 using namespace qwen3guard;

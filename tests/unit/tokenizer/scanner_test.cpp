@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/pattern.hpp"
-#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
-#include "qwen3guard/detail/tokenizer/qwen_scanner.hpp"
+#include "tokenizer/pattern.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
+#include "tokenizer/qwen_scanner.hpp"
 #include "tokenizer_fixture.hpp"
 
 using namespace qwen3guard;

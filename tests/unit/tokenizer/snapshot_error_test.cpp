@@ -7,7 +7,7 @@
 
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
+#include "tokenizer/snapshot.hpp"
 #include "tokenizer/snapshot_layout.hpp"
 #include "tokenizer_fixture.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tokenizer/snapshot.hpp"
+#include "tokenizer/snapshot.hpp"
 
 #include <cstring>
 #include <memory>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_BYTE_LEVEL_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_BYTE_LEVEL_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_BYTE_LEVEL_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_BYTE_LEVEL_HPP
 
 #include <array>
 #include <cstddef>
@@ -60,4 +60,4 @@ inline constexpr std::array<std::int16_t, kByteLevelEnd> kByteOfCodePoint = [] {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_BYTE_LEVEL_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_BYTE_LEVEL_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_SNAPSHOT_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_SNAPSHOT_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_SNAPSHOT_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_SNAPSHOT_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -40,4 +40,4 @@ inline constexpr std::uint32_t kSnapshotVersion = 1;
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_SNAPSHOT_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_SNAPSHOT_HPP

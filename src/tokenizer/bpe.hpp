@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_BPE_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_BPE_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_BPE_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_BPE_HPP
 
 #include <array>
 #include <atomic>
@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/merge_table.hpp"
-#include "qwen3guard/detail/tokenizer/vocabulary.hpp"
+#include "tokenizer/merge_table.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 namespace qwen3guard::detail {
 
@@ -68,4 +68,4 @@ class Bpe {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_BPE_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_BPE_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_TOKENIZER_IMPL_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_TOKENIZER_IMPL_HPP
 
 #include <cstdint>
 #include <memory>
@@ -10,13 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/added_tokens.hpp"
-#include "qwen3guard/detail/tokenizer/bpe.hpp"
-#include "qwen3guard/detail/tokenizer/merge_table.hpp"
-#include "qwen3guard/detail/tokenizer/pre_tokenizer.hpp"
-#include "qwen3guard/detail/tokenizer/vocabulary.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "tokenizer/added_tokens.hpp"
+#include "tokenizer/bpe.hpp"
+#include "tokenizer/merge_table.hpp"
+#include "tokenizer/pre_tokenizer.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 namespace qwen3guard::detail {
 
@@ -104,4 +104,4 @@ struct TokenizerAccess {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_TOKENIZER_IMPL_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_TOKENIZER_IMPL_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_VOCABULARY_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_VOCABULARY_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_VOCABULARY_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_VOCABULARY_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/hash.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "tokenizer/hash.hpp"
 
 namespace qwen3guard::detail {
 
@@ -104,4 +104,4 @@ class Vocabulary {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_VOCABULARY_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_VOCABULARY_HPP

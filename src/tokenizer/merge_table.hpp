@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_MERGE_TABLE_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_MERGE_TABLE_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_MERGE_TABLE_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_MERGE_TABLE_HPP
 
 #include <algorithm>
 #include <bit>
@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/hash.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "tokenizer/hash.hpp"
 
 namespace qwen3guard::detail {
 
@@ -117,4 +117,4 @@ class MergeTable {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_MERGE_TABLE_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_MERGE_TABLE_HPP

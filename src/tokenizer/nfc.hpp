@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_NFC_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_NFC_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_NFC_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_NFC_HPP
 
 #include <array>
 #include <cstddef>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/offset_map.hpp"
+#include "tokenizer/offset_map.hpp"
 
 namespace qwen3guard::detail {
 
@@ -45,4 +45,4 @@ inline constexpr std::size_t kMaxNfcShrinkage = 4;
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_NFC_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_NFC_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_PATTERN_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_PATTERN_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_PATTERN_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_PATTERN_HPP
 
 #include <cstddef>
 #include <memory>
@@ -56,4 +56,4 @@ class Pattern {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_PATTERN_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_PATTERN_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_ALIGNED_TOKENS_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_ALIGNED_TOKENS_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_ALIGNED_TOKENS_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_ALIGNED_TOKENS_HPP
 
 #include <cstddef>
 #include <string_view>
@@ -45,4 +45,4 @@ void encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, Align
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_ALIGNED_TOKENS_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_ALIGNED_TOKENS_HPP

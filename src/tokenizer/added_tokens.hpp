@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_ADDED_TOKENS_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_ADDED_TOKENS_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_ADDED_TOKENS_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_ADDED_TOKENS_HPP
 
 #include <array>
 #include <cstddef>
@@ -73,4 +73,4 @@ class AddedTokenMatcher {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_ADDED_TOKENS_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_ADDED_TOKENS_HPP

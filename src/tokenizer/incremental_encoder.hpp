@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_INCREMENTAL_ENCODER_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_INCREMENTAL_ENCODER_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_INCREMENTAL_ENCODER_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_INCREMENTAL_ENCODER_HPP
 
 #include <cstddef>
 #include <span>
@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/aligned_tokens.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "tokenizer/aligned_tokens.hpp"
 
 namespace qwen3guard::detail {
 
@@ -110,4 +110,4 @@ class IncrementalEncoder {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_INCREMENTAL_ENCODER_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_INCREMENTAL_ENCODER_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_PRE_TOKENIZER_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_PRE_TOKENIZER_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_PRE_TOKENIZER_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_PRE_TOKENIZER_HPP
 
 #include <cstddef>
 #include <optional>
@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/tokenizer/pattern.hpp"
-#include "qwen3guard/detail/tokenizer/qwen_scanner.hpp"
+#include "tokenizer/pattern.hpp"
+#include "tokenizer/qwen_scanner.hpp"
 
 namespace qwen3guard::detail {
 
@@ -69,4 +69,4 @@ class PreTokenizer {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_PRE_TOKENIZER_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_PRE_TOKENIZER_HPP

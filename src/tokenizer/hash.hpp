@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_HASH_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_HASH_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_HASH_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_HASH_HPP
 
 #include <bit>
 #include <cstddef>
@@ -67,4 +67,4 @@ inline void prefetch_line(const void* address) noexcept {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_HASH_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_HASH_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_OFFSET_MAP_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_OFFSET_MAP_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_OFFSET_MAP_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_OFFSET_MAP_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -49,4 +49,4 @@ class OffsetMap {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_OFFSET_MAP_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_OFFSET_MAP_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_DETAIL_TOKENIZER_QWEN_SCANNER_HPP
-#define QWEN3GUARD_DETAIL_TOKENIZER_QWEN_SCANNER_HPP
+#ifndef QWEN3GUARD_SRC_TOKENIZER_QWEN_SCANNER_HPP
+#define QWEN3GUARD_SRC_TOKENIZER_QWEN_SCANNER_HPP
 
 #include <cstddef>
 #include <string_view>
@@ -18,4 +18,4 @@ inline constexpr std::string_view kQwenPattern =
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_DETAIL_TOKENIZER_QWEN_SCANNER_HPP
+#endif  // QWEN3GUARD_SRC_TOKENIZER_QWEN_SCANNER_HPP
