@@ -8,6 +8,7 @@
 
 #include "guard/conversation/chat_template.hpp"
 #include "guard/gen/gen_decode.hpp"
+#include "guard/gen/verdict_decoder.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -25,7 +26,7 @@ struct Request {
   std::vector<TokenId> ids;
   PrefixState::Filled filled;
   KvCache cache;
-  std::optional<GenContext> context;
+  std::optional<VerdictDecoder> decoder;
 };
 
 Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& workspace,
@@ -40,23 +41,18 @@ Status prepare(const Guard::Impl& guard, const Tokenizer& tokenizer, Workspace& 
   request.cache = guard.model().new_cache(static_cast<std::int32_t>(n_needed));
   Q3G_ASSIGN(request.filled, guard.prefix(last_role).fill(guard.model(), tokenizer, last_role, request.ids,
                                                           request.cache, workspace, cancel));
-  request.context.emplace(guard.model(), tokenizer, request.cache, nullptr, cancel);
+  request.decoder.emplace(guard.model(), tokenizer,
+                          std::span(request.ids).subspan(static_cast<std::size_t>(request.filled.n_tokens)),
+                          request.subject);
   return {};
 }
 
-/// Decodes as far as the answers go. True when the verdict, or an error, is there.
-bool advance(Request& request) {
-  GenContext& context = *request.context;
-  context.rewind();
-  const auto rest = std::span(request.ids).subspan(static_cast<std::size_t>(request.filled.n_tokens));
-  auto decoded = decode_constrained(context, rest, request.subject);
-  if (context.is_waiting()) return false;
-  if (decoded.ok()) {
-    request.item->verdict = to_verdict(*std::move(decoded), request.ids.size(), request.filled.n_cached);
-  } else {
-    request.item->verdict = decoded.error();
-  }
-  return true;
+/// The verdict of a request that is done.
+Result<Verdict> verdict_of(Request& request) {
+  Q3G_ASSIGN(Verdict verdict, request.decoder->result());
+  verdict.tokens.prompt = static_cast<std::int32_t>(request.ids.size());
+  verdict.tokens.cached = request.filled.n_cached;
+  return verdict;
 }
 
 /// Runs what every request waits for.
@@ -64,13 +60,12 @@ Status answer_all(const Model& model, std::list<Request>& wave, Workspace& works
                   const CancelFlag* cancel) {
   const auto width = static_cast<std::size_t>(model.config().hidden_size);
   workspace.parts.clear();
-  for (Request& request : wave)
-    workspace.parts.push_back({request.context->waiting_ids(), &request.cache, 1});
+  for (Request& request : wave) workspace.parts.push_back({request.decoder->tokens(), &request.cache, 1});
   workspace.hidden.reserve_discard(wave.size() * width);
   const Span2d<float> hidden(workspace.hidden.data(), wave.size(), width);
   Q3G_TRY(model.forward_batch(workspace.parts, workspace, hidden, cancel));
   std::size_t row = 0;
-  for (Request& request : wave) request.context->answer(hidden.row(row++));
+  for (Request& request : wave) request.decoder->answer(hidden.row(row++));
   return {};
 }
 
@@ -99,12 +94,13 @@ void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> it
     }
     for (;;) {
       for (auto request = wave.begin(); request != wave.end();) {
-        if (advance(*request)) {
-          on_done(*request->item);
-          request = wave.erase(request);
-        } else {
+        if (request->decoder->needs_tokens()) {
           ++request;
+          continue;
         }
+        request->item->verdict = verdict_of(*request);
+        on_done(*request->item);
+        request = wave.erase(request);
       }
       if (wave.empty()) break;
       const Status status = answer_all(guard.model(), wave, workspace, cancel);

@@ -8,7 +8,7 @@
 #include <limits>
 #include <tuple>
 
-#include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
@@ -99,45 +99,32 @@ std::vector<float> probabilities_of(std::span<const Candidate> candidates, std::
 
 }  // namespace
 
-Result<Choice> choose(GenContext& context, std::span<const Option> options,
-                      std::optional<std::size_t> forced) {
-  if (options.empty() || options.size() > kMaxOptions) {
-    return Error{ErrorCode::internal,
-                 "choose: " + std::to_string(options.size()) + " options; expected 1 to 32"};
+Result<bool> Chooser::look(const Model& model, const Tokenizer& tokenizer, std::span<const float> hidden) {
+  if (options_.empty() || options_.size() > kMaxOptions)
+    return error(ErrorCode::internal, "choice: ", options_.size(), " options; expected 1 to ", kMaxOptions);
+  const auto candidates = candidates_for(tokenizer, options_, active_, n_bytes_);
+  std::vector<TokenId> ids;
+  ids.reserve(candidates.size());
+  for (const Candidate& c : candidates) ids.push_back(c.id);
+  std::vector<float> logits(ids.size());
+  model.lm_logits_for(hidden, ids, logits);
+  if (!std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); })) {
+    return Error{ErrorCode::bad_checkpoint,
+                 "language-model head: a logit is not finite; the weights are damaged"};
   }
-  Choice choice;
-  auto active = static_cast<std::uint32_t>((std::uint64_t{1} << options.size()) - 1);
-  std::size_t n_consumed = 0;
-  for (;;) {
-    const auto candidates = candidates_for(context.tokenizer(), options, active, n_consumed);
-    std::vector<TokenId> ids;
-    ids.reserve(candidates.size());
-    for (const Candidate& c : candidates) ids.push_back(c.id);
-    std::vector<float> logits(ids.size());
-    context.next_logits(ids, logits);
-    if (!std::all_of(logits.begin(), logits.end(), [](float v) { return std::isfinite(v); })) {
-      return Error{ErrorCode::bad_checkpoint,
-                   "language-model head: a logit is not finite; the weights are damaged"};
-    }
-    const auto best = best_of(candidates, logits, options, forced);
-    if (!best) {
-      return Error{ErrorCode::bad_tokenizer, "tokenizer: no token can continue the verdict " +
-                                                 quote(options[0].text) +
-                                                 "; a byte-level vocabulary with all 256 bytes was expected"};
-    }
-    const Candidate& taken = candidates[*best];
-    if (is_single(taken.options)) {
-      choice.index = index_of(taken.options);
-      choice.probabilities = probabilities_of(candidates, logits, options.size());
-      choice.chosen.assign(1, taken.id);
-      return choice;
-    }
-    const TokenId id = taken.id;
-    Q3G_TRY(context.feed({&id, 1}));
-    choice.fed.push_back(id);
-    active = taken.options;
-    n_consumed += taken.n_bytes;
+  const auto best = best_of(candidates, logits, options_, forced_);
+  if (!best) {
+    return error(ErrorCode::bad_tokenizer, "tokenizer: no token can continue the verdict ",
+                 quote(options_[0].text), "; a byte-level vocabulary with all 256 bytes was expected");
   }
+  const Candidate& taken = candidates[*best];
+  choice_.tokens.push_back(taken.id);
+  active_ = taken.options;
+  n_bytes_ += taken.n_bytes;
+  if (!is_single(taken.options)) return false;
+  choice_.index = index_of(taken.options);
+  choice_.probabilities = probabilities_of(candidates, logits, options_.size());
+  return true;
 }
 
 }  // namespace qwen3guard::detail

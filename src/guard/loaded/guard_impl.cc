@@ -134,14 +134,16 @@ Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
   if (scratch->cache.n_tokens() > filled.n_tokens)
     filled.n_tokens = filled.n_cached = scratch->cache.n_tokens();
 
-  detail::GenContext context(*model_, *tokenizer, scratch->cache, &scratch->workspace, options.cancel.get());
+  const detail::GenCall call{*model_, *tokenizer, scratch->cache, scratch->workspace, options.cancel.get()};
   const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
   const auto subject = last_role == Role::user ? detail::Subject::prompt : detail::Subject::response;
-  Q3G_ASSIGN(detail::DecodedVerdict decoded, options.decoder == Decoder::greedy
-                                                 ? detail::decode_greedy(context, rest, subject)
-                                                 : detail::decode_constrained(context, rest, subject));
+  Q3G_ASSIGN(Verdict verdict, options.decoder == Decoder::greedy
+                                  ? detail::decode_greedy(call, rest, subject)
+                                  : detail::decode_constrained(call, rest, subject));
   kept_.keep(ids, n_prefix, scratch->cache);
-  return detail::to_verdict(std::move(decoded), ids.size(), filled.n_cached);
+  verdict.tokens.prompt = static_cast<std::int32_t>(ids.size());
+  verdict.tokens.cached = filled.n_cached;
+  return verdict;
 }
 
 Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only,

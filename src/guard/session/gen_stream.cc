@@ -8,7 +8,6 @@
 #include "guard/conversation/chat_template.hpp"
 #include "guard/conversation/common_prefix.hpp"
 #include "guard/conversation/gen_prompt.hpp"
-#include "guard/gen/gen_context.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
@@ -110,8 +109,8 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
                                               scratch->workspace, cancel));
     n_kept = static_cast<std::size_t>(filled.n_tokens);
   }
-  GenContext context(guard_->model(), *tokenizer, cache_, &scratch->workspace, cancel);
-  auto decoded = decode_constrained(context, std::span(ids).subspan(n_kept), Subject::response);
+  const GenCall call{guard_->model(), *tokenizer, cache_, scratch->workspace, cancel};
+  auto decoded = decode_constrained(call, std::span(ids).subspan(n_kept), Subject::response);
   // What the next verdict shares with this one: all but the prompt's end, whose first token may have taken
   // the last of the text along.
   std::vector<TokenId> end;
@@ -122,7 +121,9 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   cache_.truncate(static_cast<std::int32_t>(n_shared));
   fed_.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n_shared));
   if (!decoded.ok()) return std::move(decoded).error();
-  Verdict verdict = to_verdict(*std::move(decoded), ids.size(), static_cast<std::int32_t>(n_kept));
+  Verdict verdict = *std::move(decoded);
+  verdict.tokens.prompt = static_cast<std::int32_t>(ids.size());
+  verdict.tokens.cached = static_cast<std::int32_t>(n_kept);
   verdict.dropped_messages = dropped_turns(turn.skip_turns);
   verdict.latency_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();

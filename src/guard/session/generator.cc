@@ -10,6 +10,7 @@
 #include "guard/conversation/chat_template.hpp"
 #include "guard/conversation/common_prefix.hpp"
 #include "guard/conversation/message_text.hpp"
+#include "guard/gen/end_tokens.hpp"
 #include "guard/gen/sampler.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
@@ -24,13 +25,9 @@ class Generator::Impl {
         sampler_(options),
         cancel_(options.cancel),
         cache_(guard_->model().new_cache(guard_->max_context_tokens())),
-        ends_(guard_->model().config().eos_token_ids),
-        logits_(static_cast<std::size_t>(guard_->model().config().vocab_size)) {
-    if (!guard_->tokenizer()) return;
-    for (const char* text : {"<|im_end|>", "<|endoftext|>"}) {
-      if (const auto id = guard_->tokenizer()->find_added(text)) ends_.push_back(*id);
-    }
-  }
+        ends_(detail::end_tokens(guard_->model().config(),
+                                 guard_->tokenizer() ? &*guard_->tokenizer() : nullptr)),
+        logits_(static_cast<std::size_t>(guard_->model().config().vocab_size)) {}
 
   Status set_conversation(std::span<const Message> messages) {
     if (messages.empty() || messages.back().role != Role::user)

@@ -2,11 +2,18 @@
 #include "guard/gen/gen_decode.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <limits>
+#include <list>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
+#include "guard/gen/end_tokens.hpp"
+#include "guard/gen/verdict_decoder.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 
@@ -98,9 +105,14 @@ std::set<char> allowed_after(const std::string& text, Subject subject) {
 }
 
 /// Greedy decoding byte by byte with every byte that would break the grammar masked.
-std::string masked_greedy(GenContext& context, std::span<const TokenId> prompt, Subject subject,
+std::string masked_greedy(const GenCall& call, std::span<const TokenId> prompt, Subject subject,
                           TokenId end_token) {
-  context.feed(prompt).throw_if_error();
+  std::vector<float> hidden(static_cast<std::size_t>(call.model.config().hidden_size));
+  const auto feed = [&](std::span<const TokenId> ids) {
+    call.model.forward(ids, call.cache, call.workspace, {hidden.data(), 1, hidden.size()}, nullptr)
+        .throw_if_error();
+  };
+  feed(prompt);
   std::string text;
   for (;;) {
     std::vector<TokenId> ids;
@@ -108,14 +120,14 @@ std::string masked_greedy(GenContext& context, std::span<const TokenId> prompt, 
       ids.push_back(byte == kEnd ? end_token : static_cast<TokenId>(byte));
     REQUIRE_FALSE(ids.empty());
     std::vector<float> logits(ids.size());
-    context.next_logits(ids, logits);
+    call.model.lm_logits_for(hidden, ids, logits);
     const auto best =
         static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     if (ids[best] == end_token) return text;
     text += static_cast<char>(ids[best]);
     // A response's verdict is over with its last word: the only thing left is the end.
     if (allowed_after(text, subject) == std::set<char>{kEnd}) return text;
-    context.feed({&ids[best], 1}).throw_if_error();
+    feed({&ids[best], 1});
   }
 }
 
@@ -151,13 +163,12 @@ TEST_CASE("constrained: equals masked greedy decoding in a vocabulary of single 
     for (const Subject subject : {Subject::prompt, Subject::response}) {
       const std::vector<TokenId> ids = tokenizer.encode(prompt).value();
       cache.truncate(0);
-      GenContext reference(*model, tokenizer, cache, &workspace, nullptr);
+      const GenCall call{*model, tokenizer, cache, workspace, nullptr};
       // The model's own end tokens are other ids in this vocabulary, so the mask offers the same set as the
       // decoder.
-      const std::string expected = masked_greedy(reference, ids, subject, end_token);
+      const std::string expected = masked_greedy(call, ids, subject, end_token);
       cache.truncate(0);
-      GenContext context(*model, tokenizer, cache, &workspace, nullptr);
-      const DecodedVerdict verdict = decode_constrained(context, ids, subject).value();
+      const Verdict verdict = decode_constrained(call, ids, subject).value();
       CAPTURE(prompt, subject == Subject::prompt);
       CHECK(parse_verdict(verdict.text, subject).value().well_formed);
       if (subject == Subject::response) CHECK(verdict.text == expected);
@@ -171,4 +182,96 @@ TEST_CASE("constrained: equals masked greedy decoding in a vocabulary of single 
     }
   }
   CHECK(seen.size() > 1);
+}
+
+namespace {
+
+/// What two decoders can be compared by, to the bit.
+std::string text_of(const Verdict& v) {
+  std::string out = v.text + "|" + std::to_string(v.tokens.generated);
+  const auto add = [&](float p) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "|%a", static_cast<double>(p));
+    out += digits;
+  };
+  add(v.probabilities.safe);
+  add(v.probabilities.unsafe);
+  add(v.probabilities.controversial);
+  for (const CategoryScore& c : v.categories) add(c.probability);
+  if (v.refusal) add(v.refusal->probability);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("decoder: steps of many in any order give the verdicts of one at a time", "[decode]") {
+  const auto files = find_embedded_model("nano-gen");
+  REQUIRE(files != nullptr);
+  const auto model = Model::load(*files, {}).value();
+  const std::vector<Tokenizer> tokenizers = {Tokenizer::load(*files).value(), byte_tokenizer()};
+  Workspace workspace;
+  std::vector<float> hidden(static_cast<std::size_t>(model->config().hidden_size));
+  struct Running {
+    std::vector<TokenId> ids;
+    KvCache cache;
+    VerdictDecoder decoder;
+    std::string expected;
+  };
+  std::list<Running> running;
+  for (const Tokenizer& tokenizer : tokenizers) {
+    for (const std::string prompt : {"a", "Hello there", "xyz 123", "How are you?"}) {
+      for (const Subject subject : {Subject::prompt, Subject::response}) {
+        const std::vector<TokenId> ids = tokenizer.encode(prompt).value();
+        KvCache cache(model->config(), 1024);
+        const Verdict alone =
+            decode_constrained({*model, tokenizer, cache, workspace, nullptr}, ids, subject).value();
+        running.push_back({ids, KvCache(model->config(), 1024),
+                           VerdictDecoder(*model, tokenizer, ids, subject), text_of(alone)});
+      }
+    }
+  }
+  const std::uint32_t seed = 13;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  while (!running.empty()) {
+    const auto at = std::next(running.begin(), static_cast<std::ptrdiff_t>(random() % running.size()));
+    VerdictDecoder& decoder = at->decoder;
+    REQUIRE(decoder.needs_tokens());
+    REQUIRE_FALSE(decoder.tokens().empty());
+    CHECK_FALSE(decoder.result().ok());  // before it is done there is none
+    model->forward(decoder.tokens(), at->cache, workspace, {hidden.data(), 1, hidden.size()}, nullptr)
+        .throw_if_error();
+    decoder.answer(hidden);
+    if (decoder.needs_tokens()) continue;
+    CHECK(text_of(decoder.result().value()) == at->expected);
+    running.erase(at);
+  }
+}
+
+TEST_CASE("decoder: an error ends it", "[decode]") {
+  const auto files = find_embedded_model("nano-gen");
+  REQUIRE(files != nullptr);
+  const auto model = Model::load(*files, {}).value();
+  const Tokenizer tokenizer = Tokenizer::load(*files).value();
+  const std::vector<TokenId> ids = tokenizer.encode("a").value();
+  VerdictDecoder decoder(*model, tokenizer, ids, Subject::prompt);
+  std::vector<float> hidden(static_cast<std::size_t>(model->config().hidden_size),
+                            std::numeric_limits<float>::quiet_NaN());
+  decoder.answer(hidden);
+  REQUIRE_FALSE(decoder.needs_tokens());
+  const auto verdict = decoder.result();
+  REQUIRE_FALSE(verdict.ok());
+  CHECK(verdict.error().code == ErrorCode::bad_checkpoint);
+}
+
+TEST_CASE("end tokens: the checkpoint's and the vocabulary's, each once", "[decode]") {
+  const Tokenizer tokenizer = byte_tokenizer();
+  const TokenId end_of_text = tokenizer.find_added("<|endoftext|>").value(),
+                im_end = tokenizer.find_added("<|im_end|>").value();
+  ModelConfig config;
+  CHECK(end_tokens(config, nullptr).empty());
+  CHECK(end_tokens(config, &tokenizer) == std::vector<TokenId>{im_end, end_of_text});
+  config.eos_token_ids = {7, end_of_text, 7};
+  CHECK(end_tokens(config, nullptr) == std::vector<TokenId>{7, end_of_text});
+  CHECK(end_tokens(config, &tokenizer) == std::vector<TokenId>{7, end_of_text, im_end});
 }
