@@ -3,10 +3,15 @@
 #define QWEN3GUARD_SRC_TOKENIZER_ALIGNED_TOKENS_HPP
 
 #include <cstddef>
+#include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/options.hpp"
+#include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "tokenizer/offset_map.hpp"
 
 namespace qwen3guard::detail {
 
@@ -18,30 +23,31 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-/// A place in a text where it can be cut: the tokens of the part before and of the part behind it, encoded on
-/// their own, are those of the whole, whatever the text goes on with.
-struct TokenCut {
-  std::size_t byte = 0;      ///< where
-  std::size_t n_tokens = 0;  ///< before it
-  std::size_t needs = 0;     ///< holds for every text whose decided_bytes() is at least this
+/// Tokenizer::encode_to with the range of `text` that each id comes from, in order and without gaps. Tokens
+/// that share a character, or a sequence that NFC rewrote, have that character's or sequence's whole range
+/// when they begin or end inside it; a sequence of bytes that is ill-formed and replaced counts as one
+/// character. Both are appended. Errors: invalid_utf8 (byte offset) unless ill-formed sequences are replaced;
+/// invalid_argument (4 GiB or more); context_full (`ids` would have more than max_ids). Then, and when
+/// std::bad_alloc is thrown, nothing has changed.
+[[nodiscard]] Status encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, SpecialTokens mode,
+                                    InvalidUtf8 invalid_utf8, std::vector<TokenId>& ids,
+                                    std::vector<ByteRange>& ranges,
+                                    std::size_t max_ids = std::numeric_limits<std::size_t>::max());
+
+/// A text with U+FFFD for what is ill-formed, and the way back.
+struct ReplacedText {
+  std::string utf8;
+  OffsetMap map;
+
+  /// Where in the text these bytes of `utf8` come from.
+  [[nodiscard]] ByteRange range(ByteRange r) const noexcept {
+    return {map.begin_of(r.begin), map.end_of(r.end)};
+  }
 };
 
-/// A text's tokens with where each comes from. Tokens that share a character, or a sequence that NFC
-/// rewrote, have that character's or sequence's whole range when they begin or end inside it.
-struct AlignedTokens {
-  std::vector<TokenId> ids;
-  std::vector<ByteRange> ranges;  ///< of the text, [ids.size()]
-  std::vector<TokenCut> cuts;     ///< in order; some of the possible ones, the last one among them
-};
-
-/// Tokenizer::encode (control tokens as text) with ranges and cuts. `text` is UTF-8. No cuts are found for
-/// pre-tokenisers other than Qwen's and for added tokens that take white space along or are normalised.
+/// `is_complete`: a beginning of a character at the text's end is replaced, too; otherwise it is left out.
 /// Throws std::bad_alloc.
-void encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, AlignedTokens& out);
-
-/// How much of `text` (UTF-8) is what it is: behind that, NFC or an added token that is not complete could
-/// still change it.
-[[nodiscard]] std::size_t decided_bytes(const TokenizerImpl& tokenizer, std::string_view text) noexcept;
+[[nodiscard]] ReplacedText replaced_text(std::string_view text, bool is_complete);
 
 }  // namespace qwen3guard::detail
 

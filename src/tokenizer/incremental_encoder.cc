@@ -57,8 +57,8 @@ Status IncrementalEncoder::encode(std::size_t n_cuts, std::size_t end, std::size
   const TokenCut from = n_cuts > 0 ? cuts_[n_cuts - 1] : TokenCut{dropped_bytes_, dropped_tokens_, 0};
   Piece piece;
   Q3G_TRY(read(from.byte, end, is_complete, piece));
-  AlignedTokens tail;
-  encode_aligned(TokenizerAccess::impl(tokenizer_), piece.utf8, tail);
+  CutTokens tail;
+  encode_with_cuts(TokenizerAccess::impl(tokenizer_), piece.utf8, tail);
   for (ByteRange& range : tail.ranges) range = piece.range(range);
   // All memory first: from here on nothing fails.
   const std::size_t n_before = from.n_tokens - dropped_tokens_;
@@ -141,7 +141,7 @@ bool IncrementalEncoder::exceeds(std::string_view bytes, std::size_t max_tokens)
   if (find_invalid_utf8(text)) return false;
   if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return true;
   std::vector<TokenId> ids;
-  return !tokenizer.encode(text, SpecialTokens::as_text, max_tokens - from.n_tokens, ids);
+  return !encode_within(tokenizer, text, SpecialTokens::as_text, max_tokens - from.n_tokens, ids).ok();
 }
 
 std::size_t IncrementalEncoder::n_incomplete_bytes() const noexcept {

@@ -13,6 +13,7 @@
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "tokenizer/aligned_tokens.hpp"
+#include "tokenizer/token_cuts.hpp"
 
 namespace qwen3guard::detail {
 

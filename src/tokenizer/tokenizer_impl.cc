@@ -5,8 +5,10 @@
 #include <limits>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/nfc.hpp"
+#include "tokenizer/text_encoder.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -56,13 +58,6 @@ std::vector<std::uint8_t> control_tokens(const Vocabulary& vocabulary, std::span
   return out;
 }
 
-/// Memory of one encode() call.
-struct TokenizerImpl::Scratch {
-  BpeScratch bpe;
-  NfcScratch nfc;
-  std::string normalized;
-};
-
 TokenizerImpl::TokenizerImpl(TokenizerParts parts)
     : bpe_(std::move(parts.vocabulary), std::move(parts.merges), parts.ignore_merges),
       pre_tokenizer_(std::move(parts.pre_tokenizer)),
@@ -89,56 +84,6 @@ std::size_t TokenizerImpl::max_text_bytes(std::size_t n_tokens) const noexcept {
   return !nfc_ ? n : n < kNoBound / kMaxNfcShrinkage ? n * kMaxNfcShrinkage : kNoBound;
 }
 
-bool TokenizerImpl::encode(std::string_view text, SpecialTokens mode, std::size_t max_ids,
-                           std::vector<TokenId>& out) const {
-  if (out.size() > max_ids || text.size() > max_text_bytes(max_ids - out.size())) return false;
-  Scratch scratch;
-  for (std::size_t pos = 0; pos < text.size();) {
-    const AddedTokenMatcher::Piece piece =
-        raw_.empty() ? AddedTokenMatcher::Piece{pos, text.size(), -1} : raw_.next(text, pos, mode);
-    if (piece.id >= 0) {
-      out.push_back(piece.id);
-    } else if (!encode_section(text.substr(piece.begin, piece.end - piece.begin), mode, max_ids, scratch,
-                               out)) {
-      return false;
-    }
-    pos = piece.end;
-    if (out.size() > max_ids) return false;
-  }
-  return true;
-}
-
-bool TokenizerImpl::encode_section(std::string_view text, SpecialTokens mode, std::size_t max_ids,
-                                   Scratch& scratch, std::vector<TokenId>& out) const {
-  if (nfc_ && !is_surely_nfc(text)) {
-    scratch.normalized.clear();
-    if (!append_nfc(text, scratch.nfc, scratch.normalized, nullptr,
-                    max_normalized_bytes(max_ids - out.size())))
-      return false;
-    text = scratch.normalized;
-  }
-  for (std::size_t pos = 0; pos < text.size() && out.size() <= max_ids;) {
-    const AddedTokenMatcher::Piece piece = normalized_.empty()
-                                               ? AddedTokenMatcher::Piece{pos, text.size(), -1}
-                                               : normalized_.next(text, pos, mode);
-    if (piece.id >= 0) {
-      out.push_back(piece.id);
-    } else {
-      encode_plain(text.substr(piece.begin, piece.end - piece.begin), max_ids, scratch, out);
-    }
-    pos = piece.end;
-  }
-  return out.size() <= max_ids;
-}
-
-void TokenizerImpl::encode_plain(std::string_view text, std::size_t max_ids, Scratch& scratch,
-                                 std::vector<TokenId>& out) const {
-  pre_tokenizer_.split(text, [&](std::string_view word) {
-    bpe_.encode_word(word, scratch.bpe, out, max_ids);
-    return out.size() <= max_ids;
-  });
-}
-
 bool TokenizerImpl::append_bytes(TokenId id, bool skip_special, std::string& out) const {
   const std::string_view bytes = vocabulary().bytes(id);
   if (bytes.empty()) return false;
@@ -157,26 +102,31 @@ TokenId TokenizerImpl::find_added(std::string_view content) const noexcept {
   return found != added_.end() && found->content == content ? found->id : -1;
 }
 
+Status check_text(std::string_view text) {
+  if (const auto bad = find_invalid_utf8(text))
+    return error(ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte ", *bad, " (",
+                 hex_bytes(text, *bad), ")");
+  if (text.size() >= std::numeric_limits<std::uint32_t>::max())
+    return Error{ErrorCode::invalid_argument, "text: 4 GiB or more"};
+  return {};
+}
+
+Error too_many_tokens(std::size_t max_ids) {
+  return error(ErrorCode::context_full, "text: more than ", max_ids, " tokens");
+}
+
 Status encode_within(const TokenizerImpl& tokenizer, std::string_view text, SpecialTokens mode,
                      std::size_t max_ids, std::vector<TokenId>& out) {
   const std::size_t before = out.size();
-  const bool is_long = text.size() > tokenizer.max_text_bytes(max_ids - std::min(max_ids, before));
-  if (!is_long) {
-    if (const auto bad = find_invalid_utf8(text)) {
-      return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(*bad) + " (" +
-                                                hex_bytes(text, *bad) + ")"};
-    }
-    if (text.size() >= std::numeric_limits<std::uint32_t>::max())
-      return Error{ErrorCode::invalid_argument, "text: 4 GiB or more"};
-    try {
-      if (tokenizer.encode(text, mode, max_ids, out)) return {};
-    } catch (...) {
-      out.resize(before);
-      throw;
-    }
+  IdSink sink{out};
+  try {
+    Status status = encode_to_sink(tokenizer, text, mode, max_ids, sink);
+    if (!status.ok()) out.resize(before);
+    return status;
+  } catch (...) {
     out.resize(before);
+    throw;
   }
-  return Error{ErrorCode::context_full, "text: more than " + std::to_string(max_ids) + " tokens"};
 }
 
 }  // namespace qwen3guard::detail

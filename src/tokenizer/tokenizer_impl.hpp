@@ -40,14 +40,10 @@ class TokenizerImpl {
  public:
   explicit TokenizerImpl(TokenizerParts parts);
 
-  /// Appends the ids of `text` (UTF-8, below 4 GiB). False, and `out` in any state, when it has more than
-  /// max_ids then. Memory of its own: the text in NFC when it is not yet, but no more of it than max_ids
-  /// tokens can have. Throws std::bad_alloc.
-  [[nodiscard]] bool encode(std::string_view text, SpecialTokens mode, std::size_t max_ids,
-                            std::vector<TokenId>& out) const;
-
   /// The most bytes of a text with n_tokens tokens: a longer one need not be looked at.
   [[nodiscard]] std::size_t max_text_bytes(std::size_t n_tokens) const noexcept;
+  /// The same of a text in NFC.
+  [[nodiscard]] std::size_t max_normalized_bytes(std::size_t n_tokens) const noexcept;
 
   /// Appends the bytes of `id` to `out`, or nothing when it is special and skipped. False when it has no
   /// token.
@@ -67,14 +63,6 @@ class TokenizerImpl {
   [[nodiscard]] TokenId find_added(std::string_view content) const noexcept;
 
  private:
-  struct Scratch;
-  [[nodiscard]] bool encode_section(std::string_view text, SpecialTokens mode, std::size_t max_ids,
-                                    Scratch& scratch, std::vector<TokenId>& out) const;
-  void encode_plain(std::string_view text, std::size_t max_ids, Scratch& scratch,
-                    std::vector<TokenId>& out) const;
-  /// The same as max_text_bytes(), of a text in NFC.
-  [[nodiscard]] std::size_t max_normalized_bytes(std::size_t n_tokens) const noexcept;
-
   Bpe bpe_;
   PreTokenizer pre_tokenizer_;
   bool nfc_;
