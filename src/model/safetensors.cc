@@ -209,7 +209,15 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
     extents.push_back(std::move(extent));
   }
   Q3G_TRY(check_cover(shown, extents, data.size()));
+  Q3G_ASSIGN(file.packed_info_, read_packed_info(shown, file.metadata_, header));
   return file;
+}
+
+Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open_once(const ModelFiles& files,
+                                                                          std::string_view name) {
+  if (auto opened = files.tensors(name)) return opened;
+  Q3G_ASSIGN(SafetensorsFile file, open(files, name));
+  return std::make_shared<const SafetensorsFile>(std::move(file));
 }
 
 const StoredTensor* SafetensorsFile::find(const std::string& tensor) const noexcept {

@@ -41,13 +41,13 @@ Result<TensorSource> TensorSource::open(const ModelFiles& files) {
     Q3G_TRY(source.open_shards(files));
     return source;
   }
-  auto file = SafetensorsFile::open(files, kSingleFile);
+  auto file = SafetensorsFile::open_once(files, kSingleFile);
   if (!file.ok() && file.error().code == ErrorCode::file_not_found) {
     return error(ErrorCode::file_not_found, files.display_name(kSingleFile), ": no such file, and no ",
                  kIndexFile, " beside it");
   }
-  Q3G_ASSIGN(SafetensorsFile single, std::move(file));
-  source.files_.push_back(std::make_unique<SafetensorsFile>(std::move(single)));
+  Q3G_ASSIGN(auto single, std::move(file));
+  source.files_.push_back(std::move(single));
   return source;
 }
 
@@ -61,7 +61,7 @@ Status TensorSource::open_shards(const ModelFiles& files) {
   std::unordered_map<std::string, const SafetensorsFile*> holder;
   for (const auto& [tensor, shard] : shard_names) {
     if (!opened.contains(shard)) {
-      auto file = SafetensorsFile::open(files, shard);
+      auto file = SafetensorsFile::open_once(files, shard);
       if (!file.ok()) {
         const ErrorCode code = file.error().code;
         if (code == ErrorCode::invalid_argument)
@@ -69,7 +69,7 @@ Status TensorSource::open_shards(const ModelFiles& files) {
         if (code != ErrorCode::file_not_found) return std::move(file).error();
         return error(code, file.error().detail, " (", index_name_, " maps ", named(tensor), " to it)");
       }
-      files_.push_back(std::make_unique<SafetensorsFile>(*std::move(file)));
+      files_.push_back(*std::move(file));
       const SafetensorsFile* added = files_.back().get();
       opened.emplace(shard, added);
       for (const auto& [name, stored] : added->tensors()) {

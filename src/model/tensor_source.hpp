@@ -27,12 +27,14 @@ class TensorSource {
   /// Errors: bad_checkpoint (missing; the detail names the file or index, and the tensor).
   [[nodiscard]] Result<Found> find(const std::string& tensor) const;
 
-  [[nodiscard]] const std::vector<std::unique_ptr<SafetensorsFile>>& files() const noexcept { return files_; }
+  [[nodiscard]] const std::vector<std::shared_ptr<const SafetensorsFile>>& files() const noexcept {
+    return files_;
+  }
 
  private:
   TensorSource() = default;
   [[nodiscard]] Status open_shards(const ModelFiles& files);
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::vector<std::shared_ptr<const SafetensorsFile>> files_;
   std::string index_name_;  ///< display name; empty when there is a single file
   std::unordered_map<std::string, const SafetensorsFile*> shard_of_;
 };

@@ -181,7 +181,7 @@ Result<Weights> Weights::load(const ModelFiles& files, const ModelConfig& config
   out.memory = options.memory;
   Q3G_ASSIGN(const TensorSource source, TensorSource::open(files));
   // A packed file is always a single one; a plain one may come in shards.
-  Q3G_ASSIGN(const auto packed, read_packed_info(*source.files().front()));
+  const std::optional<PackedInfo>& packed = source.files().front()->packed_info();
   if (packed && options.verify) Q3G_TRY(verify_tensors(*source.files().front(), nullptr));
   Loader load(source, kernels, packed, options.verify, out);
   const auto new_layer = [&](std::int32_t) -> LayerWeights& { return out.layers.emplace_back(); };

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "malformed/checkpoint_builder.hpp"
+#include "model/tensor_source.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
 #include "qwen3guard/detail/model/config.hpp"
@@ -151,6 +152,21 @@ TEST_CASE("packed: loads what was packed", "[model][packed]") {
       }
     }
   }
+}
+
+TEST_CASE("packed: the header that the files were found by is not read again", "[model][packed]") {
+  const std::map<std::string, std::string> contents = {
+      {"m.q3g", packed_bytes(causal_checkpoint(), {PackedType::q8, 32})}};
+  const auto files = files_of(contents);
+  const auto packed = PackedFiles::open_in(files, "m.q3g");
+  REQUIRE(packed.ok());
+  const auto tensors = packed->tensors("model.safetensors");
+  REQUIRE(tensors != nullptr);
+  CHECK(packed->tensors("config.json") == nullptr);
+  const auto source = TensorSource::open(*packed);
+  REQUIRE(source.ok());
+  REQUIRE(source->files().size() == 1);
+  CHECK(source->files().front() == tensors);
 }
 
 TEST_CASE("packed: every tensor begins at a multiple of 64 bytes", "[model][packed]") {

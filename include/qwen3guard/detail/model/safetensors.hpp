@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "qwen3guard/detail/model/packed_info.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/status.hpp"
 
@@ -34,8 +36,11 @@ class SafetensorsFile {
   /// Errors: file_not_found; io_error; bad_checkpoint: not a safetensors file (says which one when it is one
   /// of foreign_format()), truncated, header over 100 MB or not JSON, "__metadata__" that is neither null nor
   /// an object of strings, a tensor twice, length other than shape times dtype, extents that overlap, leave a
-  /// hole or end outside the file. The detail names file and tensor.
+  /// hole or end outside the file; those of read_packed_info(). The detail names file and tensor.
   [[nodiscard]] static Result<SafetensorsFile> open(const ModelFiles& files, std::string_view name);
+  /// The same, or what files.tensors(name) has open already.
+  [[nodiscard]] static Result<std::shared_ptr<const SafetensorsFile>> open_once(const ModelFiles& files,
+                                                                                std::string_view name);
 
   /// How errors name the file.
   [[nodiscard]] const std::string& display_name() const noexcept { return display_name_; }
@@ -46,6 +51,8 @@ class SafetensorsFile {
   }
   /// The header's "__metadata__"; empty when there is none.
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+  /// How a packed model's matrices are stored; empty for any other file.
+  [[nodiscard]] const std::optional<PackedInfo>& packed_info() const noexcept { return packed_info_; }
   /// The header's JSON text. Lives as long as owner().
   [[nodiscard]] std::string_view header() const noexcept { return header_; }
   /// The whole file.
@@ -61,6 +68,7 @@ class SafetensorsFile {
   Blob blob_;
   std::string_view header_;
   std::map<std::string, std::string> metadata_;
+  std::optional<PackedInfo> packed_info_;
   std::unordered_map<std::string, StoredTensor> tensors_;
 };
 

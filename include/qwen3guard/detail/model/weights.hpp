@@ -75,7 +75,7 @@ struct Weights {
   /// metadata; the checksums of its header, norms and heads are verified, all others with `verify`. Norms,
   /// heads and a sample of all other rows (all of them with `verify`) are checked for zeros and values that
   /// are not finite (model/check_weights.hpp). Errors: file_not_found; io_error; bad_checkpoint (file,
-  /// tensor, what was found and expected); those of read_packed_info.
+  /// tensor, what was found and expected); those of SafetensorsFile::open.
   [[nodiscard]] static Result<Weights> load(const ModelFiles& files, const ModelConfig& config,
                                             const KernelTable& kernels, const WeightsOptions& options = {});
 };

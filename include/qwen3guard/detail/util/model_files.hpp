@@ -14,6 +14,8 @@
 
 namespace qwen3guard::detail {
 
+class SafetensorsFile;
+
 /// Read-only bytes and whatever keeps them alive (a mapping; nothing for embedded data).
 struct Blob {
   std::span<const std::byte> bytes;
@@ -37,6 +39,11 @@ class ModelFiles {
   [[nodiscard]] virtual std::string display_name(std::string_view name) const = 0;
   /// The path of the file of this name, whether it exists or not; empty when it is no file of its own.
   [[nodiscard]] virtual std::string path(std::string_view /*name*/) const { return {}; }
+  /// The tensors of the file of this name when it was opened to find the others in it, so that a large
+  /// header is read once. Null: it is opened as any file is.
+  [[nodiscard]] virtual std::shared_ptr<const SafetensorsFile> tensors(std::string_view /*name*/) const {
+    return nullptr;
+  }
 };
 
 /// A folder on disk. The folder need not exist; then open() says so.

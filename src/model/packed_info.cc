@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "qwen3guard/detail/model/packed_info.hpp"
+
+#include <span>
+
+#include "qwen3guard/detail/tensor/quantize.hpp"
+#include "qwen3guard/detail/util/checksum.hpp"
+#include "qwen3guard/detail/util/error.hpp"
+#include "qwen3guard/quote.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+constexpr std::size_t kChecksumDigits = 16;
+
+std::optional<PackedType> parse_type(std::string_view text) noexcept {
+  for (const PackedType type : {PackedType::bf16, PackedType::q8, PackedType::q4}) {
+    if (text == to_string(type)) return type;
+  }
+  return std::nullopt;
+}
+
+/// The four groups there are, by their exact text.
+std::optional<std::size_t> parse_group(std::string_view text) {
+  for (const std::size_t group : {0U, 32U, 64U, 128U}) {
+    if (text == concat(group)) return group;
+  }
+  return std::nullopt;
+}
+
+std::string quoted(const std::optional<std::string>& text) {
+  return text ? quote(*text) : std::string("missing");
+}
+
+}  // namespace
+
+std::string to_text(const PackedInfo& info) {
+  const std::string type = to_string(info.type);
+  if (info.type == PackedType::bf16) return type + " (packed)";
+  return info.group == 0 ? type + " (per row)" : concat(type, " (group ", info.group, ")");
+}
+
+std::optional<std::string> packed_header_checksum(std::string_view header) {
+  std::string key(1, '"');
+  key.append(kPackedHeaderKey).append("\":\"");
+  const std::size_t at = header.find(key);
+  if (at == std::string_view::npos || header.size() - at - key.size() < kChecksumDigits) return std::nullopt;
+  std::string text(header);
+  text.replace(at + key.size(), kChecksumDigits, kChecksumDigits, '0');
+  return checksum_text(checksum(std::as_bytes(std::span(text))));
+}
+
+Result<std::optional<PackedInfo>> read_packed_info(const std::string& file,
+                                                   const std::map<std::string, std::string>& metadata,
+                                                   std::string_view header) {
+  const auto value_of = [&](std::string_view key) {
+    const auto at = metadata.find(std::string(key));
+    return at == metadata.end() ? std::nullopt : std::optional(at->second);
+  };
+  const auto unsupported = [&](const auto&... what) {
+    return error(ErrorCode::unsupported_model, file, ": ", what...);
+  };
+  const auto version = value_of(kPackedVersionKey);
+  if (!version) return std::optional<PackedInfo>();
+  if (*version != kPackedVersion) {
+    return unsupported("packed model of version ", printable(*version), "; this library reads version ",
+                       kPackedVersion);
+  }
+  const auto stored = value_of(kPackedHeaderKey), found = packed_header_checksum(header);
+  if (!stored || !found || *stored != *found) {
+    return error(ErrorCode::bad_checkpoint, file, ": the header is damaged: its checksum is ", quoted(found),
+                 ", expected ", quoted(stored));
+  }
+  const auto type_text = value_of(kPackedTypeKey), group_text = value_of(kPackedGroupKey);
+  const auto type = parse_type(type_text.value_or(""));
+  if (!type) return unsupported("type is ", quoted(type_text), "; expected bf16, int8 or int4");
+  const auto group = parse_group(group_text.value_or(""));
+  if (!group) return unsupported("group is ", quoted(group_text), "; expected 0, 32, 64 or 128");
+  const auto shape = packed_shape(*type, *group, 1, 1);
+  if (!shape.ok()) return unsupported(shape.error().detail);
+  return std::optional<PackedInfo>({.type = *type, .group = *group});
+}
+
+}  // namespace qwen3guard::detail
