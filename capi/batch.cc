@@ -40,9 +40,10 @@ q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* 
   return call(err, "q3g_batch_add_stream", [&] {
     const Needed all(batch);
     if (session == nullptr) bad_argument("session is NULL");
-    const auto taken = take_from(stream);
-    if (taken == nullptr) bad_argument("the stream is a batch's already, or in use by another call");
-    *session = take(all->add(std::move(*taken)));
+    const Needed added(stream);
+    if (is_borrowed(stream)) bad_argument("the stream is a batch's already");
+    *session = take(all->add(std::move(*added)));
+    free_handle(stream);
   });
 }
 
@@ -108,7 +109,7 @@ q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit_fn visi
     const Needed all(batch);
     if (visit == nullptr) bad_argument("visit is NULL");
     take(all->visit(session, [&](StreamSession& found) {
-      const BorrowedHandle<q3g_stream> handle(found);
+      BorrowedHandle<q3g_stream> handle(found);
       visit(user, handle.get());
     }));
   });

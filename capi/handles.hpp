@@ -5,8 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <new>
+#include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "call.hpp"
@@ -15,16 +16,18 @@
 
 namespace qwen3guard::capi {
 
-/// What a handle points at: a magic word that tells its type and whether it was freed, and the object. A
-/// shell is never destroyed nor given back to the system, so that any handle that ever was may be looked at;
-/// the opaque types of the header are defined nowhere.
+/// What a handle points at: a magic word that tells its type and whether it was freed, and the object. The
+/// opaque types of the header are defined nowhere.
 struct HandleShell {
   std::atomic<std::uint32_t> magic;
-  /// The owner and the calls that are under way: the last one to leave destroys the object. 0: at rest.
+  /// The owner and the calls under way: the last one to leave destroys the object and this.
   std::atomic<std::uint32_t> n_users;
-  void* object;  // at rest: the shell that was put to rest next
-  void (*destroy)(void* object) noexcept;
+  void* object;
+  void (*destroy)(HandleShell* shell) noexcept;  ///< null: the object and this are somebody else's
 };
+
+/// The magic word of a handle that was freed.
+inline constexpr std::uint32_t kDeadMagic = 0xDEAD5147;
 
 /// The object and the magic word of a handle type.
 template <class Handle>
@@ -50,17 +53,21 @@ Q3G_HANDLE(q3g_cancel, std::shared_ptr<CancelFlag>, 0x51470009);
 template <class Handle>
 using ObjectOf = typename HandleTraits<std::remove_const_t<Handle>>::Object;
 
-/// A shell in use by its owner; from now on it may be entered. Throws std::bad_alloc. Any thread.
-[[nodiscard]] HandleShell* new_shell(std::uint32_t magic, void* object, void (*destroy)(void*) noexcept);
 /// Keeps a live shell's object until leave(). False: it is none of that type. Any thread.
-[[nodiscard]] bool enter(HandleShell* shell, std::uint32_t magic) noexcept;
+[[nodiscard]] inline bool enter(HandleShell* shell, std::uint32_t magic) noexcept {
+  // Before anything is written: it may be no shell at all.
+  if (shell->magic.load(std::memory_order_acquire) != magic) return false;
+  shell->n_users.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
 /// Any thread.
-void leave(HandleShell* shell) noexcept;
-/// Makes a live shell dead, once. False: it is none of that type, or another thread was faster. Any thread.
-[[nodiscard]] bool kill(HandleShell* shell, std::uint32_t magic) noexcept;
-/// Takes the object out of a live shell, which is freed. Null: it is none of that type, or another call is
-/// under way, and nothing has changed. Any thread.
-[[nodiscard]] void* take_object(HandleShell* shell, std::uint32_t magic) noexcept;
+inline void leave(HandleShell* shell) noexcept {
+  if (shell->n_users.fetch_sub(1, std::memory_order_acq_rel) == 1) shell->destroy(shell);
+}
+/// Makes a live shell dead, once. False: it is none of that type. Any thread.
+[[nodiscard]] inline bool kill(HandleShell* shell, std::uint32_t magic) noexcept {
+  return shell->magic.compare_exchange_strong(magic, kDeadMagic);
+}
 
 template <class Handle>
 [[nodiscard]] HandleShell* shell_of(const Handle* handle) noexcept {
@@ -73,7 +80,9 @@ template <class Handle>
   return handle != nullptr && reinterpret_cast<std::uintptr_t>(handle) % alignof(HandleShell) == 0;
 }
 
-[[noreturn]] void bad_handle(const char* type, bool is_null);
+[[noreturn]] inline void bad_handle(const char* type, bool is_null) {
+  throw CallError(Q3G_E_BAD_HANDLE, std::string(type) + (is_null ? " is NULL" : ": no handle of this type"));
+}
 
 /// A handle that a call uses: its object lives until the call ends, also when another thread frees the
 /// handle.
@@ -109,15 +118,19 @@ class Needed : public Use<Handle> {
   }
 };
 
+/// A shell with its object.
+template <class Handle>
+struct OwningShell : HandleShell {
+  explicit OwningShell(ObjectOf<Handle>&& owned)
+      : HandleShell{HandleTraits<Handle>::kMagic, 1, &value, destroy_shell}, value(std::move(owned)) {}
+  static void destroy_shell(HandleShell* shell) noexcept { delete static_cast<OwningShell*>(shell); }
+  ObjectOf<Handle> value;
+};
+
 /// A new handle that owns `object`. Throws std::bad_alloc.
 template <class Handle>
 [[nodiscard]] Handle* make_handle(ObjectOf<Handle> object) {
-  using Object = ObjectOf<Handle>;
-  auto owned = std::make_unique<Object>(std::move(object));
-  HandleShell* const shell =
-      new_shell(HandleTraits<Handle>::kMagic, owned.get(),
-                [](void* object_at) noexcept { delete static_cast<Object*>(object_at); });
-  (void)owned.release();
+  HandleShell* const shell = new OwningShell<Handle>(std::move(object));
   return reinterpret_cast<Handle*>(shell);
 }
 
@@ -126,39 +139,29 @@ template <class Handle>
 class BorrowedHandle {
  public:
   explicit BorrowedHandle(ObjectOf<Handle>& object)
-      : shell_(new_shell(HandleTraits<Handle>::kMagic, &object, nullptr)) {}
+      : shell_{HandleTraits<Handle>::kMagic, 1, &object, nullptr} {}
   BorrowedHandle(const BorrowedHandle&) = delete;
   BorrowedHandle& operator=(const BorrowedHandle&) = delete;
-  ~BorrowedHandle() {
-    (void)kill(shell_, HandleTraits<Handle>::kMagic);
-    leave(shell_);
-  }
-  [[nodiscard]] Handle* get() const noexcept { return reinterpret_cast<Handle*>(shell_); }
+  ~BorrowedHandle() { (void)kill(&shell_, HandleTraits<Handle>::kMagic); }
+  [[nodiscard]] Handle* get() noexcept { return reinterpret_cast<Handle*>(&shell_); }
 
  private:
-  HandleShell* shell_;
+  HandleShell shell_;
 };
 
-/// Frees a handle; its object goes with the last call that uses it. NULL, one that was freed already, one of
-/// another type and one that is borrowed for a callback are left alone.
+/// Whether the handle is lent for the time of a callback. handle: a live one.
+template <class Handle>
+[[nodiscard]] bool is_borrowed(const Handle* handle) noexcept {
+  return shell_of(handle)->destroy == nullptr;
+}
+
+/// Frees a handle; its object goes with the last call that uses it. NULL, one of another type and one that is
+/// borrowed for a callback are left alone.
 template <class Handle>
 void free_handle(Handle* handle) noexcept {
   const Use<Handle> used(handle);
-  HandleShell* const shell = shell_of(handle);
-  if (used && shell->destroy != nullptr && kill(shell, HandleTraits<Handle>::kMagic)) leave(shell);
-}
-
-/// Takes the object out of a handle, which is freed. Null, and nothing has changed: it is borrowed, or
-/// another call uses it. Throws CallError (Q3G_E_BAD_HANDLE).
-template <class Handle>
-[[nodiscard]] std::unique_ptr<ObjectOf<Handle>> take_from(Handle* handle) {
-  HandleShell* const shell = shell_of(handle);
-  {
-    const Needed used(handle);
-    if (shell->destroy == nullptr) return nullptr;
-  }
-  void* const object = take_object(shell, HandleTraits<Handle>::kMagic);
-  return std::unique_ptr<ObjectOf<Handle>>(static_cast<ObjectOf<Handle>*>(object));
+  if (used && !is_borrowed(handle) && kill(shell_of(handle), HandleTraits<Handle>::kMagic))
+    leave(shell_of(handle));
 }
 
 /// The flag of a handle that may be NULL. Throws CallError.

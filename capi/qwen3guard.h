@@ -9,7 +9,7 @@
  *
  * Status. It returns Q3G_OK or another q3g_status. On failure nothing but `*err` has been written and nothing
  * has changed, unless its text says otherwise. It never throws, aborts or prints. NULL pointers, wrong sizes,
- * freed handles, text that is not UTF-8 and values out of range are failures, not crashes.
+ * handles of another type, text that is not UTF-8 and values out of range are failures, not crashes.
  *
  * Error slot. `err` belongs to the caller and may be NULL; set its struct_size. It holds the status and one
  * sentence that says what was wrong, where and what was expected. There is no last error per thread.
@@ -26,11 +26,11 @@
  * Buffers. Output of unknown size goes to a buffer of the caller; the needed size is always told. What does
  * not fit whole is not written: Q3G_E_BUFFER_TOO_SMALL, unless the function's text says otherwise.
  *
- * Handles are owned by the caller, who frees each once; NULL is fine to free. A handle keeps alive what it
- * was made from: free them in any order, also while another thread is in a call with one, or in a callback:
- * what it stands for goes when the last such call ends. Using or freeing one again after it was freed is told
- * by a magic word: Q3G_E_BAD_HANDLE, and no memory that is gone is read. (When 1024 others were freed after
- * it, its place may be a new handle's, which is then meant.)
+ * Handles are owned by the caller, who frees each once; NULL may be freed. A handle keeps alive what it was
+ * made from: free them in any order. A handle may be freed while a call uses it: in a callback of that call,
+ * or by a thread that knows the call to be running. Its object is destroyed when the last such call returns;
+ * other calls with the handle fail until then (Q3G_E_BAD_HANDLE). After that, or in a call that begins while
+ * another thread frees it, a handle must not be used or freed: the behaviour is undefined, as with free().
  *
  * Threads. "any thread": any number of threads at once may call with the same handle. "one thread": one at a
  * time for each handle, never mind which.
@@ -96,10 +96,10 @@ typedef int32_t q3g_status;
 #define Q3G_E_UNPARSABLE_OUTPUT 11 /**< greedy decoding wrote something that is no verdict */
 #define Q3G_E_OUT_OF_MEMORY 12     /**< an allocation failed */
 #define Q3G_E_INTERNAL 13          /**< a bug in this library */
-#define Q3G_E_CANCELLED 14         /**< a q3g_cancel or a callback asked to stop */
+#define Q3G_E_CANCELLED 14         /**< a cancel flag or a callback asked to stop */
 #define Q3G_E_BUDGET_EXCEEDED 15   /**< a batch's bound on memory or on waiting text */
-#define Q3G_E_BUFFER_TOO_SMALL 100 /**< the caller's buffer; the needed size was told */
-#define Q3G_E_BAD_HANDLE 101       /**< NULL, freed, or no handle of this type */
+#define Q3G_E_BUFFER_TOO_SMALL 100 /**< the caller's buffer is too small; the needed size was told */
+#define Q3G_E_BAD_HANDLE 101       /**< NULL, or no handle of this type */
 /** @} */
 
 /** @{ @name Severities, from Safe on ordered by harm */
@@ -133,7 +133,7 @@ typedef int32_t q3g_status;
 #define Q3G_ROLE_SYSTEM 0    /**< the host's instructions */
 #define Q3G_ROLE_USER 1      /**< prompts */
 #define Q3G_ROLE_ASSISTANT 2 /**< responses */
-#define Q3G_ROLE_TOOL 3      /**< a tool's answer to a call of the assistant's; see q3g_stream_restore() */
+#define Q3G_ROLE_TOOL 3      /**< a tool's answer to the assistant's call; in whole conversations only */
 /** @} */
 
 /** @{ @name Kinds of model */
@@ -157,7 +157,7 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name What is compared when a model is loaded, beyond its structure and a sample of its weights */
-#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory; of files no more than OFF does */
+#define Q3G_VERIFY_AUTOMATIC 0 /**< all of a model from memory; of files no more than Q3G_VERIFY_OFF does */
 #define Q3G_VERIFY_OFF 1       /**< no more: mapped files are read when they are used */
 #define Q3G_VERIFY_FULL 2      /**< every checksum and every value: reads the whole file */
 /** @} */
@@ -170,7 +170,7 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name Responses that reach the context's end */
-#define Q3G_CONTEXT_ERROR 0 /**< a response that reaches the context's end is Q3G_E_CONTEXT_FULL */
+#define Q3G_CONTEXT_ERROR 0 /**< the call fails with Q3G_E_CONTEXT_FULL */
 #define Q3G_CONTEXT_STOP 1  /**< from there on nothing is judged, and every verdict says so */
 #define Q3G_CONTEXT_SLIDE 2 /**< the response's most recent half stays */
 /** @} */
@@ -183,8 +183,8 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name Runs that the end of a turn cuts off */
-#define Q3G_END_OF_TURN_IGNORE_OPEN_RUN 0 /**< the published rule */
-#define Q3G_END_OF_TURN_COUNT_OPEN_RUN 1  /**< a run that the turn's end cuts off decides */
+#define Q3G_END_OF_TURN_IGNORE_OPEN_RUN 0 /**< it does not decide: the published rule */
+#define Q3G_END_OF_TURN_COUNT_OPEN_RUN 1  /**< it decides */
 /** @} */
 
 /** @{ @name Sources of a token's verdict */
@@ -221,7 +221,7 @@ typedef int32_t q3g_status;
 #define Q3G_EVENT_UPDATE 0   /**< tokens were judged */
 #define Q3G_EVENT_TURN_END 1 /**< a turn ended */
 /** A push failed and left the session as it was; those behind it go on. Until the next turn begins, or
- * q3g_batch_visit() goes back in this one, nothing is Safe: the turn lacks what failed. */
+ * a visit goes back in this one, nothing is Safe: the turn lacks what failed. */
 #define Q3G_EVENT_ERROR 2
 /** The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an
  * event of its own. Once for a push; pieces of text that wait together may share one. */
@@ -870,9 +870,9 @@ Q3G_API void q3g_batch_free(q3g_batch* batch) Q3G_NOEXCEPT;
 /** A new session. Any thread. Errors: as q3g_stream_open(); Q3G_E_BUDGET_EXCEEDED. */
 Q3G_API q3g_status q3g_batch_add(q3g_batch* batch, const q3g_stream_options* options, uint64_t* session,
                                  q3g_error* err) Q3G_NOEXCEPT;
-/** Takes a stream in, with its past: its handle is freed, also when the batch refuses it
- * (Q3G_E_INVALID_ARGUMENT: another guard's; Q3G_E_BUDGET_EXCEEDED), but not while another call uses it
- * (Q3G_E_INVALID_ARGUMENT). Any thread. */
+/** Takes a stream in, with its past, and frees its handle; on failure the stream stays the caller's. Any
+ * thread; one for the stream. Errors: Q3G_E_INVALID_ARGUMENT (another guard's; a handle lent by
+ * q3g_batch_visit()), Q3G_E_BUDGET_EXCEEDED. */
 Q3G_API q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* session,
                                         q3g_error* err) Q3G_NOEXCEPT;
 /** Drops a session, and what waits for it without a verdict. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no

@@ -100,9 +100,9 @@ class StreamBatch {
 
   /// A new session. Errors: as Guard::open_stream(); budget_exceeded.
   [[nodiscard]] Result<StreamId> add(const StreamOptions& options = {});
-  /// Takes a session in, with its past. On error it is lost. Errors: invalid_argument (another guard's);
-  /// budget_exceeded.
-  [[nodiscard]] Result<StreamId> add(StreamSession session);
+  /// Takes a session in, with its past; on error it stays the caller's. Errors: invalid_argument (another
+  /// guard's); budget_exceeded.
+  [[nodiscard]] Result<StreamId> add(StreamSession&& session);
   /// Drops a session, and what waits for it without a verdict; waits for a forward that it is in. Whoever
   /// waits for the session gets invalid_argument. Errors: invalid_argument.
   [[nodiscard]] Status remove(StreamId id);

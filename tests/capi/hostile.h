@@ -137,6 +137,8 @@ void close_fixture(void);
 void make_scene(scene* out, const function* called);
 /// Frees everything; made: the call succeeded, so that what it wrote to the places for handles is freed, too.
 void clear_scene(scene* at, int made);
+/// What the call has freed is freed by nobody else.
+void forget_taken_handle(scene* at, q3g_status status);
 /// A new handle that clear_scene() frees.
 void* new_handle(scene* at, const char* type);
 void free_handle(const char* type, void* handle);

@@ -132,23 +132,17 @@ static int spoil_structs(scene* in, const site* at, int variant, expectation* ou
 }
 
 static int spoil_handle(scene* in, const site* at, int variant, expectation* out) {
-  static const char* const kNames[] = {"NULL",          "freed",       "of another type",
-                                       "the pointer 1", "not aligned", "other memory, not to be written"};
+  static const char* const kNames[] = {"NULL", "of another type", "the pointer 1", "not aligned",
+                                       "other memory, not to be written"};
   static const uint64_t kMemory[8] = {0x0000000700000007, 0x0000000100000001, 3, 4};
   if (variant == (int)COUNT(kNames)) return 0;
   const int is_fine = variant == 0 && (at->what->flags & IS_OPTIONAL) != 0;
   const char* type = at->what->type_name;
   void* handle = NULL;
-  if (variant == 1) {
-    const uint64_t session = in->session;
-    handle = new_handle(in, type);
-    free_handle(type, handle);
-    in->session = session;
-  }
-  if (variant == 2) handle = new_handle(in, strcmp(type, "q3g_cancel") == 0 ? "q3g_tokenizer" : "q3g_cancel");
-  if (variant == 3) handle = (void*)(uintptr_t)1;
-  if (variant == 4) handle = pointer_at(at) + 1;
-  if (variant == 5) handle = (void*)(uintptr_t)kMemory;
+  if (variant == 1) handle = new_handle(in, strcmp(type, "q3g_cancel") == 0 ? "q3g_tokenizer" : "q3g_cancel");
+  if (variant == 2) handle = (void*)(uintptr_t)1;
+  if (variant == 3) handle = pointer_at(at) + 1;
+  if (variant == 4) handle = (void*)(uintptr_t)kMemory;
   set_pointer(at, handle);
   return expect(out, MUST_BE, is_fine ? Q3G_OK : Q3G_E_BAD_HANDLE, kNames[variant]);
 }
@@ -332,6 +326,7 @@ static const char* run(scene* in, const expectation* expected) {
   const q3g_stream_info before = info_of(in);
   outcome result = {Q3G_OK, 0, ""};
   called->call(in->arguments, &result);
+  forget_taken_handle(in, result.status);
   if (called->result == RETURNS_STATUS) {
     const q3g_stream_info after = info_of(in);
     const int is_right = expected->demand == MAY_BE_ANYTHING ||

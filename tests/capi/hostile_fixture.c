@@ -368,6 +368,21 @@ void make_scene(scene* out, const function* called) {
   fill(out, called->parameters, called->n_parameters, NULL, 0, 0);
 }
 
+void forget_taken_handle(scene* at, q3g_status status) {
+  const char* name = at->called->name;
+  const int is_free = strlen(name) > 5 && is(name + strlen(name) - 5, "_free");
+  const int is_add = is(name, "q3g_batch_add_stream") && status == Q3G_OK;
+  if (!is_free && !is_add) return;
+  const int parameter = is_free ? 0 : 1;
+  for (size_t i = 0; i < at->n_handles; ++i) {
+    if (at->handles[i].handle != at->arguments[parameter].pointer) continue;
+    if (!is(at->handles[i].type, at->called->parameters[parameter].type_name)) continue;
+    if (at->handles[i].handle == at->stream) at->stream = NULL;
+    at->handles[i] = at->handles[--at->n_handles];
+    return;
+  }
+}
+
 void clear_scene(scene* at, int made) {
   for (int i = 0; made && i < at->called->n_parameters; ++i) {
     const value* what = &at->called->parameters[i];
@@ -376,7 +391,6 @@ void clear_scene(scene* at, int made) {
     memcpy(&handle, at->arguments[i].pointer, sizeof handle);
     free_handle(what->type_name, handle);
   }
-  // Some were freed by the call: freeing them again does nothing.
   for (size_t i = 0; i < at->n_handles; ++i) free_handle(at->handles[i].type, at->handles[i].handle);
   for (size_t i = 0; i < at->n_blocks; ++i) {
     free(at->blocks[i].bytes);

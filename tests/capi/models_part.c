@@ -17,9 +17,6 @@ static void info(void) {
   NEED_OK(q3g_guard_info(stream, &found, &err));
   CHECK(found.kind == Q3G_MODEL_STREAM);
   q3g_guard_free(gen);
-  CHECK_FAILS(q3g_guard_info(gen, &found, &err), Q3G_E_BAD_HANDLE);
-  CHECK(found.kind == Q3G_MODEL_STREAM);
-  q3g_guard_free(stream);
   q3g_guard_free(stream);
 }
 
@@ -85,7 +82,7 @@ static void logits(void) {
     q3g_cancel_free(cancel);
     q3g_logits_free(all);
     q3g_logits_free(last);
-    CHECK(q3g_logits_count(all) == 0);
+    CHECK(q3g_logits_count(NULL) == 0);
     q3g_guard_free(guard);
   }
 }

@@ -132,8 +132,7 @@ func (b *Batch) Add(options *StreamOptions) (session uint64, err error) {
 	return uint64(out), err
 }
 
-// AddStream takes a stream in, with its past; the Stream is closed, also when the batch refuses it, but not when the
-// batch is closed or the stream is in a call.
+// AddStream takes a stream in, with its past, and closes the Stream; on error it stays open.
 func (b *Batch) AddStream(stream *Stream) (session uint64, err error) {
 	if stream == nil {
 		return 0, &Error{StatusInvalidArgument, "the stream is nil"}
@@ -148,10 +147,12 @@ func (b *Batch) AddStream(stream *Stream) (session uint64, err error) {
 	}
 	slot := newSlot()
 	err = errorOf(C.q3g_batch_add_stream(b.handle, stream.handle, &out, &slot), &slot)
-	flag := stream.flag
-	stream.life.free = func() { C.q3g_cancel_free(flag) } // the library has freed the stream
+	if err == nil {
+		flag := stream.flag
+		stream.life.free = func() { C.q3g_cancel_free(flag) } // the library has freed the stream
+		defer stream.Close()
+	}
 	stream.life.leave()
-	stream.Close()
 	return uint64(out), err
 }
 

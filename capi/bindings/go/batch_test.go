@@ -156,6 +156,11 @@ func TestVisitedStream(t *testing.T) {
 	want(t, added, StatusInvalidArgument)
 	_, err = batch.AddStream(nil)
 	want(t, err, StatusInvalidArgument)
+	foreign := judged(t) // another model's: refused, and still open
+	_, err = batch.AddStream(foreign)
+	want(t, err, StatusInvalidArgument)
+	_, err = foreign.PushText(ctx, "x")
+	need(t, err)
 	// A stack that grows under C moves what points to it.
 	done := make(chan int)
 	go func() {

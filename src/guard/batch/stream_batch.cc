@@ -65,7 +65,7 @@ StreamBatch::Impl::Entry* StreamBatch::Impl::find(StreamId id) noexcept {
   return found == entries_.end() || found->second->is_leaving ? nullptr : found->second.get();
 }
 
-Result<StreamId> StreamBatch::Impl::add(StreamSession session) {
+Result<StreamId> StreamBatch::Impl::add(StreamSession&& session) {
   if (detail::HeadStream* heads = session.impl_->heads();
       heads != nullptr && heads->guard().model_ptr() != shared_->model_ptr()) {
     return Error{ErrorCode::invalid_argument, "stream batch: the session is not one of this guard's"};
@@ -76,10 +76,15 @@ Result<StreamId> StreamBatch::Impl::add(StreamSession session) {
     return detail::error(ErrorCode::budget_exceeded, "stream batch: a session of ", held,
                          " bytes; in use are ", used_bytes_, " of ", options_.memory_budget_bytes);
   }
-  auto entry = std::make_unique<Entry>(next_id_, std::move(session));
-  entry->held_bytes = entry->charged_bytes = held;
   const StreamId id = next_id_;
-  entries_.emplace(id, std::move(entry));
+  const auto place = entries_.try_emplace(id).first;
+  try {
+    place->second = std::make_unique<Entry>(id, std::move(session));
+  } catch (...) {
+    entries_.erase(place);
+    throw;
+  }
+  place->second->held_bytes = place->second->charged_bytes = held;
   ++next_id_;
   used_bytes_ += held;
   return id;
@@ -376,7 +381,7 @@ Result<StreamBatch> StreamBatch::open(const Guard& guard, const StreamBatchOptio
 Result<StreamId> StreamBatch::add(const StreamOptions& options) {
   return detail::guarded("stream batch", [&] { return impl_->add(options); });
 }
-Result<StreamId> StreamBatch::add(StreamSession session) {
+Result<StreamId> StreamBatch::add(StreamSession&& session) {
   return detail::guarded("stream batch", [&] { return impl_->add(std::move(session)); });
 }
 Status StreamBatch::remove(StreamId id) {

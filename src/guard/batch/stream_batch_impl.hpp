@@ -88,7 +88,7 @@ class StreamBatch::Impl {
     }
   };
 
-  [[nodiscard]] Result<StreamId> add(StreamSession session);
+  [[nodiscard]] Result<StreamId> add(StreamSession&& session);
   [[nodiscard]] Result<StreamId> add(const StreamOptions& options);
   [[nodiscard]] Status remove(StreamId id);
   [[nodiscard]] Status push(StreamId id, std::vector<Op> ops, double deadline_ms);
@@ -106,10 +106,11 @@ class StreamBatch::Impl {
 
  private:
   struct Entry {
-    Entry(StreamId entry_id, StreamSession entry_session) : id(entry_id), session(std::move(entry_session)) {}
+    /// When it throws, the session has not moved.
+    Entry(StreamId entry_id, StreamSession&& entry_session)
+        : id(entry_id), session(std::move(entry_session)) {}
 
     const StreamId id;
-    StreamSession session;
     bool is_busy = false;
     // Under the mutex.
     std::thread::id visitor;   // of a visit that is under way
@@ -139,6 +140,7 @@ class StreamBatch::Impl {
     std::size_t n_judged = 0;
     std::size_t n_left = 0;      // rows before the forward
     std::size_t n_new_rows = 0;  // in it
+    StreamSession session;       // the last member: nothing fails after it has moved
   };
 
   [[nodiscard]] Entry* find(StreamId id) noexcept;

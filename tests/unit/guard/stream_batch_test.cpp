@@ -347,8 +347,12 @@ TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
   }
   check_close(verdicts_of(batch, id), test::judge_whole(guard, {}, "Go on.", "Once upon a time"));
   check_close(verdicts_of(batch, fork), test::judge_whole(guard, {}, "Go on.", "Once upon a mattress"));
+  // What is refused stays whole.
   const Guard other = nano();
-  CHECK(batch.add(other.open_stream().value()).error().code == ErrorCode::invalid_argument);
+  StreamSession foreign = other.open_stream().value();
+  foreign.push_prompt("Go on.").throw_if_error();
+  CHECK(batch.add(std::move(foreign)).error().code == ErrorCode::invalid_argument);
+  CHECK(foreign.push_text("Once upon").ok());
   // A visitor's exception passes, and the session is free again.
   CHECK_THROWS_AS(static_cast<void>(batch.visit(id, [](StreamSession&) { throw 7; })), int);
   CHECK(batch.push_text(id, " x").ok());

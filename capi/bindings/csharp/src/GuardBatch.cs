@@ -48,7 +48,7 @@ namespace Qwen3Guard
             return made;
         }
 
-        /// <summary>Takes a stream in, with its past; it is disposed of, also when the batch refuses it.</summary>
+        /// <summary>Takes a stream in, with its past, and disposes of it; what is refused stays whole.</summary>
         public ulong AddStream(GuardStream stream)
         {
             Call.Need(stream, nameof(stream));
@@ -57,8 +57,8 @@ namespace Qwen3Guard
             using (stream.Handle.Enter())
             {
                 int status = NativeMethods.q3g_batch_add_stream(handle, stream.Handle, &made, &error);
-                stream.Release();
                 Call.Check(status, &error);
+                stream.Release();
             }
             return made;
         }

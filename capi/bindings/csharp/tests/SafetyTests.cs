@@ -202,6 +202,12 @@ public static class SafetyTests
             Check.Throws<ObjectDisposedException>(() => kept.Verdicts());
             batch.Visit(session, stream => stream.Dispose());
             batch.Visit(session, stream => Check.Fails(Status.InvalidArgument, () => batch.AddStream(stream)));
+            using (var other = Live())
+            using (var foreign = new GuardStream(other))
+            {
+                Check.Fails(Status.InvalidArgument, () => batch.AddStream(foreign));
+                foreign.PushPrompt(Prompt); // it is still open
+            }
             batch.Visit(session, stream => stream.PushText("a fox", new CancellationTokenSource().Token));
             using (var fork = Forked(batch, session)) Check.That(fork.PushText(".").Tokens.Count > 0, "a fork lives on");
             batch.PushText(session, " More.");

@@ -408,6 +408,10 @@ class BatchTest(unittest.TestCase):
                 moved = batch.add_stream(alone)
                 with self.assertRaises(q.ClosedError):
                     alone.decision()
+            with live() as other, q.Stream(other) as foreign:
+                with self.assertRaises(q.InvalidArgumentError):
+                    batch.add_stream(foreign)
+                foreign.push_prompt(PROMPT)
             batch.push_text(moved, " More.")
             batch.start()
             self.assertTrue(batch.poll(moved, timeout_ms=60000))

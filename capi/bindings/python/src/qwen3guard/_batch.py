@@ -76,17 +76,18 @@ class Batch(Handle, free=library.q3g_batch_free):
         return out.value
 
     def add_stream(self, stream: Stream) -> int:
-        """Takes a stream in, with its past; the Stream is closed, also when the batch refuses it."""
+        """Takes a stream in, with its past, and closes the Stream; what is refused stays open."""
         out = ctypes.c_uint64()
         with stream._lock:
             pointer = stream._handle
             if pointer is None or self._handle is None:
                 raise ClosedError(_raw.Q3G_E_BAD_HANDLE, f"the {'Stream' if pointer is None else 'Batch'} is closed")
-            stream._handle = None
             try:
                 call(library.q3g_batch_add_stream, self._handle, pointer, ctypes.byref(out))
             finally:
-                pointer.give_up()  # the library has freed it, whatever came of it
+                if out.value:  # the library has freed it, also when a signal's handler raised on the way here
+                    stream._handle = None
+                    pointer.give_up()
         return out.value
 
     def remove(self, session: int) -> None:

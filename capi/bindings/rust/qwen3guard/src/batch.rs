@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Many live conversations over one model.
-use std::{ffi::c_void, mem::ManuallyDrop, ptr::null_mut, time::Duration};
+use std::{ffi::c_void, mem::forget, ptr::null_mut, time::Duration};
 
 use qwen3guard_sys as sys;
 
@@ -88,13 +88,12 @@ impl Batch {
         Ok(id)
     }
 
-    /// Takes a stream in, with its past, also when it fails. Errors: `InvalidArgument` (another model's stream),
-    /// `BudgetExceeded`.
+    /// Takes a stream in, with its past; one that is refused is dropped. Errors: `InvalidArgument` (another model's
+    /// stream), `BudgetExceeded`.
     pub fn add_stream(&self, stream: Stream) -> Result<u64> {
         let mut id = 0;
-        // The library frees the handle, whatever comes of it.
-        let stream = ManuallyDrop::new(stream);
         call(|err| unsafe { sys::q3g_batch_add_stream(self.raw.as_ptr(), stream.raw.as_ptr(), &mut id, err) })?;
+        forget(stream); // the library has freed the handle
         Ok(id)
     }
 
