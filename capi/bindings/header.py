@@ -51,6 +51,7 @@ class Function:
 @dataclass
 class Header:
     constants: dict[str, int] = field(default_factory=dict)
+    docs: dict[str, str] = field(default_factory=dict)  # of the constants
     handles: list[str] = field(default_factory=list)  # opaque structs
     callbacks: list[Function] = field(default_factory=list)
     structs: list[Struct] = field(default_factory=list)
@@ -96,6 +97,11 @@ def _fields(body: str, header: Header, known: set[str]) -> list[Value]:
     return out
 
 
+def _plain(comment: str) -> str:
+    """A comment's text on one line."""
+    return " ".join(re.sub(r"\n\s*\* ?", "\n", comment).split())
+
+
 def read(path: Path = HEADER) -> Header:
     """The header's declarations, in order. Raises HeaderError."""
     text = path.read_text(encoding="utf-8")
@@ -104,7 +110,12 @@ def read(path: Path = HEADER) -> Header:
     docs = {}
     for match in re.finditer(r"/\*\*(.*?)\*/\s*Q3G_API[^;]*?(q3g_\w+)\(", text, re.S):
         body = match[1].rsplit("/**", 1)[-1]
-        docs[match[2]] = " ".join(re.sub(r"\n \* ?", "\n", body).split())
+        docs[match[2]] = _plain(body)
+    # A constant's comment follows it, or comes right before it.
+    constant = r"(?:/\*\*((?:(?!\*/).)*)\*/\n)?#define (Q3G_\w+) \d+[ \t]*(?:/\*\*<((?:(?!\*/).)*)\*/)?"
+    for match in re.finditer(constant, text, re.S):
+        if body := match[3] or match[1]:
+            header.docs[match[2]] = _plain(body)
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     code = re.sub(r"//[^\n]*", "", code)
     for name, value in re.findall(r"^#define (Q3G_\w+) (\d+)[ \t]*$", code, re.M):

@@ -4,7 +4,7 @@
 
     in_step.py            checks: every declaration file is what the header makes of it, and each binding uses every
                           function and names every field of the header; exits 1 and says what is not so
-    in_step.py --write    writes the declaration files
+    in_step.py --write    writes the declaration files, and those with the enums
 
 The declarations of Rust, C# and Python are written by programs (raw_*.py here), so that no signature can be wrong. Go
 needs none: cgo reads the header itself.
@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+import enum_lists
 import header
 import raw_csharp
 import raw_python
@@ -26,6 +27,13 @@ RAW = {
     "rust/qwen3guard-sys/src/raw.rs": raw_rust.generate,
     "csharp/src/Native.g.cs": raw_csharp.generate,
     "python/src/qwen3guard/_raw.py": raw_python.generate,
+}
+# Files with the bindings' enums -> what makes them.
+ENUMS = {
+    "rust/qwen3guard/src/enum_lists.rs": enum_lists.rust,
+    "go/enum_lists.go": enum_lists.go,
+    "csharp/src/Enums.g.cs": enum_lists.csharp,
+    "python/src/qwen3guard/_enums.py": enum_lists.python,
 }
 # Binding -> its folder and the suffix of its sources.
 BINDINGS = {"rust": ("rust/qwen3guard/src", ".rs"), "go": ("go", ".go"), "csharp": ("csharp/src", ".cs"),
@@ -50,8 +58,8 @@ def unused(found: header.Header, folder: str, suffix: str) -> list[str]:
         path.read_text(encoding="utf-8") for path in sorted((HERE / folder).rglob(f"*{suffix}"))
         if path.relative_to(HERE).as_posix() not in RAW and not path.name.endswith(f"_test{suffix}"))
     named = set(re.findall(r"\b\w+\b", text))
-    if suffix == ".cs":  # the handles that are written with the declarations free themselves
-        named |= {f.name for f in found.functions if f.name.endswith("_free")}
+    if suffix == ".cs":  # the handles and options that are written with the declarations do it themselves
+        named |= {f.name for f in found.functions if f.name.endswith(("_free", "_init"))}
     fields = [f"{s.name}.{f.name}" for s in found.structs for f in s.fields if f.name not in named | PLUMBING]
     return [f.name for f in found.functions if f.name not in named] + fields
 
@@ -64,7 +72,7 @@ def is_needed(binding: str, name: str) -> bool:
 def main(arguments: list[str]) -> int:
     found = header.read()
     findings = []
-    for name, generate in RAW.items():
+    for name, generate in {**RAW, **ENUMS}.items():
         path, wanted = HERE / name, generate(found)
         if arguments == ["--write"]:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +80,7 @@ def main(arguments: list[str]) -> int:
         elif not path.exists() or path.read_text(encoding="utf-8") != wanted:
             findings.append(f"{name} is not what qwen3guard.h makes of it; run in_step.py --write")
     if arguments != ["--write"]:
+        findings += [f"{name} is in no enum of enum_lists.py" for name in enum_lists.missing(found)]
         for binding, (folder, suffix) in BINDINGS.items():
             missing = [name for name in unused(found, folder, suffix) if is_needed(binding, name)]
             findings += [f"{binding} does not use {name}" for name in sorted(missing)]

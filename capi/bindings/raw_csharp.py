@@ -46,6 +46,13 @@ def generate(found: header.Header) -> str:
                 lines.append(f"        public fixed {kind} {_name(item.name)}[{item.length}];")
             else:
                 lines.append(f"        public {kind} {_name(item.name)};")
+        size = f"(uint)sizeof({struct.name})"
+        lines.append(f"        public static {struct.name} New() => new {struct.name} {{ struct_size = {size} }};")
+        if any(f.name == f"{struct.name}_init" for f in found.functions):
+            lines += [
+                f"        public static {struct.name} Defaults()", "        {", f"            {struct.name} raw;",
+                f"            NativeMethods.{struct.name}_init(&raw, (UIntPtr){size});", "            return raw;", "        }"
+            ]
         lines += ["    }", ""]
     for handle in found.handles:
         name = handle_class(handle)

@@ -53,6 +53,14 @@ def generate(found: header.Header) -> str:
             kind = _type(found, item.type)
             lines.append(f"    pub {_name(item.name)}: {f'[{kind}; {item.length}]' if item.length else kind},")
         lines.append("}")
+    # All zeros is a value of every struct: there are numbers, pointers, optional functions and arrays of numbers.
+    lines += [
+        "macro_rules! sized {", "    ($($name:ident)+) => {$(", "        impl Default for $name {",
+        "            /// All zeros but the size, as the C interface wants it.", "            fn default() -> Self {",
+        "                let zeros: Self = unsafe { core::mem::zeroed() };",
+        "                Self { struct_size: core::mem::size_of::<Self>() as u32, ..zeros }", "            }", "        }",
+        "    )+};", "}", f"sized!({' '.join(s.name for s in found.structs)});"
+    ]
     lines.append('extern "C" {')
     for function in found.functions:
         lines.append(f"    pub fn {function.name}({_parameters(found, function)}){_result(found, function)};")

@@ -38,23 +38,6 @@ type BatchStats struct {
 	OldestWaiting   time.Duration // since the oldest push without a verdict; 0: nothing waits
 }
 
-// EventKind is what kind of event.
-type EventKind int32
-
-// The kinds of events.
-const (
-	EventUpdate  EventKind = C.Q3G_EVENT_UPDATE   // tokens were judged
-	EventTurnEnd EventKind = C.Q3G_EVENT_TURN_END // a turn ended
-	EventError   EventKind = C.Q3G_EVENT_ERROR    // a push failed and left the session as it was
-
-	// The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an event of its
-	// own. Once for a push; pieces of text that wait together may share one.
-	EventOverdue EventKind = C.Q3G_EVENT_OVERDUE
-)
-
-// String is "update", "turn_end", "error" or "overdue".
-func (k EventKind) String() string { return nameOf(int32(k), "update", "turn_end", "error", "overdue") }
-
 // Event is what became of something that was pushed.
 type Event struct {
 	Kind     EventKind

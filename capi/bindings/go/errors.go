@@ -13,29 +13,6 @@ import (
 	"unsafe"
 )
 
-// Status is why a call failed. It is an error itself, for errors.Is(err, qwen3guard.StatusContextFull).
-type Status int32
-
-// The statuses; StatusBadHandle is a closed object's.
-const (
-	StatusInvalidArgument  Status = C.Q3G_E_INVALID_ARGUMENT
-	StatusFileNotFound     Status = C.Q3G_E_FILE_NOT_FOUND
-	StatusIO               Status = C.Q3G_E_IO
-	StatusBadCheckpoint    Status = C.Q3G_E_BAD_CHECKPOINT
-	StatusBadTokenizer     Status = C.Q3G_E_BAD_TOKENIZER
-	StatusUnsupportedModel Status = C.Q3G_E_UNSUPPORTED_MODEL
-	StatusUnsupportedISA   Status = C.Q3G_E_UNSUPPORTED_ISA
-	StatusInvalidUTF8      Status = C.Q3G_E_INVALID_UTF8
-	StatusTokenRange       Status = C.Q3G_E_TOKEN_RANGE
-	StatusContextFull      Status = C.Q3G_E_CONTEXT_FULL
-	StatusUnparsableOutput Status = C.Q3G_E_UNPARSABLE_OUTPUT
-	StatusOutOfMemory      Status = C.Q3G_E_OUT_OF_MEMORY
-	StatusInternal         Status = C.Q3G_E_INTERNAL
-	StatusCancelled        Status = C.Q3G_E_CANCELLED
-	StatusBudgetExceeded   Status = C.Q3G_E_BUDGET_EXCEEDED
-	StatusBadHandle        Status = C.Q3G_E_BAD_HANDLE
-)
-
 // Error is the status's name, e.g. "bad_checkpoint".
 func (s Status) Error() string { return C.GoString(C.q3g_status_name(C.q3g_status(s))) }
 

@@ -42,31 +42,6 @@ type GuardOptions struct {
 	Log              func(level LogLevel, line string)
 }
 
-// Verify says what is compared when a model is loaded, beyond its structure and a sample of its weights.
-type Verify int32
-
-// The ways.
-const (
-	VerifyAutomatic Verify = C.Q3G_VERIFY_AUTOMATIC // all of a model from memory, no more of one from files or in the library
-	VerifyOff       Verify = C.Q3G_VERIFY_OFF       // no more: files are read when they are used
-	VerifyFull      Verify = C.Q3G_VERIFY_FULL      // every checksum and every value: reads the whole file
-)
-
-// String is "automatic", "off" or "full".
-func (v Verify) String() string { return nameOf(int32(v), "automatic", "off", "full") }
-
-// LogLevel is what a line for the log is about.
-type LogLevel int32
-
-// The levels.
-const (
-	LogInfo    LogLevel = C.Q3G_LOG_INFO    // what was loaded and how
-	LogWarning LogLevel = C.Q3G_LOG_WARNING // what would make it faster
-)
-
-// String is "info" or "warning".
-func (l LogLevel) String() string { return nameOf(int32(l), "info", "warning") }
-
 // ModelInfo is what a model is.
 type ModelInfo struct {
 	Kind                                                   ModelKind

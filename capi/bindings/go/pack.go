@@ -13,19 +13,6 @@ import (
 	"unsafe"
 )
 
-// PackedWeights says how matrices are stored in a packed file.
-type PackedWeights int32
-
-// The ways to store matrices.
-const (
-	PackedBF16 PackedWeights = C.Q3G_PACKED_BF16
-	PackedInt8 PackedWeights = C.Q3G_PACKED_INT8
-	PackedInt4 PackedWeights = C.Q3G_PACKED_INT4
-)
-
-// String is "bf16", "int8" or "int4".
-func (p PackedWeights) String() string { return nameOf(int32(p), "bf16", "int8", "int4") }
-
 // QuantizeOptions say how a checkpoint is packed.
 type QuantizeOptions struct {
 	Weights    PackedWeights // the zero value is PackedBF16, without loss

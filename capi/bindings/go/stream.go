@@ -14,34 +14,6 @@ import (
 	"unsafe"
 )
 
-// ContextPolicy says what happens to a response that reaches the context's end.
-type ContextPolicy int32
-
-// The ways.
-const (
-	ContextError ContextPolicy = C.Q3G_CONTEXT_ERROR // it is StatusContextFull
-	ContextStop  ContextPolicy = C.Q3G_CONTEXT_STOP  // from there on nothing is judged, and every verdict says so
-	ContextSlide ContextPolicy = C.Q3G_CONTEXT_SLIDE // the response's most recent half stays
-)
-
-// String is "error", "stop" or "slide".
-func (c ContextPolicy) String() string { return nameOf(int32(c), "error", "stop", "slide") }
-
-// Thinking says what a reasoning model's thinking, before its answer, is.
-type Thinking int32
-
-// The ways.
-const (
-	ThinkingNone  Thinking = C.Q3G_THINKING_NONE  // responses do not think
-	ThinkingJudge Thinking = C.Q3G_THINKING_JUDGE // it is judged like the rest
-	// ThinkingSkip: from a "<think>" at the response's beginning to the first "</think>" it does not count; without an
-	// answer behind it nothing was judged.
-	ThinkingSkip Thinking = C.Q3G_THINKING_SKIP
-)
-
-// String is "none", "judge" or "skip".
-func (t Thinking) String() string { return nameOf(int32(t), "none", "judge", "skip") }
-
 // StreamOptions says how a conversation is judged.
 type StreamOptions struct {
 	Policy            *Policy // nil: the published rule

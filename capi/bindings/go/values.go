@@ -9,21 +9,6 @@ import "C"
 
 import "unsafe"
 
-// Severity is how bad a text is; the zero value is NotJudged. From Safe on they are ordered by harm.
-type Severity int32
-
-// The severities. Everything that failed, was cancelled or did not fit is NotJudged: treat it as an error. It does not mean
-// Safe; check for it before comparing with <, for it is the smallest number.
-const (
-	NotJudged     Severity = C.Q3G_SEVERITY_NOT_JUDGED
-	Safe          Severity = C.Q3G_SEVERITY_SAFE
-	Controversial Severity = C.Q3G_SEVERITY_CONTROVERSIAL
-	Unsafe        Severity = C.Q3G_SEVERITY_UNSAFE
-)
-
-// String is the severity's name; "unknown" for one of a newer library.
-func (s Severity) String() string { return C.GoString(C.q3g_severity_name(C.int32_t(s))) }
-
 // ParseSeverity is the inverse of String for all but NotJudged, which no name stands for.
 func ParseSeverity(name string) (Severity, error) {
 	var out C.int32_t
@@ -33,25 +18,6 @@ func ParseSeverity(name string) (Severity, error) {
 	return Severity(out), errorOf(status, &slot)
 }
 
-// Category is one of the policy's categories.
-type Category int32
-
-// The categories; Jailbreak is of prompts only.
-const (
-	Violent               Category = C.Q3G_CATEGORY_VIOLENT
-	NonViolentIllegalActs Category = C.Q3G_CATEGORY_NON_VIOLENT_ILLEGAL_ACTS
-	SexualContent         Category = C.Q3G_CATEGORY_SEXUAL_CONTENT
-	PII                   Category = C.Q3G_CATEGORY_PII
-	SuicideSelfHarm       Category = C.Q3G_CATEGORY_SUICIDE_SELF_HARM
-	UnethicalActs         Category = C.Q3G_CATEGORY_UNETHICAL_ACTS
-	PoliticallySensitive  Category = C.Q3G_CATEGORY_POLITICALLY_SENSITIVE
-	CopyrightViolation    Category = C.Q3G_CATEGORY_COPYRIGHT_VIOLATION
-	Jailbreak             Category = C.Q3G_CATEGORY_JAILBREAK
-)
-
-// String is the category's name; "unknown" for one of a newer library.
-func (c Category) String() string { return C.GoString(C.q3g_category_name(C.int32_t(c))) }
-
 // ParseCategory is the inverse of String.
 func ParseCategory(name string) (Category, error) {
 	var out C.int32_t
@@ -60,75 +26,6 @@ func ParseCategory(name string) (Category, error) {
 	status := C.q3g_parse_category(p, n, &out, &slot)
 	return Category(out), errorOf(status, &slot)
 }
-
-// Action is what a host should do; the zero value is NoAction.
-type Action int32
-
-// The actions. NoAction means that nothing was judged, so that there is no advice; it does not mean Allow.
-const (
-	NoAction Action = C.Q3G_ACTION_NONE
-	Allow    Action = C.Q3G_ACTION_ALLOW
-	Flag     Action = C.Q3G_ACTION_FLAG
-	Block    Action = C.Q3G_ACTION_BLOCK
-)
-
-// String is the action's name; "unknown" for one of a newer library.
-func (a Action) String() string { return C.GoString(C.q3g_action_name(C.int32_t(a))) }
-
-// Role is who speaks.
-type Role int32
-
-// The roles.
-const (
-	System    Role = C.Q3G_ROLE_SYSTEM
-	User      Role = C.Q3G_ROLE_USER
-	Assistant Role = C.Q3G_ROLE_ASSISTANT
-	// Tool is a tool's answer to a call of the assistant's; a turn that only Restore and PushConversation make.
-	Tool Role = C.Q3G_ROLE_TOOL
-)
-
-// String is the role's name; "unknown" for one of a newer library.
-func (r Role) String() string { return C.GoString(C.q3g_role_name(C.int32_t(r))) }
-
-// Source is where a token's verdict comes from. SourceNone is a token that was not judged, whose severity is NotJudged.
-type Source int32
-
-// The sources.
-const (
-	SourceNone    Source = C.Q3G_SOURCE_NONE
-	SourceHeads   Source = C.Q3G_SOURCE_HEADS
-	SourceWritten Source = C.Q3G_SOURCE_WRITTEN
-	SourceCarried Source = C.Q3G_SOURCE_CARRIED
-)
-
-// String is the source's name; "unknown" for one of a newer library.
-func (s Source) String() string { return C.GoString(C.q3g_source_name(C.int32_t(s))) }
-
-// Reason is what made a decision fall.
-type Reason int32
-
-// The reasons. ReasonNone: no token decided; the turn is Safe, or nothing was judged.
-const (
-	ReasonNone      Reason = C.Q3G_REASON_NONE
-	ReasonRun       Reason = C.Q3G_REASON_RUN
-	ReasonEndOfTurn Reason = C.Q3G_REASON_END_OF_TURN
-	ReasonWritten   Reason = C.Q3G_REASON_WRITTEN
-)
-
-// String is the reason's name; "unknown" for one of a newer library.
-func (r Reason) String() string { return C.GoString(C.q3g_reason_name(C.int32_t(r))) }
-
-// ModelKind is one of the two kinds of checkpoint.
-type ModelKind int32
-
-// The kinds.
-const (
-	GenModel    ModelKind = C.Q3G_MODEL_GEN    // writes a verdict
-	StreamModel ModelKind = C.Q3G_MODEL_STREAM // judges every token
-)
-
-// String is "gen" or "stream".
-func (k ModelKind) String() string { return nameOf(int32(k), "gen", "stream") }
 
 // nameOf names a constant that the C library has no name for.
 func nameOf(value int32, names ...string) string {

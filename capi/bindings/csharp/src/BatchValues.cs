@@ -37,20 +37,6 @@ namespace Qwen3Guard
         public double OldestWaitingMs;
     }
 
-    /// <summary>What an event is about.</summary>
-    public enum EventKind
-    {
-        /// <summary>Tokens were judged.</summary>
-        Update,
-        /// <summary>A turn ended.</summary>
-        TurnEnd,
-        /// <summary>A push failed and left the session as it was.</summary>
-        Error,
-        /// <summary>The deadline of a push has passed and nothing is known of it: it still waits, and its verdict comes as an
-        /// event of its own. Once for a push; pieces of text that wait together may share one.</summary>
-        Overdue
-    }
-
     /// <summary>What became of something that was pushed.</summary>
     public sealed class BatchEvent
     {

@@ -55,8 +55,7 @@ namespace Qwen3Guard
     {
         public static q3g_error Slot()
         {
-            var error = new q3g_error();
-            error.struct_size = (uint)sizeof(q3g_error);
+            var error = q3g_error.New();
             return error;
         }
 

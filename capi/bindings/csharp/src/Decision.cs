@@ -19,8 +19,7 @@ namespace Qwen3Guard
 
         internal static q3g_decision Place()
         {
-            var raw = new q3g_decision();
-            raw.struct_size = (uint)sizeof(q3g_decision);
+            var raw = q3g_decision.New();
             raw.position = -1;
             return raw;
         }

@@ -29,8 +29,7 @@ namespace Qwen3Guard
         public Generator(Guard guard, SamplingOptions options = null)
         {
             Call.Need(guard, nameof(guard));
-            q3g_sampling_options raw;
-            NativeMethods.q3g_sampling_options_init(&raw, Call.Size(sizeof(q3g_sampling_options)));
+            var raw = q3g_sampling_options.Defaults();
             if (options != null)
             {
                 raw.temperature = options.Temperature;

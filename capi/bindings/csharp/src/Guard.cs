@@ -44,8 +44,7 @@ namespace Qwen3Guard
         private static Guard Load(GuardOptions options, Loader load)
         {
             options = options ?? new GuardOptions();
-            q3g_guard_options raw;
-            NativeMethods.q3g_guard_options_init(&raw, Call.Size(sizeof(q3g_guard_options)));
+            var raw = q3g_guard_options.Defaults();
             raw.n_threads = options.Threads;
             raw.max_context_tokens = options.MaxContextTokens;
             raw.kept_tokens = options.KeptTokens ?? raw.kept_tokens;
@@ -174,8 +173,7 @@ namespace Qwen3Guard
         {
             get
             {
-                var raw = new q3g_model_info();
-                raw.struct_size = (uint)sizeof(q3g_model_info);
+                var raw = q3g_model_info.New();
                 var error = Call.Slot();
                 Call.Check(NativeMethods.q3g_guard_info(Handle, &raw, &error), &error);
                 return new ModelInfo
@@ -223,8 +221,7 @@ namespace Qwen3Guard
                 var heads = new HeadLogits[Call.Int(NativeMethods.q3g_logits_count(all))];
                 for (int i = 0; i < heads.Length; ++i)
                 {
-                    var head = new q3g_head_logits();
-                    head.struct_size = (uint)sizeof(q3g_head_logits);
+                    var head = q3g_head_logits.New();
                     Call.Check(NativeMethods.q3g_logits_get(all, Call.Size(i), &head, &error), &error);
                     const int most = 0x7FEFFFFF; // elements of an array of .NET
                     if ((long)head.rows * head.cols > most)

@@ -15,8 +15,7 @@ namespace Qwen3Guard
         public GuardBatch(Guard guard, BatchOptions options = null)
         {
             Call.Need(guard, nameof(guard));
-            q3g_batch_options raw;
-            NativeMethods.q3g_batch_options_init(&raw, Call.Size(sizeof(q3g_batch_options)));
+            var raw = q3g_batch_options.Defaults();
             if (options != null)
             {
                 raw.memory_budget_bytes = (UIntPtr)options.MemoryBudgetBytes;
@@ -141,8 +140,7 @@ namespace Qwen3Guard
 
         private static BatchEvent EventOf(EventsHandle events, int index)
         {
-            var raw = new q3g_event();
-            raw.struct_size = (uint)sizeof(q3g_event);
+            var raw = q3g_event.New();
             q3g_error failure = Call.Slot(), error = Call.Slot();
             var decision = Decision.Place();
             var i = Call.Size(index);
@@ -236,8 +234,7 @@ namespace Qwen3Guard
         {
             get
             {
-                var raw = new q3g_batch_stats();
-                raw.struct_size = (uint)sizeof(q3g_batch_stats);
+                var raw = q3g_batch_stats.New();
                 var error = Call.Slot();
                 Call.Check(NativeMethods.q3g_batch_get_stats(handle, &raw, &error), &error);
                 return new BatchStats

@@ -145,8 +145,7 @@ namespace Qwen3Guard
             Turn ended = null;
             Invoke(token, error =>
             {
-                var turn = new q3g_turn();
-                turn.struct_size = (uint)sizeof(q3g_turn);
+                var turn = q3g_turn.New();
                 var decision = Decision.Place();
                 var prompt = TokenVerdict.Place();
                 byte* text = stackalloc byte[Verdict.TextBytes];
@@ -167,8 +166,7 @@ namespace Qwen3Guard
         /// <summary>The place where the conversation is now.</summary>
         public Mark GetMark()
         {
-            var raw = new q3g_mark();
-            raw.struct_size = (uint)sizeof(q3g_mark);
+            var raw = q3g_mark.New();
             var error = Call.Slot();
             using (handle.Enter()) Call.Check(NativeMethods.q3g_stream_mark(handle, &raw, &error), &error);
             return new Mark { Turn = raw.turn, Units = raw.n_units, IsClosed = raw.is_closed };
@@ -199,8 +197,7 @@ namespace Qwen3Guard
             Update changed = null;
             Invoke(token, error =>
             {
-                var raw = new q3g_update();
-                raw.struct_size = (uint)sizeof(q3g_update);
+                var raw = q3g_update.New();
                 var tokens = stackalloc q3g_token_verdict[Room];
                 tokens[0] = TokenVerdict.Place();
                 int status = change(&raw, tokens, Call.Size(Room), error);
@@ -275,8 +272,7 @@ namespace Qwen3Guard
 
         private StreamInfo ReadInfo()
         {
-            var raw = new q3g_stream_info();
-            raw.struct_size = (uint)sizeof(q3g_stream_info);
+            var raw = q3g_stream_info.New();
             var error = Call.Slot();
             Call.Check(NativeMethods.q3g_stream_get_info(handle, &raw, &error), &error);
             return new StreamInfo

@@ -12,6 +12,7 @@ namespace Qwen3Guard.Native
         public uint struct_size;
         public int code;
         public fixed byte message[504];
+        public static q3g_error New() => new q3g_error { struct_size = (uint)sizeof(q3g_error) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -23,6 +24,7 @@ namespace Qwen3Guard.Native
         public IntPtr allocate;
         public IntPtr deallocate;
         public IntPtr release;
+        public static q3g_allocator New() => new q3g_allocator { struct_size = (uint)sizeof(q3g_allocator) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -38,6 +40,13 @@ namespace Qwen3Guard.Native
         public q3g_allocator* allocator;
         public IntPtr log;
         public void* log_user;
+        public static q3g_guard_options New() => new q3g_guard_options { struct_size = (uint)sizeof(q3g_guard_options) };
+        public static q3g_guard_options Defaults()
+        {
+            q3g_guard_options raw;
+            NativeMethods.q3g_guard_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_guard_options));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -48,6 +57,7 @@ namespace Qwen3Guard.Native
         public byte* name;
         public void* bytes;
         public UIntPtr n_bytes;
+        public static q3g_file New() => new q3g_file { struct_size = (uint)sizeof(q3g_file) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -72,6 +82,7 @@ namespace Qwen3Guard.Native
         public fixed byte weight_dtype[64];
         public fixed byte isa[32];
         public fixed byte isa_available[192];
+        public static q3g_model_info New() => new q3g_model_info { struct_size = (uint)sizeof(q3g_model_info) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -81,6 +92,7 @@ namespace Qwen3Guard.Native
         public int role;
         public byte* text;
         public UIntPtr text_bytes;
+        public static q3g_message New() => new q3g_message { struct_size = (uint)sizeof(q3g_message) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -90,6 +102,7 @@ namespace Qwen3Guard.Native
         public uint reserved;
         public q3g_message* messages;
         public UIntPtr n_messages;
+        public static q3g_conversation New() => new q3g_conversation { struct_size = (uint)sizeof(q3g_conversation) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -106,6 +119,13 @@ namespace Qwen3Guard.Native
         public IntPtr cancel;
         public IntPtr progress;
         public void* progress_user;
+        public static q3g_classify_options New() => new q3g_classify_options { struct_size = (uint)sizeof(q3g_classify_options) };
+        public static q3g_classify_options Defaults()
+        {
+            q3g_classify_options raw;
+            NativeMethods.q3g_classify_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_classify_options));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -134,6 +154,7 @@ namespace Qwen3Guard.Native
         public byte* text;
         public UIntPtr text_capacity;
         public UIntPtr text_bytes;
+        public static q3g_verdict New() => new q3g_verdict { struct_size = (uint)sizeof(q3g_verdict) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -149,6 +170,13 @@ namespace Qwen3Guard.Native
         public int release_tokens;
         public float release_threshold;
         public int end_of_turn;
+        public static q3g_policy New() => new q3g_policy { struct_size = (uint)sizeof(q3g_policy) };
+        public static q3g_policy Defaults()
+        {
+            q3g_policy raw;
+            NativeMethods.q3g_policy_init(&raw, (UIntPtr)(uint)sizeof(q3g_policy));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -166,6 +194,13 @@ namespace Qwen3Guard.Native
         public int dropped_messages;
         public int reserved;
         public IntPtr cancel;
+        public static q3g_stream_options New() => new q3g_stream_options { struct_size = (uint)sizeof(q3g_stream_options) };
+        public static q3g_stream_options Defaults()
+        {
+            q3g_stream_options raw;
+            NativeMethods.q3g_stream_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_stream_options));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -187,6 +222,7 @@ namespace Qwen3Guard.Native
         public int reserved;
         public long byte_begin;
         public long byte_end;
+        public static q3g_token_verdict New() => new q3g_token_verdict { struct_size = (uint)sizeof(q3g_token_verdict) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -198,6 +234,7 @@ namespace Qwen3Guard.Native
         public UIntPtr n_tokens;
         public UIntPtr n_settled;
         public long stopped_at_byte;
+        public static q3g_update New() => new q3g_update { struct_size = (uint)sizeof(q3g_update) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -226,6 +263,7 @@ namespace Qwen3Guard.Native
         public float p_controversial;
         public float p_unsafe;
         public fixed float category_probabilities[9];
+        public static q3g_decision New() => new q3g_decision { struct_size = (uint)sizeof(q3g_decision) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -235,6 +273,7 @@ namespace Qwen3Guard.Native
         public int role;
         public int has_prompt;
         public int has_written;
+        public static q3g_turn New() => new q3g_turn { struct_size = (uint)sizeof(q3g_turn) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -244,6 +283,7 @@ namespace Qwen3Guard.Native
         public int is_closed;
         public ulong turn;
         public long n_units;
+        public static q3g_mark New() => new q3g_mark { struct_size = (uint)sizeof(q3g_mark) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -257,6 +297,7 @@ namespace Qwen3Guard.Native
         public UIntPtr first_verdict;
         public UIntPtr n_verdicts;
         public UIntPtr memory_bytes;
+        public static q3g_stream_info New() => new q3g_stream_info { struct_size = (uint)sizeof(q3g_stream_info) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -269,6 +310,7 @@ namespace Qwen3Guard.Native
         public UIntPtr n_ids;
         public q3g_token_verdict* tokens;
         public q3g_error* error;
+        public static q3g_stream_push New() => new q3g_stream_push { struct_size = (uint)sizeof(q3g_stream_push) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -281,6 +323,13 @@ namespace Qwen3Guard.Native
         public UIntPtr memory_budget_bytes;
         public UIntPtr max_waiting_bytes;
         public double default_deadline_ms;
+        public static q3g_batch_options New() => new q3g_batch_options { struct_size = (uint)sizeof(q3g_batch_options) };
+        public static q3g_batch_options Defaults()
+        {
+            q3g_batch_options raw;
+            NativeMethods.q3g_batch_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_batch_options));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -299,6 +348,7 @@ namespace Qwen3Guard.Native
         public int has_prompt;
         public int has_written;
         public int reserved;
+        public static q3g_event New() => new q3g_event { struct_size = (uint)sizeof(q3g_event) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -314,6 +364,7 @@ namespace Qwen3Guard.Native
         public ulong n_late;
         public ulong n_overdue_sessions;
         public double oldest_waiting_ms;
+        public static q3g_batch_stats New() => new q3g_batch_stats { struct_size = (uint)sizeof(q3g_batch_stats) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -325,6 +376,13 @@ namespace Qwen3Guard.Native
         public float top_p;
         public ulong seed;
         public IntPtr cancel;
+        public static q3g_sampling_options New() => new q3g_sampling_options { struct_size = (uint)sizeof(q3g_sampling_options) };
+        public static q3g_sampling_options Defaults()
+        {
+            q3g_sampling_options raw;
+            NativeMethods.q3g_sampling_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_sampling_options));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -336,6 +394,7 @@ namespace Qwen3Guard.Native
         public int reserved;
         public byte* name;
         public float* values;
+        public static q3g_head_logits New() => new q3g_head_logits { struct_size = (uint)sizeof(q3g_head_logits) };
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -350,6 +409,13 @@ namespace Qwen3Guard.Native
         public IntPtr progress;
         public void* progress_user;
         public IntPtr cancel;
+        public static q3g_quantize_options New() => new q3g_quantize_options { struct_size = (uint)sizeof(q3g_quantize_options) };
+        public static q3g_quantize_options Defaults()
+        {
+            q3g_quantize_options raw;
+            NativeMethods.q3g_quantize_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_quantize_options));
+            return raw;
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -361,6 +427,7 @@ namespace Qwen3Guard.Native
         public long file_bytes;
         public double seconds;
         public fixed byte weight_dtype[64];
+        public static q3g_quantize_report New() => new q3g_quantize_report { struct_size = (uint)sizeof(q3g_quantize_report) };
     }
 
     internal sealed class GuardHandle : Q3gHandle

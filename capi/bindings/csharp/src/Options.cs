@@ -79,8 +79,7 @@ namespace Qwen3Guard
 
         internal static unsafe q3g_classify_options ToC(ClassifyOptions options)
         {
-            q3g_classify_options raw;
-            NativeMethods.q3g_classify_options_init(&raw, Call.Size(sizeof(q3g_classify_options)));
+            var raw = q3g_classify_options.Defaults();
             if (options == null) return raw;
             raw.decoder = Call.Bool(options.Greedy);
             raw.mode = (int)options.Mode;

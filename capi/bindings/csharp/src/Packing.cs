@@ -46,15 +46,13 @@ namespace Qwen3Guard
             CancellationToken token = default(CancellationToken))
         {
             options = options ?? new QuantizeOptions();
-            q3g_quantize_options raw;
-            NativeMethods.q3g_quantize_options_init(&raw, Call.Size(sizeof(q3g_quantize_options)));
+            var raw = q3g_quantize_options.Defaults();
             raw.type = (int)options.Weights;
             raw.group_size = options.GroupSize ?? raw.group_size;
             raw.overwrite = Call.Bool(options.Overwrite);
             raw.keep_prefix = Call.Bool(options.KeepPrefix);
             raw.n_threads = options.Threads;
-            var report = new q3g_quantize_report();
-            report.struct_size = (uint)sizeof(q3g_quantize_report);
+            var report = q3g_quantize_report.New();
             var error = Call.Slot();
             byte[] a = Call.Utf8(model, nameof(model)), b = Call.Utf8(outFile, nameof(outFile));
             using (var callback = new Callback { Progress = options.Progress })

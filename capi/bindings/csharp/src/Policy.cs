@@ -29,8 +29,7 @@ namespace Qwen3Guard
 
         internal q3g_policy ToC()
         {
-            q3g_policy raw;
-            NativeMethods.q3g_policy_init(&raw, Call.Size(sizeof(q3g_policy)));
+            var raw = q3g_policy.Defaults();
             raw.mode = (int)Mode;
             raw.consecutive_tokens = ConsecutiveTokens;
             raw.unsafe_threshold = UnsafeThreshold ?? -1;

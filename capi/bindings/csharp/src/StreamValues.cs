@@ -32,8 +32,7 @@ namespace Qwen3Guard
         /// null.</summary>
         internal static unsafe void With(StreamOptions options, CancelHandle cancel, Use body)
         {
-            q3g_stream_options raw;
-            NativeMethods.q3g_stream_options_init(&raw, Call.Size(sizeof(q3g_stream_options)));
+            var raw = q3g_stream_options.Defaults();
             q3g_policy policy;
             if (options != null)
             {

@@ -82,8 +82,7 @@ namespace Qwen3Guard
 
         internal static unsafe q3g_verdict Place(byte* text, int capacity)
         {
-            var raw = new q3g_verdict();
-            raw.struct_size = (uint)sizeof(q3g_verdict);
+            var raw = q3g_verdict.New();
             raw.text = text;
             raw.text_capacity = Call.Size(capacity);
             return raw;
@@ -166,8 +165,7 @@ namespace Qwen3Guard
 
         internal static unsafe q3g_token_verdict Place()
         {
-            var raw = new q3g_token_verdict();
-            raw.struct_size = (uint)sizeof(q3g_token_verdict);
+            var raw = q3g_token_verdict.New();
             return raw;
         }
 

@@ -9,7 +9,8 @@ from typing import Any, Callable, List, Optional, Sequence, Union
 
 from . import _raw
 from ._convert import VerdictPlace, decision_of, token_of
-from ._enums import Context, EventKind, InvalidUtf8, Role, Thinking, number
+from ._enum_kinds import number
+from ._enums import Context, EventKind, InvalidUtf8, Role, Thinking
 from ._guard import Guard
 from ._handle import Cancel, Handle
 from ._library import (ClosedError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c, library, new, put,

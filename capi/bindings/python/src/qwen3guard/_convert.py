@@ -7,7 +7,8 @@ import ctypes
 from typing import Any, Dict, Optional, Union
 
 from . import _raw
-from ._enums import Action, Category, EndOfTurn, Mode, Reason, Severity, Source, number
+from ._enum_kinds import number
+from ._enums import Action, Category, EndOfTurn, Mode, Reason, Severity, Source
 from ._library import bad_argument, defaults, error_of, new, put
 from ._values import Decision, Policy, Probabilities, TokenVerdict, Verdict, put_probabilities
 

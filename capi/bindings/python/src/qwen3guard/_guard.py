@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 from . import _raw
 from ._convert import VerdictPlace, threshold
-from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity, Verify, number
+from ._enum_kinds import number
+from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity, Verify
 from ._handle import Callback, Cancel, Handle
 from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put)

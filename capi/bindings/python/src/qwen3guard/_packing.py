@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
 from . import _raw
-from ._enums import PackedWeights, number
+from ._enum_kinds import number
+from ._enums import PackedWeights
 from ._handle import Callback, Cancel
 from ._library import CancelledError, call, defaults, library, new, put
 from ._tokenizer import Path, path_to_c

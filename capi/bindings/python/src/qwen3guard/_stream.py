@@ -11,7 +11,8 @@ from typing import (Any, AsyncIterable, AsyncIterator, Callable, Iterable, Itera
 
 from . import _raw
 from ._convert import VerdictPlace, decision_of, policy_to_c, token_of
-from ._enums import Context, InvalidUtf8, Role, Thinking, number
+from ._enum_kinds import number
+from ._enums import Context, InvalidUtf8, Role, Thinking
 from ._guard import Guard
 from ._handle import Cancel, Exclusive, Pointer
 from ._library import (ClosedError, Qwen3GuardError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c,

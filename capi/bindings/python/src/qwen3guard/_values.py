@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _raw
-from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, Severity, Source, number
+from ._enum_kinds import number
+from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, Severity, Source
 from ._library import Qwen3GuardError, Text, call, library, new, put
 
 

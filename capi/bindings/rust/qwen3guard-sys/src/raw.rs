@@ -465,6 +465,18 @@ pub struct q3g_quantize_report {
     pub seconds: f64,
     pub weight_dtype: [c_char; 64],
 }
+macro_rules! sized {
+    ($($name:ident)+) => {$(
+        impl Default for $name {
+            /// All zeros but the size, as the C interface wants it.
+            fn default() -> Self {
+                let zeros: Self = unsafe { core::mem::zeroed() };
+                Self { struct_size: core::mem::size_of::<Self>() as u32, ..zeros }
+            }
+        }
+    )+};
+}
+sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options q3g_verdict q3g_policy q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
 extern "C" {
     pub fn q3g_version() -> *const c_char;
     pub fn q3g_abi_version() -> u32;

@@ -11,42 +11,14 @@ use qwen3guard_sys as sys;
 
 use crate::error::{slot, Error, Result};
 
-/// Structs of the C interface: numbers, pointers and optional functions only, so all zeros is a value of each.
-pub(crate) trait CStruct: Copy {
-    /// All zeros.
-    fn zeroed() -> Self;
-    /// All zeros but the size, as the C interface wants it.
-    fn sized() -> Self;
-}
-
-macro_rules! c_structs {
-    ($($name:ident)+) => {$(
-        impl CStruct for sys::$name {
-            fn zeroed() -> Self {
-                // SAFETY: the list below names structs of which all zeros is a value.
-                unsafe { std::mem::zeroed() }
-            }
-            fn sized() -> Self {
-                Self { struct_size: std::mem::size_of::<Self>() as u32, ..Self::zeroed() }
-            }
-        }
-    )+};
-}
-c_structs!(
-    q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options
-    q3g_verdict q3g_policy q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark
-    q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits
-    q3g_quantize_options q3g_quantize_report
-);
-
 /// A struct with its size and zeros.
-pub(crate) fn sized<T: CStruct>() -> T {
-    T::sized()
+pub(crate) fn sized<T: Default>() -> T {
+    T::default()
 }
 
 /// Options with the library's defaults, which one of its q3g_*_init functions fills in.
-pub(crate) fn defaults<T: CStruct>(init: unsafe extern "C" fn(*mut T, usize) -> sys::q3g_status) -> T {
-    let mut raw = T::sized();
+pub(crate) fn defaults<T: Default>(init: unsafe extern "C" fn(*mut T, usize) -> sys::q3g_status) -> T {
+    let mut raw = T::default();
     // SAFETY: the place is as large as is said.
     let status = unsafe { init(&mut raw, std::mem::size_of::<T>()) };
     debug_assert_eq!(status, sys::Q3G_OK, "a place of the right size cannot be refused");

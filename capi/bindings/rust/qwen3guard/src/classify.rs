@@ -9,18 +9,8 @@ use crate::{
     stream_options::threshold,
     values::messages_to_c,
     verdict::{verdict_of, VerdictPlace},
-    Cancel, Error, Guard, InvalidUtf8, Message, Mode, Result, Verdict,
+    Cancel, Decoder, Error, Guard, InvalidUtf8, Message, Mode, Result, Verdict,
 };
-
-/// How a Gen checkpoint's verdict is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Decoder {
-    /// Only well-formed verdicts are possible.
-    #[default]
-    Constrained = 0,
-    /// The published way: generate, then parse.
-    Greedy = 1,
-}
 
 /// How a verdict is reached. Thresholds are in [0, 1]; None: the severity alone decides.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Enums of results. Lists may grow: `Other` is a value that a newer library has and this crate has not.
+//! Enums. The lists of results may grow: `Other` is a value that a newer library has and this crate has not.
 use std::{cmp::Ordering, fmt, str::FromStr};
 
 use qwen3guard_sys as sys;
@@ -62,122 +62,18 @@ macro_rules! order_of_judged {
     };
 }
 
-open_enum!(
-    /// How bad. From `Safe` on ordered by harm; `NotJudged` is neither less nor greater than any other.
-    #[derive(Default)]
-    Severity {
-        /// Nothing was judged, or not all of it. Treat it as an error; it does not mean Safe.
-        #[default]
-        NotJudged = 0,
-        /// Harmless in most settings.
-        Safe = 1,
-        /// Harmful or not, depending on the setting.
-        Controversial = 2,
-        /// Harmful in most settings.
-        Unsafe = 3,
-    },
-    q3g_severity_name
-);
-order_of_judged!(Severity, NotJudged);
-open_enum!(
-    /// The policy's categories.
-    #[derive(PartialOrd, Ord)]
-    Category {
-        /// Violence.
-        Violent = 0,
-        /// Crime without violence.
-        NonViolentIllegalActs = 1,
-        /// Sexual content or acts.
-        SexualContent = 2,
-        /// Personal information.
-        Pii = 3,
-        /// Suicide and self-harm.
-        SuicideSelfHarm = 4,
-        /// Unethical acts.
-        UnethicalActs = 5,
-        /// Politically sensitive topics.
-        PoliticallySensitive = 6,
-        /// Copyright violation.
-        CopyrightViolation = 7,
-        /// Jailbreak; of prompts only.
-        Jailbreak = 8,
-    },
-    q3g_category_name
-);
-open_enum!(
-    /// What a host should do. From `Allow` on ordered by harm; `None` is neither less nor greater than any other.
-    #[derive(Default)]
-    Action {
-        /// Nothing was judged, so there is no advice. It does not mean Allow.
-        #[default]
-        None = 0,
-        /// Pass it on.
-        Allow = 1,
-        /// Pass it on, and tell somebody.
-        Flag = 2,
-        /// Do not pass it on.
-        Block = 3,
-    },
-    q3g_action_name
-);
-order_of_judged!(Action, None);
-open_enum!(
-    /// Who speaks.
-    #[derive(PartialOrd, Ord)]
-    Role {
-        /// The system prompt.
-        System = 0,
-        /// The user.
-        User = 1,
-        /// The model.
-        Assistant = 2,
-        /// A tool that the model called; a turn that only `restore` and `push_conversation` make.
-        Tool = 3,
-    },
-    q3g_role_name
-);
-open_enum!(
-    /// Where a token's verdict comes from.
-    #[derive(Default, PartialOrd, Ord)]
-    Source {
-        /// Nowhere: the token was not judged, and its severity is [`Severity::NotJudged`].
-        #[default]
-        None = 0,
-        /// This token's classification heads.
-        Heads = 1,
-        /// A Gen checkpoint wrote a verdict up to this token.
-        Written = 2,
-        /// A Gen checkpoint's last verdict, before this token.
-        Carried = 3,
-    },
-    q3g_source_name
-);
-open_enum!(
-    /// What made a decision fall.
-    #[derive(Default, PartialOrd, Ord)]
-    Reason {
-        /// No token decided: it is Safe, or nothing was judged.
-        #[default]
-        None = 0,
-        /// As many tokens in a row as the policy asks for.
-        Run = 1,
-        /// The turn ended in a shorter run.
-        EndOfTurn = 2,
-        /// A Gen checkpoint's verdict.
-        Written = 3,
-    },
-    q3g_reason_name
-);
-open_enum!(
-    /// The two kinds of checkpoint.
-    #[derive(PartialOrd, Ord)]
-    ModelKind {
-        /// Writes a verdict.
-        Gen = 0,
-        /// Judges every token.
-        Stream = 1,
-    }
-);
+/// An enum of options, of which the library knows every value that a caller can name.
+macro_rules! closed_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $value:expr),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$item_doc])* $item = $value,)+
+        }
+    };
+}
+
+include!("enum_lists.rs");
 
 impl Category {
     /// All that this crate knows, by [`Category::value`].

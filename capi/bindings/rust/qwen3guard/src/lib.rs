@@ -56,19 +56,22 @@ pub use allocator::Allocator;
 pub use batch::{Batch, BatchOptions, BatchStats};
 pub use callback::Progress;
 pub use cancel::Cancel;
-pub use classify::{ClassifyOptions, Decoder};
-pub use enums::{Action, Category, ModelKind, Reason, Role, Severity, Source};
+pub use classify::ClassifyOptions;
+pub use enums::{
+    Action, Category, Context, Decoder, EndOfTurn, InvalidUtf8, LogLevel, Mode, ModelKind, PackedWeights, Reason, Role,
+    Severity, Source, SpecialTokens, Thinking, Verify,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};
 pub use generator::{Generator, SamplingOptions, Tokens};
 pub use guard::{Guard, HeadLogits, ModelInfo};
 pub use judge::{Flagged, Judge, JudgedWriter, Unjudged};
-pub use load::{embedded_models, GuardOptions, Log, LogLevel, Verify};
-pub use pack::{quantize, verify_packed, Model, PackedWeights, QuantizeOptions, QuantizeReport};
-pub use policy::{decide, decide_action, EndOfTurn, Policy};
+pub use load::{embedded_models, GuardOptions, Log};
+pub use pack::{quantize, verify_packed, Model, QuantizeOptions, QuantizeReport};
+pub use policy::{decide, decide_action, Policy};
 pub use stream::{push_batch, Stream, StreamInfo, StreamRef};
-pub use stream_options::{Context, InvalidUtf8, Mode, StreamOptions, Thinking};
-pub use tokenizer::{SpecialTokens, StreamingDecoder, Tokenizer};
+pub use stream_options::StreamOptions;
+pub use tokenizer::{StreamingDecoder, Tokenizer};
 pub use values::{Decision, DecisionToken, Mark, Message, Probabilities, TokenVerdict, Turn, Update};
 pub use verdict::Verdict;
 

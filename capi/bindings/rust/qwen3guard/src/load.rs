@@ -13,7 +13,7 @@ use crate::{
     allocator::{to_c, Allocator},
     c::{defaults, lent, sized, static_text},
     callback::{contain, Guarded},
-    Error, Guard, Result,
+    Error, Guard, LogLevel, Result, Verify,
 };
 
 /// A path as the C interface wants it: UTF-8. Other bytes pass as they are, for the library to name the first one.
@@ -25,28 +25,6 @@ pub(crate) fn path_bytes(path: &Path) -> &[u8] {
 pub(crate) fn c_string(text: &str, name: &str) -> Result<CString> {
     CString::new(text)
         .map_err(|e| Error::invalid(format!("{name}: a NUL at byte {}; expected text without one", e.nul_position())))
-}
-
-/// How much a line of the log matters.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// What was loaded and how.
-    Info,
-    /// What would make it faster.
-    Warning,
-}
-
-/// What is compared when a model is loaded, beyond its structure and a sample of its weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verify {
-    /// All of a model from memory; no more of one from files, which are mapped, or in the library.
-    #[default]
-    Automatic = 0,
-    /// No more: files are read when they are used.
-    Off = 1,
-    /// Every checksum and every value. Reads the whole file.
-    Full = 2,
 }
 
 /// Called with each line, on the thread that loads, and never after the call.
@@ -99,7 +77,7 @@ pub fn embedded_models() -> Vec<&'static str> {
 unsafe extern "C" fn log(user: *mut c_void, level: i32, line: *const c_char, n_bytes: usize) {
     // SAFETY: `user` is `guarded` in with_options(); the line lives for the call.
     let (guarded, line) = unsafe { (&mut *user.cast::<Guarded<'_, Log<'_>>>(), lent(line.cast(), n_bytes)) };
-    let level = if level == sys::Q3G_LOG_WARNING { LogLevel::Warning } else { LogLevel::Info };
+    let level = LogLevel::of(level);
     guarded.run(|closure| closure(level, &String::from_utf8_lossy(line)));
 }
 

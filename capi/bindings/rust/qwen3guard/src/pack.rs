@@ -9,7 +9,7 @@ use crate::{
     callback::{with_progress, Progress},
     error::call,
     load::path_bytes,
-    Cancel, Result,
+    Cancel, PackedWeights, Result,
 };
 
 /// Which model: a folder (or file), or one of the library.
@@ -19,18 +19,6 @@ pub enum Model<'a> {
     Path(&'a Path),
     /// One of [`embedded_models`](crate::embedded_models).
     Embedded(&'a str),
-}
-
-/// How matrices are stored in a packed file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PackedWeights {
-    /// No loss for the published checkpoints.
-    Bf16 = 0,
-    /// 8 bits and a scale for each group.
-    #[default]
-    Int8 = 1,
-    /// 4 bits and a scale for each group.
-    Int4 = 2,
 }
 
 /// How a checkpoint is packed.

@@ -6,18 +6,8 @@ use crate::{
     c::{defaults, sized},
     error::call,
     stream_options::threshold,
-    Action, Category, ClassifyOptions, Decision, Error, Mode, Probabilities, Result, Severity, TokenVerdict,
+    Action, Category, ClassifyOptions, Decision, EndOfTurn, Error, Mode, Probabilities, Result, Severity, TokenVerdict,
 };
-
-/// What a run of tokens too short to decide does when the turn ends in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EndOfTurn {
-    /// Nothing: the published rule.
-    #[default]
-    IgnoreOpenRun = 0,
-    /// It decides.
-    CountOpenRun = 1,
-}
 
 /// How tokens make a decision; the default is the published rule. Thresholds are in [0, 1].
 #[derive(Clone, Debug, PartialEq)]

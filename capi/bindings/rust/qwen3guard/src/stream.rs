@@ -8,7 +8,7 @@ use std::{
 use qwen3guard_sys as sys;
 
 use crate::{
-    c::{sized, CStruct},
+    c::sized,
     error::call,
     values::{messages_to_c, tokens_of},
     verdict::VerdictPlace,
@@ -203,8 +203,7 @@ impl StreamRef {
             *mut sys::q3g_error,
         ) -> i32,
     ) -> Result<Update> {
-        let mut tokens = [sys::q3g_token_verdict::zeroed(); ROOM];
-        tokens[0] = sized();
+        let mut tokens = [sys::q3g_token_verdict::default(); ROOM];
         let mut update: sys::q3g_update = sized();
         call(|err| change(self.raw(), &mut update, tokens.as_mut_ptr(), ROOM, err))?;
         Ok(Update {

@@ -2,7 +2,7 @@
 //! How conversations are judged, and what several options share.
 use qwen3guard_sys as sys;
 
-use crate::{c::defaults, Cancel, Error, Policy, Result};
+use crate::{c::defaults, Cancel, Context, Error, InvalidUtf8, Policy, Result, Thinking};
 
 /// A threshold as the C interface wants it, where what is below 0 is not set.
 pub(crate) fn threshold(name: &str, value: Option<f32>) -> Result<f32> {
@@ -11,51 +11,6 @@ pub(crate) fn threshold(name: &str, value: Option<f32>) -> Result<f32> {
         Some(value) if value < 0.0 => Err(Error::invalid(format!("{name} is {value}; expected 0 to 1, or None"))),
         Some(value) => Ok(value), // the library sees to the rest
     }
-}
-
-/// What Controversial counts as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Unsafe.
-    #[default]
-    Strict = 0,
-    /// Safe.
-    Loose = 1,
-}
-
-/// What happens to text that is not UTF-8.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InvalidUtf8 {
-    /// The call fails.
-    #[default]
-    Reject = 0,
-    /// It is judged as U+FFFD.
-    Replace = 1,
-}
-
-/// What happens when a response reaches the end of the context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Context {
-    /// The push fails with `ContextFull`.
-    #[default]
-    Error = 0,
-    /// From there on nothing is judged, and every verdict says so.
-    Stop = 1,
-    /// The response's most recent half stays.
-    Slide = 2,
-}
-
-/// What happens to a reasoning model's thinking.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Thinking {
-    /// Responses do not think.
-    #[default]
-    None = 0,
-    /// It is judged like the rest.
-    Judge = 1,
-    /// From a `<think>` at the response's beginning to the first `</think>` it does not count; without an answer behind
-    /// it nothing was judged.
-    Skip = 2,
 }
 
 /// How a conversation is judged.

@@ -8,7 +8,7 @@ use crate::{
     c::{lent, text_of},
     error::{call, slot},
     load::path_bytes,
-    Error, Result,
+    Error, Result, SpecialTokens,
 };
 
 crate::c::handle!(
@@ -29,16 +29,6 @@ crate::c::handle!(
 );
 // SAFETY: "one thread" at a time, never mind which.
 unsafe impl Send for StreamingDecoder {}
-
-/// What control tokens in a text mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SpecialTokens {
-    /// Plain text: right for content.
-    #[default]
-    AsText = 0,
-    /// Tokens: for text that the program wrote itself.
-    Recognized = 1,
-}
 
 impl Tokenizer {
     /// Reads `tokenizer.json`, or a folder with it or with `vocab.json` and `merges.txt`. Errors:
