@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks the project's own rules. Usage: check_rules.py [RULE...]; no name means all of them.
 
-Exit code 1 and one line per finding when a rule is broken. rules_test.py shows each rule a bad example.
+Exit code 1 and one line per finding when a rule is broken; 77 when none is, but one could not be checked here. rules_test.py shows each rule a bad example.
 """
 
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 import layer_rules
 import text_rules
 import tool_rules
-from source_tree import SourceTree
+from source_tree import CannotTell, SourceTree
 
 RULES = {
     rule.__name__: rule
@@ -20,7 +20,7 @@ RULES = {
         layer_rules.guard_rooms,
         layer_rules.public_headers,
         layer_rules.outside_libraries,
-        text_rules.file_length,
+        text_rules.function_length,
         text_rules.spdx_line,
         text_rules.include_guards,
         text_rules.ascii_only,
@@ -28,6 +28,7 @@ RULES = {
         text_rules.quoted_text,
         text_rules.test_case_names,
         text_rules.same_random_data,
+        tool_rules.code_layout,
         tool_rules.self_contained_headers,
         tool_rules.shell_scripts,
     )
@@ -40,12 +41,16 @@ def main(names: list[str]) -> int:
         print(f"unknown rule {unknown[0]}; there are: {' '.join(RULES)}", file=sys.stderr)
         return 2
     tree = SourceTree(Path(__file__).resolve().parents[2])
-    failures = 0
+    status = 0
     for name in names or RULES:
-        for finding in RULES[name](tree):
-            failures += not finding.warning
-            print(f"{finding} [{name}]")
-    return 1 if failures else 0
+        try:
+            for finding in RULES[name](tree):
+                print(f"{finding} [{name}]")
+                status = 1
+        except CannotTell as reason:
+            print(f"skipped: {name} {reason}")
+            status = status or 77
+    return status
 
 
 if __name__ == "__main__":

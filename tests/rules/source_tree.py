@@ -13,16 +13,18 @@ HEADER_SUFFIXES = {".hpp", ".h"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach of a rule. A warning is printed and does not fail."""
+    """One breach of a rule."""
 
     path: str
     line: int
     message: str
-    warning: bool = False
 
     def __str__(self) -> str:
-        kind = "warning: " if self.warning else ""
-        return f"{self.path}:{self.line}: {kind}{self.message}"
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class CannotTell(Exception):
+    """What a rule needs is missing here."""
 
 
 class SourceTree:

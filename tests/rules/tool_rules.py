@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules that need another program: the compiler, the shell."""
+"""Rules that need another program: the compiler, the shell, clang-format."""
 
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from source_tree import HEADER_SUFFIXES, Finding, SourceTree
+from source_tree import HEADER_SUFFIXES, CannotTell, Finding, SourceTree
 
+CLANG_FORMAT = 14
 # Private wrappers of one instruction set compile only with its flags.
 ISA_FLAGS = {
     "src/kernels/x86/": ["-march=x86-64-v4", "-mavx512vnni", "-mavx512bf16"],
@@ -21,6 +23,26 @@ def _isa_flags(path: str) -> list[str] | None:
         if path.startswith(folder):
             return flags if os.uname().machine == "x86_64" else None
     return []
+
+
+def code_layout(tree: SourceTree) -> list[Finding]:
+    """clang-format would change nothing. Other versions than the one named lay out otherwise."""
+    program = shutil.which("clang-format")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout if program else "none"
+    if f"version {CLANG_FORMAT}." not in version:
+        raise CannotTell(f"needs clang-format {CLANG_FORMAT}; here is {version.strip()}")
+    findings = []
+
+    def check(paths: list[str]) -> str:
+        command = [program, "--dry-run", "-Werror", "-ferror-limit=1", *paths]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tree.root, check=False).stderr
+
+    files = tree.cpp()
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        said = "".join(pool.map(check, (files[i:i + 20] for i in range(0, len(files), 20))))
+    for path, line in re.findall(r"^(.+?):(\d+):\d+: error: ", said, re.MULTILINE):
+        findings.append(Finding(path, int(line), "clang-format -i would change this file"))
+    return findings
 
 
 def self_contained_headers(tree: SourceTree, compiler: str = "") -> list[Finding]:
