@@ -302,17 +302,27 @@ typedef struct q3g_file {
   size_t n_bytes;       /**< how many `bytes` there are */
 } q3g_file;
 
-/** What a loaded model is. */
+/** What a loaded model is. Texts end with NUL. */
 typedef struct q3g_model_info {
-  uint32_t struct_size; /**< sizeof(q3g_model_info) */
-  int32_t kind;         /**< Q3G_MODEL_ */
-  /** Sizes as in config.json. @{ */
-  int32_t hidden_size, n_layers, n_heads, n_kv_heads, head_dim, intermediate_size, vocab_size; /** @} */
-  /** As the fields of qwen3guard::ModelInfo; the texts end with NUL. @{ */
-  int32_t max_context_tokens, tied_embeddings, n_threads;
-  int64_t n_parameters, weight_bytes, kv_bytes_per_token;
-  char architecture[64], weight_dtype[64], isa[32]; /** @} */
-  char isa_available[192];                          /**< names, separated by spaces, best first */
+  uint32_t struct_size;       /**< sizeof(q3g_model_info) */
+  int32_t kind;               /**< Q3G_MODEL_ */
+  int32_t hidden_size;        /**< width of the hidden state */
+  int32_t n_layers;           /**< transformer layers */
+  int32_t n_heads;            /**< attention heads */
+  int32_t n_kv_heads;         /**< heads of keys and values */
+  int32_t head_dim;           /**< width of a head */
+  int32_t intermediate_size;  /**< width inside the feed-forward block */
+  int32_t vocab_size;         /**< rows of the embedding */
+  int32_t max_context_tokens; /**< the longest conversation, in tokens; the options may lower it */
+  int32_t tied_embeddings;    /**< 1: the vocabulary's output matrix is the embedding */
+  int32_t n_threads;          /**< threads of one call */
+  int64_t n_parameters;       /**< numbers in all matrices and norms */
+  int64_t weight_bytes;       /**< bytes of the weights, as stored */
+  int64_t kv_bytes_per_token; /**< bytes of keys and values for each token of a conversation */
+  char architecture[64];      /**< as in config.json */
+  char weight_dtype[64];      /**< how most weights are stored, e.g. "bf16" */
+  char isa[32];               /**< the instruction set in use */
+  char isa_available[192];    /**< instruction sets that this CPU has, separated by spaces, best first */
 } q3g_model_info;
 
 /** One turn of a conversation. */
@@ -480,12 +490,12 @@ typedef struct q3g_mark {
 typedef struct q3g_stream_info {
   uint32_t struct_size; /**< sizeof(q3g_stream_info) */
   int32_t position;     /**< tokens so far: the index that the next one gets */
-  int32_t max_tokens;   /**< there is room for */
+  int32_t max_tokens;   /**< tokens there is room for */
   int32_t reserved;     /**< 0 */
-  int64_t turn_bytes;   /**< of the open (or else the last) turn's text */
+  int64_t turn_bytes;   /**< bytes of the open (or else the last) turn's text */
   size_t first_verdict; /**< index of that turn's first verdict that is there (Q3G_CONTEXT_SLIDE) */
   size_t n_verdicts;    /**< one more than the index of the last */
-  size_t memory_bytes;  /**< held; shared pages count in full */
+  size_t memory_bytes;  /**< bytes held; shared pages count in full */
 } q3g_stream_info;
 
 /** One stream's share of q3g_guard_push_batch. */
@@ -527,11 +537,16 @@ typedef struct q3g_event {
 
 /** Counters of a batch. */
 typedef struct q3g_batch_stats {
-  uint32_t struct_size; /**< sizeof(q3g_batch_stats) */
-  uint32_t reserved;    /**< 0 */
-  /** As the fields of qwen3guard::StreamBatchStats. @{ */
-  uint64_t n_sessions, n_waiting_sessions, memory_bytes, n_steps, n_tokens, n_late, n_overdue_sessions;
-  double oldest_waiting_ms; /** @} */
+  uint32_t struct_size;        /**< sizeof(q3g_batch_stats) */
+  uint32_t reserved;           /**< 0 */
+  uint64_t n_sessions;         /**< sessions there are now */
+  uint64_t n_waiting_sessions; /**< sessions with something to judge, now */
+  uint64_t memory_bytes;       /**< bytes held and reserved now: what the budget bounds */
+  uint64_t n_steps;            /**< forwards so far */
+  uint64_t n_tokens;           /**< tokens judged so far */
+  uint64_t n_late;             /**< verdicts later than their deadline, so far */
+  uint64_t n_overdue_sessions; /**< sessions with something that waits past its deadline, now */
+  double oldest_waiting_ms;    /**< milliseconds since the oldest push without a verdict; 0: nothing waits */
 } q3g_batch_stats;
 
 /** How a generator draws tokens. */
@@ -567,14 +582,14 @@ typedef struct q3g_quantize_options {
   q3g_cancel* cancel;       /**< may be NULL */
 } q3g_quantize_options;
 
-/** What packing did. */
+/** What packing did. Text ends with NUL. */
 typedef struct q3g_quantize_report {
-  uint32_t struct_size; /**< sizeof(q3g_quantize_report) */
-  uint32_t reserved;    /**< 0 */
-  /** As the fields of qwen3guard::QuantizeReport. @{ */
-  int64_t source_bytes, file_bytes;
-  double seconds;
-  char weight_dtype[64]; /** @} */
+  uint32_t struct_size;  /**< sizeof(q3g_quantize_report) */
+  uint32_t reserved;     /**< 0 */
+  int64_t source_bytes;  /**< bytes of the checkpoint's weights */
+  int64_t file_bytes;    /**< bytes of the packed file, which holds the tokenizer and the config too */
+  double seconds;        /**< from the call to the finished file */
+  char weight_dtype[64]; /**< how matrices are stored now, e.g. "int8 (group 64)" */
 } q3g_quantize_report;
 /** @} */
 

@@ -27,10 +27,11 @@ class Type:
 
 @dataclass(frozen=True)
 class Value:
-    """A field or parameter. length: elements of an array, 0 for none."""
+    """A field or parameter. length: elements of an array, 0 for none. doc: the comment behind a field's declaration."""
     name: str
     type: Type
     length: int = 0
+    doc: str = ""
 
 
 @dataclass
@@ -84,7 +85,7 @@ def _parameters(text: str, known: set[str]) -> list[Value]:
     return out
 
 
-def _fields(body: str, header: Header, known: set[str]) -> list[Value]:
+def _fields(body: str, header: Header, known: set[str], docs: dict[str, str]) -> list[Value]:
     out = []
     for declaration in filter(str.strip, body.split(";")):
         kind, names = _type(declaration, known)
@@ -93,7 +94,8 @@ def _fields(body: str, header: Header, known: set[str]) -> list[Value]:
             if not match:
                 raise HeaderError(f"unknown field '{declaration.strip()}'")
             length = match[2] or "0"
-            out.append(Value(match[1], kind, header.constants[length] if length in header.constants else int(length)))
+            n_elements = header.constants[length] if length in header.constants else int(length)
+            out.append(Value(match[1], kind, n_elements, docs.get(match[1], "")))
     return out
 
 
@@ -116,6 +118,10 @@ def read(path: Path = HEADER) -> Header:
     for match in re.finditer(constant, text, re.S):
         if body := match[3] or match[1]:
             header.docs[match[2]] = _plain(body)
+    field_docs: dict[str, dict[str, str]] = {}  # of a struct: field -> comment
+    for match in re.finditer(r"^typedef struct (\w+) \{(.*?)^\}", text, re.M | re.S):
+        behind = re.finditer(r"(\w+)(?:\[\w+\])?;[ \t]*/\*\*<((?:(?!\*/).)*)\*/", match[2], re.S)
+        field_docs[match[1]] = {item[1]: _plain(item[2]) for item in behind}
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     code = re.sub(r"//[^\n]*", "", code)
     for name, value in re.findall(r"^#define (Q3G_\w+) (\d+)[ \t]*$", code, re.M):
@@ -145,7 +151,8 @@ def read(path: Path = HEADER) -> Header:
             header.callbacks.append(Function(match["callback"], result, _parameters(match["cb_parameters"], known)))
             known.add(match["callback"])
         elif match["struct"]:
-            header.structs.append(Struct(match["struct"], _fields(match["fields"], header, known)))
+            header.structs.append(Struct(match["struct"], _fields(match["fields"], header, known,
+                                                                 field_docs[match["struct"]])))
             known.add(match["struct"])
         elif match["function"]:
             result, _ = _type(match["result"], known)

@@ -4,7 +4,7 @@
 
     in_step.py            checks: every declaration file is what the header makes of it, and each binding uses every
                           function and names every field of the header; exits 1 and says what is not so
-    in_step.py --write    writes the declaration files, and those with the enums
+    in_step.py --write    writes the declaration files, and those with enums and plain results
 
 The declarations of Rust, C# and Python are written by programs (raw_*.py here), so that no signature can be wrong. Go
 needs none: cgo reads the header itself.
@@ -19,6 +19,7 @@ import header
 import raw_csharp
 import raw_python
 import raw_rust
+import value_structs
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,12 +29,16 @@ RAW = {
     "csharp/src/Native.g.cs": raw_csharp.generate,
     "python/src/qwen3guard/_raw.py": raw_python.generate,
 }
-# Files with the bindings' enums -> what makes them.
-ENUMS = {
+# Files with the bindings' enums and plain results -> what makes them.
+VALUES = {
     "rust/qwen3guard/src/enum_lists.rs": enum_lists.rust,
     "go/enum_lists.go": enum_lists.go,
     "csharp/src/Enums.g.cs": enum_lists.csharp,
     "python/src/qwen3guard/_enums.py": enum_lists.python,
+    "rust/qwen3guard/src/value_structs.rs": value_structs.rust,
+    "go/value_structs.go": value_structs.go,
+    "csharp/src/Values.g.cs": value_structs.csharp,
+    "python/src/qwen3guard/_value_structs.py": value_structs.python,
 }
 # Binding -> its folder and the suffix of its sources.
 BINDINGS = {"rust": ("rust/qwen3guard/src", ".rs"), "go": ("go", ".go"), "csharp": ("csharp/src", ".cs"),
@@ -72,7 +77,7 @@ def is_needed(binding: str, name: str) -> bool:
 def main(arguments: list[str]) -> int:
     found = header.read()
     findings = []
-    for name, generate in {**RAW, **ENUMS}.items():
+    for name, generate in {**RAW, **VALUES}.items():
         path, wanted = HERE / name, generate(found)
         if arguments == ["--write"]:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,14 +30,6 @@ type BatchOptions struct {
 	DefaultDeadline   time.Duration
 }
 
-// BatchStats are a batch's counters.
-type BatchStats struct {
-	Sessions, WaitingSessions, MemoryBytes, Steps, Tokens, Late uint64
-
-	OverdueSessions uint64        // sessions with something that waits past its deadline
-	OldestWaiting   time.Duration // since the oldest push without a verdict; 0: nothing waits
-}
-
 // Event is what became of something that was pushed.
 type Event struct {
 	Kind     EventKind
@@ -309,9 +301,5 @@ func (b *Batch) Stop() error {
 func (b *Batch) Stats() (BatchStats, error) {
 	raw := C.q3g_batch_stats{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_batch_stats{}))}
 	err := b.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_batch_get_stats(b.handle, &raw, err) })
-	return BatchStats{
-		uint64(raw.n_sessions), uint64(raw.n_waiting_sessions), uint64(raw.memory_bytes), uint64(raw.n_steps),
-		uint64(raw.n_tokens), uint64(raw.n_late), uint64(raw.n_overdue_sessions),
-		time.Duration(float64(raw.oldest_waiting_ms) * float64(time.Millisecond)),
-	}, err
+	return batchStatsOf(&raw), err
 }

@@ -20,7 +20,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"strings"
 	"unsafe"
 )
 
@@ -40,17 +39,6 @@ type GuardOptions struct {
 	Verify           Verify // how much of the files is compared; a damaged one is StatusBadCheckpoint
 	ISA              string // instruction set; "": the best there is
 	Log              func(level LogLevel, line string)
-}
-
-// ModelInfo is what a model is.
-type ModelInfo struct {
-	Kind                                                   ModelKind
-	Architecture, WeightDtype, ISA                         string
-	ISAAvailable                                           []string
-	HiddenSize, Layers, Heads, KVHeads, HeadDim            int
-	IntermediateSize, VocabSize, MaxContextTokens, Threads int
-	TiedEmbeddings                                         bool
-	Parameters, WeightBytes, KVBytesPerToken               int64
 }
 
 // HeadLogits is one head's logits, row-major.
@@ -218,17 +206,7 @@ func (g *Guard) run(call func(err *C.q3g_error) C.q3g_status) error {
 func (g *Guard) Info() (ModelInfo, error) {
 	raw := C.q3g_model_info{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_model_info{}))}
 	err := g.run(func(err *C.q3g_error) C.q3g_status { return C.q3g_guard_info(g.handle, &raw, err) })
-	if err != nil {
-		return ModelInfo{}, err
-	}
-	return ModelInfo{
-		Kind: ModelKind(raw.kind), Architecture: C.GoString(&raw.architecture[0]), WeightDtype: C.GoString(&raw.weight_dtype[0]),
-		ISA: C.GoString(&raw.isa[0]), ISAAvailable: strings.Fields(C.GoString(&raw.isa_available[0])),
-		HiddenSize: int(raw.hidden_size), Layers: int(raw.n_layers), Heads: int(raw.n_heads), KVHeads: int(raw.n_kv_heads),
-		HeadDim: int(raw.head_dim), IntermediateSize: int(raw.intermediate_size), VocabSize: int(raw.vocab_size),
-		MaxContextTokens: int(raw.max_context_tokens), Threads: int(raw.n_threads), TiedEmbeddings: raw.tied_embeddings != 0,
-		Parameters: int64(raw.n_parameters), WeightBytes: int64(raw.weight_bytes), KVBytesPerToken: int64(raw.kv_bytes_per_token),
-	}, nil
+	return modelInfoOf(&raw), err
 }
 
 // Tokenizer is the model's, as an object of its own.

@@ -24,13 +24,6 @@ type QuantizeOptions struct {
 	Progress   Progress
 }
 
-// QuantizeReport tells what packing did.
-type QuantizeReport struct {
-	SourceBytes, FileBytes int64
-	Seconds                float64
-	WeightDtype            string
-}
-
 // Quantize packs a checkpoint into one file, which appears complete or not at all, also when the context stops it.
 func Quantize(ctx context.Context, model, outFile string, options QuantizeOptions) (QuantizeReport, error) {
 	if err := checkLibrary(); err != nil {
@@ -67,9 +60,7 @@ func Quantize(ctx context.Context, model, outFile string, options QuantizeOption
 	if err != nil {
 		return QuantizeReport{}, err
 	}
-	return QuantizeReport{
-		int64(report.source_bytes), int64(report.file_bytes), float64(report.seconds), C.GoString(&report.weight_dtype[0]),
-	}, nil
+	return quantizeReportOf(&report), nil
 }
 
 // VerifyPacked compares every checksum of a packed file, which takes as long as reading it.

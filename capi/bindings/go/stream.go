@@ -61,14 +61,6 @@ type Stream struct {
 	tokens []C.q3g_token_verdict // room for what a call changes, kept for the next one
 }
 
-// StreamInfo tells where a stream is.
-type StreamInfo struct {
-	Position, MaxTokens       int
-	TurnBytes                 int64
-	FirstVerdict, VerdictsEnd int
-	MemoryBytes               int64
-}
-
 func newStream(handle *C.q3g_stream) *Stream {
 	out := &Stream{handle: handle, life: life{what: "stream", free: func() { C.q3g_stream_free(handle) }}}
 	runtime.SetFinalizer(out, (*Stream).Close)
@@ -316,10 +308,7 @@ func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 func (s *Stream) Info() (StreamInfo, error) {
 	raw := C.q3g_stream_info{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_stream_info{}))}
 	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_get_info(s.handle, &raw, err) })
-	return StreamInfo{
-		int(raw.position), int(raw.max_tokens), int64(raw.turn_bytes), int(raw.first_verdict), int(raw.n_verdicts),
-		int64(raw.memory_bytes),
-	}, err
+	return streamInfoOf(&raw), err
 }
 
 // Reset forgets the conversation; memory is kept for the next one.

@@ -16,27 +16,6 @@ namespace Qwen3Guard
         public double? DefaultDeadlineMs;
     }
 
-    /// <summary>Counters of a batch, from its beginning.</summary>
-    public struct BatchStats
-    {
-        /// <summary>Sessions now.</summary>
-        public ulong Sessions;
-        /// <summary>Sessions with something that waits, now.</summary>
-        public ulong WaitingSessions;
-        /// <summary>Bytes of all sessions, now.</summary>
-        public ulong MemoryBytes;
-        /// <summary>Forwards.</summary>
-        public ulong Steps;
-        /// <summary>Tokens that were judged.</summary>
-        public ulong Tokens;
-        /// <summary>Pushes that were judged after their deadline.</summary>
-        public ulong Late;
-        /// <summary>Sessions with something that waits past its deadline, now.</summary>
-        public ulong OverdueSessions;
-        /// <summary>Milliseconds since the oldest push without a verdict; 0: nothing waits.</summary>
-        public double OldestWaitingMs;
-    }
-
     /// <summary>What became of something that was pushed.</summary>
     public sealed class BatchEvent
     {

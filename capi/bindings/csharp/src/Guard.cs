@@ -176,17 +176,7 @@ namespace Qwen3Guard
                 var raw = q3g_model_info.New();
                 var error = Call.Slot();
                 Call.Check(NativeMethods.q3g_guard_info(Handle, &raw, &error), &error);
-                return new ModelInfo
-                {
-                    Kind = (ModelKind)raw.kind, Architecture = Call.Text(raw.architecture),
-                    WeightDtype = Call.Text(raw.weight_dtype), Isa = Call.Text(raw.isa),
-                    IsaAvailable = Call.Text(raw.isa_available).Split(' '), HiddenSize = raw.hidden_size,
-                    Layers = raw.n_layers, Heads = raw.n_heads, KvHeads = raw.n_kv_heads, HeadDim = raw.head_dim,
-                    IntermediateSize = raw.intermediate_size, VocabSize = raw.vocab_size,
-                    MaxContextTokens = raw.max_context_tokens, TiedEmbeddings = raw.tied_embeddings != 0,
-                    Threads = raw.n_threads, Parameters = raw.n_parameters, WeightBytes = raw.weight_bytes,
-                    KvBytesPerToken = raw.kv_bytes_per_token,
-                };
+                return ModelInfo.Of(&raw);
             }
         }
 

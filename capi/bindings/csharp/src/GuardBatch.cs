@@ -237,12 +237,7 @@ namespace Qwen3Guard
                 var raw = q3g_batch_stats.New();
                 var error = Call.Slot();
                 Call.Check(NativeMethods.q3g_batch_get_stats(handle, &raw, &error), &error);
-                return new BatchStats
-                {
-                    Sessions = raw.n_sessions, WaitingSessions = raw.n_waiting_sessions, MemoryBytes = raw.memory_bytes,
-                    Steps = raw.n_steps, Tokens = raw.n_tokens, Late = raw.n_late,
-                    OverdueSessions = raw.n_overdue_sessions, OldestWaitingMs = raw.oldest_waiting_ms,
-                };
+                return BatchStats.Of(&raw);
             }
         }
     }

@@ -275,12 +275,7 @@ namespace Qwen3Guard
             var raw = q3g_stream_info.New();
             var error = Call.Slot();
             Call.Check(NativeMethods.q3g_stream_get_info(handle, &raw, &error), &error);
-            return new StreamInfo
-            {
-                Position = raw.position, MaxTokens = raw.max_tokens, TurnBytes = raw.turn_bytes,
-                FirstVerdict = Call.Int(raw.first_verdict), VerdictsEnd = Call.Int(raw.n_verdicts),
-                MemoryBytes = checked((long)raw.memory_bytes.ToUInt64()),
-            };
+            return StreamInfo.Of(&raw);
         }
 
         /// <summary>Forgets the conversation; memory is kept for the next one.</summary>

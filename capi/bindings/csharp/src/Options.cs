@@ -91,47 +91,6 @@ namespace Qwen3Guard
         }
     }
 
-    /// <summary>What a model is; the sizes are those of its config.json.</summary>
-    public sealed class ModelInfo
-    {
-        /// <summary>Gen or Stream.</summary>
-        public ModelKind Kind { get; internal set; }
-        /// <summary>As in config.json.</summary>
-        public string Architecture { get; internal set; }
-        /// <summary>How most weights are stored, e.g. "bfloat16".</summary>
-        public string WeightDtype { get; internal set; }
-        /// <summary>The instruction set in use.</summary>
-        public string Isa { get; internal set; }
-        /// <summary>Those that this CPU has, best first.</summary>
-        public string[] IsaAvailable { get; internal set; }
-        /// <summary>Width of the hidden state.</summary>
-        public int HiddenSize { get; internal set; }
-        /// <summary>Transformer layers.</summary>
-        public int Layers { get; internal set; }
-        /// <summary>Attention heads.</summary>
-        public int Heads { get; internal set; }
-        /// <summary>Heads of keys and values.</summary>
-        public int KvHeads { get; internal set; }
-        /// <summary>Width of a head.</summary>
-        public int HeadDim { get; internal set; }
-        /// <summary>Width inside the feed-forward block.</summary>
-        public int IntermediateSize { get; internal set; }
-        /// <summary>Rows of the embedding.</summary>
-        public int VocabSize { get; internal set; }
-        /// <summary>Tokens that a context has room for.</summary>
-        public int MaxContextTokens { get; internal set; }
-        /// <summary>The output matrix is the embedding.</summary>
-        public bool TiedEmbeddings { get; internal set; }
-        /// <summary>Threads of one call.</summary>
-        public int Threads { get; internal set; }
-        /// <summary>Weights, counted.</summary>
-        public long Parameters { get; internal set; }
-        /// <summary>Weights, in bytes.</summary>
-        public long WeightBytes { get; internal set; }
-        /// <summary>Bytes of keys and values for each token of a context.</summary>
-        public long KvBytesPerToken { get; internal set; }
-    }
-
     /// <summary>One head's logits.</summary>
     public sealed class HeadLogits
     {

@@ -25,19 +25,6 @@ namespace Qwen3Guard
         public Func<long, long, bool> Progress;
     }
 
-    /// <summary>What packing did.</summary>
-    public sealed class QuantizeReport
-    {
-        /// <summary>Size of the checkpoint.</summary>
-        public long SourceBytes { get; internal set; }
-        /// <summary>Size of the packed file.</summary>
-        public long FileBytes { get; internal set; }
-        /// <summary>Time that it took.</summary>
-        public double Seconds { get; internal set; }
-        /// <summary>How most weights are stored now.</summary>
-        public string WeightDtype { get; internal set; }
-    }
-
     /// <summary>Packed model files.</summary>
     public static unsafe class Packing
     {
@@ -74,11 +61,7 @@ namespace Qwen3Guard
                 callback.Rethrow();
                 CancelScope.Check(token, status, &error);
             }
-            return new QuantizeReport
-            {
-                SourceBytes = report.source_bytes, FileBytes = report.file_bytes, Seconds = report.seconds,
-                WeightDtype = Call.Text(report.weight_dtype),
-            };
+            return QuantizeReport.Of(&report);
         }
 
         /// <summary>Compares every checksum of a packed file, which takes as long as reading it.</summary>

@@ -56,23 +56,6 @@ namespace Qwen3Guard
         }
     }
 
-    /// <summary>Where a stream is.</summary>
-    public struct StreamInfo
-    {
-        /// <summary>Tokens so far: the index that the next one gets.</summary>
-        public int Position;
-        /// <summary>Tokens that there is room for.</summary>
-        public int MaxTokens;
-        /// <summary>Bytes of the open (or else the last) turn's text.</summary>
-        public long TurnBytes;
-        /// <summary>Index of that turn's first verdict that is there (ContextPolicy.Slide).</summary>
-        public int FirstVerdict;
-        /// <summary>One more than the index of the last.</summary>
-        public int VerdictsEnd;
-        /// <summary>Bytes that are held; pages that forks share count in full.</summary>
-        public long MemoryBytes;
-    }
-
     /// <summary>One stream's share of GuardStream.PushBatch.</summary>
     public sealed class StreamPush
     {

@@ -13,15 +13,16 @@ from ._batch import Batch
 from ._enums import (Action, Category, Context, Decoder, EndOfTurn, EventKind, InvalidUtf8, LogLevel, Mode, ModelKind,
                      PackedWeights, Reason, Role, Severity, Source, Thinking, Verify)
 from ._generator import Generator
-from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, ModelInfo, decide_action, embedded_models
+from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, decide_action, embedded_models
 from ._handle import Cancel
 from ._library import (CancelledError, ClosedError, ContextFullError, InvalidArgumentError, InvalidUtf8Error,
                        ModelNotFoundError, OutOfMemoryError, Qwen3GuardError, Text, version)
-from ._packing import QuantizeReport, quantize, verify_packed
+from ._packing import quantize, verify_packed
 from ._policy import check_policy, counted_severity, decide
 from ._stream import Stream, push_batch
 from ._tokenizer import StreamingDecoder, Tokenizer
-from ._values import (BatchStats, Decision, Event, Mark, Message, Policy, Probabilities, StreamInfo, TokenVerdict, Turn,
+from ._value_structs import BatchStats, ModelInfo, QuantizeReport, StreamInfo
+from ._values import (Decision, Event, Mark, Message, Policy, Probabilities, TokenVerdict, Turn,
                       Update, Verdict)
 
 __version__ = version()

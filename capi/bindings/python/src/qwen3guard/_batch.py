@@ -14,9 +14,10 @@ from ._enums import Context, EventKind, InvalidUtf8, Role, Thinking
 from ._guard import Guard
 from ._handle import Cancel, Handle
 from ._library import (ClosedError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c, library, new, put,
-                       values_of, whole)
+                       whole)
 from ._stream import Stream, stream_options_to_c
-from ._values import BatchStats, Event, Policy, Turn, Update
+from ._value_structs import BatchStats
+from ._values import Event, Policy, Turn, Update
 
 
 class _Events(Handle, free=library.q3g_events_free):
@@ -186,5 +187,4 @@ class Batch(Handle, free=library.q3g_batch_free):
         """Counters."""
         raw = new(_raw.q3g_batch_stats)
         call(library.q3g_batch_get_stats, self._handle, ctypes.byref(raw))
-        stats: BatchStats = values_of(raw, BatchStats)
-        return stats
+        return BatchStats._of(raw)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 from . import _raw
 from ._convert import VerdictPlace, threshold
 from ._enum_kinds import number
-from ._enums import Action, Decoder, InvalidUtf8, Mode, ModelKind, Severity, Verify
+from ._enums import Action, Decoder, InvalidUtf8, Mode, Severity, Verify
 from ._handle import Callback, Cancel, Handle
 from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put)
 from ._memory import address_of, give_back, lend
 from ._messages import Messages, messages_to_c
 from ._tokenizer import Path, Tokenizer, path_to_c
+from ._value_structs import ModelInfo
 from ._values import Probabilities, Verdict
 
 if sys.version_info >= (3, 11):
@@ -28,29 +29,6 @@ elif TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Bytes = Union[bytes, bytearray, memoryview]
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a loaded model is; sizes as in config.json."""
-    kind: ModelKind
-    architecture: str
-    weight_dtype: str
-    isa: str  #: the instruction set in use
-    isa_available: Tuple[str, ...]  #: best first
-    hidden_size: int
-    n_layers: int
-    n_heads: int
-    n_kv_heads: int
-    head_dim: int
-    intermediate_size: int
-    vocab_size: int
-    max_context_tokens: int
-    tied_embeddings: bool
-    n_threads: int
-    n_parameters: int
-    weight_bytes: int
-    kv_bytes_per_token: int
 
 
 @dataclass(frozen=True)
@@ -172,11 +150,7 @@ class Guard(Handle, free=library.q3g_guard_free):
         """What the model is."""
         raw = new(_raw.q3g_model_info)
         call(library.q3g_guard_info, self._handle, ctypes.byref(raw))
-        values = {field.name: getattr(raw, field.name) for field in dataclasses.fields(ModelInfo)}
-        values.update({name: value.decode() for name, value in values.items() if isinstance(value, bytes)})
-        values.update(kind=ModelKind(raw.kind), isa_available=tuple(values["isa_available"].split()),
-                      tied_embeddings=bool(raw.tied_embeddings))
-        return ModelInfo(**values)
+        return ModelInfo._of(raw)
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -228,11 +228,6 @@ def array(struct: Any, n: int, is_input: bool = True) -> Any:
     return out
 
 
-def values_of(raw: Any, kind: Any) -> Any:
-    """A named tuple, or a dataclass, of a struct's fields of the same names."""
-    return kind(*[getattr(raw, name) for name in kind.__annotations__])
-
-
 def defaults(struct: Any) -> Any:
     """An options struct as its init function fills it."""
     out = struct()

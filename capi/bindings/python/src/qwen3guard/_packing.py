@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
 from . import _raw
@@ -13,15 +12,7 @@ from ._enums import PackedWeights
 from ._handle import Callback, Cancel
 from ._library import CancelledError, call, defaults, library, new, put
 from ._tokenizer import Path, path_to_c
-
-
-@dataclass(frozen=True)
-class QuantizeReport:
-    """What packing did."""
-    source_bytes: int
-    file_bytes: int
-    seconds: float
-    weight_dtype: str
+from ._value_structs import QuantizeReport
 
 
 def quantize(model: Path, out_file: Path, type: Union[PackedWeights, str] = PackedWeights.INT8, group_size: int = -1,
@@ -46,7 +37,7 @@ def quantize(model: Path, out_file: Path, type: Union[PackedWeights, str] = Pack
         except CancelledError:
             callback.raise_error()
             raise
-    return QuantizeReport(report.source_bytes, report.file_bytes, report.seconds, report.weight_dtype.decode())
+    return QuantizeReport._of(report)
 
 
 def verify_packed(file: Path, cancel: Optional[Cancel] = None) -> None:

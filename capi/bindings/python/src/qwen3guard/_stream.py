@@ -16,9 +16,10 @@ from ._enums import Context, InvalidUtf8, Role, Thinking
 from ._guard import Guard
 from ._handle import Cancel, Exclusive, Pointer
 from ._library import (ClosedError, Qwen3GuardError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c,
-                       library, new, put, values_of, whole)
+                       library, new, put, whole)
 from ._messages import Messages, messages_to_c
-from ._values import Decision, Mark, Policy, StreamInfo, TokenVerdict, Turn, Update
+from ._value_structs import StreamInfo
+from ._values import Decision, Mark, Policy, TokenVerdict, Turn, Update
 
 _T = TypeVar("_T")
 _ROOM = 64  # verdicts that an update has room for at once; others are asked for
@@ -201,8 +202,7 @@ class Stream(Exclusive, free=library.q3g_stream_free):
         """Where the stream is."""
         raw = new(_raw.q3g_stream_info)
         self._call(library.q3g_stream_get_info, ctypes.byref(raw))
-        info: StreamInfo = values_of(raw, StreamInfo)
-        return info
+        return StreamInfo._of(raw)
 
     def reset(self) -> None:
         """Forgets the conversation; memory is kept for the next one."""

@@ -139,28 +139,6 @@ class Event:
     is_late: bool = False  #: later than its deadline
 
 
-class StreamInfo(NamedTuple):
-    """Where a stream is."""
-    position: int  #: tokens so far: the index that the next one gets
-    max_tokens: int  #: there is room for
-    turn_bytes: int  #: of the open (or else the last) turn's text
-    first_verdict: int  #: index of that turn's first verdict that is there (Context.SLIDE)
-    n_verdicts: int  #: one more than the index of the last
-    memory_bytes: int  #: held; shared pages count in full
-
-
-class BatchStats(NamedTuple):
-    """Counters of a batch."""
-    n_sessions: int
-    n_waiting_sessions: int
-    memory_bytes: int
-    n_steps: int
-    n_tokens: int
-    n_late: int
-    n_overdue_sessions: int  #: with something that waits past its deadline
-    oldest_waiting_ms: float  #: since the oldest push without a verdict; 0: nothing waits
-
-
 @dataclass
 class Policy:
     """From the verdicts of tokens to a decision; the default is the published rule. Thresholds are in [0, 1]; None: not

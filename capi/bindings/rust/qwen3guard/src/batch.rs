@@ -9,7 +9,7 @@ use crate::{
     callback::Guarded,
     error::call,
     events::{Event, RawEvents},
-    Guard, Result, Role, Stream, StreamOptions, StreamRef,
+    BatchStats, Guard, Result, Role, Stream, StreamOptions, StreamRef,
 };
 
 crate::c::handle!(
@@ -39,28 +39,6 @@ pub struct BatchOptions {
     pub max_session_tokens: Option<i32>,
     /// How soon a verdict is due.
     pub default_deadline: Option<Duration>,
-}
-
-/// Counters of a batch.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchStats {
-    /// Sessions there are.
-    pub n_sessions: u64,
-    /// Of these, with something to judge.
-    pub n_waiting_sessions: u64,
-    /// Bytes of all sessions.
-    pub memory_bytes: u64,
-    /// Forwards so far.
-    pub n_steps: u64,
-    /// Tokens judged so far.
-    pub n_tokens: u64,
-    /// Verdicts later than their deadline, so far.
-    pub n_late: u64,
-    /// Sessions with something that waits past its deadline.
-    pub n_overdue_sessions: u64,
-    /// Milliseconds since the oldest push without a verdict; 0: nothing waits.
-    pub oldest_waiting_ms: f64,
 }
 
 fn deadline_ms(deadline: Option<Duration>) -> f64 {
@@ -199,15 +177,6 @@ impl Batch {
     pub fn stats(&self) -> Result<BatchStats> {
         let mut raw: sys::q3g_batch_stats = sized();
         call(|err| unsafe { sys::q3g_batch_get_stats(self.raw.as_ptr(), &mut raw, err) })?;
-        Ok(BatchStats {
-            n_sessions: raw.n_sessions,
-            n_waiting_sessions: raw.n_waiting_sessions,
-            memory_bytes: raw.memory_bytes,
-            n_steps: raw.n_steps,
-            n_tokens: raw.n_tokens,
-            n_late: raw.n_late,
-            n_overdue_sessions: raw.n_overdue_sessions,
-            oldest_waiting_ms: raw.oldest_waiting_ms,
-        })
+        Ok(BatchStats::of(&raw))
     }
 }

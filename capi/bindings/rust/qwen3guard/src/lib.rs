@@ -49,11 +49,13 @@ mod policy;
 mod stream;
 mod stream_options;
 mod tokenizer;
+#[rustfmt::skip]
+mod value_structs;
 mod values;
 mod verdict;
 
 pub use allocator::Allocator;
-pub use batch::{Batch, BatchOptions, BatchStats};
+pub use batch::{Batch, BatchOptions};
 pub use callback::Progress;
 pub use cancel::Cancel;
 pub use classify::ClassifyOptions;
@@ -64,14 +66,15 @@ pub use enums::{
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};
 pub use generator::{Generator, SamplingOptions, Tokens};
-pub use guard::{Guard, HeadLogits, ModelInfo};
+pub use guard::{Guard, HeadLogits};
 pub use judge::{Flagged, Judge, JudgedWriter, Unjudged};
 pub use load::{embedded_models, GuardOptions, Log};
-pub use pack::{quantize, verify_packed, Model, QuantizeOptions, QuantizeReport};
+pub use pack::{quantize, verify_packed, Model, QuantizeOptions};
 pub use policy::{decide, decide_action, Policy};
-pub use stream::{push_batch, Stream, StreamInfo, StreamRef};
+pub use stream::{push_batch, Stream, StreamRef};
 pub use stream_options::StreamOptions;
 pub use tokenizer::{StreamingDecoder, Tokenizer};
+pub use value_structs::{BatchStats, ModelInfo, QuantizeReport, StreamInfo};
 pub use values::{Decision, DecisionToken, Mark, Message, Probabilities, TokenVerdict, Turn, Update};
 pub use verdict::Verdict;
 

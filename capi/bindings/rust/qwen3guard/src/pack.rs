@@ -5,11 +5,11 @@ use std::path::Path;
 use qwen3guard_sys as sys;
 
 use crate::{
-    c::{defaults, sized, text_of_chars},
+    c::{defaults, sized},
     callback::{with_progress, Progress},
     error::call,
     load::path_bytes,
-    Cancel, PackedWeights, Result,
+    Cancel, PackedWeights, QuantizeReport, Result,
 };
 
 /// Which model: a folder (or file), or one of the library.
@@ -36,20 +36,6 @@ pub struct QuantizeOptions<'a> {
     pub n_threads: i32,
     /// Stops the call from another thread; no file appears then.
     pub cancel: Option<&'a Cancel>,
-}
-
-/// What packing did.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
-pub struct QuantizeReport {
-    /// Bytes of the checkpoint's weights.
-    pub source_bytes: i64,
-    /// Bytes of the packed file.
-    pub file_bytes: i64,
-    /// Time that it took.
-    pub seconds: f64,
-    /// How matrices are stored now, e.g. "int8".
-    pub weight_dtype: String,
 }
 
 /// Packs a checkpoint into one file, which appears complete or not at all. `progress` counts bytes. Any thread. Errors:
@@ -83,12 +69,7 @@ pub fn quantize(
             }
         })
     })?;
-    Ok(QuantizeReport {
-        source_bytes: report.source_bytes,
-        file_bytes: report.file_bytes,
-        seconds: report.seconds,
-        weight_dtype: text_of_chars(&report.weight_dtype),
-    })
+    Ok(QuantizeReport::of(&report))
 }
 
 /// Compares every checksum of a packed file, which takes as long as reading it. Any thread. Errors: `FileNotFound`, `Io`,

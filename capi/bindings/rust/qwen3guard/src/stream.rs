@@ -12,7 +12,7 @@ use crate::{
     error::call,
     values::{messages_to_c, tokens_of},
     verdict::VerdictPlace,
-    Cancel, Decision, Error, Guard, Mark, Message, Result, Role, StreamOptions, TokenVerdict, Turn, Update,
+    Cancel, Decision, Error, Guard, Mark, Message, Result, Role, StreamInfo, StreamOptions, TokenVerdict, Turn, Update,
 };
 
 crate::c::handle!(
@@ -35,24 +35,6 @@ crate::c::handle!(
 );
 // SAFETY: "one thread" at a time, never mind which.
 unsafe impl Send for Stream {}
-
-/// Where a stream is.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamInfo {
-    /// Tokens so far: the index that the next one gets.
-    pub position: i32,
-    /// Tokens there is room for.
-    pub max_tokens: i32,
-    /// Bytes of the open (or else the last) turn's text.
-    pub turn_bytes: i64,
-    /// Index of that turn's first verdict that is there: above 0 when the context slid.
-    pub first_verdict: usize,
-    /// One more than the index of the last.
-    pub n_verdicts: usize,
-    /// Bytes held; shared pages count in full.
-    pub memory_bytes: usize,
-}
 
 /// Verdicts that a change gives at once, without asking for more.
 const ROOM: usize = 32;
@@ -252,14 +234,7 @@ impl StreamRef {
     pub fn info(&self) -> Result<StreamInfo> {
         let mut raw: sys::q3g_stream_info = sized();
         call(|err| unsafe { sys::q3g_stream_get_info(self.raw(), &mut raw, err) })?;
-        Ok(StreamInfo {
-            position: raw.position,
-            max_tokens: raw.max_tokens,
-            turn_bytes: raw.turn_bytes,
-            first_verdict: raw.first_verdict,
-            n_verdicts: raw.n_verdicts,
-            memory_bytes: raw.memory_bytes,
-        })
+        Ok(StreamInfo::of(&raw))
     }
 
     /// Forgets the conversation; memory is kept for the next one.
