@@ -4,7 +4,7 @@
 
     in_step.py            checks: every declaration file is what the header makes of it, and each binding uses every
                           function and names every field of the header; exits 1 and says what is not so
-    in_step.py --write    writes the declaration files, and those with enums and plain results
+    in_step.py --write    writes the declaration files, those with enums and plain results, and ../exports.map
 
 The declarations of Rust, C# and Python are written by programs (raw_*.py here), so that no signature can be wrong. Go
 needs none: cgo reads the header itself.
@@ -23,8 +23,17 @@ import value_structs
 
 HERE = Path(__file__).resolve().parent
 
+
+def exports(found: header.Header) -> str:
+    """The linker's list of exported functions. One node: nothing is published yet. What is added after the first release
+    gets a node of its own behind it."""
+    names = "".join(f"    {name};\n" for name in sorted(f.name for f in found.functions))
+    return f"/* {enum_lists.GENERATED} */\nQWEN3GUARD_1 {{\n  global:\n{names}  local:\n    *;\n}};\n"
+
+
 # Declaration file -> what makes it.
 RAW = {
+    "../exports.map": exports,
     "rust/qwen3guard-sys/src/raw.rs": raw_rust.generate,
     "csharp/src/Native.g.cs": raw_csharp.generate,
     "python/src/qwen3guard/_raw.py": raw_python.generate,
