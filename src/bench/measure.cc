@@ -14,6 +14,7 @@
 #include "bench/peaks.hpp"
 #include "embedded/embedded_models.hpp"
 #include "guard/conversation/chat_template.hpp"
+#include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
@@ -78,24 +79,24 @@ class Measuring {
     Message message{Role::user, "x"};
     const std::span<const Message> messages(&message, 1);
     // The first call computes the constant beginning, the second one says how long it is.
-    const auto first = impl_.classify_gen(messages, judging_);
+    const auto first = detail::classify_gen(impl_, messages, judging_);
     if (!first.ok() && first.error().code == ErrorCode::context_full) {
       out_.notes.push_back("verdict: not measured, " + first.error().detail);
       return {};
     }
     Q3G_TRY(first);
-    Q3G_ASSIGN(Verdict verdict, impl_.classify_gen(messages, judging_));
+    Q3G_ASSIGN(Verdict verdict, detail::classify_gen(impl_, messages, judging_));
     const std::int32_t n_kept = verdict.tokens.cached;
     Q3G_TRY(lengthen(message, n_kept + kVerdictRestTokens));
 
     MeasuredVerdict& out = out_.verdict.emplace();
-    Q3G_ASSIGN(verdict, impl_.classify_gen(messages, judging_));
+    Q3G_ASSIGN(verdict, detail::classify_gen(impl_, messages, judging_));
     out.n_prompt_tokens = verdict.tokens.prompt;
     out.n_kept_tokens = verdict.tokens.cached;
     out.n_generated_tokens = verdict.tokens.generated;
     const std::int32_t n_all = out.n_prompt_tokens + out.n_generated_tokens;
     const auto judge = [&](const Guard::Impl& impl) -> Status {
-      const auto judged = impl.classify_gen(messages, judging_);
+      const auto judged = detail::classify_gen(impl, messages, judging_);
       return judged.ok() ? Status() : Status(judged.error());
     };
     Q3G_TRY(

@@ -72,13 +72,9 @@ Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
   const bool is_gen = !guard->is_stream();
   Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
   detail::BatchItem item{checked};
-  if (is_gen) {
-    item.verdict = guard->classify_gen(checked, options);
-  } else {
-    detail::BatchItem* const items[] = {&item};
-    detail::classify_stream_batch(guard, items, options.cancel, [](detail::BatchItem&) {});
-  }
-  finish(item, options, is_gen, start);
+  detail::BatchItem* const items[] = {&item};
+  detail::classify_items(guard, items, options,
+                         [&](detail::BatchItem& done) { finish(done, options, is_gen, start); });
   return std::move(item.verdict);
 }
 
@@ -175,16 +171,7 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
       if (options.progress && !options.progress(++n_done, items.size())) throw Stopped();
     };
     try {
-      if (impl_->is_stream()) {
-        detail::classify_stream_batch(impl_, good, options.cancel, on_done);
-      } else if (options.decoder == Decoder::constrained) {
-        detail::classify_gen_batch(*impl_, good, options.cancel.get(), on_done);
-      } else {
-        for (detail::BatchItem* item : good) {
-          item->verdict = impl_->classify_gen(item->messages, options);
-          on_done(*item);
-        }
-      }
+      detail::classify_items(impl_, good, options, on_done);
     } catch (const Stopped&) {
       return Error{ErrorCode::cancelled, "classify_batch: the progress callback asked to stop"};
     }

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "embedded/embedded_models.hpp"
-#include "guard/loaded/prefix_state.hpp"
+#include "guard/gen/prompt_prefix.hpp"
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/detail/model/write_packed.hpp"
@@ -59,7 +59,7 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
   std::vector<detail::ExtraTensor> extra;
   detail::Workspace workspace;
   for (const Role role : {Role::user, Role::assistant}) {
-    Q3G_ASSIGN(const auto kept, detail::PrefixState::compute(*model, tokenizer, role, workspace, cancel));
+    Q3G_ASSIGN(const auto kept, detail::compute_prompt_prefix(*model, tokenizer, role, workspace, cancel));
     extra.push_back(
         {std::string(detail::kPackedFilePrefix) + detail::prefix_file_name(role), write_prefix(kept)});
   }

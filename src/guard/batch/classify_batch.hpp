@@ -2,11 +2,9 @@
 #ifndef QWEN3GUARD_SRC_GUARD_BATCH_CLASSIFY_BATCH_HPP
 #define QWEN3GUARD_SRC_GUARD_BATCH_CLASSIFY_BATCH_HPP
 
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "guard/loaded/guard_impl.hpp"
 #include "qwen3guard/guard.hpp"
@@ -20,16 +18,13 @@ struct BatchItem {
   bool is_done = false;
 };
 
-/// Judges all items by a Gen checkpoint, constrained decoding: the tokens of several conversations go through
-/// the model together, a wave of conversations at a time, which bounds the memory. on_done(item) is called
-/// when an item's verdict is there. cancel: may be null. Throws std::bad_alloc, and what on_done() throws.
-void classify_gen_batch(const Guard::Impl& guard, std::span<BatchItem* const> items, const CancelFlag* cancel,
-                        const std::function<void(BatchItem&)>& on_done);
-
-/// The same for a Stream checkpoint; the sessions that do the work hold `guard`.
-void classify_stream_batch(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
-                           const std::shared_ptr<const CancelFlag>& cancel,
-                           const std::function<void(BatchItem&)>& on_done);
+/// Judges all items, be it one: the tokens of several conversations go through the model together, a wave of
+/// conversations at a time, which bounds the memory. A Gen checkpoint's greedy decoding, and a single
+/// conversation of such a checkpoint, go through it alone, and are kept for the next call (classify_gen()).
+/// on_done(item) is called when an item's verdict is there, or its error. Throws std::bad_alloc, and what
+/// on_done() throws; then the other items are not judged.
+void classify_items(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
+                    const ClassifyOptions& options, const std::function<void(BatchItem&)>& on_done);
 
 }  // namespace qwen3guard::detail
 

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <list>
 #include <utility>
 #include <vector>
 
-#include "guard/batch/classify_batch.hpp"
+#include "guard/batch/wave.hpp"
 #include "guard/conversation/chat_template.hpp"
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {
 
-/// Tokens of one wave: bounds the memory of the caches.
-constexpr std::size_t kWaveTokens = 2048;
-
 struct Request {
-  BatchItem* item;
+  BatchItem* item = nullptr;
   std::unique_ptr<HeadStream> session;
   HeadStream::Feed feed;
   bool judges_response = false;
@@ -26,7 +21,6 @@ struct Request {
 
 Status prepare(const std::shared_ptr<const Guard::Impl>& guard,
                const std::shared_ptr<const CancelFlag>& cancel, Request& request) {
-  Q3G_TRY(not_cancelled(cancel.get()));  // so that a batch which is stopped encodes nothing more
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard->need_tokenizer());
   Q3G_ASSIGN(StreamPrompt prompt,
              encode_stream_prompt(*tokenizer, request.item->messages,
@@ -75,45 +69,46 @@ Verdict verdict_of(Request& request) {
   return verdict;
 }
 
-void judge_wave(const Guard::Impl& guard, std::list<Request>& wave,
-                const std::function<void(BatchItem&)>& on_done) {
-  std::vector<HeadStream::Feed> feeds;
-  for (Request& request : wave) feeds.push_back(std::move(request.feed));
-  HeadStream::run_feeds(guard, feeds);
-  auto feed = feeds.begin();
-  for (Request& request : wave) {
-    request.feed = std::move(*feed++);
-    if (request.feed.status.ok()) {
-      request.item->verdict = verdict_of(request);
-    } else {
-      request.item->verdict = request.feed.status.error();
-    }
-    on_done(*request.item);
+class StreamWave final : public Wave {
+ public:
+  StreamWave(std::shared_ptr<const Guard::Impl> guard, const ClassifyOptions& options)
+      : guard_(std::move(guard)), options_(options) {}
+
+  Result<std::size_t> add(BatchItem& item) override {
+    Request request;
+    request.item = &item;
+    Q3G_TRY(prepare(guard_, options_.cancel, request));
+    requests_.push_back(std::move(request));
+    return requests_.back().n_tokens;
   }
-}
+
+  void run(const std::function<void(BatchItem&)>& on_done) override {
+    std::vector<HeadStream::Feed> feeds;
+    for (Request& request : requests_) feeds.push_back(std::move(request.feed));
+    HeadStream::run_feeds(*guard_, feeds);
+    auto feed = feeds.begin();
+    for (Request& request : requests_) {
+      request.feed = std::move(*feed++);
+      if (request.feed.status.ok()) {
+        request.item->verdict = verdict_of(request);
+      } else {
+        request.item->verdict = request.feed.status.error();
+      }
+      on_done(*request.item);
+    }
+    requests_.clear();
+  }
+
+ private:
+  std::shared_ptr<const Guard::Impl> guard_;
+  const ClassifyOptions& options_;
+  std::vector<Request> requests_;
+};
 
 }  // namespace
 
-void classify_stream_batch(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
-                           const std::shared_ptr<const CancelFlag>& cancel,
-                           const std::function<void(BatchItem&)>& on_done) {
-  std::size_t next = 0;
-  while (next < items.size()) {
-    std::list<Request> wave;
-    for (std::size_t n_tokens = 0; next < items.size() && n_tokens < kWaveTokens; ++next) {
-      Request& request = wave.emplace_back();
-      request.item = items[next];
-      const Status status = prepare(guard, cancel, request);
-      if (status.ok()) {
-        n_tokens += request.n_tokens;
-        continue;
-      }
-      request.item->verdict = status.error();
-      on_done(*request.item);
-      wave.pop_back();
-    }
-    if (!wave.empty()) judge_wave(*guard, wave, on_done);
-  }
+std::unique_ptr<Wave> stream_wave(std::shared_ptr<const Guard::Impl> guard, const ClassifyOptions& options) {
+  return std::make_unique<StreamWave>(std::move(guard), options);
 }
 
 }  // namespace qwen3guard::detail

@@ -8,10 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "guard/conversation/chat_template.hpp"
-#include "guard/gen/gen_decode.hpp"
 #include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -98,7 +95,7 @@ Status Guard::Impl::load_prefixes(const detail::ModelFiles& files) const {
     Q3G_ASSIGN(const detail::Blob blob, files.open(name));
     Q3G_ASSIGN(detail::KeptPrefix kept,
                detail::read_prefix(blob, model_->config(), files.display_name(name)));
-    prefix(role).preset(std::move(kept));
+    prefixes_.pin(role, std::move(kept));
   }
   return {};
 }
@@ -114,36 +111,6 @@ Status Guard::Impl::check_context(std::size_t n_tokens) const {
   return Error{ErrorCode::context_full, "the conversation needs " + std::to_string(n_tokens) +
                                             " tokens; the context has " +
                                             std::to_string(max_context_tokens_)};
-}
-
-Result<Verdict> Guard::Impl::classify_gen(std::span<const Message> messages,
-                                          const ClassifyOptions& options) const {
-  Q3G_ASSIGN(const Tokenizer* tokenizer, need_tokenizer());
-  Q3G_TRY(detail::not_cancelled(options.cancel.get()));
-  Q3G_ASSIGN(const std::vector<TokenId> ids,
-             detail::encode_gen_prompt(*tokenizer, messages, static_cast<std::size_t>(max_context_tokens_)));
-  const std::size_t n_needed = ids.size() + static_cast<std::size_t>(detail::kMaxVerdictTokens);
-  Q3G_TRY(check_context(n_needed));
-  auto scratch = pool_.borrow(*model_, static_cast<std::int32_t>(n_needed));
-
-  const Role last_role = messages.back().role;
-  Q3G_ASSIGN(auto filled, prefix(last_role).fill(*model_, *tokenizer, last_role, ids, scratch->cache,
-                                                 scratch->workspace, options.cancel.get()));
-  const auto n_prefix = static_cast<std::size_t>(filled.n_tokens);
-  kept_.share(ids, n_prefix, n_needed - n_prefix, scratch->cache);
-  if (scratch->cache.n_tokens() > filled.n_tokens)
-    filled.n_tokens = filled.n_cached = scratch->cache.n_tokens();
-
-  const detail::GenCall call{*model_, *tokenizer, scratch->cache, scratch->workspace, options.cancel.get()};
-  const auto rest = std::span(ids).subspan(static_cast<std::size_t>(filled.n_tokens));
-  const auto subject = last_role == Role::user ? detail::Subject::prompt : detail::Subject::response;
-  Q3G_ASSIGN(Verdict verdict, options.decoder == Decoder::greedy
-                                  ? detail::decode_greedy(call, rest, subject)
-                                  : detail::decode_constrained(call, rest, subject));
-  kept_.keep(ids, n_prefix, scratch->cache);
-  verdict.tokens.prompt = static_cast<std::int32_t>(ids.size());
-  verdict.tokens.cached = filled.n_cached;
-  return verdict;
 }
 
 Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only,

@@ -9,15 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "guard/loaded/kept_conversations.hpp"
-#include "guard/loaded/prefix_state.hpp"
+#include "guard/loaded/prefix_cache.hpp"
 #include "guard/loaded/workspace_pool.hpp"
 #include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/guard.hpp"
 
 namespace qwen3guard {
 
-/// What a Guard and the sessions it opened share. Immutable but for the pool and the kept prefixes, which
+/// What a Guard and the sessions it opened share. Immutable but for the pool and the cache of prefixes, which
 /// lock for themselves.
 class Guard::Impl {
  public:
@@ -26,7 +25,7 @@ class Guard::Impl {
       : model_(std::move(model)),
         tokenizer_(std::move(tokenizer)),
         max_context_tokens_(max_context_tokens),
-        kept_(kept_tokens) {}
+        prefixes_(kept_tokens) {}
 
   [[nodiscard]] static Result<Guard> load(const detail::ModelFiles& files, const GuardOptions& options);
 
@@ -35,10 +34,7 @@ class Guard::Impl {
   [[nodiscard]] const std::optional<Tokenizer>& tokenizer() const noexcept { return tokenizer_; }
   [[nodiscard]] std::int32_t max_context_tokens() const noexcept { return max_context_tokens_; }
   [[nodiscard]] detail::WorkspacePool& pool() const noexcept { return pool_; }
-  /// The kept beginning of the Gen prompt that judges this role's message.
-  [[nodiscard]] detail::PrefixState& prefix(Role last_role) const noexcept {
-    return last_role == Role::user ? prompt_prefix_ : response_prefix_;
-  }
+  [[nodiscard]] detail::PrefixCache& prefixes() const noexcept { return prefixes_; }
   [[nodiscard]] bool is_stream() const noexcept {
     return model_->config().architecture == detail::Architecture::guard;
   }
@@ -53,8 +49,6 @@ class Guard::Impl {
   /// Errors: context_full when `n_tokens` do not fit.
   [[nodiscard]] Status check_context(std::size_t n_tokens) const;
 
-  [[nodiscard]] Result<Verdict> classify_gen(std::span<const Message> messages,
-                                             const ClassifyOptions& options) const;
   [[nodiscard]] Result<std::vector<HeadLogits>> logits(std::span<const TokenId> ids, bool last_only,
                                                        const CancelFlag* cancel) const;
   [[nodiscard]] ModelInfo info() const;
@@ -64,8 +58,7 @@ class Guard::Impl {
   std::optional<Tokenizer> tokenizer_;
   std::int32_t max_context_tokens_;
   mutable detail::WorkspacePool pool_;
-  mutable detail::KeptConversations kept_;
-  mutable detail::PrefixState prompt_prefix_, response_prefix_;
+  mutable detail::PrefixCache prefixes_;
 };
 
 }  // namespace qwen3guard

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "guard/conversation/chat_template.hpp"
-#include "guard/conversation/common_prefix.hpp"
 #include "guard/conversation/gen_prompt.hpp"
+#include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
+#include "guard/gen/prompt_prefix.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "util/common_prefix.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -104,10 +106,9 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   cache_.truncate(static_cast<std::int32_t>(n_kept));
   fed_.resize(n_kept);
   if (n_kept == 0) {
-    Q3G_ASSIGN(const PrefixState::Filled filled,
-               guard_->prefix(turn.role).fill(guard_->model(), *tokenizer, turn.role, ids, cache_,
-                                              scratch->workspace, cancel));
-    n_kept = static_cast<std::size_t>(filled.n_tokens);
+    Q3G_ASSIGN(const PrefixCache::Shared shared,
+               share_prompt_prefix(*guard_, turn.role, ids, cache_, scratch->workspace, cancel));
+    n_kept = static_cast<std::size_t>(shared.n_tokens);
   }
   const GenCall call{guard_->model(), *tokenizer, cache_, scratch->workspace, cancel};
   auto decoded = decode_constrained(call, std::span(ids).subspan(n_kept), Subject::response);
@@ -404,7 +405,7 @@ Result<TurnVerdict> GenStream::end_turn(StreamUpdate& update) {
                  options.policy.mode = options_.policy.mode;
                  options.cancel = options_.cancel;
                  Q3G_ASSIGN(turn.written,
-                            guard_->classify_gen(conversation(turn.skip_turns, turn.whole()), options));
+                            classify_gen(*guard_, conversation(turn.skip_turns, turn.whole()), options));
                  turn.written_bytes = turn.whole().size();
                  turn.written->dropped_messages = dropped_turns(turn.skip_turns);
                  turn.written->action =

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "guard/conversation/chat_template.hpp"
-#include "guard/conversation/common_prefix.hpp"
+#include "util/common_prefix.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/sampler.hpp"

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "guard/conversation/chat_template.hpp"
-#include "guard/conversation/common_prefix.hpp"
+#include "util/common_prefix.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 

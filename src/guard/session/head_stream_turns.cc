@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "guard/conversation/common_prefix.hpp"
+#include "util/common_prefix.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/conversation/tool_messages.hpp"
 #include "guard/session/head_stream.hpp"

@@ -97,6 +97,59 @@ TEST_CASE("batch: greedy decoding, nothing, and bad options", "[batch]") {
   }
 }
 
+TEST_CASE("batch: several waves, with errors between, tell every verdict once", "[batch]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    INFO(name);
+    GuardOptions load;
+    load.kept_tokens = 0;
+    const Guard guard = Guard::load_embedded(name, load).value();
+    std::vector<std::vector<Message>> all;
+    for (int i = 0; i < 40; ++i) {
+      std::string text = "Number " + std::to_string(i);
+      for (int k = 0; k < 40; ++k) text += " word" + std::to_string((i + k) * 7 % 13);
+      all.push_back({{Role::user, text}});
+      if (i % 3 == 0) all.back().push_back({Role::assistant, "No, " + text});
+      if (i % 7 == 0) all.push_back({{Role::assistant, text}});  // an error of the checkpoint's
+    }
+    ClassifyOptions options;
+    std::size_t n_told = 0;
+    options.progress = [&](std::size_t n_done, std::size_t n_all) {
+      CHECK(n_done == ++n_told);
+      CHECK(n_all == all.size());
+      return true;
+    };
+    const auto batch = guard.classify_batch(all, options);
+    CHECK(n_told == all.size());
+    std::int32_t n_computed = 0;
+    for (const auto& verdict : batch)
+      n_computed += verdict.ok() ? verdict->tokens.prompt - verdict->tokens.cached : 0;
+    CHECK(n_computed > 2 * 2048);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      INFO("conversation " << i);
+      check_same(batch[i], guard.classify(all[i], options));
+    }
+    // One conversation is judged as classify() judges it, to the bit.
+    const auto single = guard.classify_batch({all.data(), 1});
+    const Verdict alone = guard.classify(all[0]).value();
+    CHECK(single[0]->probabilities.safe == alone.probabilities.safe);
+    CHECK(single[0]->tokens.cached == alone.tokens.cached);
+    // A flag that goes up while the batch runs ends it: what was judged by then stands.
+    const auto flag = std::make_shared<CancelFlag>();
+    options.cancel = flag;
+    options.progress = [&](std::size_t n_done, std::size_t) {
+      if (n_done > 10) flag->cancel();
+      return true;
+    };
+    std::size_t n_verdicts = 0, n_cancelled = 0;
+    for (const auto& verdict : guard.classify_batch(all, options)) {
+      n_verdicts += verdict.ok();
+      n_cancelled += !verdict.ok() && verdict.error().code == ErrorCode::cancelled;
+    }
+    CHECK(n_verdicts > 0);
+    CHECK(n_cancelled > 0);
+  }
+}
+
 TEST_CASE("batch: many sessions step together like each alone", "[batch][session]") {
   const std::uint32_t seed = 99;
   INFO("seed " << seed);

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
-#include "guard/loaded/prefix_state.hpp"
 #include "q3g_catch.hpp"
+#include "qwen3guard/detail/model/model.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 

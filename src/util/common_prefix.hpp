@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_GUARD_CONVERSATION_COMMON_PREFIX_HPP
-#define QWEN3GUARD_SRC_GUARD_CONVERSATION_COMMON_PREFIX_HPP
+#ifndef QWEN3GUARD_SRC_UTIL_COMMON_PREFIX_HPP
+#define QWEN3GUARD_SRC_UTIL_COMMON_PREFIX_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -17,4 +17,4 @@ namespace qwen3guard::detail {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_GUARD_CONVERSATION_COMMON_PREFIX_HPP
+#endif  // QWEN3GUARD_SRC_UTIL_COMMON_PREFIX_HPP

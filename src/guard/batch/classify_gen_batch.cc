@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <list>
+#include <utility>
+
+#include "guard/batch/wave.hpp"
+#include "guard/gen/classify_gen.hpp"
+#include "guard/gen/verdict_decoder.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+/// A conversation under way.
+struct Request {
+  BatchItem* item;
+  KvCache cache;
+  GenPrompt prompt;
+  VerdictDecoder decoder;
+
+  [[nodiscard]] Result<Verdict> verdict() {
+    Q3G_ASSIGN(Verdict out, decoder.result());
+    prompt.count_tokens(out);
+    return out;
+  }
+};
+
+class GenWave final : public Wave {
+ public:
+  GenWave(const Guard::Impl& guard, const CancelFlag* cancel)
+      : guard_(guard), cancel_(cancel), scratch_(guard.pool().borrow(guard.model(), 0)) {}
+
+  Result<std::size_t> add(BatchItem& item) override {
+    KvCache cache = guard_.model().new_cache(0);
+    Q3G_ASSIGN(GenPrompt prompt, begin_gen(guard_, item.messages, cache, scratch_->workspace, cancel_));
+    VerdictDecoder decoder(guard_.model(), *guard_.tokenizer(), prompt.rest(), prompt.subject());
+    if (!decoder.needs_tokens()) return decoder.result().error();
+    const std::size_t n_tokens = prompt.rest().size();
+    requests_.push_back({&item, std::move(cache), std::move(prompt), std::move(decoder)});
+    return n_tokens;
+  }
+
+  void run(const std::function<void(BatchItem&)>& on_done) override {
+    while (!requests_.empty()) {
+      const Status status = feed_all();
+      for (auto request = requests_.begin(); request != requests_.end();) {
+        if (status.ok() && request->decoder.needs_tokens()) {
+          ++request;
+          continue;
+        }
+        BatchItem& item = *request->item;
+        item.verdict = status.ok() ? request->verdict() : status.error();
+        on_done(item);
+        request = requests_.erase(request);
+      }
+    }
+  }
+
+ private:
+  /// Feeds what the decoders need, in one forward.
+  Status feed_all() {
+    const auto width = static_cast<std::size_t>(guard_.model().config().hidden_size);
+    Workspace& workspace = scratch_->workspace;
+    workspace.parts.clear();
+    for (Request& request : requests_)
+      workspace.parts.push_back({request.decoder.tokens(), &request.cache, 1});
+    workspace.hidden.reserve_discard(requests_.size() * width);
+    const Span2d<float> hidden(workspace.hidden.data(), requests_.size(), width);
+    Q3G_TRY(guard_.model().forward_batch(workspace.parts, workspace, hidden, cancel_));
+    std::size_t row = 0;
+    for (Request& request : requests_) request.decoder.answer(hidden.row(row++));
+    return {};
+  }
+
+  const Guard::Impl& guard_;
+  const CancelFlag* cancel_;
+  WorkspacePool::Lease scratch_;
+  std::list<Request> requests_;
+};
+
+}  // namespace
+
+std::unique_ptr<Wave> gen_wave(const Guard::Impl& guard, const ClassifyOptions& options) {
+  return std::make_unique<GenWave>(guard, options.cancel.get());
+}
+
+}  // namespace qwen3guard::detail

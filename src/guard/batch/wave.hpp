@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_GUARD_BATCH_WAVE_HPP
+#define QWEN3GUARD_SRC_GUARD_BATCH_WAVE_HPP
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "guard/batch/classify_batch.hpp"
+#include "guard/loaded/guard_impl.hpp"
+#include "qwen3guard/guard.hpp"
+
+namespace qwen3guard::detail {
+
+/// The conversations of a batch that are judged together, by one kind of checkpoint. Not thread-safe.
+class Wave {
+ public:
+  Wave() = default;
+  Wave(const Wave&) = delete;
+  Wave& operator=(const Wave&) = delete;
+  virtual ~Wave() = default;
+
+  /// Takes an item into the wave. Returns how many tokens it adds. On error it is not in the wave. Throws
+  /// std::bad_alloc.
+  [[nodiscard]] virtual Result<std::size_t> add(BatchItem& item) = 0;
+
+  /// Judges what was added, and empties the wave. on_done(item) is called when an item's verdict is there, or
+  /// its error. Throws std::bad_alloc, and what on_done() throws; the wave is then of no use any more.
+  virtual void run(const std::function<void(BatchItem&)>& on_done) = 0;
+};
+
+/// Constrained decoding by a Gen checkpoint. Borrows the guard and the options.
+[[nodiscard]] std::unique_ptr<Wave> gen_wave(const Guard::Impl& guard, const ClassifyOptions& options);
+
+/// For a Stream checkpoint; the sessions that do the work hold `guard`. Borrows the options.
+[[nodiscard]] std::unique_ptr<Wave> stream_wave(std::shared_ptr<const Guard::Impl> guard,
+                                                const ClassifyOptions& options);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_GUARD_BATCH_WAVE_HPP

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/gen/classify_gen.hpp"
+
+#include <utility>
+
+#include "guard/conversation/chat_template.hpp"
+#include "guard/gen/gen_decode.hpp"
+#include "guard/gen/prompt_prefix.hpp"
+#include "qwen3guard/detail/util/not_cancelled.hpp"
+#include "qwen3guard/detail/util/try.hpp"
+
+namespace qwen3guard::detail {
+
+Result<GenPrompt> begin_gen(const Guard::Impl& guard, std::span<const Message> messages, KvCache& cache,
+                            Workspace& workspace, const CancelFlag* cancel) {
+  Q3G_ASSIGN(const Tokenizer* tokenizer, guard.need_tokenizer());
+  Q3G_ASSIGN(std::vector<TokenId> ids,
+             encode_gen_prompt(*tokenizer, messages, static_cast<std::size_t>(guard.max_context_tokens())));
+  const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
+  Q3G_TRY(guard.check_context(n_needed));
+  cache.set_capacity(static_cast<std::int32_t>(n_needed));
+  const Role last_role = messages.back().role;
+  Q3G_ASSIGN(const auto shared, share_prompt_prefix(guard, last_role, ids, cache, workspace, cancel));
+  return GenPrompt{std::move(ids), last_role, n_needed, shared};
+}
+
+Result<Verdict> classify_gen(const Guard::Impl& guard, std::span<const Message> messages,
+                             const ClassifyOptions& options) {
+  const CancelFlag* const cancel = options.cancel.get();
+  Q3G_TRY(not_cancelled(cancel));
+  auto scratch = guard.pool().borrow(guard.model(), 0);
+  KvCache& cache = scratch->cache;
+  Q3G_ASSIGN(GenPrompt prompt, begin_gen(guard, messages, cache, scratch->workspace, cancel));
+  guard.prefixes().share_kept(prompt.ids, prompt.n_needed, cache, prompt.shared);
+  const GenCall call{guard.model(), *guard.tokenizer(), cache, scratch->workspace, cancel};
+  Q3G_ASSIGN(Verdict verdict, options.decoder == Decoder::greedy
+                                  ? decode_greedy(call, prompt.rest(), prompt.subject())
+                                  : decode_constrained(call, prompt.rest(), prompt.subject()));
+  prompt.count_tokens(verdict);
+  guard.prefixes().keep(prompt.last_role, std::move(prompt.ids), cache);
+  return verdict;
+}
+
+}  // namespace qwen3guard::detail
