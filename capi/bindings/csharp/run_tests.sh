@@ -2,34 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # run_tests.sh <build folder>: the C# binding against the C library there, by Mono (Debian: mono-mcs, mono-runtime,
 # libmono-system-core4.0-cil). With Q3G_TEST_NET8=1, or in CI, also by .NET 8, which is fetched once; where it cannot be had,
-# that part is skipped and says so. Ends with "N passed, N failed".
+# that part is skipped and says so.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 out=$build/bindings/csharp
 mkdir -p "$out"
 export LD_LIBRARY_PATH=$build/capi
-passed=0 failed=0
-check() { # <name> <command...>
-  local log=$out/$1.log
-  shift
-  if "$@" > "$log" 2>&1; then
-    passed=$((passed + 1))
-  else
-    tail -n 60 "$log"
-    failed=$((failed + 1))
-  fi
-}
-run() { # <name> <command...>: a test program, whose last line has its counts
-  local log=$out/$1.log
-  shift
-  "$@" > "$log" 2>&1 || tail -n 60 "$log"
-  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
-  else
-    failed=$((failed + 1))
-  fi
-}
+status=0
+check() { "$@" || { echo "failed: $*" && status=1; }; }
 # What the README shows is the examples, word for word.
 is_shown() { # <which block> <example>
   diff <(awk -v which="$1" '/^```csharp$/ { ++n; on = 1; next } /^```$/ { on = 0 } on && n == which' README.md) \
@@ -38,16 +19,16 @@ is_shown() { # <which block> <example>
 
 # Warnings are errors, a public member without a comment included.
 compile() { mcs -nologo -unsafe -langversion:7.2 -warnaserror+ -nowarn:0649 "$@"; }
-check library compile -target:library "-doc:$out/Qwen3Guard.xml" "-out:$out/Qwen3Guard.dll" src/*.cs
+check compile -target:library "-doc:$out/Qwen3Guard.xml" "-out:$out/Qwen3Guard.dll" src/*.cs
 # The tests see what is internal: they are compiled together with the library.
-check compile_tests compile "-out:$out/tests.exe" src/*.cs tests/*.cs
-run tests mono "$out/tests.exe"
+check compile "-out:$out/tests.exe" src/*.cs tests/*.cs
+check mono "$out/tests.exe"
 which=0
 for example in StreamExample AsyncExample Overhead; do
-  check "compile_$example" compile "-r:$out/Qwen3Guard.dll" "-out:$out/$example.exe" "examples/$example.cs"
+  check compile "-r:$out/Qwen3Guard.dll" "-out:$out/$example.exe" "examples/$example.cs"
   if [[ $example == Overhead ]]; then continue; fi # a benchmark
-  check "$example" mono "$out/$example.exe"
-  check "shown_$example" is_shown $((++which)) "$example"
+  check mono "$out/$example.exe"
+  check is_shown $((++which)) "$example"
 done
 
 # .NET 8's runtime from a Python wheel, and its C# compiler, Roslyn 4.8, from a package of npm that brings it along.
@@ -75,14 +56,14 @@ test_net8() {
   dotnet() { "$home/dotnet" exec --runtimeconfig tests/net8/runtimeconfig.json "$@"; }
   roslyn() { dotnet "$net/csc/csc.dll" -unsafe -warn:9 -warnaserror+ -nowarn:0649 "${references[@]/#/-r:}" "$@"; }
   # As .NET Standard (but against .NET 8's own assemblies), and as .NET 8.
-  check net8_standard roslyn -target:library "-doc:$net/Qwen3Guard.xml" "-out:$net/Standard.dll" src/*.cs
-  check net8_library roslyn -define:NET8_0_OR_GREATER -target:library "-doc:$net/Qwen3Guard.xml" "-out:$net/Qwen3Guard.dll" \
+  check roslyn -target:library "-doc:$net/Qwen3Guard.xml" "-out:$net/Standard.dll" src/*.cs
+  check roslyn -define:NET8_0_OR_GREATER -target:library "-doc:$net/Qwen3Guard.xml" "-out:$net/Qwen3Guard.dll" \
     src/*.cs
-  check net8_compile_tests roslyn -define:NET8_0_OR_GREATER "-out:$net/tests.dll" src/*.cs tests/*.cs
-  run net8_tests dotnet "$net/tests.dll"
+  check roslyn -define:NET8_0_OR_GREATER "-out:$net/tests.dll" src/*.cs tests/*.cs
+  check dotnet "$net/tests.dll"
   for example in StreamExample AsyncExample Overhead; do
-    check "net8_compile_$example" roslyn "-r:$net/Qwen3Guard.dll" "-out:$net/$example.dll" "examples/$example.cs"
-    if [[ $example != Overhead ]]; then check "net8_$example" dotnet "$net/$example.dll"; fi
+    check roslyn "-r:$net/Qwen3Guard.dll" "-out:$net/$example.dll" "examples/$example.cs"
+    if [[ $example != Overhead ]]; then check dotnet "$net/$example.dll"; fi
   done
 }
 if [[ ! -e $net/is_complete && -z ${CI:-} && ${Q3G_TEST_NET8:-} != 1 ]]; then
@@ -92,5 +73,4 @@ elif fetch_net8 > "$out/fetch_net8.log" 2>&1; then
 else
   echo "skipped: .NET 8 cannot be had: $(tail -n 1 "$out/fetch_net8.log")"
 fi
-echo "$passed passed, $failed failed"
-((failed == 0))
+exit $status
