@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "guard/conversation/chat_template.hpp"
-#include "util/common_prefix.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/sampler.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "util/common_prefix.hpp"
 
 namespace qwen3guard {
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "guard/conversation/chat_template.hpp"
-#include "util/common_prefix.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
+#include "util/common_prefix.hpp"
 
 namespace qwen3guard::detail {
 HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,

@@ -4,11 +4,11 @@
 #include <string>
 #include <utility>
 
-#include "util/common_prefix.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/conversation/tool_messages.hpp"
 #include "guard/session/head_stream.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "util/common_prefix.hpp"
 
 namespace qwen3guard::detail {
 
