@@ -13,7 +13,7 @@
 #include "bench/peak_memory.hpp"
 #include "bench/peaks.hpp"
 #include "embedded/embedded_models.hpp"
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/loaded/guard_impl.hpp"

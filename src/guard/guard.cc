@@ -8,7 +8,7 @@
 
 #include "embedded/embedded_models.hpp"
 #include "guard/batch/classify_batch.hpp"
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/session/gen_stream.hpp"

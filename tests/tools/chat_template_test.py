@@ -26,7 +26,9 @@ WAYS = ["classified", "restored", "lived"]
 
 
 def is_refused(messages):
-    """The template renders an answer that nobody has asked for; the runtime refuses it."""
+    """The template renders an answer that nobody has asked for, and one that says nothing; the runtime refuses them."""
+    if messages[-1]["role"] == "assistant" and not messages[-1]["content"].strip("\n"):
+        return True
     roles = [message["role"] for message in messages]
     first_user = next(i for i, role in enumerate(roles) if role in ("user", "tool"))
     return "assistant" in roles[:first_user]
@@ -74,11 +76,9 @@ class ChatTemplateTest(unittest.TestCase):
             with self.subTest(way=way):
                 self.assertEqual(len(bad), 0, bad[:1])
 
-    @unittest.expectedFailure  # until one renderer writes the markup of classify() and of sessions
     def test_conversations(self):
         self.check(COUNT, False)
 
-    @unittest.expectedFailure
     def test_control_tokens_in_texts_are_text(self):
         self.check(COUNT // 3, True)
 

@@ -4,9 +4,10 @@
 #include <vector>
 
 #include "guard/batch/wave.hpp"
-#include "guard/conversation/chat_template.hpp"
 #include "guard/session/head_stream.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -15,30 +16,38 @@ struct Request {
   BatchItem* item = nullptr;
   std::unique_ptr<HeadStream> session;
   HeadStream::Feed feed;
-  bool judges_response = false;
   std::size_t n_tokens = 0;
 };
 
-Status prepare(const std::shared_ptr<const Guard::Impl>& guard,
-               const std::shared_ptr<const CancelFlag>& cancel, Request& request) {
-  Q3G_ASSIGN(const Tokenizer* tokenizer, guard->need_tokenizer());
-  Q3G_ASSIGN(StreamPrompt prompt,
-             encode_stream_prompt(*tokenizer, request.item->messages,
-                                  static_cast<std::size_t>(guard->max_context_tokens())));
-  request.judges_response = request.item->messages.back().role == Role::assistant;
-  if (request.judges_response && prompt.response_begin == prompt.ids.size()) {
-    return Error{ErrorCode::invalid_argument,
-                 "messages: the response is empty; a Stream checkpoint judges tokens and there is none"};
+/// What a Stream checkpoint can judge. Errors: invalid_argument.
+Status check_messages(std::span<const Message> messages) {
+  if (messages.empty()) return error(ErrorCode::invalid_argument, "messages: empty; expected at least one");
+  const Message& last = messages.back();
+  if (last.role != Role::user && last.role != Role::assistant) {
+    return error(ErrorCode::invalid_argument, "messages: the last one is a ", quote(to_string(last.role)),
+                 " message; expected \"user\" or \"assistant\"");
   }
-  const std::size_t n = request.n_tokens = request.judges_response ? prompt.ids.size() : prompt.query_end + 1;
-  Q3G_TRY(guard->check_context(n));
+  if (last.role == Role::user) return {};
+  const bool has_prompt = std::any_of(messages.begin(), messages.end(), [](const Message& message) {
+    return message.role == Role::user || message.role == Role::tool;
+  });
+  if (!has_prompt) {
+    return error(ErrorCode::invalid_argument, "messages: a response needs a user message before it");
+  }
+  if (last.content.find_first_not_of('\n') != std::string::npos) return {};
+  return error(ErrorCode::invalid_argument,
+               "messages: the response is empty; a Stream checkpoint judges tokens and there is none");
+}
+
+Status prepare(const std::shared_ptr<const Guard::Impl>& guard, const ClassifyOptions& classify,
+               Request& request) {
+  Q3G_TRY(guard->need_tokenizer());
+  Q3G_TRY(check_messages(request.item->messages));
   StreamOptions options;
-  options.cancel = cancel;
-  request.session = std::make_unique<HeadStream>(guard, options, static_cast<std::int32_t>(n));
-  request.feed =
-      request.judges_response
-          ? request.session->plan_tape(std::move(prompt.ids), HeadRole::response, prompt.response_begin, n)
-          : request.session->plan_tape(std::move(prompt.ids), HeadRole::query, prompt.query_end, n);
+  options.cancel = classify.cancel;
+  request.session = std::make_unique<HeadStream>(guard, options, guard->max_context_tokens());
+  Q3G_ASSIGN(request.feed, request.session->plan_conversation(request.item->messages));
+  request.n_tokens = request.session->ids().size();
   return {};
 }
 
@@ -51,21 +60,19 @@ TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict>
 }
 
 Verdict verdict_of(Request& request) {
+  StreamUpdate update;
+  std::vector<TokenVerdict> tokens;
+  const TurnVerdict turn = request.session->commit_end(request.feed, update, &tokens);
+  const TokenVerdict token = turn.prompt ? *turn.prompt : shown_token(turn.decision, tokens);
   Verdict verdict;
-  TokenVerdict token = request.feed.verdicts.back();
-  verdict.severity = token.severity;
-  if (request.judges_response) {
-    const Decision decision = decide(DecisionPolicy(), request.feed.verdicts, false);
-    verdict.severity = decision.severity;
-    token = shown_token(decision, request.feed.verdicts);
-  }
+  verdict.severity = turn.prompt ? token.severity : turn.decision.severity;
   verdict.probabilities = token.probabilities;
   verdict.position = token.position;
-  if (verdict.severity != Severity::safe) {
+  if (verdict.severity > Severity::safe) {
     verdict.categories.push_back(
         {token.category, token.category_probabilities[static_cast<std::size_t>(token.category)]});
   }
-  verdict.tokens.prompt = static_cast<std::int32_t>(request.n_tokens);
+  verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
   return verdict;
 }
 
@@ -77,7 +84,7 @@ class StreamWave final : public Wave {
   Result<std::size_t> add(BatchItem& item) override {
     Request request;
     request.item = &item;
-    Q3G_TRY(prepare(guard_, options_.cancel, request));
+    Q3G_TRY(prepare(guard_, options_, request));
     requests_.push_back(std::move(request));
     return requests_.back().n_tokens;
   }

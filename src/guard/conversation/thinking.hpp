@@ -27,16 +27,9 @@ class ThinkTokens {
 
   /// Takes the response's next token, whose bytes are `bytes`.
   [[nodiscard]] ThinkState next(ThinkState state, TokenId id, std::string_view bytes) const noexcept;
-  /// The response's answer: without the thinking, and the line breaks behind it. The whole of it when there
-  /// is no thinking, or when it does not end. @{
-  [[nodiscard]] std::string_view answer(std::string_view text) const noexcept;
-  [[nodiscard]] std::span<const TokenId> answer(std::span<const TokenId> ids,
-                                                const Tokenizer& tokenizer) const;
-  /// @}
 
  private:
   TokenId begin_ = -1, end_ = -1;
-  bool is_in_text_ = false;  // a text's <think> and </think> become these tokens
 };
 
 }  // namespace qwen3guard::detail

@@ -40,13 +40,8 @@ std::size_t first_message_of(std::span<const Message> messages, std::size_t turn
   return i;
 }
 
-std::size_t last_query(std::span<const Message> messages) noexcept {
-  for (std::size_t i = messages.size(); i > 0; --i) {
-    const Message& message = messages[i - 1];
-    if (message.role != Role::user) continue;
-    if (!message.content.starts_with(kBegin) || !message.content.ends_with(kEnd)) return i - 1;
-  }
-  return messages.size() - 1;
+bool is_tool_answer(std::string_view text) noexcept {
+  return text.starts_with(kBegin) && text.ends_with(kEnd);
 }
 
 Status check_live_role(Role role) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "qwen3guard/conversation.hpp"
@@ -21,10 +22,9 @@ namespace qwen3guard::detail {
 /// Index of the (first) message that turn `turn` of the folded conversation was made from.
 [[nodiscard]] std::size_t first_message_of(std::span<const Message> messages, std::size_t turn) noexcept;
 
-/// Index of the last message in which the user says something, rather than a tool; the last of all when there
-/// is none. The assistant's messages behind it belong to one answer, and keep their thinking. Precondition:
-/// folded; not empty.
-[[nodiscard]] std::size_t last_query(std::span<const Message> messages) noexcept;
+/// Whether a user's text is to the template a tool's answer, which asks nothing: the assistant's messages
+/// around it belong to one answer, and keep their thinking.
+[[nodiscard]] bool is_tool_answer(std::string_view text) noexcept;
 
 /// Errors: invalid_argument for the role of a turn that is not written live: a tool's.
 [[nodiscard]] Status check_live_role(Role role);

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/gen/prompt_prefix.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <utility>
 
-#include "guard/conversation/chat_template.hpp"
 #include "guard/conversation/gen_prompt.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/gen/prompt_prefix.hpp"

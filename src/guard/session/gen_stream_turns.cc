@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/session/gen_stream.hpp"
 #include "qwen3guard/detail/util/try.hpp"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/conversation.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/sampler.hpp"
@@ -35,10 +35,10 @@ class Generator::Impl {
     std::vector<Message> storage;
     Q3G_ASSIGN(const auto checked, detail::checked_messages(messages, InvalidUtf8::reject, storage));
     Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-    Q3G_ASSIGN(const detail::StreamPrompt prompt,
-               detail::encode_stream_prompt(*tokenizer, checked,
-                                            static_cast<std::size_t>(guard_->max_context_tokens())));
-    return set_tokens(prompt.ids);
+    Q3G_TRY(detail::first_to_read(*tokenizer, checked, StreamOptions(),
+                                  static_cast<std::size_t>(guard_->max_context_tokens())));
+    Q3G_ASSIGN(const std::vector<TokenId> ids, detail::render_chat(*tokenizer, checked, true));
+    return set_tokens(ids);
   }
 
   Status set_tokens(std::span<const TokenId> ids) {

@@ -1,223 +1,313 @@
 // SPDX-License-Identifier: Apache-2.0
+// A session's changes, planned, committed and taken back.
 #include "guard/session/head_stream.hpp"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/markup.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
-#include "util/common_prefix.hpp"
 
 namespace qwen3guard::detail {
+
 HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
                        std::int32_t capacity_tokens)
     : guard_(std::move(guard)),
       options_(options),
-      transcript_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr, options),
+      think_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr),
+      conversation_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr,
+                    {true, options.invalid_utf8, options.judge_unsettled}),
       cache_(guard_->model().new_cache(capacity_tokens)) {}
+
+HeadStream::HeadStream(const HeadStream& other)
+    : Impl(other),
+      guard_(other.guard_),
+      options_(other.options_),
+      think_(other.think_),
+      conversation_(other.conversation_),
+      records_(other.records_),
+      record_(other.record_),
+      is_record_shared_(other.record_ != nullptr),
+      cache_(other.cache_),
+      next_cache_(other.next_cache_),
+      slide_head_(other.slide_head_),
+      slide_from_(other.slide_from_),
+      is_lost_(other.is_lost_) {
+  other.is_record_shared_ = is_record_shared_;
+}
+
+TurnRecord& HeadStream::writable() {
+  if (is_record_shared_) {
+    record_ = std::make_shared<TurnRecord>(*record_);
+    is_record_shared_ = false;
+  }
+  return *record_;
+}
+
+void HeadStream::set_record(std::shared_ptr<TurnRecord> record) {
+  log_.keep_value(record_);
+  log_.keep_value(is_record_shared_);
+  record_ = std::move(record);
+  is_record_shared_ = false;
+}
 
 Status HeadStream::check_usable() const {
   if (!is_lost_) return {};
-  return Error{ErrorCode::invalid_argument,
-               "stream: a call failed while the context slid, and the session is lost; reset() starts anew"};
+  return error(ErrorCode::invalid_argument,
+               "stream: a call failed while the context slid, and the session is lost; reset() starts anew");
 }
 
 Status HeadStream::check_ids(std::span<const TokenId> ids) const {
   const std::int32_t vocab_size = guard_->model().config().vocab_size;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] >= 0 && ids[i] < vocab_size) continue;
-    return Error{ErrorCode::token_out_of_range, "stream: ids[" + std::to_string(i) + "] is " +
-                                                    std::to_string(ids[i]) + "; expected 0 to " +
-                                                    std::to_string(vocab_size - 1)};
+    return error(ErrorCode::token_out_of_range, "stream: ids[", i, "] is ", ids[i], "; expected 0 to ",
+                 vocab_size - 1);
   }
   return {};
 }
 
-Status HeadStream::check_room(std::size_t n_tokens, bool is_response) const {
-  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+Status HeadStream::check_room(std::size_t n_tokens, Role role) const {
   const bool slides = options_.context == ContextPolicy::slide;
-  if (is_response && slides) return {};
+  if (role == Role::assistant && slides) return {};
   const std::size_t reserve = slides ? 2 * kMinWindowTokens : 0;
-  if (n_tokens + reserve <= capacity) return {};
-  const std::string n_needed = n_tokens == kTooManyTokens ? "more than " + std::to_string(capacity - reserve)
-                                                          : std::to_string(n_tokens);
+  const std::size_t n_closing = capacity() - capacity_for(role);
+  if (n_tokens + n_closing + reserve <= capacity()) return {};
+  const std::string n_needed = n_tokens == kTooManyTokens
+                                   ? "more than " + std::to_string(capacity() - reserve)
+                                   : std::to_string(n_tokens + n_closing);
   std::string detail =
-      "stream: the conversation needs " + n_needed + " tokens; room for " + std::to_string(capacity);
+      "stream: the conversation needs " + n_needed + " tokens; room for " + std::to_string(capacity());
   if (slides) detail += ", " + std::to_string(reserve) + " of them for the response's window";
   return Error{ErrorCode::context_full, std::move(detail)};
 }
 
 Status HeadStream::check_text(std::string_view bytes) const {
-  if (!transcript_.is_open()) return {};
-  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
-  const bool is_response = transcript_.last()->role == Role::assistant;
-  if (is_response && options_.context != ContextPolicy::error) return {};
-  return transcript_.exceeds(bytes, capacity) ? check_room(kTooManyTokens, is_response) : Status();
+  const OpenTurn* turn = conversation_.open();
+  if (turn == nullptr) return {};
+  if (turn->role() == Role::assistant && options_.context != ContextPolicy::error) return {};
+  return conversation_.exceeds(bytes, capacity_for(turn->role())) ? check_room(kTooManyTokens, turn->role())
+                                                                  : Status();
 }
 
 std::string_view HeadStream::readable(std::string_view bytes) const {
   // What does not settle is not on the tape, and takes more text to be there.
-  if (options_.context != ContextPolicy::stop || !options_.judge_unsettled || !transcript_.is_open() ||
-      transcript_.last()->role != Role::assistant)
+  const OpenTurn* turn = conversation_.open();
+  if (options_.context != ContextPolicy::stop || !options_.judge_unsettled || turn == nullptr ||
+      turn->role() != Role::assistant)
     return bytes;
   // The tokens at the end of what is read can still change.
   constexpr std::size_t kMoreTokens = 64, kMoreBytes = 4096;
-  const std::size_t n_tape = static_cast<std::size_t>(cache_.capacity_tokens()) + kMoreTokens;
-  if (!transcript_.exceeds(bytes, n_tape)) return bytes;
+  const std::size_t n_tape = capacity() + kMoreTokens;
+  if (!conversation_.exceeds(bytes, n_tape)) return bytes;
   std::size_t least = 0, most = 16 * kMoreBytes;
-  while (most < bytes.size() && !transcript_.exceeds(bytes.substr(0, most), n_tape)) {
+  while (most < bytes.size() && !conversation_.exceeds(bytes.substr(0, most), n_tape)) {
     least = most;
     most *= 2;
   }
   most = std::min(most, bytes.size());
   while (most - least > kMoreBytes) {
     const std::size_t middle = least + (most - least) / 2;
-    (transcript_.exceeds(bytes.substr(0, middle), n_tape) ? most : least) = middle;
+    (conversation_.exceeds(bytes.substr(0, middle), n_tape) ? most : least) = middle;
   }
   return whole_characters(bytes.substr(0, most));
 }
 
-Status HeadStream::fit_context(Feed& feed) {
-  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
-  Turn& turn = *transcript_.last();
-  const bool is_response = turn.role == Role::assistant;
-  if (is_response) Q3G_TRY(check_room(turn.text_begin, false));
-  const std::size_t n = transcript_.ids().size();
-  if (n <= capacity || options_.context != ContextPolicy::stop || !is_response)
-    return check_room(n, is_response);
+Status HeadStream::fit_context() {
+  const OpenTurn& turn = *conversation_.open();
+  TurnRecord::Marks& marks = record_->marks;
+  marks.is_stopped = turn.given().size() > turn.shown().size();
+  const bool is_response = turn.role() == Role::assistant;
+  if (is_response)
+    Q3G_TRY(check_room(std::min(conversation_.content_begin(), conversation_.ids().size()), Role::user));
+  const std::size_t n = conversation_.ids().size(), room = capacity_for(turn.role());
+  if (n <= room || options_.context != ContextPolicy::stop || !is_response) return check_room(n, turn.role());
   // What does not fit is not judged, and neither is what comes behind it.
-  turn.is_stopped = true;
-  if (turn.input == Turn::Input::text) {
-    const std::size_t index = turn.n_slid + (capacity - turn.text_begin) - turn.text->dropped_tokens();
-    turn.judged_end_byte = static_cast<std::int64_t>(turn.text->ranges()[index].begin);
+  marks.is_stopped = true;
+  if (turn.input() == OpenTurn::Input::text) {
+    const std::size_t at = std::max(room, conversation_.content_begin());
+    const std::size_t index =
+        turn.n_dropped() + (at - conversation_.run_begin()) - turn.text().dropped_tokens();
+    marks.judged_end_byte = static_cast<std::int64_t>(turn.host_range(turn.text().ranges()[index]).begin);
   }
-  transcript_.cut_tape(capacity);
-  feed.judge_end = std::min(feed.judge_end, capacity);
-  feed.judge_next = std::min(feed.judge_next, capacity);
+  conversation_.cut_tape(room, log_);
   return {};
 }
 
 Result<HeadStream::Feed> HeadStream::plan_change(std::size_t keep) {
-  Turn& turn = *transcript_.last();
+  TurnRecord& record = writable();
+  log_.keep_value(record.marks);
+  Q3G_TRY(fit_context());
+  const OpenTurn& turn = *conversation_.open();
   Feed feed;
   feed.session = this;
-  feed.keep = keep;
-  feed.was_stopped = turn.is_stopped;
-  feed.old_judged_end_byte = turn.judged_end_byte;
-  feed.old_unread_bytes = turn.unread_bytes;
-  feed.model_end = turn.model_end;
-  feed.role = turn.role == Role::user ? HeadRole::query : HeadRole::response;
-  const std::size_t n_header = turn.n_header_tokens();
+  feed.role = turn.role() == Role::user ? HeadRole::query : HeadRole::response;
+  const std::size_t content = conversation_.content_begin();
+  feed.judge_end = conversation_.ids().size();
   // What was never judged, of a turn that was restored and is open again, is judged now.
-  const std::size_t n_kept = std::min(std::max(keep, turn.text_begin) - turn.text_begin, turn.tokens.size());
-  feed.judge_end = transcript_.ids().size();
-  feed.judge_next = turn.role == Role::system ? feed.judge_end : turn.text_begin + std::max(n_kept, n_header);
-  feed.judge_next = std::min(feed.judge_next, feed.judge_end);
-  turn.is_stopped = turn.given_ends.size() > turn.given.size();
-  Status status = fit_context(feed);
-  if (!status.ok()) {
-    turn.is_stopped = feed.was_stopped;
-    transcript_.undo();
-    return std::move(status).error();
+  std::size_t n_kept = std::min(std::max(keep, content) - content, record.tokens.size());
+  std::size_t begin = content + n_kept;
+  if (record.n_slid == 0) {
+    const std::size_t n_lead = n_lead_tokens(), lead = content - n_lead;
+    const std::size_t n_same = std::min(std::max(keep, lead) - lead, record.lead.size());
+    if (n_same < n_lead || record.lead.size() != n_lead) {
+      begin = lead + n_same;
+      n_kept = 0;
+      log_.keep_tail(record.lead, n_same);
+      record.lead.resize(n_same);
+    }
   }
+  log_.keep_tail(record.tokens, n_kept);
+  record.tokens.resize(n_kept);
+  feed.first = record.n_tokens();
+  feed.judge_next = turn.role() == Role::system ? feed.judge_end : std::min(begin, feed.judge_end);
   feed.read_end = feed.judge_next < feed.judge_end ? feed.judge_end : 0;
-  feed.first = turn.n_slid + std::max(n_kept, n_header) - n_header;
-  feed.n_kept_tokens = n_kept;
-  try {
-    feed.old_tokens.assign(turn.tokens.begin() + static_cast<std::ptrdiff_t>(feed.n_kept_tokens),
-                           turn.tokens.end());
-  } catch (...) {
-    turn.is_stopped = feed.was_stopped;
-    turn.judged_end_byte = feed.old_judged_end_byte;
-    transcript_.undo();
-    throw;
-  }
-  turn.tokens.resize(feed.n_kept_tokens);
   feed.keep = std::min(keep, feed.judge_next);
   forget_cache(feed.keep);
   return feed;
 }
 
-Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
-  Q3G_TRY(check_usable());
-  if (Turn* turn = transcript_.last();
-      turn != nullptr && turn->is_open && turn->is_stopped && turn->input == Turn::Input::text) {
-    // Nothing is looked at: the text that is kept is bounded, too.
-    Feed feed;
-    feed.session = this;
-    feed.first = turn->n_verdicts();
-    feed.was_stopped = true;
-    feed.old_judged_end_byte = turn->judged_end_byte;
-    feed.old_unread_bytes = turn->unread_bytes;
-    Q3G_ASSIGN(feed.keep, transcript_.push_text(""));
-    feed.keep = std::min(feed.keep, static_cast<std::size_t>(cache_.capacity_tokens()));
-    transcript_.cut_tape(static_cast<std::size_t>(cache_.capacity_tokens()));
-    turn->unread_bytes += static_cast<std::int64_t>(bytes.size());
-    feed.n_kept_tokens = turn->tokens.size();
-    return feed;
-  }
-  Q3G_TRY(check_text(bytes));
-  const std::string_view read = readable(bytes);
-  Q3G_ASSIGN(const std::size_t keep, transcript_.push_text(read));
-  Q3G_ASSIGN(Feed feed, plan_change(keep));
-  transcript_.last()->unread_bytes += static_cast<std::int64_t>(bytes.size() - read.size());
+HeadStream::Feed HeadStream::plan_unread(std::string_view bytes) {
+  // Nothing is looked at: the text that is kept is bounded, too.
+  TurnRecord& record = writable();
+  log_.keep_value(record.marks);
+  record.marks.unread_bytes += static_cast<std::int64_t>(bytes.size());
+  Feed feed;
+  feed.session = this;
+  feed.first = record.n_tokens();
+  feed.keep = conversation_.ids().size();
   return feed;
+}
+
+Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
+  return planned([&]() -> Result<Feed> {
+    Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
+    if (record_->marks.is_stopped && turn->input() == OpenTurn::Input::text) return plan_unread(bytes);
+    Q3G_TRY(check_text(bytes));
+    const std::string_view read = readable(bytes);
+    Q3G_ASSIGN(const std::size_t keep, conversation_.push_text(read, log_));
+    Q3G_ASSIGN(Feed feed, plan_change(keep));
+    record_->marks.unread_bytes += static_cast<std::int64_t>(bytes.size() - read.size());
+    return feed;
+  });
 }
 
 Result<HeadStream::Feed> HeadStream::plan_tokens(std::span<const TokenId> ids) {
-  Q3G_TRY(check_usable());
-  Q3G_TRY(check_ids(ids));
-  const Turn* before = transcript_.last();
-  TokenId model_end = -1;
-  if (before != nullptr && guard_->tokenizer()) {
-    Q3G_ASSIGN(model_end,
-               take_model_end(*guard_->tokenizer(), before->role, options_.allow_control_ids, ids));
-  }
-  std::size_t n_fit = ids.size();
-  if (before != nullptr && before->is_open && before->role == Role::assistant &&
-      options_.context == ContextPolicy::stop) {
-    const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
-    n_fit = std::min(n_fit, capacity - std::min(capacity, transcript_.ids().size()));
-  }
-  Q3G_ASSIGN(const std::size_t keep, transcript_.push_tokens(ids, n_fit));
-  Q3G_ASSIGN(Feed feed, plan_change(keep));
-  feed.model_end = model_end;
-  return feed;
-}
-
-HeadStream::Feed HeadStream::plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
-                                       std::size_t judge_end) {
-  Feed feed;
-  feed.session = this;
-  feed.role = role;
-  feed.judge_next = judge_begin;
-  feed.judge_end = judge_end;
-  feed.read_end = judge_end;
-  forget_cache(common_prefix(transcript_.ids(), ids));
-  transcript_.set_tape(std::move(ids));
-  return feed;
+  return planned([&]() -> Result<Feed> {
+    Q3G_TRY(check_ids(ids));
+    Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
+    Q3G_ASSIGN(const TokenId model_end,
+               take_model_end(*guard_->tokenizer(), turn->role(), options_.allow_control_ids, ids));
+    std::size_t n_fit = ids.size();
+    if (turn->role() == Role::assistant && options_.context == ContextPolicy::stop) {
+      const std::size_t n = conversation_.ids().size(), room = capacity_for(Role::assistant);
+      n_fit = record_->marks.is_stopped ? 0 : std::min(n_fit, room - std::min(room, n));
+    }
+    Q3G_ASSIGN(const std::size_t keep, conversation_.push_ids(ids, n_fit, log_));
+    if (model_end >= 0) conversation_.set_model_end(model_end, log_);
+    return plan_change(keep);
+  });
 }
 
 Result<HeadStream::Feed> HeadStream::plan_rewind(const StreamMark& place) {
-  Turn& turn = *transcript_.last();
-  if (turn.input == Turn::Input::tokens) {
+  const OpenTurn& turn = *conversation_.open();
+  if (turn.input() == OpenTurn::Input::tokens) {
     // The token with which the model ended the turn is the last unit.
-    const bool keeps_end = turn.model_end >= 0 && place.n_units == mark().n_units;
+    const bool keeps_end = turn.model_end() >= 0 && place.n_units == mark().n_units;
     Q3G_ASSIGN(const std::size_t keep,
-               transcript_.rewind_to_token(place.n_units - (keeps_end ? 1 : 0), keeps_end));
-    Q3G_ASSIGN(Feed feed, plan_change(keep));
-    feed.model_end = keeps_end ? turn.model_end : -1;
-    return feed;
+               conversation_.rewind_to_id(place.n_units - (keeps_end ? 1 : 0), keeps_end, log_));
+    return plan_change(keep);
   }
-  Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(place.n_units));
+  const std::int64_t n_read = turn.n_bytes();
+  const bool is_unread = place.n_units > n_read && place.n_units <= n_read + record_->marks.unread_bytes;
+  Q3G_ASSIGN(const std::size_t keep, conversation_.rewind_to_byte(is_unread ? n_read : place.n_units, log_));
   Q3G_ASSIGN(Feed feed, plan_change(keep));
-  const auto n_read = turn.input == Turn::Input::text
-                          ? static_cast<std::int64_t>(turn.text->n_bytes() - turn.prefix_bytes)
-                          : 0;
-  turn.unread_bytes = std::max<std::int64_t>(0, place.n_units - n_read);
+  record_->marks.unread_bytes = is_unread ? place.n_units - n_read : 0;
   return feed;
+}
+
+Result<HeadStream::Feed> HeadStream::plan_end() {
+  return planned([&]() -> Result<Feed> {
+    Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
+    const bool is_unread = record_->marks.is_stopped && turn->input() == OpenTurn::Input::text;
+    Feed feed;
+    if (is_unread) {
+      feed = plan_unread({});
+    } else {
+      Q3G_ASSIGN(const std::size_t keep, conversation_.finish(log_));
+      Q3G_ASSIGN(feed, plan_change(keep));
+    }
+    feed.end = Feed::End::due;
+    if (feed.judge_next == feed.judge_end) Q3G_TRY(close(feed));
+    return feed;
+  });
+}
+
+Result<HeadStream::Feed> HeadStream::plan_conversation(std::span<const Message> messages) {
+  return planned([&]() -> Result<Feed> {
+    Q3G_TRY(append_turns(messages.first(messages.size() - 1)));
+    const Message& last = messages.back();
+    Q3G_TRY(open_turn(last.role));
+    Q3G_TRY(check_text(last.content));
+    Q3G_TRY(conversation_.push_text(last.content, log_));
+    Q3G_ASSIGN(const std::size_t keep, conversation_.finish(log_));
+    Feed feed;
+    feed.session = this;
+    feed.role = last.role == Role::user ? HeadRole::query : HeadRole::response;
+    feed.end = Feed::End::due;
+    // Its final form has all of its text, as a rule; what that leaves out is judged as it was written.
+    if (last.role == Role::assistant && split_answer(last.content).loses_text) {
+      Q3G_ASSIGN(feed, plan_change(keep));
+      feed.end = Feed::End::due;
+      return feed;
+    }
+    Q3G_TRY(close(feed));
+    return feed;
+  });
+}
+
+Status HeadStream::close(Feed& feed) {
+  append_verdicts(feed);
+  TurnRecord& record = writable();
+  const Role role = conversation_.open()->role();
+  const bool is_response = role == Role::assistant;
+  const std::size_t live_begin = conversation_.content_begin() - record.lead.size();
+  const std::size_t live_end =
+      record.tokens.empty() ? live_begin : conversation_.content_begin() + record.tokens.size();
+  const bool is_stopped = record.marks.is_stopped;
+  Q3G_ASSIGN(feed.form, conversation_.close(is_stopped, capacity(), log_));
+  log_.keep_tail(records_, records_.size());
+  records_.push_back(record_);
+  set_record(nullptr);
+  feed.end = Feed::End::running;
+  const ClosedForm& form = feed.form;
+  std::size_t first = form.end, end = form.end;
+  feed.judged_begin = form.end;
+  if (role == Role::user) end = form.end + 1;
+  if (is_response && !is_stopped) end = form.end + kClosingTokens;
+  if (form.rendered && !is_stopped) {
+    const RenderedTurn& turn = *form.rendered;
+    const AnswerParts parts = split_answer(conversation_.turns().back().turn->whole_text());
+    const bool judges_reasoning =
+        options_.thinking == Thinking::judge ||
+        (!parts.reasoning.empty() && (options_.thinking == Thinking::none || !parts.begins_thinking));
+    feed.judged_begin = form.begin + (judges_reasoning && turn.reasoning_begin > 0 ? turn.reasoning_begin
+                                                                                   : turn.content_begin);
+    const bool is_known =
+        live_begin <= feed.judged_begin && feed.judged_begin < std::min(live_end, form.keep);
+    first = is_known ? std::min(live_end, form.keep) : feed.judged_begin;
+  }
+  if (role == Role::user) Q3G_TRY(check_room(end, role));
+  feed.live_begin = live_begin;
+  feed.closing_begin = feed.judge_next = first;
+  feed.judge_end = end;
+  feed.read_end = first < end ? end : 0;
+  feed.keep = std::min({feed.keep, form.keep, first});
+  forget_cache(std::min(form.keep, first));
+  return {};
 }
 
 void HeadStream::forget_cache(std::size_t n) noexcept {
@@ -232,79 +322,230 @@ void HeadStream::forget_cache(std::size_t n) noexcept {
     next_cache_->truncate(static_cast<std::int32_t>(n_next));
 }
 
-TurnToken HeadStream::judged_token(const TokenVerdict& verdict, const Turn& turn) const {
+TurnToken HeadStream::judged_token(const TokenVerdict& verdict, std::size_t index) const {
+  const OpenTurn& turn = *conversation_.open();
   TurnToken token;
   token.verdict = verdict;
-  const TurnToken& before = turn.last();
-  const std::size_t index = turn.n_slid + turn.tokens.size();
+  const TurnToken& before = record_->last();
   TokenVerdict& out = token.verdict;
-  out.id = transcript_.ids()[turn.text_begin + turn.tokens.size()];
-  if (turn.input == Turn::Input::text) {
-    const ByteRange range = turn.text->ranges()[index - turn.text->dropped_tokens()];
-    out.byte_begin = static_cast<std::int64_t>(std::max(range.begin, turn.prefix_bytes) - turn.prefix_bytes);
-    out.byte_end = static_cast<std::int64_t>(range.end - turn.prefix_bytes);
-    out.is_settled = index < turn.text->n_settled();
+  out.id = conversation_.ids()[conversation_.content_begin() + (index - record_->n_slid)];
+  if (turn.input() == OpenTurn::Input::text) {
+    const std::size_t i = turn.n_prefix_tokens() + index;
+    const ByteRange range = turn.host_range(turn.text().ranges()[i - turn.text().dropped_tokens()]);
+    out.byte_begin = static_cast<std::int64_t>(range.begin);
+    out.byte_end = static_cast<std::int64_t>(range.end);
+    out.is_settled = i < turn.text().n_settled();
   } else {
     out.byte_begin = before.verdict.byte_end;
-    out.byte_end = turn.given_ends[turn.tokens.size()];
+    out.byte_end = turn.given_ends()[index - record_->n_slid];
     out.is_settled = true;
   }
-  if (turn.role != Role::assistant) return token;
+  if (turn.role() != Role::assistant) return token;
   const auto bytes = guard_->tokenizer()->token_bytes(out.id);
-  token.thinking = transcript_.think().next(before.thinking, out.id, bytes.value_or(std::string_view()));
+  token.thinking = think_.next(before.thinking, out.id, bytes.value_or(std::string_view()));
   const bool is_inside = before.thinking == ThinkState::inside || token.thinking == ThinkState::inside;
   if (options_.thinking == Thinking::skip) out.counts = !is_inside;
   token.state = before.state;
-  token.state.push(options_.policy, static_cast<std::int32_t>(index), out);
+  token.state.push(options_.policy, TurnRecord::index(index), out);
   return token;
 }
 
 void HeadStream::append_verdicts(Feed& feed) {
-  Turn& turn = *transcript_.last();
-  // What belongs to the role is there, too, so that positions agree; it was not judged.
-  TurnToken header;
-  header.verdict.source = VerdictSource::none;
-  header.verdict.counts = false;
-  if (turn.n_slid == 0 && !feed.verdicts.empty())
-    turn.tokens.resize(std::max(turn.tokens.size(), turn.n_header_tokens()), header);
+  if (feed.n_committed == feed.verdicts.size()) return;
+  TurnRecord& record = writable();
+  const std::size_t n_lead = record.n_slid == 0 ? n_lead_tokens() : 0;
   for (; feed.n_committed < feed.verdicts.size(); ++feed.n_committed) {
-    TurnToken token = judged_token(feed.verdicts[feed.n_committed], turn);
-    if (token.thinking == ThinkState::inside && turn.last().thinking == ThinkState::may_begin)
-      turn.thinking_begin_byte = token.verdict.byte_begin;
-    turn.tokens.push_back(token);
-    feed.verdicts[feed.n_committed] = turn.tokens.back().verdict;
+    const TokenVerdict& verdict = feed.verdicts[feed.n_committed];
+    if (record.lead.size() < n_lead) {
+      TurnToken token;
+      token.verdict = verdict;
+      token.verdict.id = conversation_.ids()[conversation_.content_begin() - n_lead + record.lead.size()];
+      token.verdict.is_settled = true;
+      token.state = record.last().state;
+      const auto index = TurnRecord::kFirstIndex - static_cast<std::int32_t>(n_lead - record.lead.size());
+      token.state.push(options_.policy, index, token.verdict);
+      record.lead.push_back(token);
+      ++feed.n_lead;
+      continue;
+    }
+    TurnToken token = judged_token(verdict, record.n_tokens());
+    if (token.thinking == ThinkState::inside && record.last().thinking == ThinkState::may_begin)
+      record.marks.thinking_begin_byte = token.verdict.byte_begin;
+    feed.verdicts[feed.n_committed] = token.verdict;
+    record.tokens.push_back(token);
   }
 }
 
+std::size_t HeadStream::n_lead_tokens() const noexcept {
+  const OpenTurn& turn = *conversation_.open();
+  if (options_.thinking != Thinking::judge || turn.role() != Role::assistant) return 0;
+  const std::size_t n = conversation_.markup()->opening(turn.role(), turn.has_think_block()).n_judged;
+  return n == 0 ? 0 : n + turn.n_prefix_tokens();
+}
+
+std::size_t HeadStream::n_settled_tokens() const noexcept {
+  const OpenTurn& turn = *conversation_.open();
+  if (turn.input() == OpenTurn::Input::tokens) return record_->n_tokens();
+  return std::max(turn.text().n_settled(), turn.n_prefix_tokens()) - turn.n_prefix_tokens();
+}
+
+std::optional<TokenVerdict> HeadStream::stripped() const {
+  const std::size_t n = n_stripped_bytes();
+  const TurnRecord* record = last_record();
+  if (n == 0 || record == nullptr || record->n_slid > 0) return std::nullopt;
+  TokenVerdict out;
+  out.id = guard_->tokenizer()->find_bytes("\n").value_or(-1);
+  out.counts = false;
+  const OpenTurn* open = conversation_.open();
+  // The markup's own line break stands in their place.
+  out.position = position();
+  if (!record->tokens.empty()) {
+    out.position = record->tokens.front().verdict.position;
+  } else if (open != nullptr) {
+    out.position = static_cast<std::int32_t>(conversation_.content_begin() + conversation_.n_gone());
+  }
+  --out.position;
+  out.is_settled = open == nullptr || n_settled_tokens() > 0 || open->text().is_finished();
+  out.byte_end = static_cast<std::int64_t>(n);
+  return out;
+}
+
+StreamUpdate HeadStream::take_update(Feed& feed) {
+  const auto front = stripped();
+  StreamUpdate update;
+  update.first = feed.first == 0 ? 0 : feed.first + (front ? 1 : 0);
+  if (feed.first == 0 && front) update.tokens.push_back(*front);
+  update.tokens.insert(update.tokens.end(), feed.verdicts.begin() + static_cast<std::ptrdiff_t>(feed.n_lead),
+                       feed.verdicts.end());
+  const TurnRecord& record = *last_record();
+  if (record.marks.is_stopped) update.stopped_at_byte = record.marks.judged_end_byte;
+  return update;
+}
+
 StreamUpdate HeadStream::commit(Feed& feed) {
-  Turn& turn = *transcript_.last();
   try {
     append_verdicts(feed);
+    TurnRecord& record = writable();
+    TurnRecord::Marks& marks = record.marks;
+    if (marks.is_stopped && conversation_.open()->input() == OpenTurn::Input::tokens)
+      marks.judged_end_byte = record.last().verdict.byte_end;
+    StreamUpdate update = take_update(feed);
+    const std::size_t n_settled = n_settled_tokens();
+    // A rewind can unsettle what was settled.
+    const std::size_t from = std::max(std::min(n_settled, marks.n_settled), record.n_slid) - record.n_slid;
+    const std::size_t to = std::max({n_settled, marks.n_settled, record.n_slid}) - record.n_slid;
+    for (std::size_t i = from; i < std::min(to, record.tokens.size()); ++i)
+      record.tokens[i].verdict.is_settled = record.n_slid + i < n_settled;
+    marks.n_settled = n_settled;
+    const auto front = stripped();
+    update.n_settled = std::min(n_settled, record.n_tokens());
+    if (front) update.n_settled = front->is_settled ? update.n_settled + 1 : 0;
+    log_.commit();
+    return update;
   } catch (...) {
     abandon(feed);
     throw;
   }
-  turn.model_end = feed.model_end;
-  StreamUpdate update;
-  update.first = feed.first;
-  update.tokens = std::move(feed.verdicts);
-  const std::size_t n_header = turn.n_header_tokens();
-  update.n_settled = update.first + update.tokens.size();
-  if (turn.input == Turn::Input::text) {
-    const std::size_t n_settled = turn.text->n_settled();
-    // A rewind can unsettle what was settled.
-    const std::size_t from = std::max(std::min(n_settled, turn.n_settled), turn.n_slid) - turn.n_slid;
-    const std::size_t to = std::max({n_settled, turn.n_settled, turn.n_slid}) - turn.n_slid;
-    for (std::size_t i = from; i < std::min(to, turn.tokens.size()); ++i)
-      turn.tokens[i].verdict.is_settled = turn.n_slid + i < n_settled;
-    turn.n_settled = n_settled;
-    update.n_settled = std::min(update.n_settled, std::max(n_settled, n_header) - n_header);
+}
+
+Decision HeadStream::closed_decision(Feed& feed, std::vector<TokenVerdict>& tokens) {
+  const ClosedTurn& turn = *conversation_.turns().back().turn;
+  const TurnRecord& record = *records_.back();
+  const std::int64_t n_bytes = turn.n_bytes + record.marks.unread_bytes;
+  const auto n_gone = conversation_.n_gone();
+  Unjudged missing = unjudged(record, n_bytes);
+  PolicyState live = record.last().state;
+  const bool is_final = feed.form.rendered.has_value() && !record.marks.is_stopped;
+  // The verdicts of the turn's last form, those that it has in common with the text as it was written first.
+  if (is_final) {
+    const std::size_t live_begin = feed.judged_begin - std::min(feed.judged_begin, feed.live_begin);
+    for (std::size_t i = feed.judged_begin; i < feed.closing_begin; ++i) {
+      const std::size_t k = live_begin + (i - feed.judged_begin);
+      tokens.push_back(k < record.lead.size() ? record.lead[k].verdict
+                                              : record.tokens[k - record.lead.size()].verdict);
+    }
   }
-  if (turn.is_stopped) {
-    if (turn.input == Turn::Input::tokens) turn.judged_end_byte = turn.last().verdict.byte_end;
-    update.stopped_at_byte = turn.judged_end_byte;
+  tokens.insert(tokens.end(), feed.closing.begin(), feed.closing.end());
+  const std::int32_t first = is_final ? 0 : TurnRecord::index(record.n_tokens());
+  PolicyState state = is_final ? PolicyState() : live;
+  bool has_text = !is_final && record.n_tokens() > 0;
+  std::int64_t byte = is_final ? 0 : n_bytes;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    TokenVerdict& token = tokens[i];
+    const std::size_t at = feed.judged_begin + i;
+    token.id = conversation_.ids()[at];
+    token.position = static_cast<std::int32_t>(at + n_gone);
+    token.is_settled = token.counts = true;
+    ByteRange range;
+    if (is_final && at < feed.form.end) range = feed.form.rendered->ranges[at - feed.form.begin];
+    if (at >= feed.form.end) byte = n_bytes;
+    has_text = has_text || range.begin < range.end;
+    token.byte_begin = range.begin < range.end ? static_cast<std::int64_t>(range.begin) : byte;
+    token.byte_end = range.begin < range.end ? static_cast<std::int64_t>(range.end) : byte;
+    byte = token.byte_end;
+    state.push(options_.policy, first + static_cast<std::int32_t>(i), token);
   }
-  return update;
+  const std::int32_t last = first + static_cast<std::int32_t>(tokens.size()) - 1;
+  state.end_turn(options_.policy, last);
+  const auto found = [&](std::int32_t index) -> const TokenVerdict* {
+    if (index >= first) return &tokens[static_cast<std::size_t>(index - first)];
+    return record.verdict(index);
+  };
+  if (is_final && record.n_tokens() == 0) {
+    // Judged in this form alone.
+    missing = {turn.n_incomplete_bytes > 0, n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes),
+               n_bytes};
+    if (!has_text) missing = {true, 0, n_bytes};
+  }
+  if (record.n_tokens() == 0) missing.is_any = missing.is_any || !has_text;
+  Decision out = make_decision(state, found(state.decided_at()), found(state.decided_begin()), missing);
+  if (!is_final || record.n_tokens() == 0) return out;
+  live.end_turn(options_.policy, TurnRecord::index(record.n_tokens()) - 1);
+  Decision written =
+      make_decision(live, record.verdict(live.decided_at()), record.verdict(live.decided_begin()), missing);
+  const bool is_flagged = out.is_flagged || written.is_flagged;
+  if (written.severity > out.severity) out = written;
+  out.is_flagged = is_flagged;
+  return out;
+}
+
+TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
+                                   std::vector<TokenVerdict>* final_tokens) {
+  try {
+    TurnVerdict out;
+    out.role = conversation_.turns().back().turn->role;
+    TurnRecord& record = *records_.back();
+    for (TurnToken& token : record.tokens) token.verdict.is_settled = true;
+    record.marks.n_settled = record.n_tokens();
+    std::vector<TokenVerdict> tokens;
+    if (out.role == Role::assistant) {
+      record.decision = closed_decision(feed, tokens);
+    } else {
+      const ClosedTurn& turn = *conversation_.turns().back().turn;
+      if (turn.n_incomplete_bytes > 0) {
+        // Its verdict is that of its end; the decision says what that is not about.
+        record.decision.unjudged_end = turn.n_bytes;
+        record.decision.unjudged_begin = turn.n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes);
+      }
+      if (out.role == Role::user) {
+        TokenVerdict verdict = feed.closing.back();
+        verdict.id = conversation_.ids()[feed.form.end];
+        verdict.byte_begin = verdict.byte_end = turn.n_bytes;
+        verdict.is_settled = true;
+        set_flag(verdict);
+        out.prompt = verdict;
+      }
+    }
+    update = take_update(feed);
+    update.n_settled = n_verdicts();
+    out.decision = record.decision;
+    if (final_tokens != nullptr) *final_tokens = std::move(tokens);
+    log_.commit();
+    return out;
+  } catch (...) {
+    abandon(feed);
+    throw;
+  }
 }
 
 void HeadStream::abandon(Feed& feed) noexcept {
@@ -312,13 +553,7 @@ void HeadStream::abandon(Feed& feed) noexcept {
     is_lost_ = true;
     return;
   }
-  Turn& turn = *transcript_.last();
-  transcript_.undo();
-  turn.is_stopped = feed.was_stopped;
-  turn.judged_end_byte = feed.old_judged_end_byte;
-  turn.unread_bytes = feed.old_unread_bytes;
-  turn.tokens.resize(std::min(feed.n_kept_tokens, turn.tokens.size()));
-  turn.tokens.insert(turn.tokens.end(), feed.old_tokens.begin(), feed.old_tokens.end());
+  log_.rollback();
   forget_cache(feed.keep);
 }
 
@@ -332,7 +567,11 @@ Result<StreamUpdate> HeadStream::run(Result<Feed> planned) {
 }
 
 void HeadStream::reset() noexcept {
-  transcript_.clear();
+  log_.commit();
+  conversation_.clear();
+  records_.clear();
+  record_.reset();
+  is_record_shared_ = false;
   cache_.truncate(0);
   next_cache_.reset();
   is_lost_ = false;

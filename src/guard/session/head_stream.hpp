@@ -11,15 +11,16 @@
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/transcript.hpp"
+#include "guard/conversation/conversation.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/session/stream_session_impl.hpp"
+#include "guard/session/turn_record.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/model/labels.hpp"
 
 namespace qwen3guard::detail {
 
-/// A Stream checkpoint's session: the transcript's tape, as much of it as the model has read in the cache,
+/// A Stream checkpoint's session: the conversation's tape, as much of it as the model has read in the cache,
 /// and the verdicts. A change is planned (the tape is changed, and a feed says what is to be judged), run,
 /// alone or with those of other sessions (run_feeds), and then committed or taken back. Not thread-safe.
 class HeadStream final : public StreamSession::Impl {
@@ -30,17 +31,22 @@ class HeadStream final : public StreamSession::Impl {
     HeadRole role = HeadRole::response;
     std::size_t judge_next = 0, judge_end = 0;  // what is left to judge
     std::size_t read_end = 0;                   // read so far at least, judged or not
+    std::size_t keep = 0;                       // the cache holds what is good up to here
     std::size_t first = 0;                      // the first of the turn's tokens that changed
-    std::vector<TokenVerdict> verdicts;         // as they come
+    std::vector<TokenVerdict> verdicts;         // as they come, of the turn as it is written
     std::size_t n_committed = 0;                // of them
+    std::size_t n_lead = 0;                     // of them, those of the markup in front
     bool has_slid = false;
+    /// What the turn's end is to do: first the rest of its text is judged as it was written, then the turn in
+    /// its final form.
+    enum class End : std::uint8_t { none, due, running };
+    End end = End::none;
+    ClosedForm form;                    // End::running
+    std::size_t live_begin = 0;         // where the tokens that were judged as written begin
+    std::size_t judged_begin = 0;       // the first index that is judged in the final form
+    std::size_t closing_begin = 0;      // the first whose verdict is not the written text's
+    std::vector<TokenVerdict> closing;  // from there on
     Status status;
-    // To take it back.
-    std::size_t keep = 0, n_kept_tokens = 0;
-    std::vector<TurnToken> old_tokens;
-    bool was_stopped = false;
-    std::int64_t old_judged_end_byte = 0, old_unread_bytes = 0;
-    TokenId model_end = -1;  // what the turn's is to be
   };
 
   HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
@@ -58,31 +64,35 @@ class HeadStream final : public StreamSession::Impl {
     std::size_t max_session_tokens = 64;
   };
   /// One forward for as many of the feeds as have something left and fit, the first ones first. Returns its
-  /// rows; 0 when nothing is left. Errors: as judge_together(); the feeds are to be abandoned then.
+  /// rows; 0 when nothing is left. Errors: as judge_together(); the feeds are to be abandoned then. What
+  /// fails for one feed alone is in its status.
   [[nodiscard]] static Result<std::size_t> run_round(const Guard::Impl& guard, std::span<Feed* const> feeds,
                                                      const RoundLimits& limits);
   [[nodiscard]] static bool is_done(const Feed& feed) noexcept {
-    return static_cast<std::size_t>(feed.session->cache_.n_tokens()) >= feed.read_end;
+    return !feed.status.ok() || (is_read(feed) && feed.end != Feed::End::due);
   }
   [[nodiscard]] static std::size_t n_left(const Feed& feed) noexcept {
-    return is_done(feed) ? 0 : feed.read_end - static_cast<std::size_t>(feed.session->cache_.n_tokens());
+    return is_read(feed) ? 0 : feed.read_end - static_cast<std::size_t>(feed.session->cache_.n_tokens());
   }
 
   /// Changes of an open turn, planned. Errors: as StreamSession's; nothing has changed then.
   [[nodiscard]] Result<Feed> plan_text(std::string_view bytes);
   [[nodiscard]] Result<Feed> plan_tokens(std::span<const TokenId> ids);
   [[nodiscard]] Result<Feed> plan_end();
-  /// The whole conversation as tokens, on a new session, of which [judge_begin, judge_end) are judged.
-  [[nodiscard]] Feed plan_tape(std::vector<TokenId> ids, HeadRole role, std::size_t judge_begin,
-                               std::size_t judge_end);
+  /// On a new session: the whole conversation, whose last message is judged as classify() does.
+  [[nodiscard]] Result<Feed> plan_conversation(std::span<const Message> messages);
   /// Makes what was run the session's state. Throws std::bad_alloc; the change is taken back then.
   [[nodiscard]] StreamUpdate commit(Feed& feed);
-  /// The same for what plan_end() planned; `update`: the tokens that had waited.
-  [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update);
+  /// The same for what plan_end() or plan_conversation() planned; `update`: the tokens that had waited.
+  /// final_tokens: may be null; else set to the verdicts of the turn's final form.
+  [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update,
+                                       std::vector<TokenVerdict>* final_tokens = nullptr);
   /// Takes a planned change back.
   void abandon(Feed& feed) noexcept;
 
   [[nodiscard]] const Guard::Impl& guard() const noexcept { return *guard_; }
+  /// The conversation as the model sees it.
+  [[nodiscard]] std::span<const TokenId> ids() const noexcept { return conversation_.ids(); }
   /// Pages that reading `n` more tokens may take, at most.
   [[nodiscard]] std::size_t page_bytes() const noexcept { return cache_.layout().page_bytes(); }
 
@@ -116,46 +126,96 @@ class HeadStream final : public StreamSession::Impl {
   /// ContextPolicy::slide: a response has at least twice so many tokens, or its verdicts would be worth
   /// little.
   static constexpr std::size_t kMinWindowTokens = 64;
+  /// <|im_end|> and a line break: a response leaves room for them.
+  static constexpr std::size_t kClosingTokens = 2;
 
-  HeadStream(const HeadStream&) = default;
+  HeadStream(const HeadStream& other);
 
+  [[nodiscard]] static bool is_read(const Feed& feed) noexcept {
+    return static_cast<std::size_t>(feed.session->cache_.n_tokens()) >= feed.read_end;
+  }
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    return static_cast<std::size_t>(cache_.capacity_tokens());
+  }
+  /// Of a turn of `role`, all that came before included.
+  [[nodiscard]] std::size_t capacity_for(Role role) const noexcept {
+    return capacity() - (role == Role::assistant ? std::min(capacity(), kClosingTokens) : 0);
+  }
   [[nodiscard]] Status check_usable() const;
   [[nodiscard]] Status check_ids(std::span<const TokenId> ids) const;
-  [[nodiscard]] Result<Feed> plan_rewind(const StreamMark& place);
-  /// The feed for a tape that has changed from `keep` on.
-  [[nodiscard]] Result<Feed> plan_change(std::size_t keep);
-  [[nodiscard]] Status fit_context(Feed& feed);
   static constexpr std::size_t kTooManyTokens = std::size_t{1} << 48;  ///< more than were counted
-  [[nodiscard]] Status check_room(std::size_t n_tokens, bool is_response) const;
+  [[nodiscard]] Status check_room(std::size_t n_tokens, Role role) const;
   /// Finds out before it is read that text which has to fit does not. Errors: context_full.
   [[nodiscard]] Status check_text(std::string_view bytes) const;
   /// ContextPolicy::stop: as much of a response as there is room for, and some more; else all.
   [[nodiscard]] std::string_view readable(std::string_view bytes) const;
+
+  /// Runs change(), which plans something; on error or a throw the conversation is as before.
+  template <class Change>
+  [[nodiscard]] auto planned(const Change& change) -> decltype(change()) {
+    if (Status status = check_usable(); !status.ok()) return std::move(status).error();
+    try {
+      auto result = change();
+      if (!result.ok()) log_.rollback();
+      return result;
+    } catch (...) {
+      log_.rollback();
+      throw;
+    }
+  }
   [[nodiscard]] Result<StreamUpdate> run(Result<Feed> planned);
-  /// The update that says that the last turn is as it was.
-  [[nodiscard]] StreamUpdate unchanged() const;
-  /// What of an assistant's turn was not judged.
-  [[nodiscard]] Unjudged unjudged(const Turn& turn) const;
-  /// Runs change(follow), which may open and close turns, and calls follow() when the tape is as it is to be,
-  /// before anything is read; on error the conversation is as before.
-  template <class T, class Change>
-  [[nodiscard]] T whole_or_nothing(const Change& change);
-  [[nodiscard]] Status open_turn(Role role);
-  [[nodiscard]] Status append_turn(const Message& message);
-  [[nodiscard]] Status append_turns(std::span<const Message> messages);
+  /// The feed for an open turn whose tape has changed from `keep` on.
+  [[nodiscard]] Result<Feed> plan_change(std::size_t keep);
+  [[nodiscard]] Status fit_context();
+  [[nodiscard]] Feed plan_unread(std::string_view bytes);
+  /// Takes the open turn back to a place in it.
+  [[nodiscard]] Result<Feed> plan_rewind(const StreamMark& place);
+  /// Opens a turn, or puts finished ones into the conversation, after making room for them.
+  [[nodiscard]] Result<std::size_t> open_turn(Role role);
+  [[nodiscard]] Result<std::size_t> append_turns(std::span<const Message> messages);
+  std::size_t make_room();
+  /// Goes back to a finished turn, which is open again (opens) or the last one.
+  [[nodiscard]] Result<std::size_t> go_back(std::size_t turn, bool opens);
+  /// Lets the turn end when its text is judged, and plans what its final form takes.
+  [[nodiscard]] Status close(Feed& feed);
 
   /// How many tokens of the tape can be read next, after sliding or opening the next window when it is time.
   [[nodiscard]] std::size_t begin_round(Feed& feed);
   void append_verdicts(Feed& feed);
+  [[nodiscard]] TurnToken judged_token(const TokenVerdict& verdict, std::size_t index) const;
+  /// Tokens of the markup in front of the open turn's text that are judged along.
+  [[nodiscard]] std::size_t n_lead_tokens() const noexcept;
+  /// The tokens of the open turn that the next text can no longer change.
+  [[nodiscard]] std::size_t n_settled_tokens() const noexcept;
+  [[nodiscard]] StreamUpdate take_update(Feed& feed);
+  /// The line breaks in front of a response that the template strips, as an entry of the turn's verdicts.
+  [[nodiscard]] std::optional<TokenVerdict> stripped() const;
+  /// What the closed turn came to.
+  [[nodiscard]] Decision closed_decision(Feed& feed, std::vector<TokenVerdict>& tokens);
+  /// The update that says that the last turn is as it was.
+  [[nodiscard]] StreamUpdate unchanged() const;
+  /// What of an assistant's turn was not judged, as it was written.
+  [[nodiscard]] Unjudged unjudged(const TurnRecord& record, std::int64_t n_bytes) const;
   /// `flagged` of the verdict on a user's turn.
   void set_flag(TokenVerdict& prompt) const;
-  [[nodiscard]] TurnToken judged_token(const TokenVerdict& verdict, const Turn& turn) const;
   /// The cache holds nothing of the tape from n on.
   void forget_cache(std::size_t n) noexcept;
 
+  [[nodiscard]] TurnRecord& writable();
+  void set_record(std::shared_ptr<TurnRecord> record);
+  /// The open or else the last turn; null, or the defaults, when there is none. @{
+  [[nodiscard]] const TurnRecord* last_record() const noexcept;
+  [[nodiscard]] Role last_role() const noexcept;
+  [[nodiscard]] std::size_t n_stripped_bytes() const noexcept;  /// @}
+
   std::shared_ptr<const Guard::Impl> guard_;
   StreamOptions options_;
-  Transcript transcript_;
+  ThinkTokens think_;
+  UndoLog log_;  // of the change that is planned
+  Conversation conversation_;
+  std::vector<std::shared_ptr<TurnRecord>> records_;  // of the finished turns; forks share them
+  std::shared_ptr<TurnRecord> record_;                // of the open one
+  mutable bool is_record_shared_ = false;             // a fork has it, too
   KvCache cache_;
   /// ContextPolicy::slide: while the window fills, the cache that takes over when it is full. It holds what
   /// stays of the conversation, then the tokens from slide_from_ on.

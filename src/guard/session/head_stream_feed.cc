@@ -9,28 +9,29 @@
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
+
 std::size_t HeadStream::begin_round(Feed& feed) {
-  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
   auto at = static_cast<std::size_t>(cache_.n_tokens());
   if (at >= feed.read_end) return 0;
-  const Turn* turn = transcript_.last();
-  std::size_t limit = capacity;
-  if (options_.context == ContextPolicy::slide && turn != nullptr && turn->role == Role::assistant &&
-      at >= turn->text_begin) {
-    const std::size_t head = turn->text_begin;
-    const std::size_t from = capacity - (capacity - head) / 2;
+  const OpenTurn* turn = conversation_.open();
+  std::size_t limit = capacity();
+  if (options_.context == ContextPolicy::slide && turn != nullptr && turn->role() == Role::assistant &&
+      at >= conversation_.content_begin()) {
+    const std::size_t room = capacity_for(Role::assistant), head = conversation_.content_begin();
+    const std::size_t from = room - (room - head) / 2;
     if (at > from && !next_cache_) {
       // The next window was given up with a turn that is open again: it is read anew.
       cache_.truncate(static_cast<std::int32_t>(from));
       at = from;
     }
-    if (at == capacity) {
+    if (at == room) {
       append_verdicts(feed);
       feed.has_slid = true;
-      transcript_.slide(head, from);
+      const std::size_t n = from - head;
+      conversation_.slide(head, from);
+      writable().slide(n);
       cache_ = *std::move(next_cache_);
       next_cache_.reset();
-      const std::size_t n = from - head;
       feed.judge_next -= n;
       feed.judge_end -= n;
       feed.read_end -= n;
@@ -42,7 +43,7 @@ std::size_t HeadStream::begin_round(Feed& feed) {
       slide_head_ = head;
       slide_from_ = from;
     }
-    limit = at < from ? from : capacity;
+    limit = at < from ? from : room;
   }
   return std::min(limit, feed.read_end) - at;
 }
@@ -61,7 +62,7 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
     n_rows += n;
     running.push_back(feed);
     const auto at = static_cast<std::size_t>(session.cache_.n_tokens());
-    const auto ids = session.transcript_.ids().subspan(at, n);
+    const auto ids = session.conversation_.ids().subspan(at, n);
     const std::size_t first = std::clamp(feed->judge_next, at, at + n);
     const std::size_t last = std::clamp(feed->judge_end, first, at + n);
     parts.push_back({ids, &session.cache_, feed->role, last > first ? first - at : n, last - first});
@@ -77,12 +78,15 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
   Q3G_TRY(judge_together(guard.model(), parts, scratch->workspace, cancel, verdicts));
   auto next = verdicts.begin();
   for (Feed* feed : running) {
-    const std::size_t n_gone = feed->session->transcript_.n_gone();
-    const auto end = static_cast<std::size_t>(feed->session->cache_.n_tokens());
+    HeadStream& session = *feed->session;
+    auto& out = feed->end == Feed::End::running ? feed->closing : feed->verdicts;
+    const auto end = static_cast<std::size_t>(session.cache_.n_tokens());
     for (; feed->judge_next < std::min(end, feed->judge_end); ++feed->judge_next, ++next) {
-      next->position = static_cast<std::int32_t>(feed->judge_next + n_gone);
-      feed->verdicts.push_back(*next);
+      next->position = static_cast<std::int32_t>(feed->judge_next + session.conversation_.n_gone());
+      out.push_back(*next);
     }
+    if (feed->end == Feed::End::due && is_read(*feed))
+      feed->status = guarded("stream", [&] { return session.close(*feed); });
   }
   return n_rows;
 }
@@ -90,11 +94,14 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
 void HeadStream::run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noexcept {
   const Status status = guarded("stream", [&]() -> Status {
     std::vector<Feed*> all;
-    for (Feed& feed : feeds) all.push_back(&feed);
-    for (std::size_t n = 1; n > 0;) {
-      Q3G_ASSIGN(n, run_round(guard, all, RoundLimits()));
+    for (;;) {
+      all.clear();
+      for (Feed& feed : feeds) {
+        if (!is_done(feed)) all.push_back(&feed);
+      }
+      if (all.empty()) return {};
+      Q3G_TRY(run_round(guard, all, RoundLimits()));
     }
-    return {};
   });
   if (status.ok()) return;
   for (Feed& feed : feeds) {

@@ -1,211 +1,164 @@
 // SPDX-License-Identifier: Apache-2.0
 // A session's functions: turns, marks, and what was found.
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "guard/conversation/message_text.hpp"
 #include "guard/conversation/tool_messages.hpp"
 #include "guard/session/head_stream.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
 
 namespace qwen3guard::detail {
+namespace {
 
-template <class T, class Change>
-T HeadStream::whole_or_nothing(const Change& change) {
-  Q3G_TRY(check_usable());
-  Transcript before = transcript_;
-  // What the cache holds of a tape that has changed.
-  const auto follow = [&] { forget_cache(common_prefix(before.ids(), transcript_.ids())); };
-  try {
-    T result = change(follow);
-    if (!result.ok()) {
-      follow();
-      transcript_ = std::move(before);
-    }
-    return result;
-  } catch (...) {
-    follow();
-    transcript_ = std::move(before);
-    throw;
-  }
+/// The status of what was done to message i, which names it when there are several.
+Status named(Status status, std::span<const Message> messages, std::size_t i) {
+  if (status.ok() || messages.size() == 1) return status;
+  return error(status.error().code, "messages[", i, "]: ", status.error().detail);
 }
 
-Status HeadStream::open_turn(Role role) {
-  if (const Turn* last = transcript_.last(); last != nullptr && last->is_stopped) {
-    return Error{
+}  // namespace
+
+std::size_t HeadStream::make_room() {
+  // For the new turn and the window of its answer: the oldest turns go, a quarter of the context at a time.
+  const std::size_t spoken_for = std::min(capacity(), capacity() / 4 + 2 * kMinWindowTokens);
+  const std::size_t limit = std::min(capacity() / 2, capacity() - spoken_for);
+  const std::size_t n = conversation_.ids().size();
+  if (options_.context != ContextPolicy::slide || conversation_.open() != nullptr || n <= limit) return n;
+  const Conversation::Dropped dropped = conversation_.drop_turns(limit / 2, log_);
+  if (dropped.n_turns == 0) return n;
+  log_.keep_tail(records_, dropped.first);
+  const auto begin = records_.begin() + static_cast<std::ptrdiff_t>(dropped.first);
+  records_.erase(begin, begin + static_cast<std::ptrdiff_t>(dropped.n_turns));
+  return dropped.keep;
+}
+
+Result<std::size_t> HeadStream::open_turn(Role role) {
+  if (!records_.empty() && records_.back()->marks.is_stopped) {
+    return error(
         ErrorCode::context_full,
-        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()"};
+        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
   }
-  // Room for the new turn and the window of its answer: the oldest turns go, a quarter of the context at a
-  // time.
-  const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
-  const std::size_t spoken_for = std::min(capacity, capacity / 4 + 2 * kMinWindowTokens);
-  const std::size_t limit = std::min(capacity / 2, capacity - spoken_for);
-  if (options_.context == ContextPolicy::slide && role == Role::user && !transcript_.is_open() &&
-      transcript_.ids().size() > limit) {
-    static_cast<void>(transcript_.drop_turns(limit / 2));
-  }
-  return transcript_.begin_turn(role);
-}
-
-Status HeadStream::append_turn(const Message& message) {
-  Q3G_TRY(open_turn(message.role));
-  Q3G_TRY(transcript_.push_text(message.content));
-  Q3G_TRY(transcript_.finish_text());
-  transcript_.close_turn();
-  return {};
+  const std::size_t n_kept = role == Role::user ? make_room() : conversation_.ids().size();
+  Q3G_ASSIGN(const std::size_t keep, conversation_.begin(role, log_));
+  set_record(std::make_shared<TurnRecord>());
+  next_cache_.reset();
+  return std::min(n_kept, keep);
 }
 
 Status HeadStream::begin_turn(Role role) {
-  return whole_or_nothing<Status>([&](const auto& follow) -> Status {
-    Q3G_TRY(open_turn(role));
-    follow();
-    return {};
-  });
-}
-
-Status HeadStream::append_turns(std::span<const Message> messages) {
-  const auto named = [&](Status status, std::size_t i) -> Status {
-    if (status.ok() || messages.size() == 1) return status;
-    return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
-  };
-  const auto append = [&](const Message& turn) -> Status {
-    Q3G_TRY(append_turn(turn));
-    if (options_.context == ContextPolicy::slide) return {};
-    return check_room(transcript_.ids().size(), false);
-  };
-  std::size_t first = 0;
-  if (guard_->tokenizer()) {
-    const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
-    Q3G_ASSIGN(first, first_to_read(*guard_->tokenizer(), messages, options_, capacity));
-  }
-  const std::span<const Message> kept = messages.subspan(first);
-  // A message is whole: an incomplete last character is ill-formed, not one that was cut off.
-  const auto check = [&](std::size_t i) {
-    return named(check_whole_text(messages[i].content, options_.invalid_utf8), i);
-  };
-  if (first > 0 && messages[0].role == Role::system) {
-    Q3G_TRY(check(0));
-    Q3G_TRY(named(append(messages[0]), 0));
-  }
-  for (std::size_t i = first; i < messages.size(); ++i) Q3G_TRY(check(i));
-  std::vector<Message> storage;
-  const std::span<const Message> turns = fold_tools(kept, storage);
-  for (std::size_t i = 0; i < turns.size(); ++i)
-    Q3G_TRY(named(append(turns[i]), first + first_message_of(kept, i)));
+  Q3G_ASSIGN(const std::size_t keep, planned([&] { return open_turn(role); }));
+  log_.commit();
+  forget_cache(keep);
   return {};
 }
 
+Result<std::size_t> HeadStream::append_turns(std::span<const Message> messages) {
+  std::size_t first = 0, keep = conversation_.ids().size();
+  if (messages.empty()) return keep;
+  if (guard_->tokenizer()) {
+    Q3G_ASSIGN(first, first_to_read(*guard_->tokenizer(), messages, options_, capacity()));
+  }
+  // A message is whole: an incomplete last character is ill-formed, not one that was cut off.
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i < first && (i > 0 || messages[0].role != Role::system)) continue;
+    Q3G_TRY(named(check_whole_text(messages[i].content, options_.invalid_utf8), messages, i));
+  }
+  const bool slides = options_.context == ContextPolicy::slide;
+  const auto append = [&](std::span<const Message> turns, std::size_t index) -> Status {
+    if (!records_.empty() && records_.back()->marks.is_stopped) {
+      return error(
+          ErrorCode::context_full,
+          "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
+    }
+    if (turns.front().role == Role::user) keep = std::min(keep, make_room());
+    const std::size_t n_turns = conversation_.turns().size();
+    Q3G_ASSIGN(const std::size_t changed, conversation_.append(turns, log_));
+    keep = std::min(keep, changed);
+    log_.keep_tail(records_, records_.size());
+    for (const Message& turn : turns) {
+      records_.push_back(std::make_shared<TurnRecord>());
+      if (turn.role == Role::assistant)
+        records_.back()->decision.unjudged_end = static_cast<std::int64_t>(turn.content.size());
+    }
+    for (std::size_t i = 0; !slides && i < turns.size(); ++i) {
+      const std::size_t next = n_turns + i + 1;
+      const auto placed = conversation_.turns();
+      Q3G_TRY(named(
+          check_room(next < placed.size() ? placed[next].begin : conversation_.ids().size(), Role::user),
+          messages, first + first_message_of(messages.subspan(first), index + i)));
+    }
+    return {};
+  };
+  if (first > 0 && messages[0].role == Role::system) Q3G_TRY(append(messages.first(1), 0));
+  std::vector<Message> storage;
+  const std::span<const Message> turns = fold_tools(messages.subspan(first), storage);
+  // Where the context slides, the oldest turns make room for each user's.
+  const std::size_t n_at_once = slides ? 1 : turns.size();
+  for (std::size_t i = 0; i < turns.size(); i += n_at_once) Q3G_TRY(append(turns.subspan(i, n_at_once), i));
+  return keep;
+}
+
 Status HeadStream::restore(std::span<const Message> messages) {
-  return whole_or_nothing<Status>([&](const auto& follow) -> Status {
-    Q3G_TRY(append_turns(messages));
-    follow();
-    return check_room(transcript_.ids().size(), false);
-  });
+  Q3G_ASSIGN(const std::size_t keep, planned([&]() -> Result<std::size_t> {
+               Q3G_ASSIGN(const std::size_t changed, append_turns(messages));
+               Q3G_TRY(check_room(conversation_.ids().size(), Role::user));
+               return changed;
+             }));
+  log_.commit();
+  forget_cache(keep);
+  return {};
 }
 
 Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> messages) {
-  return whole_or_nothing<Result<TokenVerdict>>([&](const auto& follow) -> Result<TokenVerdict> {
-    Q3G_TRY(append_turns(messages));
-    const std::size_t query_end = transcript_.ids().size() - 2;  // <|im_end|> and a line break
-    const std::int64_t prompt_bytes = transcript_.last()->n_bytes();
-    Q3G_TRY(transcript_.begin_turn(Role::assistant));
-    const std::size_t n = transcript_.ids().size();
-    Q3G_TRY(check_room(n, false));
-    follow();
-    forget_cache(query_end);
-    Feed feed;
-    feed.session = this;
-    feed.role = HeadRole::query;
-    feed.judge_next = query_end;
-    feed.judge_end = query_end + 1;
-    // What opens the response is read along, so that its first token has not to wait for it.
-    feed.read_end = n;
-    run_feeds(*guard_, {&feed, 1});
-    if (!feed.status.ok()) return std::move(feed.status).error();
-    TokenVerdict verdict = feed.verdicts.front();
-    verdict.id = transcript_.ids()[query_end];
-    verdict.byte_begin = verdict.byte_end = prompt_bytes;
-    set_flag(verdict);
-    return verdict;
-  });
+  Q3G_ASSIGN(Feed feed, planned([&]() -> Result<Feed> {
+               Q3G_ASSIGN(const std::size_t keep, append_turns(messages.first(messages.size() - 1)));
+               const Message& prompt = messages.back();
+               Feed planned_feed;
+               planned_feed.session = this;
+               planned_feed.role = HeadRole::query;
+               Q3G_TRY(named(check_whole_text(prompt.content, options_.invalid_utf8), messages,
+                             messages.size() - 1));
+               Q3G_ASSIGN(const std::size_t opened, open_turn(Role::user));
+               planned_feed.keep = std::min(keep, opened);
+               forget_cache(planned_feed.keep);
+               Q3G_TRY(named(check_text(prompt.content), messages, messages.size() - 1));
+               Q3G_TRY(conversation_.push_text(prompt.content, log_));
+               Q3G_TRY(conversation_.finish(log_));
+               Q3G_TRY(close(planned_feed));
+               Q3G_ASSIGN(const std::size_t begun, open_turn(Role::assistant));
+               planned_feed.keep = std::min(planned_feed.keep, begun);
+               forget_cache(planned_feed.keep);
+               // What opens the response is read along, so that its first token has not to wait for it.
+               planned_feed.read_end = conversation_.ids().size();
+               Q3G_TRY(check_room(planned_feed.read_end, Role::user));
+               return planned_feed;
+             }));
+  run_feeds(*guard_, {&feed, 1});
+  if (!feed.status.ok()) {
+    abandon(feed);
+    return std::move(feed.status).error();
+  }
+  TokenVerdict verdict = feed.closing.front();
+  verdict.id = conversation_.ids()[feed.form.end];
+  verdict.byte_begin = verdict.byte_end = static_cast<std::int64_t>(messages.back().content.size());
+  set_flag(verdict);
+  log_.commit();
+  return verdict;
 }
 
 Result<StreamUpdate> HeadStream::push_text(std::string_view bytes) { return run(plan_text(bytes)); }
 
 Result<StreamUpdate> HeadStream::push_tokens(std::span<const TokenId> ids) { return run(plan_tokens(ids)); }
 
-StreamSession::Impl::LastTurn HeadStream::last_turn() const noexcept {
-  const Turn* turn = transcript_.last();
-  LastTurn out;
-  out.invalid_utf8 = options_.invalid_utf8;
-  if (guard_->tokenizer()) out.tokenizer = &*guard_->tokenizer();
-  if (turn == nullptr) return out;
-  out.role = turn->role;
-  out.model_end = turn->model_end;
-  return out;
-}
-
-Result<HeadStream::Feed> HeadStream::plan_end() {
-  Q3G_TRY(check_usable());
-  Q3G_ASSIGN(const std::size_t keep, transcript_.finish_text());
-  const bool was_stopped = transcript_.last()->is_stopped;
-  Q3G_ASSIGN(Feed feed, plan_change(keep));
-  Turn& turn = *transcript_.last();
-  turn.is_stopped = turn.is_stopped || was_stopped;
-  std::size_t end = 0;
-  try {
-    end = transcript_.close_turn();
-  } catch (...) {
-    abandon(feed);
-    throw;
-  }
-  if (turn.role != Role::user) return feed;
-  // Its verdict is that of the <|im_end|>.
-  feed.judge_end = end + 1;
-  feed.read_end = end + 1;
-  Status room = check_room(end + 1, false);
-  if (room.ok()) return feed;
-  abandon(feed);
-  return std::move(room).error();
-}
-
-TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update) {
-  Turn& turn = *transcript_.last();
-  TurnVerdict out;
-  out.role = turn.role;
-  if (turn.role == Role::user) {
-    TokenVerdict verdict = feed.verdicts.back();
-    feed.verdicts.pop_back();
-    verdict.id = transcript_.ids()[transcript_.ids().size() - 2];
-    verdict.byte_begin = verdict.byte_end = turn.n_bytes();
-    set_flag(verdict);
-    out.prompt = verdict;
-  }
-  update = commit(feed);
-  if (turn.is_stopped && turn.input == Turn::Input::text) {
-    // The text was not finished, but nothing follows any more.
-    for (TurnToken& token : turn.tokens) token.verdict.is_settled = true;
-    update.n_settled = turn.n_settled = turn.n_slid + turn.tokens.size();
-  }
-  if (turn.role == Role::assistant) {
-    turn.end_state = turn.last().state;
-    turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.n_slid + turn.tokens.size()) - 1);
-  }
-  out.decision = decision();
-  return out;
-}
-
 Result<TurnVerdict> HeadStream::end_turn(StreamUpdate& update) {
   Q3G_ASSIGN(Feed feed, plan_end());
   run_feeds(*guard_, {&feed, 1});
-  if (!feed.status.ok()) {
-    abandon(feed);
-    return std::move(feed.status).error();
-  }
-  return commit_end(feed, update);
+  if (feed.status.ok()) return commit_end(feed, update);
+  abandon(feed);
+  return std::move(feed.status).error();
 }
 
 void HeadStream::set_flag(TokenVerdict& prompt) const {
@@ -215,144 +168,183 @@ void HeadStream::set_flag(TokenVerdict& prompt) const {
 }
 
 StreamMark HeadStream::mark() const noexcept {
-  const Turn* turn = transcript_.last();
-  if (turn == nullptr) return {};
-  const std::int64_t n =
-      turn->input == Turn::Input::tokens
-          ? static_cast<std::int64_t>(turn->n_slid + turn->given_ends.size() + (turn->model_end >= 0 ? 1 : 0))
-      : turn->input == Turn::Input::text ? turn->n_bytes()
-                                         : 0;
-  return {turn->serial, n, !turn->is_open};
+  if (const OpenTurn* turn = conversation_.open(); turn != nullptr) {
+    const bool is_ids = turn->input() == OpenTurn::Input::tokens;
+    const std::int64_t n = is_ids ? static_cast<std::int64_t>(turn->n_dropped() + turn->given().size()) +
+                                        (turn->model_end() >= 0 ? 1 : 0)
+                                  : turn_bytes();
+    return {turn->serial(), n, false};
+  }
+  if (conversation_.turns().empty()) return {};
+  const ClosedTurn& turn = *conversation_.turns().back().turn;
+  return {turn.serial, turn.is_ids ? turn.n_ids + (turn.model_end >= 0 ? 1 : 0) : turn_bytes(), true};
 }
 
 Result<StreamUpdate> HeadStream::rewind(const StreamMark& mark) {
   Q3G_TRY(check_usable());
   if (mark.turn == 0) {
+    conversation_.clear();
+    records_.clear();
+    record_.reset();
     forget_cache(0);
-    transcript_.clear();
     return StreamUpdate{};
   }
-  const auto turns = transcript_.turns();
-  const auto found =
-      std::find_if(turns.begin(), turns.end(), [&](const Turn& t) { return t.serial == mark.turn; });
+  if (const OpenTurn* open = conversation_.open(); open != nullptr && open->serial() == mark.turn) {
+    if (mark.is_closed) return error(ErrorCode::invalid_argument, "stream: the mark is ahead of the session");
+    if (open->input() == OpenTurn::Input::none && mark.n_units == 0) return unchanged();
+    return run(planned([&] { return plan_rewind(mark); }));
+  }
+  const auto turns = conversation_.turns();
+  const auto found = std::find_if(turns.begin(), turns.end(),
+                                  [&](const PlacedTurn& placed) { return placed.turn->serial == mark.turn; });
   if (found == turns.end()) {
-    return Error{
+    return error(
         ErrorCode::invalid_argument,
         "stream: the mark's turn is not in this session's past; it was taken back, or the context has "
-        "slid over it"};
-  }
-  const bool is_last = found + 1 == turns.end();
-  if (is_last && found->is_open && !mark.is_closed) {
-    if (found->input == Turn::Input::none && mark.n_units == 0) return unchanged();
-    return run(plan_rewind(mark));
-  }
-  if (is_last && !found->is_open && mark.is_closed) return unchanged();
-  if (is_last && found->is_open) {
-    return Error{ErrorCode::invalid_argument, "stream: the mark is ahead of the session"};
+        "slid over it");
   }
   const auto index = static_cast<std::size_t>(found - turns.begin());
-  return whole_or_nothing<Result<StreamUpdate>>([&](const auto&) -> Result<StreamUpdate> {
-    next_cache_.reset();
-    const std::vector<TokenId> old(transcript_.ids().begin(), transcript_.ids().end());
-    const PolicyState end_state = found->end_state;
-    Q3G_TRY(transcript_.reopen(index));
-    forget_cache(common_prefix(old, transcript_.ids()));
-    const bool is_empty = transcript_.last()->input == Turn::Input::none;
-    if (!mark.is_closed) return is_empty && mark.n_units == 0 ? unchanged() : run(plan_rewind(mark));
-    transcript_.close_turn();
-    transcript_.last()->end_state = end_state;
+  if (mark.is_closed && conversation_.open() == nullptr && index + 1 == turns.size()) return unchanged();
+  if (mark.is_closed) {
+    Q3G_TRY(planned([&] { return go_back(index, false); }));
+    log_.commit();
     return unchanged();
-  });
+  }
+  return run(planned([&]() -> Result<Feed> {
+    Q3G_ASSIGN(const std::size_t keep, go_back(index, true));
+    Q3G_ASSIGN(Feed feed, plan_rewind(mark));
+    feed.keep = std::min(feed.keep, keep);
+    return feed;
+  }));
+}
+
+Result<std::size_t> HeadStream::go_back(std::size_t turn, bool opens) {
+  Q3G_ASSIGN(const std::size_t keep, conversation_.go_back(turn, opens, log_));
+  const std::shared_ptr<TurnRecord> record = records_[turn];
+  const std::size_t n_stay = turn + (opens ? 0 : 1);
+  log_.keep_tail(records_, n_stay);
+  records_.resize(n_stay);
+  set_record(opens ? std::make_shared<TurnRecord>(*record) : nullptr);
+  next_cache_.reset();
+  forget_cache(keep);
+  return keep;
 }
 
 Result<StreamUpdate> HeadStream::rewind_to_byte(std::int64_t n) {
   Q3G_TRY(check_usable());
-  if (!transcript_.is_open()) return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
-  if (transcript_.last()->input == Turn::Input::none && n == 0) return unchanged();
-  if (transcript_.last()->input != Turn::Input::tokens) return run(plan_rewind({0, n, false}));
-  Q3G_ASSIGN(const std::size_t keep, transcript_.rewind_to_byte(n));
-  Q3G_ASSIGN(Feed feed, plan_change(keep));
-  feed.model_end = -1;
-  return run(std::move(feed));
+  Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
+  if (turn->input() == OpenTurn::Input::none && n == 0) return unchanged();
+  return run(planned([&]() -> Result<Feed> {
+    if (turn->input() != OpenTurn::Input::tokens) return plan_rewind({0, n, false});
+    Q3G_ASSIGN(const std::size_t keep, conversation_.rewind_to_byte(n, log_));
+    return plan_change(keep);
+  }));
 }
 
 StreamUpdate HeadStream::unchanged() const {
   StreamUpdate update;
-  const Turn* turn = transcript_.last();
-  if (turn == nullptr) return update;
-  update.first = update.n_settled = turn->n_verdicts();
-  if (turn->input == Turn::Input::text) {
-    const std::size_t n_header = turn->n_header_tokens();
-    update.n_settled = std::min(update.first, std::max(turn->text->n_settled(), n_header) - n_header);
+  const TurnRecord* record = last_record();
+  if (record == nullptr) return update;
+  update.first = update.n_settled = n_verdicts();
+  if (conversation_.open() != nullptr) {
+    const auto front = stripped();
+    update.n_settled = std::min(update.first, n_settled_tokens() + (front ? 1 : 0));
+    if (front && !front->is_settled) update.n_settled = 0;
   }
-  if (turn->is_stopped) update.stopped_at_byte = turn->judged_end_byte;
+  if (record->marks.is_stopped) update.stopped_at_byte = record->marks.judged_end_byte;
   return update;
 }
 
-Unjudged HeadStream::unjudged(const Turn& turn) const {
-  const PolicyState state = turn.state();
+Unjudged HeadStream::unjudged(const TurnRecord& record, std::int64_t n_bytes) const {
+  const TurnToken& last = record.last();
   Unjudged out;
-  out.end = turn.n_bytes();
+  out.end = n_bytes;
   // Thinking that is skipped is left out by the host's wish, but not when no answer follows it.
-  const bool is_thinking = options_.thinking == Thinking::skip && turn.last().thinking == ThinkState::inside;
-  out.begin = state.judged_at == PolicyState::kNone ? 0
-              : is_thinking                         ? turn.thinking_begin_byte
-              : turn.is_stopped                     ? turn.judged_end_byte
-                                                    : turn.last().verdict.byte_end;
-  out.is_any = turn.is_stopped || out.begin < out.end;
+  const bool is_thinking = options_.thinking == Thinking::skip && last.thinking == ThinkState::inside;
+  out.begin = last.state.judged_at == PolicyState::kNone ? 0
+              : is_thinking                              ? record.marks.thinking_begin_byte
+              : record.marks.is_stopped                  ? record.marks.judged_end_byte
+                                                         : last.verdict.byte_end;
+  out.is_any = record.marks.is_stopped || out.begin < out.end || record.n_tokens() == 0;
   return out;
 }
 
 Decision HeadStream::decision() const {
-  const Turn* turn = transcript_.last();
-  if (turn == nullptr) return {};
-  if (turn->role != Role::assistant) {
-    // Its verdict is that of its end; the decision says what that is not about.
-    Decision out;
-    const std::int64_t n_incomplete = turn->is_open ? 0 : turn->n_incomplete_bytes();
-    if (n_incomplete > 0) {
-      out.unjudged_end = turn->n_bytes();
-      out.unjudged_begin = out.unjudged_end - n_incomplete;
-    }
-    return out;
+  if (conversation_.open() == nullptr) return records_.empty() ? Decision() : records_.back()->decision;
+  if (last_role() != Role::assistant) return {};
+  const PolicyState& state = record_->last().state;
+  return make_decision(state, record_->verdict(state.decided_at()), record_->verdict(state.decided_begin()),
+                       unjudged(*record_, turn_bytes()));
+}
+
+const TurnRecord* HeadStream::last_record() const noexcept {
+  return record_ != nullptr ? record_.get() : records_.empty() ? nullptr : records_.back().get();
+}
+
+Role HeadStream::last_role() const noexcept {
+  if (conversation_.open() != nullptr) return conversation_.open()->role();
+  return conversation_.turns().empty() ? Role::user : conversation_.turns().back().turn->role;
+}
+
+std::size_t HeadStream::n_stripped_bytes() const noexcept {
+  if (conversation_.open() != nullptr) return conversation_.open()->n_stripped_bytes();
+  if (conversation_.turns().empty()) return 0;
+  return conversation_.turns().back().turn->n_stripped_bytes;
+}
+
+StreamSession::Impl::LastTurn HeadStream::last_turn() const noexcept {
+  LastTurn out;
+  out.invalid_utf8 = options_.invalid_utf8;
+  if (guard_->tokenizer()) out.tokenizer = &*guard_->tokenizer();
+  out.role = last_role();
+  if (conversation_.open() != nullptr) {
+    out.model_end = conversation_.open()->model_end();
+  } else if (!conversation_.turns().empty()) {
+    out.model_end = conversation_.turns().back().turn->model_end;
   }
-  const PolicyState state = turn->state();
-  return make_decision(state, turn->verdict(state.decided_at()), turn->verdict(state.decided_begin()),
-                       unjudged(*turn));
+  return out;
 }
 
 std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
-  const Turn* turn = transcript_.last();
-  if (turn == nullptr) return out;
-  const std::size_t n_skip = begin > turn->n_slid ? begin - turn->n_slid : 0;
-  for (std::size_t i = turn->n_header_tokens() + std::min(n_skip, turn->tokens.size());
-       i < turn->tokens.size(); ++i)
-    out.push_back(turn->tokens[i].verdict);
+  const TurnRecord* record = last_record();
+  if (record == nullptr) return out;
+  const auto front = stripped();
+  if (front && begin == 0) out.push_back(*front);
+  begin -= std::min<std::size_t>(begin, front ? 1 : 0);
+  for (std::size_t i = std::max(begin, record->n_slid); i < record->n_tokens(); ++i)
+    out.push_back(record->tokens[i - record->n_slid].verdict);
   return out;
 }
 
 std::size_t HeadStream::n_verdicts() const noexcept {
-  const Turn* turn = transcript_.last();
-  return turn == nullptr ? 0 : turn->n_verdicts();
+  const TurnRecord* record = last_record();
+  const bool has_front = record != nullptr && record->n_slid == 0 && n_stripped_bytes() > 0;
+  return record == nullptr ? 0 : record->n_tokens() + (has_front ? 1 : 0);
 }
 
 std::size_t HeadStream::first_verdict() const noexcept {
-  const Turn* turn = transcript_.last();
-  return turn == nullptr ? 0 : turn->n_slid;
+  const TurnRecord* record = last_record();
+  return record == nullptr ? 0 : record->n_slid;
 }
 
 std::int32_t HeadStream::position() const noexcept {
-  return static_cast<std::int32_t>(transcript_.ids().size() + transcript_.n_gone());
+  return static_cast<std::int32_t>(conversation_.ids().size() + conversation_.n_gone());
 }
 
 std::int64_t HeadStream::turn_bytes() const noexcept {
-  const Turn* turn = transcript_.last();
-  return turn == nullptr ? 0 : turn->n_bytes();
+  const TurnRecord* record = last_record();
+  if (record == nullptr) return 0;
+  const OpenTurn* open = conversation_.open();
+  return record->marks.unread_bytes +
+         (open != nullptr ? open->n_bytes() : conversation_.turns().back().turn->n_bytes);
 }
 
 std::size_t HeadStream::memory_bytes() const noexcept {
-  return cache_.memory_bytes() + (next_cache_ ? next_cache_->memory_bytes() : 0) + transcript_.memory_bytes();
+  std::size_t n =
+      cache_.memory_bytes() + (next_cache_ ? next_cache_->memory_bytes() : 0) + conversation_.memory_bytes();
+  for (const auto& record : records_) n += record->memory_bytes();
+  return n + (record_ != nullptr ? record_->memory_bytes() : 0);
 }
 
 }  // namespace qwen3guard::detail

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/conversation.hpp"
 #include "q3g_catch.hpp"
 
 using namespace qwen3guard;
@@ -23,8 +23,10 @@ TEST_CASE("conversation in: rendered for Stream checkpoints as the published tem
     CAPTURE(n);
     const JsonValue json = JsonValue::parse(line);
     const std::vector<Message> messages = read_conversation(json, InvalidUtf8::reject);
-    const detail::StreamPrompt prompt = detail::encode_stream_prompt(tokenizer, messages).value();
-    REQUIRE(tokenizer.decode(prompt.ids).value() == json.find("text").value().text());
+    const bool is_answer = messages.back().role == Role::assistant;
+    const std::vector<TokenId> ids = detail::render_chat(tokenizer, messages, !is_answer).value();
+    REQUIRE(tokenizer.decode(ids).value() ==
+            json.find("text").value().text() + (is_answer ? "<|im_end|>\n" : ""));
   }
   CHECK(n == 150);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guard/conversation/chat_template.hpp"
-
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
+#include "guard/conversation/conversation.hpp"
+#include "guard/conversation/gen_template.hpp"
 #include "q3g_catch.hpp"
 
 using namespace qwen3guard;
@@ -88,10 +89,9 @@ TEST_CASE("templates: a user cannot forge control tokens", "[template]") {
   CHECK(count(gen, im_end) == 1);
   CHECK(tokenizer.decode(gen).value() == render_gen_prompt(messages).value());
 
-  const auto stream = encode_stream_prompt(tokenizer, messages).value();
-  CHECK(count(stream.ids, im_start) == 2);
-  CHECK(count(stream.ids, im_end) == 1);
-  CHECK(stream.ids[stream.query_end] == im_end);
+  const auto stream = render_chat(tokenizer, messages, true).value();
+  CHECK(count(stream, im_start) == 2);
+  CHECK(count(stream, im_end) == 1);
 }
 
 TEST_CASE("stream prompt: markup with thinking off", "[template]") {
@@ -99,24 +99,36 @@ TEST_CASE("stream prompt: markup with thinking off", "[template]") {
   if (files == nullptr) return;
   const Tokenizer tokenizer = Tokenizer::load(*files).value();
   const auto text_of = [&](std::vector<Message> messages) {
-    return tokenizer.decode(encode_stream_prompt(tokenizer, messages).value().ids).value();
+    const bool is_answer = messages.back().role == kAssistant;
+    return tokenizer.decode(render_chat(tokenizer, messages, !is_answer).value()).value();
   };
-  const std::string open = "<|im_start|>assistant\n<think>\n\n</think>\n\n";
-  CHECK(text_of({{kUser, "a"}}) == "<|im_start|>user\na<|im_end|>\n" + open);
-  CHECK(text_of({{kUser, "a"}, {kAssistant, "b c"}}) == "<|im_start|>user\na<|im_end|>\n" + open + "b c");
+  const std::string open = "<|im_start|>assistant\n<think>\n\n</think>\n\n", end = "<|im_end|>\n";
+  const std::string a = "<|im_start|>user\na" + end, plain = "<|im_start|>assistant\n";
+  CHECK(text_of({{kUser, "a"}}) == a + open);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "b c"}}) == a + open + "b c" + end);
   CHECK(text_of({{kSystem, "s"}, {kUser, "a"}, {kAssistant, "b"}, {kUser, "c"}}) ==
-        "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n"
-        "<|im_start|>user\nc<|im_end|>\n" +
-            open);
-  const std::vector<Message> turns = {{kUser, "a"}, {kAssistant, "b"}};
-  const StreamPrompt prompt = encode_stream_prompt(tokenizer, turns).value();
-  CHECK(tokenizer.decode(std::span(prompt.ids).subspan(prompt.response_begin)).value() == "b");
-  for (const std::vector<Message>& bad : {std::vector<Message>{},
-                                          {{kSystem, "s"}},
-                                          {{kAssistant, "b"}},
-                                          {{kUser, "a"}, {kAssistant, "b"}, {kAssistant, "c"}}}) {
-    const auto result = encode_stream_prompt(tokenizer, bad);
-    REQUIRE_FALSE(result.ok());
-    CHECK(result.error().code == ErrorCode::invalid_argument);
-  }
+        "<|im_start|>system\ns" + end + a + plain + "b" + end + "<|im_start|>user\nc" + end + open);
+  // Line breaks in front of the last answer are not there; in front of an earlier one they are.
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "\n\nb"}}) == a + open + "b" + end);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "\n\nb"}, {kUser, "a"}}) == a + plain + "\n\nb" + end + a + open);
+  // One answer after the other: only the last one has a block.
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "b"}, {kAssistant, "c"}}) ==
+        a + plain + "b" + end + open + "c" + end);
+  // Thinking of its own, whole, without a beginning, without an end, and twice.
+  const std::string thought = plain + "<think>\nt\n</think>\n\n";
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "<think>t</think>b"}}) == a + thought + "b" + end);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "t</think>b"}}) == a + thought + "b" + end);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "<think>t"}}) == a + open + "<think>t" + end);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "<think>t</think>x<think>u</think>\nb"}}) ==
+        a + thought + "b" + end);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "<think>t</think>b"}, {kUser, "a"}}) ==
+        a + plain + "b" + end + a + open);
+  // Thinking stays where only a tool has answered since.
+  const std::string tool = "<tool_response>\nr\n</tool_response>";
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "<think>t</think>b"}, {Role::tool, "r"}, {kAssistant, "c"}}) ==
+        a + thought + "b" + end + "<|im_start|>user\n" + tool + end + open + "c" + end);
+  CHECK(text_of({{kUser, "a"}, {kAssistant, "<think>t</think>b"}, {kUser, tool}}) ==
+        a + thought + "b" + end + "<|im_start|>user\n" + tool + end + open);
+  // Nobody was asked.
+  CHECK(text_of({{kSystem, "s"}, {kAssistant, "b"}}) == "<|im_start|>system\ns" + end + plain + "b" + end);
 }

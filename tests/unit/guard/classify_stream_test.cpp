@@ -38,14 +38,19 @@ TEST_CASE("stream checkpoint: a response's verdict is the debounced stream's", "
     const auto ids = guard.tokenizer()->encode(response).value();
     std::vector<TokenVerdict> tokens(ids.size());
     session.push_tokens(ids, tokens).throw_if_error();
-    const Decision decision = session.decision();
+    const Decision decision = session.end_turn().value().decision;
     CHECK(verdict.severity == decision.severity);
-    const TokenVerdict& token = decision.token ? *decision.token : tokens.back();
-    CHECK(verdict.probabilities.safe == Approx(token.probabilities.safe).margin(1e-4));
     CHECK(verdict.tokens.prompt == session.position());
     if (decision.token) {
+      CHECK(verdict.position == decision.position);
+      CHECK(verdict.probabilities.safe == Approx(decision.token->probabilities.safe).margin(1e-4));
+    } else {
+      // The last token that was judged, which is the line break behind <|im_end|>.
+      CHECK(verdict.position == session.position() - 1);
+    }
+    if (decision.token) {
       REQUIRE(verdict.categories.size() == 1);
-      CHECK(verdict.categories[0].category == token.category);
+      CHECK(verdict.categories[0].category == decision.token->category);
     }
   }
 }

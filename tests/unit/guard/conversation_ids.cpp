@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/chat_template.hpp"
+#include "guard/conversation/conversation.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/session/head_stream.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
@@ -95,12 +95,26 @@ std::vector<TokenId> tape(const Session& session) {
   return {};
 }
 
+HeadStream open(const Loaded& loaded, const Input& input) {
+  return {loaded.inner, with_thinking<StreamOptions>(input.thinking), loaded.inner->max_context_tokens()};
+}
+
 Output classified(const Loaded& loaded, const Input& input) {
   Output out;
   const auto verdict = loaded.guard.classify(input.messages, with_thinking<ClassifyOptions>(input.thinking));
-  const auto prompt = detail::encode_stream_prompt(*loaded.inner->tokenizer(), input.messages);
-  if (!is_good(prompt, out)) return out;
-  out.ids = prompt->ids;
+  if (input.messages.back().role == Role::user) {
+    auto ids = detail::render_chat(*loaded.inner->tokenizer(), input.messages, true);
+    if (!is_good(ids, out)) return out;
+    out.ids = *std::move(ids);
+  } else {
+    HeadStream session = open(loaded, input);
+    auto feed = session.plan_conversation(input.messages);
+    if (!is_good(feed, out)) return out;
+    HeadStream::run_feeds(*loaded.inner, {&*feed, 1});
+    if (!is_good(feed->status, out)) return out;
+    out.ids = tape(session);
+    session.abandon(*feed);
+  }
   if (!is_good(verdict, out)) return out;
   out.severity = verdict->severity;
   out.position = verdict->position;
@@ -118,10 +132,6 @@ void take(const Decision& decision, Output& out) {
   out.severity = decision.severity;
   out.position = decision.position;
   if (decision.token) out.probabilities = decision.token->probabilities;
-}
-
-HeadStream open(const Loaded& loaded, const Input& input) {
-  return {loaded.inner, with_thinking<StreamOptions>(input.thinking), loaded.inner->max_context_tokens()};
 }
 
 Output restored(const Loaded& loaded, const Input& input) {

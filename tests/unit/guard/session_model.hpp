@@ -11,7 +11,7 @@
 /// network, no tape.
 namespace qwen3guard::test {
 
-inline constexpr std::string_view kThinkBlock = "<think>\n\n</think>\n\n";
+inline const std::string kThinkBlock = "<think>\n\n</think>\n\n";
 
 inline bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
@@ -50,13 +50,24 @@ inline std::string repaired(const std::string& text) {
   return out;
 }
 
-/// A finished answer goes without thinking: from a <think> at its very beginning to the first </think>.
-inline std::string without_thinking(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of('\n'), end = text.find("</think>");
-  if (begin == std::string::npos || text.compare(begin, 7, "<think>") != 0 || end == std::string::npos)
-    return text;
-  const std::size_t answer = text.find_first_not_of('\n', end + 8);
-  return answer == std::string::npos ? std::string() : text.substr(answer);
+inline std::string without_breaks(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of('\n');
+  return begin == std::string::npos ? std::string() : text.substr(begin);
+}
+inline bool begins_thinking(const std::string& text) { return without_breaks(text).starts_with("<think>"); }
+
+/// What the published template makes of an answer.
+struct TemplateAnswer {
+  std::string reasoning, content;
+};
+inline TemplateAnswer template_answer(const std::string& text) {
+  const std::size_t first = text.find("</think>"), last = text.rfind("</think>");
+  if (first == std::string::npos) return {"", text};
+  std::string before = text.substr(0, first);
+  while (before.ends_with('\n')) before.pop_back();
+  const std::size_t begin = before.rfind("<think>");
+  if (begin != std::string::npos) before = before.substr(begin + 7);
+  return {without_breaks(before), without_breaks(text.substr(last + 8))};
 }
 
 struct TurnModel {
@@ -117,18 +128,35 @@ class Model {
     return static_cast<std::int64_t>(turn.text.size() - (drops ? tail_bytes(turn.text) : 0));
   }
 
-  /// The tokens of the host's text, without those of the role's line.
+  /// The text that stands in front of a turn's own and is encoded with it.
+  [[nodiscard]] std::string prefix(const TurnModel& turn) const {
+    if (is_gen_) return {};
+    if (turn.role != Role::assistant) return std::string(to_string(turn.role)) + "\n";
+    return begins_thinking(spelled(turn)) ? "" : "\n\n";
+  }
+  /// Line breaks at the beginning that the template strips.
+  [[nodiscard]] std::size_t n_stripped(const TurnModel& turn) const {
+    if (is_gen_ || turn.role != Role::assistant || turn.kind != TurnModel::Kind::text) return 0;
+    return turn.text.size() - without_breaks(turn.text).size();
+  }
+  /// The tokens of the host's text, without those of the markup; stripped line breaks are one.
   [[nodiscard]] std::vector<TokenId> text_ids(const TurnModel& turn) const {
     if (turn.kind == TurnModel::Kind::tokens) return turn.ids;
-    if (is_gen_ || turn.role == Role::assistant) return plain(judged_text(turn));
-    const std::string line = std::string(to_string(turn.role)) + "\n";
-    std::vector<TokenId> ids = plain(line + judged_text(turn));
+    const std::string line = prefix(turn);
+    std::string text = judged_text(turn);
+    std::vector<TokenId> out;
+    if (n_stripped(turn) > 0) {
+      text = without_breaks(text);
+      out.push_back(tokenizer_.find_bytes("\n").value());
+    }
+    const std::vector<TokenId> ids = plain(line + text);
     std::size_t n = 0;
     for (std::int64_t bytes = 0; n < ids.size(); ++n) {
       bytes += token_bytes(std::span(ids).subspan(n, 1));
       if (bytes > static_cast<std::int64_t>(line.size())) break;
     }
-    return {ids.begin() + static_cast<std::ptrdiff_t>(n), ids.end()};
+    out.insert(out.end(), ids.begin() + static_cast<std::ptrdiff_t>(n), ids.end());
+    return out;
   }
   /// The ids of the verdicts that a turn has when all of it was judged.
   [[nodiscard]] std::vector<TokenId> verdict_ids(const TurnModel& turn) const {
@@ -136,40 +164,54 @@ class Model {
     return text_ids(turn);
   }
 
+  /// Tokens of turn i on the tape.
+  [[nodiscard]] std::size_t n_turn_tokens(std::size_t i) const {
+    const TurnModel& turn = turns[i];
+    const std::string line = std::string(to_string(turn.role)) + "\n";
+    const bool is_ids = turn.kind == TurnModel::Kind::tokens;
+    if (turn.role != Role::assistant)
+      return is_ids ? plain(line).size() + turn.ids.size() : plain(line + judged_text(turn)).size();
+    const std::string block = begins_thinking(spelled(turn)) ? "" : kThinkBlock;
+    if (turn.is_open && is_ids) return plain(line + block).size() + turn.ids.size();
+    if (turn.is_open) return plain(line + block + without_breaks(judged_text(turn))).size();
+    // The template's form: a think block where nobody has asked since, in the last answer or one that has
+    // thought.
+    std::optional<std::size_t> query;
+    for (std::size_t k = 0; k < turns.size(); ++k) {
+      const std::string text = judged_text(turns[k]), ids = spelled(turns[k]);
+      const std::string& said = turns[k].kind == TurnModel::Kind::tokens ? ids : text;
+      const bool is_tool =
+          !turns[k].is_open && said.starts_with("<tool_response>") && said.ends_with("</tool_response>");
+      if (turns[k].role == Role::user && !is_tool) query = k;
+    }
+    const TemplateAnswer answer = template_answer(is_ids ? spelled(turn) : judged_text(turn));
+    const bool thinks = query && i > *query && (i + 1 == turns.size() || !answer.reasoning.empty());
+    if (is_ids && (thinks || i + 1 == turns.size())) return plain(line + block).size() + turn.ids.size();
+    if (is_ids) {
+      // As tokens: those up to the last </think> go, and then those that are line breaks only.
+      std::vector<TokenId> ids = turn.ids;
+      const auto end = std::find(ids.rbegin(), ids.rend(), tokenizer_.find_added("</think>").value());
+      if (end != ids.rend()) {
+        ids.erase(ids.begin(), end.base());
+        while (!ids.empty() && without_breaks(std::string(tokenizer_.token_bytes(ids[0]).value())).empty())
+          ids.erase(ids.begin());
+      }
+      return plain(line).size() + ids.size();
+    }
+    if (!thinks) return plain(line + answer.content).size();
+    return plain(line + "<think>\n" + answer.reasoning + "\n</think>\n\n" + without_breaks(answer.content))
+        .size();
+  }
+
   /// Tokens of the conversation.
   [[nodiscard]] std::size_t position() const {
     std::size_t n = 0;
     for (std::size_t i = 0; i < turns.size(); ++i) {
-      const TurnModel& turn = turns[i];
       if (is_gen_) {
-        n += text_ids(turn).size();
+        n += text_ids(turns[i]).size();
         continue;
       }
-      const std::string line = std::string(to_string(turn.role)) + "\n";
-      const bool is_finished_answer =
-          turn.role == Role::assistant && i + 1 < turns.size() && turns[i + 1].role == Role::user;
-      n += 1;  // <|im_start|>
-      if (is_finished_answer && turn.kind != TurnModel::Kind::tokens) {
-        n += plain(line + without_thinking(judged_text(turn))).size();
-      } else if (is_finished_answer) {
-        const std::string text = spelled(turn);
-        n += plain(line).size() + turn.ids.size();
-        // As tokens: those of the thinking go, and then those that are line breaks only.
-        for (std::size_t k = 0; k < turn.ids.size() && without_thinking(text) != text; ++k, --n) {
-          std::string rest;
-          for (std::size_t i2 = k; i2 < turn.ids.size(); ++i2)
-            rest += tokenizer_.token_bytes(turn.ids[i2]).value();
-          if (rest.size() <= without_thinking(text).size()) break;
-        }
-      } else if (turn.role == Role::assistant) {
-        n += plain(line + std::string(options_.thinking == Thinking::none ? kThinkBlock : "")).size();
-        n += text_ids(turn).size();
-      } else if (turn.kind == TurnModel::Kind::tokens) {
-        n += plain(line).size() + turn.ids.size();
-      } else if (turn.kind == TurnModel::Kind::text || !turn.is_open) {
-        n += plain(line + judged_text(turn)).size();
-      }
-      if (!turn.is_open) n += 2;  // <|im_end|>, a line break
+      n += 1 + n_turn_tokens(i) + (turns[i].is_open ? 0 : 2);  // <|im_start|>; <|im_end|>, a line break
     }
     return n;
   }
@@ -305,6 +347,11 @@ inline void check_decision(const StreamSession& session, const Model& model, con
   bool is_judged = false;
   for (const TokenVerdict& token : all) {
     const bool is_thought = token.byte_begin >= thinking.begin && token.byte_end <= thinking.end;
+    if (&token == &all.front() && model.n_stripped(turn) > 0 && session.first_verdict() == 0) {
+      REQUIRE_FALSE(token.counts);
+      REQUIRE(token.source == VerdictSource::none);
+      continue;
+    }
     REQUIRE(token.counts == !is_thought);
     if (token.source != VerdictSource::heads && token.source != VerdictSource::written) continue;
     if (!is_thought || (!is_gen && is_judged)) judged_end = token.byte_end;

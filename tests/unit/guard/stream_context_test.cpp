@@ -8,6 +8,8 @@ using test::StreamText;
 namespace {
 
 constexpr std::int32_t kCapacity = 256;
+/// What a response can fill: it leaves room for its <|im_end|> and a line break.
+constexpr std::int32_t kRoom = kCapacity - 2;
 
 StreamSession open(const Guard& guard, ContextPolicy context, std::int32_t max_tokens = kCapacity) {
   StreamOptions options;
@@ -36,12 +38,12 @@ TEST_CASE("context: error refuses what does not fit and keeps the rest", "[strea
   StreamSession session = open(guard, ContextPolicy::error);
   const auto ids = some_ids(guard, 400);
   std::vector<TokenVerdict> out(400);
-  const auto room = static_cast<std::size_t>(kCapacity - session.position());
+  const auto room = static_cast<std::size_t>(kRoom - session.position());
   REQUIRE(session.push_tokens(std::span(ids).first(room), out).ok());
   const Status full = session.push_tokens(std::span(ids).subspan(room, 1), out);
   CHECK(full.error().code == ErrorCode::context_full);
   CHECK(full.error().detail.find("256") != std::string::npos);
-  CHECK(session.position() == kCapacity);
+  CHECK(session.position() == kRoom);
   CHECK(session.decision().is_complete);
 }
 
@@ -50,7 +52,7 @@ TEST_CASE("context: stop judges what fits and says what it did not", "[stream][c
   StreamSession session = open(guard, ContextPolicy::stop);
   const auto ids = some_ids(guard, 400);
   std::vector<TokenVerdict> out(400);
-  const auto room = static_cast<std::size_t>(kCapacity - session.position());
+  const auto room = static_cast<std::size_t>(kRoom - session.position());
   REQUIRE(session.push_tokens(std::span(ids).first(200), out).ok());
   CHECK(session.decision().is_complete);
   REQUIRE(session.push_tokens(std::span(ids).subspan(200), std::span(out).subspan(200)).ok());
@@ -61,7 +63,7 @@ TEST_CASE("context: stop judges what fits and says what it did not", "[stream][c
   CHECK(out[room].probabilities.safe == 0.0F);  // not a Safe
   CHECK_FALSE(session.decision().is_complete);
   CHECK(explain(session.decision()).find("not judged") != std::string::npos);
-  CHECK(session.position() == kCapacity);
+  CHECK(session.position() == kRoom);
 
   // As text; back to what was judged, judging goes on.
   StreamSession text = open(guard, ContextPolicy::stop);
@@ -102,7 +104,7 @@ TEST_CASE("context: slide keeps the prompt and the most recent window", "[stream
     CAPTURE(chunk);
     StreamSession session = open(guard, ContextPolicy::slide);
     const auto head = static_cast<std::size_t>(session.position());
-    const std::size_t window = (kCapacity - head) / 2;
+    const std::size_t window = (kRoom - head) / 2;
     const auto ids = some_ids(guard, 1000);
     std::vector<TokenVerdict> out(ids.size());
     for (std::size_t pos = 0; pos < ids.size(); pos += chunk) {
@@ -116,10 +118,10 @@ TEST_CASE("context: slide keeps the prompt and the most recent window", "[stream
     // Each stretch equals a fresh session that has seen the prompt and the window: the first slide comes when
     // the context is full, the next each time the window has doubled.
     std::vector<TokenVerdict> expected(static_cast<std::size_t>(kCapacity));
-    std::size_t from = 0, full = kCapacity - head;
+    std::size_t from = 0, full = kRoom - head;
     while (from < ids.size()) {
       StreamSession fresh = open(guard, ContextPolicy::error);
-      const std::size_t end = std::min(from + (kCapacity - head), ids.size());
+      const std::size_t end = std::min(from + (kRoom - head), ids.size());
       REQUIRE(fresh.push_tokens(std::span(ids).subspan(from, end - from), expected).ok());
       const std::size_t first = from == 0 ? 0 : from + window;
       for (std::size_t i = first; i < end; ++i) {
@@ -180,7 +182,7 @@ TEST_CASE("context: rewinding in a window that is filling", "[stream][context]")
     REQUIRE(straight.push_tokens(std::span(ids).first(n_ids), expected).ok());
     const std::vector<TokenId> noise(25, 77);
     std::vector<TokenVerdict> unused(25);
-    const std::size_t limit = static_cast<std::size_t>(kCapacity - session.position());
+    const std::size_t limit = static_cast<std::size_t>(kRoom - session.position());
     for (std::size_t pos = 0; pos < n_ids;) {
       const std::size_t size = std::min(random.below(40) + 1, n_ids - pos);
       // Noise that does not make the context slide is taken back without a trace.
@@ -270,7 +272,7 @@ TEST_CASE("context: rewound, a stopped turn of tokens is what it was", "[stream]
   StreamSession session = open(guard, ContextPolicy::stop);
   const auto ids = some_ids(guard, 400);
   std::vector<TokenVerdict> out(ids.size());
-  const auto room = static_cast<std::size_t>(kCapacity - session.position());
+  const auto room = static_cast<std::size_t>(kRoom - session.position());
   REQUIRE(session.push_tokens(std::span(ids).first(room - 10), out).ok());
   const StreamMark fits = session.mark();
   REQUIRE(session.push_tokens(std::span(ids).subspan(room - 10, 60), std::span(out).subspan(room - 10)).ok());

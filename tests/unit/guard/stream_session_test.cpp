@@ -136,10 +136,13 @@ TEST_CASE("session: errors leave everything as it was", "[session]") {
 
   CHECK(session.push_tokens({}, {}).ok());
   CHECK(session.position() == position);
-  const std::vector<TokenId> rest(static_cast<std::size_t>(64 - position), 7);
+  // A response leaves room for its <|im_end|> and a line break.
+  const std::vector<TokenId> rest(static_cast<std::size_t>(62 - position), 7);
   CHECK(session.push_tokens(rest, out).ok());
-  CHECK(session.position() == session.max_tokens());
+  CHECK(session.position() == session.max_tokens() - 2);
   CHECK(session.push_tokens(std::vector<TokenId>{7}, out).error().code == ErrorCode::context_full);
+  CHECK(session.end_turn().value().decision.is_complete);
+  CHECK(session.position() == session.max_tokens());
 }
 
 TEST_CASE("session: reset gives a session as new", "[session]") {

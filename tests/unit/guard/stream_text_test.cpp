@@ -32,7 +32,8 @@ TEST_CASE("text: pieces split anywhere give the verdicts of the whole", "[stream
     const Decision before = session.decision();
     REQUIRE(session.end_turn().ok());
     check_close(session.verdicts(), whole);
-    if (options.judge_unsettled) CHECK(session.decision().position == before.position);
+    // The end of the turn is judged, too, and the text in its final form: that makes nothing better.
+    CHECK(session.decision().severity >= before.severity);
     for (const TokenVerdict& token : session.verdicts()) REQUIRE(token.is_settled);
   }
 }

@@ -125,12 +125,16 @@ TEST_CASE("thinking: without an answer behind it nothing was judged", "[stream][
       CHECK(turn.decision.severity == Severity::unsafe);
     }
   }
-  // Line breaks before it are judged; the range begins behind them.
+  // Line breaks before it are none of the template's, and are not judged either.
   const Guard guard = nano();
   StreamSession session = open(guard);
   push(guard, session, "\n\n<think>" + kGood, Way::whole);
   CHECK_FALSE(session.decision().is_complete);
-  CHECK(session.decision().unjudged_begin == 2);
+  CHECK(session.decision().unjudged_begin == 0);
+  REQUIRE_FALSE(session.verdicts().empty());
+  CHECK(session.verdicts()[0].source == VerdictSource::none);
+  CHECK(session.verdicts()[0].byte_end == 2);
+  CHECK(session.verdicts()[1].byte_begin == 2);
 }
 
 TEST_CASE("thinking: rewound into and out of", "[stream][thinking]") {
