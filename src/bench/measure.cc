@@ -18,6 +18,8 @@
 #include "guard/gen/gen_decode.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "qwen3guard/detail/model/packed_files.hpp"
+#include "qwen3guard/detail/util/concat.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 
 namespace qwen3guard::bench {
@@ -49,9 +51,8 @@ class Measuring {
     const std::int32_t n_context = std::min(out_.info.max_context_tokens, kPrefillTokens.back());
     const std::int32_t n_chunk = kChunkTokens.back();
     if (n_context <= n_chunk) {
-      return Error{ErrorCode::unsupported_model, "measure: the context has " + std::to_string(n_context) +
-                                                     " tokens, expected more than " +
-                                                     std::to_string(n_chunk)};
+      return detail::error(ErrorCode::unsupported_model, "measure: the context has ", n_context,
+                           " tokens, expected more than ", n_chunk);
     }
     Passes passes(*model_, n_context, n_chunk);
     for (std::size_t i = 0; i < kPrefillTokens.size(); ++i) {
@@ -145,9 +146,8 @@ class Measuring {
 
   [[nodiscard]] std::int32_t clamped(const char* what, std::int32_t n_wanted, std::int32_t n_most) {
     if (n_wanted <= n_most) return n_wanted;
-    out_.notes.push_back(std::string(what) + ": " + std::to_string(n_most) + " tokens instead of " +
-                         std::to_string(n_wanted) + ", for the context has " +
-                         std::to_string(out_.info.max_context_tokens));
+    out_.notes.push_back(detail::concat(what, ": ", n_most, " tokens instead of ", n_wanted,
+                                        ", for the context has ", out_.info.max_context_tokens));
     return n_most;
   }
 

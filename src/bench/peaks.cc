@@ -7,6 +7,7 @@
 #include <new>
 
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
 
 namespace qwen3guard::bench {
@@ -99,7 +100,7 @@ double measure_read(const PeakLoops& loops, ThreadTeam& team, const PeakOptions&
 Result<const PeakLoops*> peak_loops(std::string_view isa) {
   for (const NamedLoops& one : kAllLoops)
     if (one.isa == isa) return one.loops;
-  return Error{ErrorCode::unsupported_isa, "peaks: this build has no instruction set " + quote(isa)};
+  return detail::error(ErrorCode::unsupported_isa, "peaks: this build has no instruction set ", quote(isa));
 }
 
 Peaks measure_peaks(const PeakLoops& loops, ThreadTeam& team, const PeakOptions& options) {
