@@ -9,23 +9,12 @@
 #include <memory>
 #include <span>
 
-#include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
+#include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard {
-
-/// How the next token is drawn. In this order: logits are divided by the temperature; the top_k most probable
-/// tokens stay; of these the fewest whose probabilities sum to top_p; one of them is drawn. A plain value.
-struct SamplingOptions {
-  float temperature = 0.7F;  ///< 0: always the most probable token; finite, at least 0
-  std::int32_t top_k = 20;   ///< 0: all
-  float top_p = 0.8F;        ///< in (0, 1]; 1: all
-  std::uint64_t seed = 0;    ///< the same seed draws the same on every platform, from the same logits
-  std::shared_ptr<const CancelFlag> cancel =
-      nullptr;  ///< stops a running next() from another thread; may be null
-};
 
 /// A causal checkpoint (Qwen3ForCausalLM) writing text: the host model of a chat, on the same transformer as
 /// the guard. Made by Guard::open_generator(). Move-only. Thread-safety: one thread at a time per generator.

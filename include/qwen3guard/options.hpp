@@ -3,7 +3,7 @@
 #define QWEN3GUARD_OPTIONS_HPP
 
 /// @file
-/// Options of models, classifications and streams.
+/// Options of models, classifications, streams and generators.
 
 #include <cstddef>
 #include <cstdint>
@@ -165,6 +165,17 @@ struct StreamOptions {
   /// Stops a running call on the session from another thread. Sessions in one forward (push_batch(),
   /// StreamBatch) are stopped when all have the same flag. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;
+};
+
+/// How the next token is drawn. In this order: logits are divided by the temperature; the top_k most probable
+/// tokens stay; of these the fewest whose probabilities sum to top_p; one of them is drawn. A plain value.
+struct SamplingOptions {
+  float temperature = 0.7F;  ///< 0: always the most probable token; finite, at least 0
+  std::int32_t top_k = 20;   ///< 0: all
+  float top_p = 0.8F;        ///< in (0, 1]; 1: all
+  std::uint64_t seed = 0;    ///< the same seed draws the same on every platform, from the same logits
+  std::shared_ptr<const CancelFlag> cancel =
+      nullptr;  ///< stops a running next() from another thread; may be null
 };
 
 }  // namespace qwen3guard

@@ -67,7 +67,7 @@ class RulesTest(unittest.TestCase):
     def test_guard_rooms(self):
         session = {"src/guard/session/a.hpp": HEADER.format("SRC_GUARD_SESSION_A_HPP", "")}
         include = SPDX + '#include "guard/session/a.hpp"\n'
-        for path, n_found in (("src/guard/policy/b.cc", 1), ("src/guard/session/b.cc", 0), ("src/guard/b.cc", 0)):
+        for path, n_found in (("src/guard/policy/b.cc", 1), ("src/guard/session/b.cc", 0), ("src/guard/calls/b.cc", 0)):
             with self.subTest(path=path):
                 self.assertEqual(len(self.findings("guard_rooms", {**session, path: include})), n_found)
         self.expect("guard_rooms", "src/guard/novel/b.cc", SPDX, "no room")

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/generator.hpp"
+#include "qwen3guard/options.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_GUARD_BATCH_WAVE_HPP
-#define QWEN3GUARD_SRC_GUARD_BATCH_WAVE_HPP
+#ifndef QWEN3GUARD_SRC_GUARD_CALLS_WAVE_HPP
+#define QWEN3GUARD_SRC_GUARD_CALLS_WAVE_HPP
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 
-#include "guard/batch/classify_batch.hpp"
+#include "guard/calls/classify_batch.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "qwen3guard/guard.hpp"
 
@@ -38,4 +38,4 @@ class Wave {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_GUARD_BATCH_WAVE_HPP
+#endif  // QWEN3GUARD_SRC_GUARD_CALLS_WAVE_HPP

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/guard.hpp"
-
 #include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "embedded/embedded_models.hpp"
-#include "guard/batch/classify_batch.hpp"
+#include "guard/calls/classify_batch.hpp"
 #include "guard/conversation/gen_template.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/loaded/guard_impl.hpp"
@@ -18,6 +16,7 @@
 #include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/guard.hpp"
 
 namespace qwen3guard {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guard/batch/classify_batch.hpp"
+#include "guard/calls/classify_batch.hpp"
 
-#include "guard/batch/wave.hpp"
+#include "guard/calls/wave.hpp"
 #include "guard/gen/classify_gen.hpp"
 #include "qwen3guard/detail/util/not_cancelled.hpp"
 #include "qwen3guard/detail/util/try.hpp"

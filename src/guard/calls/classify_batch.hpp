@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_GUARD_BATCH_CLASSIFY_BATCH_HPP
-#define QWEN3GUARD_SRC_GUARD_BATCH_CLASSIFY_BATCH_HPP
+#ifndef QWEN3GUARD_SRC_GUARD_CALLS_CLASSIFY_BATCH_HPP
+#define QWEN3GUARD_SRC_GUARD_CALLS_CLASSIFY_BATCH_HPP
 
 #include <functional>
 #include <memory>
@@ -28,4 +28,4 @@ void classify_items(const std::shared_ptr<const Guard::Impl>& guard, std::span<B
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_GUARD_BATCH_CLASSIFY_BATCH_HPP
+#endif  // QWEN3GUARD_SRC_GUARD_CALLS_CLASSIFY_BATCH_HPP

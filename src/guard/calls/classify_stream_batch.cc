@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "guard/batch/wave.hpp"
+#include "guard/calls/wave.hpp"
 #include "guard/session/head_stream.hpp"
 #include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"

@@ -2,7 +2,7 @@
 #include <list>
 #include <utility>
 
-#include "guard/batch/wave.hpp"
+#include "guard/calls/wave.hpp"
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/verdict_decoder.hpp"
 #include "qwen3guard/detail/util/try.hpp"
