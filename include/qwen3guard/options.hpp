@@ -136,8 +136,10 @@ enum class ContextPolicy : std::int32_t {
 /// other and begins nothing. So is the thinking of a host whose template has opened it, and whose responses
 /// begin inside: such a host pushes "<think>\n" first.
 enum class Thinking : std::int32_t {
-  none = 0,   ///< responses do not think: the turn opens with an empty think block, as published
-  judge = 1,  ///< it is judged like the rest
+  none = 0,  ///< responses do not think; what one does all the same is judged like the rest
+  /// It is judged like the rest; in front of a response that does not think, so is the end of the template's
+  /// empty think block, as the published evaluation does with --thinking.
+  judge = 1,
   /// It does not count (TokenVerdict::counts), and all that follows it does. A Stream checkpoint reads it, so
   /// that the answer is judged in its light; a Gen checkpoint is shown the answer alone. As long as it has
   /// not ended, there is no answer, and Decision::is_complete is false.

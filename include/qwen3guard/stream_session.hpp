@@ -64,9 +64,14 @@ struct StreamMark {
 /// assistant's. Every token of an assistant's turn is judged by the response heads, of a user's by the query
 /// heads; the tokens of a system turn are read only and have no verdicts. Verdicts do not depend on how text
 /// or tokens are cut into pushes, beyond rounding (docs/numerics.md). The cost of a token does not grow with
-/// what was processed, except for attention. When the next user's turn begins, the answer before it takes the
-/// form that finished answers have in the published template (no think block); its tokens are read again
-/// then, with the prompt.
+/// what was processed, except for attention.
+///
+/// The model sees what the published template makes of the conversation. A response is judged as it is
+/// written; when it ends, in the form that the template gives a last answer, too, its <|im_end|> and line
+/// break included, and the turn's decision is the worse of the two. Line breaks in front of a response, which
+/// the template strips, are one verdict with VerdictSource::none that does not count. Pushed ids stay as they
+/// are. When the next turn begins, the answers before it take the form that earlier answers have, and are
+/// read again.
 ///
 /// A Gen checkpoint has the same interface: it writes a verdict every StreamOptions::gen_interval_tokens
 /// tokens of the response and at its end; the tokens between carry the last one, and those of a user's turn
@@ -126,10 +131,11 @@ class StreamSession {
   /// `out`, position() and decision() are unchanged.
   [[nodiscard]] Status push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out);
 
-  /// Ends the open turn: text that waited is judged, and the policy's rule for the end of a turn applies. A
-  /// turn that ends inside a character ends: with InvalidUtf8::replace that is U+FFFD; with
-  /// InvalidUtf8::reject its bytes are left out, and the decision names them as not judged (a user's, too).
-  /// Errors: invalid_argument (no open turn); context_full.
+  /// Ends the open turn: text that waited is judged, and so is a response's end, and the response in its
+  /// final form where that is another; the policy's rule for the end of a turn applies. verdicts() stay those
+  /// of the text as it was written. A turn that ends inside a character ends: with InvalidUtf8::replace that
+  /// is U+FFFD; with InvalidUtf8::reject its bytes are left out, and the decision names them as not judged (a
+  /// user's, too). Errors: invalid_argument (no open turn); context_full.
   [[nodiscard]] Result<TurnVerdict> end_turn();
 
   /// Where the conversation is now. O(1).
