@@ -120,7 +120,7 @@ void elementwise(benchmark::State& state, const KernelTable& table, double flops
 }
 
 void attention_block(benchmark::State& state, const KernelTable& table, KvType type, std::size_t n_queries,
-                     std::int32_t n_keys) {
+                     std::size_t n_keys) {
   ModelConfig config;
   config.n_layers = 1;
   config.n_heads = 16;
@@ -129,7 +129,7 @@ void attention_block(benchmark::State& state, const KernelTable& table, KvType t
   KvCache cache(config, n_keys, type);
   cache.prepare(n_keys);
   const std::vector<float> row = random_floats(128);
-  for (std::int32_t t = 0; t < n_keys; ++t) {
+  for (std::size_t t = 0; t < n_keys; ++t) {
     for (std::size_t head = 0; head < 8; ++head) cache.store(0, head, t, row.data(), row.data(), table);
   }
   cache.advance(n_keys);
@@ -138,7 +138,7 @@ void attention_block(benchmark::State& state, const KernelTable& table, KvType t
   AlignedBuffer<float> scratch(attention_scratch_floats(config, 1));
   for (auto _ : state) {
     q = queries;
-    AttentionPiece piece{{q.data(), n_queries, 2048}, n_keys - static_cast<std::int32_t>(n_queries), &cache};
+    AttentionPiece piece{{q.data(), n_queries, 2048}, n_keys - n_queries, &cache};
     attention({&piece, 1}, 0, {config, table, Workers(), scratch.span()});
     benchmark::DoNotOptimize(q.data());
   }
@@ -170,7 +170,7 @@ void register_table(const KernelTable& table) {
   for (const KvType type : {KvType::bf16, KvType::f32}) {
     const std::string name = type == KvType::bf16 ? "attention_bf16" : "attention_f32";
     for (const auto& [n_queries, n_keys] :
-         std::initializer_list<std::pair<std::size_t, std::int32_t>>{{1, 512}, {128, 512}, {128, 8192}}) {
+         std::initializer_list<std::pair<std::size_t, std::size_t>>{{1, 512}, {128, 512}, {128, 8192}}) {
       add(name + "/queries:" + std::to_string(n_queries) + "/keys:" + std::to_string(n_keys),
           [&table, type = type, n_queries = n_queries, n_keys = n_keys](benchmark::State& state) {
             attention_block(state, table, type, n_queries, n_keys);

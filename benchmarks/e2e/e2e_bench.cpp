@@ -32,11 +32,10 @@ double peak_mb() { return static_cast<double>(qwen3guard::bench::peak_resident_b
 
 class Bench {
  public:
-  explicit Bench(const Model& model)
-      : model_(model), hidden_(static_cast<std::size_t>(model.config().hidden_size) * 64) {}
+  explicit Bench(const Model& model) : model_(model), hidden_(model.config().hidden_size * 64) {}
 
   /// Best of some forwards of n tokens after `history` tokens, in ms.
-  double forward(std::size_t n, std::int32_t history, int repeats) {
+  double forward(std::size_t n, std::size_t history, int repeats) {
     KvCache& cache = cache_with(history);
     double best = 1e30;
     for (int r = 0; r < repeats; ++r) {
@@ -77,15 +76,13 @@ class Bench {
                                     static_cast<std::size_t>(model_.config().vocab_size));
     return ids;
   }
-  Span2d<float> rows(std::size_t n) {
-    return {hidden_.data(), n, static_cast<std::size_t>(model_.config().hidden_size)};
-  }
+  Span2d<float> rows(std::size_t n) { return {hidden_.data(), n, model_.config().hidden_size}; }
   /// A cache that holds at least `history` tokens, computed once and extended.
-  KvCache& cache_with(std::int32_t history) {
+  KvCache& cache_with(std::size_t history) {
     if (cache_.capacity_tokens() == 0) cache_ = KvCache(model_.config(), 40000, model_.kv_type());
     cache_.truncate(std::min(cache_.n_tokens(), history));
     if (cache_.n_tokens() < history) {
-      const auto ids = tokens(static_cast<std::size_t>(history - cache_.n_tokens()), 3);
+      const auto ids = tokens(history - cache_.n_tokens(), 3);
       model_.forward(ids, cache_, workspace_, {}, nullptr).throw_if_error();
     }
     return cache_;
@@ -126,7 +123,7 @@ void run(const std::string& path, std::int32_t n_threads) {
   const std::int32_t longest = info.kind == ModelKind::gen ? 32768 : 8192;
   for (const std::int32_t n : {64, 512, 2048, 8192, 32768}) {
     if (n < std::min(longest, info.max_context_tokens))
-      row("one token after " + std::to_string(n), bench.forward(1, n, 5), 1);
+      row("one token after " + std::to_string(n), bench.forward(1, static_cast<std::size_t>(n), 5), 1);
   }
   std::printf("| peak memory at the end | %.0f MB | |\n\n", peak_mb());
 }

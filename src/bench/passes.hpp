@@ -62,10 +62,10 @@ class Passes {
   /// Room for n_context tokens, of which up to max_rows in one pass get heads.
   Passes(const detail::Model& model, std::int32_t n_context, std::int32_t max_rows)
       : model_(model),
-        cache_(model.new_cache(n_context)),
+        cache_(model.new_cache(static_cast<std::size_t>(n_context))),
         ids_(made_up_ids(n_context, model.config().vocab_size)) {
     const auto n = static_cast<std::size_t>(max_rows);
-    hidden_.resize(n * static_cast<std::size_t>(model.config().hidden_size));
+    hidden_.resize(n * model.config().hidden_size);
     if (is_stream()) {
       risk_.resize(n * labels().risk.size());
       category_.resize(n * labels().category.size());
@@ -82,9 +82,8 @@ class Passes {
   /// cache is then as before.
   [[nodiscard]] Status run(std::int32_t n_tokens, std::int32_t n_rows) {
     const auto rows = static_cast<std::size_t>(is_stream() ? n_rows : 1);
-    const detail::Span2d<float> hidden(hidden_.data(), rows,
-                                       static_cast<std::size_t>(model_.config().hidden_size));
-    const std::int32_t n_history = cache_.n_tokens();
+    const detail::Span2d<float> hidden(hidden_.data(), rows, model_.config().hidden_size);
+    const std::size_t n_history = cache_.n_tokens();
     Q3G_TRY(model_.forward(ids(n_tokens), cache_, workspace_, hidden, nullptr));
     cache_.truncate(n_history);
     if (is_stream()) {

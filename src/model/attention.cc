@@ -27,11 +27,11 @@ struct Task {
 
 class GroupedAttention {
  public:
-  GroupedAttention(std::int32_t layer, const AttentionContext& context)
-      : layer_(static_cast<std::size_t>(layer)),
+  GroupedAttention(std::size_t layer, const AttentionContext& context)
+      : layer_(layer),
         kernels_(context.kernels),
-        head_dim_(static_cast<std::size_t>(context.config.head_dim)),
-        group_(static_cast<std::size_t>(context.config.n_heads / context.config.n_kv_heads)) {}
+        head_dim_(context.config.head_dim),
+        group_(context.config.n_heads / context.config.n_kv_heads) {}
 
   /// False when memory for packing could not be had.
   bool run(const Task& task, float* scratch) const noexcept {
@@ -44,8 +44,7 @@ class GroupedAttention {
     std::fill_n(block.mass, rows, 0.0F);
     const auto segments = task.piece->cache->segments();
     const std::size_t n_keys = position(task, 0) + task.n;
-    for (std::size_t i = 0; i < segments.size() && static_cast<std::size_t>(segments[i].begin) < n_keys;
-         i += kBlockPages) {
+    for (std::size_t i = 0; i < segments.size() && segments[i].begin < n_keys; i += kBlockPages) {
       if (!add_pages(task, block, segments.subspan(i, std::min(kBlockPages, segments.size() - i)), n_keys))
         return false;
     }
@@ -57,7 +56,7 @@ class GroupedAttention {
 
  private:
   [[nodiscard]] static std::size_t position(const Task& task, std::size_t query) noexcept {
-    return static_cast<std::size_t>(task.piece->first_position) + task.first + query;
+    return task.piece->first_position + task.first + query;
   }
   [[nodiscard]] float* head_row(const Task& task, std::size_t query) const noexcept {
     return task.piece->q.row(task.first + query).data() + task.kv_head * group_ * head_dim_;
@@ -93,12 +92,11 @@ class GroupedAttention {
     KeyRun runs[kBlockPages];
     std::size_t n_runs = 0;
     for (const KvCache::Segment& page : pages) {
-      const auto begin = static_cast<std::size_t>(page.begin);
-      if (begin >= n_keys) break;
+      if (page.begin >= n_keys) break;
       KeyRun& run = runs[n_runs];
       run.keys = page.page->key_block(layout, layer_, task.kv_head);
       run.values = page.page->value_block(layout, layer_, task.kv_head);
-      run.n = std::min(static_cast<std::size_t>(page.capacity), n_keys - begin);
+      run.n = std::min(page.capacity, n_keys - page.begin);
       if (!score_run(block, block.scores + n_runs * kKvPageTokens, rows, run, layout, kernels_)) return false;
       ++n_runs;
     }
@@ -107,7 +105,7 @@ class GroupedAttention {
       float* scores = block.scores + r * kBlockKeys;
       bool any = false;
       for (std::size_t j = 0; j < n_runs; ++j) {
-        const auto begin = static_cast<std::size_t>(pages[j].begin);
+        const std::size_t begin = pages[j].begin;
         const std::size_t at = position(task, r / group_);
         const std::size_t visible = at < begin ? 0 : std::min(runs[j].n, at - begin + 1);
         any |= visible > 0;
@@ -147,23 +145,21 @@ class GroupedAttention {
 }  // namespace
 
 std::size_t attention_scratch_floats(const ModelConfig& config, int n_threads) noexcept {
-  const auto group = static_cast<std::size_t>(config.n_heads / config.n_kv_heads);
+  const std::size_t group = config.n_heads / config.n_kv_heads;
   const std::size_t rows = queries_per_block(group) * group;
-  const std::size_t floats = AttentionBlock::floats(rows, static_cast<std::size_t>(config.head_dim));
+  const std::size_t floats = AttentionBlock::floats(rows, config.head_dim);
   return (floats + 15) / 16 * 16 * static_cast<std::size_t>(n_threads);
 }
 
-void attention(std::span<AttentionPiece> pieces, std::int32_t layer, const AttentionContext& context) {
+void attention(std::span<AttentionPiece> pieces, std::size_t layer, const AttentionContext& context) {
   const GroupedAttention grouped(layer, context);
-  const auto n_kv_heads = static_cast<std::size_t>(context.config.n_kv_heads);
-  const std::size_t per_block =
-      queries_per_block(static_cast<std::size_t>(context.config.n_heads) / n_kv_heads);
+  const std::size_t n_kv_heads = context.config.n_kv_heads;
+  const std::size_t per_block = queries_per_block(context.config.n_heads / n_kv_heads);
   std::size_t n_tasks = 0, work = 0;
   for (AttentionPiece& piece : pieces) {
     piece.first_task = n_tasks;
     n_tasks += n_kv_heads * ((piece.q.rows() + per_block - 1) / per_block);
-    work +=
-        piece.q.rows() * piece.q.cols() * (static_cast<std::size_t>(piece.first_position) + piece.q.rows());
+    work += piece.q.rows() * piece.q.cols() * (piece.first_position + piece.q.rows());
   }
   const std::size_t n_workers =
       std::min(n_tasks, static_cast<std::size_t>(work >= kMinParallelWork ? context.workers.n_threads() : 1));

@@ -14,12 +14,12 @@ namespace qwen3guard::detail {
 namespace {
 
 // Far above every published size, and low enough that products of two stay within 40 bits.
-constexpr std::int32_t kMaxWidth = 1 << 18;  // hidden_size, intermediate_size, n_heads * head_dim
-constexpr std::int32_t kMaxLayers = 1 << 10;
-constexpr std::int32_t kMaxHeads = 1 << 12;
-constexpr std::int32_t kMaxHeadDim = 1 << 10;
-constexpr std::int32_t kMaxVocab = 1 << 22;
-constexpr std::int32_t kMaxPositions = 1 << 24;
+constexpr std::size_t kMaxWidth = 1 << 18;  // hidden_size, intermediate_size, n_heads * head_dim
+constexpr std::size_t kMaxLayers = 1 << 10;
+constexpr std::size_t kMaxHeads = 1 << 12;
+constexpr std::size_t kMaxHeadDim = 1 << 10;
+constexpr std::size_t kMaxVocab = 1 << 22;
+constexpr std::size_t kMaxPositions = 1 << 24;
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kGenerationFile = "generation_config.json";
@@ -65,8 +65,10 @@ Status read_sizes(const ConfigReader& config, ModelConfig& out) {
   if (out.n_heads > kMaxWidth / out.head_dim)
     return config.error("num_attention_heads", "times head_dim is above ", kMaxWidth);
   Q3G_ASSIGN(out.intermediate_size, config.size("intermediate_size", kMaxWidth));
-  Q3G_ASSIGN(out.vocab_size, config.size("vocab_size", kMaxVocab));
-  Q3G_ASSIGN(out.max_position_embeddings, config.size("max_position_embeddings", kMaxPositions));
+  Q3G_ASSIGN(const std::size_t vocab_size, config.size("vocab_size", kMaxVocab));
+  out.vocab_size = static_cast<std::int32_t>(vocab_size);
+  Q3G_ASSIGN(const std::size_t n_positions, config.size("max_position_embeddings", kMaxPositions));
+  out.max_position_embeddings = static_cast<std::int32_t>(n_positions);
   Q3G_ASSIGN(const double eps, config.number("rms_norm_eps", 0.0, 1.0));
   out.rms_norm_eps = static_cast<float>(eps);
   Q3G_ASSIGN(out.tie_word_embeddings, config.boolean("tie_word_embeddings", false));

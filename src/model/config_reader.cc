@@ -22,18 +22,16 @@ std::optional<simdjson::dom::element> ConfigReader::find(std::string_view key) c
   return found;
 }
 
-Result<std::optional<std::int32_t>> ConfigReader::optional_size(std::string_view key,
-                                                                std::int32_t max) const {
+Result<std::optional<std::size_t>> ConfigReader::optional_size(std::string_view key, std::size_t max) const {
   const auto value = find(key);
-  if (!value) return std::optional<std::int32_t>();
-  std::int64_t n = 0;
-  if (value->get(n) != simdjson::SUCCESS || n < 1 || n > max) {
+  if (!value) return std::optional<std::size_t>();
+  std::uint64_t n = 0;
+  if (value->get(n) != simdjson::SUCCESS || n < 1 || n > max)
     return error(key, "is ", json_text(*value), ", expected an integer in [1, ", max, "]");
-  }
-  return std::optional<std::int32_t>(static_cast<std::int32_t>(n));
+  return std::optional<std::size_t>(n);
 }
 
-Result<std::int32_t> ConfigReader::size(std::string_view key, std::int32_t max) const {
+Result<std::size_t> ConfigReader::size(std::string_view key, std::size_t max) const {
   Q3G_ASSIGN(const auto n, optional_size(key, max));
   if (!n) return error(key, "is missing");
   return *n;

@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
 #define QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,10 +25,9 @@ class ConfigReader {
   [[nodiscard]] std::optional<simdjson::dom::element> find(std::string_view key) const;
 
   /// Errors: absent, no integer, or not in [1, max].
-  [[nodiscard]] Result<std::int32_t> size(std::string_view key, std::int32_t max) const;
+  [[nodiscard]] Result<std::size_t> size(std::string_view key, std::size_t max) const;
   /// As size(); empty when absent.
-  [[nodiscard]] Result<std::optional<std::int32_t>> optional_size(std::string_view key,
-                                                                  std::int32_t max) const;
+  [[nodiscard]] Result<std::optional<std::size_t>> optional_size(std::string_view key, std::size_t max) const;
   /// Errors: absent, no number, not finite, not above `above` or not below `below`.
   [[nodiscard]] Result<double> number(std::string_view key, double above, double below) const;
   /// Errors: no boolean.

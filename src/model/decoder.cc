@@ -10,8 +10,6 @@
 namespace qwen3guard::detail {
 namespace {
 
-std::size_t to_size(std::int32_t n) noexcept { return static_cast<std::size_t>(n); }
-
 /// The first n rows of a buffer as [n, cols].
 Span2d<float> rows_of(AlignedBuffer<float>& buffer, std::size_t n, std::size_t cols) {
   return {buffer.data(), n, cols};
@@ -31,9 +29,9 @@ void for_rows(std::size_t n_rows, std::size_t cols, Workers workers, const Body&
 
 void Decoder::reserve(std::size_t n_tokens) {
   const std::size_t n = std::min(n_tokens, kChunkTokens);
-  const std::size_t h = to_size(config_.hidden_size), d = to_size(config_.head_dim);
-  const std::size_t q = to_size(config_.n_heads) * d, kv = to_size(config_.n_kv_heads) * d;
-  const std::size_t m = to_size(config_.intermediate_size);
+  const std::size_t h = config_.hidden_size, d = config_.head_dim;
+  const std::size_t q = config_.n_heads * d, kv = config_.n_kv_heads * d;
+  const std::size_t m = config_.intermediate_size;
   workspace_.x.reserve_discard(n * h);
   workspace_.normed.reserve_discard(n * h);
   workspace_.projected.reserve_discard(n * h);
@@ -63,36 +61,35 @@ void Decoder::embed(std::span<const DecoderPiece> pieces) {
   workspace_.tokens.clear();
   for (const DecoderPiece& piece : pieces) {
     for (std::size_t i = 0; i < piece.ids.size(); ++i)
-      workspace_.tokens.push_back(
-          {piece.ids[i], piece.first_position + static_cast<std::int32_t>(i), piece.cache});
+      workspace_.tokens.push_back({piece.ids[i], piece.first_position + i, piece.cache});
   }
-  const auto x = rows_of(workspace_.x, n_rows_, to_size(config_.hidden_size));
-  const auto rotation = rows_of(workspace_.rotation, n_rows_, to_size(config_.head_dim));
+  const auto x = rows_of(workspace_.x, n_rows_, config_.hidden_size);
+  const auto rotation = rows_of(workspace_.rotation, n_rows_, config_.head_dim);
   for_rows(n_rows_, x.cols(), workers_, [&](std::size_t r) {
-    widen_row(x.row(r), weights_.embed_tokens, to_size(workspace_.tokens[r].id), kernels_);
+    widen_row(x.row(r), weights_.embed_tokens, static_cast<std::size_t>(workspace_.tokens[r].id), kernels_);
     rope_.fill(workspace_.tokens[r].position, rotation.row(r));
   });
 }
 
-void Decoder::store_keys_values(const LayerWeights& layer, std::int32_t index) {
-  const std::size_t d = to_size(config_.head_dim), kv = to_size(config_.n_kv_heads) * d;
+void Decoder::store_keys_values(const LayerWeights& layer, std::size_t index) {
+  const std::size_t d = config_.head_dim, kv = config_.n_kv_heads * d;
   const auto k = rows_of(workspace_.k, n_rows_, kv), v = rows_of(workspace_.v, n_rows_, kv);
   const auto rotation = rows_of(workspace_.rotation, n_rows_, d);
   for_rows(n_rows_, kv, workers_, [&](std::size_t r) {
     const Workspace::Token& token = workspace_.tokens[r];
-    for (std::size_t head = 0; head < to_size(config_.n_kv_heads); ++head) {
+    for (std::size_t head = 0; head < config_.n_kv_heads; ++head) {
       float* key = k.row(r).data() + head * d;
       kernels_.rms_norm(key, key, layer.k_norm.data(), d, config_.rms_norm_eps);
       kernels_.rotate(key, rotation.row(r).data(), d / 2);
-      token.cache->store(to_size(index), head, token.position, key, v.row(r).data() + head * d, kernels_);
+      token.cache->store(index, head, token.position, key, v.row(r).data() + head * d, kernels_);
     }
   });
 }
 
 void Decoder::rotate_queries(const LayerWeights& layer, Span2d<float> q, Span2d<const float> rotation) const {
-  const std::size_t d = to_size(config_.head_dim);
+  const std::size_t d = config_.head_dim;
   for_rows(q.rows(), q.cols(), workers_, [&](std::size_t r) {
-    for (std::size_t head = 0; head < to_size(config_.n_heads); ++head) {
+    for (std::size_t head = 0; head < config_.n_heads; ++head) {
       float* row = q.row(r).data() + head * d;
       kernels_.rms_norm(row, row, layer.q_norm.data(), d, config_.rms_norm_eps);
       kernels_.rotate(row, rotation.row(r).data(), d / 2);
@@ -111,14 +108,14 @@ void Decoder::keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> piec
   }
 }
 
-void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::span<const DecoderPiece> pieces,
+void Decoder::attend(const LayerWeights& layer, std::size_t index, std::span<const DecoderPiece> pieces,
                      bool is_last) {
-  const std::size_t h = to_size(config_.hidden_size), d = to_size(config_.head_dim);
-  const std::size_t kv = to_size(config_.n_kv_heads) * d;
+  const std::size_t h = config_.hidden_size, d = config_.head_dim;
+  const std::size_t kv = config_.n_kv_heads * d;
   const auto x = rows_of(workspace_.x, n_rows_, h), normed = rows_of(workspace_.normed, n_rows_, h);
   const auto k = rows_of(workspace_.k, n_rows_, kv), v = rows_of(workspace_.v, n_rows_, kv);
   const std::size_t n = is_last ? n_wanted_ : n_rows_;
-  const auto q = rows_of(workspace_.q, n, to_size(config_.n_heads) * d);
+  const auto q = rows_of(workspace_.q, n, config_.n_heads * d);
   const auto rotation = rows_of(workspace_.rotation, n_rows_, d);
   norm_rows(normed, x, layer.input_norm);
   if (n == n_rows_) {
@@ -138,10 +135,10 @@ void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::span<co
   std::size_t first_row = 0;
   for (const DecoderPiece& piece : pieces) {
     const std::size_t n_queries = is_last ? piece.n_wanted : piece.ids.size();
-    const auto skipped = static_cast<std::int32_t>(piece.ids.size() - n_queries);
+    const std::size_t n_skipped = piece.ids.size() - n_queries;
     if (n_queries > 0)
       workspace_.pieces.push_back(
-          {q.sub_rows(first_row, n_queries), piece.first_position + skipped, piece.cache});
+          {q.sub_rows(first_row, n_queries), piece.first_position + n_skipped, piece.cache});
     first_row += n_queries;
   }
   attention(workspace_.pieces, index, {config_, kernels_, workers_, workspace_.attention.span()});
@@ -151,7 +148,7 @@ void Decoder::attend(const LayerWeights& layer, std::int32_t index, std::span<co
 }
 
 void Decoder::feed_forward(const LayerWeights& layer, std::size_t n) {
-  const std::size_t h = to_size(config_.hidden_size), m = to_size(config_.intermediate_size);
+  const std::size_t h = config_.hidden_size, m = config_.intermediate_size;
   const auto x = rows_of(workspace_.x, n, h), normed = rows_of(workspace_.normed, n, h),
              projected = rows_of(workspace_.projected, n, h);
   const auto gate = rows_of(workspace_.gate, n, m), up = rows_of(workspace_.up, n, m);
@@ -171,9 +168,9 @@ Status Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden, 
     n_wanted_ += piece.n_wanted;
   }
   embed(pieces);
-  for (std::int32_t i = 0; i < config_.n_layers; ++i) {
+  for (std::size_t i = 0; i < config_.n_layers; ++i) {
     Q3G_TRY(not_cancelled(cancel));
-    const LayerWeights& layer = weights_.layers[to_size(i)];
+    const LayerWeights& layer = weights_.layers[i];
     // Nothing reads the last layer's output but the caller: only the positions asked for go through it. Their
     // keys and values have to be there for later tokens all the same.
     const bool is_last = i + 1 == config_.n_layers;
@@ -182,7 +179,7 @@ Status Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden, 
     if (n > 0) feed_forward(layer, n);
   }
   if (n_wanted_ > 0)
-    norm_rows(hidden, rows_of(workspace_.x, n_wanted_, to_size(config_.hidden_size)), weights_.final_norm);
+    norm_rows(hidden, rows_of(workspace_.x, n_wanted_, config_.hidden_size), weights_.final_norm);
   return {};
 }
 

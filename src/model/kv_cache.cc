@@ -5,13 +5,7 @@
 #include <utility>
 
 namespace qwen3guard::detail {
-namespace {
-
-constexpr auto kPageTokens = static_cast<std::int32_t>(kKvPageTokens);
-
-}  // namespace
-
-void KvCache::truncate(std::int32_t n) noexcept {
+void KvCache::truncate(std::size_t n) noexcept {
   n_tokens_ = n;
   while (!segments_.empty() && segments_.back().begin >= n) {
     // A page that others read is left to them, and one for which the list would have to grow is freed.
@@ -23,7 +17,7 @@ void KvCache::truncate(std::int32_t n) noexcept {
   }
 }
 
-void KvCache::share_prefix(const KvCache& other, std::int32_t n) {
+void KvCache::share_prefix(const KvCache& other, std::size_t n) {
   layout_ = other.layout_;
   std::vector<Segment> shared;
   for (const Segment& segment : other.segments_) {
@@ -37,10 +31,10 @@ void KvCache::share_prefix(const KvCache& other, std::int32_t n) {
   n_tokens_ = n;
 }
 
-void KvCache::map(const std::byte* bytes, std::int32_t n, const std::shared_ptr<const void>& owner) {
+void KvCache::map(const std::byte* bytes, std::size_t n, const std::shared_ptr<const void>& owner) {
   std::vector<Segment> mapped;
-  for (std::int32_t begin = 0; begin < n; begin += kPageTokens, bytes += layout_.page_bytes())
-    mapped.push_back({KvPagePtr::make(bytes, owner), begin, std::min(kPageTokens, n - begin)});
+  for (std::size_t begin = 0; begin < n; begin += kKvPageTokens, bytes += layout_.page_bytes())
+    mapped.push_back({KvPagePtr::make(bytes, owner), begin, std::min(kKvPageTokens, n - begin)});
   truncate(0);
   segments_ = std::move(mapped);
   n_tokens_ = n;
@@ -54,31 +48,32 @@ void KvCache::take_pages(KvCache&& other) {
   other.spare_.clear();
 }
 
-void KvCache::prepare(std::int32_t n) {
-  const std::int32_t end = n_tokens_ + n;
+void KvCache::prepare(std::size_t n) {
+  const std::size_t end = n_tokens_ + n;
   if (!segments_.empty()) {
     Segment& last = segments_.back();
     // Where others hold the page too, or have written past our end before it was shared, a new one is begun,
     // or what little is in it is copied: so pages are at least half full, however often a cache is shared.
     if (last.page.is_shared() || last.page->is_read_only()) {
-      const std::int32_t n_used = n_tokens_ - last.begin;
-      if (n_used < kPageTokens / 2 && n > 0) {
+      // None when the page was prepared for tokens that did not come.
+      const std::size_t n_used = n_tokens_ - std::min(n_tokens_, last.begin);
+      if (n_used < kKvPageTokens / 2 && n > 0) {
         KvPagePtr copy = take_page();
         copy->copy_from(*last.page, layout_);
         last.page = std::move(copy);
-        last.capacity = kPageTokens;
+        last.capacity = kKvPageTokens;
       } else {
         last.capacity = n_used;
       }
     } else {
-      last.capacity = kPageTokens;
+      last.capacity = kKvPageTokens;
     }
   }
-  std::int32_t room = segments_.empty() ? 0 : segments_.back().begin + segments_.back().capacity;
+  std::size_t room = segments_.empty() ? 0 : segments_.back().begin + segments_.back().capacity;
   while (room < end) {
     segments_.reserve(segments_.size() + 1);
-    segments_.push_back({take_page(), room, kPageTokens});
-    room += kPageTokens;
+    segments_.push_back({take_page(), room, kKvPageTokens});
+    room += kKvPageTokens;
   }
 }
 
@@ -92,17 +87,16 @@ KvPagePtr KvCache::take_page() {
   return page;
 }
 
-const KvCache::Segment& KvCache::segment_of(std::int32_t token) const noexcept {
+const KvCache::Segment& KvCache::segment_of(std::size_t token) const noexcept {
   const auto after = std::upper_bound(segments_.begin(), segments_.end(), token,
-                                      [](std::int32_t t, const Segment& s) { return t < s.begin; });
+                                      [](std::size_t t, const Segment& s) { return t < s.begin; });
   return *std::prev(after);
 }
 
-void KvCache::store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key,
+void KvCache::store(std::size_t layer, std::size_t kv_head, std::size_t token, const float* key,
                     const float* value, const KernelTable& kernels) noexcept {
   const Segment& segment = segment_of(token);
-  segment.page->store(layout_, layer, kv_head, static_cast<std::size_t>(token - segment.begin), key, value,
-                      kernels);
+  segment.page->store(layout_, layer, kv_head, token - segment.begin, key, value, kernels);
 }
 
 std::int64_t KvCache::bytes_per_token(const ModelConfig& config, KvType type) noexcept {

@@ -32,7 +32,7 @@ Result<std::vector<std::string>> read_map(const ConfigReader& config, std::strin
   const std::size_t n = object->size();
   if (n == 0 || n > kMaxLabels) return config.error(key, "has ", n, " entries, expected 1 to ", kMaxLabels);
   Q3G_ASSIGN(const auto count, config.optional_size(n_key, kMaxLabels));
-  if (count && static_cast<std::size_t>(*count) != n) {
+  if (count && *count != n) {
     return config.error(key, "has ", n, " entries, but ", quote(n_key), " is ", *count);
   }
   std::vector<std::string> labels(n);

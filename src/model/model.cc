@@ -55,7 +55,7 @@ KvType Model::kv_type() const noexcept {
   return impl_->weights.layers.front().q_proj.is_packed ? KvType::bf16 : KvType::f32;
 }
 
-KvCache Model::new_cache(std::int32_t capacity_tokens) const {
+KvCache Model::new_cache(std::size_t capacity_tokens) const {
   return {config(), capacity_tokens, kv_type(), memory()};
 }
 
@@ -77,8 +77,8 @@ Status check_part(const ForwardPart& part, const ModelConfig& config) {
     }
   }
   const KvCache& cache = *part.cache;
-  const std::int32_t room = std::max(0, cache.capacity_tokens() - cache.n_tokens());
-  if (part.ids.size() > static_cast<std::size_t>(room)) {
+  const std::size_t room = cache.capacity_tokens() - std::min(cache.capacity_tokens(), cache.n_tokens());
+  if (part.ids.size() > room) {
     return error(ErrorCode::context_full, part.ids.size(), " tokens do not fit: ", cache.n_tokens(), " of ",
                  cache.capacity_tokens(), " are in use");
   }
@@ -105,8 +105,7 @@ Status check_batch(std::span<const ForwardPart> parts, const ModelConfig& config
   std::sort(caches.begin(), caches.end(), std::less<>());
   if (std::adjacent_find(caches.begin(), caches.end()) != caches.end())
     return Error{ErrorCode::invalid_argument, "two parts of a batch have the same cache"};
-  if (hidden.rows() != n_wanted ||
-      (n_wanted > 0 && hidden.cols() != static_cast<std::size_t>(config.hidden_size))) {
+  if (hidden.rows() != n_wanted || (n_wanted > 0 && hidden.cols() != config.hidden_size)) {
     return error(ErrorCode::invalid_argument, "hidden is [", hidden.rows(), ", ", hidden.cols(),
                  "], expected [", n_wanted, ", ", config.hidden_size, "]");
   }
@@ -126,7 +125,7 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   Decoder decoder(config, impl_->weights, impl_->rope, *impl_->kernels, Workers(impl_->team.get()),
                   workspace);
   decoder.reserve(n_tokens);
-  for (const ForwardPart& part : parts) part.cache->prepare(static_cast<std::int32_t>(part.ids.size()));
+  for (const ForwardPart& part : parts) part.cache->prepare(part.ids.size());
   // Chunks of up to kChunkTokens tokens, filled part after part; a long part goes on in the next chunk.
   std::vector<DecoderPiece>& pieces = workspace.chunk;
   std::size_t n_chunk = 0, n_chunk_wanted = 0, n_hidden = 0;
@@ -144,8 +143,7 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
     for (std::size_t begin = 0; begin < part.ids.size();) {
       const std::size_t n = std::min(kChunkTokens - n_chunk, part.ids.size() - begin);
       const std::size_t n_wanted = begin + n - std::clamp(first_wanted, begin, begin + n);
-      pieces.push_back({part.ids.subspan(begin, n), part.cache,
-                        part.cache->n_tokens() + static_cast<std::int32_t>(begin), n_wanted});
+      pieces.push_back({part.ids.subspan(begin, n), part.cache, part.cache->n_tokens() + begin, n_wanted});
       n_chunk += n;
       n_chunk_wanted += n_wanted;
       begin += n;
@@ -154,7 +152,7 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   }
   if (n_chunk > 0) Q3G_TRY(run_chunk());
   // Only now are the rows part of the caches: a throw or a stop above leaves them as they were.
-  for (const ForwardPart& part : parts) part.cache->advance(static_cast<std::int32_t>(part.ids.size()));
+  for (const ForwardPart& part : parts) part.cache->advance(part.ids.size());
   return {};
 }
 
@@ -175,7 +173,7 @@ void Model::guard_heads(HeadRole role, Span2d<const float> hidden, Span2d<float>
                         Workspace& workspace) const {
   const GuardHeadWeights& heads =
       role == HeadRole::response ? impl_->weights.response_heads : impl_->weights.query_heads;
-  const auto n_inner = static_cast<std::size_t>(impl_->config.guard_inner_size);
+  const std::size_t n_inner = impl_->config.guard_inner_size;
   workspace.inner.reserve_discard(hidden.rows() * n_inner);
   const LinearContext context{*impl_->kernels, Workers(impl_->team.get()), workspace.linear};
   const Span2d<float> inner(workspace.inner.data(), hidden.rows(), n_inner);

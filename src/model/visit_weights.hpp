@@ -21,8 +21,8 @@ namespace qwen3guard::detail {
 
 template <class Visitor, class Layer>
 Status visit_layer(Visitor& visit, const ModelConfig& config, const std::string& prefix, Layer& layer) {
-  const std::int32_t h = config.hidden_size, m = config.intermediate_size;
-  const std::int32_t q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
+  const std::size_t h = config.hidden_size, m = config.intermediate_size;
+  const std::size_t q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
   Q3G_TRY(visit.norm(prefix + "input_layernorm.weight", h, layer.input_norm));
   Q3G_TRY(visit.projection(prefix + "self_attn.q_proj.weight", q, h, layer.q_proj));
   Q3G_TRY(visit.projection(prefix + "self_attn.k_proj.weight", kv, h, layer.k_proj));
@@ -40,22 +40,21 @@ template <class Visitor, class Heads>
 Status visit_heads(Visitor& visit, const ModelConfig& config, HeadRole role, Heads& heads) {
   const std::string prefix = role == HeadRole::query ? "query_" : "";
   const HeadLabels& labels = config.labels(role);
-  const std::int32_t inner = config.guard_inner_size;
+  const std::size_t inner = config.guard_inner_size;
   Q3G_TRY(visit.matrix(prefix + "risk_level_category_pre.weight", inner, config.hidden_size, heads.pre));
   Q3G_TRY(visit.norm(prefix + "risk_level_category_layernorm.weight", inner, heads.norm));
-  Q3G_TRY(visit.matrix(prefix + "risk_level_head.weight", static_cast<std::int32_t>(labels.risk.size()),
-                       inner, heads.risk));
-  return visit.matrix(prefix + "category_head.weight", static_cast<std::int32_t>(labels.category.size()),
-                      inner, heads.category);
+  Q3G_TRY(visit.matrix(prefix + "risk_level_head.weight", labels.risk.size(), inner, heads.risk));
+  return visit.matrix(prefix + "category_head.weight", labels.category.size(), inner, heads.category);
 }
 
 /// All tensors of `weights` (const or not) that a model of this config uses; a tied head is not visited.
 /// weights.layers may still be empty: `layer(i)` gives the i-th.
 template <class Visitor, class SomeWeights, class LayerAt>
 Status visit_weights(Visitor& visit, const ModelConfig& config, SomeWeights& weights, const LayerAt& layer) {
-  Q3G_TRY(visit.vocabulary("model.embed_tokens.weight", config.vocab_size, config.hidden_size,
-                           weights.embed_tokens));
-  for (std::int32_t i = 0; i < config.n_layers; ++i)
+  const auto vocab_size = static_cast<std::size_t>(config.vocab_size);
+  Q3G_TRY(
+      visit.vocabulary("model.embed_tokens.weight", vocab_size, config.hidden_size, weights.embed_tokens));
+  for (std::size_t i = 0; i < config.n_layers; ++i)
     Q3G_TRY(visit_layer(visit, config, concat("model.layers.", i, "."), layer(i)));
   Q3G_TRY(visit.norm("model.norm.weight", config.hidden_size, weights.final_norm));
   if (config.architecture == Architecture::guard) {
@@ -63,7 +62,7 @@ Status visit_weights(Visitor& visit, const ModelConfig& config, SomeWeights& wei
     return visit_heads(visit, config, HeadRole::query, weights.query_heads);
   }
   if (config.tie_word_embeddings) return {};
-  return visit.vocabulary("lm_head.weight", config.vocab_size, config.hidden_size, weights.lm_head);
+  return visit.vocabulary("lm_head.weight", vocab_size, config.hidden_size, weights.lm_head);
 }
 
 }  // namespace qwen3guard::detail

@@ -41,22 +41,21 @@ class Loader {
 
   /// The matrix `name`, [rows, cols], as it is stored. A head is small and decides: all of it is checked,
   /// and its checksum.
-  [[nodiscard]] Status matrix(const std::string& name, std::int32_t rows, std::int32_t cols,
-                              MatrixView& view) {
+  [[nodiscard]] Status matrix(const std::string& name, std::size_t rows, std::size_t cols, MatrixView& view) {
     Q3G_TRY(read_matrix(name, rows, cols, view));
     if (packed_) Q3G_TRY(verify_tensor(*source_.files().front(), name));
     return accept(name, check_matrix(view, CheckExtent::all, false));
   }
 
   /// The same with a row for each token.
-  [[nodiscard]] Status vocabulary(const std::string& name, std::int32_t rows, std::int32_t cols,
+  [[nodiscard]] Status vocabulary(const std::string& name, std::size_t rows, std::size_t cols,
                                   MatrixView& view) {
     Q3G_TRY(read_matrix(name, rows, cols, view));
     return accept(name, check_matrix(view, extent_, true));
   }
 
   /// The same; a packed file may hold it packed.
-  [[nodiscard]] Status projection(const std::string& name, std::int32_t rows, std::int32_t cols,
+  [[nodiscard]] Status projection(const std::string& name, std::size_t rows, std::size_t cols,
                                   WeightMatrix& weight) {
     weight.is_packed = packed_ && source_.find(name + std::string(kPackedSuffix)).ok();
     if (!weight.is_packed) {
@@ -64,9 +63,7 @@ class Loader {
       return accept(name, check_matrix(weight.plain, extent_, false));
     }
     // Fails for no size that ModelConfig lets through.
-    Q3G_ASSIGN(weight.packed.shape,
-               packed_shape(packed_->type, packed_->group, static_cast<std::size_t>(rows),
-                            static_cast<std::size_t>(cols)));
+    Q3G_ASSIGN(weight.packed.shape, packed_shape(packed_->type, packed_->group, rows, cols));
     const PackedShape& shape = weight.packed.shape;
     const std::uint64_t data_shape[] = {shape.n_panels(), shape.panel_bytes()};
     Q3G_ASSIGN(const auto data, checked(name + std::string(kPackedSuffix), data_shape, "U8"));
@@ -82,8 +79,8 @@ class Loader {
   }
 
   /// The vector `name`, [n], widened. Its checksum is verified, as its bytes are read here anyway.
-  [[nodiscard]] Status norm(const std::string& name, std::int32_t n, NormWeight& weight) {
-    const std::uint64_t shape[] = {static_cast<std::uint64_t>(n)};
+  [[nodiscard]] Status norm(const std::string& name, std::size_t n, NormWeight& weight) {
+    const std::uint64_t shape[] = {n};
     Q3G_ASSIGN(const MatrixView view, plain(name, shape));
     if (packed_) Q3G_TRY(verify_tensor(*source_.files().front(), name));
     weight = NormWeight(view.cols);
@@ -103,9 +100,9 @@ class Loader {
   }
 
  private:
-  [[nodiscard]] Status read_matrix(const std::string& name, std::int32_t rows, std::int32_t cols,
+  [[nodiscard]] Status read_matrix(const std::string& name, std::size_t rows, std::size_t cols,
                                    MatrixView& view) {
-    const std::uint64_t shape[] = {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols)};
+    const std::uint64_t shape[] = {rows, cols};
     Q3G_ASSIGN(view, plain(name, shape));
     return {};
   }
@@ -184,7 +181,7 @@ Result<Weights> Weights::load(const ModelFiles& files, const ModelConfig& config
   const std::optional<PackedInfo>& packed = source.files().front()->packed_info();
   if (packed && options.verify) Q3G_TRY(verify_tensors(*source.files().front(), nullptr));
   Loader load(source, kernels, packed, options.verify, out);
-  const auto new_layer = [&](std::int32_t) -> LayerWeights& { return out.layers.emplace_back(); };
+  const auto new_layer = [&](std::size_t) -> LayerWeights& { return out.layers.emplace_back(); };
   Q3G_TRY(visit_weights(load, config, out, new_layer));
   // A stored lm_head.weight of a tied checkpoint is ignored, as in transformers.
   if (config.architecture == Architecture::causal_lm && config.tie_word_embeddings)

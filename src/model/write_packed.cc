@@ -39,19 +39,19 @@ struct Collector {
   std::vector<Named<MatrixView>> matrices;
   std::vector<Named<WeightMatrix>> projections;
 
-  [[nodiscard]] Status norm(const std::string& name, std::int32_t, const NormWeight& weight) {
+  [[nodiscard]] Status norm(const std::string& name, std::size_t, const NormWeight& weight) {
     norms.push_back({name, &weight});
     return {};
   }
-  [[nodiscard]] Status matrix(const std::string& name, std::int32_t, std::int32_t, const MatrixView& weight) {
+  [[nodiscard]] Status matrix(const std::string& name, std::size_t, std::size_t, const MatrixView& weight) {
     matrices.push_back({name, &weight});
     return {};
   }
-  [[nodiscard]] Status vocabulary(const std::string& name, std::int32_t rows, std::int32_t cols,
+  [[nodiscard]] Status vocabulary(const std::string& name, std::size_t rows, std::size_t cols,
                                   const MatrixView& weight) {
     return matrix(name, rows, cols, weight);
   }
-  [[nodiscard]] Status projection(const std::string& name, std::int32_t, std::int32_t,
+  [[nodiscard]] Status projection(const std::string& name, std::size_t, std::size_t,
                                   const WeightMatrix& weight) {
     projections.push_back({name, &weight});
     return {};
@@ -111,9 +111,8 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
   Q3G_ASSIGN(const std::vector<InnerFile> inner, inner_files(files));
   Q3G_TRY(check_target(files, inner, path));
   Collector tensors;
-  Q3G_TRY(visit_weights(tensors, config, weights, [&](std::int32_t i) -> const LayerWeights& {
-    return weights.layers[static_cast<std::size_t>(i)];
-  }));
+  Q3G_TRY(visit_weights(tensors, config, weights,
+                        [&](std::size_t i) -> const LayerWeights& { return weights.layers[i]; }));
 
   // What every load reads comes first, so that it lies together.
   PackedStream stream(options.info);

@@ -22,7 +22,7 @@ bool survives(const std::map<std::string, std::string>& contents) {
   KvCache cache((*model)->config(), 4);
   Workspace workspace;
   const std::vector<qwen3guard::TokenId> ids = {0, 0, 0};
-  std::vector<float> hidden(static_cast<std::size_t>((*model)->config().hidden_size));
+  std::vector<float> hidden((*model)->config().hidden_size);
   return (*model)->forward(ids, cache, workspace, {hidden.data(), 1, hidden.size()}, nullptr).ok();
 }
 

@@ -58,7 +58,7 @@ class GenWave final : public Wave {
  private:
   /// Feeds what the decoders need, in one forward.
   Status feed_all() {
-    const auto width = static_cast<std::size_t>(guard_.model().config().hidden_size);
+    const std::size_t width = guard_.model().config().hidden_size;
     Workspace& workspace = scratch_->workspace;
     workspace.parts.clear();
     for (Request& request : requests_)

@@ -18,7 +18,7 @@ Result<GenPrompt> begin_gen(const Guard::Impl& guard, std::span<const Message> m
              encode_gen_prompt(*tokenizer, messages, static_cast<std::size_t>(guard.max_context_tokens())));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
   Q3G_TRY(guard.check_context(n_needed));
-  cache.set_capacity(static_cast<std::int32_t>(n_needed));
+  cache.set_capacity(n_needed);
   const Role last_role = messages.back().role;
   Q3G_ASSIGN(const auto shared, share_prompt_prefix(guard, last_role, ids, cache, workspace, cancel));
   return GenPrompt{std::move(ids), last_role, n_needed, shared};

@@ -25,13 +25,11 @@ struct GenPrompt {
     return last_role == Role::user ? Subject::prompt : Subject::response;
   }
   /// What the cache does not hold; at least one.
-  [[nodiscard]] std::span<const TokenId> rest() const {
-    return std::span(ids).subspan(static_cast<std::size_t>(shared.n_tokens));
-  }
+  [[nodiscard]] std::span<const TokenId> rest() const { return std::span(ids).subspan(shared.n_tokens); }
   /// Sets the verdict's tokens.prompt and .cached.
   void count_tokens(Verdict& verdict) const noexcept {
     verdict.tokens.prompt = static_cast<std::int32_t>(ids.size());
-    verdict.tokens.cached = shared.n_cached;
+    verdict.tokens.cached = static_cast<std::int32_t>(shared.n_cached);
   }
 };
 

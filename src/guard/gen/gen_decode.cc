@@ -16,7 +16,7 @@ namespace {
 
 /// Feeds `ids`. hidden: [hidden_size], the state behind them.
 Status feed(const GenCall& call, std::span<const TokenId> ids, std::vector<float>& hidden) {
-  hidden.resize(static_cast<std::size_t>(call.model.config().hidden_size));
+  hidden.resize(call.model.config().hidden_size);
   return call.model.forward(ids, call.cache, call.workspace, {hidden.data(), 1, hidden.size()}, call.cancel);
 }
 
@@ -58,7 +58,7 @@ Result<Verdict> decode_constrained(const GenCall& call, std::span<const TokenId>
 Result<Verdict> decode_greedy(const GenCall& call, std::span<const TokenId> prompt, Subject subject) {
   const std::vector<TokenId> ends = end_tokens(call.model.config(), &call.tokenizer);
   std::vector<float> hidden, logits(static_cast<std::size_t>(call.model.config().vocab_size));
-  const std::int32_t n_start = call.cache.n_tokens();
+  const std::size_t n_start = call.cache.n_tokens();
   const std::vector<TokenId> preferred = severity_tokens(call.tokenizer);
   std::vector<TokenId> generated;
   Q3G_TRY(feed(call, prompt, hidden));

@@ -32,7 +32,7 @@ Result<KeptPrefix> compute_prompt_prefix(const Model& model, const Tokenizer& to
                                          Workspace& workspace, const CancelFlag* cancel) {
   KeptPrefix prefix;
   Q3G_ASSIGN(prefix.ids, constant_beginning(tokenizer, last_role));
-  prefix.cache = model.new_cache(static_cast<std::int32_t>(prefix.ids.size()));
+  prefix.cache = model.new_cache(prefix.ids.size());
   if (!prefix.ids.empty()) Q3G_TRY(model.forward(prefix.ids, prefix.cache, workspace, {}, cancel));
   return prefix;
 }

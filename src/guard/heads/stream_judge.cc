@@ -37,7 +37,7 @@ struct HeadRows {
 
 Status judge_together(const Model& model, std::span<const JudgePart> parts, Workspace& workspace,
                       const CancelFlag* cancel, std::vector<TokenVerdict>& out) {
-  const auto width = static_cast<std::size_t>(model.config().hidden_size);
+  const std::size_t width = model.config().hidden_size;
   std::vector<ForwardPart>& forward = workspace.parts;
   forward.clear();
   std::size_t n_rows = 0;
@@ -54,7 +54,7 @@ Status judge_together(const Model& model, std::span<const JudgePart> parts, Work
   workspace.positions.reserve(n_rows);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     for (std::size_t r = parts[i].first_judged; r < parts[i].ids.size(); ++r)
-      workspace.positions.push_back(parts[i].cache->n_tokens() + static_cast<std::int32_t>(r));
+      workspace.positions.push_back(static_cast<std::int32_t>(parts[i].cache->n_tokens() + r));
   }
   Q3G_TRY(model.forward_batch(forward, workspace, hidden, cancel));
   // One product for all rows when they go to the same heads: many sessions with a token each.

@@ -87,8 +87,8 @@ Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, cons
   for (const TokenId id : prefix.ids) {
     if (id < 0 || id >= config.vocab_size) return bad("has the token " + std::to_string(id));
   }
-  prefix.cache = KvCache(config, static_cast<std::int32_t>(n), KvType::bf16);
-  prefix.cache.map(blob.bytes.data() + begin, static_cast<std::int32_t>(n), blob.owner);
+  prefix.cache = KvCache(config, n, KvType::bf16);
+  prefix.cache.map(blob.bytes.data() + begin, n, blob.owner);
   return prefix;
 }
 

@@ -36,9 +36,9 @@ Result<PrefixCache::Shared> PrefixCache::share_pinned(Role last_role, std::span<
     }
     prefix = slot.prefix;
   }
-  const auto n = static_cast<std::int32_t>(shareable(ids, prefix->ids));
+  const std::size_t n = shareable(ids, prefix->ids);
   cache.share_prefix(prefix->cache, n);
-  return Shared{n, computed_now ? 0 : n};
+  return Shared{.n_tokens = n, .n_cached = computed_now ? 0 : n};
 }
 
 void PrefixCache::make_room(std::size_t n_tokens, KvCache* heir) {
@@ -52,11 +52,10 @@ void PrefixCache::make_room(std::size_t n_tokens, KvCache* heir) {
 void PrefixCache::share_kept(std::span<const TokenId> ids, std::size_t n_needed, KvCache& cache,
                              Shared& shared) {
   if (budget_tokens_ == 0) return;
-  const auto n_known = static_cast<std::size_t>(shared.n_tokens);
-  n_needed -= std::min(n_needed, n_known);
+  n_needed -= std::min(n_needed, shared.n_tokens);
   const std::lock_guard lock(mutex_);
   auto best = kept_.end();
-  std::size_t n_best = n_known + kMinTokens - 1;
+  std::size_t n_best = shared.n_tokens + kMinTokens - 1;
   for (auto it = kept_.begin(); it != kept_.end(); ++it) {
     const std::size_t n = shareable(ids, it->ids);
     if (n > n_best) {
@@ -65,8 +64,8 @@ void PrefixCache::share_kept(std::span<const TokenId> ids, std::size_t n_needed,
     }
   }
   if (best != kept_.end()) {
-    cache.share_prefix(best->cache, static_cast<std::int32_t>(n_best));
-    shared.n_tokens = shared.n_cached = static_cast<std::int32_t>(n_best);
+    cache.share_prefix(best->cache, n_best);
+    shared.n_tokens = shared.n_cached = n_best;
     kept_.splice(kept_.end(), kept_, best);
     n_needed -= std::min(n_needed, n_best);
   }
@@ -84,7 +83,7 @@ void PrefixCache::keep(Role last_role, std::vector<TokenId> ids, const KvCache& 
   std::list<KeptPrefix> single(1);
   single.back().ids = std::move(ids);
   const std::size_t n = single.back().ids.size();
-  single.back().cache.share_prefix(cache, static_cast<std::int32_t>(n));
+  single.back().cache.share_prefix(cache, n);
   const std::lock_guard lock(mutex_);
   make_room(n, nullptr);
   n_kept_tokens_ += n;

@@ -32,8 +32,8 @@ class PrefixCache {
 
   /// What a call begins with.
   struct Shared {
-    std::int32_t n_tokens = 0;  ///< that its cache holds
-    std::int32_t n_cached = 0;  ///< how many of them were there before the call
+    std::size_t n_tokens = 0;  ///< that its cache holds
+    std::size_t n_cached = 0;  ///< how many of them were there before the call
   };
 
   /// Pins what was computed before (a packed file's). last_role: whose message is judged. Before any call.

@@ -48,7 +48,7 @@ class WorkspacePool {
   WorkspacePool() { idle_.reserve(kMaxIdle); }
 
   /// Scratch with an empty cache of room for n_tokens. Throws std::bad_alloc.
-  [[nodiscard]] Lease borrow(const Model& model, std::int32_t n_tokens) {
+  [[nodiscard]] Lease borrow(const Model& model, std::size_t n_tokens) {
     std::unique_ptr<CallScratch> scratch;
     {
       const std::lock_guard lock(mutex_);

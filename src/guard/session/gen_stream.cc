@@ -36,7 +36,7 @@ GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptio
     : guard_(std::move(guard)),
       options_(options),
       think_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr),
-      cache_(guard_->model().new_cache(capacity_tokens)) {}
+      cache_(guard_->model().new_cache(static_cast<std::size_t>(capacity_tokens))) {}
 
 std::vector<Message> GenStream::conversation(std::size_t n_skipped, std::string_view text) const {
   std::vector<Message> messages;
@@ -76,7 +76,7 @@ Result<std::size_t> GenStream::interval() {
   if (options_.context != ContextPolicy::slide) return wished;
   if (turn.interval_tokens == 0) {
     // What slides out of the window was judged before: there are several verdicts in the room for a response.
-    const auto capacity = static_cast<std::size_t>(cache_.capacity_tokens());
+    const std::size_t capacity = cache_.capacity_tokens();
     Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
     Q3G_ASSIGN(
         const std::vector<TokenId> ids,
@@ -92,10 +92,9 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
   const Turn& turn = turns_.back();
   Q3G_ASSIGN(const std::vector<TokenId> ids,
-             encode_gen_prompt(*tokenizer, conversation(turn.skip_turns, text),
-                               static_cast<std::size_t>(cache_.capacity_tokens())));
+             encode_gen_prompt(*tokenizer, conversation(turn.skip_turns, text), cache_.capacity_tokens()));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
-  if (n_needed > static_cast<std::size_t>(cache_.capacity_tokens())) {
+  if (n_needed > cache_.capacity_tokens()) {
     return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs " +
                                               std::to_string(n_needed) + " tokens; the context has " +
                                               std::to_string(cache_.capacity_tokens())};
@@ -103,7 +102,7 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   const CancelFlag* const cancel = options_.cancel.get();
   auto scratch = guard_->pool().borrow(guard_->model(), 0);
   std::size_t n_kept = std::min(common_prefix(ids, fed_), ids.size() - 1);
-  cache_.truncate(static_cast<std::int32_t>(n_kept));
+  cache_.truncate(n_kept);
   fed_.resize(n_kept);
   if (n_kept == 0) {
     Q3G_ASSIGN(const PrefixCache::Shared shared,
@@ -117,9 +116,8 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   std::vector<TokenId> end;
   Q3G_TRY(append_text(*tokenizer, kGenPromptAssistant.after, end));
   Q3G_TRY(append_markup(*tokenizer, kGenPromptTail, end));
-  const std::size_t n_shared = std::min(ids.size() - std::min(ids.size(), end.size() + 1),
-                                        static_cast<std::size_t>(cache_.n_tokens()));
-  cache_.truncate(static_cast<std::int32_t>(n_shared));
+  const std::size_t n_shared = std::min(ids.size() - std::min(ids.size(), end.size() + 1), cache_.n_tokens());
+  cache_.truncate(n_shared);
   fed_.assign(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n_shared));
   if (!decoded.ok()) return std::move(decoded).error();
   Verdict verdict = *std::move(decoded);
@@ -323,11 +321,11 @@ Status GenStream::check_text(const Turn& turn, std::string_view bytes, const Tok
   // The prompt is judged by classify(), which has the guard's context.
   const bool is_response = turn.role == Role::assistant;
   if (is_response && options_.context != ContextPolicy::error) return {};
-  const std::int32_t capacity = is_response ? cache_.capacity_tokens() : guard_->max_context_tokens();
-  const auto n_most = static_cast<std::size_t>(capacity);
-  const bool is_too_long = turn.text
-                               ? turn.text->exceeds(bytes, n_most)
-                               : IncrementalEncoder(tokenizer, options_.invalid_utf8).exceeds(bytes, n_most);
+  const std::size_t capacity =
+      is_response ? cache_.capacity_tokens() : static_cast<std::size_t>(guard_->max_context_tokens());
+  const bool is_too_long =
+      turn.text ? turn.text->exceeds(bytes, capacity)
+                : IncrementalEncoder(tokenizer, options_.invalid_utf8).exceeds(bytes, capacity);
   if (!is_too_long) return {};
   return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs more than " +
                                             std::to_string(capacity) + " tokens; the context has " +

@@ -47,7 +47,9 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] std::size_t n_verdicts() const noexcept override;
   [[nodiscard]] std::int32_t position() const noexcept override;
   [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
-  [[nodiscard]] std::int32_t max_tokens() const noexcept override { return cache_.capacity_tokens(); }
+  [[nodiscard]] std::int32_t max_tokens() const noexcept override {
+    return static_cast<std::int32_t>(cache_.capacity_tokens());
+  }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
     options_.cancel = std::move(cancel);

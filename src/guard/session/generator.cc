@@ -24,7 +24,7 @@ class Generator::Impl {
       : guard_(std::move(guard)),
         sampler_(options),
         cancel_(options.cancel),
-        cache_(guard_->model().new_cache(guard_->max_context_tokens())),
+        cache_(guard_->model().new_cache(static_cast<std::size_t>(guard_->max_context_tokens()))),
         ends_(detail::end_tokens(guard_->model().config(),
                                  guard_->tokenizer() ? &*guard_->tokenizer() : nullptr)),
         logits_(static_cast<std::size_t>(guard_->model().config().vocab_size)) {}
@@ -52,7 +52,7 @@ class Generator::Impl {
     }
     Q3G_TRY(guard_->check_context(ids.size()));
     std::vector<TokenId> tape(ids.begin(), ids.end());
-    const auto n = static_cast<std::int32_t>(detail::common_prefix(tape, ids_));
+    const std::size_t n = detail::common_prefix(tape, ids_);
     if (n < cache_.n_tokens()) cache_.truncate(n);
     ids_ = std::move(tape);
     return {};
@@ -64,12 +64,11 @@ class Generator::Impl {
                    "generator: nothing was said; set_conversation() comes first"};
     Q3G_TRY(guard_->check_context(ids_.size() + 1));
     // The last token's state is needed, even when it was read before (after a rewind).
-    cache_.truncate(std::min(cache_.n_tokens(), position() - 1));
-    const auto width = static_cast<std::size_t>(guard_->model().config().hidden_size);
+    cache_.truncate(std::min(cache_.n_tokens(), ids_.size() - 1));
+    const std::size_t width = guard_->model().config().hidden_size;
     hidden_.resize(width);
     auto scratch = guard_->pool().borrow(guard_->model(), 0);
-    Q3G_TRY(guard_->model().forward(std::span(ids_).subspan(static_cast<std::size_t>(cache_.n_tokens())),
-                                    cache_, scratch->workspace,
+    Q3G_TRY(guard_->model().forward(std::span(ids_).subspan(cache_.n_tokens()), cache_, scratch->workspace,
                                     detail::Span2d<float>(hidden_.data(), 1, width), cancel_.get()));
     guard_->model().lm_logits(detail::Span2d<const float>(hidden_.data(), 1, width),
                               detail::Span2d<float>(logits_.data(), 1, logits_.size()), scratch->workspace);
@@ -94,7 +93,7 @@ class Generator::Impl {
                                                     "; expected 0 to " + std::to_string(position())};
     }
     ids_.resize(static_cast<std::size_t>(n));
-    cache_.truncate(std::min(cache_.n_tokens(), n));
+    cache_.truncate(std::min(cache_.n_tokens(), ids_.size()));
     return {};
   }
 

@@ -20,7 +20,7 @@ HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOpt
       think_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr),
       conversation_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr,
                     {true, options.invalid_utf8, options.judge_unsettled}),
-      cache_(guard_->model().new_cache(capacity_tokens)) {}
+      cache_(guard_->model().new_cache(static_cast<std::size_t>(capacity_tokens))) {}
 
 HeadStream::HeadStream(const HeadStream& other)
     : Impl(other),
@@ -311,15 +311,14 @@ Status HeadStream::close(Feed& feed) {
 }
 
 void HeadStream::forget_cache(std::size_t n) noexcept {
-  if (n < static_cast<std::size_t>(cache_.n_tokens())) cache_.truncate(static_cast<std::int32_t>(n));
+  if (n < cache_.n_tokens()) cache_.truncate(n);
   if (!next_cache_) return;
   if (n < slide_from_) {
     next_cache_.reset();
     return;
   }
   const std::size_t n_next = slide_head_ + (n - slide_from_);
-  if (n_next < static_cast<std::size_t>(next_cache_->n_tokens()))
-    next_cache_->truncate(static_cast<std::int32_t>(n_next));
+  if (n_next < next_cache_->n_tokens()) next_cache_->truncate(n_next);
 }
 
 TurnToken HeadStream::judged_token(const TokenVerdict& verdict, std::size_t index) const {

@@ -72,7 +72,7 @@ class HeadStream final : public StreamSession::Impl {
     return !feed.status.ok() || (is_read(feed) && feed.end != Feed::End::due);
   }
   [[nodiscard]] static std::size_t n_left(const Feed& feed) noexcept {
-    return is_read(feed) ? 0 : feed.read_end - static_cast<std::size_t>(feed.session->cache_.n_tokens());
+    return is_read(feed) ? 0 : feed.read_end - feed.session->cache_.n_tokens();
   }
 
   /// Changes of an open turn, planned. Errors: as StreamSession's; nothing has changed then.
@@ -113,7 +113,9 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] std::size_t n_verdicts() const noexcept override;
   [[nodiscard]] std::int32_t position() const noexcept override;
   [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
-  [[nodiscard]] std::int32_t max_tokens() const noexcept override { return cache_.capacity_tokens(); }
+  [[nodiscard]] std::int32_t max_tokens() const noexcept override {
+    return static_cast<std::int32_t>(cache_.capacity_tokens());
+  }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
     options_.cancel = std::move(cancel);
@@ -132,11 +134,9 @@ class HeadStream final : public StreamSession::Impl {
   HeadStream(const HeadStream& other);
 
   [[nodiscard]] static bool is_read(const Feed& feed) noexcept {
-    return static_cast<std::size_t>(feed.session->cache_.n_tokens()) >= feed.read_end;
+    return feed.session->cache_.n_tokens() >= feed.read_end;
   }
-  [[nodiscard]] std::size_t capacity() const noexcept {
-    return static_cast<std::size_t>(cache_.capacity_tokens());
-  }
+  [[nodiscard]] std::size_t capacity() const noexcept { return cache_.capacity_tokens(); }
   /// Of a turn of `role`, all that came before included.
   [[nodiscard]] std::size_t capacity_for(Role role) const noexcept {
     return capacity() - (role == Role::assistant ? std::min(capacity(), kClosingTokens) : 0);

@@ -11,7 +11,7 @@
 namespace qwen3guard::detail {
 
 std::size_t HeadStream::begin_round(Feed& feed) {
-  auto at = static_cast<std::size_t>(cache_.n_tokens());
+  std::size_t at = cache_.n_tokens();
   if (at >= feed.read_end) return 0;
   const OpenTurn* turn = conversation_.open();
   std::size_t limit = capacity();
@@ -21,7 +21,7 @@ std::size_t HeadStream::begin_round(Feed& feed) {
     const std::size_t from = room - (room - head) / 2;
     if (at > from && !next_cache_) {
       // The next window was given up with a turn that is open again: it is read anew.
-      cache_.truncate(static_cast<std::int32_t>(from));
+      cache_.truncate(from);
       at = from;
     }
     if (at == room) {
@@ -39,7 +39,7 @@ std::size_t HeadStream::begin_round(Feed& feed) {
     }
     if (at == from) {
       next_cache_.emplace(guard_->model().new_cache(cache_.capacity_tokens()));
-      next_cache_->share_prefix(cache_, static_cast<std::int32_t>(head));
+      next_cache_->share_prefix(cache_, head);
       slide_head_ = head;
       slide_from_ = from;
     }
@@ -61,7 +61,7 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
     if (n == 0) continue;
     n_rows += n;
     running.push_back(feed);
-    const auto at = static_cast<std::size_t>(session.cache_.n_tokens());
+    const std::size_t at = session.cache_.n_tokens();
     const auto ids = session.conversation_.ids().subspan(at, n);
     const std::size_t first = std::clamp(feed->judge_next, at, at + n);
     const std::size_t last = std::clamp(feed->judge_end, first, at + n);
@@ -80,7 +80,7 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
   for (Feed* feed : running) {
     HeadStream& session = *feed->session;
     auto& out = feed->end == Feed::End::running ? feed->closing : feed->verdicts;
-    const auto end = static_cast<std::size_t>(session.cache_.n_tokens());
+    const std::size_t end = session.cache_.n_tokens();
     for (; feed->judge_next < std::min(end, feed->judge_end); ++feed->judge_next, ++next) {
       next->position = static_cast<std::int32_t>(feed->judge_next + session.conversation_.n_gone());
       out.push_back(*next);

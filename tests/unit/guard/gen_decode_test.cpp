@@ -107,7 +107,7 @@ std::set<char> allowed_after(const std::string& text, Subject subject) {
 /// Greedy decoding byte by byte with every byte that would break the grammar masked.
 std::string masked_greedy(const GenCall& call, std::span<const TokenId> prompt, Subject subject,
                           TokenId end_token) {
-  std::vector<float> hidden(static_cast<std::size_t>(call.model.config().hidden_size));
+  std::vector<float> hidden(call.model.config().hidden_size);
   const auto feed = [&](std::span<const TokenId> ids) {
     call.model.forward(ids, call.cache, call.workspace, {hidden.data(), 1, hidden.size()}, nullptr)
         .throw_if_error();
@@ -210,7 +210,7 @@ TEST_CASE("decoder: steps of many in any order give the verdicts of one at a tim
   const auto model = Model::load(*files, {}).value();
   const std::vector<Tokenizer> tokenizers = {Tokenizer::load(*files).value(), byte_tokenizer()};
   Workspace workspace;
-  std::vector<float> hidden(static_cast<std::size_t>(model->config().hidden_size));
+  std::vector<float> hidden(model->config().hidden_size);
   struct Running {
     std::vector<TokenId> ids;
     KvCache cache;
@@ -255,8 +255,7 @@ TEST_CASE("decoder: an error ends it", "[decode]") {
   const Tokenizer tokenizer = Tokenizer::load(*files).value();
   const std::vector<TokenId> ids = tokenizer.encode("a").value();
   VerdictDecoder decoder(*model, tokenizer, ids, Subject::prompt);
-  std::vector<float> hidden(static_cast<std::size_t>(model->config().hidden_size),
-                            std::numeric_limits<float>::quiet_NaN());
+  std::vector<float> hidden(model->config().hidden_size, std::numeric_limits<float>::quiet_NaN());
   decoder.answer(hidden);
   REQUIRE_FALSE(decoder.needs_tokens());
   const auto verdict = decoder.result();

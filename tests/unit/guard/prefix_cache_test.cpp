@@ -32,8 +32,8 @@ std::vector<TokenId> sequence(TokenId first, std::size_t n) {
 
 KvCache cache_of(const detail::ModelConfig& config, std::size_t n_tokens) {
   KvCache cache(config, 4096);
-  cache.prepare(static_cast<std::int32_t>(n_tokens));
-  cache.advance(static_cast<std::int32_t>(n_tokens));
+  cache.prepare(n_tokens);
+  cache.advance(n_tokens);
   return cache;
 }
 

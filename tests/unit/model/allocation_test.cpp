@@ -41,7 +41,7 @@ TEST_CASE("allocation: decoding token by token allocates a page of the cache now
     const auto model = load_golden(name, {.n_threads = 2, .isa = ""});
     KvCache cache(model->config(), 300);
     Workspace workspace;
-    const auto width = static_cast<std::size_t>(model->config().hidden_size);
+    const std::size_t width = model->config().hidden_size;
     std::vector<float> hidden(width), vocab(static_cast<std::size_t>(model->config().vocab_size)), risk(3),
         category(9);
     const auto step = [&](TokenId id) {

@@ -115,7 +115,7 @@ inline Logits run_pieces(const Model& model, std::span<const TokenId> ids,
                          const std::vector<std::size_t>& pieces, KvCache& cache) {
   Logits out;
   Workspace workspace;
-  const auto width = static_cast<std::size_t>(model.config().hidden_size);
+  const std::size_t width = model.config().hidden_size;
   std::size_t begin = 0;
   for (const std::size_t n : pieces) {
     std::vector<float> hidden(n * width);
@@ -130,7 +130,7 @@ inline Logits run_pieces(const Model& model, std::span<const TokenId> ids,
 }
 
 inline Logits run_whole(const Model& model, std::span<const TokenId> ids) {
-  KvCache cache(model.config(), static_cast<std::int32_t>(ids.size()));
+  KvCache cache(model.config(), ids.size());
   return run_pieces(model, ids, {ids.size()}, cache);
 }
 

@@ -33,7 +33,7 @@ TEST_CASE("golden: logits agree with transformers and with the oracle on every i
 TEST_CASE("golden: logits of single tokens equal those of the whole vocabulary", "[model][golden]") {
   for (const char* name : {"gen_mha_f32", "gen_gqa2_bf16", "gen_gqa4_f16"}) {
     const auto model = load_golden(name);
-    const auto width = static_cast<std::size_t>(model->config().hidden_size);
+    const std::size_t width = model->config().hidden_size;
     const auto vocab = static_cast<std::size_t>(model->config().vocab_size);
     KvCache cache(model->config(), 8);
     Workspace workspace;

@@ -20,10 +20,10 @@ ModelConfig small_config() {
 }
 
 /// Appends n tokens whose key and value are filled with `mark`.
-void append(KvCache& cache, std::int32_t n, float mark) {
+void append(KvCache& cache, std::size_t n, float mark) {
   const std::vector<float> row(4, mark);
   cache.prepare(n);
-  for (std::int32_t i = 0; i < n; ++i)
+  for (std::size_t i = 0; i < n; ++i)
     cache.store(0, 0, cache.n_tokens() + i, row.data(), row.data(), *select_kernels("scalar").value());
   cache.advance(n);
 }
@@ -33,7 +33,7 @@ std::vector<float> marks(const KvCache& cache) {
   std::vector<float> out;
   for (const KvCache::Segment& segment : cache.segments()) {
     const auto* keys = reinterpret_cast<const float*>(segment.page->key_block(cache.layout(), 0, 0));
-    for (std::int32_t i = 0; i < segment.capacity && segment.begin + i < cache.n_tokens(); ++i)
+    for (std::size_t i = 0; i < segment.capacity && segment.begin + i < cache.n_tokens(); ++i)
       out.push_back(keys[4 * i]);
   }
   return out;
@@ -57,6 +57,17 @@ TEST_CASE("cache: copies share what they have and go on on their own", "[cache]"
   CHECK(marks(a) == repeated({{100, 1.0F}, {50, 2.0F}}));
   CHECK(marks(b) == repeated({{100, 1.0F}, {70, 3.0F}}));
   CHECK(b.segments()[0].page->bytes() == a.segments()[0].page->bytes());
+}
+
+TEST_CASE("cache: a page that was prepared for nothing, and is shared, is not written", "[cache]") {
+  KvCache a(small_config(), 1000);
+  append(a, 64, 1);
+  a.prepare(10);  // and the tokens did not come
+  KvCache b = a;
+  append(b, 70, 2);
+  append(a, 5, 3);
+  CHECK(marks(a) == repeated({{64, 1.0F}, {5, 3.0F}}));
+  CHECK(marks(b) == repeated({{64, 1.0F}, {70, 2.0F}}));
 }
 
 TEST_CASE("cache: pages kept in reserve are not copied along", "[cache]") {

@@ -28,9 +28,7 @@ std::vector<std::size_t> random_cuts(std::size_t n, std::mt19937_64& random) {
   return pieces;
 }
 
-KvCache new_cache(const Model& model, std::size_t n) {
-  return {model.config(), static_cast<std::int32_t>(n)};
-}
+KvCache new_cache(const Model& model, std::size_t n) { return {model.config(), n}; }
 
 }  // namespace
 
@@ -52,7 +50,7 @@ TEST_CASE("forward: whole, in random pieces and token by token agree", "[model][
       KvCache cache = new_cache(*model, ids.size() + 5);
       const std::vector<std::size_t> ones(ids.size(), 1);
       CHECK(worst_difference(run_pieces(*model, ids, ones, cache), whole) < kTolerance);
-      CHECK(cache.n_tokens() == static_cast<std::int32_t>(ids.size()));
+      CHECK(cache.n_tokens() == ids.size());
     }
   }
 }
@@ -86,7 +84,7 @@ TEST_CASE("forward: only the last positions asked for", "[model][property]") {
     for (const std::size_t wanted : {std::size_t{0}, std::size_t{1}, std::size_t{11}, std::size_t{280}}) {
       KvCache cache = new_cache(*model, ids.size() + 1);
       Workspace workspace;
-      const auto width = static_cast<std::size_t>(model->config().hidden_size);
+      const std::size_t width = model->config().hidden_size;
       std::vector<float> hidden(wanted * width);
       REQUIRE(model->forward(ids, cache, workspace, {hidden.data(), wanted, width}, nullptr).ok());
       std::vector<std::int32_t> positions(wanted);
@@ -95,7 +93,7 @@ TEST_CASE("forward: only the last positions asked for", "[model][property]") {
       append_logits(*model, Span2d<const float>(hidden.data(), wanted, width), workspace, ours);
       INFO(name << ", last " << wanted);
       if (wanted > 0) CHECK(worst_difference(ours, at_positions(whole, positions)) < kTolerance);
-      CHECK(cache.n_tokens() == static_cast<std::int32_t>(ids.size()));
+      CHECK(cache.n_tokens() == ids.size());
     }
   }
 }
@@ -135,7 +133,7 @@ TEST_CASE("forward: a flag that is up stops it, and the scratch memory forgets i
   Workspace workspace;
   std::mt19937_64 random(kSeed);
   const std::vector<TokenId> ids = random_ids(*model, 300, random);  // more than a chunk
-  std::vector<float> hidden(static_cast<std::size_t>(model->config().hidden_size));
+  std::vector<float> hidden(model->config().hidden_size);
   const Span2d<float> last(hidden.data(), 1, hidden.size());
   qwen3guard::CancelFlag flag;
   REQUIRE(model->forward(ids, cache, workspace, last, &flag).ok());
@@ -156,7 +154,7 @@ TEST_CASE("forward: a refused call leaves the cache as it was", "[model]") {
   KvCache cache = new_cache(*model, 4);
   Workspace workspace;
   const std::vector<TokenId> good = {1, 2}, unknown = {1, 128}, negative = {-1}, many = {1, 2, 3};
-  const auto width = static_cast<std::size_t>(model->config().hidden_size);
+  const std::size_t width = model->config().hidden_size;
   std::vector<float> hidden(4 * width);
   REQUIRE(model->forward(good, cache, workspace, {}, nullptr).ok());
   const auto code = [&](const std::vector<TokenId>& ids, Span2d<float> out) {

@@ -25,7 +25,7 @@ struct AttentionContext {
 /// Consecutive queries of one conversation. cache holds rows up to the last query's position.
 struct AttentionPiece {
   Span2d<float> q;  ///< [n, n_heads * head_dim], after norm and rotation; replaced by the output, same shape
-  std::int32_t first_position = 0;
+  std::size_t first_position = 0;
   const KvCache* cache = nullptr;
   std::size_t first_task = 0;  ///< attention() numbers its tasks here
 };
@@ -38,7 +38,7 @@ struct AttentionPiece {
 /// the memory does not grow with the length. With a cache of bfloat16 the queries and the softmax's weights
 /// are rounded to bfloat16, and sums are float32. The result is the same for any number of threads and does
 /// not depend on the other pieces. Throws std::bad_alloc (memory for packing); q is then undefined.
-void attention(std::span<AttentionPiece> pieces, std::int32_t layer, const AttentionContext& context);
+void attention(std::span<AttentionPiece> pieces, std::size_t layer, const AttentionContext& context);
 
 }  // namespace qwen3guard::detail
 

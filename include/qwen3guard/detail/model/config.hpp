@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_DETAIL_MODEL_CONFIG_HPP
 #define QWEN3GUARD_DETAIL_MODEL_CONFIG_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,21 +20,21 @@ enum class Architecture { causal_lm, guard };
 struct ModelConfig {
   Architecture architecture = Architecture::causal_lm;
   std::string architecture_name;
-  std::int32_t hidden_size = 0;
-  std::int32_t n_layers = 0;
-  std::int32_t n_heads = 0;
-  std::int32_t n_kv_heads = 0;  ///< divides n_heads
-  std::int32_t head_dim = 0;    ///< even; hidden_size / n_heads when the file does not say
-  std::int32_t intermediate_size = 0;
-  std::int32_t vocab_size = 0;
-  std::int32_t max_position_embeddings = 0;
+  std::size_t hidden_size = 0;
+  std::size_t n_layers = 0;
+  std::size_t n_heads = 0;
+  std::size_t n_kv_heads = 0;  ///< divides n_heads
+  std::size_t head_dim = 0;    ///< even; hidden_size / n_heads when the file does not say
+  std::size_t intermediate_size = 0;
+  std::int32_t vocab_size = 0;               ///< ids are below it
+  std::int32_t max_position_embeddings = 0;  ///< tokens of the longest context
   double rope_theta = 0;
   float rms_norm_eps = 0;
   bool tie_word_embeddings = false;
   std::vector<std::int32_t> eos_token_ids;  ///< config.json and generation_config.json, each once
 
   // Stream checkpoints only.
-  std::int32_t guard_inner_size = 0;
+  std::size_t guard_inner_size = 0;
   HeadLabels response_labels;
   HeadLabels query_labels;
 

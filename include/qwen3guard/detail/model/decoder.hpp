@@ -48,10 +48,10 @@ class Decoder {
 
  private:
   void embed(std::span<const DecoderPiece> pieces);
-  void attend(const LayerWeights& layer, std::int32_t index, std::span<const DecoderPiece> pieces,
+  void attend(const LayerWeights& layer, std::size_t index, std::span<const DecoderPiece> pieces,
               bool is_last);
   void feed_forward(const LayerWeights& layer, std::size_t n);
-  void store_keys_values(const LayerWeights& layer, std::int32_t index);
+  void store_keys_values(const LayerWeights& layer, std::size_t index);
   void rotate_queries(const LayerWeights& layer, Span2d<float> q, Span2d<const float> rotation) const;
   /// Moves the wanted rows to the front, in order.
   void keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> pieces) noexcept;

@@ -22,8 +22,8 @@ class KvCache {
   /// A run of tokens in one page, from its slot 0 on.
   struct Segment {
     KvPagePtr page;
-    std::int32_t begin = 0;     ///< position of the first token
-    std::int32_t capacity = 0;  ///< slots that belong to this cache
+    std::size_t begin = 0;     ///< position of the first token
+    std::size_t capacity = 0;  ///< slots that belong to this cache
   };
 
   KvCache() = default;
@@ -39,39 +39,37 @@ class KvCache {
   KvCache& operator=(KvCache&&) noexcept = default;
   ~KvCache() = default;
   /// Allocates nothing yet.
-  KvCache(const ModelConfig& config, std::int32_t capacity_tokens, KvType type = KvType::f32,
+  KvCache(const ModelConfig& config, std::size_t capacity_tokens, KvType type = KvType::f32,
           Memory memory = nullptr)
-      : layout_(config, type),
-        memory_(std::move(memory)),
-        capacity_tokens_(capacity_tokens < 0 ? 0 : capacity_tokens) {}
+      : layout_(config, type), memory_(std::move(memory)), capacity_tokens_(capacity_tokens) {}
 
   [[nodiscard]] const KvLayout& layout() const noexcept { return layout_; }
-  [[nodiscard]] std::int32_t n_tokens() const noexcept { return n_tokens_; }
-  [[nodiscard]] std::int32_t capacity_tokens() const noexcept { return capacity_tokens_; }
+  [[nodiscard]] std::size_t n_tokens() const noexcept { return n_tokens_; }
+  [[nodiscard]] std::size_t capacity_tokens() const noexcept { return capacity_tokens_; }
   /// Another bound; below n_tokens() nothing more can be added.
-  void set_capacity(std::int32_t n) noexcept { capacity_tokens_ = n; }
+  void set_capacity(std::size_t n) noexcept { capacity_tokens_ = n; }
 
   /// Forgets everything from token n on; its memory is kept for what comes next.
-  /// Precondition: 0 <= n <= n_tokens().
-  void truncate(std::int32_t n) noexcept;
+  /// Precondition: n <= n_tokens().
+  void truncate(std::size_t n) noexcept;
 
   /// Replaces the contents by the first n tokens of `other` (same layout, unless this cache is empty and new)
   /// without copying them. Precondition: n <= other.n_tokens() and n <= capacity_tokens(). Throws
   /// std::bad_alloc.
-  void share_prefix(const KvCache& other, std::int32_t n);
+  void share_prefix(const KvCache& other, std::size_t n);
 
   /// Replaces the contents by n tokens in whole pages at `bytes`, which `owner` keeps alive and nobody
   /// writes. Throws std::bad_alloc.
-  void map(const std::byte* bytes, std::int32_t n, const std::shared_ptr<const void>& owner);
+  void map(const std::byte* bytes, std::size_t n, const std::shared_ptr<const void>& owner);
 
   /// Makes room to write tokens [n_tokens(), n_tokens() + n). Throws std::bad_alloc; nothing is lost then.
   /// Precondition: they fit capacity_tokens().
-  void prepare(std::int32_t n);
+  void prepare(std::size_t n);
   /// Marks n further tokens, which the caller has written, as present.
-  void advance(std::int32_t n) noexcept { n_tokens_ += n; }
+  void advance(std::size_t n) noexcept { n_tokens_ += n; }
 
   /// Writes the key and value, [head_dim] each, of a token that prepare() made room for.
-  void store(std::size_t layer, std::size_t kv_head, std::int32_t token, const float* key, const float* value,
+  void store(std::size_t layer, std::size_t kv_head, std::size_t token, const float* key, const float* value,
              const KernelTable& kernels) noexcept;
 
   /// The pages in order. Tokens of segment i are [begin, begin + capacity), as far as they are written.
@@ -94,13 +92,13 @@ class KvCache {
                                                     KvType type = KvType::f32) noexcept;
 
  private:
-  [[nodiscard]] const Segment& segment_of(std::int32_t token) const noexcept;
+  [[nodiscard]] const Segment& segment_of(std::size_t token) const noexcept;
   /// A page that is nobody else's.
   [[nodiscard]] KvPagePtr take_page();
 
   KvLayout layout_;
   Memory memory_;
-  std::int32_t capacity_tokens_ = 0, n_tokens_ = 0;
+  std::size_t capacity_tokens_ = 0, n_tokens_ = 0;
   std::vector<Segment> segments_;
   std::vector<KvPagePtr> spare_;  // owned by this cache alone
 };

@@ -28,10 +28,7 @@ struct KvLayout {
 
   KvLayout() = default;
   KvLayout(const ModelConfig& config, KvType kv_type)
-      : type(kv_type),
-        n_layers(static_cast<std::size_t>(config.n_layers)),
-        n_kv_heads(static_cast<std::size_t>(config.n_kv_heads)),
-        head_dim(static_cast<std::size_t>(config.head_dim)) {}
+      : type(kv_type), n_layers(config.n_layers), n_kv_heads(config.n_kv_heads), head_dim(config.head_dim) {}
 
   /// head_dim, padded for bf16 to what the products take: columns of keys, rows of values.
   [[nodiscard]] std::size_t padded_dim() const noexcept {

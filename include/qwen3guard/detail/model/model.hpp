@@ -78,7 +78,7 @@ class Model {
   /// otherwise.
   [[nodiscard]] KvType kv_type() const noexcept;
   /// An empty cache for this model's conversations of up to capacity_tokens.
-  [[nodiscard]] KvCache new_cache(std::int32_t capacity_tokens) const;
+  [[nodiscard]] KvCache new_cache(std::size_t capacity_tokens) const;
   [[nodiscard]] const Memory& memory() const noexcept;
 
   /// Language-model logits: hidden [n, hidden_size] -> out [n, vocab_size]. Causal checkpoints only.

@@ -14,14 +14,14 @@ namespace qwen3guard::detail {
 /// angle position * theta^(-2 i / head_dim). Oracle: `rope` in forward.
 class Rope {
  public:
-  Rope(std::int32_t head_dim, double theta) {
+  Rope(std::size_t head_dim, double theta) {
     // In double: an error of the frequency is multiplied by the position, up to 32768.
-    for (std::int32_t i = 0; i < head_dim; i += 2)
+    for (std::size_t i = 0; i < head_dim; i += 2)
       frequencies_.push_back(std::pow(theta, -static_cast<double>(i) / static_cast<double>(head_dim)));
   }
 
   /// table: [head_dim] = head_dim / 2 cosines, then as many sines, of one position (KernelTable::rotate).
-  void fill(std::int32_t position, std::span<float> table) const noexcept {
+  void fill(std::size_t position, std::span<float> table) const noexcept {
     const std::size_t half = frequencies_.size();
     for (std::size_t i = 0; i < half; ++i) {
       const double angle = static_cast<double>(position) * frequencies_[i];

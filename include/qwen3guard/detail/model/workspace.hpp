@@ -19,7 +19,7 @@ namespace qwen3guard::detail {
 struct DecoderPiece {
   std::span<const TokenId> ids;
   KvCache* cache = nullptr;  ///< has room for them (KvCache::prepare)
-  std::int32_t first_position = 0;
+  std::size_t first_position = 0;
   std::size_t n_wanted = 0;  ///< hidden states of the last n_wanted tokens are asked for
 };
 
@@ -59,7 +59,7 @@ class Workspace {
   /// One row of the chunk.
   struct Token {
     TokenId id;
-    std::int32_t position;
+    std::size_t position;
     KvCache* cache;
   };
   std::vector<Token> tokens;
