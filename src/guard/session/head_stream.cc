@@ -271,42 +271,22 @@ Result<HeadStream::Feed> HeadStream::plan_conversation(std::span<const Message> 
 
 Status HeadStream::close(Feed& feed) {
   append_verdicts(feed);
-  TurnRecord& record = writable();
-  const Role role = conversation_.open()->role();
-  const bool is_response = role == Role::assistant;
+  const TurnRecord& record = writable();  // its own from here on: the decision is to be noted in it
   const std::size_t live_begin = conversation_.content_begin() - record.lead.size();
-  const std::size_t live_end =
-      record.tokens.empty() ? live_begin : conversation_.content_begin() + record.tokens.size();
-  const bool is_stopped = record.marks.is_stopped;
-  Q3G_ASSIGN(feed.form, conversation_.close(is_stopped, capacity(), log_));
+  Q3G_ASSIGN(ClosedForm form, conversation_.close(record.marks.is_stopped, capacity(), log_));
   log_.keep_tail(records_, records_.size());
   records_.push_back(record_);
   set_record(nullptr);
+  const ClosedTurn& turn = *conversation_.turns().back().turn;
+  feed.form = FinalForm(std::move(form), turn, *records_.back(), live_begin, options_.thinking);
   feed.end = Feed::End::running;
-  const ClosedForm& form = feed.form;
-  std::size_t first = form.end, end = form.end;
-  feed.judged_begin = form.end;
-  if (role == Role::user) end = form.end + 1;
-  if (is_response && !is_stopped) end = form.end + kClosingTokens;
-  if (form.rendered && !is_stopped) {
-    const RenderedTurn& turn = *form.rendered;
-    const AnswerParts parts = split_answer(conversation_.turns().back().turn->whole_text());
-    const bool judges_reasoning =
-        options_.thinking == Thinking::judge ||
-        (!parts.reasoning.empty() && (options_.thinking == Thinking::none || !parts.begins_thinking));
-    feed.judged_begin = form.begin + (judges_reasoning && turn.reasoning_begin > 0 ? turn.reasoning_begin
-                                                                                   : turn.content_begin);
-    const bool is_known =
-        live_begin <= feed.judged_begin && feed.judged_begin < std::min(live_end, form.keep);
-    first = is_known ? std::min(live_end, form.keep) : feed.judged_begin;
-  }
-  if (role == Role::user) Q3G_TRY(check_room(end, role));
-  feed.live_begin = live_begin;
-  feed.closing_begin = feed.judge_next = first;
-  feed.judge_end = end;
-  feed.read_end = first < end ? end : 0;
-  feed.keep = std::min({feed.keep, form.keep, first});
-  forget_cache(std::min(form.keep, first));
+  feed.judge_next = feed.form.first();
+  feed.judge_end = feed.form.end();
+  if (turn.role == Role::user) Q3G_TRY(check_room(feed.judge_end, turn.role));
+  feed.read_end = feed.judge_next < feed.judge_end ? feed.judge_end : 0;
+  const std::size_t keep = std::min(feed.form.keep(), feed.form.first());
+  feed.keep = std::min(feed.keep, keep);
+  forget_cache(keep);
   return {};
 }
 
@@ -447,67 +427,6 @@ StreamUpdate HeadStream::commit(Feed& feed) {
   }
 }
 
-Decision HeadStream::closed_decision(Feed& feed, std::vector<TokenVerdict>& tokens) {
-  const ClosedTurn& turn = *conversation_.turns().back().turn;
-  const TurnRecord& record = *records_.back();
-  const std::int64_t n_bytes = turn.n_bytes + record.marks.unread_bytes;
-  const auto n_gone = conversation_.n_gone();
-  Unjudged missing = unjudged(record, n_bytes);
-  PolicyState live = record.last().state;
-  const bool is_final = feed.form.rendered.has_value() && !record.marks.is_stopped;
-  // The verdicts of the turn's last form, those that it has in common with the text as it was written first.
-  if (is_final) {
-    const std::size_t live_begin = feed.judged_begin - std::min(feed.judged_begin, feed.live_begin);
-    for (std::size_t i = feed.judged_begin; i < feed.closing_begin; ++i) {
-      const std::size_t k = live_begin + (i - feed.judged_begin);
-      tokens.push_back(k < record.lead.size() ? record.lead[k].verdict
-                                              : record.tokens[k - record.lead.size()].verdict);
-    }
-  }
-  tokens.insert(tokens.end(), feed.closing.begin(), feed.closing.end());
-  const std::int32_t first = is_final ? 0 : TurnRecord::index(record.n_tokens());
-  PolicyState state = is_final ? PolicyState() : live;
-  bool has_text = !is_final && record.n_tokens() > 0;
-  std::int64_t byte = is_final ? 0 : n_bytes;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    TokenVerdict& token = tokens[i];
-    const std::size_t at = feed.judged_begin + i;
-    token.id = conversation_.ids()[at];
-    token.position = static_cast<std::int32_t>(at + n_gone);
-    token.is_settled = token.counts = true;
-    ByteRange range;
-    if (is_final && at < feed.form.end) range = feed.form.rendered->ranges[at - feed.form.begin];
-    if (at >= feed.form.end) byte = n_bytes;
-    has_text = has_text || range.begin < range.end;
-    token.byte_begin = range.begin < range.end ? static_cast<std::int64_t>(range.begin) : byte;
-    token.byte_end = range.begin < range.end ? static_cast<std::int64_t>(range.end) : byte;
-    byte = token.byte_end;
-    state.push(options_.policy, first + static_cast<std::int32_t>(i), token);
-  }
-  const std::int32_t last = first + static_cast<std::int32_t>(tokens.size()) - 1;
-  state.end_turn(options_.policy, last);
-  const auto found = [&](std::int32_t index) -> const TokenVerdict* {
-    if (index >= first) return &tokens[static_cast<std::size_t>(index - first)];
-    return record.verdict(index);
-  };
-  if (is_final && record.n_tokens() == 0) {
-    // Judged in this form alone.
-    missing = {turn.n_incomplete_bytes > 0, n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes),
-               n_bytes};
-    if (!has_text) missing = {true, 0, n_bytes};
-  }
-  if (record.n_tokens() == 0) missing.is_any = missing.is_any || !has_text;
-  Decision out = make_decision(state, found(state.decided_at()), found(state.decided_begin()), missing);
-  if (!is_final || record.n_tokens() == 0) return out;
-  live.end_turn(options_.policy, TurnRecord::index(record.n_tokens()) - 1);
-  Decision written =
-      make_decision(live, record.verdict(live.decided_at()), record.verdict(live.decided_begin()), missing);
-  const bool is_flagged = out.is_flagged || written.is_flagged;
-  if (written.severity > out.severity) out = written;
-  out.is_flagged = is_flagged;
-  return out;
-}
-
 TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
                                    std::vector<TokenVerdict>* final_tokens) {
   try {
@@ -518,7 +437,9 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
     record.marks.n_settled = record.n_tokens();
     std::vector<TokenVerdict> tokens;
     if (out.role == Role::assistant) {
-      record.decision = closed_decision(feed, tokens);
+      const std::int64_t n_bytes = conversation_.turns().back().turn->n_bytes + record.marks.unread_bytes;
+      record.decision =
+          feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), tokens);
     } else {
       const ClosedTurn& turn = *conversation_.turns().back().turn;
       if (turn.n_incomplete_bytes > 0) {
@@ -527,8 +448,8 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
         record.decision.unjudged_begin = turn.n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes);
       }
       if (out.role == Role::user) {
-        TokenVerdict verdict = feed.closing.back();
-        verdict.id = conversation_.ids()[feed.form.end];
+        TokenVerdict verdict = feed.form.verdicts().back();
+        verdict.id = conversation_.ids()[feed.form.im_end()];
         verdict.byte_begin = verdict.byte_end = turn.n_bytes;
         verdict.is_settled = true;
         set_flag(verdict);

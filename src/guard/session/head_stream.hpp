@@ -13,6 +13,7 @@
 
 #include "guard/conversation/conversation.hpp"
 #include "guard/loaded/guard_impl.hpp"
+#include "guard/session/final_form.hpp"
 #include "guard/session/stream_session_impl.hpp"
 #include "guard/session/turn_record.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
@@ -41,11 +42,7 @@ class HeadStream final : public StreamSession::Impl {
     /// its final form.
     enum class End : std::uint8_t { none, due, running };
     End end = End::none;
-    ClosedForm form;                    // End::running
-    std::size_t live_begin = 0;         // where the tokens that were judged as written begin
-    std::size_t judged_begin = 0;       // the first index that is judged in the final form
-    std::size_t closing_begin = 0;      // the first whose verdict is not the written text's
-    std::vector<TokenVerdict> closing;  // from there on
+    FinalForm form;  // End::running
     Status status;
   };
 
@@ -128,8 +125,6 @@ class HeadStream final : public StreamSession::Impl {
   /// ContextPolicy::slide: a response has at least twice so many tokens, or its verdicts would be worth
   /// little.
   static constexpr std::size_t kMinWindowTokens = 64;
-  /// <|im_end|> and a line break: a response leaves room for them.
-  static constexpr std::size_t kClosingTokens = 2;
 
   HeadStream(const HeadStream& other);
 
@@ -139,7 +134,7 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] std::size_t capacity() const noexcept { return cache_.capacity_tokens(); }
   /// Of a turn of `role`, all that came before included.
   [[nodiscard]] std::size_t capacity_for(Role role) const noexcept {
-    return capacity() - (role == Role::assistant ? std::min(capacity(), kClosingTokens) : 0);
+    return capacity() - (role == Role::assistant ? std::min(capacity(), FinalForm::kClosingTokens) : 0);
   }
   [[nodiscard]] Status check_usable() const;
   [[nodiscard]] Status check_ids(std::span<const TokenId> ids) const;
@@ -190,8 +185,6 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] StreamUpdate take_update(Feed& feed);
   /// The line breaks in front of a response that the template strips, as an entry of the turn's verdicts.
   [[nodiscard]] std::optional<TokenVerdict> stripped() const;
-  /// What the closed turn came to.
-  [[nodiscard]] Decision closed_decision(Feed& feed, std::vector<TokenVerdict>& tokens);
   /// The update that says that the last turn is as it was.
   [[nodiscard]] StreamUpdate unchanged() const;
   /// What of an assistant's turn was not judged, as it was written.

@@ -79,11 +79,14 @@ Result<std::size_t> HeadStream::run_round(const Guard::Impl& guard, std::span<Fe
   auto next = verdicts.begin();
   for (Feed* feed : running) {
     HeadStream& session = *feed->session;
-    auto& out = feed->end == Feed::End::running ? feed->closing : feed->verdicts;
     const std::size_t end = session.cache_.n_tokens();
     for (; feed->judge_next < std::min(end, feed->judge_end); ++feed->judge_next, ++next) {
       next->position = static_cast<std::int32_t>(feed->judge_next + session.conversation_.n_gone());
-      out.push_back(*next);
+      if (feed->end == Feed::End::running) {
+        feed->form.add(*next);
+      } else {
+        feed->verdicts.push_back(*next);
+      }
     }
     if (feed->end == Feed::End::due && is_read(*feed))
       feed->status = guarded("stream", [&] { return session.close(*feed); });

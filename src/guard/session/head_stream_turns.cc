@@ -141,8 +141,8 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
     abandon(feed);
     return std::move(feed.status).error();
   }
-  TokenVerdict verdict = feed.closing.front();
-  verdict.id = conversation_.ids()[feed.form.end];
+  TokenVerdict verdict = feed.form.verdicts().front();
+  verdict.id = conversation_.ids()[feed.form.im_end()];
   verdict.byte_begin = verdict.byte_end = static_cast<std::int64_t>(messages.back().content.size());
   set_flag(verdict);
   log_.commit();
