@@ -63,7 +63,7 @@ ForwardCost forward_cost(const ModelConfig& config, const Weights& weights) noex
     cost.attention = ForwardCost::Arithmetic::bf16;
   }
   // A query and a key: one dot product, and one weighted value, of head_dim each.
-  cost.attended = 2.0 * config.n_layers * config.n_heads * config.head_dim;
+  cost.attended = 2.0 * static_cast<double>(config.n_layers * config.n_heads * config.head_dim);
   cost.kv_bytes_per_token = KvCache::bytes_per_token(config, first.is_packed ? KvType::bf16 : KvType::f32);
   return cost;
 }
