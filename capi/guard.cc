@@ -104,6 +104,8 @@ q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q3g_error
     set_chars(info.weight_dtype, in.weight_dtype);
     set_chars(info.isa, in.isa);
     set_chars(info.isa_available, joined(in.isa_available));
+    info.chat_template = static_cast<std::int32_t>(in.chat_template);
+    set_chars(info.chat_template_fingerprint, in.chat_template_fingerprint);
     place.write(info);
   });
 }

@@ -162,6 +162,17 @@ typedef int32_t q3g_status;
 #define Q3G_VERIFY_FULL 2      /**< every checksum and every value: reads the whole file */
 /** @} */
 
+/** @{ @name A checkpoint's own chat template; the library runs none, and renders as the published ones do */
+#define Q3G_TEMPLATE_ABSENT 0  /**< the checkpoint has none */
+#define Q3G_TEMPLATE_KNOWN 1   /**< a published one, or one that the options name */
+#define Q3G_TEMPLATE_UNKNOWN 2 /**< another one: the model may be used to conversations in another form */
+/** @} */
+
+/** @{ @name What becomes of a checkpoint with an unknown chat template */
+#define Q3G_UNKNOWN_TEMPLATE_REPORT 0 /**< it loads; q3g_model_info and a warning in the log say so */
+#define Q3G_UNKNOWN_TEMPLATE_REFUSE 1 /**< loading fails with Q3G_E_UNSUPPORTED_MODEL */
+/** @} */
+
 /** @{ @name Messages that the published Gen template leaves out: an assistant's first, a system's that is not
  * the first, a tool's */
 #define Q3G_DROPPED_MESSAGES_REPORT 0 /**< their indices are in the verdict */
@@ -280,14 +291,18 @@ typedef struct q3g_allocator {
 
 /** How a model is loaded. */
 typedef struct q3g_guard_options {
-  uint32_t struct_size;           /**< sizeof(q3g_guard_options) */
-  int32_t n_threads;              /**< of one call, at most 1024; 0: OMP_NUM_THREADS, else all cores */
-  int32_t max_context_tokens;     /**< 0: the checkpoint's own limit */
-  int32_t kept_tokens;            /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
-  int32_t require_tokenizer;      /**< 0: a model without tokenizer files loads, for logits only. 1 */
-  int32_t verify;                 /**< Q3G_VERIFY_ */
-  const char* isa;                /**< NUL-terminated, one of isa_available; NULL or "": the environment's
-                                       QWEN3GUARD_ISA, else the best there is */
+  uint32_t struct_size;       /**< sizeof(q3g_guard_options) */
+  int32_t n_threads;          /**< of one call, at most 1024; 0: OMP_NUM_THREADS, else all cores */
+  int32_t max_context_tokens; /**< 0: the checkpoint's own limit */
+  int32_t kept_tokens;        /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
+  int32_t require_tokenizer;  /**< 0: a model without tokenizer files loads, for logits only. 1 */
+  int32_t verify;             /**< Q3G_VERIFY_ */
+  int32_t unknown_template;   /**< Q3G_UNKNOWN_TEMPLATE_ */
+  uint32_t reserved;          /**< 0 */
+  const char* known_template; /**< NUL-terminated, a chat_template_fingerprint that counts as known; NULL or
+                                   "": none */
+  const char* isa;            /**< NUL-terminated, one of isa_available; NULL or "": the environment's
+                                   QWEN3GUARD_ISA, else the best there is */
   const q3g_allocator* allocator; /**< copied; NULL: the system's */
   q3g_log_fn log;                 /**< called while loading; may be NULL */
   void* log_user;                 /**< the `user` of `log` */
@@ -316,6 +331,8 @@ typedef struct q3g_model_info {
   int32_t max_context_tokens; /**< the longest conversation, in tokens; the options may lower it */
   int32_t tied_embeddings;    /**< 1: the vocabulary's output matrix is the embedding */
   int32_t n_threads;          /**< threads of one call */
+  int32_t chat_template;      /**< Q3G_TEMPLATE_ */
+  uint32_t reserved;          /**< 0 */
   int64_t n_parameters;       /**< numbers in all matrices and norms */
   int64_t weight_bytes;       /**< bytes of the weights, as stored */
   int64_t kv_bytes_per_token; /**< bytes of keys and values for each token of a conversation */
@@ -323,6 +340,8 @@ typedef struct q3g_model_info {
   char weight_dtype[64];      /**< how most weights are stored, e.g. "bf16" */
   char isa[32];               /**< the instruction set in use */
   char isa_available[192];    /**< instruction sets that this CPU has, separated by spaces, best first */
+  char chat_template_fingerprint[24]; /**< of the chat template's text, 16 hexadecimal digits; empty: there is
+                                         none */
 } q3g_model_info;
 
 /** One turn of a conversation. */

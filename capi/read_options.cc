@@ -158,6 +158,9 @@ GuardOptions read_options(const q3g_guard_options* options) {
   out.kept_tokens = in.kept_tokens;
   out.require_tokenizer = bool_of(in.require_tokenizer, "options.require_tokenizer");
   out.verify = enum_of<Verify>(in.verify, 3, "options.verify");
+  out.unknown_template = enum_of<UnknownTemplate>(in.unknown_template, 2, "options.unknown_template");
+  need_zero(in.reserved, "options");
+  out.known_template = c_text(in.known_template);
   out.isa = c_text(in.isa);
   if (in.log != nullptr) {
     out.log = [log = in.log, user = in.log_user](LogLevel level, std::string_view line) {

@@ -29,6 +29,17 @@ enum class ModelKind : std::int32_t { gen = 0, stream = 1 };
 /// "gen" or "stream". Static storage.
 [[nodiscard]] const char* to_string(ModelKind kind) noexcept;
 
+/// What a checkpoint's own chat template (in chat_template.jinja, chat_template.json or
+/// tokenizer_config.json) is to this library, which runs none: conversations are always rendered as the
+/// published checkpoints' templates do.
+enum class ChatTemplate : std::int32_t {
+  absent = 0,   ///< the checkpoint has none
+  known = 1,    ///< a published one that renders the same, or GuardOptions::known_template
+  unknown = 2,  ///< another one: the model may have been trained on conversations in another form
+};
+/// "absent", "known" or "unknown". Static storage.
+[[nodiscard]] const char* to_string(ChatTemplate kind) noexcept;
+
 /// What a loaded checkpoint is. A plain value.
 struct ModelInfo {
   ModelKind kind = ModelKind::gen;  ///< what it can do
@@ -44,6 +55,11 @@ struct ModelInfo {
   std::string isa;                         ///< the instruction set in use
   std::vector<std::string> isa_available;  ///< what this CPU can do, best first
   std::int32_t n_threads = 0;              ///< of one call
+  /// See GuardOptions::unknown_template.
+  ChatTemplate chat_template = ChatTemplate::absent;
+  /// Of its text, 16 hexadecimal digits, for GuardOptions::known_template; empty when there is none. Tells
+  /// templates apart, and is no proof against somebody who wants two to look alike.
+  std::string chat_template_fingerprint;
 };
 
 /// Logits of one head for some positions: row-major [rows, cols].

@@ -86,6 +86,12 @@ enum class Verify : std::int32_t {
   full = 2,
 };
 
+/// What becomes of a checkpoint whose own chat template is not known (ModelInfo::chat_template).
+enum class UnknownTemplate : std::int32_t {
+  report = 0,  ///< it loads; ModelInfo and a warning in the log say so
+  refuse = 1,  ///< loading fails with unsupported_model
+};
+
 /// How much a line of the log matters.
 enum class LogLevel : std::int32_t { info = 0, warning = 1 };
 
@@ -104,6 +110,11 @@ struct GuardOptions {
   /// How much is compared before the model is used. Not the whole of mapped files by default: that would read
   /// from disk what no call may ever use, and hold several processes up that share the pages.
   Verify verify = Verify::automatic;
+  /// A checkpoint without a chat template loads in any case.
+  UnknownTemplate unknown_template = UnknownTemplate::report;
+  /// The fingerprint (ModelInfo::chat_template_fingerprint) of a template that was found to render the
+  /// same as the published one; it counts as known. "": none.
+  std::string known_template;
   /// Gen checkpoints: how many tokens of the last calls' conversations are kept, so that one which goes on
   /// (64 or more tokens in common) is not computed again; ModelInfo::kv_bytes_per_token tells what that
   /// takes. The verdict is the same up to rounding (docs/numerics.md). What was judged recently can be told

@@ -18,6 +18,13 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                    "read all of the model's files and compare every checksum before they are used");
 }
 
+void add_template_flags(CLI::App& command, ModelFlags& flags) {
+  command.add_flag("--refuse-unknown-template", flags.refuse_unknown_template,
+                   "load no checkpoint whose own chat template is unknown (see info)");
+  command.add_option("--known-template", flags.known_template,
+                     "the fingerprint of one more chat template that counts as known");
+}
+
 bool is_packed_name(std::string_view model) { return model.ends_with(".q3g"); }
 
 bool is_path(std::string_view model) {
@@ -30,6 +37,8 @@ Guard load_guard(const ModelFlags& flags, bool require_tokenizer) {
   options.n_threads = flags.n_threads;
   options.require_tokenizer = require_tokenizer;
   if (flags.verify) options.verify = Verify::full;
+  if (flags.refuse_unknown_template) options.unknown_template = UnknownTemplate::refuse;
+  options.known_template = flags.known_template;
   if (is_path(flags.model)) return Guard::load(flags.model, options).value();
   auto guard = Guard::load_embedded(flags.model, options);
   if (!guard.ok() && guard.error().code == ErrorCode::file_not_found) {

@@ -22,9 +22,12 @@ inline constexpr int kExitError = 2;
 struct ModelFlags {
   std::string model;
   std::int32_t n_threads = 0;
-  bool verify = false;
+  bool verify = false, refuse_unknown_template = false;
+  std::string known_template;
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
+/// For commands that judge or report.
+void add_template_flags(CLI::App& command, ModelFlags& flags);
 
 /// A bare name is an embedded model; anything with a slash (and "." and "..") or with .q3g at its end is a
 /// path. Throws Exception.

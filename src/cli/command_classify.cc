@@ -161,6 +161,7 @@ void add_classify_command(CLI::App& app) {
   auto flags = std::make_shared<ClassifyFlags>();
   CLI::App* command = app.add_subcommand("classify", "judge the last message of conversations");
   add_model_flags(*command, flags->model);
+  add_template_flags(*command, flags->model);
   flags->prompt_option = command->add_option("--prompt", flags->prompt,
                                              "the user's message; without it, conversations are read from "
                                              "standard input, one a line: " +

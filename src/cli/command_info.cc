@@ -38,6 +38,8 @@ std::string to_json(const ModelInfo& info) {
   for (const std::string& isa : info.isa_available) json.string(isa);
   json.end_array();
   json.key("n_threads").integer(info.n_threads);
+  json.key("chat_template").string(to_string(info.chat_template));
+  json.key("chat_template_fingerprint").string(info.chat_template_fingerprint);
   json.end_object();
   return json.text();
 }
@@ -46,6 +48,13 @@ std::string mib(std::int64_t bytes) {
   std::array<char, 32> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "%.1f MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));
   return buffer.data();
+}
+
+std::string template_text(const ModelInfo& info) {
+  const std::string kind = to_string(info.chat_template);
+  return info.chat_template_fingerprint.empty()
+             ? kind
+             : kind + " (fingerprint " + info.chat_template_fingerprint + ")";
 }
 
 std::string to_text(const ModelInfo& info) {
@@ -61,7 +70,7 @@ std::string to_text(const ModelInfo& info) {
          number(info.n_parameters) + " (" + info.weight_dtype + ")" + "\nmemory           weights " +
          mib(info.weight_bytes) + " (mapped, shared), cache " + number(info.kv_bytes_per_token) +
          " bytes a token" + "\ninstruction set  " + info.isa + " (available: " + isas + ")" +
-         "\nthreads          " + number(info.n_threads);
+         "\nthreads          " + number(info.n_threads) + "\nchat template    " + template_text(info);
 }
 
 void run(const InfoFlags& flags) {
@@ -75,6 +84,7 @@ void add_info_command(CLI::App& app) {
   auto flags = std::make_shared<InfoFlags>();
   CLI::App* command = app.add_subcommand("info", "architecture, sizes, memory, instruction sets, threads");
   add_model_flags(*command, flags->model);
+  add_template_flags(*command, flags->model);
   command->add_flag("--json", flags->json, "one JSON object");
   command->callback([flags] { run(*flags); });
 }

@@ -259,6 +259,7 @@ void add_stream_command(CLI::App& app) {
   auto flags = std::make_shared<StreamFlags>();
   CLI::App* command = app.add_subcommand("stream", "judge a response token by token (Stream models)");
   add_model_flags(*command, flags->model);
+  add_template_flags(*command, flags->model);
   command->add_option("--prompt", flags->prompt, "the user's message")->required();
   flags->response_option = command->add_option(
       "--response", flags->response,

@@ -18,8 +18,9 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr const char* kFiles[] = {"config.json", "generation_config.json", "tokenizer.json", "vocab.json",
-                                  "merges.txt",  "tokenizer_config.json"};
+constexpr const char* kFiles[] = {
+    "config.json", "generation_config.json", "tokenizer.json",      "vocab.json",
+    "merges.txt",  "tokenizer_config.json",  "chat_template.jinja", "chat_template.json"};
 constexpr std::uint64_t kBF16Bytes = 2;
 
 struct InnerFile {

@@ -16,7 +16,7 @@ import header  # noqa: E402
 # Values of a list of constants, or 0 and 1: name -> how many. `struct.field`, or a parameter of any function.
 CHOICES = {
     "role": 3, "special": 2, "last_only": 2, "skip_special": 2, "has_ended": 2, "must_run": 2, "severity": 4,
-    "q3g_guard_options.require_tokenizer": 2, "q3g_guard_options.verify": 3, "q3g_message.role": 4,
+    "q3g_guard_options.require_tokenizer": 2, "q3g_guard_options.verify": 3, "q3g_guard_options.unknown_template": 2, "q3g_message.role": 4,
     "q3g_classify_options.decoder": 2,
     "q3g_classify_options.mode": 2, "q3g_classify_options.invalid_utf8": 2, "q3g_classify_options.dropped_messages": 2,
     "q3g_stream_options.dropped_messages": 2, "q3g_policy.mode": 2,
@@ -51,7 +51,7 @@ OPTIONAL = {
     "q3g_stream_push_prompt.out", "q3g_stream_push_conversation.out", "update",
     "q3g_stream_end_turn.turn", "q3g_stream_end_turn.decision", "q3g_stream_end_turn.prompt",
     "q3g_stream_end_turn.written", "q3g_batch_step.n_tokens", "q3g_events_turn.prompt", "q3g_events_turn.written",
-    "q3g_generator_next.is_end", "report", "q3g_guard_options.isa", "q3g_guard_options.allocator",
+    "q3g_generator_next.is_end", "report", "q3g_guard_options.isa", "q3g_guard_options.known_template", "q3g_guard_options.allocator",
     "q3g_guard_options.log", "q3g_classify_options.cancel", "q3g_classify_options.progress", "q3g_verdict.text",
     "q3g_stream_options.cancel", "q3g_sampling_options.cancel", "q3g_quantize_options.cancel",
     "q3g_allocator.release", "q3g_quantize_options.progress",

@@ -14,6 +14,7 @@ static void info(void) {
   CHECK(strlen(found.architecture) > 0 && strlen(found.weight_dtype) > 0);
   // The instruction set in use is one of those that there are.
   CHECK(strlen(found.isa) > 0 && strstr(found.isa_available, found.isa) != NULL);
+  CHECK(found.chat_template == Q3G_TEMPLATE_ABSENT && strlen(found.chat_template_fingerprint) == 0);
   NEED_OK(q3g_guard_info(stream, &found, &err));
   CHECK(found.kind == Q3G_MODEL_STREAM);
   q3g_guard_free(gen);
@@ -34,6 +35,15 @@ static void options(void) {
   CHECK_TEXT(found.isa, "scalar");
   q3g_guard_free(guard);
   guard = NULL;
+  options.unknown_template = Q3G_UNKNOWN_TEMPLATE_REFUSE;  // none is not an unknown one
+  options.known_template = "0123456789abcdef";
+  NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err));
+  q3g_guard_free(guard);
+  guard = NULL;
+  options.known_template = "none";
+  CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(strstr(err.message, "known_template") != NULL);
+  options.known_template = NULL;
   options.isa = "no-such-isa";
   CHECK_FAILS(q3g_guard_load_embedded(TEXT("nano-stream"), &options, &guard, &err), Q3G_E_UNSUPPORTED_ISA);
   CHECK_FAILS(q3g_guard_load_embedded(TEXT("no-such-model"), NULL, &guard, &err), Q3G_E_FILE_NOT_FOUND);

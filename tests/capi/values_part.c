@@ -77,6 +77,7 @@ static void defaults(void) {
   CHECK(guard.struct_size == sizeof guard && guard.n_threads == 0 && guard.max_context_tokens == 0);
   CHECK(guard.kept_tokens == 768 && guard.require_tokenizer == 1);
   CHECK(guard.verify == Q3G_VERIFY_AUTOMATIC);
+  CHECK(guard.unknown_template == Q3G_UNKNOWN_TEMPLATE_REPORT && guard.known_template == NULL);
   CHECK(guard.isa == NULL && guard.allocator == NULL && guard.log == NULL && guard.log_user == NULL);
   q3g_classify_options classify;
   CHECK_OK(q3g_classify_options_init(&classify, sizeof classify));

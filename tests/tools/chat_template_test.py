@@ -11,9 +11,12 @@ import argparse
 import collections
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
+from pathlib import Path
 
 import conversation_ids
 import published_template
@@ -81,6 +84,25 @@ class ChatTemplateTest(unittest.TestCase):
 
     def test_control_tokens_in_texts_are_text(self):
         self.check(COUNT // 3, True)
+
+    def test_published_template_is_known(self):
+        def found(*flags):
+            command = [os.environ["Q3G_CLI"], "info", "--json", "--model", self.folder.name + "/", *flags]
+            info = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+            return info["chat_template"], info["chat_template_fingerprint"]
+
+        self.assertEqual(found("--refuse-unknown-template"), ("absent", ""))
+        copy = Path(shutil.copy(published_template.TOKENIZER_CONFIG, self.folder.name))
+        self.addCleanup(copy.unlink)
+        self.assertEqual(found("--refuse-unknown-template"), ("known", "0283f874ff58d644"))
+        template = Path(self.folder.name) / "chat_template.jinja"
+        self.addCleanup(template.unlink)
+        template.write_text("{{ messages[0].content }}", "utf-8")
+        kind, fingerprint = found()
+        self.assertEqual(kind, "unknown")
+        with self.assertRaises(subprocess.CalledProcessError):
+            found("--refuse-unknown-template")
+        self.assertEqual(found("--refuse-unknown-template", "--known-template", fingerprint)[0], "known")
 
 
 def kind_of(messages, way):

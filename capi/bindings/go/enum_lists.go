@@ -105,6 +105,23 @@ const (
 // String is the name; "unknown" for a value of a newer library.
 func (v ModelKind) String() string { return nameOf(int32(v), "gen", "stream") }
 
+// ChatTemplate is what a checkpoint's own chat template is; the library runs none, and renders as the published ones
+// do.
+type ChatTemplate int32
+
+// Values of ChatTemplate.
+const (
+	// The checkpoint has none.
+	TemplateAbsent ChatTemplate = C.Q3G_TEMPLATE_ABSENT
+	// A published one, or one that the options name.
+	TemplateKnown ChatTemplate = C.Q3G_TEMPLATE_KNOWN
+	// Another one: the model may be used to conversations in another form.
+	TemplateUnknown ChatTemplate = C.Q3G_TEMPLATE_UNKNOWN
+)
+
+// String is the name; "unknown" for a value of a newer library.
+func (v ChatTemplate) String() string { return nameOf(int32(v), "absent", "known", "unknown") }
+
 // Source is where a token's verdict comes from.
 type Source int32
 

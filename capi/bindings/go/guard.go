@@ -38,7 +38,10 @@ type GuardOptions struct {
 	WithoutTokenizer bool   // a model without tokenizer files loads, for logits only
 	Verify           Verify // how much of the files is compared; a damaged one is StatusBadCheckpoint
 	ISA              string // instruction set; "": the best there is
-	Log              func(level LogLevel, line string)
+	// RefuseUnknownTemplate: a checkpoint whose own chat template is unknown is StatusUnsupportedModel.
+	RefuseUnknownTemplate bool
+	KnownTemplate         string // a ModelInfo.ChatTemplateFingerprint that counts as known
+	Log                   func(level LogLevel, line string)
 }
 
 // HeadLogits is one head's logits, row-major.
@@ -86,6 +89,11 @@ func loadGuard(options *GuardOptions, load func(*C.q3g_guard_options, **C.q3g_gu
 	if isa := a.noNUL("GuardOptions.ISA", options.ISA); isa != "" {
 		raw.isa = C.CString(isa)
 		defer C.free(unsafe.Pointer(raw.isa))
+	}
+	raw.unknown_template = cbool(options.RefuseUnknownTemplate)
+	if known := a.noNUL("GuardOptions.KnownTemplate", options.KnownTemplate); known != "" {
+		raw.known_template = C.CString(known)
+		defer C.free(unsafe.Pointer(raw.known_template))
 	}
 	if a.err != nil {
 		return nil, a.err

@@ -402,6 +402,12 @@ func TestLoadingAndPacking(t *testing.T) {
 	check(t, len(lines) == 1 && strings.Contains(lines[0], "nano-stream"), lines)
 	info, err := guard.Info()
 	check(t, err == nil && info.Kind == StreamModel && len(info.ISAAvailable) > 0 && info.Parameters > 1e6, info, err)
+	check(t, info.ChatTemplate == TemplateAbsent && info.ChatTemplateFingerprint == "" && TemplateUnknown.String() == "unknown", info)
+	plain, err := LoadEmbedded("nano-stream", &GuardOptions{RefuseUnknownTemplate: true, KnownTemplate: "0123456789abcdef"})
+	need(t, err) // none is not an unknown one
+	plain.Close()
+	_, err = LoadEmbedded("nano-stream", &GuardOptions{KnownTemplate: "none"})
+	want(t, err, StatusInvalidArgument)
 	heads, err := guard.Logits(ctx, []int32{1, 2, 3}, false)
 	check(t, err == nil && heads[0].Rows == 3 && len(heads[0].Values) == 3*heads[0].Cols, err)
 	_, err = guard.Logits(ctx, nil, true)

@@ -37,6 +37,8 @@ type ModelInfo struct {
 	TiedEmbeddings bool
 	// Threads of one call.
 	Threads int
+	// What a checkpoint's own chat template is; the library runs none, and renders as the published ones do.
+	ChatTemplate ChatTemplate
 	// Numbers in all matrices and norms.
 	Parameters int64
 	// Bytes of the weights, as stored.
@@ -51,6 +53,8 @@ type ModelInfo struct {
 	ISA string
 	// Instruction sets that this CPU has, best first.
 	ISAAvailable []string
+	// Of the chat template's text, 16 hexadecimal digits; empty: there is none.
+	ChatTemplateFingerprint string
 }
 
 func modelInfoOf(raw *C.q3g_model_info) (out ModelInfo) {
@@ -65,6 +69,7 @@ func modelInfoOf(raw *C.q3g_model_info) (out ModelInfo) {
 	out.MaxContextTokens = int(raw.max_context_tokens)
 	out.TiedEmbeddings = raw.tied_embeddings != 0
 	out.Threads = int(raw.n_threads)
+	out.ChatTemplate = ChatTemplate(raw.chat_template)
 	out.Parameters = int64(raw.n_parameters)
 	out.WeightBytes = int64(raw.weight_bytes)
 	out.KVBytesPerToken = int64(raw.kv_bytes_per_token)
@@ -72,6 +77,7 @@ func modelInfoOf(raw *C.q3g_model_info) (out ModelInfo) {
 	out.WeightDtype = C.GoString(&raw.weight_dtype[0])
 	out.ISA = C.GoString(&raw.isa[0])
 	out.ISAAvailable = strings.Fields(C.GoString(&raw.isa_available[0]))
+	out.ChatTemplateFingerprint = C.GoString(&raw.chat_template_fingerprint[0])
 	return out
 }
 

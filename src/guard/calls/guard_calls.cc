@@ -91,6 +91,18 @@ Status check(const ActionPolicy& policy) {
 
 const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ? "gen" : "stream"; }
 
+const char* to_string(ChatTemplate kind) noexcept {
+  switch (kind) {
+    case ChatTemplate::absent:
+      return "absent";
+    case ChatTemplate::known:
+      return "known";
+    case ChatTemplate::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {
   return detail::guarded("load", [&]() -> Result<Guard> {
     Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));

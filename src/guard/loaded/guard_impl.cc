@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "qwen3guard/detail/kernels/isa.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/number_text.hpp"
 #include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/detail/util/try.hpp"
+#include "qwen3guard/quote.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard {
@@ -26,6 +28,15 @@ Status check_options(const GuardOptions& options) {
   }
   if (options.verify < Verify::automatic || options.verify > Verify::full)
     return Error{ErrorCode::invalid_argument, "options.verify: no value of Verify"};
+  if (options.unknown_template < UnknownTemplate::report ||
+      options.unknown_template > UnknownTemplate::refuse)
+    return detail::error(ErrorCode::invalid_argument,
+                         "options.unknown_template: no value of UnknownTemplate");
+  if (!options.known_template.empty() && !detail::is_fingerprint(options.known_template)) {
+    return detail::error(ErrorCode::invalid_argument,
+                         "options.known_template: ", quote(options.known_template),
+                         "; expected 16 hexadecimal digits, as in ModelInfo::chat_template_fingerprint");
+  }
   if (options.kept_tokens < 0) {
     return Error{ErrorCode::invalid_argument,
                  "options.kept_tokens: " + std::to_string(options.kept_tokens) + "; expected 0 or more"};
@@ -43,6 +54,12 @@ void log_load(const std::function<void(LogLevel, std::string_view)>& log, const 
                           ", loaded in " + detail::number_text(ms, 1) + " ms; instruction set " + info.isa +
                           ", " + std::to_string(info.n_threads) + " threads, context of " +
                           std::to_string(info.max_context_tokens) + " tokens");
+  if (info.chat_template == ChatTemplate::unknown) {
+    log(LogLevel::warning, name + ": its chat template (fingerprint " + info.chat_template_fingerprint +
+                               ") is none of those that are known; conversations are rendered as for the "
+                               "published " +
+                               to_string(info.kind) + " checkpoints");
+  }
   if (!is_packed && info.n_parameters >= kManyParameters) {
     log(LogLevel::warning, name +
                                ": the weights are not packed and are computed with in float32; a file packed "
@@ -69,11 +86,20 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
                                                   std::to_string(model->config().vocab_size) + " embeddings"};
     }
   }
+  const ModelKind kind =
+      model->config().architecture == detail::Architecture::guard ? ModelKind::stream : ModelKind::gen;
+  Q3G_ASSIGN(auto chat_template, detail::find_template(files, kind, options.known_template));
+  if (chat_template.kind == ChatTemplate::unknown && options.unknown_template == UnknownTemplate::refuse) {
+    return detail::error(ErrorCode::unsupported_model, chat_template.file,
+                         ": the chat template (fingerprint ", chat_template.fingerprint,
+                         ") is none of those that are known; expected a published one, or its fingerprint as "
+                         "options.known_template");
+  }
   const std::string name = files.display_name("config.json");
   std::int32_t max_context = model->config().max_position_embeddings;
   if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
-  auto impl =
-      std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context, options.kept_tokens);
+  auto impl = std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context,
+                                           options.kept_tokens, std::move(chat_template));
   Q3G_TRY(impl->load_prefixes(files));
   if (options.log)
     log_load(options.log, name, impl->info(), impl->model().kv_type() == detail::KvType::bf16, start);
@@ -172,6 +198,8 @@ ModelInfo Guard::Impl::info() const {
   out.isa = model_->isa();
   out.isa_available = detail::available_isas();
   out.n_threads = model_->n_threads();
+  out.chat_template = chat_template_.kind;
+  out.chat_template_fingerprint = chat_template_.fingerprint;
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "guard/loaded/checkpoint_template.hpp"
 #include "guard/loaded/prefix_cache.hpp"
 #include "guard/loaded/workspace_pool.hpp"
 #include "qwen3guard/detail/model/model.hpp"
@@ -21,10 +22,12 @@ namespace qwen3guard {
 class Guard::Impl {
  public:
   Impl(std::shared_ptr<const detail::Model> model, std::optional<Tokenizer> tokenizer,
-       std::int32_t max_context_tokens, std::int32_t kept_tokens)
+       std::int32_t max_context_tokens, std::int32_t kept_tokens,
+       detail::CheckpointTemplate chat_template = {})
       : model_(std::move(model)),
         tokenizer_(std::move(tokenizer)),
         max_context_tokens_(max_context_tokens),
+        chat_template_(std::move(chat_template)),
         prefixes_(kept_tokens) {}
 
   [[nodiscard]] static Result<Guard> load(const detail::ModelFiles& files, const GuardOptions& options);
@@ -57,6 +60,7 @@ class Guard::Impl {
   std::shared_ptr<const detail::Model> model_;
   std::optional<Tokenizer> tokenizer_;
   std::int32_t max_context_tokens_;
+  detail::CheckpointTemplate chat_template_;
   mutable detail::WorkspacePool pool_;
   mutable detail::PrefixCache prefixes_;
 };

@@ -74,6 +74,18 @@ namespace Qwen3Guard
         Stream = 1,
     }
 
+    /// <summary>What a checkpoint's own chat template is; the library runs none, and renders as the published ones
+    /// do.</summary>
+    public enum ChatTemplate
+    {
+        /// <summary>The checkpoint has none.</summary>
+        Absent = 0,
+        /// <summary>A published one, or one that the options name.</summary>
+        Known = 1,
+        /// <summary>Another one: the model may be used to conversations in another form.</summary>
+        Unknown = 2,
+    }
+
     /// <summary>Where a token's verdict comes from.</summary>
     public enum Source
     {

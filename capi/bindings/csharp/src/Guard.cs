@@ -50,7 +50,9 @@ namespace Qwen3Guard
             raw.kept_tokens = options.KeptTokens ?? raw.kept_tokens;
             raw.require_tokenizer = Call.Bool(!options.WithoutTokenizer);
             raw.verify = (int)options.Verify;
+            raw.unknown_template = Call.Bool(options.RefuseUnknownTemplate);
             var isa = Call.CString(options.Isa, nameof(options.Isa));
+            var known = Call.CString(options.KnownTemplate, nameof(options.KnownTemplate));
             var allocator = new q3g_allocator();
             if (options.Allocator != null)
             {
@@ -71,9 +73,10 @@ namespace Qwen3Guard
                 IntPtr guard = IntPtr.Zero;
                 int status;
                 var error = Call.Slot();
-                fixed (byte* p = isa)
+                fixed (byte* p = isa, knownTemplate = known)
                 {
                     raw.isa = p;
+                    raw.known_template = knownTemplate;
                     status = load(&raw, &guard, &error);
                 }
                 var handle = new GuardHandle(guard);

@@ -36,6 +36,9 @@ namespace Qwen3Guard.Native
         public int kept_tokens;
         public int require_tokenizer;
         public int verify;
+        public int unknown_template;
+        public uint reserved;
+        public byte* known_template;
         public byte* isa;
         public q3g_allocator* allocator;
         public IntPtr log;
@@ -75,6 +78,8 @@ namespace Qwen3Guard.Native
         public int max_context_tokens;
         public int tied_embeddings;
         public int n_threads;
+        public int chat_template;
+        public uint reserved;
         public long n_parameters;
         public long weight_bytes;
         public long kv_bytes_per_token;
@@ -82,6 +87,7 @@ namespace Qwen3Guard.Native
         public fixed byte weight_dtype[64];
         public fixed byte isa[32];
         public fixed byte isa_available[192];
+        public fixed byte chat_template_fingerprint[24];
         public static q3g_model_info New() => new q3g_model_info { struct_size = (uint)sizeof(q3g_model_info) };
     }
 
@@ -575,6 +581,11 @@ namespace Qwen3Guard.Native
         public const int Q3G_VERIFY_AUTOMATIC = 0;
         public const int Q3G_VERIFY_OFF = 1;
         public const int Q3G_VERIFY_FULL = 2;
+        public const int Q3G_TEMPLATE_ABSENT = 0;
+        public const int Q3G_TEMPLATE_KNOWN = 1;
+        public const int Q3G_TEMPLATE_UNKNOWN = 2;
+        public const int Q3G_UNKNOWN_TEMPLATE_REPORT = 0;
+        public const int Q3G_UNKNOWN_TEMPLATE_REFUSE = 1;
         public const int Q3G_DROPPED_MESSAGES_REPORT = 0;
         public const int Q3G_DROPPED_MESSAGES_REJECT = 1;
         public const int Q3G_DROPPED_MESSAGES_SHOWN = 31;
@@ -823,9 +834,9 @@ namespace Qwen3Guard.Native
         {
             (typeof(q3g_error), 512),
             (typeof(q3g_allocator), 40),
-            (typeof(q3g_guard_options), 56),
+            (typeof(q3g_guard_options), 72),
             (typeof(q3g_file), 32),
-            (typeof(q3g_model_info), 424),
+            (typeof(q3g_model_info), 456),
             (typeof(q3g_message), 24),
             (typeof(q3g_conversation), 24),
             (typeof(q3g_classify_options), 56),

@@ -45,6 +45,10 @@ namespace Qwen3Guard
         public bool WithoutTokenizer;
         /// <summary>How much of the files is compared. A damaged one is Status.BadCheckpoint.</summary>
         public Verify Verify;
+        /// <summary>A checkpoint whose own chat template is unknown is Status.UnsupportedModel.</summary>
+        public bool RefuseUnknownTemplate;
+        /// <summary>A ModelInfo.ChatTemplateFingerprint that counts as known; empty: none.</summary>
+        public string KnownTemplate = "";
         /// <summary>Instruction set, one of ModelInfo.IsaAvailable; empty: the best there is.</summary>
         public string Isa = "";
         /// <summary>Told (level, line) what was loaded and how; level 1 is a warning. An exception is thrown again when

@@ -29,6 +29,9 @@ namespace Qwen3Guard
         public bool TiedEmbeddings { get; private set; }
         /// <summary>Threads of one call.</summary>
         public int Threads { get; private set; }
+        /// <summary>What a checkpoint's own chat template is; the library runs none, and renders as the published ones
+        /// do.</summary>
+        public ChatTemplate ChatTemplate { get; private set; }
         /// <summary>Numbers in all matrices and norms.</summary>
         public long Parameters { get; private set; }
         /// <summary>Bytes of the weights, as stored.</summary>
@@ -43,6 +46,8 @@ namespace Qwen3Guard
         public string Isa { get; private set; }
         /// <summary>Instruction sets that this CPU has, best first.</summary>
         public string[] IsaAvailable { get; private set; }
+        /// <summary>Of the chat template's text, 16 hexadecimal digits; empty: there is none.</summary>
+        public string ChatTemplateFingerprint { get; private set; }
         internal static unsafe ModelInfo Of(q3g_model_info* raw) => new ModelInfo
         {
             Kind = (ModelKind)raw->kind,
@@ -56,6 +61,7 @@ namespace Qwen3Guard
             MaxContextTokens = raw->max_context_tokens,
             TiedEmbeddings = raw->tied_embeddings != 0,
             Threads = raw->n_threads,
+            ChatTemplate = (ChatTemplate)raw->chat_template,
             Parameters = raw->n_parameters,
             WeightBytes = raw->weight_bytes,
             KvBytesPerToken = raw->kv_bytes_per_token,
@@ -63,6 +69,7 @@ namespace Qwen3Guard
             WeightDtype = Call.Text(raw->weight_dtype),
             Isa = Call.Text(raw->isa),
             IsaAvailable = Call.Text(raw->isa_available).Split(' '),
+            ChatTemplateFingerprint = Call.Text(raw->chat_template_fingerprint),
         };
     }
 

@@ -220,6 +220,10 @@ public static class ApiTests
             Check.That(lines.Count == 1 && lines[0].Contains("nano-stream"), "one line");
             var info = guard.Info;
             Check.That(info.Kind == ModelKind.Stream && info.IsaAvailable.Contains(info.Isa), "what it is");
+            Check.That(info.ChatTemplate == ChatTemplate.Absent && info.ChatTemplateFingerprint == "", "no template");
+            var careful = new GuardOptions { RefuseUnknownTemplate = true, KnownTemplate = "0123456789abcdef" };
+            Guard.Embedded("nano-stream", careful).Dispose(); // none is not an unknown one
+            Check.Fails(Status.InvalidArgument, () => Guard.Embedded("nano-stream", new GuardOptions { KnownTemplate = "none" }));
             var heads = guard.Logits(new[] { 1, 2, 3 });
             Check.That(heads.All(h => h.Rows == 3 && h.Values.Length == h.Rows * h.Cols), "three rows each");
             Check.Fails(Status.InvalidArgument, () => guard.Logits(new int[0]));

@@ -352,6 +352,9 @@ print(len(ends))
                 q.Guard.load(path, verify=q.Verify.FULL)
             with self.assertRaises(q.InvalidArgumentError):
                 q.Guard.load(path, verify=3)
+            q.Guard.load(path, refuse_unknown_template=True, known_template="0" * 16).close()  # none is not an unknown one
+            with self.assertRaises(q.InvalidArgumentError):
+                q.Guard.load(path, known_template="none")
             self.assertEqual(_memory._lent, {})
 
     def test_the_end_of_the_interpreter(self) -> None:

@@ -108,6 +108,7 @@ class GuardTest(unittest.TestCase):
             info = guard.info
             self.assertEqual(info.kind, q.ModelKind.STREAM)
             self.assertIn(info.isa, info.isa_available)
+            self.assertEqual((info.chat_template, info.chat_template_fingerprint), (q.ChatTemplate.ABSENT, ""))
             self.assertGreater(info.n_parameters, 1_000_000)
             ids = tokenizer.encode(TEXT)
             heads = guard.logits(ids)

@@ -10,8 +10,8 @@ stops running calls. Errors are Qwen3GuardError, and ValueError, FileNotFoundErr
 """
 
 from ._batch import Batch
-from ._enums import (Action, Category, Context, Decoder, EndOfTurn, EventKind, InvalidUtf8, LogLevel, Mode, ModelKind,
-                     PackedWeights, Reason, Role, Severity, Source, Thinking, Verify)
+from ._enums import (Action, Category, ChatTemplate, Context, Decoder, EndOfTurn, EventKind, InvalidUtf8, LogLevel, Mode,
+                     ModelKind, PackedWeights, Reason, Role, Severity, Source, Thinking, Verify)
 from ._generator import Generator
 from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, decide_action, embedded_models
 from ._handle import Cancel
@@ -27,8 +27,8 @@ from ._values import (Decision, Event, Mark, Message, Policy, Probabilities, Tok
 
 __version__ = version()
 __all__ = [
-    "Action", "Batch", "BatchStats", "Cancel", "CancelledError", "Category", "ClassifyOptions", "ClosedError", "Context",
-    "ContextFullError", "Decision", "Decoder", "EndOfTurn", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
+    "Action", "Batch", "BatchStats", "Cancel", "CancelledError", "Category", "ChatTemplate", "ClassifyOptions", "ClosedError",
+    "Context", "ContextFullError", "Decision", "Decoder", "EndOfTurn", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
     "InvalidArgumentError", "InvalidUtf8", "InvalidUtf8Error", "LoadOptions", "LogLevel", "Mark", "Message",
     "Mode", "ModelInfo", "ModelKind", "ModelNotFoundError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities",
     "QuantizeReport", "Qwen3GuardError", "Reason", "Role", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder",

@@ -73,6 +73,16 @@ class ModelKind(Open):
     STREAM = 1
 
 
+class ChatTemplate(Open):
+    """What a checkpoint's own chat template is; the library runs none, and renders as the published ones do."""
+    #: The checkpoint has none.
+    ABSENT = 0
+    #: A published one, or one that the options name.
+    KNOWN = 1
+    #: Another one: the model may be used to conversations in another form.
+    UNKNOWN = 2
+
+
 class Source(Named):
     """Where a token's verdict comes from."""
     #: Not judged: Severity.NOT_JUDGED, all probabilities are 0.

@@ -48,6 +48,8 @@ class LoadOptions(TypedDict, total=False):
     isa: str  #: one of ModelInfo.isa_available; "": the best there is
     require_tokenizer: bool  #: False: a model without tokenizer files loads, for logits() only
     verify: Union[Verify, str]  #: how much of the files is compared; a damaged one raises Qwen3GuardError
+    refuse_unknown_template: bool  #: True: a checkpoint whose own chat template is unknown raises Qwen3GuardError
+    known_template: str  #: a ModelInfo.chat_template_fingerprint that counts as known
     log: Callable[[int, str], Any]  #: log(line), called while loading; what it raises, load raises
 
 
@@ -92,11 +94,13 @@ class _Loading:
 
     def __init__(self, n_threads: int = 0, max_context_tokens: int = 0, kept_tokens: Optional[int] = None, isa: str = "",
                  require_tokenizer: bool = True, verify: Union[Verify, str] = Verify.AUTOMATIC,
+                 refuse_unknown_template: bool = False, known_template: str = "",
                  log: Optional[Callable[[int, str], Any]] = None) -> None:
         self.raw, self.callback, self.has_log = defaults(_raw.q3g_guard_options), Callback(), log is not None
         put(self.raw, n_threads=n_threads, max_context_tokens=max_context_tokens,
             require_tokenizer=bool(require_tokenizer), verify=number("verify", Verify, verify),
-            isa=c_string(isa, "isa") or None)
+            unknown_template=bool(refuse_unknown_template),
+            known_template=c_string(known_template, "known_template") or None, isa=c_string(isa, "isa") or None)
         if kept_tokens is not None:
             put(self.raw, kept_tokens=kept_tokens)
         if log is not None:

@@ -59,6 +59,11 @@ Q3G_INVALID_UTF8_REPLACE = 1
 Q3G_VERIFY_AUTOMATIC = 0
 Q3G_VERIFY_OFF = 1
 Q3G_VERIFY_FULL = 2
+Q3G_TEMPLATE_ABSENT = 0
+Q3G_TEMPLATE_KNOWN = 1
+Q3G_TEMPLATE_UNKNOWN = 2
+Q3G_UNKNOWN_TEMPLATE_REPORT = 0
+Q3G_UNKNOWN_TEMPLATE_REFUSE = 1
 Q3G_DROPPED_MESSAGES_REPORT = 0
 Q3G_DROPPED_MESSAGES_REJECT = 1
 Q3G_DROPPED_MESSAGES_SHOWN = 31
@@ -124,6 +129,9 @@ class q3g_guard_options(Structure):
         ("kept_tokens", c_int32),
         ("require_tokenizer", c_int32),
         ("verify", c_int32),
+        ("unknown_template", c_int32),
+        ("reserved", c_uint32),
+        ("known_template", c_char_p),
         ("isa", c_char_p),
         ("allocator", POINTER(q3g_allocator)),
         ("log", q3g_log_fn),
@@ -155,6 +163,8 @@ class q3g_model_info(Structure):
         ("max_context_tokens", c_int32),
         ("tied_embeddings", c_int32),
         ("n_threads", c_int32),
+        ("chat_template", c_int32),
+        ("reserved", c_uint32),
         ("n_parameters", c_int64),
         ("weight_bytes", c_int64),
         ("kv_bytes_per_token", c_int64),
@@ -162,6 +172,7 @@ class q3g_model_info(Structure):
         ("weight_dtype", c_char * 64),
         ("isa", c_char * 32),
         ("isa_available", c_char * 192),
+        ("chat_template_fingerprint", c_char * 24),
     ]
 
 
@@ -457,9 +468,9 @@ class q3g_quantize_report(Structure):
 SIZES = {
     q3g_error: 512,
     q3g_allocator: 40,
-    q3g_guard_options: 56,
+    q3g_guard_options: 72,
     q3g_file: 32,
-    q3g_model_info: 424,
+    q3g_model_info: 456,
     q3g_message: 24,
     q3g_conversation: 24,
     q3g_classify_options: 56,

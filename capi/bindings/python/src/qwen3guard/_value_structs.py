@@ -4,7 +4,7 @@
 
 from typing import Any, NamedTuple, Tuple
 
-from ._enums import ModelKind
+from ._enums import ChatTemplate, ModelKind
 
 
 class ModelInfo(NamedTuple):
@@ -31,6 +31,8 @@ class ModelInfo(NamedTuple):
     tied_embeddings: bool
     #: Threads of one call.
     n_threads: int
+    #: What a checkpoint's own chat template is; the library runs none, and renders as the published ones do.
+    chat_template: ChatTemplate
     #: Numbers in all matrices and norms.
     n_parameters: int
     #: Bytes of the weights, as stored.
@@ -45,14 +47,17 @@ class ModelInfo(NamedTuple):
     isa: str
     #: Instruction sets that this CPU has, best first.
     isa_available: Tuple[str, ...]
+    #: Of the chat template's text, 16 hexadecimal digits; empty: there is none.
+    chat_template_fingerprint: str
 
     @classmethod
     def _of(cls, raw: Any) -> "ModelInfo":
         return cls(
             ModelKind(raw.kind), raw.hidden_size, raw.n_layers, raw.n_heads, raw.n_kv_heads, raw.head_dim,
             raw.intermediate_size, raw.vocab_size, raw.max_context_tokens, raw.tied_embeddings != 0, raw.n_threads,
-            raw.n_parameters, raw.weight_bytes, raw.kv_bytes_per_token, raw.architecture.decode(),
-            raw.weight_dtype.decode(), raw.isa.decode(), tuple(raw.isa_available.decode().split()))
+            ChatTemplate(raw.chat_template), raw.n_parameters, raw.weight_bytes, raw.kv_bytes_per_token,
+            raw.architecture.decode(), raw.weight_dtype.decode(), raw.isa.decode(),
+            tuple(raw.isa_available.decode().split()), raw.chat_template_fingerprint.decode())
 
 
 class StreamInfo(NamedTuple):

@@ -55,6 +55,11 @@ pub const Q3G_INVALID_UTF8_REPLACE: i32 = 1;
 pub const Q3G_VERIFY_AUTOMATIC: i32 = 0;
 pub const Q3G_VERIFY_OFF: i32 = 1;
 pub const Q3G_VERIFY_FULL: i32 = 2;
+pub const Q3G_TEMPLATE_ABSENT: i32 = 0;
+pub const Q3G_TEMPLATE_KNOWN: i32 = 1;
+pub const Q3G_TEMPLATE_UNKNOWN: i32 = 2;
+pub const Q3G_UNKNOWN_TEMPLATE_REPORT: i32 = 0;
+pub const Q3G_UNKNOWN_TEMPLATE_REFUSE: i32 = 1;
 pub const Q3G_DROPPED_MESSAGES_REPORT: i32 = 0;
 pub const Q3G_DROPPED_MESSAGES_REJECT: i32 = 1;
 pub const Q3G_DROPPED_MESSAGES_SHOWN: i32 = 31;
@@ -159,6 +164,9 @@ pub struct q3g_guard_options {
     pub kept_tokens: i32,
     pub require_tokenizer: i32,
     pub verify: i32,
+    pub unknown_template: i32,
+    pub reserved: u32,
+    pub known_template: *const c_char,
     pub isa: *const c_char,
     pub allocator: *const q3g_allocator,
     pub log: q3g_log_fn,
@@ -188,6 +196,8 @@ pub struct q3g_model_info {
     pub max_context_tokens: i32,
     pub tied_embeddings: i32,
     pub n_threads: i32,
+    pub chat_template: i32,
+    pub reserved: u32,
     pub n_parameters: i64,
     pub weight_bytes: i64,
     pub kv_bytes_per_token: i64,
@@ -195,6 +205,7 @@ pub struct q3g_model_info {
     pub weight_dtype: [c_char; 64],
     pub isa: [c_char; 32],
     pub isa_available: [c_char; 192],
+    pub chat_template_fingerprint: [c_char; 24],
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -594,9 +605,9 @@ mod layout {
     fn sizes_are_those_of_c() {
         assert_eq!(core::mem::size_of::<q3g_error>(), 512);
         assert_eq!(core::mem::size_of::<q3g_allocator>(), 40);
-        assert_eq!(core::mem::size_of::<q3g_guard_options>(), 56);
+        assert_eq!(core::mem::size_of::<q3g_guard_options>(), 72);
         assert_eq!(core::mem::size_of::<q3g_file>(), 32);
-        assert_eq!(core::mem::size_of::<q3g_model_info>(), 424);
+        assert_eq!(core::mem::size_of::<q3g_model_info>(), 456);
         assert_eq!(core::mem::size_of::<q3g_message>(), 24);
         assert_eq!(core::mem::size_of::<q3g_conversation>(), 24);
         assert_eq!(core::mem::size_of::<q3g_classify_options>(), 56);

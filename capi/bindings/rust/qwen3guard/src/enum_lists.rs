@@ -83,6 +83,18 @@ open_enum!(
     }
 );
 open_enum!(
+    /// What a checkpoint's own chat template is; the library runs none, and renders as the published ones do.
+    #[derive(PartialOrd, Ord)]
+    ChatTemplate {
+        /// The checkpoint has none.
+        Absent = 0,
+        /// A published one, or one that the options name.
+        Known = 1,
+        /// Another one: the model may be used to conversations in another form.
+        Unknown = 2,
+    }
+);
+open_enum!(
     /// Where a token's verdict comes from.
     #[derive(Default, PartialOrd, Ord)]
     Source {

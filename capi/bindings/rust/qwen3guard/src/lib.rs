@@ -60,8 +60,8 @@ pub use callback::Progress;
 pub use cancel::Cancel;
 pub use classify::ClassifyOptions;
 pub use enums::{
-    Action, Category, Context, Decoder, EndOfTurn, InvalidUtf8, LogLevel, Mode, ModelKind, PackedWeights, Reason, Role,
-    Severity, Source, SpecialTokens, Thinking, Verify,
+    Action, Category, ChatTemplate, Context, Decoder, EndOfTurn, InvalidUtf8, LogLevel, Mode, ModelKind, PackedWeights,
+    Reason, Role, Severity, Source, SpecialTokens, Thinking, Verify,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};

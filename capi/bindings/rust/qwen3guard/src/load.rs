@@ -43,6 +43,11 @@ pub struct GuardOptions<'a> {
     pub without_tokenizer: bool,
     /// How much of the files is compared. A damaged one is `BadCheckpoint`.
     pub verify: Verify,
+    /// A checkpoint whose own chat template is unknown is `UnsupportedModel`.
+    pub refuse_unknown_template: bool,
+    /// A [`ModelInfo::chat_template_fingerprint`](crate::ModelInfo::chat_template_fingerprint) that counts as known; empty:
+    /// none.
+    pub known_template: &'a str,
     /// Instruction set: one of [`ModelInfo::isa_available`](crate::ModelInfo::isa_available); empty: the best there is.
     pub isa: &'a str,
     /// For large blocks; None: the system's. Dropped when the guard and all that was made from it are gone, or when
@@ -60,6 +65,8 @@ impl fmt::Debug for GuardOptions<'_> {
             .field("kept_tokens", &self.kept_tokens)
             .field("without_tokenizer", &self.without_tokenizer)
             .field("verify", &self.verify)
+            .field("refuse_unknown_template", &self.refuse_unknown_template)
+            .field("known_template", &self.known_template)
             .field("isa", &self.isa)
             .field("allocator", &self.allocator.is_some())
             .field("log", &self.log.is_some())
@@ -157,6 +164,9 @@ impl Guard {
         raw.verify = options.verify as i32;
         let isa = c_string(options.isa, "options.isa")?;
         raw.isa = isa.as_ptr();
+        raw.unknown_template = options.refuse_unknown_template.into();
+        let known = c_string(options.known_template, "options.known_template")?;
+        raw.known_template = known.as_ptr();
         let allocator = options.allocator.map(to_c);
         raw.allocator = allocator.as_ref().map_or(std::ptr::null(), |a| a as *const _);
         let Some(closure) = options.log else { return Self::make(|out, err| load(&raw, out, err)) };

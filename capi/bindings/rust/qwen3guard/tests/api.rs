@@ -234,6 +234,15 @@ fn what_a_model_is() {
     let guard = live();
     let info = guard.info().unwrap();
     assert!(info.kind == ModelKind::Stream && info.isa_available.contains(&info.isa));
+    assert!(info.chat_template == ChatTemplate::Absent && info.chat_template_fingerprint.is_empty());
+    let load = |known_template| {
+        Guard::embedded_with(
+            "nano-stream",
+            GuardOptions { refuse_unknown_template: true, known_template, ..Default::default() },
+        )
+    };
+    assert!(load("0123456789abcdef").is_ok()); // none is not an unknown one
+    assert_eq!(kind(load("none")), ErrorKind::InvalidArgument);
     let ids = guard.tokenizer().unwrap().encode(TEXT).unwrap();
     let heads = guard.logits(&ids, false, None).unwrap();
     assert!(heads.iter().all(|h| h.rows == ids.len() && h.values.len() == h.rows * h.cols));
