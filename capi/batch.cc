@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert.hpp"
 #include "handles.hpp"
-#include "qwen3guard/detail/util/number_text.hpp"
+#include "qwen3guard/detail/util/concat.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -89,8 +89,7 @@ q3g_status q3g_batch_poll(q3g_batch* batch, uint64_t session, double timeout_ms,
   return call(err, "q3g_batch_poll", [&] {
     need_out(out);
     const Needed all(batch);
-    if (!(timeout_ms >= 0))
-      bad_argument("timeout_ms is " + detail::number_text(timeout_ms) + "; expected 0 or more");
+    if (!(timeout_ms >= 0)) bad_argument("timeout_ms is ", timeout_ms, "; expected 0 or more");
     // The handle first: events that were taken must not be lost.
     q3g_events* const events = make_handle<q3g_events>({});
     try {
@@ -120,8 +119,7 @@ q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, 
   return call(err, "q3g_batch_step", [&] {
     const Needed all(batch);
     const bool must = bool_of(must_run, "must_run");
-    if (!(budget_ms >= 0))
-      bad_argument("budget_ms is " + detail::number_text(budget_ms) + "; expected 0 or more");
+    if (!(budget_ms >= 0)) bad_argument("budget_ms is ", budget_ms, "; expected 0 or more");
     const std::size_t n = all->step(budget_ms, must);
     if (n_tokens != nullptr) *n_tokens = n;
   });
@@ -195,9 +193,9 @@ q3g_status q3g_events_tokens(const q3g_events* events, size_t index, q3g_token_v
     const StreamEvent& in = at(*all, index);
     const TokenBuffer buffer(tokens, capacity);
     if (in.update.tokens.size() > capacity) {
-      throw CallError(Q3G_E_BUFFER_TOO_SMALL, "there is room for " + std::to_string(capacity) +
-                                                  " verdicts, and " +
-                                                  std::to_string(in.update.tokens.size()) + " are needed");
+      throw CallError(Q3G_E_BUFFER_TOO_SMALL,
+                      detail::concat("there is room for ", capacity, " verdicts, and ",
+                                     in.update.tokens.size(), " are needed"));
     }
     buffer.write(in.update.tokens);
   });

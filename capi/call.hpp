@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "qwen3guard.h"
+#include "qwen3guard/detail/util/concat.hpp"
 #include "qwen3guard/status.hpp"
 
 namespace qwen3guard::capi {
@@ -21,8 +22,10 @@ struct CallError {
   std::string message;
 };
 
-[[noreturn]] inline void bad_argument(std::string message) {
-  throw CallError(Q3G_E_INVALID_ARGUMENT, std::move(message));
+/// The message is put together as concat() does.
+template <class... Parts>
+[[noreturn]] void bad_argument(const Parts&... message) {
+  throw CallError(Q3G_E_INVALID_ARGUMENT, detail::concat(message...));
 }
 
 /// The value of a Result. Throws CallError.

@@ -152,8 +152,8 @@ q3g_status q3g_stream_verdicts(const q3g_stream* stream, size_t begin, q3g_token
     const TokenBuffer buffer(tokens, capacity);
     if (n == nullptr) bad_argument("n is NULL");
     if (begin < session->first_verdict() || begin > session->n_verdicts()) {
-      bad_argument("begin is " + std::to_string(begin) + "; expected " +
-                   std::to_string(session->first_verdict()) + " to " + std::to_string(session->n_verdicts()));
+      bad_argument("begin is ", begin, "; expected ", session->first_verdict(), " to ",
+                   session->n_verdicts());
     }
     const std::vector<TokenVerdict> found = session->verdicts(begin);
     buffer.write(found);
@@ -192,7 +192,7 @@ q3g_status q3g_guard_push_batch(const q3g_guard* guard, q3g_stream_push* pushes,
     for (std::size_t i = 0; i < n_pushes; ++i) {
       const q3g_stream_push& push = in.emplace_back(all.read(i));
       if (push.error != nullptr && !is_error_slot(push.error))
-        bad_argument("pushes[" + std::to_string(i) + "].error has a wrong struct_size");
+        bad_argument("pushes[", i, "].error has a wrong struct_size");
       const auto ids = ids_of(push.ids, push.n_ids);
       buffers.emplace_back(push.tokens, push.n_ids);
       verdicts[i].resize(ids.size());

@@ -14,6 +14,7 @@
 
 #include "call.hpp"
 #include "qwen3guard.h"
+#include "qwen3guard/detail/util/concat.hpp"
 
 /// Reading and writing the caller's structs, whose sizes are those of the header it was compiled with.
 namespace qwen3guard::capi {
@@ -30,13 +31,12 @@ template <class T>
 /// The caller's size of a struct. Throws CallError.
 template <class T>
 [[nodiscard]] std::size_t size_of(const T* at, const char* name) {
-  if (at == nullptr) bad_argument(std::string(name) + " is NULL");
+  if (at == nullptr) bad_argument(name, " is NULL");
   std::uint32_t size = 0;
   std::memcpy(&size, at, sizeof size);
   if (!is_size_of<T>(size)) {
-    bad_argument(std::string(name) + ".struct_size is " + std::to_string(size) + "; expected at least " +
-                 std::to_string(sizeof(T)) + ", a multiple of " + std::to_string(alignof(T)) +
-                 " (the caller's sizeof)");
+    bad_argument(name, ".struct_size is ", size, "; expected at least ", sizeof(T), ", a multiple of ",
+                 alignof(T), " (the caller's sizeof)");
   }
   return size;
 }
@@ -50,7 +50,7 @@ template <class T>
   const auto* bytes = reinterpret_cast<const unsigned char*>(at);
   for (std::size_t i = sizeof(T); i < size; ++i) {
     if (bytes[i] != 0)
-      bad_argument(std::string(name) + " asks for something that this version of the library does not have");
+      bad_argument(name, " asks for something that this version of the library does not have");
   }
   return out;
 }
@@ -83,7 +83,7 @@ class Out {
 /// One that the caller must give.
 template <class T>
 [[nodiscard]] Out<T> need(T* at, const char* name) {
-  if (at == nullptr) bad_argument(std::string(name) + " is NULL");
+  if (at == nullptr) bad_argument(name, " is NULL");
   return Out<T>(at, name);
 }
 
@@ -95,7 +95,7 @@ class Elements {
     if (n == 0) return;
     step_ = size_of(first, name);
     if (n > static_cast<std::size_t>(PTRDIFF_MAX) / step_)
-      bad_argument(std::string(name) + ": " + std::to_string(n) + " elements are more than memory holds");
+      bad_argument(name, ": ", n, " elements are more than memory holds");
   }
   [[nodiscard]] std::size_t size() const noexcept { return n_; }
   [[nodiscard]] std::size_t step() const noexcept { return step_; }
@@ -105,10 +105,10 @@ class Elements {
   }
   /// Element i; all have the first one's size.
   [[nodiscard]] std::remove_const_t<T> read(std::size_t i) const {
-    const std::string name = std::string(name_) + "[" + std::to_string(i) + "]";
+    const std::string name = detail::concat(name_, "[", i, "]");
     const auto* element = static_cast<const std::remove_const_t<T>*>(at(i));
     if (size_of(element, name.c_str()) != step_) {
-      bad_argument(name + ".struct_size is not that of the first element, " + std::to_string(step_));
+      bad_argument(name, ".struct_size is not that of the first element, ", step_);
     }
     return read_struct(element, name.c_str(), std::remove_const_t<T>{});
   }
@@ -125,27 +125,25 @@ class Elements {
 /// Text of the caller's, borrowed. Throws CallError.
 [[nodiscard]] inline std::string_view text_of(const char* text, std::size_t n_bytes, const char* name) {
   if (n_bytes == 0) return {};
-  if (text == nullptr)
-    bad_argument(std::string(name) + " is NULL, and has " + std::to_string(n_bytes) + " bytes");
+  if (text == nullptr) bad_argument(name, " is NULL, and has ", n_bytes, " bytes");
   if (n_bytes > static_cast<std::size_t>(PTRDIFF_MAX))
-    bad_argument(std::string(name) + ": " + std::to_string(n_bytes) + " bytes are more than memory holds");
+    bad_argument(name, ": ", n_bytes, " bytes are more than memory holds");
   return {text, n_bytes};
 }
 
 /// Token ids of the caller's, borrowed. Throws CallError.
 [[nodiscard]] inline std::span<const std::int32_t> ids_of(const std::int32_t* ids, std::size_t n) {
   if (n == 0) return {};
-  if (ids == nullptr) bad_argument("ids is NULL, and has " + std::to_string(n) + " elements");
+  if (ids == nullptr) bad_argument("ids is NULL, and has ", n, " elements");
   if (n > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(std::int32_t))
-    bad_argument("ids: " + std::to_string(n) + " elements are more than memory holds");
+    bad_argument("ids: ", n, " elements are more than memory holds");
   return {ids, n};
 }
 
 /// Element `index`. Throws CallError.
 template <class T>
 [[nodiscard]] const T& at(const std::vector<T>& all, std::size_t index) {
-  if (index >= all.size())
-    bad_argument("index is " + std::to_string(index) + "; there are " + std::to_string(all.size()));
+  if (index >= all.size()) bad_argument("index is ", index, "; there are ", all.size());
   return all[index];
 }
 
@@ -153,8 +151,7 @@ template <class T>
 template <class Enum>
 [[nodiscard]] Enum enum_of(std::int32_t value, std::int32_t count, const char* name) {
   if (value < 0 || value >= count) {
-    bad_argument(std::string(name) + " is " + std::to_string(value) + "; expected 0 to " +
-                 std::to_string(count - 1));
+    bad_argument(name, " is ", value, "; expected 0 to ", count - 1);
   }
   return static_cast<Enum>(value);
 }
@@ -166,8 +163,7 @@ template <class Enum>
 
 /// Reserved fields are for later versions. Throws CallError.
 inline void need_zero(std::uint32_t reserved, const char* name) {
-  if (reserved != 0)
-    bad_argument(std::string(name) + ".reserved is " + std::to_string(reserved) + "; expected 0");
+  if (reserved != 0) bad_argument(name, ".reserved is ", reserved, "; expected 0");
 }
 
 /// Copies text into a field, with a NUL; one that does not fit ends in "...".
@@ -183,12 +179,11 @@ void set_chars(char (&field)[N], std::string_view text) noexcept {
 template <class T>
 void write_buffer(const T* from, std::size_t n, T* to, std::size_t capacity, std::size_t* n_out) {
   if (n_out == nullptr) bad_argument("the place for the size is NULL");
-  if (capacity > 0 && to == nullptr)
-    bad_argument("the buffer is NULL, and has room for " + std::to_string(capacity));
+  if (capacity > 0 && to == nullptr) bad_argument("the buffer is NULL, and has room for ", capacity);
   *n_out = n;
   if (n > capacity) {
-    throw CallError(Q3G_E_BUFFER_TOO_SMALL, "the buffer has room for " + std::to_string(capacity) + ", and " +
-                                                std::to_string(n) + " are needed");
+    throw CallError(Q3G_E_BUFFER_TOO_SMALL,
+                    detail::concat("the buffer has room for ", capacity, ", and ", n, " are needed"));
   }
   if (n > 0) std::memcpy(to, from, n * sizeof(T));
 }

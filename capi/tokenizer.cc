@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert.hpp"
 #include "handles.hpp"
+#include "qwen3guard/detail/util/concat.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -51,7 +52,7 @@ q3g_status q3g_tokenizer_token_bytes(const q3g_tokenizer* tokenizer, int32_t id,
     need_place(bytes);
     need_place(n_bytes);
     const auto found = all->token_bytes(id);
-    if (!found) throw CallError(Q3G_E_TOKEN_RANGE, "no token has the id " + std::to_string(id));
+    if (!found) throw CallError(Q3G_E_TOKEN_RANGE, detail::concat("no token has the id ", id));
     *bytes = found->data();
     *n_bytes = found->size();
   });

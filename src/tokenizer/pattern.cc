@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/quote.hpp"
@@ -25,8 +26,9 @@ struct Pattern::Engines {
 
 namespace {
 
-Error too_large(const std::string& found) {
-  return {ErrorCode::bad_tokenizer, "the pattern is too large: " + found + " are expected"};
+template <class... Parts>
+Error too_large(const Parts&... found) {
+  return error(ErrorCode::bad_tokenizer, "the pattern is too large: ", found..., " are expected");
 }
 
 /// Leftmost match at or after pos; first at pos itself, where it is most of the time. submatches[0] is the
@@ -41,13 +43,11 @@ bool search(const re2::RE2& engine, std::string_view text, std::size_t pos, re2:
 }  // namespace
 
 Result<Pattern> Pattern::compile(std::string_view regex) {
-  if (regex.size() > kMaxBytes)
-    return too_large(std::to_string(regex.size()) + " bytes; at most " + std::to_string(kMaxBytes));
+  if (regex.size() > kMaxBytes) return too_large(regex.size(), " bytes; at most ", kMaxBytes);
   Q3G_ASSIGN(const RewrittenPattern rewritten, rewrite_pattern(regex));
   if (const std::size_t n = std::max(rewritten.main.size(), rewritten.fallback.size());
       n > kMaxRewrittenBytes)
-    return too_large(std::to_string(n) + " bytes with its classes written out; at most " +
-                     std::to_string(kMaxRewrittenBytes));
+    return too_large(n, " bytes with its classes written out; at most ", kMaxRewrittenBytes);
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(std::int64_t{8} << 20);
@@ -55,11 +55,10 @@ Result<Pattern> Pattern::compile(std::string_view regex) {
   for (const re2::RE2* engine : {&engines->main, &engines->fallback}) {
     const bool is_large = engine->ok() ? engine->ProgramSize() > kMaxInstructions
                                        : engine->error_code() == re2::RE2::ErrorPatternTooLarge;
-    if (is_large) return too_large("at most " + std::to_string(kMaxInstructions) + " instructions");
+    if (is_large) return too_large("at most ", kMaxInstructions, " instructions");
     if (!engine->ok())
-      return Error{
-          ErrorCode::unsupported_model,
-          "the pattern " + quote(regex) + " is outside what RE2 can match: " + printable(engine->error())};
+      return error(ErrorCode::unsupported_model, "the pattern ", quote(regex),
+                   " is outside what RE2 can match: ", printable(engine->error()));
   }
   if (rewritten.has_look_ahead)
     engines->spaces_group = engines->main.NamedCapturingGroups().at(std::string(kSpacesGroup));

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/pattern.hpp"
@@ -64,9 +65,10 @@ class Rewriter {
   [[nodiscard]] bool starts_with(std::string_view text) const {
     return regex_.substr(pos_).starts_with(text);
   }
-  [[nodiscard]] Error refuse(const std::string& what) const {
-    return {ErrorCode::unsupported_model, "the pattern " + quote(regex_) + " has " + what + " at byte " +
-                                              std::to_string(pos_) + ", which RE2 cannot match"};
+  template <class... Parts>
+  [[nodiscard]] Error refuse(const Parts&... what) const {
+    return error(ErrorCode::unsupported_model, "the pattern ", quote(regex_), " has ", what..., " at byte ",
+                 pos_, ", which RE2 cannot match");
   }
 
   /// \s+(?!\S) as a whole alternative outside of all groups; once, because it has one group.
@@ -106,9 +108,9 @@ class Rewriter {
       return {};
     }
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"}) {
-      if (starts_with(look)) return refuse("the look-around " + std::string(look) + "...)");
+      if (starts_with(look)) return refuse("the look-around ", look, "...)");
     }
-    return refuse("the group " + printable(regex_.substr(pos_, 3)) + "...)");
+    return refuse("the group ", printable(regex_.substr(pos_, 3)), "...)");
   }
 
   /// [...] without nested brackets or &&.
@@ -191,7 +193,7 @@ class Rewriter {
         return {};
       default: {
         const bool word = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (word) return refuse("the escape \\" + std::string(1, c));
+        if (word) return refuse("the escape \\", std::string(1, c));
         emit(regex_.substr(pos_, 2));
         pos_ += 2;
         return {};

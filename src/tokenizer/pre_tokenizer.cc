@@ -3,14 +3,14 @@
 
 #include <string>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
 namespace qwen3guard::detail {
 
 Status PreTokenizer::add_pattern(std::string_view regex) {
   if (patterns_.size() == kMaxPatterns) {
-    return Error{ErrorCode::bad_tokenizer,
-                 "too many patterns; at most " + std::to_string(kMaxPatterns) + " are expected"};
+    return error(ErrorCode::bad_tokenizer, "too many patterns; at most ", kMaxPatterns, " are expected");
   }
   if (regex == kQwenPattern) {
     steps_.emplace_back(std::nullopt);

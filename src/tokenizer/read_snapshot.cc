@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "qwen3guard/detail/util/aligned_buffer.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/snapshot.hpp"
@@ -49,14 +50,14 @@ class SnapshotReader {
   }
 
  private:
-  [[nodiscard]] Error bad(const std::string& what) const {
-    return {ErrorCode::bad_tokenizer, name_ + ": tokenizer snapshot: " + what};
+  template <class... Parts>
+  [[nodiscard]] Error bad(const Parts&... what) const {
+    return error(ErrorCode::bad_tokenizer, name_, ": tokenizer snapshot: ", what...);
   }
 
   /// "id 7 is not in [0, 5)"
   [[nodiscard]] Error bad_id(const std::string& where, std::int64_t id) const {
-    return bad(where + ": id " + std::to_string(id) + " is not in [0, " + std::to_string(header_.n_ids) +
-               ")");
+    return bad(where, ": id ", id, " is not in [0, ", header_.n_ids, ")");
   }
 
   template <class T>
@@ -73,27 +74,24 @@ class SnapshotReader {
 
   Status read_header() {
     if (bytes_.size() < sizeof header_)
-      return bad(std::to_string(bytes_.size()) + " bytes; the header alone has " +
-                 std::to_string(sizeof header_));
+      return bad(bytes_.size(), " bytes; the header alone has ", sizeof header_);
     std::memcpy(&header_, bytes_.data(), sizeof header_);
     if (header_.magic != kSnapshotMagic) return bad("does not start with \"Q3GTOKEN\"");
     if (header_.version != kSnapshotVersion) {
-      return Error{ErrorCode::unsupported_model,
-                   name_ + ": tokenizer snapshot: version " + std::to_string(header_.version) +
-                       "; this library reads version " + std::to_string(kSnapshotVersion)};
+      return error(ErrorCode::unsupported_model, name_, ": tokenizer snapshot: version ", header_.version,
+                   "; this library reads version ", kSnapshotVersion);
     }
     if ((header_.flags & ~(SnapshotHeader::kNfc | SnapshotHeader::kIgnoreMerges)) != 0 ||
         header_.reserved != 0)
       return bad("header: unknown flags");
     if (header_.n_ids > Vocabulary::kMaxIds)
-      return bad("header: " + std::to_string(header_.n_ids) + " ids; at most " +
-                 std::to_string(Vocabulary::kMaxIds) + " are expected");
+      return bad("header: ", header_.n_ids, " ids; at most ", Vocabulary::kMaxIds, " are expected");
     if (!std::has_single_bit(header_.n_vocabulary_slots) || !std::has_single_bit(header_.n_merge_slots))
       return bad("header: a number of slots is no power of two");
     const std::uint64_t expected = SnapshotLayout(header_).end;
     if (header_.n_bytes != bytes_.size() || expected != bytes_.size())
-      return bad(std::to_string(bytes_.size()) + " bytes; the header says " +
-                 std::to_string(header_.n_bytes) + ", and its counts make " + std::to_string(expected));
+      return bad(bytes_.size(), " bytes; the header says ", header_.n_bytes, ", and its counts make ",
+                 expected);
     return {};
   }
 
@@ -111,8 +109,8 @@ class SnapshotReader {
     for (std::size_t id = 0; id < vocabulary_.tokens.size(); ++id) {
       const TokenSpan token = vocabulary_.tokens[id];
       if (std::uint64_t{token.begin} + token.n_bytes > n_text)
-        return bad("token " + std::to_string(id) + ": bytes [" + std::to_string(token.begin) + ", +" +
-                   std::to_string(token.n_bytes) + ") are outside the text of " + std::to_string(n_text));
+        return bad("token ", id, ": bytes [", token.begin, ", +", token.n_bytes, ") are outside the text of ",
+                   n_text);
     }
     return {};
   }
@@ -121,12 +119,10 @@ class SnapshotReader {
   [[nodiscard]] Result<std::string_view> string_at(std::uint32_t begin, std::uint32_t n_bytes,
                                                    const std::string& where) const {
     if (std::uint64_t{begin} + n_bytes > strings_.size())
-      return bad(where + ": bytes [" + std::to_string(begin) + ", +" + std::to_string(n_bytes) +
-                 ") are outside the strings of " + std::to_string(strings_.size()));
+      return bad(where, ": bytes [", begin, ", +", n_bytes, ") are outside the strings of ", strings_.size());
     const std::string_view text = strings_.substr(begin, n_bytes);
-    if (text.empty()) return bad(where + ": empty");
-    if (const auto at = find_invalid_utf8(text))
-      return bad(where + ": ill-formed UTF-8 at byte " + std::to_string(*at));
+    if (text.empty()) return bad(where, ": empty");
+    if (const auto at = find_invalid_utf8(text)) return bad(where, ": ill-formed UTF-8 at byte ", *at);
     return text;
   }
 
@@ -136,17 +132,16 @@ class SnapshotReader {
     std::vector<bool> is_added(header_.n_ids);
     for (std::size_t i = 0; i < records.size(); ++i) {
       const SnapshotAdded record = records[i];
-      const std::string where = "added token " + std::to_string(i);
+      const std::string where = concat("added token ", i);
       const auto id = static_cast<std::uint32_t>(record.id);
       if (!has_token(id)) return bad_id(where, record.id);
-      if ((record.flags & ~kAll) != 0) return bad(where + ": unknown flags");
-      if (is_added[id]) return bad(where + ": id " + std::to_string(id) + " is there twice");
+      if ((record.flags & ~kAll) != 0) return bad(where, ": unknown flags");
+      if (is_added[id]) return bad(where, ": id ", id, " is there twice");
       Q3G_ASSIGN(const std::string_view content, string_at(record.begin, record.n_bytes, where));
       if (content.size() > AddedToken::kMaxBytes)
-        return bad(where + ": " + std::to_string(content.size()) + " bytes; at most " +
-                   std::to_string(AddedToken::kMaxBytes) + " are expected");
+        return bad(where, ": ", content.size(), " bytes; at most ", AddedToken::kMaxBytes, " are expected");
       if (i > 0 && added.back().content >= content)
-        return bad(where + ": not in the order of the contents, or twice");
+        return bad(where, ": not in the order of the contents, or twice");
       is_added[id] = true;
       added.push_back({record.id, std::string(content),
                        (record.flags & SnapshotAdded::kSpecial) != 0 || is_control_text(content),
@@ -167,11 +162,10 @@ class SnapshotReader {
       const auto id = static_cast<std::size_t>(slot.id);
       if (!has_token(id)) return bad_id(vocabulary_slot(i), slot.id);
       const TokenSpan token = vocabulary_.tokens[id];
-      if (special_[id] != 0)
-        return bad(vocabulary_slot(i) + ": id " + std::to_string(id) + " is a control token");
+      if (special_[id] != 0) return bad(vocabulary_slot(i), ": id ", id, " is a control token");
       if (slot.n_bytes != token.n_bytes ||
           slot.hash != hash_bytes(vocabulary_.text.substr(token.begin, token.n_bytes)))
-        return bad(vocabulary_slot(i) + ": length or hash is not that of token " + std::to_string(id));
+        return bad(vocabulary_slot(i), ": length or hash is not that of token ", id);
     }
     if (n_used == vocabulary_.slots.size()) return bad("no vocabulary slot is empty");
     return {};
@@ -192,10 +186,8 @@ class SnapshotReader {
       }
       const std::span<const TokenSpan> tokens = vocabulary_.tokens;
       if (std::uint64_t{tokens[left].n_bytes} + tokens[right].n_bytes != tokens[merged].n_bytes)
-        return bad(merge_slot(i) + ": token " + std::to_string(merged) + " is not as long as " +
-                   std::to_string(left) + " and " + std::to_string(right));
-      if (special_[merged] != 0)
-        return bad(merge_slot(i) + ": id " + std::to_string(merged) + " is a control token");
+        return bad(merge_slot(i), ": token ", merged, " is not as long as ", left, " and ", right);
+      if (special_[merged] != 0) return bad(merge_slot(i), ": id ", merged, " is a control token");
     }
     if (n_used == slots.size()) return bad("no merge slot is empty");
     return {};
@@ -204,10 +196,10 @@ class SnapshotReader {
   [[nodiscard]] Status read_patterns(std::span<const SnapshotPattern> records,
                                      PreTokenizer& pre_tokenizer) const {
     for (std::size_t i = 0; i < records.size(); ++i) {
-      const std::string where = "pattern " + std::to_string(i);
+      const std::string where = concat("pattern ", i);
       Q3G_ASSIGN(const std::string_view regex, string_at(records[i].begin, records[i].n_bytes, where));
       if (const Status status = pre_tokenizer.add_pattern(regex); !status.ok())
-        return bad(where + ": " + status.error().detail);  // only patterns that compile are written
+        return bad(where, ": ", status.error().detail);  // only patterns that compile are written
     }
     return {};
   }
@@ -217,13 +209,13 @@ class SnapshotReader {
     for (std::size_t byte = 0; byte < 256; ++byte) {
       const char text = static_cast<char>(static_cast<unsigned char>(byte));
       if (vocabulary.find({&text, 1}) < 0)
-        return bad("no token for the single byte " + std::to_string(byte) + "; all 256 are needed");
+        return bad("no token for the single byte ", byte, "; all 256 are needed");
     }
     return {};
   }
 
-  static std::string vocabulary_slot(std::size_t i) { return "vocabulary slot " + std::to_string(i); }
-  static std::string merge_slot(std::size_t i) { return "merge slot " + std::to_string(i); }
+  static std::string vocabulary_slot(std::size_t i) { return concat("vocabulary slot ", i); }
+  static std::string merge_slot(std::size_t i) { return concat("merge slot ", i); }
 
   std::span<const std::byte> bytes_;
   std::shared_ptr<const void> owner_;
@@ -239,13 +231,13 @@ class SnapshotReader {
 Result<Tokenizer> read_snapshot(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                                 const std::string& display_name) {
   if constexpr (std::endian::native != std::endian::little)
-    return Error{ErrorCode::unsupported_model,
-                 display_name + ": tokenizer snapshots need a little-endian machine"};
+    return error(ErrorCode::unsupported_model, display_name,
+                 ": tokenizer snapshots need a little-endian machine");
   try {
     Q3G_ASSIGN(TokenizerParts parts, SnapshotReader(bytes, std::move(owner), display_name).read());
     return TokenizerAccess::make(std::move(parts));
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::out_of_memory, display_name + ": no memory to read the tokenizer's snapshot"};
+    return error(ErrorCode::out_of_memory, display_name, ": no memory to read the tokenizer's snapshot");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <new>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -22,9 +23,11 @@ Error out_of_memory(const char* what) {
 Error out_of_range(const detail::TokenizerImpl& impl, std::size_t index, TokenId id) {
   const TokenId size = impl.vocabulary().size();
   const bool inside = id >= 0 && id < size;
-  return {ErrorCode::token_out_of_range, "ids[" + std::to_string(index) + "] is " + std::to_string(id) +
-                                             (inside ? ", an id that the vocabulary leaves out"
-                                                     : ", not in [0, " + std::to_string(size) + ")")};
+  if (inside) {
+    return detail::error(ErrorCode::token_out_of_range, "ids[", index, "] is ", id,
+                         ", an id that the vocabulary leaves out");
+  }
+  return detail::error(ErrorCode::token_out_of_range, "ids[", index, "] is ", id, ", not in [0, ", size, ")");
 }
 
 /// Moves what is decided of `pending` to `out`: whole characters, and U+FFFD for ill-formed bytes. What more

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
@@ -14,8 +15,9 @@ namespace {
 
 using simdjson::dom::element;
 
-Error unsupported(const JsonFile& file, const std::string& what) {
-  return {ErrorCode::unsupported_model, file.name() + ": " + what};
+template <class... Parts>
+Error unsupported(const JsonFile& file, const Parts&... what) {
+  return error(ErrorCode::unsupported_model, file.name(), ": ", what...);
 }
 
 /// The value at `key`, or null when it is absent.
@@ -30,7 +32,7 @@ Result<bool> check_model_settings(const JsonFile& file, element model) {
     std::string_view type;
     if (value.get(type) != simdjson::SUCCESS) return file.error("model.type is not a string");
     if (type != "BPE")
-      return unsupported(file, "model.type is " + quote(type) + "; only \"BPE\" is implemented");
+      return unsupported(file, "model.type is ", quote(type), "; only \"BPE\" is implemented");
   }
   if (present(model, "dropout", value)) {
     double dropout = 0;
@@ -40,9 +42,8 @@ Result<bool> check_model_settings(const JsonFile& file, element model) {
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!present(model, key, value)) continue;
     std::string_view affix;
-    if (value.get(affix) != simdjson::SUCCESS)
-      return file.error(std::string("model.") + key + " is not a string");
-    if (!affix.empty()) return unsupported(file, std::string("model.") + key + " is not empty");
+    if (value.get(affix) != simdjson::SUCCESS) return file.error("model.", key, " is not a string");
+    if (!affix.empty()) return unsupported(file, "model.", key, " is not empty");
   }
   bool byte_fallback = false, ignore_merges = false;
   if (present(model, "byte_fallback", value) && value.get(byte_fallback) != simdjson::SUCCESS)
@@ -63,7 +64,7 @@ Status read_vocabulary(const JsonFile& file, element model, std::size_t n_file_b
     std::int64_t id = 0;
     const auto where = [&] { return file.name() + ": model.vocab[" + quote(entry.key) + "]"; };
     if (entry.value.get(id) != simdjson::SUCCESS)
-      return Error{ErrorCode::bad_tokenizer, where() + " is not an integer below 2^63"};
+      return error(ErrorCode::bad_tokenizer, where(), " is not an integer below 2^63");
     if (Status status = builder.add_token(entry.key, id); !status.ok())
       return prefixed(std::move(status).error(), where());
   }
@@ -77,9 +78,9 @@ Status read_added_tokens(const JsonFile& file, VocabularyBuilder& builder) {
   if (value.get(tokens) != simdjson::SUCCESS) return file.error("added_tokens is not an array");
   std::size_t index = 0;
   for (const element token : tokens) {
-    const std::string where = "added_tokens[" + std::to_string(index++) + "]";
+    const std::string where = concat("added_tokens[", index++, "]");
     std::int64_t id = 0;
-    if (token["id"].get(id) != simdjson::SUCCESS) return file.error(where + ".id is missing or no integer");
+    if (token["id"].get(id) != simdjson::SUCCESS) return file.error(where, ".id is missing or no integer");
     Q3G_ASSIGN(AddedToken added, parse_added_token(file, token, id, where));
     if (Status status = builder.add_added_token(std::move(added)); !status.ok())
       return prefixed(std::move(status).error(), file.name() + ": " + where);
@@ -105,9 +106,7 @@ Status read_merges(const JsonFile& file, element model, VocabularyBuilder& build
     return file.error("model.merges is missing or no array");
   std::size_t n = 0;
   for (auto it = merges.begin(); it != merges.end(); ++it) ++n;  // size() saturates
-  const auto where = [&](std::size_t index) {
-    return file.name() + ": model.merges[" + std::to_string(index) + "]";
-  };
+  const auto where = [&](std::size_t index) { return concat(file.name(), ": model.merges[", index, "]"); };
   if (Status status = builder.index(n, where); !status.ok())
     return prefixed(std::move(status).error(), file.name() + ": model.vocab");
   std::size_t index = 0;
@@ -116,13 +115,12 @@ Status read_merges(const JsonFile& file, element model, VocabularyBuilder& build
     simdjson::dom::array array;
     if (merge.get(array) == simdjson::SUCCESS) {
       const auto pair = merge_pair(array);
-      if (!pair)
-        return Error{ErrorCode::bad_tokenizer, where(index) + ": neither \"a b\" nor [\"a\", \"b\"]"};
+      if (!pair) return error(ErrorCode::bad_tokenizer, where(index), ": neither \"a b\" nor [\"a\", \"b\"]");
       Q3G_TRY(builder.add_merge(index, pair->first, pair->second));
     } else if (merge.get(line) == simdjson::SUCCESS) {
       Q3G_TRY(builder.add_merge(index, line));
     } else {
-      return Error{ErrorCode::bad_tokenizer, where(index) + ": neither \"a b\" nor [\"a\", \"b\"]"};
+      return error(ErrorCode::bad_tokenizer, where(index), ": neither \"a b\" nor [\"a\", \"b\"]");
     }
     ++index;
   }
@@ -135,12 +133,11 @@ Result<AddedToken> parse_added_token(const JsonFile& file, element value, std::i
                                      const std::string& where) {
   AddedToken token;
   if (id < 0 || id >= Vocabulary::kMaxIds)
-    return file.error(where + ".id is " + std::to_string(id) + ", not in [0, " +
-                      std::to_string(Vocabulary::kMaxIds) + ")");
+    return file.error(where, ".id is ", id, ", not in [0, ", Vocabulary::kMaxIds, ")");
   token.id = static_cast<TokenId>(id);
   std::string_view content;
   if (value["content"].get(content) != simdjson::SUCCESS)
-    return file.error(where + ".content is missing or no string");
+    return file.error(where, ".content is missing or no string");
   token.content = content;
   bool single_word = false;
   const std::pair<const char*, bool*> flags[] = {{"special", &token.special},
@@ -151,9 +148,9 @@ Result<AddedToken> parse_added_token(const JsonFile& file, element value, std::i
   for (const auto& [key, flag] : flags) {
     element setting;
     if (present(value, key, setting) && setting.get(*flag) != simdjson::SUCCESS)
-      return file.error(where + "." + key + " is not true or false");
+      return file.error(where, ".", key, " is not true or false");
   }
-  if (single_word) return unsupported(file, where + ".single_word is true");
+  if (single_word) return unsupported(file, where, ".single_word is true");
   return token;
 }
 

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/quote.hpp"
@@ -20,7 +21,7 @@ Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, Vocabular
   builder.reserve(vocabulary.size(), n_file_bytes / 2);
   for (const auto entry : vocabulary) {
     std::int64_t id = 0;
-    if (entry.value.get(id) != simdjson::SUCCESS) return file.error(quote(entry.key) + " has no integer id");
+    if (entry.value.get(id) != simdjson::SUCCESS) return file.error(quote(entry.key), " has no integer id");
     if (Status status = builder.add_token(entry.key, id); !status.ok())
       return prefixed(std::move(status).error(), file.name() + ": " + quote(entry.key));
   }
@@ -38,13 +39,13 @@ Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
   if (!file.root().is_object()) return file.error("the top level is not an object");
   if (file.root()[kKey].get(value) != simdjson::SUCCESS || value.is_null()) return {};
   simdjson::dom::object tokens;
-  if (value.get(tokens) != simdjson::SUCCESS) return file.error(std::string(kKey) + " is not an object");
+  if (value.get(tokens) != simdjson::SUCCESS) return file.error(kKey, " is not an object");
   for (const auto entry : tokens) {
     const std::string where = std::string(kKey) + "[" + quote(entry.key) + "]";
     std::int64_t id = 0;
     const char* const end = entry.key.data() + entry.key.size();
     const auto [stop, failed] = std::from_chars(entry.key.data(), end, id);
-    if (failed != std::errc() || stop != end) return file.error(where + ": the key is not an id");
+    if (failed != std::errc() || stop != end) return file.error(where, ": the key is not an id");
     Q3G_ASSIGN(AddedToken added, parse_added_token(file, entry.value, id, where));
     if (Status status = builder.add_added_token(std::move(added)); !status.ok())
       return prefixed(std::move(status).error(), file.name() + ": " + where);
@@ -80,13 +81,12 @@ Result<TokenizerParts> load_vocab_and_merges(const ModelFiles& files) {
   Q3G_TRY(read_added_tokens(files, builder));
   Q3G_ASSIGN(const Blob merges, files.open(kMerges));
   if (merges.bytes.size() > kMaxTokenizerBytes) {
-    return Error{ErrorCode::bad_tokenizer, files.display_name(kMerges) + ": " +
-                                               std::to_string(merges.bytes.size()) + " bytes; at most " +
-                                               std::to_string(kMaxTokenizerBytes) + " are expected"};
+    return error(ErrorCode::bad_tokenizer, files.display_name(kMerges), ": ", merges.bytes.size(),
+                 " bytes; at most ", kMaxTokenizerBytes, " are expected");
   }
   const auto n_lines = std::count(merges.text().begin(), merges.text().end(), '\n') + 1;
   const auto where = [name = files.display_name(kMerges)](std::size_t line_number) {
-    return name + ": line " + std::to_string(line_number);
+    return concat(name, ": line ", line_number);
   };
   if (Status status = builder.index(static_cast<std::size_t>(n_lines), where); !status.ok())
     return prefixed(std::move(status).error(), file.name());

@@ -7,6 +7,7 @@
 
 #include "guard/conversation/message_text.hpp"
 #include "guard/conversation/tool_messages.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "util/common_prefix.hpp"
@@ -49,8 +50,8 @@ Status Conversation::prepare() {
                  "merges.txt"};
   }
   if (open_ != nullptr) {
-    return Error{ErrorCode::invalid_argument, "stream: the " + std::string(to_string(open_->role())) +
-                                                  "'s turn is open; end_turn() comes before the next"};
+    return error(ErrorCode::invalid_argument, "stream: the ", to_string(open_->role()),
+                 "'s turn is open; end_turn() comes before the next");
   }
   if (options_.has_markup && markup_ == nullptr) {
     Q3G_ASSIGN(markup_, ChatMarkup::make(*tokenizer_));
@@ -186,7 +187,7 @@ Result<std::size_t> Conversation::append(std::span<const Message> messages, Undo
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (Status text = check_whole_text(messages[i].content, options_.invalid_utf8); !text.ok()) {
       if (messages.size() == 1) return text.error();
-      return Error{text.error().code, "messages[" + std::to_string(i) + "]: " + text.error().detail};
+      return error(text.error().code, "messages[", i, "]: ", text.error().detail);
     }
     ClosedTurn turn;
     turn.role = messages[i].role;
@@ -269,13 +270,13 @@ Result<std::size_t> Conversation::finish(UndoLog& log) {
 Result<std::size_t> Conversation::rewind_to_byte(std::int64_t n, UndoLog& log) {
   Q3G_ASSIGN(const OpenTurn* open, need_open());
   if (n < 0 || n > open->n_bytes()) {
-    return Error{ErrorCode::invalid_argument, "stream: byte " + std::to_string(n) + " of a turn of " +
-                                                  std::to_string(open->n_bytes()) + " bytes"};
+    return error(ErrorCode::invalid_argument, "stream: byte ", n, " of a turn of ", open->n_bytes(),
+                 " bytes");
   }
   OpenTurn& turn = writable();
   const auto size = static_cast<std::size_t>(n);
-  const Error slid{ErrorCode::invalid_argument, "stream: byte " + std::to_string(n) +
-                                                    " lies before the window that the context has slid to"};
+  const Error slid = error(ErrorCode::invalid_argument, "stream: byte ", n,
+                           " lies before the window that the context has slid to");
   if (turn.input() == OpenTurn::Input::tokens) {
     const auto ends = turn.given_ends();
     const auto n_ids = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), n) - ends.begin());
@@ -297,9 +298,8 @@ Result<std::size_t> Conversation::rewind_to_id(std::int64_t n, bool keeps_end, U
   const auto first = static_cast<std::int64_t>(open->n_dropped());
   const std::int64_t last = first + static_cast<std::int64_t>(open->given_ends().size());
   if (n < first || n > last) {
-    return Error{ErrorCode::invalid_argument, "stream: token " + std::to_string(n) +
-                                                  " is not one of the turn's tokens " +
-                                                  std::to_string(first) + " to " + std::to_string(last)};
+    return error(ErrorCode::invalid_argument, "stream: token ", n, " is not one of the turn's tokens ", first,
+                 " to ", last);
   }
   OpenTurn& turn = writable();
   const bool had_block = turn.has_think_block();

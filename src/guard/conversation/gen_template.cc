@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "guard/conversation/gen_prompt.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 
@@ -14,9 +15,8 @@ namespace {
 Status check_last_message(std::span<const Message> messages) {
   if (messages.empty()) return Error{ErrorCode::invalid_argument, "messages: empty; expected at least one"};
   if (messages.back().role != Role::user && messages.back().role != Role::assistant) {
-    return Error{ErrorCode::invalid_argument, "messages: the last one is a " +
-                                                  quote(to_string(messages.back().role)) +
-                                                  " message; expected \"user\" or \"assistant\""};
+    return error(ErrorCode::invalid_argument, "messages: the last one is a ",
+                 quote(to_string(messages.back().role)), " message; expected \"user\" or \"assistant\"");
   }
   return {};
 }
@@ -64,10 +64,10 @@ Status check_dropped(std::span<const Message> messages, DroppedMessages policy) 
   if (policy == DroppedMessages::report) return {};
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (!is_dropped_by_gen(messages[i].role, i)) continue;
-    return Error{ErrorCode::invalid_argument, "messages[" + std::to_string(i) +
-                                                  "]: the published Gen template "
-                                                  "leaves out " +
-                                                  dropped_kind(messages[i].role)};
+    return error(ErrorCode::invalid_argument, "messages[", i,
+                 "]: the published Gen template "
+                 "leaves out ",
+                 dropped_kind(messages[i].role));
   }
   return {};
 }

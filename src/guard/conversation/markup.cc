@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
@@ -20,8 +21,8 @@ Status append_text(const Tokenizer& tokenizer, std::string_view text, std::vecto
   Status status =
       encode_within(TokenizerAccess::impl(tokenizer), text, SpecialTokens::as_text, max_tokens, ids);
   if (status.ok() || status.error().code != ErrorCode::context_full) return status;
-  return Error{ErrorCode::context_full, "the conversation needs more than " + std::to_string(max_tokens) +
-                                            " tokens, which is the room that the context has"};
+  return error(ErrorCode::context_full, "the conversation needs more than ", max_tokens,
+               " tokens, which is the room that the context has");
 }
 
 std::size_t count_tokens_within(const Tokenizer& tokenizer, std::span<const TokenId> ids,
@@ -52,12 +53,11 @@ Result<TokenId> take_model_end(const Tokenizer& tokenizer, Role role, bool are_a
   if (are_allowed) return end;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!is_control(ids[i])) continue;
-    return Error{
-        ErrorCode::invalid_argument,
-        "stream: ids[" + std::to_string(i) + "] is " + std::to_string(ids[i]) + ", the control token " +
-            printable(tokenizer.token_bytes(ids[i]).value_or("")) +
-            "; expected tokens of the turn's text, and <|im_end|> or <|endoftext|> only where a response "
-            "ends, or StreamOptions::allow_control_ids"};
+    return error(
+        ErrorCode::invalid_argument, "stream: ids[", i, "] is ", ids[i], ", the control token ",
+        printable(tokenizer.token_bytes(ids[i]).value_or("")),
+        "; expected tokens of the turn's text, and <|im_end|> or <|endoftext|> only where a response "
+        "ends, or StreamOptions::allow_control_ids");
   }
   return end;
 }
@@ -65,8 +65,8 @@ Result<TokenId> take_model_end(const Tokenizer& tokenizer, Role role, bool are_a
 Status check_markup_tokens(const Tokenizer& tokenizer) {
   for (const std::string_view token : {kImStart, kImEnd}) {
     if (!tokenizer.find_added(token)) {
-      return Error{ErrorCode::bad_tokenizer,
-                   "tokenizer: no added token " + quote(token) + ", which the chat markup needs"};
+      return error(ErrorCode::bad_tokenizer, "tokenizer: no added token ", quote(token),
+                   ", which the chat markup needs");
     }
   }
   return {};

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/incremental_encoder.hpp"
 
@@ -20,9 +21,7 @@ Result<std::span<const Message>> checked_messages(std::span<const Message> messa
       continue;
     }
     if (policy == InvalidUtf8::reject) {
-      return Error{
-          ErrorCode::invalid_utf8,
-          "messages[" + std::to_string(i) + "].content: ill-formed UTF-8 at byte " + std::to_string(*offset)};
+      return error(ErrorCode::invalid_utf8, "messages[", i, "].content: ill-formed UTF-8 at byte ", *offset);
     }
     if (storage.empty()) storage.assign(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(i));
     storage.push_back({messages[i].role, replace_invalid_utf8(content)});
@@ -33,7 +32,7 @@ Result<std::span<const Message>> checked_messages(std::span<const Message> messa
 Status check_whole_text(std::string_view text, InvalidUtf8 policy) {
   const auto offset = policy == InvalidUtf8::reject ? find_invalid_utf8(text) : std::nullopt;
   if (!offset) return {};
-  return Error{ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte " + std::to_string(*offset)};
+  return error(ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte ", *offset);
 }
 
 Result<std::size_t> first_to_read(const Tokenizer& tokenizer, std::span<const Message> messages,
@@ -46,9 +45,8 @@ Result<std::size_t> first_to_read(const Tokenizer& tokenizer, std::span<const Me
     first = i + 1;
     while (first < messages.size() && messages[first].role != Role::user) ++first;
     if (options.context == ContextPolicy::slide && !is_kept && first < messages.size()) continue;
-    return Error{ErrorCode::context_full, "messages[" + std::to_string(i) + "]: more than " +
-                                              std::to_string(max_tokens) +
-                                              " tokens, which is the room that the context has"};
+    return error(ErrorCode::context_full, "messages[", i, "]: more than ", max_tokens,
+                 " tokens, which is the room that the context has");
   }
   return first;
 }

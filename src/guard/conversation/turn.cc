@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 
@@ -48,8 +49,8 @@ Status OpenTurn::check_input(Input input) const {
                                        : "stream: this turn is written as tokens; expected push_tokens()"};
   }
   if (model_end_ >= 0) {
-    return Error{ErrorCode::invalid_argument, "stream: the model ended this turn with token " +
-                                                  std::to_string(model_end_) + "; expected end_turn()"};
+    return error(ErrorCode::invalid_argument, "stream: the model ended this turn with token ", model_end_,
+                 "; expected end_turn()");
   }
   return {};
 }
@@ -160,8 +161,8 @@ Status OpenTurn::truncate_text(std::size_t n, UndoLog& log) {
     return restart(true, n_stripped_, std::string(host_text().substr(0, n_host)), log);
   const std::size_t byte = n_host + prefix_bytes_;
   if (byte < text_.dropped_bytes()) {
-    return Error{ErrorCode::invalid_argument, "stream: byte " + std::to_string(n) +
-                                                  " lies before the window that the context has slid to"};
+    return error(ErrorCode::invalid_argument, "stream: byte ", n,
+                 " lies before the window that the context has slid to");
   }
   log.keep_value(n_prefix_tokens_);
   Q3G_TRY(log.perform([&] { return text_.truncate(byte); }, [this] { text_.undo(); }));

@@ -5,22 +5,21 @@
 #include <cmath>
 #include <string>
 
-#include "qwen3guard/detail/util/number_text.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 
 namespace qwen3guard::detail {
 
 Status check(const SamplingOptions& options) {
   if (!(options.temperature >= 0.0F) || !std::isfinite(options.temperature)) {
-    return Error{ErrorCode::invalid_argument, "options.temperature: " + number_text(options.temperature) +
-                                                  "; expected a finite number, 0 or more"};
+    return error(ErrorCode::invalid_argument, "options.temperature: ", options.temperature,
+                 "; expected a finite number, 0 or more");
   }
   if (options.top_k < 0) {
-    return Error{ErrorCode::invalid_argument,
-                 "options.top_k: " + std::to_string(options.top_k) + "; expected 0 (all) or more"};
+    return error(ErrorCode::invalid_argument, "options.top_k: ", options.top_k, "; expected 0 (all) or more");
   }
   if (!(options.top_p > 0.0F && options.top_p <= 1.0F)) {
-    return Error{ErrorCode::invalid_argument,
-                 "options.top_p: " + number_text(options.top_p) + "; expected above 0, up to 1"};
+    return error(ErrorCode::invalid_argument, "options.top_p: ", options.top_p,
+                 "; expected above 0, up to 1");
   }
   return {};
 }

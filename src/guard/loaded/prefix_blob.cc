@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "qwen3guard/detail/util/error.hpp"
+
 namespace qwen3guard::detail {
 namespace {
 
@@ -58,9 +60,7 @@ std::vector<std::byte> write_prefix(const KeptPrefix& prefix) {
 }
 
 Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, const std::string& name) {
-  const auto bad = [&](const std::string& what) {
-    return Error{ErrorCode::bad_checkpoint, name + ": " + what};
-  };
+  const auto bad = [&](const auto&... what) { return error(ErrorCode::bad_checkpoint, name, ": ", what...); };
   const KvLayout layout(config, KvType::bf16);
   Header header;
   if (blob.bytes.size() < sizeof header) return bad("ends inside its header");
@@ -69,23 +69,21 @@ Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, cons
   Header expected = header_of(layout, n);
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0) return bad("is no kept prefix");
   if (header.version != kVersion) {
-    return bad("has version " + std::to_string(header.version) + ", this library reads " +
-               std::to_string(kVersion));
+    return bad("has version ", header.version, ", this library reads ", kVersion);
   }
   if (std::memcmp(&header, &expected, sizeof header) != 0)
     return bad("is of a model with other layers or heads, or has pages of another size");
   if (n > static_cast<std::size_t>(config.max_position_embeddings))
-    return bad("has " + std::to_string(n) + " tokens, more than the model's context");
+    return bad("has ", n, " tokens, more than the model's context");
   const std::size_t begin = pages_offset(n);
   if (blob.bytes.size() != begin + n_pages(n) * layout.page_bytes()) {
-    return bad("has " + std::to_string(blob.bytes.size()) + " bytes, expected " +
-               std::to_string(begin + n_pages(n) * layout.page_bytes()));
+    return bad("has ", blob.bytes.size(), " bytes, expected ", begin + n_pages(n) * layout.page_bytes());
   }
   KeptPrefix prefix;
   prefix.ids.resize(n);
   if (n > 0) std::memcpy(prefix.ids.data(), blob.bytes.data() + sizeof header, n * sizeof(TokenId));
   for (const TokenId id : prefix.ids) {
-    if (id < 0 || id >= config.vocab_size) return bad("has the token " + std::to_string(id));
+    if (id < 0 || id >= config.vocab_size) return bad("has the token ", id);
   }
   prefix.cache = KvCache(config, n, KvType::bf16);
   prefix.cache.map(blob.bytes.data() + begin, n, blob.owner);

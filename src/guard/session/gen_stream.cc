@@ -10,6 +10,7 @@
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/gen/prompt_prefix.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 #include "util/common_prefix.hpp"
@@ -95,9 +96,8 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
              encode_gen_prompt(*tokenizer, conversation(turn.skip_turns, text), cache_.capacity_tokens()));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
   if (n_needed > cache_.capacity_tokens()) {
-    return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs " +
-                                              std::to_string(n_needed) + " tokens; the context has " +
-                                              std::to_string(cache_.capacity_tokens())};
+    return error(ErrorCode::context_full, "stream: a verdict on this conversation needs ", n_needed,
+                 " tokens; the context has ", cache_.capacity_tokens());
   }
   const CancelFlag* const cancel = options_.cancel.get();
   auto scratch = guard_->pool().borrow(guard_->model(), 0);
@@ -293,8 +293,8 @@ Result<GenStream::Turn*> GenStream::need_open(bool has_ids) {
                            "push_tokens()"};
   }
   if (turn.model_end >= 0) {
-    return Error{ErrorCode::invalid_argument, "stream: the model ended this turn with token " +
-                                                  std::to_string(turn.model_end) + "; expected end_turn()"};
+    return error(ErrorCode::invalid_argument, "stream: the model ended this turn with token ", turn.model_end,
+                 "; expected end_turn()");
   }
   return &turn;
 }
@@ -327,9 +327,8 @@ Status GenStream::check_text(const Turn& turn, std::string_view bytes, const Tok
       turn.text ? turn.text->exceeds(bytes, capacity)
                 : IncrementalEncoder(tokenizer, options_.invalid_utf8).exceeds(bytes, capacity);
   if (!is_too_long) return {};
-  return Error{ErrorCode::context_full, "stream: a verdict on this conversation needs more than " +
-                                            std::to_string(capacity) + " tokens; the context has " +
-                                            std::to_string(capacity)};
+  return error(ErrorCode::context_full, "stream: a verdict on this conversation needs more than ", capacity,
+               " tokens; the context has ", capacity);
 }
 
 Result<StreamUpdate> GenStream::push_text(std::string_view bytes) {
@@ -348,9 +347,8 @@ Result<StreamUpdate> GenStream::push_tokens(std::span<const TokenId> ids) {
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (tokenizer->token_bytes(ids[i])) continue;
-    return Error{ErrorCode::token_out_of_range,
-                 "stream: ids[" + std::to_string(i) + "] is " + std::to_string(ids[i]) +
-                     ", which is no token; expected 0 to " + std::to_string(tokenizer->vocab_size() - 1)};
+    return error(ErrorCode::token_out_of_range, "stream: ids[", i, "] is ", ids[i],
+                 ", which is no token; expected 0 to ", tokenizer->vocab_size() - 1);
   }
   Q3G_ASSIGN(const TokenId model_end,
              take_model_end(*tokenizer, open->role, options_.allow_control_ids, ids));

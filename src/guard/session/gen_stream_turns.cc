@@ -7,6 +7,7 @@
 #include "guard/conversation/gen_template.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/session/gen_stream.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 
@@ -27,8 +28,8 @@ T GenStream::or_as_before(const Change& change) {
 
 Status GenStream::begin_turn(Role role) {
   if (!turns_.empty() && turns_.back().is_open) {
-    return Error{ErrorCode::invalid_argument, "stream: the " + std::string(to_string(turns_.back().role)) +
-                                                  "'s turn is open; end_turn() comes before the next"};
+    return error(ErrorCode::invalid_argument, "stream: the ", to_string(turns_.back().role),
+                 "'s turn is open; end_turn() comes before the next");
   }
   if (!turns_.empty() && turns_.back().is_stopped) {
     return Error{
@@ -36,8 +37,8 @@ Status GenStream::begin_turn(Role role) {
         "stream: judging stopped in the turn before, when the context was full; rewind() or reset()"};
   }
   if (options_.dropped_messages == DroppedMessages::reject && is_dropped_by_gen(role, turns_.size())) {
-    return Error{ErrorCode::invalid_argument,
-                 "stream: the published Gen template leaves out " + dropped_kind(role)};
+    return error(ErrorCode::invalid_argument, "stream: the published Gen template leaves out ",
+                 dropped_kind(role));
   }
   Turn turn;
   turn.role = role;
@@ -64,8 +65,7 @@ Status GenStream::append_turns(std::span<const Message> messages, std::size_t fi
     Status status = check_whole_text(messages[i].content, options_.invalid_utf8);
     if (status.ok()) status = turn.text->append(messages[i].content);
     if (status.ok()) status = turn.text->finish();
-    if (!status.ok())
-      return Error{status.error().code, "messages[" + std::to_string(i) + "]: " + status.error().detail};
+    if (!status.ok()) return error(status.error().code, "messages[", i, "]: ", status.error().detail);
     turn.is_open = false;
   }
   return {};
@@ -142,8 +142,7 @@ Result<StreamUpdate> GenStream::rewind_to_byte(std::int64_t n) {
   if (turns_.empty() || !turns_.back().is_open)
     return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
   if (n < 0 || n > turn_bytes()) {
-    return Error{ErrorCode::invalid_argument, "stream: byte " + std::to_string(n) + " of a turn of " +
-                                                  std::to_string(turn_bytes()) + " bytes"};
+    return error(ErrorCode::invalid_argument, "stream: byte ", n, " of a turn of ", turn_bytes(), " bytes");
   }
   std::size_t n_tokens = turns_.back().tokens.size();
   while (n_tokens > 0 && turns_.back().tokens[n_tokens - 1].verdict.byte_end > n) --n_tokens;
@@ -156,8 +155,8 @@ Result<StreamUpdate> GenStream::rewind_to_byte(std::int64_t n) {
 Result<StreamUpdate> GenStream::cut(std::size_t n_tokens, std::size_t n_bytes, bool keeps_end) {
   Turn& turn = turns_.back();
   if (n_bytes < turn.skip_bytes) {
-    return Error{ErrorCode::invalid_argument, "stream: byte " + std::to_string(n_bytes) +
-                                                  " lies before the window that the context has slid to"};
+    return error(ErrorCode::invalid_argument, "stream: byte ", n_bytes,
+                 " lies before the window that the context has slid to");
   }
   std::size_t first = n_tokens;
   if (!keeps_end) turn.model_end = -1;

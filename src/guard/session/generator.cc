@@ -12,6 +12,7 @@
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/sampler.hpp"
 #include "guard/loaded/guard_impl.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
@@ -46,9 +47,8 @@ class Generator::Impl {
     const std::int32_t vocab_size = guard_->model().config().vocab_size;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (ids[i] >= 0 && ids[i] < vocab_size) continue;
-      return Error{ErrorCode::token_out_of_range, "generator: ids[" + std::to_string(i) + "] is " +
-                                                      std::to_string(ids[i]) + "; expected 0 to " +
-                                                      std::to_string(vocab_size - 1)};
+      return detail::error(ErrorCode::token_out_of_range, "generator: ids[", i, "] is ", ids[i],
+                           "; expected 0 to ", vocab_size - 1);
     }
     Q3G_TRY(guard_->check_context(ids.size()));
     std::vector<TokenId> tape(ids.begin(), ids.end());
@@ -89,8 +89,8 @@ class Generator::Impl {
 
   Status rewind(std::int32_t n) {
     if (n < 0 || n > position()) {
-      return Error{ErrorCode::invalid_argument, "generator: position " + std::to_string(n) +
-                                                    "; expected 0 to " + std::to_string(position())};
+      return detail::error(ErrorCode::invalid_argument, "generator: position ", n, "; expected 0 to ",
+                           position());
     }
     ids_.resize(static_cast<std::size_t>(n));
     cache_.truncate(std::min(cache_.n_tokens(), ids_.size()));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "guard/session/head_stream.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -19,9 +20,8 @@ Status check_push(const Guard::Impl& guard, const StreamPush& push, StreamSessio
                  "stream: the session is not one of this guard's that judges every token"};
   }
   if (push.out.size() < push.ids.size()) {
-    return Error{ErrorCode::invalid_argument, "stream: room for " + std::to_string(push.out.size()) +
-                                                  " verdicts, expected at least " +
-                                                  std::to_string(push.ids.size())};
+    return error(ErrorCode::invalid_argument, "stream: room for ", push.out.size(),
+                 " verdicts, expected at least ", push.ids.size());
   }
   return {};
 }

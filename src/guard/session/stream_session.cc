@@ -8,6 +8,7 @@
 
 #include "guard/conversation/tool_messages.hpp"
 #include "guard/session/stream_session_impl.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/guarded.hpp"
 #include "qwen3guard/detail/util/try.hpp"
 
@@ -83,9 +84,8 @@ Result<StreamUpdate> StreamSession::push_text(std::string_view bytes) {
 Status StreamSession::push_tokens(std::span<const TokenId> ids, std::span<TokenVerdict> out) {
   return detail::guarded("stream", [&]() -> Status {
     if (out.size() < ids.size()) {
-      return Error{ErrorCode::invalid_argument, "stream: room for " + std::to_string(out.size()) +
-                                                    " verdicts, expected at least " +
-                                                    std::to_string(ids.size())};
+      return detail::error(ErrorCode::invalid_argument, "stream: room for ", out.size(),
+                           " verdicts, expected at least ", ids.size());
     }
     Q3G_ASSIGN(const StreamUpdate update, impl_->push_tokens(ids));
     impl_->report(update, ids, out);
