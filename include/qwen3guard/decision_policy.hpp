@@ -16,8 +16,26 @@
 
 namespace qwen3guard {
 
-/// What Controversial counts as (arXiv:2510.14276, section 2): strict = unsafe, loose = safe.
+/// What Controversial counts as when it comes to acting on it (arXiv:2510.14276, section 2): strict = unsafe,
+/// loose = safe. A mode never changes a severity, nor which tokens make a run: it says whether a
+/// Controversial decision raises the flag (DecisionPolicy::mode), and what Controversial adds to an action's
+/// score (ActionPolicy::mode).
 enum class Mode : std::int32_t { strict = 0, loose = 1 };
+
+/// Which tokens in a row decide (the debounce). The published evaluation script and the report's text differ.
+enum class RunRule : std::int32_t {
+  /// `consecutive_tokens` tokens of one severity, as eval/eval_stream.py has it (repository
+  /// QwenLM/Qwen3Guard): a Controversial token ends a run of Unsafe ones, so a text whose tokens alternate
+  /// between the two is Safe.
+  published = 0,
+  /// `consecutive_tokens` tokens of which none is Safe, as arXiv:2510.14276 has it, section 4.4: a response
+  /// is
+  /// flagged as unsafe or controversial from token i on when i and its predecessor are each one of the two,
+  /// with the category of token i. The report leaves open which of the two it is when they differ; here the
+  /// decision is Unsafe as soon as one token of the run is, wherever it stands. It is never less severe than
+  /// that of `published`, and the flag never rises later.
+  report = 1,
+};
 
 /// What a run of tokens too short to decide does when the turn ends in it.
 enum class EndOfTurn : std::int32_t {
@@ -26,18 +44,20 @@ enum class EndOfTurn : std::int32_t {
 };
 
 /// From the verdicts of tokens to a decision. The model has no part in it: decide() runs it over stored
-/// verdicts. The default is the published evaluation's rule (arXiv:2510.14276, section 4.4): Unsafe at the
-/// first two Unsafe tokens in a row; else Controversial at the first two Controversial ones; a decision
-/// stands until the turn ends. A plain value.
+/// verdicts. The default is the published evaluation's rule: Unsafe at the first two Unsafe tokens in a row;
+/// else Controversial at the first two Controversial ones; a decision stands until the turn ends. A plain
+/// value.
 ///
 /// First each token gets a severity that counts. Without thresholds that is its most probable one. With
 /// `unsafe_threshold` it is Unsafe when P(Unsafe) reaches it; with `controversial_threshold` it is
 /// (otherwise) Controversial when P(Unsafe) + P(Controversial) reaches it. A token is Safe when its category
-/// does not count, or when 1 - P(Safe) is below its category's threshold. Then runs of equal severity are
-/// looked for.
+/// does not count, or when 1 - P(Safe) is below its category's threshold; a verdict that a Gen checkpoint
+/// wrote, when that is so of all categories that it names. Then runs are looked for, by `run_rule`; a single
+/// written verdict decides under either rule.
 struct DecisionPolicy {
-  Mode mode = Mode::strict;             ///< strict: a Controversial decision flags too
-  std::int32_t consecutive_tokens = 2;  ///< debounce: tokens in a row that a severity must hold; at least 1
+  Mode mode = Mode::strict;               ///< strict: a Controversial decision flags too
+  RunRule run_rule = RunRule::published;  ///< which tokens make a run
+  std::int32_t consecutive_tokens = 2;    ///< debounce: tokens in a row that decide; at least 1
   /// See above; in [0, 1]. @{
   std::optional<float> unsafe_threshold, controversial_threshold;          /// @}
   std::array<std::optional<float>, kCategoryCount> category_thresholds{};  ///< by Category; in [0, 1]
@@ -58,9 +78,9 @@ struct DecisionPolicy {
 [[nodiscard]] Severity counted_severity(const DecisionPolicy& policy, const TokenVerdict& token) noexcept;
 
 /// The policy over the verdicts of one turn; sets their `flagged`. has_ended: the turn is over. Tokens whose
-/// `counts` is false are passed over. The decision is about the text up to the last token: it is Safe only
-/// when there is one that counts, and each that counts has a verdict or is covered by a written one behind
-/// it. Time: O(n).
+/// `counts` is false are passed over: they neither make nor end a run. The decision is about the text up to
+/// the last token: it is Safe only when there is one that counts, and each that counts has a verdict or is
+/// covered by a written one behind it. Time: O(n).
 [[nodiscard]] Decision decide(const DecisionPolicy& policy, std::span<TokenVerdict> tokens, bool has_ended);
 
 /// One sentence for a person: severity, category, where, and why.

@@ -163,9 +163,11 @@ struct TokenVerdict {
 /// What made a decision fall.
 enum class DecisionReason : std::int32_t {
   none = 0,         ///< no token decided: it is Safe, or nothing was judged
-  run = 1,          ///< as many tokens in a row as the policy asks for
+  run = 1,          ///< as many tokens in a row as the policy asks for, all of one severity
   end_of_turn = 2,  ///< the turn ended in a shorter run (EndOfTurn::count_open_run)
   written = 3,      ///< a Gen checkpoint's verdict
+  /// As many tokens in a row, some Unsafe and some Controversial (RunRule::report): the decision is Unsafe.
+  mixed_run = 4,
 };
 
 /// What a policy (decision_policy.hpp) made of a turn's tokens so far. A plain value.
@@ -174,9 +176,9 @@ struct Decision {
   /// (yet) and nothing worse was found, it is not_judged.
   Severity severity = Severity::not_judged;
   std::optional<std::int32_t> position;  ///< token (index in the conversation) where it fell; else empty
-  /// The verdict at that token: its own severity, category, probabilities and byte range. A threshold of the
-  /// policy can make a decision worse than the token's own severity. Empty, too, when the context has slid
-  /// over the token.
+  /// The verdict at that token: its own severity, category, probabilities and byte range. A decision can be
+  /// worse than the token's own severity: by a threshold of the policy, or in a mixed run. Empty, too, when
+  /// the context has slid over the token.
   std::optional<TokenVerdict> token;
   DecisionReason reason = DecisionReason::none;  ///< why it fell
   std::int32_t n_run_tokens = 0;                 ///< tokens of the run up to the deciding one, it included

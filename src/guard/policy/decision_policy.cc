@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "guard/policy/stream_policy.hpp"
+#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/number_text.hpp"
 
 namespace qwen3guard {
@@ -13,6 +14,27 @@ Status check_threshold(const char* name, const std::optional<float>& value) {
   if (!value || (*value >= 0.0F && *value <= 1.0F)) return {};
   return Error{ErrorCode::invalid_argument,
                std::string("policy.") + name + ": " + detail::number_text(*value) + "; expected 0 to 1"};
+}
+
+Error no_value_of(const char* field, const char* type) {
+  return detail::error(ErrorCode::invalid_argument, "policy.", field, ": no value of ", type);
+}
+
+/// Whether a token of this harm, 1 - P(Safe), counts by its categories.
+bool is_counted(const DecisionPolicy& policy, const TokenVerdict& token, float harm) {
+  const auto counts = [&](std::size_t category) {
+    const std::optional<float>& threshold = policy.category_thresholds[category];
+    return policy.category_counts[category] && (!threshold || harm >= *threshold);
+  };
+  if (token.source == VerdictSource::heads) return counts(static_cast<std::size_t>(token.category));
+  // A written verdict names several categories, or none when it is Safe: then none takes its harm away.
+  bool names_one = false;
+  for (std::size_t i = 0; i < token.category_probabilities.size(); ++i) {
+    if (token.category_probabilities[i] <= 0.0F) continue;
+    if (counts(i)) return true;
+    names_one = true;
+  }
+  return !names_one;
 }
 
 /// What the verdicts leave unjudged: all from the first token on that should have one and is not covered.
@@ -33,6 +55,11 @@ detail::Unjudged unjudged_of(std::span<const TokenVerdict> tokens) {
 }  // namespace
 
 Status check(const DecisionPolicy& policy) {
+  if (policy.mode != Mode::strict && policy.mode != Mode::loose) return no_value_of("mode", "Mode");
+  if (policy.run_rule != RunRule::published && policy.run_rule != RunRule::report)
+    return no_value_of("run_rule", "RunRule");
+  if (policy.end_of_turn != EndOfTurn::ignore_open_run && policy.end_of_turn != EndOfTurn::count_open_run)
+    return no_value_of("end_of_turn", "EndOfTurn");
   if (policy.consecutive_tokens < 1) {
     return Error{
         ErrorCode::invalid_argument,
@@ -62,9 +89,7 @@ Severity counted_severity(const DecisionPolicy& policy, const TokenVerdict& toke
   const bool is_harmful = policy.controversial_threshold ? harm >= *policy.controversial_threshold
                                                          : token.severity > Severity::safe;
   if (!is_unsafe && !is_harmful) return Severity::safe;
-  const auto category = static_cast<std::size_t>(token.category);
-  const std::optional<float>& threshold = policy.category_thresholds[category];
-  if (!policy.category_counts[category] || (threshold && harm < *threshold)) return Severity::safe;
+  if (!is_counted(policy, token, harm)) return Severity::safe;
   return is_unsafe ? Severity::unsafe : Severity::controversial;
 }
 
@@ -94,6 +119,9 @@ std::string explain(const Decision& decision) {
         break;
       case DecisionReason::written:
         out += "the model's written verdict";
+        break;
+      case DecisionReason::mixed_run:
+        out += std::to_string(decision.n_run_tokens) + " in a row, each Unsafe or Controversial";
         break;
       default:
         out += std::to_string(decision.n_run_tokens) + " in a row";

@@ -14,7 +14,7 @@ namespace qwen3guard::detail {
 struct PolicyState {
   static constexpr std::int32_t kNone = -1;
 
-  Severity run_severity = Severity::not_judged;
+  Severity run_severity = Severity::not_judged;  // the worst of the run
   std::int32_t run_length = 0, run_begin = 0;
   std::int32_t calm_length = 0;  // tokens in a row that are Safe enough to take a flag back
   /// Where Unsafe, and Controversial, were first held long enough, and the first token of that run.
@@ -22,11 +22,13 @@ struct PolicyState {
   std::int32_t controversial_at = kNone, controversial_begin = 0;
   std::int32_t judged_at = kNone;  // the last token with a verdict of its own that counts
   bool is_flagged = false;
-  bool is_end_of_turn = false;  // the decision fell because the turn ended
+  bool is_end_of_turn = false;   // the decision fell because the turn ended
+  bool run_is_mixed = false;     // the run has both Unsafe and Controversial
+  bool unsafe_is_mixed = false;  // so had the run in which Unsafe was found
 
   /// Takes the turn's token `index` and sets its `flagged`. O(1).
   void push(const DecisionPolicy& policy, std::int32_t index, TokenVerdict& token) noexcept;
-  /// The turn ends behind the token `last`.
+  /// The turn ends behind the token `last`; an open run that counts decides at its own last token.
   void end_turn(const DecisionPolicy& policy, std::int32_t last) noexcept;
 
   /// The token that decides, and the first of its run; kNone when nothing worse than Safe was found. Unsafe
@@ -37,7 +39,19 @@ struct PolicyState {
   [[nodiscard]] std::int32_t decided_begin() const noexcept {
     return unsafe_at != kNone ? unsafe_begin : controversial_begin;
   }
+
+ private:
+  /// The next token that counts goes on with the run, or begins another one.
+  void add_to_run(const DecisionPolicy& policy, std::int32_t index, Severity severity,
+                  VerdictSource source) noexcept;
+  /// The run decides at the token `index`; false when nothing worse than before is found.
+  bool decide_at(std::int32_t index) noexcept;
 };
+
+/// Whether a decision of this severity raises the flag.
+[[nodiscard]] constexpr bool raises_flag(const DecisionPolicy& policy, Severity severity) noexcept {
+  return severity == Severity::unsafe || (severity == Severity::controversial && policy.mode == Mode::strict);
+}
 
 /// What of a turn's text was not judged: the bytes [begin, end).
 struct Unjudged {

@@ -174,6 +174,28 @@ TEST_CASE("policy: categories can be left out or held to a threshold of their ow
   CHECK(counted_severity(policy, token_with(0.7F, 0.15F, Category::pii)) == Severity::unsafe);
 }
 
+TEST_CASE("policy: a written verdict counts by all of its categories", "[policy]") {
+  DecisionPolicy policy;
+  policy.category_counts[static_cast<std::size_t>(Category::copyright_violation)] = false;
+  TokenVerdict token = token_with(0.9F, 0.0F, Category::copyright_violation);
+  token.source = VerdictSource::written;
+  const auto name = [&](Category category) {
+    token.category_probabilities[static_cast<std::size_t>(category)] = 0.5F;
+  };
+  name(Category::copyright_violation);
+  CHECK(counted_severity(policy, token) == Severity::safe);
+  name(Category::violent);
+  CHECK(counted_severity(policy, token) == Severity::unsafe);
+  policy.category_thresholds[static_cast<std::size_t>(Category::violent)] = 0.95F;
+  CHECK(counted_severity(policy, token) == Severity::safe);
+  // It says Safe and names none; a threshold finds it harmful.
+  token = token_with(0.0F, 0.4F);
+  token.source = VerdictSource::written;
+  policy.controversial_threshold = 0.3F;
+  policy.category_counts[static_cast<std::size_t>(Category::violent)] = false;
+  CHECK(counted_severity(policy, token) == Severity::controversial);
+}
+
 TEST_CASE("policy: a flag can be taken back, the decision stays", "[policy]") {
   DecisionPolicy policy;
   policy.release_tokens = 3;
@@ -215,7 +237,21 @@ TEST_CASE("policy: tokens that do not count, or were not judged, decide nothing"
   auto tokens = tokens_of("uuuuuu");
   tokens[1].counts = false;
   tokens[3].source = VerdictSource::none;
-  CHECK(decide(policy, tokens, false).position == 5);
+  CHECK(decide(policy, tokens, false).position == 2);
+  // A token that does not count is passed over; one that was not judged ends the run.
+  tokens = tokens_of("suxu");
+  tokens[2].counts = false;
+  CHECK(decide(policy, tokens, false).position == 3);
+  tokens[2].counts = true;
+  tokens[2].source = VerdictSource::none;
+  CHECK(decide(policy, tokens, false).severity == Severity::not_judged);
+  // So the token that ends a model's turn does not let off what stands before it.
+  policy.end_of_turn = EndOfTurn::count_open_run;
+  tokens = tokens_of("suss");
+  tokens[2].counts = tokens[3].counts = false;
+  CHECK(decide(policy, tokens, true).position == 1);
+  CHECK(decide(policy, tokens, true).n_run_tokens == 1);
+  policy.end_of_turn = EndOfTurn::ignore_open_run;
   // A Gen checkpoint's verdict stands alone, and is not repeated by what it is carried over.
   tokens = tokens_of("suuu");
   for (TokenVerdict& token : tokens) token.source = VerdictSource::carried;
@@ -279,6 +315,11 @@ TEST_CASE("policy: fields out of range are named", "[policy]") {
     return status.ok() ? std::string() : status.error().detail;
   };
   CHECK(detail([](DecisionPolicy&) {}).empty());
+  CHECK(detail([](DecisionPolicy& p) { p.mode = static_cast<Mode>(2); }) == "policy.mode: no value of Mode");
+  CHECK(detail([](DecisionPolicy& p) { p.run_rule = static_cast<RunRule>(2); }) ==
+        "policy.run_rule: no value of RunRule");
+  CHECK(detail([](DecisionPolicy& p) { p.end_of_turn = static_cast<EndOfTurn>(-1); }) ==
+        "policy.end_of_turn: no value of EndOfTurn");
   CHECK(detail([](DecisionPolicy& p) { p.consecutive_tokens = 0; }).find("consecutive_tokens") !=
         std::string::npos);
   CHECK(detail([](DecisionPolicy& p) { p.release_tokens = -1; }).find("release_tokens") != std::string::npos);
