@@ -106,7 +106,7 @@ Decision from_c(const q3g_decision& in) {
   need_zero(static_cast<std::uint32_t>(in.reserved), "decision");
   out.severity = enum_of<Severity>(in.severity, kSeverityCount + 1, "decision.severity");
   if (in.position >= 0) out.position = in.position;
-  out.reason = enum_of<DecisionReason>(in.reason, 4, "decision.reason");
+  out.reason = enum_of<DecisionReason>(in.reason, 5, "decision.reason");
   out.n_run_tokens = in.n_run_tokens;
   out.is_flagged = bool_of(in.is_flagged, "decision.is_flagged");
   out.is_complete = bool_of(in.is_complete, "decision.is_complete");

@@ -71,6 +71,8 @@ const char* q3g_reason_name(int32_t reason) noexcept {
       return "end_of_turn";
     case Q3G_REASON_WRITTEN:
       return "written";
+    case Q3G_REASON_MIXED_RUN:
+      return "mixed_run";
     default:
       return "unknown";
   }

@@ -198,6 +198,13 @@ typedef int32_t q3g_status;
 #define Q3G_END_OF_TURN_COUNT_OPEN_RUN 1  /**< it decides */
 /** @} */
 
+/** @{ @name Which tokens in a row decide */
+#define Q3G_RUN_RULE_PUBLISHED 0 /**< those of one severity, as the published evaluation script has it */
+/** Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when
+ * one of them is. */
+#define Q3G_RUN_RULE_REPORT 1
+/** @} */
+
 /** @{ @name Sources of a token's verdict */
 #define Q3G_SOURCE_NONE 0    /**< not judged: Q3G_SEVERITY_NOT_JUDGED, all probabilities are 0 */
 #define Q3G_SOURCE_HEADS 1   /**< this token's classification heads */
@@ -207,9 +214,10 @@ typedef int32_t q3g_status;
 
 /** @{ @name Reasons of a decision */
 #define Q3G_REASON_NONE 0        /**< no token decided: Safe, or not judged */
-#define Q3G_REASON_RUN 1         /**< as many tokens in a row as the policy asks for */
+#define Q3G_REASON_RUN 1         /**< as many tokens in a row as the policy asks for, of one severity */
 #define Q3G_REASON_END_OF_TURN 2 /**< the turn ended in a shorter run */
 #define Q3G_REASON_WRITTEN 3     /**< a Gen checkpoint's verdict */
+#define Q3G_REASON_MIXED_RUN 4   /**< as many, some Unsafe and some Controversial: Q3G_RUN_RULE_REPORT */
 /** @} */
 
 /** @{ @name Control tokens in a text */
@@ -360,16 +368,33 @@ typedef struct q3g_conversation {
   size_t n_messages;           /**< at least 1 */
 } q3g_conversation;
 
+/** From the verdicts of tokens to a decision. Thresholds are in [0, 1]; below 0: not set. */
+typedef struct q3g_policy {
+  uint32_t struct_size;          /**< sizeof(q3g_policy) */
+  int32_t mode;                  /**< strict: a Controversial decision flags too */
+  int32_t run_rule;              /**< Q3G_RUN_RULE_ */
+  int32_t consecutive_tokens;    /**< tokens in a row that decide; at least 1. 2 */
+  float unsafe_threshold;        /**< Unsafe when P(Unsafe) reaches it. -1 */
+  float controversial_threshold; /**< else Controversial when P(Unsafe) + P(Controversial) does. -1 */
+  float category_thresholds[Q3G_CATEGORY_COUNT]; /**< Safe when 1 - P(Safe) is below the category's. -1 */
+  uint32_t category_mask;                        /**< bit 1 << Q3G_CATEGORY_: the category counts. All */
+  int32_t release_tokens;  /**< a flag goes down after so many Safe tokens in a row; 0: it stays */
+  float release_threshold; /**< and whose 1 - P(Safe) is below it. -1 */
+  int32_t end_of_turn;     /**< Q3G_END_OF_TURN_ */
+} q3g_policy;
+
 /** How a verdict is reached. Thresholds are in [0, 1]; below 0: not set. */
 typedef struct q3g_classify_options {
   uint32_t struct_size;     /**< sizeof(q3g_classify_options) */
   int32_t decoder;          /**< Q3G_DECODER_; Gen only */
-  int32_t mode;             /**< Q3G_MODE_ */
+  int32_t mode;             /**< Q3G_MODE_: of the action */
   int32_t invalid_utf8;     /**< Q3G_INVALID_UTF8_ */
   int32_t dropped_messages; /**< Q3G_DROPPED_MESSAGES_; Gen only */
-  int32_t reserved;         /**< 0 */
+  int32_t thinking;         /**< Q3G_THINKING_: what becomes of the response's thinking */
   float flag_threshold;     /**< of P(Unsafe), and P(Controversial) when strict. -1 */
   float block_threshold;    /**< at least flag_threshold. -1 */
+  const q3g_policy* policy; /**< Stream only: from the verdicts of tokens to the severity; its mode and
+                               release of flags change nothing here. NULL: the published rule */
   q3g_cancel* cancel;       /**< may be NULL */
   q3g_progress_fn progress; /**< of q3g_guard_classify_batch, in conversations; may be NULL */
   void* progress_user;      /**< the `user` of `progress` */
@@ -403,20 +428,6 @@ typedef struct q3g_verdict {
   size_t text_bytes;    /**< of the whole text; when it does not fit, nothing is written to `text`. 256 are
                              enough unless decoding is greedy */
 } q3g_verdict;
-
-/** From the verdicts of tokens to a decision. Thresholds are in [0, 1]; below 0: not set. */
-typedef struct q3g_policy {
-  uint32_t struct_size;          /**< sizeof(q3g_policy) */
-  int32_t mode;                  /**< strict: a Controversial decision flags too */
-  int32_t consecutive_tokens;    /**< tokens in a row that a severity must hold; at least 1. 2 */
-  float unsafe_threshold;        /**< Unsafe when P(Unsafe) reaches it. -1 */
-  float controversial_threshold; /**< else Controversial when P(Unsafe) + P(Controversial) does. -1 */
-  float category_thresholds[Q3G_CATEGORY_COUNT]; /**< Safe when 1 - P(Safe) is below the category's. -1 */
-  uint32_t category_mask;                        /**< bit 1 << Q3G_CATEGORY_: the category counts. All */
-  int32_t release_tokens;  /**< a flag goes down after so many Safe tokens in a row; 0: it stays */
-  float release_threshold; /**< and whose 1 - P(Safe) is below it. -1 */
-  int32_t end_of_turn;     /**< Q3G_END_OF_TURN_ */
-} q3g_policy;
 
 /** How a conversation is judged as it is written. */
 typedef struct q3g_stream_options {

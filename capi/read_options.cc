@@ -97,6 +97,7 @@ q3g_policy default_policy() noexcept {
   const DecisionPolicy defaults;
   auto out = zeroed<q3g_policy>();
   out.mode = static_cast<std::int32_t>(defaults.mode);
+  out.run_rule = static_cast<std::int32_t>(defaults.run_rule);
   out.consecutive_tokens = defaults.consecutive_tokens;
   out.unsafe_threshold = threshold(defaults.unsafe_threshold);
   out.controversial_threshold = threshold(defaults.controversial_threshold);
@@ -170,33 +171,12 @@ GuardOptions read_options(const q3g_guard_options* options) {
   return out;
 }
 
-ClassifyOptions read_options(const q3g_classify_options* options) {
-  ClassifyOptions out;
-  if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_classify_options());
-  out.decoder = enum_of<Decoder>(in.decoder, 2, "options.decoder");
-  out.policy.mode = enum_of<Mode>(in.mode, 2, "options.mode");
-  out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
-  out.dropped_messages = enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages");
-  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
-  out.policy.flag_threshold = threshold(in.flag_threshold);
-  out.policy.block_threshold = threshold(in.block_threshold);
-  take(check(out.policy));
-  out.cancel = flag_of(in.cancel);
-  if (in.progress != nullptr) {
-    out.progress = [progress = in.progress, user = in.progress_user](std::size_t n_done,
-                                                                     std::size_t n_total) {
-      return progress(user, static_cast<std::int64_t>(n_done), static_cast<std::int64_t>(n_total)) == 0;
-    };
-  }
-  return out;
-}
-
 DecisionPolicy read_policy(const q3g_policy* policy) {
   DecisionPolicy out;
   if (policy == nullptr) return out;
   const auto in = read_struct(policy, "policy", default_policy());
   out.mode = enum_of<Mode>(in.mode, 2, "policy.mode");
+  out.run_rule = enum_of<RunRule>(in.run_rule, 2, "policy.run_rule");
   out.consecutive_tokens = in.consecutive_tokens;
   out.unsafe_threshold = threshold(in.unsafe_threshold);
   out.controversial_threshold = threshold(in.controversial_threshold);
@@ -212,6 +192,29 @@ DecisionPolicy read_policy(const q3g_policy* policy) {
   out.release_threshold = threshold(in.release_threshold);
   out.end_of_turn = enum_of<EndOfTurn>(in.end_of_turn, 2, "policy.end_of_turn");
   take(check(out));
+  return out;
+}
+
+ClassifyOptions read_options(const q3g_classify_options* options) {
+  ClassifyOptions out;
+  if (options == nullptr) return out;
+  const auto in = read_struct(options, "options", default_classify_options());
+  out.decoder = enum_of<Decoder>(in.decoder, 2, "options.decoder");
+  out.policy.mode = enum_of<Mode>(in.mode, 2, "options.mode");
+  out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
+  out.dropped_messages = enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages");
+  out.decision = read_policy(in.policy);
+  out.thinking = enum_of<Thinking>(in.thinking, 3, "options.thinking");
+  out.policy.flag_threshold = threshold(in.flag_threshold);
+  out.policy.block_threshold = threshold(in.block_threshold);
+  take(check(out.policy));
+  out.cancel = flag_of(in.cancel);
+  if (in.progress != nullptr) {
+    out.progress = [progress = in.progress, user = in.progress_user](std::size_t n_done,
+                                                                     std::size_t n_total) {
+      return progress(user, static_cast<std::int64_t>(n_done), static_cast<std::int64_t>(n_total)) == 0;
+    };
+  }
   return out;
 }
 

@@ -67,6 +67,7 @@ ENUMS = (
          _everywhere("Thinking"), go="Thinking{}", default="NONE"),
     Enum("Q3G_END_OF_TURN_", "what a run of tokens that the end of the turn cuts off does",
          {"rust": "EndOfTurn", "python": "EndOfTurn"}, default="IGNORE_OPEN_RUN"),
+    Enum("Q3G_RUN_RULE_", "which tokens in a row decide", _everywhere("RunRule"), go="Run{}", default="PUBLISHED"),
     Enum("Q3G_SPECIAL_", "what control tokens in a text mean", {"rust": "SpecialTokens"}, default="AS_TEXT"),
     Enum("Q3G_LOG_", "how much a line of the log matters", {"rust": "LogLevel", "go": "LogLevel", "python": "LogLevel"},
          go="Log{}", rust="open"),

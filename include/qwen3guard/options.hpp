@@ -42,11 +42,28 @@ enum class DroppedMessages : std::int32_t {
   reject = 1,  ///< the call fails with invalid_argument and the first one's index
 };
 
+/// What happens to a reasoning model's thinking: the part up to the first "</think>" of a response that
+/// begins with "<think>", before which only line breaks may stand. A "<think>" anywhere else is text like any
+/// other and begins nothing. So is the thinking of a host whose template has opened it, and whose responses
+/// begin inside: such a host pushes "<think>\n" first.
+enum class Thinking : std::int32_t {
+  none = 0,  ///< responses do not think; what one does all the same is judged like the rest
+  /// It is judged like the rest; in front of a response that does not think, so is the end of the template's
+  /// empty think block, as the published evaluation does with --thinking.
+  judge = 1,
+  /// It does not count (TokenVerdict::counts), and all that follows it does. A Stream checkpoint reads it, so
+  /// that the answer is judged in its light; a Gen checkpoint is shown the answer alone. As long as it has
+  /// not ended, there is no answer, and Decision::is_complete is false.
+  skip = 2,
+};
+
 /// Turns probabilities into an Action. Without thresholds the severity decides: Safe -> allow,
 /// Unsafe -> block, Controversial -> block (strict) or flag (loose).
 /// With a threshold set, the score P(Unsafe) (+ P(Controversial) in strict mode) decides:
 /// block at score >= block_threshold, else flag at score >= flag_threshold, else allow. A threshold that is
-/// not set never triggers when the other one is. Both in [0, 1]; flag_threshold <= block_threshold.
+/// not set never triggers when the other one is. Both in [0, 1]; flag_threshold <= block_threshold. The
+/// probabilities are those of the token where the decision fell (Verdict::position); with thresholds the
+/// severity itself plays no part.
 struct ActionPolicy {
   Mode mode = Mode::strict;              ///< what Controversial counts as
   std::optional<float> flag_threshold;   ///< of the score
@@ -62,8 +79,18 @@ struct ActionPolicy {
 
 /// Options of one classification.
 struct ClassifyOptions {
-  Decoder decoder = Decoder::constrained;                      ///< Gen checkpoints only
-  ActionPolicy policy;                                         ///< from probabilities to Verdict::action
+  Decoder decoder = Decoder::constrained;  ///< Gen checkpoints only
+  ActionPolicy policy;                     ///< from probabilities to Verdict::action
+  /// Stream checkpoints only: from the verdicts of tokens to Verdict::severity, as a session with
+  /// StreamOptions::policy decides at the end of its turn. Of a prompt, which has one verdict, the thresholds
+  /// and categories count. `mode` and the release of flags change nothing here: a verdict has no flag, and
+  /// what Controversial counts as is ActionPolicy::mode, for either kind of checkpoint. A Gen checkpoint's
+  /// severity is the word that it wrote.
+  DecisionPolicy decision;
+  /// What becomes of the response's thinking. A Stream checkpoint's verdict is that of a session with
+  /// StreamOptions::thinking: not_judged when thinking is skipped and no answer follows. A Gen checkpoint
+  /// refuses Thinking::skip.
+  Thinking thinking = Thinking::none;
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;              ///< what text that is not UTF-8 does
   DroppedMessages dropped_messages = DroppedMessages::report;  ///< Gen checkpoints only
   /// Stops the call from another thread. May be null.
@@ -140,21 +167,6 @@ enum class ContextPolicy : std::int32_t {
   /// behind a slide equal those of a fresh session that has seen just that. A token costs at most two rows of
   /// the same matrix products; memory at most doubles while the next window fills.
   slide = 2,
-};
-
-/// What happens to a reasoning model's thinking: the part up to the first "</think>" of a response that
-/// begins with "<think>", before which only line breaks may stand. A "<think>" anywhere else is text like any
-/// other and begins nothing. So is the thinking of a host whose template has opened it, and whose responses
-/// begin inside: such a host pushes "<think>\n" first.
-enum class Thinking : std::int32_t {
-  none = 0,  ///< responses do not think; what one does all the same is judged like the rest
-  /// It is judged like the rest; in front of a response that does not think, so is the end of the template's
-  /// empty think block, as the published evaluation does with --thinking.
-  judge = 1,
-  /// It does not count (TokenVerdict::counts), and all that follows it does. A Stream checkpoint reads it, so
-  /// that the answer is judged in its light; a Gen checkpoint is shown the answer alone. As long as it has
-  /// not ended, there is no answer, and Decision::is_complete is false.
-  skip = 2,
 };
 
 /// Options of one stream.

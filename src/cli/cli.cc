@@ -90,6 +90,4 @@ std::string_view color_of(Severity severity, bool color) {
 
 std::string_view color_off(bool color) { return color ? "\033[0m" : ""; }
 
-Mode parse_mode(const std::string& text) { return text == "loose" ? Mode::loose : Mode::strict; }
-
 }  // namespace qwen3guard::cli

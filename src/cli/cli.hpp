@@ -51,8 +51,6 @@ void print_error(std::string_view message);
 [[nodiscard]] std::string_view color_of(Severity severity, bool color);
 [[nodiscard]] std::string_view color_off(bool color);
 
-[[nodiscard]] Mode parse_mode(const std::string& text);
-
 /// Registers a subcommand and what it does.
 void add_classify_command(CLI::App& app);
 void add_stream_command(CLI::App& app);

@@ -7,6 +7,7 @@
 
 #include "cli.hpp"
 #include "conversation_in.hpp"
+#include "decision_flags.hpp"
 #include "input_lines.hpp"
 #include "verdict_out.hpp"
 
@@ -15,7 +16,8 @@ namespace {
 
 struct ClassifyFlags {
   ModelFlags model;
-  std::string prompt, response, decode = "constrained", mode = "strict", dropped = "report";
+  DecisionFlags decision;
+  std::string prompt, response, decode = "constrained", dropped = "report";
   float flag_threshold = -1, block_threshold = -1;
   bool replace_invalid_utf8 = false, json = false, lines = false;
   std::size_t batch = 1;
@@ -28,7 +30,9 @@ struct ClassifyFlags {
 ClassifyOptions to_options(const ClassifyFlags& flags) {
   ClassifyOptions options;
   options.decoder = flags.decode == "greedy" ? Decoder::greedy : Decoder::constrained;
-  options.policy.mode = parse_mode(flags.mode);
+  options.decision = policy_of(flags.decision);
+  options.policy.mode = options.decision.mode;
+  options.thinking = thinking_of(flags.decision);
   if (flags.flag_option->count() > 0) options.policy.flag_threshold = flags.flag_threshold;
   if (flags.block_option->count() > 0) options.policy.block_threshold = flags.block_threshold;
   options.dropped_messages = flags.dropped == "reject" ? DroppedMessages::reject : DroppedMessages::report;
@@ -171,9 +175,7 @@ void add_classify_command(CLI::App& app) {
   command->add_option("--decode", flags->decode, "how a Gen model's verdict is read")
       ->check(CLI::IsMember({"constrained", "greedy"}))
       ->capture_default_str();
-  command->add_option("--mode", flags->mode, "strict: Controversial counts as unsafe; loose: as safe")
-      ->check(CLI::IsMember({"strict", "loose"}))
-      ->capture_default_str();
+  add_decision_flags(*command, flags->decision);
   flags->flag_option = command->add_option("--flag-threshold", flags->flag_threshold,
                                            "flag from this probability of unsafe on");
   flags->block_option = command->add_option("--block-threshold", flags->block_threshold,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "decision_flags.hpp"
 #include "input_lines.hpp"
 #include "json_out.hpp"
 #include "platform.hpp"
@@ -17,7 +18,8 @@ namespace {
 
 struct StreamFlags {
   ModelFlags model;
-  std::string prompt, response, mode = "strict";
+  DecisionFlags decision;
+  std::string prompt, response;
   bool json = false, replace_invalid_utf8 = false;
   CLI::Option* response_option = nullptr;
 };
@@ -71,6 +73,8 @@ const char* name_of(DecisionReason reason) {
       return "end_of_turn";
     case DecisionReason::written:
       return "written";
+    case DecisionReason::mixed_run:
+      return "mixed_run";
   }
   return "none";
 }
@@ -236,7 +240,8 @@ void run(const StreamFlags& flags) {
   const Guard guard = load_guard(flags.model);
   const Tokenizer& tokenizer = *guard.tokenizer();
   StreamOptions options;
-  options.policy.mode = parse_mode(flags.mode);
+  options.policy = policy_of(flags.decision);
+  options.thinking = thinking_of(flags.decision);
   options.invalid_utf8 = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
   options.judge_unsettled = false;  // a token that may still change is not shown
   StreamSession session = guard.open_stream(options).value();
@@ -266,11 +271,7 @@ void add_stream_command(CLI::App& app) {
       "the assistant's answer; without it, or with -, standard input is judged as it arrives");
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "judge ill-formed bytes as U+FFFD instead of failing");
-  command
-      ->add_option("--mode", flags->mode,
-                   "strict: a Controversial decision flags too; loose: only Unsafe does")
-      ->check(CLI::IsMember({"strict", "loose"}))
-      ->capture_default_str();
+  add_decision_flags(*command, flags->decision);
   command->add_flag("--json", flags->json,
                     "one JSON object a token, and one with the decision at the end of each turn");
   command->callback([flags] { run(*flags); });

@@ -27,6 +27,7 @@ static void names(void) {
   CHECK_TEXT(q3g_reason_name(Q3G_REASON_NONE), "none");
   CHECK_TEXT(q3g_reason_name(Q3G_REASON_RUN), "run");
   CHECK_TEXT(q3g_reason_name(Q3G_REASON_WRITTEN), "written");
+  CHECK_TEXT(q3g_reason_name(Q3G_REASON_MIXED_RUN), "mixed_run");
   static const int32_t strange[] = {-1, 99, 1000, INT32_MIN, INT32_MAX};
   for (size_t i = 0; i < COUNT(strange); ++i) {
     CHECK_TEXT(q3g_status_name(strange[i]), "unknown");
@@ -83,6 +84,7 @@ static void defaults(void) {
   CHECK_OK(q3g_classify_options_init(&classify, sizeof classify));
   CHECK(classify.decoder == Q3G_DECODER_CONSTRAINED && classify.mode == Q3G_MODE_STRICT);
   CHECK(classify.invalid_utf8 == Q3G_INVALID_UTF8_REJECT && classify.cancel == NULL);
+  CHECK(classify.policy == NULL && classify.thinking == Q3G_THINKING_NONE);
   CHECK(classify.flag_threshold == -1 && classify.block_threshold == -1 && classify.progress == NULL);
   q3g_stream_options stream;
   CHECK_OK(q3g_stream_options_init(&stream, sizeof stream));
@@ -167,6 +169,7 @@ static q3g_token_verdict token(int32_t position, int32_t severity) {
 static void policies(void) {
   q3g_policy policy;
   NEED(q3g_policy_init(&policy, sizeof policy) == Q3G_OK);
+  CHECK(policy.run_rule == Q3G_RUN_RULE_PUBLISHED);
   CHECK(policy.consecutive_tokens == 2 && policy.category_mask == (1U << Q3G_CATEGORY_COUNT) - 1);
   CHECK_OK(q3g_policy_check(&policy, &err));
   CHECK_OK(q3g_policy_check(NULL, &err));
@@ -209,6 +212,22 @@ static void policies(void) {
   NEED_OK(q3g_policy_decide(NULL, unread, 2, 1, &decision, &err));
   CHECK(decision.severity == Q3G_SEVERITY_NOT_JUDGED && decision.is_complete == 0);
   CHECK(decision.unjudged_begin == 30 && decision.unjudged_end == 40);
+
+  // The script wants one severity, the report none that is Safe.
+  q3g_token_verdict mixed[] = {token(0, Q3G_SEVERITY_UNSAFE), token(1, Q3G_SEVERITY_CONTROVERSIAL)};
+  NEED_OK(q3g_policy_decide(&policy, mixed, 2, 1, &decision, &err));
+  CHECK(decision.severity == Q3G_SEVERITY_SAFE);
+  policy.run_rule = Q3G_RUN_RULE_REPORT;
+  NEED_OK(q3g_policy_decide(&policy, mixed, 2, 1, &decision, &err));
+  CHECK(decision.severity == Q3G_SEVERITY_UNSAFE && decision.token_severity == Q3G_SEVERITY_CONTROVERSIAL);
+  CHECK(decision.reason == Q3G_REASON_MIXED_RUN && decision.position == 1 && decision.n_run_tokens == 2);
+  NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
+  text[n] = '\0';
+  CHECK(strstr(text, "each Unsafe or Controversial") != NULL);
+  policy.run_rule = 2;
+  CHECK_FAILS(q3g_policy_check(&policy, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(strstr(err.message, "run_rule") != NULL);
+  policy.run_rule = Q3G_RUN_RULE_PUBLISHED;
 
   policy.consecutive_tokens = 3;
   CHECK_OK(q3g_policy_decide(&policy, tokens, COUNT(tokens), 0, &decision, &err));

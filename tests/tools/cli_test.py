@@ -248,6 +248,40 @@ class StreamTest(CliTest):
         self.assertIn("Caf\u00e9 \U0001f600 is nice.", stdout.decode().replace("|", ""))
         self.assertIn("decision:", stdout.decode())
 
+    def test_decision_flags(self):
+        """`stream` and `classify` decide alike by the same flags, as the two rules say of the tokens' probabilities."""
+        said = ("--prompt", "Go on.", "--response", "Those people are vermin and somebody should burn them all, I hate them.")
+        args = ("--model", "nano-stream", "--json", *said)
+        found = []
+        for unsafe, harmful, n in ((0.83, 0.79, 4), (0.83, 0.23, 4), (0.5, 0.4, 2), (0.95, 0.5, 1), (1, 1, 2)):
+            for rule in ("published", "report"):
+                flags = ("--run-rule", rule, "--consecutive-tokens", str(n), "--unsafe-threshold", str(unsafe),
+                         "--controversial-threshold", str(harmful))
+                code, stdout, stderr = run("stream", *args, *flags)
+                self.assertEqual(code, 0, stderr)
+                *tokens, decision = lines(stdout)
+                ps = [token["probabilities"] for token in tokens if token["type"] == "token" and token["role"] == "assistant"]
+                word = "".join("u" if p["unsafe"] >= unsafe else "c" if p["unsafe"] + p["controversial"] >= harmful else "s"
+                               for p in ps)
+                runs = [word[i:i + n] for i in range(len(word) - n + 1)]
+                runs = [each for each in runs if "s" not in each and (rule == "report" or len(set(each)) == 1)]
+                wanted = "Unsafe" if any("u" in each for each in runs) else "Controversial" if runs else "Safe"
+                self.assertEqual((decision["role"], decision["severity"]), ("assistant", wanted), (word, rule, n))
+                (verdict,) = lines(run("classify", *args, *flags)[1])
+                self.assertEqual(verdict["severity"], wanted, (word, rule, n))
+                found.append(wanted)
+        self.assertEqual(found[:4], ["Safe", "Unsafe", "Controversial", "Unsafe"])
+        for command in ("stream", "classify"):
+            self.assert_error(run(command, *args, "--run-rule", "both"), "--run-rule")
+            self.assert_error(run(command, *args, "--consecutive-tokens", "0"), "consecutive_tokens")
+            self.assert_error(run(command, *args, "--unsafe-threshold", "2"), "unsafe_threshold")
+        code, stdout, stderr = run("stream", "--model", "nano-stream", "--prompt", "x", "--json", "--thinking", "skip",
+                                   "--response", "<think>\nHm.\n</think>\n\nYes.")
+        self.assertEqual((code, lines(stdout)[-1]["severity"]), (0, "Safe"), stderr)
+        loose = ("--controversial-threshold", "0", "--unsafe-threshold", "1")
+        self.assertIs(lines(run("stream", *args, *loose, "--mode", "loose")[1])[-1]["flagged"], False)
+        self.assertIs(lines(run("stream", *args, *loose)[1])[-1]["flagged"], True)
+
     def test_empty_response(self):
         code, stdout, _ = run("stream", "--model", "nano-stream", "--prompt", "x", "--response", "", "--json")
         self.assertEqual((code, [row["type"] for row in lines(stdout)]), (0, ["token", "decision", "decision"]))

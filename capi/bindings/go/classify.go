@@ -25,23 +25,33 @@ func At(value float32) Threshold { return Threshold{value, true} }
 
 // ClassifyOptions says how a verdict is reached.
 type ClassifyOptions struct {
-	Greedy         bool // the published way: generate, then parse; Gen only
-	Loose          bool // Controversial counts as safe
-	ReplaceUTF8    bool // what is not UTF-8 is judged as U+FFFD; else it is an error
-	RejectDropped  bool // messages that the Gen template leaves out are an error; else the verdict names them
+	Greedy bool // the published way: generate, then parse; Gen only
+	Loose  bool // Controversial counts as safe, for the action
+	// Policy makes the severity of the verdicts of tokens; Stream only. Its Loose and its release of flags change nothing
+	// here. nil: the published rule.
+	Policy         *Policy
+	Thinking       Thinking // what becomes of the response's thinking
+	ReplaceUTF8    bool     // what is not UTF-8 is judged as U+FFFD; else it is an error
+	RejectDropped  bool     // messages that the Gen template leaves out are an error; else the verdict names them
 	FlagThreshold  Threshold
 	BlockThreshold Threshold
 	Progress       Progress // of ClassifyBatch, in conversations
 }
 
-func (o *ClassifyOptions) toC(raw *C.q3g_classify_options) error {
+// toC fills the C struct, which points to what the pinner holds.
+func (o *ClassifyOptions) toC(raw *C.q3g_classify_options, pinner *runtime.Pinner) error {
 	C.q3g_classify_options_init(raw, C.size_t(unsafe.Sizeof(*raw)))
 	if o == nil {
 		return nil
 	}
 	var a arguments
 	raw.decoder, raw.mode, raw.invalid_utf8 = cbool(o.Greedy), cbool(o.Loose), cbool(o.ReplaceUTF8)
-	raw.dropped_messages = cbool(o.RejectDropped)
+	raw.dropped_messages, raw.thinking = cbool(o.RejectDropped), C.int32_t(o.Thinking)
+	if o.Policy != nil {
+		policy := o.Policy.toC(&a)
+		pinner.Pin(&policy)
+		raw.policy = &policy
+	}
 	raw.flag_threshold = a.threshold("ClassifyOptions.FlagThreshold", o.FlagThreshold)
 	raw.block_threshold = a.threshold("ClassifyOptions.BlockThreshold", o.BlockThreshold)
 	return a.err
@@ -123,7 +133,9 @@ func messagesToC(messages []Message, pinner *runtime.Pinner) (*C.q3g_message, C.
 func (g *Guard) judge(ctx context.Context, options *ClassifyOptions,
 	call func(*C.q3g_classify_options, *C.q3g_verdict, *C.q3g_error) C.q3g_status) (out Verdict, err error) {
 	var raw C.q3g_classify_options
-	if err := options.toC(&raw); err != nil {
+	var held runtime.Pinner
+	defer held.Unpin()
+	if err := options.toC(&raw, &held); err != nil {
 		return out, err
 	}
 	if err := g.life.enter(); err != nil {
@@ -207,7 +219,9 @@ func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, op
 // classifyBatch fails when nothing was judged.
 func (g *Guard) classifyBatch(ctx context.Context, conversations [][]Message, options *ClassifyOptions, results []BatchVerdict) error {
 	var raw C.q3g_classify_options
-	if err := options.toC(&raw); err != nil {
+	var pinner runtime.Pinner
+	defer pinner.Unpin()
+	if err := options.toC(&raw, &pinner); err != nil {
 		return err
 	}
 	if err := g.life.enter(); err != nil {
@@ -218,8 +232,6 @@ func (g *Guard) classifyBatch(ctx context.Context, conversations [][]Message, op
 	if n == 0 {
 		return nil
 	}
-	var pinner runtime.Pinner
-	defer pinner.Unpin()
 	in, out, errs := make([]C.q3g_conversation, n), make([]C.q3g_verdict, n), make([]C.q3g_error, n)
 	room := verdictTextBytes
 	texts := make([]byte, n*room)
@@ -271,7 +283,9 @@ func (o *ClassifyOptions) progress() Progress {
 // was judged, and with an error.
 func DecideAction(options *ClassifyOptions, severity Severity, probabilities Probabilities) (Action, error) {
 	var raw C.q3g_classify_options
-	if err := options.toC(&raw); err != nil {
+	var pinner runtime.Pinner
+	defer pinner.Unpin()
+	if err := options.toC(&raw, &pinner); err != nil {
 		return NoAction, err
 	}
 	var out C.int32_t

@@ -147,12 +147,14 @@ type Reason int32
 const (
 	// No token decided: Safe, or not judged.
 	ReasonNone Reason = C.Q3G_REASON_NONE
-	// As many tokens in a row as the policy asks for.
+	// As many tokens in a row as the policy asks for, of one severity.
 	ReasonRun Reason = C.Q3G_REASON_RUN
 	// The turn ended in a shorter run.
 	ReasonEndOfTurn Reason = C.Q3G_REASON_END_OF_TURN
 	// A Gen checkpoint's verdict.
 	ReasonWritten Reason = C.Q3G_REASON_WRITTEN
+	// As many, some Unsafe and some Controversial: RunReport.
+	ReasonMixedRun Reason = C.Q3G_REASON_MIXED_RUN
 )
 
 // String is the name; "unknown" for a value of a newer library.
@@ -206,6 +208,21 @@ const (
 
 // String is the name; "unknown" for a value of a newer library.
 func (v Thinking) String() string { return nameOf(int32(v), "none", "judge", "skip") }
+
+// RunRule is which tokens in a row decide.
+type RunRule int32
+
+// Values of RunRule.
+const (
+	// Those of one severity, as the published evaluation script has it.
+	RunPublished RunRule = C.Q3G_RUN_RULE_PUBLISHED
+	// Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when one of
+	// them is.
+	RunReport RunRule = C.Q3G_RUN_RULE_REPORT
+)
+
+// String is the name; "unknown" for a value of a newer library.
+func (v RunRule) String() string { return nameOf(int32(v), "published", "report") }
 
 // LogLevel is how much a line of the log matters.
 type LogLevel int32

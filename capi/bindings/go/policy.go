@@ -15,7 +15,8 @@ import (
 // Policy makes a decision of the verdicts of tokens; the zero value is the published rule. Thresholds are in [0, 1].
 type Policy struct {
 	Loose                  bool      // a Controversial decision does not flag
-	ConsecutiveTokens      int       // that a severity must hold; 0: 2
+	RunRule                RunRule   // which tokens make a run
+	ConsecutiveTokens      int       // in a row that decide; 0: 2
 	UnsafeThreshold        Threshold // Unsafe when P(Unsafe) reaches it
 	ControversialThreshold Threshold // else Controversial when P(Unsafe) + P(Controversial) does
 	CategoryThresholds     map[Category]float32
@@ -31,7 +32,7 @@ func (p *Policy) toC(a *arguments) C.q3g_policy {
 	if p == nil {
 		return raw
 	}
-	raw.mode, raw.end_of_turn = cbool(p.Loose), cbool(p.CountOpenRun)
+	raw.mode, raw.run_rule, raw.end_of_turn = cbool(p.Loose), C.int32_t(p.RunRule), cbool(p.CountOpenRun)
 	raw.release_tokens = a.int32("Policy.ReleaseTokens", p.ReleaseTokens)
 	if p.ConsecutiveTokens != 0 {
 		raw.consecutive_tokens = a.int32("Policy.ConsecutiveTokens", p.ConsecutiveTokens)

@@ -494,3 +494,37 @@ func endsOfSequence(t *testing.T, guard *Guard, ids []int32) {
 	tokens, err = allows.PushTokens(ctx, forged)
 	check(t, err == nil && tokens[0].Source == SourceHeads, tokens, err)
 }
+
+// The script wants one severity in a row, the report none that is Safe.
+func TestRunRules(t *testing.T) {
+	pair := []TokenVerdict{
+		{Severity: Unsafe, Category: Violent, Source: SourceHeads, Counts: true},
+		{Severity: Controversial, Category: PII, Source: SourceHeads, Counts: true},
+	}
+	var mixed []TokenVerdict
+	for i := 0; i < 50; i++ {
+		mixed = append(mixed, pair...)
+	}
+	decision, err := (*Policy)(nil).Decide(mixed, true)
+	check(t, err == nil && decision.Severity == Safe, decision, err)
+	report := &Policy{RunRule: RunReport}
+	decision, err = report.Decide(mixed, true)
+	check(t, err == nil && decision.Severity == Unsafe && decision.Reason == ReasonMixedRun, decision, err)
+	check(t, decision.HasToken && decision.Token.Category == PII, decision)
+	check(t, RunReport.String() == "report" && ReasonMixedRun.String() == "mixed_run")
+	want(t, (&Policy{RunRule: 2}).Check(), StatusInvalidArgument)
+}
+
+func TestClassifyByAPolicy(t *testing.T) {
+	ctx, guard := context.Background(), load(t, "nano-stream")
+	hard := &ClassifyOptions{Policy: &Policy{UnsafeThreshold: At(0)}}
+	verdict, err := guard.ClassifyPrompt(ctx, "Hello", hard)
+	check(t, err == nil && verdict.Severity == Unsafe, verdict, err)
+	conversation := []Message{{User, "Hello"}, {Assistant, "Once upon a time"}}
+	results, err := guard.ClassifyBatch(ctx, [][]Message{conversation}, hard)
+	check(t, err == nil && results[0].Verdict.Severity == Unsafe, results, err)
+	_, err = guard.ClassifyPrompt(ctx, "Hello", &ClassifyOptions{Policy: &Policy{ConsecutiveTokens: -1}})
+	want(t, err, StatusInvalidArgument)
+	_, err = guard.ClassifyPrompt(ctx, "Hello", &ClassifyOptions{Thinking: 3})
+	want(t, err, StatusInvalidArgument)
+}

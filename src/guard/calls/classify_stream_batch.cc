@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "guard/calls/wave.hpp"
+#include "guard/conversation/answer_parts.hpp"
+#include "guard/conversation/markup.hpp"
 #include "guard/session/head_stream.hpp"
 #include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/detail/util/try.hpp"
@@ -44,6 +47,8 @@ Status prepare(const std::shared_ptr<const Guard::Impl>& guard, const ClassifyOp
   Q3G_TRY(guard->need_tokenizer());
   Q3G_TRY(check_messages(request.item->messages));
   StreamOptions options;
+  options.policy = classify.decision;
+  options.thinking = classify.thinking;
   options.cancel = classify.cancel;
   request.session = std::make_unique<HeadStream>(guard, options, guard->max_context_tokens());
   Q3G_ASSIGN(request.feed, request.session->plan_conversation(request.item->messages));
@@ -59,20 +64,33 @@ TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict>
   return last_safe != tokens.rend() ? *last_safe : tokens.back();
 }
 
-Verdict verdict_of(Request& request) {
+/// Whether a response has more than thinking. What a turn's final form shows of a response without an answer
+/// is its thinking, or nothing.
+bool has_answer(std::string_view response) {
+  if (!split_answer(response).begins_thinking) return true;
+  const std::size_t end = response.find(kThinkEnd);
+  return end != std::string_view::npos &&
+         !without_line_breaks(response.substr(end + kThinkEnd.size())).empty();
+}
+
+Verdict verdict_of(const ClassifyOptions& options, Request& request) {
   StreamUpdate update;
   std::vector<TokenVerdict> tokens;
   const TurnVerdict turn = request.session->commit_end(request.feed, update, &tokens);
   const TokenVerdict token = turn.prompt ? *turn.prompt : shown_token(turn.decision, tokens);
   Verdict verdict;
-  verdict.severity = turn.prompt ? token.severity : turn.decision.severity;
+  verdict.severity = turn.prompt ? counted_severity(options.decision, token) : turn.decision.severity;
+  if (verdict.severity == Severity::safe && !turn.prompt && options.thinking == Thinking::skip &&
+      !has_answer(request.item->messages.back().content))
+    verdict.severity = Severity::not_judged;
+  verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
+  if (verdict.severity == Severity::not_judged) return verdict;
   verdict.probabilities = token.probabilities;
   verdict.position = token.position;
   if (verdict.severity > Severity::safe) {
     verdict.categories.push_back(
         {token.category, token.category_probabilities[static_cast<std::size_t>(token.category)]});
   }
-  verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
   return verdict;
 }
 
@@ -97,7 +115,7 @@ class StreamWave final : public Wave {
     for (Request& request : requests_) {
       request.feed = std::move(*feed++);
       if (request.feed.status.ok()) {
-        request.item->verdict = verdict_of(request);
+        request.item->verdict = verdict_of(options_, request);
       } else {
         request.item->verdict = request.feed.status.error();
       }

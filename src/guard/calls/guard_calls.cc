@@ -37,6 +37,19 @@ Status check_options(const StreamOptions& options, std::int32_t max_context_toke
   return {};
 }
 
+Status check_options(const ClassifyOptions& options, bool is_gen) {
+  Q3G_TRY(check(options.policy));
+  Q3G_TRY(check(options.decision));
+  if (options.thinking < Thinking::none || options.thinking > Thinking::skip)
+    return Error{ErrorCode::invalid_argument, "options.thinking: no value of Thinking"};
+  if (is_gen && options.thinking == Thinking::skip) {
+    return Error{ErrorCode::invalid_argument,
+                 "options.thinking: classify() of a Gen checkpoint cannot skip thinking; give it the answer "
+                 "alone, or use a StreamSession"};
+  }
+  return {};
+}
+
 double ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
@@ -66,9 +79,9 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen
 Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
                              std::span<const Message> messages, const ClassifyOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  Q3G_TRY(check(options.policy));
-  std::vector<Message> storage;
   const bool is_gen = !guard->is_stream();
+  Q3G_TRY(check_options(options, is_gen));
+  std::vector<Message> storage;
   Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
   detail::BatchItem item{checked};
   detail::BatchItem* const items[] = {&item};
@@ -161,10 +174,10 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
   const auto start = std::chrono::steady_clock::now();
   std::vector<detail::BatchItem> items(conversations.size());
   Status status = detail::guarded("classify_batch", [&]() -> Status {
-    Q3G_TRY(check(options.policy));
+    const bool is_gen = !impl_->is_stream();
+    Q3G_TRY(check_options(options, is_gen));
     std::vector<std::vector<Message>> storage(conversations.size());
     std::vector<detail::BatchItem*> good;
-    const bool is_gen = !impl_->is_stream();
     for (std::size_t i = 0; i < conversations.size(); ++i) {
       auto checked = accepted(conversations[i], options, is_gen, impl_->max_text_bytes(), storage[i]);
       if (checked.ok()) {

@@ -104,12 +104,14 @@ namespace Qwen3Guard
     {
         /// <summary>No token decided: Safe, or not judged.</summary>
         None = 0,
-        /// <summary>As many tokens in a row as the policy asks for.</summary>
+        /// <summary>As many tokens in a row as the policy asks for, of one severity.</summary>
         Run = 1,
         /// <summary>The turn ended in a shorter run.</summary>
         EndOfTurn = 2,
         /// <summary>A Gen checkpoint's verdict.</summary>
         Written = 3,
+        /// <summary>As many, some Unsafe and some Controversial: RunRule.Report.</summary>
+        MixedRun = 4,
     }
 
     /// <summary>What Controversial counts as.</summary>
@@ -162,6 +164,16 @@ namespace Qwen3Guard
         Judge = 1,
         /// <summary>It does not count; without an answer behind it nothing was judged.</summary>
         Skip = 2,
+    }
+
+    /// <summary>Which tokens in a row decide.</summary>
+    public enum RunRule
+    {
+        /// <summary>Those of one severity, as the published evaluation script has it.</summary>
+        Published = 0,
+        /// <summary>Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is
+        /// Unsafe when one of them is.</summary>
+        Report = 1,
     }
 
     /// <summary>How matrices are stored in a packed file.</summary>

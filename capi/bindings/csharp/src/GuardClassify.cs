@@ -13,7 +13,8 @@ namespace Qwen3Guard
 
         private static Verdict Classify(ClassifyOptions options, CancellationToken token, Judge judge)
         {
-            var raw = ClassifyOptions.ToC(options);
+            q3g_policy policy;
+            var raw = ClassifyOptions.ToC(options, &policy);
             int capacity = options?.TextBytes ?? Verdict.TextBytes;
             byte* small = stackalloc byte[capacity];
             using (var scope = CancelScope.For(token))
@@ -105,7 +106,8 @@ namespace Qwen3Guard
             var verdicts = new q3g_verdict[n];
             var errors = new q3g_error[n];
             var texts = new byte[n * room];
-            var c = ClassifyOptions.ToC(options);
+            q3g_policy policy;
+            var c = ClassifyOptions.ToC(options, &policy);
             var error = Call.Slot();
             try
             {
@@ -167,7 +169,8 @@ namespace Qwen3Guard
         /// function.</summary>
         public static GuardAction DecideAction(Severity severity, Probabilities probabilities, ClassifyOptions options = null)
         {
-            var raw = ClassifyOptions.ToC(options);
+            q3g_policy policy;
+            var raw = ClassifyOptions.ToC(options, &policy);
             var error = Call.Slot();
             int action;
             Call.Check(NativeMethods.q3g_decide_action(&raw, (int)severity, probabilities.Safe, probabilities.Controversial,

@@ -112,6 +112,29 @@ namespace Qwen3Guard.Native
     }
 
     [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct q3g_policy
+    {
+        public uint struct_size;
+        public int mode;
+        public int run_rule;
+        public int consecutive_tokens;
+        public float unsafe_threshold;
+        public float controversial_threshold;
+        public fixed float category_thresholds[9];
+        public uint category_mask;
+        public int release_tokens;
+        public float release_threshold;
+        public int end_of_turn;
+        public static q3g_policy New() => new q3g_policy { struct_size = (uint)sizeof(q3g_policy) };
+        public static q3g_policy Defaults()
+        {
+            q3g_policy raw;
+            NativeMethods.q3g_policy_init(&raw, (UIntPtr)(uint)sizeof(q3g_policy));
+            return raw;
+        }
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
     internal unsafe struct q3g_classify_options
     {
         public uint struct_size;
@@ -119,9 +142,10 @@ namespace Qwen3Guard.Native
         public int mode;
         public int invalid_utf8;
         public int dropped_messages;
-        public int reserved;
+        public int thinking;
         public float flag_threshold;
         public float block_threshold;
+        public q3g_policy* policy;
         public IntPtr cancel;
         public IntPtr progress;
         public void* progress_user;
@@ -161,28 +185,6 @@ namespace Qwen3Guard.Native
         public UIntPtr text_capacity;
         public UIntPtr text_bytes;
         public static q3g_verdict New() => new q3g_verdict { struct_size = (uint)sizeof(q3g_verdict) };
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    internal unsafe struct q3g_policy
-    {
-        public uint struct_size;
-        public int mode;
-        public int consecutive_tokens;
-        public float unsafe_threshold;
-        public float controversial_threshold;
-        public fixed float category_thresholds[9];
-        public uint category_mask;
-        public int release_tokens;
-        public float release_threshold;
-        public int end_of_turn;
-        public static q3g_policy New() => new q3g_policy { struct_size = (uint)sizeof(q3g_policy) };
-        public static q3g_policy Defaults()
-        {
-            q3g_policy raw;
-            NativeMethods.q3g_policy_init(&raw, (UIntPtr)(uint)sizeof(q3g_policy));
-            return raw;
-        }
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -597,6 +599,8 @@ namespace Qwen3Guard.Native
         public const int Q3G_THINKING_SKIP = 2;
         public const int Q3G_END_OF_TURN_IGNORE_OPEN_RUN = 0;
         public const int Q3G_END_OF_TURN_COUNT_OPEN_RUN = 1;
+        public const int Q3G_RUN_RULE_PUBLISHED = 0;
+        public const int Q3G_RUN_RULE_REPORT = 1;
         public const int Q3G_SOURCE_NONE = 0;
         public const int Q3G_SOURCE_HEADS = 1;
         public const int Q3G_SOURCE_WRITTEN = 2;
@@ -605,6 +609,7 @@ namespace Qwen3Guard.Native
         public const int Q3G_REASON_RUN = 1;
         public const int Q3G_REASON_END_OF_TURN = 2;
         public const int Q3G_REASON_WRITTEN = 3;
+        public const int Q3G_REASON_MIXED_RUN = 4;
         public const int Q3G_SPECIAL_AS_TEXT = 0;
         public const int Q3G_SPECIAL_RECOGNIZED = 1;
         public const int Q3G_LOG_INFO = 0;
@@ -839,9 +844,9 @@ namespace Qwen3Guard.Native
             (typeof(q3g_model_info), 456),
             (typeof(q3g_message), 24),
             (typeof(q3g_conversation), 24),
-            (typeof(q3g_classify_options), 56),
+            (typeof(q3g_policy), 76),
+            (typeof(q3g_classify_options), 64),
             (typeof(q3g_verdict), 296),
-            (typeof(q3g_policy), 72),
             (typeof(q3g_stream_options), 56),
             (typeof(q3g_token_verdict), 104),
             (typeof(q3g_update), 40),

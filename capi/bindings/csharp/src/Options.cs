@@ -66,6 +66,11 @@ namespace Qwen3Guard
         public bool Greedy;
         /// <summary>What Controversial counts as, for the action.</summary>
         public Mode Mode;
+        /// <summary>Stream: from the verdicts of tokens to the severity; its mode and release of flags change nothing here.
+        /// Null: the published rule.</summary>
+        public Policy Policy;
+        /// <summary>What becomes of the response's thinking.</summary>
+        public Thinking Thinking;
         /// <summary>What happens to bytes that are not UTF-8.</summary>
         public InvalidUtf8 InvalidUtf8;
         /// <summary>Messages that the Gen template leaves out are an error; else Verdict.DroppedMessages names them.</summary>
@@ -81,12 +86,19 @@ namespace Qwen3Guard
         // The room for a verdict's text at first; a longer text takes a second run.
         internal int TextBytes = Verdict.TextBytes;
 
-        internal static unsafe q3g_classify_options ToC(ClassifyOptions options)
+        /// <summary>policy: room for what the C struct points to, which the caller keeps as long as that.</summary>
+        internal static unsafe q3g_classify_options ToC(ClassifyOptions options, q3g_policy* policy)
         {
             var raw = q3g_classify_options.Defaults();
             if (options == null) return raw;
             raw.decoder = Call.Bool(options.Greedy);
             raw.mode = (int)options.Mode;
+            raw.thinking = (int)options.Thinking;
+            if (options.Policy != null)
+            {
+                *policy = options.Policy.ToC();
+                raw.policy = policy;
+            }
             raw.invalid_utf8 = (int)options.InvalidUtf8;
             raw.dropped_messages = Call.Bool(options.RejectDropped);
             raw.flag_threshold = options.FlagThreshold ?? -1;

@@ -10,7 +10,9 @@ namespace Qwen3Guard
     {
         /// <summary>Strict: a Controversial decision flags too.</summary>
         public Mode Mode;
-        /// <summary>Tokens in a row that a severity must hold; at least 1.</summary>
+        /// <summary>Which tokens make a run.</summary>
+        public RunRule RunRule;
+        /// <summary>Tokens in a row that decide; at least 1.</summary>
         public int ConsecutiveTokens = 2;
         /// <summary>Unsafe when P(Unsafe) reaches it.</summary>
         public float? UnsafeThreshold;
@@ -31,6 +33,7 @@ namespace Qwen3Guard
         {
             var raw = q3g_policy.Defaults();
             raw.mode = (int)Mode;
+            raw.run_rule = (int)RunRule;
             raw.consecutive_tokens = ConsecutiveTokens;
             raw.unsafe_threshold = UnsafeThreshold ?? -1;
             raw.controversial_threshold = ControversialThreshold ?? -1;

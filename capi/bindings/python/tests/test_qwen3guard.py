@@ -217,6 +217,34 @@ class GuardTest(unittest.TestCase):
                 q.Guard.from_memory(b"\0" * 1000)
         self.assertEqual(q._memory._lent, {})
 
+    def test_run_rules(self) -> None:
+        """The script wants one severity in a row, the report none that is Safe."""
+        harmful = q.TokenVerdict(q.Severity.UNSAFE, q.Probabilities(0.1, 0.1, 0.8), source=q.Source.HEADS)
+        mixed = [harmful, harmful._replace(severity=q.Severity.CONTROVERSIAL, category=q.Category.PII)] * 50
+        self.assertIs(q.decide(q.Policy(), mixed, True)[0].severity, q.Severity.SAFE)
+        for rule in (q.RunRule.REPORT, "report"):
+            decision = q.decide(q.Policy(run_rule=rule), mixed, True)[0]
+            self.assertIs(decision.severity, q.Severity.UNSAFE)
+            self.assertEqual((decision.reason, decision.n_run_tokens), (q.Reason.MIXED_RUN, 2))
+            self.assertIs(decision.token.category, q.Category.PII)
+            self.assertIn("2 in a row, each Unsafe or Controversial", decision.explain())
+        with self.assertRaisesRegex(q.InvalidArgumentError, "run_rule"):
+            q.check_policy(q.Policy(run_rule=2))
+
+    def test_classifying_by_a_policy(self) -> None:
+        with live() as guard:
+            strict = q.ClassifyOptions(policy=q.Policy(unsafe_threshold=0.0))
+            self.assertIs(guard.classify_prompt("Hello", strict).severity, q.Severity.UNSAFE)
+            self.assertIs(guard.classify_response("Hello", TEXT, strict).severity, q.Severity.UNSAFE)
+            [found] = guard.classify_batch([[("user", "Hello")]], strict)
+            self.assertIs(found.severity, q.Severity.UNSAFE)
+            none = q.ClassifyOptions(policy=q.Policy(ignored_categories=tuple(q.Category)))
+            self.assertIs(guard.classify_response("Hello", THREAT, none).severity, q.Severity.SAFE)
+            with self.assertRaisesRegex(q.InvalidArgumentError, "consecutive_tokens"):
+                guard.classify_prompt("x", q.ClassifyOptions(policy=q.Policy(consecutive_tokens=0)))
+            with self.assertRaisesRegex(q.InvalidArgumentError, "thinking"):
+                guard.classify_prompt("x", q.ClassifyOptions(thinking=3))
+
     def test_action(self) -> None:
         loose, p = q.ClassifyOptions(mode=q.Mode.LOOSE), q.Probabilities(0.2, 0.5, 0.3)
         self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, p, loose), q.Action.FLAG)

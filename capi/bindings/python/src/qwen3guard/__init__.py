@@ -11,7 +11,7 @@ stops running calls. Errors are Qwen3GuardError, and ValueError, FileNotFoundErr
 
 from ._batch import Batch
 from ._enums import (Action, Category, ChatTemplate, Context, Decoder, EndOfTurn, EventKind, InvalidUtf8, LogLevel, Mode,
-                     ModelKind, PackedWeights, Reason, Role, Severity, Source, Thinking, Verify)
+                     ModelKind, PackedWeights, Reason, Role, RunRule, Severity, Source, Thinking, Verify)
 from ._generator import Generator
 from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, decide_action, embedded_models
 from ._handle import Cancel
@@ -31,7 +31,7 @@ __all__ = [
     "Context", "ContextFullError", "Decision", "Decoder", "EndOfTurn", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
     "InvalidArgumentError", "InvalidUtf8", "InvalidUtf8Error", "LoadOptions", "LogLevel", "Mark", "Message",
     "Mode", "ModelInfo", "ModelKind", "ModelNotFoundError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities",
-    "QuantizeReport", "Qwen3GuardError", "Reason", "Role", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder",
-    "Text", "Thinking", "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "check_policy",
+    "QuantizeReport", "Qwen3GuardError", "Reason", "Role", "RunRule", "Severity", "Source", "Stream", "StreamInfo",
+    "StreamingDecoder", "Text", "Thinking", "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "check_policy",
     "counted_severity", "decide", "decide_action", "embedded_models", "push_batch", "quantize", "verify_packed", "version"
 ]

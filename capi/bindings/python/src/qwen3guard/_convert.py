@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Union
 
 from . import _raw
 from ._enum_kinds import number
-from ._enums import Action, Category, EndOfTurn, Mode, Reason, Severity, Source
+from ._enums import Action, Category, EndOfTurn, Mode, Reason, RunRule, Severity, Source
 from ._library import bad_argument, defaults, error_of, new, put
 from ._values import Decision, Policy, Probabilities, TokenVerdict, Verdict, put_probabilities
 
@@ -103,8 +103,8 @@ def threshold(name: str, value: Optional[float]) -> float:
 def policy_to_c(policy: Policy) -> Any:
     """Raises InvalidArgumentError for what C cannot hold."""
     raw = defaults(_raw.q3g_policy)
-    put(raw, mode=number("mode", Mode, policy.mode), consecutive_tokens=policy.consecutive_tokens,
-        release_tokens=policy.release_tokens,
+    put(raw, mode=number("mode", Mode, policy.mode), run_rule=number("run_rule", RunRule, policy.run_rule),
+        consecutive_tokens=policy.consecutive_tokens, release_tokens=policy.release_tokens,
         unsafe_threshold=threshold("unsafe_threshold", policy.unsafe_threshold),
         controversial_threshold=threshold("controversial_threshold", policy.controversial_threshold),
         release_threshold=threshold("release_threshold", policy.release_threshold),

@@ -99,12 +99,14 @@ class Reason(Named):
     """What made a decision fall."""
     #: No token decided: Safe, or not judged.
     NONE = 0
-    #: As many tokens in a row as the policy asks for.
+    #: As many tokens in a row as the policy asks for, of one severity.
     RUN = 1
     #: The turn ended in a shorter run.
     END_OF_TURN = 2
     #: A Gen checkpoint's verdict.
     WRITTEN = 3
+    #: As many, some Unsafe and some Controversial: RunRule.REPORT.
+    MIXED_RUN = 4
 
 
 class Mode(Open):
@@ -168,6 +170,15 @@ class EndOfTurn(Open):
     IGNORE_OPEN_RUN = 0
     #: It decides.
     COUNT_OPEN_RUN = 1
+
+
+class RunRule(Open):
+    """Which tokens in a row decide."""
+    #: Those of one severity, as the published evaluation script has it.
+    PUBLISHED = 0
+    #: Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when one of
+    #: them is.
+    REPORT = 1
 
 
 class LogLevel(Open):

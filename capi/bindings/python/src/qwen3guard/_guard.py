@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import _raw
-from ._convert import VerdictPlace, threshold
+from ._convert import VerdictPlace, policy_to_c, threshold
 from ._enum_kinds import number
-from ._enums import Action, Decoder, InvalidUtf8, Mode, Severity, Verify
+from ._enums import Action, Decoder, InvalidUtf8, Mode, Severity, Thinking, Verify
 from ._handle import Callback, Cancel, Handle
 from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put)
@@ -21,7 +21,7 @@ from ._memory import address_of, give_back, lend
 from ._messages import Messages, messages_to_c
 from ._tokenizer import Path, Tokenizer, path_to_c
 from ._value_structs import ModelInfo
-from ._values import Probabilities, Verdict
+from ._values import Policy, Probabilities, Verdict
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -57,7 +57,11 @@ class LoadOptions(TypedDict, total=False):
 class ClassifyOptions:
     """How a verdict is reached. Thresholds are in [0, 1]; None: not set."""
     decoder: Union[Decoder, str] = Decoder.CONSTRAINED  #: Gen only
-    mode: Union[Mode, str] = Mode.STRICT
+    mode: Union[Mode, str] = Mode.STRICT  #: of the action
+    #: Stream: from the verdicts of tokens to the severity; its mode and release of flags change nothing here. None: the
+    #: published rule.
+    policy: Optional[Policy] = None
+    thinking: Union[Thinking, str] = Thinking.NONE  #: what becomes of the response's thinking
     invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT
     flag_threshold: Optional[float] = None  #: of P(Unsafe), and P(Controversial) when strict
     block_threshold: Optional[float] = None  #: at least flag_threshold
@@ -70,9 +74,11 @@ class ClassifyOptions:
         raw = defaults(_raw.q3g_classify_options)
         put(raw, decoder=number("decoder", Decoder, self.decoder), mode=number("mode", Mode, self.mode),
             invalid_utf8=number("invalid_utf8", InvalidUtf8, self.invalid_utf8),
-            dropped_messages=bool(self.reject_dropped),
+            dropped_messages=bool(self.reject_dropped), thinking=number("thinking", Thinking, self.thinking),
             flag_threshold=threshold("flag_threshold", self.flag_threshold),
             block_threshold=threshold("block_threshold", self.block_threshold))
+        if self.policy is not None:
+            raw.policy = ctypes.pointer(policy_to_c(self.policy))
         if self.cancel is not None:
             raw.kept = self.cancel._pointer_to()
             raw.cancel = raw.kept.value

@@ -75,6 +75,8 @@ Q3G_THINKING_JUDGE = 1
 Q3G_THINKING_SKIP = 2
 Q3G_END_OF_TURN_IGNORE_OPEN_RUN = 0
 Q3G_END_OF_TURN_COUNT_OPEN_RUN = 1
+Q3G_RUN_RULE_PUBLISHED = 0
+Q3G_RUN_RULE_REPORT = 1
 Q3G_SOURCE_NONE = 0
 Q3G_SOURCE_HEADS = 1
 Q3G_SOURCE_WRITTEN = 2
@@ -83,6 +85,7 @@ Q3G_REASON_NONE = 0
 Q3G_REASON_RUN = 1
 Q3G_REASON_END_OF_TURN = 2
 Q3G_REASON_WRITTEN = 3
+Q3G_REASON_MIXED_RUN = 4
 Q3G_SPECIAL_AS_TEXT = 0
 Q3G_SPECIAL_RECOGNIZED = 1
 Q3G_LOG_INFO = 0
@@ -194,6 +197,22 @@ class q3g_conversation(Structure):
     ]
 
 
+class q3g_policy(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("mode", c_int32),
+        ("run_rule", c_int32),
+        ("consecutive_tokens", c_int32),
+        ("unsafe_threshold", c_float),
+        ("controversial_threshold", c_float),
+        ("category_thresholds", c_float * 9),
+        ("category_mask", c_uint32),
+        ("release_tokens", c_int32),
+        ("release_threshold", c_float),
+        ("end_of_turn", c_int32),
+    ]
+
+
 class q3g_classify_options(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -201,9 +220,10 @@ class q3g_classify_options(Structure):
         ("mode", c_int32),
         ("invalid_utf8", c_int32),
         ("dropped_messages", c_int32),
-        ("reserved", c_int32),
+        ("thinking", c_int32),
         ("flag_threshold", c_float),
         ("block_threshold", c_float),
+        ("policy", POINTER(q3g_policy)),
         ("cancel", c_void_p),
         ("progress", q3g_progress_fn),
         ("progress_user", c_void_p),
@@ -235,21 +255,6 @@ class q3g_verdict(Structure):
         ("text", POINTER(c_char)),
         ("text_capacity", c_size_t),
         ("text_bytes", c_size_t),
-    ]
-
-
-class q3g_policy(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("mode", c_int32),
-        ("consecutive_tokens", c_int32),
-        ("unsafe_threshold", c_float),
-        ("controversial_threshold", c_float),
-        ("category_thresholds", c_float * 9),
-        ("category_mask", c_uint32),
-        ("release_tokens", c_int32),
-        ("release_threshold", c_float),
-        ("end_of_turn", c_int32),
     ]
 
 
@@ -473,9 +478,9 @@ SIZES = {
     q3g_model_info: 456,
     q3g_message: 24,
     q3g_conversation: 24,
-    q3g_classify_options: 56,
+    q3g_policy: 76,
+    q3g_classify_options: 64,
     q3g_verdict: 296,
-    q3g_policy: 72,
     q3g_stream_options: 56,
     q3g_token_verdict: 104,
     q3g_update: 40,

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from . import _raw
 from ._enum_kinds import number
-from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, Severity, Source
+from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, RunRule, Severity, Source
 from ._library import Qwen3GuardError, Text, call, library, new, put
 
 
@@ -144,7 +144,8 @@ class Policy:
     """From the verdicts of tokens to a decision; the default is the published rule. Thresholds are in [0, 1]; None: not
     set."""
     mode: Union[Mode, str] = Mode.STRICT  #: STRICT: a Controversial decision flags, too
-    consecutive_tokens: int = 2  #: in a row that a severity must hold; at least 1
+    run_rule: Union[RunRule, str] = RunRule.PUBLISHED  #: which tokens make a run
+    consecutive_tokens: int = 2  #: in a row that decide; at least 1
     unsafe_threshold: Optional[float] = None  #: Unsafe when P(Unsafe) reaches it
     controversial_threshold: Optional[float] = None  #: else Controversial when P(Unsafe) + P(Controversial) does
     category_thresholds: Mapping[Union[Category, str], float] = field(default_factory=dict)  #: Safe when 1 - P(Safe) is below it

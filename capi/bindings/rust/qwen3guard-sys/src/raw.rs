@@ -71,6 +71,8 @@ pub const Q3G_THINKING_JUDGE: i32 = 1;
 pub const Q3G_THINKING_SKIP: i32 = 2;
 pub const Q3G_END_OF_TURN_IGNORE_OPEN_RUN: i32 = 0;
 pub const Q3G_END_OF_TURN_COUNT_OPEN_RUN: i32 = 1;
+pub const Q3G_RUN_RULE_PUBLISHED: i32 = 0;
+pub const Q3G_RUN_RULE_REPORT: i32 = 1;
 pub const Q3G_SOURCE_NONE: i32 = 0;
 pub const Q3G_SOURCE_HEADS: i32 = 1;
 pub const Q3G_SOURCE_WRITTEN: i32 = 2;
@@ -79,6 +81,7 @@ pub const Q3G_REASON_NONE: i32 = 0;
 pub const Q3G_REASON_RUN: i32 = 1;
 pub const Q3G_REASON_END_OF_TURN: i32 = 2;
 pub const Q3G_REASON_WRITTEN: i32 = 3;
+pub const Q3G_REASON_MIXED_RUN: i32 = 4;
 pub const Q3G_SPECIAL_AS_TEXT: i32 = 0;
 pub const Q3G_SPECIAL_RECOGNIZED: i32 = 1;
 pub const Q3G_LOG_INFO: i32 = 0;
@@ -225,15 +228,31 @@ pub struct q3g_conversation {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct q3g_policy {
+    pub struct_size: u32,
+    pub mode: i32,
+    pub run_rule: i32,
+    pub consecutive_tokens: i32,
+    pub unsafe_threshold: f32,
+    pub controversial_threshold: f32,
+    pub category_thresholds: [f32; 9],
+    pub category_mask: u32,
+    pub release_tokens: i32,
+    pub release_threshold: f32,
+    pub end_of_turn: i32,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct q3g_classify_options {
     pub struct_size: u32,
     pub decoder: i32,
     pub mode: i32,
     pub invalid_utf8: i32,
     pub dropped_messages: i32,
-    pub reserved: i32,
+    pub thinking: i32,
     pub flag_threshold: f32,
     pub block_threshold: f32,
+    pub policy: *const q3g_policy,
     pub cancel: *mut q3g_cancel,
     pub progress: q3g_progress_fn,
     pub progress_user: *mut c_void,
@@ -264,20 +283,6 @@ pub struct q3g_verdict {
     pub text: *mut c_char,
     pub text_capacity: usize,
     pub text_bytes: usize,
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct q3g_policy {
-    pub struct_size: u32,
-    pub mode: i32,
-    pub consecutive_tokens: i32,
-    pub unsafe_threshold: f32,
-    pub controversial_threshold: f32,
-    pub category_thresholds: [f32; 9],
-    pub category_mask: u32,
-    pub release_tokens: i32,
-    pub release_threshold: f32,
-    pub end_of_turn: i32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -487,7 +492,7 @@ macro_rules! sized {
         }
     )+};
 }
-sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options q3g_verdict q3g_policy q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
+sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_policy q3g_classify_options q3g_verdict q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
 extern "C" {
     pub fn q3g_version() -> *const c_char;
     pub fn q3g_abi_version() -> u32;
@@ -610,9 +615,9 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_model_info>(), 456);
         assert_eq!(core::mem::size_of::<q3g_message>(), 24);
         assert_eq!(core::mem::size_of::<q3g_conversation>(), 24);
-        assert_eq!(core::mem::size_of::<q3g_classify_options>(), 56);
+        assert_eq!(core::mem::size_of::<q3g_policy>(), 76);
+        assert_eq!(core::mem::size_of::<q3g_classify_options>(), 64);
         assert_eq!(core::mem::size_of::<q3g_verdict>(), 296);
-        assert_eq!(core::mem::size_of::<q3g_policy>(), 72);
         assert_eq!(core::mem::size_of::<q3g_stream_options>(), 56);
         assert_eq!(core::mem::size_of::<q3g_token_verdict>(), 104);
         assert_eq!(core::mem::size_of::<q3g_update>(), 40);

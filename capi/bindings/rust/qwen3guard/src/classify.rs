@@ -9,7 +9,7 @@ use crate::{
     stream_options::threshold,
     values::messages_to_c,
     verdict::{verdict_of, VerdictPlace},
-    Cancel, Decoder, Error, Guard, InvalidUtf8, Message, Mode, Result, Verdict,
+    Cancel, Decoder, Error, Guard, InvalidUtf8, Message, Mode, Policy, Result, Thinking, Verdict,
 };
 
 /// How a verdict is reached. Thresholds are in [0, 1]; None: the severity alone decides.
@@ -17,8 +17,13 @@ use crate::{
 pub struct ClassifyOptions<'a> {
     /// Gen only.
     pub decoder: Decoder,
-    /// What Controversial counts as.
+    /// What Controversial counts as, for the action.
     pub mode: Mode,
+    /// Stream only: from the verdicts of tokens to the severity; its mode and release of flags change nothing here. None:
+    /// the published rule.
+    pub policy: Option<&'a Policy>,
+    /// What becomes of the response's thinking.
+    pub thinking: Thinking,
     /// What happens to text that is not UTF-8.
     pub invalid_utf8: InvalidUtf8,
     /// Messages that the Gen template leaves out are an error; else [`Verdict::dropped_messages`] names them.
@@ -32,10 +37,14 @@ pub struct ClassifyOptions<'a> {
 }
 
 impl ClassifyOptions<'_> {
-    pub(crate) fn to_c(self) -> Result<sys::q3g_classify_options> {
-        Ok(sys::q3g_classify_options {
+    /// Runs `body` with the C struct, which points to the policy.
+    pub(crate) fn with_c<T>(self, body: impl FnOnce(sys::q3g_classify_options) -> Result<T>) -> Result<T> {
+        let policy = self.policy.map(Policy::to_c).transpose()?;
+        body(sys::q3g_classify_options {
             decoder: self.decoder as i32,
             mode: self.mode as i32,
+            policy: policy.as_ref().map_or(std::ptr::null(), |p| p as *const _),
+            thinking: self.thinking as i32,
             invalid_utf8: self.invalid_utf8 as i32,
             dropped_messages: self.reject_dropped.into(),
             flag_threshold: threshold("options.flag_threshold", self.flag_threshold)?,
@@ -58,9 +67,11 @@ impl Guard {
 
     /// The same with options.
     pub fn classify_prompt_with(&self, prompt: impl AsRef<[u8]>, options: ClassifyOptions<'_>) -> Result<Verdict> {
-        let (prompt, options) = (prompt.as_ref(), options.to_c()?);
-        VerdictPlace::read(|out, err| unsafe {
-            sys::q3g_guard_classify_prompt(self.raw.as_ptr(), prompt.as_ptr().cast(), prompt.len(), &options, out, err)
+        let (guard, prompt) = (self.raw.as_ptr(), prompt.as_ref());
+        options.with_c(|options| {
+            VerdictPlace::read(|out, err| unsafe {
+                sys::q3g_guard_classify_prompt(guard, prompt.as_ptr().cast(), prompt.len(), &options, out, err)
+            })
         })
     }
 
@@ -76,10 +87,12 @@ impl Guard {
         response: impl AsRef<[u8]>,
         options: ClassifyOptions<'_>,
     ) -> Result<Verdict> {
-        let (a, b, options) = (prompt.as_ref(), response.as_ref(), options.to_c()?);
-        VerdictPlace::read(|out, err| unsafe {
-            let (guard, a_text, b_text) = (self.raw.as_ptr(), a.as_ptr().cast(), b.as_ptr().cast());
-            sys::q3g_guard_classify_response(guard, a_text, a.len(), b_text, b.len(), &options, out, err)
+        let (guard, a, b) = (self.raw.as_ptr(), prompt.as_ref(), response.as_ref());
+        options.with_c(|options| {
+            VerdictPlace::read(|out, err| unsafe {
+                let (a_text, b_text) = (a.as_ptr().cast(), b.as_ptr().cast());
+                sys::q3g_guard_classify_response(guard, a_text, a.len(), b_text, b.len(), &options, out, err)
+            })
         })
     }
 
@@ -90,9 +103,11 @@ impl Guard {
 
     /// The same with options.
     pub fn classify_with(&self, messages: &[Message<'_>], options: ClassifyOptions<'_>) -> Result<Verdict> {
-        let (raw, options) = (messages_to_c(messages), options.to_c()?);
-        VerdictPlace::read(|out, err| unsafe {
-            sys::q3g_guard_classify(self.raw.as_ptr(), raw.as_ptr(), raw.len(), &options, out, err)
+        let raw = messages_to_c(messages);
+        options.with_c(|options| {
+            VerdictPlace::read(|out, err| unsafe {
+                sys::q3g_guard_classify(self.raw.as_ptr(), raw.as_ptr(), raw.len(), &options, out, err)
+            })
         })
     }
 
@@ -116,12 +131,13 @@ impl Guard {
             .map(|t| sys::q3g_verdict { text: t.as_mut_ptr().cast(), text_capacity: t.len(), ..sized() })
             .collect();
         let mut errors: Vec<sys::q3g_error> = vec![sized(); n];
-        let mut c_options = options.to_c()?;
-        with_progress(progress, |function, user| {
-            (c_options.progress, c_options.progress_user) = (function, user);
-            call(|err| unsafe {
-                let (guard, out, slots) = (self.raw.as_ptr(), verdicts.as_mut_ptr(), errors.as_mut_ptr());
-                sys::q3g_guard_classify_batch(guard, raw.as_ptr(), n, &c_options, out, slots, err)
+        options.with_c(|mut c_options| {
+            with_progress(progress, |function, user| {
+                (c_options.progress, c_options.progress_user) = (function, user);
+                call(|err| unsafe {
+                    let (guard, out, slots) = (self.raw.as_ptr(), verdicts.as_mut_ptr(), errors.as_mut_ptr());
+                    sys::q3g_guard_classify_batch(guard, raw.as_ptr(), n, &c_options, out, slots, err)
+                })
             })
         })?;
         let done = verdicts.iter().zip(&texts).zip(&errors).zip(conversations);

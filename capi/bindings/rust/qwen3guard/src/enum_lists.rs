@@ -116,12 +116,14 @@ open_enum!(
         /// No token decided: Safe, or not judged.
         #[default]
         None = 0,
-        /// As many tokens in a row as the policy asks for.
+        /// As many tokens in a row as the policy asks for, of one severity.
         Run = 1,
         /// The turn ended in a shorter run.
         EndOfTurn = 2,
         /// A Gen checkpoint's verdict.
         Written = 3,
+        /// As many, some Unsafe and some Controversial: `RunRule::Report`.
+        MixedRun = 4,
     }, q3g_reason_name
 );
 closed_enum!(
@@ -206,6 +208,18 @@ closed_enum!(
         IgnoreOpenRun = 0,
         /// It decides.
         CountOpenRun = 1,
+    }
+);
+closed_enum!(
+    /// Which tokens in a row decide.
+    #[derive(Default)]
+    RunRule {
+        /// Those of one severity, as the published evaluation script has it.
+        #[default]
+        Published = 0,
+        /// Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when
+        /// one of them is.
+        Report = 1,
     }
 );
 closed_enum!(

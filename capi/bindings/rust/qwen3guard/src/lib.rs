@@ -61,7 +61,7 @@ pub use cancel::Cancel;
 pub use classify::ClassifyOptions;
 pub use enums::{
     Action, Category, ChatTemplate, Context, Decoder, EndOfTurn, InvalidUtf8, LogLevel, Mode, ModelKind, PackedWeights,
-    Reason, Role, Severity, Source, SpecialTokens, Thinking, Verify,
+    Reason, Role, RunRule, Severity, Source, SpecialTokens, Thinking, Verify,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};

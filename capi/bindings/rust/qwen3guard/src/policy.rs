@@ -6,7 +6,8 @@ use crate::{
     c::{defaults, sized},
     error::call,
     stream_options::threshold,
-    Action, Category, ClassifyOptions, Decision, EndOfTurn, Error, Mode, Probabilities, Result, Severity, TokenVerdict,
+    Action, Category, ClassifyOptions, Decision, EndOfTurn, Error, Mode, Probabilities, Result, RunRule, Severity,
+    TokenVerdict,
 };
 
 /// How tokens make a decision; the default is the published rule. Thresholds are in [0, 1].
@@ -14,7 +15,9 @@ use crate::{
 pub struct Policy {
     /// Strict: a Controversial decision flags too.
     pub mode: Mode,
-    /// Tokens in a row that a severity must hold; at least 1.
+    /// Which tokens make a run.
+    pub run_rule: RunRule,
+    /// Tokens in a row that decide; at least 1.
     pub consecutive_tokens: i32,
     /// Unsafe when P(Unsafe) reaches it.
     pub unsafe_threshold: Option<f32>,
@@ -36,6 +39,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             mode: Mode::Strict,
+            run_rule: RunRule::Published,
             consecutive_tokens: 2,
             unsafe_threshold: None,
             controversial_threshold: None,
@@ -60,6 +64,7 @@ impl Policy {
     pub(crate) fn to_c(&self) -> Result<sys::q3g_policy> {
         let mut raw = defaults(sys::q3g_policy_init);
         raw.mode = self.mode as i32;
+        raw.run_rule = self.run_rule as i32;
         raw.consecutive_tokens = self.consecutive_tokens;
         raw.unsafe_threshold = threshold("policy.unsafe_threshold", self.unsafe_threshold)?;
         raw.controversial_threshold = threshold("policy.controversial_threshold", self.controversial_threshold)?;
@@ -106,9 +111,11 @@ pub fn decide(policy: &Policy, tokens: &mut [TokenVerdict], has_ended: bool) -> 
 /// What a host should do, by the mode and thresholds of the options; [`Action::None`] when nothing was judged. Any thread.
 /// Errors: `InvalidArgument` (an option; a probability outside of [0, 1]).
 pub fn decide_action(options: ClassifyOptions<'_>, severity: Severity, p: Probabilities) -> Result<Action> {
-    let (options, mut out) = (options.to_c()?, 0);
-    call(|err| unsafe {
-        sys::q3g_decide_action(&options, severity.value(), p.safe, p.controversial, p.r#unsafe, &mut out, err)
+    let mut out = 0;
+    options.with_c(|options| {
+        call(|err| unsafe {
+            sys::q3g_decide_action(&options, severity.value(), p.safe, p.controversial, p.r#unsafe, &mut out, err)
+        })
     })?;
     Ok(Action::of(out))
 }
@@ -120,7 +127,8 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_library() {
         let (library, ours) = (defaults(sys::q3g_policy_init), Policy::default().to_c().unwrap());
-        assert_eq!((ours.mode, ours.consecutive_tokens), (library.mode, library.consecutive_tokens));
+        assert_eq!((ours.mode, ours.run_rule), (library.mode, library.run_rule));
+        assert_eq!(ours.consecutive_tokens, library.consecutive_tokens);
         assert_eq!(ours.unsafe_threshold, library.unsafe_threshold);
         assert_eq!(ours.controversial_threshold, library.controversial_threshold);
         assert_eq!(ours.category_thresholds, library.category_thresholds);

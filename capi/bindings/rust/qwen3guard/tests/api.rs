@@ -119,6 +119,41 @@ fn batch_of_conversations_progress_and_panics() {
     assert!(guard.classify_batch(&[], none, None).unwrap().is_empty());
 }
 
+/// The script wants one severity in a row, the report none that is Safe.
+#[test]
+fn run_rules() {
+    let token = |severity, category| TokenVerdict {
+        severity,
+        category,
+        source: Source::Heads,
+        counts: true,
+        probabilities: Probabilities { safe: 0.01, controversial: 0.5, r#unsafe: 0.49 },
+        ..Default::default()
+    };
+    let pair = [token(Severity::Unsafe, Category::Violent), token(Severity::Controversial, Category::Pii)];
+    let mut mixed: Vec<_> = pair.iter().cycle().take(100).cloned().collect();
+    assert_eq!(decide(&Policy::default(), &mut mixed, true).unwrap().severity, Severity::Safe);
+    let report = Policy { run_rule: RunRule::Report, ..Default::default() };
+    let decision = decide(&report, &mut mixed, true).unwrap();
+    assert_eq!((decision.severity, decision.reason), (Severity::Unsafe, Reason::MixedRun));
+    assert_eq!(decision.token.as_ref().unwrap().category, Category::Pii);
+    assert!(decision.explain().unwrap().contains("2 in a row, each Unsafe or Controversial"));
+}
+
+#[test]
+fn classifying_by_a_policy() {
+    let guard = live();
+    let hard = Policy { unsafe_threshold: Some(0.0), ..Default::default() };
+    let options = ClassifyOptions { policy: Some(&hard), ..Default::default() };
+    assert_eq!(guard.classify_prompt_with("Hello", options).unwrap().severity, Severity::Unsafe);
+    assert_eq!(guard.classify_response_with("Hello", TEXT, options).unwrap().severity, Severity::Unsafe);
+    let verdicts = guard.classify_batch(&[&[Message::user("Hello")]], options, None).unwrap();
+    assert_eq!(verdicts[0].as_ref().unwrap().severity, Severity::Unsafe);
+    let none = Policy { consecutive_tokens: 0, ..Default::default() };
+    let options = ClassifyOptions { policy: Some(&none), ..Default::default() };
+    assert_eq!(kind(guard.classify_prompt_with("Hello", options)), ErrorKind::InvalidArgument);
+}
+
 #[test]
 fn cancelling() {
     let (guard, cancel) = (gen(), Cancel::new().unwrap());
