@@ -4,6 +4,7 @@
 
 #include "convert.hpp"
 #include "handles.hpp"
+#include "qwen3guard/detail/util/concat.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -67,7 +68,7 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
     std::vector<ModelFile> in_memory;
     for (std::size_t i = 0; i < n_files; ++i) {
       const q3g_file file = all.read(i);
-      const std::string name = "files[" + std::to_string(i) + "]";
+      const std::string name = detail::concat("files[", i, "]");
       need_zero(file.reserved, name.c_str());
       if (file.name == nullptr) bad_argument(name + ".name is NULL");
       const std::string_view bytes =

@@ -22,9 +22,8 @@ namespace {
 Status check_options(const GuardOptions& options) {
   Q3G_TRY(detail::check_n_threads(options.n_threads));
   if (options.max_context_tokens < 0) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "options.max_context_tokens: " + std::to_string(options.max_context_tokens) + "; expected 0 or more"};
+    return detail::error(ErrorCode::invalid_argument,
+                         "options.max_context_tokens: ", options.max_context_tokens, "; expected 0 or more");
   }
   if (options.verify < Verify::automatic || options.verify > Verify::full)
     return Error{ErrorCode::invalid_argument, "options.verify: no value of Verify"};
@@ -38,8 +37,8 @@ Status check_options(const GuardOptions& options) {
                          "; expected 16 hexadecimal digits, as in ModelInfo::chat_template_fingerprint");
   }
   if (options.kept_tokens < 0) {
-    return Error{ErrorCode::invalid_argument,
-                 "options.kept_tokens: " + std::to_string(options.kept_tokens) + "; expected 0 or more"};
+    return detail::error(ErrorCode::invalid_argument, "options.kept_tokens: ", options.kept_tokens,
+                         "; expected 0 or more");
   }
   return {};
 }
@@ -49,11 +48,11 @@ void log_load(const std::function<void(LogLevel, std::string_view)>& log, const 
   const double ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   constexpr std::int64_t kManyParameters = 50'000'000;
-  log(LogLevel::info, name + ": a " + to_string(info.kind) + " checkpoint of " +
-                          std::to_string(info.n_parameters) + " parameters as " + info.weight_dtype +
-                          ", loaded in " + detail::number_text(ms, 1) + " ms; instruction set " + info.isa +
-                          ", " + std::to_string(info.n_threads) + " threads, context of " +
-                          std::to_string(info.max_context_tokens) + " tokens");
+  log(LogLevel::info,
+      detail::concat(name, ": a ", to_string(info.kind), " checkpoint of ", info.n_parameters,
+                     " parameters as ", info.weight_dtype, ", loaded in ", detail::number_text(ms, 1),
+                     " ms; instruction set ", info.isa, ", ", info.n_threads, " threads, context of ",
+                     info.max_context_tokens, " tokens"));
   if (info.chat_template == ChatTemplate::unknown) {
     log(LogLevel::warning, name + ": its chat template (fingerprint " + info.chat_template_fingerprint +
                                ") is none of those that are known; conversations are rendered as for the "
@@ -80,10 +79,9 @@ Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOpti
   if (Tokenizer::is_in(files) || options.require_tokenizer) {
     Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
     if (tokenizer->vocab_size() > model->config().vocab_size) {
-      return Error{ErrorCode::bad_checkpoint, files.display_name("tokenizer.json") + ": ids up to " +
-                                                  std::to_string(tokenizer->vocab_size() - 1) +
-                                                  ", but the model has " +
-                                                  std::to_string(model->config().vocab_size) + " embeddings"};
+      return detail::error(ErrorCode::bad_checkpoint, files.display_name("tokenizer.json"), ": ids up to ",
+                           tokenizer->vocab_size() - 1, ", but the model has ", model->config().vocab_size,
+                           " embeddings");
     }
   }
   const ModelKind kind =
@@ -134,9 +132,8 @@ std::size_t Guard::Impl::max_text_bytes() const noexcept {
 
 Status Guard::Impl::check_context(std::size_t n_tokens) const {
   if (n_tokens <= static_cast<std::size_t>(max_context_tokens_)) return {};
-  return Error{ErrorCode::context_full, "the conversation needs " + std::to_string(n_tokens) +
-                                            " tokens; the context has " +
-                                            std::to_string(max_context_tokens_)};
+  return detail::error(ErrorCode::context_full, "the conversation needs ", n_tokens,
+                       " tokens; the context has ", max_context_tokens_);
 }
 
 Result<std::vector<HeadLogits>> Guard::Impl::logits(std::span<const TokenId> ids, bool last_only,

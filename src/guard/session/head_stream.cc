@@ -76,13 +76,10 @@ Status HeadStream::check_room(std::size_t n_tokens, Role role) const {
   const std::size_t reserve = slides ? 2 * kMinWindowTokens : 0;
   const std::size_t n_closing = capacity() - capacity_for(role);
   if (n_tokens + n_closing + reserve <= capacity()) return {};
-  const std::string n_needed = n_tokens == kTooManyTokens
-                                   ? "more than " + std::to_string(capacity() - reserve)
-                                   : std::to_string(n_tokens + n_closing);
-  std::string detail =
-      "stream: the conversation needs " + n_needed + " tokens; room for " + std::to_string(capacity());
-  if (slides) detail += ", " + std::to_string(reserve) + " of them for the response's window";
-  return Error{ErrorCode::context_full, std::move(detail)};
+  const std::string n_needed =
+      n_tokens == kTooManyTokens ? concat("more than ", capacity() - reserve) : concat(n_tokens + n_closing);
+  return error(ErrorCode::context_full, "stream: the conversation needs ", n_needed, " tokens; room for ",
+               capacity(), slides ? concat(", ", reserve, " of them for the response's window") : "");
 }
 
 Status HeadStream::check_text(std::string_view bytes) const {
