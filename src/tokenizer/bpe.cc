@@ -33,18 +33,20 @@ void Bpe::encode_word(std::string_view word, BpeScratch& scratch, std::vector<To
     if (note == whole) return out.push_back(id);
   }
   const std::size_t first = out.size();
-  if (word.size() <= kShortBytes) {
-    merge_short(word, out);
-  } else if (word.size() <= scratch.window_bytes) {
-    merge_long(word, scratch, out);
-  } else {
-    for (std::size_t n = scratch.window_bytes; !merge_windows(word, n, scratch, out, max_ids); n *= 4)
-      out.resize(first);
-  }
+  encode_part(word, scratch, out, max_ids);
   if (id >= 0 && note == unknown) {
     const bool is_whole = out.size() == first + 1 && out[first] == id;
     notes_[static_cast<std::size_t>(id)].store(is_whole ? whole : divided, std::memory_order_relaxed);
   }
+}
+
+void Bpe::encode_part(std::string_view part, BpeScratch& scratch, std::vector<TokenId>& out,
+                      std::size_t max_ids) const {
+  if (part.size() <= kShortBytes) return merge_short(part, out);
+  if (part.size() <= scratch.window_bytes) return merge_long(part, scratch, out);
+  const std::size_t first = out.size();
+  for (std::size_t n = scratch.window_bytes; !merge_windows(part, n, scratch, out, max_ids); n *= 4)
+    out.resize(first);
 }
 
 /// Repeats: find the lowest rank among the neighbours, leftmost first; merge; look the two new pairs up.

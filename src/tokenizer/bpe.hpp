@@ -50,6 +50,12 @@ class Bpe {
   void encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out,
                    std::size_t max_ids = std::numeric_limits<std::size_t>::max()) const;
 
+  /// The same by the merges alone, for a part of a word that begins where one of the word's tokens does. A
+  /// word's tokens are those whose neighbours are each the tokens of the two alone (see merge_windows), so if
+  /// the part's first one is that token again, the ones before it and these are the word's.
+  void encode_part(std::string_view part, BpeScratch& scratch, std::vector<TokenId>& out,
+                   std::size_t max_ids = std::numeric_limits<std::size_t>::max()) const;
+
  private:
   enum Note : std::uint8_t { unknown = 0, whole = 1, divided = 2 };
   static constexpr std::size_t kShortBytes = 64;  // above it the heap is faster than scanning

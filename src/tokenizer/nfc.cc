@@ -201,13 +201,22 @@ class PartWriter {
   Output& out_;
 };
 
-/// Start of the first character at or after pos for which nfc_may_change is `wanted`; `previous` is the start
-/// of the character before it when there is one at or after pos, else unchanged.
-std::size_t find_change(std::string_view text, std::size_t pos, bool wanted, std::size_t& previous) noexcept {
+/// Start of the first character at or after pos for which nfc_may_change; `previous` is the start of the
+/// character before it when there is one at or after pos, else unchanged.
+std::size_t find_change(std::string_view text, std::size_t pos, std::size_t& previous) noexcept {
   while (pos < text.size()) {
     const std::size_t start = pos;
-    if (UnicodeClasses::nfc_may_change(next_code_point(text, pos)) == wanted) return start;
+    if (UnicodeClasses::nfc_may_change(next_code_point(text, pos))) return start;
     previous = start;
+  }
+  return pos;
+}
+
+/// Start of the first character behind the one at pos that starts a part of its own.
+std::size_t part_end(std::string_view text, std::size_t pos) noexcept {
+  if (pos < text.size()) static_cast<void>(next_code_point(text, pos));
+  for (std::size_t next = pos; next < text.size(); pos = next) {
+    if (starts_nfc_part(next_code_point(text, next))) break;
   }
   return pos;
 }
@@ -216,7 +225,7 @@ void write_nfc(std::string_view text, NfcScratch& scratch, Output& out, OffsetMa
   PartWriter writer(scratch, out);
   for (std::size_t pos = 0; pos < text.size() && !out.is_over();) {
     std::size_t part = pos;  // the part to work on starts with the character that marks may join
-    const std::size_t change = find_change(text, pos, true, part);
+    const std::size_t change = find_change(text, pos, part);
     if (change == text.size()) part = change;
     // utf8proc knows marks that are younger than the reference, for which they are no marks: they stay in
     // place.
@@ -224,8 +233,7 @@ void write_nfc(std::string_view text, NfcScratch& scratch, Output& out, OffsetMa
     if (part < change && combining_class(static_cast<std::int32_t>(next_code_point(text, behind))) != 0)
       part = change;
     out.append(text.substr(pos, part - pos));
-    std::size_t unused = 0;
-    pos = find_change(text, change, false, unused);
+    pos = part_end(text, change);
     if (part == pos) continue;
     const std::size_t begin = out.n_bytes();
     writer.write(text.substr(part, pos - part));
@@ -234,6 +242,16 @@ void write_nfc(std::string_view text, NfcScratch& scratch, Output& out, OffsetMa
 }
 
 }  // namespace
+
+bool starts_nfc_part(std::uint32_t code_point) noexcept {
+  if (!UnicodeClasses::nfc_may_change(code_point)) return true;
+  // Or its decomposition does: composition joins its first character to nothing before it.
+  std::string text;
+  append_utf8(code_point, text);
+  std::int32_t first = 0;
+  if (!Decomposition(text).next(first)) return false;
+  return combining_class(first) == 0 && !UnicodeClasses::nfc_may_change(static_cast<std::uint32_t>(first));
+}
 
 bool is_surely_nfc(std::string_view text) noexcept {
   for (std::size_t pos = find_non_ascii(text); pos < text.size();) {

@@ -17,6 +17,10 @@ namespace qwen3guard::detail {
 /// True when a quick look shows that `text` (UTF-8) is in NFC. False means that it may not be.
 [[nodiscard]] bool is_surely_nfc(std::string_view text) noexcept;
 
+/// True when nothing before the code point can join it or move past it: text may be normalised in parts that
+/// start at one.
+[[nodiscard]] bool starts_nfc_part(std::uint32_t code_point) noexcept;
+
 /// Memory that one caller reuses from text to text. What is in it means nothing.
 struct NfcScratch {
   /// The marks of one combining class in a long run.

@@ -59,17 +59,33 @@ std::size_t contraction_end(std::string_view text, std::size_t pos) noexcept {
   }
 }
 
+std::size_t line_ends_end(std::string_view text, std::size_t pos) noexcept {
+  while (pos < text.size() && is_newline(text[pos])) ++pos;
+  return pos;
+}
+
+/// White space from some place on.
+struct SpaceRun {
+  std::size_t last = 0;         // start of the last character
+  std::size_t newline_end = 0;  // behind the last line end
+  std::size_t end = 0;
+};
+
+SpaceRun space_run(std::string_view text, std::size_t pos) noexcept {
+  SpaceRun run{pos, pos, pos};
+  for (std::size_t next = pos; next < text.size(); run.end = next) {
+    if (next_class(text, next) != CharClass::space) break;
+    run.last = run.end;
+    if (is_newline(text[run.end])) run.newline_end = next;
+  }
+  return run;
+}
+
 /// \s*[\r\n]+ , \s+(?!\S) or \s+ at white space.
 std::size_t space_end(std::string_view text, std::size_t pos) noexcept {
-  std::size_t last = pos, newline_end = pos;  // last: start of the run's last character
-  std::size_t end = pos;
-  for (std::size_t next = pos; next < text.size(); end = next) {
-    if (next_class(text, next) != CharClass::space) break;
-    last = end;
-    if (is_newline(text[end])) newline_end = next;
-  }
-  if (newline_end > pos) return newline_end;
-  return end == text.size() || last == pos ? end : last;
+  const SpaceRun run = space_run(text, pos);
+  if (run.newline_end > pos) return run.newline_end;
+  return run.end == text.size() || run.last == pos ? run.end : run.last;
 }
 
 }  // namespace
@@ -88,11 +104,57 @@ std::size_t qwen_word_end(std::string_view text, std::size_t pos) noexcept {
   const CharClass second_class = second < text.size() ? next_class(text, third) : CharClass::space;
   if (second_class == CharClass::letter && !is_newline(first)) return run_end(text, third, CharClass::letter);
   if (first_class == CharClass::other || (first == ' ' && second_class == CharClass::other)) {
-    std::size_t end = run_end(text, second, CharClass::other);
-    while (end < text.size() && is_newline(text[end])) ++end;
-    return end;
+    return line_ends_end(text, run_end(text, second, CharClass::other));
   }
   return space_end(text, pos);
+}
+
+WordPart qwen_word_part(std::string_view text, std::size_t begin, std::size_t pos, std::size_t end) noexcept {
+  std::size_t previous = previous_boundary(text, pos), second = begin;
+  switch (next_class(text, previous)) {
+    case CharClass::letter:
+      return WordPart::letters;
+    case CharClass::other:
+      return WordPart::others;
+    case CharClass::number:
+      return WordPart::none;
+    case CharClass::space:
+      break;
+  }
+  const bool is_white =
+      next_class(text, second) == CharClass::space && next_class(text, second) == CharClass::space;
+  if (!is_white) return WordPart::line_ends;
+  if (is_newline(text[end - 1])) return WordPart::newlines;
+  return begin > 0 && is_newline(text[begin - 1]) ? WordPart::spaces_behind_newline : WordPart::spaces;
+}
+
+WordPart qwen_word_part(std::string_view text, WordPart part, std::size_t pos, std::size_t end) noexcept {
+  if (part == WordPart::others && is_newline(text[pos - 1])) return WordPart::line_ends;
+  if (part == WordPart::spaces && is_newline(text[end - 1])) return WordPart::newlines;
+  return part;
+}
+
+std::optional<std::size_t> qwen_word_rest_end(std::string_view text, WordPart part) noexcept {
+  switch (part) {
+    case WordPart::letters:
+      return run_end(text, 0, CharClass::letter);
+    case WordPart::others:
+      return line_ends_end(text, run_end(text, 0, CharClass::other));
+    case WordPart::line_ends:
+      return line_ends_end(text, 0);
+    case WordPart::newlines:
+      return space_run(text, 0).newline_end;
+    case WordPart::spaces:
+    case WordPart::spaces_behind_newline: {
+      const SpaceRun run = space_run(text, 0);
+      if (run.newline_end > 0 && part == WordPart::spaces_behind_newline) return std::nullopt;
+      if (run.newline_end > 0) return run.newline_end;
+      return run.end == text.size() ? run.end : run.last;
+    }
+    case WordPart::none:
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace qwen3guard::detail

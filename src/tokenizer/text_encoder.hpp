@@ -14,6 +14,8 @@
 #include "tokenizer/bpe.hpp"
 #include "tokenizer/nfc.hpp"
 #include "tokenizer/offset_map.hpp"
+#include "tokenizer/qwen_scanner.hpp"
+#include "tokenizer/token_cuts.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 
 namespace qwen3guard::detail {
@@ -56,6 +58,11 @@ class RangeSink {
       at += n;
     }
   }
+  /// The same of the rest of a word, whose place plain[begin] is in `part` of it.
+  void rest(std::size_t first_id, std::string_view plain, std::size_t begin, std::size_t end, WordPart part) {
+    static_cast<void>(part);
+    word(first_id, plain, begin, end);
+  }
 
   std::vector<TokenId>& ids;
   std::vector<ByteRange>& ranges;
@@ -85,9 +92,11 @@ class TextEncoder {
               Sink& sink)
       : tokenizer_(tokenizer), mode_(mode), max_ids_(max_ids), scratch_(scratch), sink_(sink) {}
 
-  /// text: UTF-8, below 4 GiB. False when the sink has more than max_ids ids then, of which some are there.
-  [[nodiscard]] bool encode(std::string_view text) {
+  /// text: UTF-8, below 4 GiB. Unless it is `whole`, the sink has part of the tokens, or wrong ones.
+  /// too_many: it would have more than max_ids.
+  [[nodiscard]] Encoded encode(std::string_view text, WordRest rest = {}) {
     const AddedTokenMatcher& matcher = tokenizer_.raw_matcher();
+    rest_ = rest;
     scratch_.map.clear();
     for (std::size_t pos = 0; pos < text.size();) {
       const AddedTokenMatcher::Piece piece =
@@ -96,13 +105,14 @@ class TextEncoder {
         scratch_.map.clear();
         start_section(0);
         added(piece);
-      } else if (!section(text, piece.begin, piece.end)) {
-        return false;
+        rest_.part = WordPart::none;
+      } else if (const Encoded result = section(text, piece.begin, piece.end); result != Encoded::whole) {
+        return result;
       }
       pos = piece.end;
-      if (sink_.ids.size() > max_ids_) return false;
+      if (sink_.ids.size() > max_ids_) return Encoded::too_many;
     }
-    return true;
+    return Encoded::whole;
   }
 
  private:
@@ -115,14 +125,14 @@ class TextEncoder {
     if constexpr (Sink::kTakesOffsets) sink_.added(piece.begin, piece.end);
   }
 
-  [[nodiscard]] bool section(std::string_view text, std::size_t begin, std::size_t end) {
+  [[nodiscard]] Encoded section(std::string_view text, std::size_t begin, std::size_t end) {
     scratch_.map.clear();
     std::string_view plain = text.substr(begin, end - begin);
     if (tokenizer_.nfc() && !is_surely_nfc(plain)) {
       scratch_.normalized.clear();
       if (!append_nfc(plain, scratch_.nfc, scratch_.normalized, Sink::kTakesOffsets ? &scratch_.map : nullptr,
                       tokenizer_.max_normalized_bytes(max_ids_ - sink_.ids.size())))
-        return false;
+        return Encoded::too_many;
       plain = scratch_.normalized;
     }
     start_section(begin);
@@ -133,11 +143,31 @@ class TextEncoder {
       if (piece.id >= 0) {
         added(piece);
       } else {
-        words(plain, piece.begin, piece.end);
+        std::size_t words_begin = piece.begin;
+        if (rest_.part != WordPart::none) {
+          const Encoded result = rest(plain, words_begin, piece.end);
+          if (result != Encoded::whole) return result;
+        }
+        words(plain, words_begin, piece.end);
       }
       pos = piece.end;
     }
-    return sink_.ids.size() <= max_ids_;
+    return sink_.ids.size() <= max_ids_ ? Encoded::whole : Encoded::too_many;
+  }
+
+  /// Moves `begin` to the end of the word that it is in.
+  [[nodiscard]] Encoded rest(std::string_view plain, std::size_t& begin, std::size_t end) {
+    const auto n_bytes = qwen_word_rest_end(plain.substr(begin, end - begin), rest_.part);
+    if (!n_bytes) return Encoded::other_word;
+    if (*n_bytes > 0) {
+      const std::size_t first_id = sink_.ids.size();
+      tokenizer_.bpe().encode_part(plain.substr(begin, *n_bytes), scratch_.bpe, sink_.ids, max_ids_);
+      if (sink_.ids[first_id] != rest_.next_id) return Encoded::other_tokens;
+      if constexpr (Sink::kTakesOffsets) sink_.rest(first_id, plain, begin, begin + *n_bytes, rest_.part);
+      begin += *n_bytes;
+    }
+    rest_.part = WordPart::none;
+    return Encoded::whole;
   }
 
   void words(std::string_view plain, std::size_t begin, std::size_t end) {
@@ -157,6 +187,7 @@ class TextEncoder {
   std::size_t max_ids_;
   EncodeScratch& scratch_;
   Sink& sink_;
+  WordRest rest_;
 };
 
 /// True when `text` has more than max_ids tokens, n_ids that are there already counted, for its length alone.
@@ -177,7 +208,7 @@ template <class Sink>
   if (is_too_long(tokenizer, text, max_ids, sink.ids.size())) return too_many_tokens(max_ids);
   Q3G_TRY(check_text(text));
   EncodeScratch scratch;
-  if (!TextEncoder<Sink>(tokenizer, mode, max_ids, scratch, sink).encode(text))
+  if (TextEncoder<Sink>(tokenizer, mode, max_ids, scratch, sink).encode(text) != Encoded::whole)
     return too_many_tokens(max_ids);
   return {};
 }

@@ -44,6 +44,8 @@ class TokenizerImpl {
   [[nodiscard]] std::size_t max_text_bytes(std::size_t n_tokens) const noexcept;
   /// The same of a text in NFC.
   [[nodiscard]] std::size_t max_normalized_bytes(std::size_t n_tokens) const noexcept;
+  /// Of the vocabulary's tokens and the added ones.
+  [[nodiscard]] std::size_t longest_token_bytes() const noexcept { return longest_bytes_; }
 
   /// Appends the bytes of `id` to `out`, or nothing when it is special and skipped. False when it has no
   /// token.

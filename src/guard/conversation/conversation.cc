@@ -26,6 +26,15 @@ PlacedTurn placed(ClosedTurn turn) {
   return out;
 }
 
+/// Errors: context_full (the change reaches what the context has slid past).
+Status check_dropped(const OpenTurn& turn) {
+  if (turn.n_dropped() == 0 || turn.text().n_unchanged() >= turn.n_prefix_tokens() + turn.n_dropped())
+    return {};
+  return Error{
+      ErrorCode::context_full,
+      "stream: a word is longer than the window of the context; its beginning cannot be judged again"};
+}
+
 }  // namespace
 
 Conversation::Conversation(const Conversation& other)
@@ -237,11 +246,7 @@ Result<std::size_t> Conversation::push_text(std::string_view bytes, UndoLog& log
   const bool had_block = turn.has_think_block();
   const std::size_t n_stripped = turn.n_stripped_bytes();
   Q3G_TRY(turn.append_text(bytes, log));
-  if (turn.n_dropped() > 0 && turn.text().n_unchanged() < turn.n_prefix_tokens() + turn.n_dropped()) {
-    return Error{
-        ErrorCode::context_full,
-        "stream: a word is longer than the window of the context; its beginning cannot be judged again"};
-  }
+  Q3G_TRY(check_dropped(turn));
   const bool is_new = had_block != turn.has_think_block() || n_stripped != turn.n_stripped_bytes();
   return follow_open(had_block, is_new ? 0 : turn.text().n_unchanged(), log);
 }
@@ -264,6 +269,7 @@ Result<std::size_t> Conversation::finish(UndoLog& log) {
   OpenTurn& turn = writable();
   Q3G_TRY(turn.finish(log));
   if (turn.input() == OpenTurn::Input::tokens) return ids_.size();
+  Q3G_TRY(check_dropped(turn));  // marks that waited have changed those before them
   return follow_open(turn.has_think_block(), turn.text().n_unchanged(), log);
 }
 

@@ -299,3 +299,30 @@ TEST_CASE("context: rewound, a stopped turn of tokens is what it was", "[stream]
   CHECK(session.turn_bytes() == out[room - 11].byte_end);
   CHECK(session.decision().is_complete);
 }
+
+TEST_CASE("context: marks that wait for what follows count at the end of the turn", "[stream][context]") {
+  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const auto pushed = [&](ContextPolicy context, int n_marks, std::size_t piece_bytes) {
+    std::string text = "e";
+    // NFC sorts them.
+    for (int i = 0; i < n_marks; ++i) text += i % 2 == 0 ? "\xCC\x81" : "\xCC\x96";
+    StreamSession session = open(guard, context);
+    for (std::size_t pos = 0; pos < text.size(); pos += piece_bytes) {
+      if (!session.push_text(std::string_view(text).substr(pos, piece_bytes)).ok()) break;
+    }
+    return session;
+  };
+  for (const ContextPolicy context : {ContextPolicy::error, ContextPolicy::stop, ContextPolicy::slide}) {
+    StreamSession bytes = pushed(context, 60, 1), whole = pushed(context, 60, 1000);
+    REQUIRE(bytes.end_turn().ok());
+    REQUIRE(whole.end_turn().ok());
+    CHECK(bytes.position() == whole.position());
+    CHECK(bytes.decision().is_complete);
+    CHECK(bytes.decision().severity == whole.decision().severity);
+    // Too many: never a verdict as if they had been judged.
+    StreamSession many = pushed(context, 900, 2);
+    const auto end = many.end_turn();
+    CHECK_FALSE((end.ok() && many.decision().is_complete));
+    if (!end.ok()) CHECK(end.error().code == ErrorCode::context_full);
+  }
+}
