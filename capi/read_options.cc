@@ -5,6 +5,7 @@
 
 #include "convert.hpp"
 #include "handles.hpp"
+#include "qwen3guard/detail/util/concat.hpp"
 #include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::capi {
@@ -181,8 +182,7 @@ DecisionPolicy read_policy(const q3g_policy* policy) {
   out.unsafe_threshold = threshold(in.unsafe_threshold);
   out.controversial_threshold = threshold(in.controversial_threshold);
   if (in.category_mask >= 1U << static_cast<unsigned>(kCategoryCount)) {
-    bad_argument("policy.category_mask is " + std::to_string(in.category_mask) + "; expected bits 0 to " +
-                 std::to_string(kCategoryCount - 1));
+    bad_argument("policy.category_mask is ", in.category_mask, "; expected bits 0 to ", kCategoryCount - 1);
   }
   for (std::size_t i = 0; i < out.category_counts.size(); ++i) {
     out.category_thresholds[i] = threshold(in.category_thresholds[i]);
@@ -285,11 +285,9 @@ std::string_view path_of(const char* path, std::size_t n_bytes, const char* name
   for (std::size_t i = 0; i < text.size();) {
     const detail::Utf8Step step = detail::utf8_step(text, i);
     if (!step.complete) {
-      throw CallError(Q3G_E_INVALID_UTF8,
-                      std::string(name) + ": ill-formed UTF-8 at byte " + std::to_string(i));
+      throw CallError(Q3G_E_INVALID_UTF8, detail::concat(name, ": ill-formed UTF-8 at byte ", i));
     }
-    if (step.code_point == 0)
-      bad_argument(std::string(name) + ": a NUL at byte " + std::to_string(i) + "; paths have none");
+    if (step.code_point == 0) bad_argument(name, ": a NUL at byte ", i, "; paths have none");
     i += step.n_bytes;
   }
   return text;
@@ -301,7 +299,7 @@ std::vector<Message> read_messages(const q3g_message* messages, std::size_t n) {
   out.reserve(std::min<std::size_t>(n, 1024));
   for (std::size_t i = 0; i < n; ++i) {
     const q3g_message in = all.read(i);
-    const std::string name = "messages[" + std::to_string(i) + "]";
+    const std::string name = detail::concat("messages[", i, "]");
     out.push_back({enum_of<Role>(in.role, 4, (name + ".role").c_str()),
                    std::string(text_of(in.text, in.text_bytes, (name + ".text").c_str()))});
   }

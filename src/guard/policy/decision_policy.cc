@@ -12,8 +12,7 @@ namespace {
 
 Status check_threshold(const char* name, const std::optional<float>& value) {
   if (!value || (*value >= 0.0F && *value <= 1.0F)) return {};
-  return Error{ErrorCode::invalid_argument,
-               std::string("policy.") + name + ": " + detail::number_text(*value) + "; expected 0 to 1"};
+  return detail::error(ErrorCode::invalid_argument, "policy.", name, ": ", *value, "; expected 0 to 1");
 }
 
 Error no_value_of(const char* field, const char* type) {
@@ -61,13 +60,12 @@ Status check(const DecisionPolicy& policy) {
   if (policy.end_of_turn != EndOfTurn::ignore_open_run && policy.end_of_turn != EndOfTurn::count_open_run)
     return no_value_of("end_of_turn", "EndOfTurn");
   if (policy.consecutive_tokens < 1) {
-    return Error{
-        ErrorCode::invalid_argument,
-        "policy.consecutive_tokens: " + std::to_string(policy.consecutive_tokens) + "; expected 1 or more"};
+    return detail::error(ErrorCode::invalid_argument,
+                         "policy.consecutive_tokens: ", policy.consecutive_tokens, "; expected 1 or more");
   }
   if (policy.release_tokens < 0) {
-    return Error{ErrorCode::invalid_argument,
-                 "policy.release_tokens: " + std::to_string(policy.release_tokens) + "; expected 0 or more"};
+    return detail::error(ErrorCode::invalid_argument, "policy.release_tokens: ", policy.release_tokens,
+                         "; expected 0 or more");
   }
   for (Status status : {check_threshold("unsafe_threshold", policy.unsafe_threshold),
                         check_threshold("controversial_threshold", policy.controversial_threshold),
@@ -110,29 +108,29 @@ std::string explain(const Decision& decision) {
   std::string out = to_string(decision.severity);
   if (decision.token) {
     const TokenVerdict& token = *decision.token;
-    out += std::string(decision.is_settled ? " (" : ", provisionally (") + to_string(token.category) +
-           ") at token " + std::to_string(token.position) + ", bytes " +
-           std::to_string(decision.run_byte_begin) + " to " + std::to_string(token.byte_end) + ": ";
+    out += detail::concat(decision.is_settled ? " (" : ", provisionally (", to_string(token.category),
+                          ") at token ", token.position, ", bytes ", decision.run_byte_begin, " to ",
+                          token.byte_end, ": ");
     switch (decision.reason) {
       case DecisionReason::end_of_turn:
-        out += "the turn ended in a run of " + std::to_string(decision.n_run_tokens);
+        out += detail::concat("the turn ended in a run of ", decision.n_run_tokens);
         break;
       case DecisionReason::written:
         out += "the model's written verdict";
         break;
       case DecisionReason::mixed_run:
-        out += std::to_string(decision.n_run_tokens) + " in a row, each Unsafe or Controversial";
+        out += detail::concat(decision.n_run_tokens, " in a row, each Unsafe or Controversial");
         break;
       default:
-        out += std::to_string(decision.n_run_tokens) + " in a row";
+        out += detail::concat(decision.n_run_tokens, " in a row");
     }
-    out += ", P(Unsafe) " + detail::number_text(token.probabilities.unsafe, 2) + ", P(Controversial) " +
-           detail::number_text(token.probabilities.controversial, 2);
+    out += detail::concat(", P(Unsafe) ", detail::number_text(token.probabilities.unsafe, 2),
+                          ", P(Controversial) ", detail::number_text(token.probabilities.controversial, 2));
   }
   if (!decision.is_complete) {
     out += decision.unjudged_begin < decision.unjudged_end
-               ? "; bytes " + std::to_string(decision.unjudged_begin) + " to " +
-                     std::to_string(decision.unjudged_end) + " of the text were not judged"
+               ? detail::concat("; bytes ", decision.unjudged_begin, " to ", decision.unjudged_end,
+                                " of the text were not judged")
                : std::string("; there was nothing to judge");
   }
   return out;
