@@ -64,15 +64,6 @@ TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict>
   return last_safe != tokens.rend() ? *last_safe : tokens.back();
 }
 
-/// Whether a response has more than thinking. What a turn's final form shows of a response without an answer
-/// is its thinking, or nothing.
-bool has_answer(std::string_view response) {
-  if (!split_answer(response).begins_thinking) return true;
-  const std::size_t end = response.find(kThinkEnd);
-  return end != std::string_view::npos &&
-         !without_line_breaks(response.substr(end + kThinkEnd.size())).empty();
-}
-
 Verdict verdict_of(const ClassifyOptions& options, Request& request) {
   StreamUpdate update;
   std::vector<TokenVerdict> tokens;
@@ -80,9 +71,6 @@ Verdict verdict_of(const ClassifyOptions& options, Request& request) {
   const TokenVerdict token = turn.prompt ? *turn.prompt : shown_token(turn.decision, tokens);
   Verdict verdict;
   verdict.severity = turn.prompt ? counted_severity(options.decision, token) : turn.decision.severity;
-  if (verdict.severity == Severity::safe && !turn.prompt && options.thinking == Thinking::skip &&
-      !has_answer(request.item->messages.back().content))
-    verdict.severity = Severity::not_judged;
   verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
   if (verdict.severity == Severity::not_judged) return verdict;
   verdict.probabilities = token.probabilities;

@@ -24,7 +24,8 @@ ThinkTokens::ThinkTokens(const Tokenizer* tokenizer) {
 
 ThinkState ThinkTokens::next(ThinkState state, TokenId id, std::string_view bytes) const noexcept {
   if (begin_ < 0 || state == ThinkState::over) return ThinkState::over;
-  if (state == ThinkState::inside) return id == end_ ? ThinkState::over : ThinkState::inside;
+  if (state == ThinkState::inside) return id == end_ ? ThinkState::ended : ThinkState::inside;
+  if (state == ThinkState::ended) return is_line_breaks(bytes) ? ThinkState::ended : ThinkState::over;
   if (id == begin_) return ThinkState::inside;
   return is_line_breaks(bytes) ? ThinkState::may_begin : ThinkState::over;
 }

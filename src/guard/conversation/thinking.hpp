@@ -17,7 +17,8 @@ namespace qwen3guard::detail {
 enum class ThinkState : std::uint8_t {
   may_begin,  ///< nothing but line breaks so far
   inside,
-  over,  ///< the answer has begun, or can no longer be anything else
+  ended,  ///< nothing but line breaks since; they are the template's
+  over,   ///< the answer has begun, or can no longer be anything else
 };
 
 class ThinkTokens {

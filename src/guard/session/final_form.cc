@@ -23,6 +23,9 @@ FinalForm::FinalForm(ClosedForm form, const ClosedTurn& turn, const TurnRecord& 
   const bool judges_reasoning =
       thinking == Thinking::judge ||
       (!parts.reasoning.empty() && (thinking == Thinking::none || !parts.begins_thinking));
+  // Without an answer behind it, skipped thinking is all that there is, whatever this form shows of it.
+  has_answer_ = thinking != Thinking::skip || !parts.begins_thinking ||
+                (parts.has_think_end && !parts.content.empty()) || parts.loses_text;
   judged_begin_ = form_.begin + (judges_reasoning && rendered.reasoning_begin > 0 ? rendered.reasoning_begin
                                                                                   : rendered.content_begin);
   // The same tokens at the same place have the verdicts that they had.
@@ -67,9 +70,10 @@ Decision FinalForm::decide(const DecisionPolicy& policy, const Conversation& con
   const bool was_judged = record.n_tokens() > 0;
   if (is_rendered_ && !was_judged) {
     // Judged in this form alone.
-    const bool has_text = std::any_of(tokens.begin(), tokens.end(), [](const TokenVerdict& token) {
-      return token.byte_begin < token.byte_end;
-    });
+    const bool has_text =
+        has_answer_ && std::any_of(tokens.begin(), tokens.end(), [](const TokenVerdict& token) {
+          return token.byte_begin < token.byte_end;
+        });
     const auto n_incomplete = static_cast<std::int64_t>(turn.n_incomplete_bytes);
     missing = {!has_text || n_incomplete > 0, has_text ? turn.n_bytes - n_incomplete : 0, turn.n_bytes};
   }

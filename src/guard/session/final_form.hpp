@@ -54,6 +54,7 @@ class FinalForm {
 
   ClosedForm form_;
   bool is_rendered_ = false;  // the template's form, not the text as it was written
+  bool has_answer_ = true;
   std::size_t live_begin_ = 0, judged_begin_ = 0, first_ = 0, end_ = 0;
   std::vector<TokenVerdict> verdicts_;  // from first_ on
 };

@@ -319,8 +319,9 @@ TurnToken HeadStream::judged_token(const TokenVerdict& verdict, std::size_t inde
   if (turn.role() != Role::assistant) return token;
   const auto bytes = guard_->tokenizer()->token_bytes(out.id);
   token.thinking = think_.next(before.thinking, out.id, bytes.value_or(std::string_view()));
-  const bool is_inside = before.thinking == ThinkState::inside || token.thinking == ThinkState::inside;
-  if (options_.thinking == Thinking::skip) out.counts = !is_inside;
+  // The block with its tags, and the line breaks behind it.
+  const bool is_block = token.thinking == ThinkState::inside || token.thinking == ThinkState::ended;
+  if (options_.thinking == Thinking::skip) out.counts = !is_block;
   token.state = before.state;
   token.state.push(options_.policy, TurnRecord::index(index), out);
   return token;

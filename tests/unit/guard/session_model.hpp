@@ -329,7 +329,9 @@ inline ThinkRange think_range(const std::string& text) {
   const std::size_t end = text.find("</think>");
   out.is_closed = end != std::string::npos;
   out.begin = static_cast<std::int64_t>(begin);
-  out.end = static_cast<std::int64_t>(out.is_closed ? end + 8 : text.size());
+  // The line breaks behind it are the template's.
+  const std::size_t answer = out.is_closed ? text.find_first_not_of('\n', end + 8) : std::string::npos;
+  out.end = static_cast<std::int64_t>(std::min(answer, text.size()));
   return out;
 }
 
