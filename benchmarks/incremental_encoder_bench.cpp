@@ -48,7 +48,10 @@ std::string any_of(std::string_view first, std::initializer_list<std::string_vie
 std::string code_points(std::uint32_t first, std::uint32_t last, std::size_t n_bytes) {
   std::mt19937 random(12);
   std::string text;
-  while (text.size() < n_bytes) qwen3guard::detail::append_utf8(first + random() % (last - first + 1), text);
+  while (text.size() < n_bytes) {
+    const auto n = static_cast<std::uint32_t>(random() % (last - first + 1));
+    qwen3guard::detail::append_utf8(first + n, text);
+  }
   return text;
 }
 
