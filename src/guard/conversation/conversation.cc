@@ -281,21 +281,19 @@ Result<std::size_t> Conversation::rewind_to_byte(std::int64_t n, UndoLog& log) {
   }
   OpenTurn& turn = writable();
   const auto size = static_cast<std::size_t>(n);
-  const Error slid = error(ErrorCode::invalid_argument, "stream: byte ", n,
-                           " lies before the window that the context has slid to");
   if (turn.input() == OpenTurn::Input::tokens) {
     const auto ends = turn.given_ends();
     const auto n_ids = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), n) - ends.begin());
-    if (n < turn.dropped_end()) return slid;
+    if (n < turn.dropped_end()) return slid_past(n);
     return rewind_to_id(static_cast<std::int64_t>(n_ids + turn.n_dropped()), false, log);
   }
   const bool had_block = turn.has_think_block();
   const std::size_t n_stripped = turn.n_stripped_bytes();
-  if (turn.n_dropped() > 0 && size <= n_stripped) return slid;
+  if (turn.n_dropped() > 0 && size <= n_stripped) return slid_past(n);
   Q3G_TRY(turn.truncate_text(size, log));
   const bool is_new = had_block != turn.has_think_block() || size <= n_stripped;
   const std::size_t n_unchanged = is_new ? 0 : turn.text().n_unchanged();
-  if (turn.n_dropped() > 0 && n_unchanged < turn.n_prefix_tokens() + turn.n_dropped()) return slid;
+  if (turn.n_dropped() > 0 && n_unchanged < turn.n_prefix_tokens() + turn.n_dropped()) return slid_past(n);
   return follow_open(had_block, n_unchanged, log);
 }
 
@@ -425,6 +423,7 @@ Conversation::Dropped Conversation::drop_turns(std::size_t n, UndoLog& log) {
 
 void Conversation::slide(std::size_t begin, std::size_t end) {
   writable().drop_front(end - begin);
+  if (markup_ == nullptr) return;
   ids_.erase(ids_.begin() + at(begin), ids_.begin() + at(end));
   n_gone_ += end - begin;
 }
@@ -442,6 +441,24 @@ bool Conversation::exceeds(std::string_view bytes, std::size_t n_tokens) const {
   // On the tape, the turn's first tokens stand behind all that came before, and some may have slid away.
   const std::size_t n_before = markup_ == nullptr ? 0 : run_begin_;
   return open_->exceeds(bytes, open_->n_dropped() + (n_tokens - std::min(n_tokens, n_before)));
+}
+
+std::string_view Conversation::first_part(std::string_view bytes, std::size_t n_tokens) const {
+  // The tokens at the end of what is read can still change.
+  constexpr std::size_t kMoreTokens = 64, kMoreBytes = 4096;
+  const std::size_t n_most = n_tokens + kMoreTokens;
+  if (!exceeds(bytes, n_most)) return bytes;
+  std::size_t least = 0, most = 16 * kMoreBytes;
+  while (most < bytes.size() && !exceeds(bytes.substr(0, most), n_most)) {
+    least = most;
+    most *= 2;
+  }
+  most = std::min(most, bytes.size());
+  while (most - least > kMoreBytes) {
+    const std::size_t middle = least + (most - least) / 2;
+    (exceeds(bytes.substr(0, middle), n_most) ? most : least) = middle;
+  }
+  return whole_characters(bytes.substr(0, most));
 }
 
 std::size_t Conversation::memory_bytes() const noexcept {

@@ -97,7 +97,8 @@ class Conversation {
   };
   Dropped drop_turns(std::size_t n, UndoLog& log);
 
-  /// Forgets the tokens [begin, end) of the tape, which are the beginning of the open turn's own, for good.
+  /// Forgets the tokens [begin, end) of the tape (without markup: so many), which are the beginning of the
+  /// open turn's own, for good.
   void slide(std::size_t begin, std::size_t end);
   /// Forgets everything, but never gives a serial number twice.
   void clear() noexcept;
@@ -109,6 +110,8 @@ class Conversation {
   /// True when push_text(bytes) would make the tape (without markup: the turn) longer than n_tokens; false
   /// does not say that it would not (IncrementalEncoder::exceeds).
   [[nodiscard]] bool exceeds(std::string_view bytes, std::size_t n_tokens) const;
+  /// As much of `bytes` as makes it n_tokens long, and some more; all when that is not so much.
+  [[nodiscard]] std::string_view first_part(std::string_view bytes, std::size_t n_tokens) const;
 
   [[nodiscard]] std::span<const TokenId> ids() const noexcept { return ids_; }
   /// Of the open turn: where what opens it begins, the text that is encoded as one, and the host's tokens.

@@ -11,6 +11,11 @@
 
 namespace qwen3guard::detail {
 
+Error slid_past(std::int64_t byte) {
+  return error(ErrorCode::invalid_argument, "stream: byte ", byte,
+               " lies before the window that the context has slid to");
+}
+
 OpenTurn::OpenTurn(const Tokenizer& tokenizer, std::shared_ptr<const ChatMarkup> markup, Role role,
                    std::uint64_t serial, InvalidUtf8 invalid_utf8)
     : tokenizer_(tokenizer),
@@ -160,10 +165,7 @@ Status OpenTurn::truncate_text(std::size_t n, UndoLog& log) {
   if (markup_ != nullptr && role_ == Role::assistant && !has_think_block_ && n_host < kThinkBegin.size())
     return restart(true, n_stripped_, std::string(host_text().substr(0, n_host)), log);
   const std::size_t byte = n_host + prefix_bytes_;
-  if (byte < text_.dropped_bytes()) {
-    return error(ErrorCode::invalid_argument, "stream: byte ", n,
-                 " lies before the window that the context has slid to");
-  }
+  if (byte < text_.dropped_bytes()) return slid_past(static_cast<std::int64_t>(n));
   log.keep_value(n_prefix_tokens_);
   Q3G_TRY(log.perform([&] { return text_.truncate(byte); }, [this] { text_.undo(); }));
   count_prefix_tokens();

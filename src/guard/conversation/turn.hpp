@@ -39,6 +39,9 @@ struct ClosedTurn {
   }
 };
 
+/// What a rewind to a byte that is gone comes to.
+[[nodiscard]] Error slid_past(std::int64_t byte);
+
 /// The turn that is being written, as text or as tokens. With markup, the encoded text has the beginning of
 /// the turn in front, as the published string has; line breaks in front of a response, which the template
 /// strips, are counted and left out. Changes note the way back in the log that they are given. A plain value.

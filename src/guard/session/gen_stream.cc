@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// The verdicts of a session: when one is due, what it is about, and what stands between two of them.
 #include "guard/session/gen_stream.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <new>
 #include <utility>
 
 #include "guard/conversation/gen_prompt.hpp"
@@ -30,74 +33,103 @@ TokenVerdict token_verdict(const Verdict& verdict) {
   return out;
 }
 
-}  // namespace
+bool is_think_block(ThinkState state) noexcept {
+  return state == ThinkState::inside || state == ThinkState::ended;
+}
 
-GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
-                     std::int32_t capacity_tokens)
-    : guard_(std::move(guard)),
-      options_(options),
-      think_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr),
-      cache_(guard_->model().new_cache(static_cast<std::size_t>(capacity_tokens))) {}
+/// `verdict` in the place of `old`.
+TokenVerdict in_place_of(const TokenVerdict& old, TokenVerdict verdict) {
+  verdict.id = old.id;
+  verdict.position = old.position;
+  verdict.byte_begin = old.byte_begin;
+  verdict.byte_end = old.byte_end;
+  verdict.is_settled = old.is_settled;
+  return verdict;
+}
+
+}  // namespace
 
 std::vector<Message> GenStream::conversation(std::size_t n_skipped, std::string_view text) const {
   std::vector<Message> messages;
-  for (std::size_t i = n_skipped; i + 1 < turns_.size(); ++i)
-    messages.push_back({turns_[i].role, replace_invalid_utf8(turns_[i].whole())});
-  messages.push_back({turns_.back().role, replace_invalid_utf8(text)});
+  for (const PlacedTurn& placed : conversation_.turns().subspan(n_skipped))
+    messages.push_back({placed.turn->role, replace_invalid_utf8(placed.turn->whole_text())});
+  messages.push_back({conversation_.open()->role(), replace_invalid_utf8(text)});
   return messages;
 }
 
 std::vector<std::int32_t> GenStream::dropped_turns(std::size_t n_skipped) const {
   std::vector<std::int32_t> out;
-  for (std::size_t i = n_skipped; i < turns_.size(); ++i) {
-    if (is_dropped_by_gen(turns_[i].role, i - n_skipped)) out.push_back(static_cast<std::int32_t>(i));
+  const auto turns = conversation_.turns();
+  for (std::size_t i = n_skipped; i <= turns.size(); ++i) {
+    const Role role = i < turns.size() ? turns[i].turn->role : conversation_.open()->role();
+    if (is_dropped_by_gen(role, i - n_skipped)) out.push_back(static_cast<std::int32_t>(i));
   }
   return out;
 }
 
 std::size_t GenStream::last_prompt() const noexcept {
-  std::size_t prompt = turns_.size() - 1;
-  while (prompt > 0 && turns_[prompt].role != Role::user) --prompt;
+  const auto turns = conversation_.turns();
+  std::size_t prompt = turns.size();
+  if (prompt == 0 || conversation_.open()->role() == Role::user) return prompt;
+  --prompt;
+  while (prompt > 0 && turns[prompt].turn->role != Role::user) --prompt;
   return prompt;
 }
 
+std::size_t GenStream::kept_begin() const noexcept {
+  const OpenTurn& turn = *conversation_.open();
+  return turn.input() == OpenTurn::Input::tokens ? static_cast<std::size_t>(turn.dropped_end())
+                                                 : turn.text().dropped_bytes();
+}
+
+std::string_view GenStream::text_up_to(std::size_t n) const noexcept {
+  return conversation_.open()->host_text().substr(0, n - std::min(n, kept_begin()));
+}
+
+std::size_t GenStream::n_whole_bytes() const noexcept {
+  const OpenTurn& turn = *conversation_.open();
+  const bool is_cut = turn.input() != OpenTurn::Input::tokens && turn.text().is_finished();
+  return static_cast<std::size_t>(turn.n_bytes()) - (is_cut ? turn.n_incomplete_bytes() : 0);
+}
+
 std::string_view GenStream::judged_text(std::size_t n_bytes, bool is_over) const {
-  const Turn& turn = turns_.back();
-  std::string_view text = turn.bytes().substr(0, n_bytes);
+  const TurnRecord::Written& written = record_->written;
+  std::string_view text = text_up_to(n_bytes);
   // A token of the host's can end inside a character that the next one completes; a text's cannot.
-  if (turn.has_ids && !is_over) text = whole_characters(text);
-  text.remove_prefix(std::min(turn.window_begin(), text.size()));
-  if (turn.skip_bytes > turn.answer_begin_byte || turn.answer_begin_byte == 0) return text;
+  if (conversation_.open()->input() == OpenTurn::Input::tokens && !is_over) text = whole_characters(text);
+  const std::size_t begin = written.window_begin() - std::min(written.window_begin(), kept_begin());
+  text.remove_prefix(std::min(begin, text.size()));
+  if (written.skip_bytes > written.answer_begin_byte || written.answer_begin_byte == 0) return text;
   return text.substr(std::min(text.find_first_not_of('\n'), text.size()));
 }
 
 Result<std::size_t> GenStream::interval() {
   const auto wished = static_cast<std::size_t>(options_.gen_interval_tokens);
-  Turn& turn = turns_.back();
   if (options_.context != ContextPolicy::slide) return wished;
-  if (turn.interval_tokens == 0) {
+  TurnRecord::Written& written = record_->written;
+  if (written.interval_tokens == 0) {
     // What slides out of the window was judged before: there are several verdicts in the room for a response.
-    const std::size_t capacity = cache_.capacity_tokens();
     Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-    Q3G_ASSIGN(
-        const std::vector<TokenId> ids,
-        encode_gen_prompt(*tokenizer, conversation(std::max(turn.skip_turns, last_prompt()), {}), capacity));
-    const std::size_t n_taken = std::min(capacity, ids.size() + static_cast<std::size_t>(kMaxVerdictTokens));
-    turn.interval_tokens = std::clamp<std::size_t>((capacity - n_taken) / 4, 1, wished);
+    Q3G_ASSIGN(const std::vector<TokenId> ids,
+               encode_gen_prompt(*tokenizer, conversation(std::max(written.skip_turns, last_prompt()), {}),
+                                 capacity()));
+    const std::size_t n_taken =
+        std::min(capacity(), ids.size() + static_cast<std::size_t>(kMaxVerdictTokens));
+    written.interval_tokens = std::clamp<std::size_t>((capacity() - n_taken) / 4, 1, wished);
   }
-  return turn.interval_tokens;
+  return written.interval_tokens;
 }
 
 Result<Verdict> GenStream::write_within_context(std::string_view text) {
   const auto start = std::chrono::steady_clock::now();
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-  const Turn& turn = turns_.back();
+  const std::size_t n_skipped = record_->written.skip_turns;
   Q3G_ASSIGN(const std::vector<TokenId> ids,
-             encode_gen_prompt(*tokenizer, conversation(turn.skip_turns, text), cache_.capacity_tokens()));
+             encode_gen_prompt(*tokenizer, conversation(n_skipped, text), capacity()));
   const std::size_t n_needed = ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
-  if (n_needed > cache_.capacity_tokens()) {
+  if (n_needed > capacity()) {
     return error(ErrorCode::context_full, "stream: a verdict on this conversation needs ", n_needed,
-                 " tokens; the context has ", cache_.capacity_tokens());
+                 " tokens; the context has ", capacity());
   }
   const CancelFlag* const cancel = options_.cancel.get();
   auto scratch = guard_->pool().borrow(guard_->model(), 0);
@@ -105,8 +137,9 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   cache_.truncate(n_kept);
   fed_.resize(n_kept);
   if (n_kept == 0) {
-    Q3G_ASSIGN(const PrefixCache::Shared shared,
-               share_prompt_prefix(*guard_, turn.role, ids, cache_, scratch->workspace, cancel));
+    Q3G_ASSIGN(
+        const PrefixCache::Shared shared,
+        share_prompt_prefix(*guard_, conversation_.open()->role(), ids, cache_, scratch->workspace, cancel));
     n_kept = static_cast<std::size_t>(shared.n_tokens);
   }
   const GenCall call{guard_->model(), *tokenizer, cache_, scratch->workspace, cancel};
@@ -123,7 +156,7 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   Verdict verdict = *std::move(decoded);
   verdict.tokens.prompt = static_cast<std::int32_t>(ids.size());
   verdict.tokens.cached = static_cast<std::int32_t>(n_kept);
-  verdict.dropped_messages = dropped_turns(turn.skip_turns);
+  verdict.dropped_messages = dropped_turns(n_skipped);
   verdict.latency_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   ActionPolicy action;
@@ -133,297 +166,290 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
 }
 
 Result<Verdict> GenStream::write_verdict(std::size_t index, bool is_over) {
-  Turn& turn = turns_.back();
-  const auto n_bytes = static_cast<std::size_t>(turn.tokens[index].verdict.byte_end);
+  const TurnRecord& record = *record_;
+  TurnRecord::Written& written = record_->written;
+  const auto n_bytes = static_cast<std::size_t>(record.token(index).verdict.byte_end);
   // The window slides over nothing that has no verdict yet. A rewind can have taken one back.
-  const std::int32_t judged_at = index > 0 ? turn.tokens[index - 1].state.judged_at : PolicyState::kNone;
-  const std::size_t judged_end =
-      judged_at < 0
-          ? 0
-          : static_cast<std::size_t>(turn.tokens[static_cast<std::size_t>(judged_at)].verdict.byte_end);
-  turn.skip_bytes = std::min(turn.skip_bytes, judged_end);
+  const auto judged_end = static_cast<std::size_t>(record.judged_end(record.previous(index).state));
+  written.skip_bytes = std::min(written.skip_bytes, judged_end);
   for (;;) {
     Result<Verdict> verdict = write_within_context(judged_text(n_bytes, is_over));
     if (verdict.ok() || verdict.error().code != ErrorCode::context_full ||
         options_.context != ContextPolicy::slide)
       return verdict;
     // The turns before the last prompt go first, then the older half of the response.
-    if (turn.skip_turns < last_prompt()) {
-      turn.skip_turns = last_prompt();
+    if (written.skip_turns < last_prompt()) {
+      written.skip_turns = last_prompt();
       continue;
     }
-    const std::size_t begin = turn.window_begin();
+    const std::size_t begin = written.window_begin();
     std::size_t next = std::min(begin + (n_bytes - std::min(begin, n_bytes)) / 2, judged_end);
-    const std::string_view text = turn.bytes();
-    while (next < judged_end && (static_cast<unsigned char>(text[next]) & 0xC0) == 0x80) ++next;
     if (next <= begin) return verdict;
-    turn.skip_bytes = next;
+    const std::string_view text = text_up_to(judged_end);
+    const std::size_t kept = kept_begin();
+    while (next < judged_end && (static_cast<unsigned char>(text[next - kept]) & 0xC0) == 0x80) ++next;
+    written.skip_bytes = next;
   }
 }
 
-void GenStream::carry_from(Turn& turn, std::size_t first) {
+Result<TokenVerdict> GenStream::judge_prompt() {
+  TurnRecord::Written& written = record_->written;
+  ClassifyOptions options;
+  options.policy.mode = options_.policy.mode;
+  options.cancel = options_.cancel;
+  Q3G_ASSIGN(Verdict verdict,
+             classify_gen(*guard_, conversation(written.skip_turns, text_up_to(n_whole_bytes())), options));
+  verdict.dropped_messages = dropped_turns(written.skip_turns);
+  verdict.action = decide_action(options.policy, verdict.severity, verdict.probabilities);
+  TokenVerdict prompt = token_verdict(verdict);
+  prompt.byte_begin = prompt.byte_end = conversation_.open()->n_bytes();
+  prompt.position = position();
+  prompt.flagged = raises_flag(options_.policy, counted_severity(options_.policy, prompt));
+  written.verdict = std::make_shared<const Verdict>(std::move(verdict));
+  written.n_bytes = n_whole_bytes();
+  return prompt;
+}
+
+std::size_t GenStream::n_open_tokens() const noexcept {
+  const OpenTurn& turn = *conversation_.open();
+  return turn.input() == OpenTurn::Input::tokens ? turn.n_dropped() + turn.shown().size()
+                                                 : turn.text().n_tokens();
+}
+
+std::size_t GenStream::n_settled_tokens() const noexcept {
+  const OpenTurn& turn = *conversation_.open();
+  return turn.input() == OpenTurn::Input::tokens ? n_open_tokens() : turn.text().n_settled();
+}
+
+TurnToken GenStream::new_token(std::size_t index) const {
+  const OpenTurn& turn = *conversation_.open();
+  TurnToken token;
+  TokenVerdict& out = token.verdict;
+  if (turn.input() == OpenTurn::Input::tokens) {
+    const std::size_t i = index - turn.n_dropped();
+    out.id = turn.given()[i];
+    out.byte_begin = i > 0 ? turn.given_ends()[i - 1] : turn.dropped_end();
+    out.byte_end = turn.given_ends()[i];
+  } else {
+    const std::size_t i = index - turn.text().dropped_tokens();
+    out.id = turn.text().ids()[i];
+    out.byte_begin = static_cast<std::int64_t>(turn.text().ranges()[i].begin);
+    out.byte_end = static_cast<std::int64_t>(turn.text().ranges()[i].end);
+  }
+  out.position = static_cast<std::int32_t>(record_->written.begin_position + index);
+  out.is_settled = index < record_->marks.n_settled;
+  return token;
+}
+
+std::size_t GenStream::n_same_tokens(std::size_t n) const noexcept {
+  const TurnRecord& record = *record_;
+  std::size_t i = record.n_slid;
+  for (; i < n; ++i) {
+    const TurnToken token = new_token(i);
+    const TokenVerdict &is = token.verdict, &was = record.token(i).verdict;
+    if (is.id != was.id || is.byte_begin != was.byte_begin || is.byte_end != was.byte_end) break;
+  }
+  return i;
+}
+
+void GenStream::follow(std::size_t first) {
+  TurnRecord& record = *record_;
+  const std::size_t n_settled = n_settled_tokens(), n_were = record.marks.n_settled;
+  // Tokens in front of `first` that are settled now, or (a rewind) are no longer.
+  std::size_t begin = first;
+  if (n_settled != n_were) begin = std::min(first, std::max(std::min(n_settled, n_were), record.n_slid));
+  log_.keep_tail(record.tokens, begin - record.n_slid);
+  record.tokens.resize(first - record.n_slid);
+  for (std::size_t i = begin; i < first; ++i) record.token(i).verdict.is_settled = i < n_settled;
+  record.marks.n_settled = n_settled;
+  record.written.n_tokens = n_open_tokens();
+  for (std::size_t i = first; i < record.written.n_tokens; ++i) record.tokens.push_back(new_token(i));
+}
+
+void GenStream::carry(std::size_t begin, std::size_t end) {
+  TurnRecord& record = *record_;
+  const bool is_response = conversation_.open()->role() == Role::assistant;
   // What was found out about the tokens that are gone.
-  if (first == 0 || turn.tokens[first - 1].thinking == ThinkState::may_begin) turn.answer_begin_byte = 0;
-  for (std::size_t i = first; i < turn.tokens.size(); ++i) {
-    Token& token = turn.tokens[i];
-    const ThinkState thinking = i > 0 ? turn.tokens[i - 1].thinking : ThinkState::may_begin;
+  if (record.previous(begin).thinking == ThinkState::may_begin) record.written.answer_begin_byte = 0;
+  for (std::size_t i = begin; i < end; ++i) {
+    TurnToken& token = record.token(i);
+    const TurnToken& before = record.previous(i);
     const auto spelled = guard_->tokenizer()->token_bytes(token.verdict.id);
-    token.thinking = turn.role == Role::assistant
-                         ? think_.next(thinking, token.verdict.id, spelled.value_or(std::string_view()))
-                         : ThinkState::over;
-    bool is_thought = false;
-    if (options_.thinking == Thinking::skip) {
-      is_thought = thinking == ThinkState::inside || token.thinking == ThinkState::inside;
-      if (thinking != ThinkState::inside && is_thought) turn.thinking_begin_byte = token.verdict.byte_begin;
-      if (is_thought) turn.answer_begin_byte = static_cast<std::size_t>(token.verdict.byte_end);
-    }
+    token.thinking =
+        is_response ? think_.next(before.thinking, token.verdict.id, spelled.value_or(std::string_view()))
+                    : ThinkState::over;
+    // The block with its tags, and the line breaks behind it.
+    const bool is_thought = options_.thinking == Thinking::skip && is_think_block(token.thinking);
+    if (is_thought && !is_think_block(before.thinking))
+      record.marks.thinking_begin_byte = token.verdict.byte_begin;
+    if (is_thought) record.written.answer_begin_byte = static_cast<std::size_t>(token.verdict.byte_end);
     if (token.verdict.source != VerdictSource::written) {
       // From where the verdict was due that did not fit.
       const bool is_unread =
-          is_thought || (turn.is_stopped &&
-                         i + 1 >= turn.n_judged + static_cast<std::size_t>(options_.gen_interval_tokens));
-      const TokenVerdict* before = i > 0 && !is_unread ? &turn.tokens[i - 1].verdict : nullptr;
-      const bool has_verdict = before != nullptr && before->source != VerdictSource::none;
-      TokenVerdict carried = has_verdict ? *before : TokenVerdict();
+          is_thought ||
+          (record.marks.is_stopped &&
+           i + 1 >= record.written.n_judged + static_cast<std::size_t>(options_.gen_interval_tokens));
+      const bool has_verdict = !is_unread && before.verdict.source != VerdictSource::none;
+      TokenVerdict carried = has_verdict ? before.verdict : TokenVerdict();
       // The verdict before found the text up to its own token Safe, not this one.
       if (carried.severity == Severity::safe) carried.severity = Severity::not_judged;
       carried.source = has_verdict ? VerdictSource::carried : VerdictSource::none;
-      carried.id = token.verdict.id;
-      carried.position = token.verdict.position;
-      carried.byte_begin = token.verdict.byte_begin;
-      carried.byte_end = token.verdict.byte_end;
-      carried.is_settled = token.verdict.is_settled;
-      token.verdict = carried;
+      token.verdict = in_place_of(token.verdict, carried);
     }
     token.verdict.counts = !is_thought;
-    token.state = i > 0 ? turn.tokens[i - 1].state : PolicyState();
-    token.state.push(options_.policy, static_cast<std::int32_t>(i), token.verdict);
+    token.state = before.state;
+    token.state.push(options_.policy, TurnRecord::index(i), token.verdict);
   }
 }
 
-std::size_t GenStream::follow_text(Turn& turn, std::size_t first) {
-  first = std::min(first, turn.tokens.size());
-  turn.tokens.resize(first);
-  std::int32_t position = 0;
-  for (const Turn& each : turns_) position += &each == &turn ? 0 : static_cast<std::int32_t>(each.n_tokens());
-  const IncrementalEncoder& text = *turn.text;
-  for (std::size_t i = turn.tokens.size(); i < text.n_tokens(); ++i) {
-    Token token;
-    token.verdict.id = text.ids()[i];
-    token.verdict.byte_begin = static_cast<std::int64_t>(text.ranges()[i].begin);
-    token.verdict.byte_end = static_cast<std::int64_t>(text.ranges()[i].end);
-    token.verdict.position = position + static_cast<std::int32_t>(i);
-    turn.tokens.push_back(token);
-  }
-  for (std::size_t i = 0; i < turn.tokens.size(); ++i)
-    turn.tokens[i].verdict.is_settled = i < text.n_settled();
-  carry_from(turn, first);
-  return first;
-}
-
-Status GenStream::judge_at(std::size_t index, bool is_over, std::size_t& first) {
-  Turn& turn = turns_.back();
+Status GenStream::judge_at(std::size_t index, bool is_over) {
+  TurnRecord& record = *record_;
+  TurnToken& token = record.token(index);
   Result<Verdict> verdict = write_verdict(index, is_over);
   if (!verdict.ok()) {
     if (verdict.error().code != ErrorCode::context_full || options_.context != ContextPolicy::stop)
       return std::move(verdict).error();
-    turn.is_stopped = true;
-    turn.judged_end_byte = 0;
-    for (const Token& token : turn.tokens) {
-      if (token.verdict.source == VerdictSource::written) turn.judged_end_byte = token.verdict.byte_end;
-    }
+    stop(token.state);
     return {};
   }
-  TokenVerdict written = token_verdict(*verdict);
-  const TokenVerdict& old = turn.tokens[index].verdict;
-  written.id = old.id;
-  written.position = old.position;
-  written.byte_begin = old.byte_begin;
-  written.byte_end = old.byte_end;
-  written.is_settled = old.is_settled;
-  turn.tokens[index].verdict = written;
-  turn.written = *std::move(verdict);
-  turn.written_bytes = static_cast<std::size_t>(old.byte_end);
-  carry_from(turn, index);
-  first = std::min(first, index);
+  token.verdict = in_place_of(token.verdict, token_verdict(*verdict));
+  record.written.n_bytes = static_cast<std::size_t>(token.verdict.byte_end);
+  record.written.verdict = std::make_shared<const Verdict>(*std::move(verdict));
+  carry(index, index + 1);
   return {};
 }
 
-Status GenStream::judge_due(std::size_t& first) {
-  Turn& turn = turns_.back();
-  if (turn.role != Role::assistant) return {};
-  if (turn.n_settled() == 0) return {};
-  Q3G_ASSIGN(const std::size_t interval, this->interval());
-  while (!turn.is_stopped && turn.n_judged + interval <= turn.n_settled()) {
-    const std::size_t index = turn.n_judged + interval - 1;
-    if (turn.tokens[index].verdict.counts) Q3G_TRY(judge_at(index, false, first));
-    if (!turn.is_stopped) turn.n_judged += interval;
+Status GenStream::judge(std::size_t& first) {
+  TurnRecord& record = *record_;
+  std::size_t carried = first;
+  // Tokens in front of `first` are about to change.
+  const auto lower_to = [&](std::size_t index) {
+    if (index < first) log_.keep_tail(record.tokens, index - record.n_slid);
+    first = std::min(first, index);
+  };
+  if (conversation_.open()->role() == Role::assistant && record.n_tokens() > 0) {
+    Q3G_ASSIGN(const std::size_t interval, this->interval());
+    std::size_t& n_judged = record.written.n_judged;
+    while (!record.marks.is_stopped && n_judged + interval <= record.marks.n_settled) {
+      const std::size_t index = n_judged + interval - 1;
+      if (carried <= index) carry(carried, index + 1);
+      carried = std::max(carried, index + 1);
+      if (record.token(index).verdict.counts) {
+        lower_to(index);
+        Q3G_TRY(judge_at(index, false));
+        // Nothing behind it is known yet; nor is this one, when it was not judged.
+        carried = index + (record.marks.is_stopped ? 0 : 1);
+      }
+      if (!record.marks.is_stopped) n_judged += interval;
+    }
+    if (!record.marks.is_stopped && is_endless(record.previous(carried))) {
+      stop(record.previous(carried).state);
+      carried = std::min(carried, n_judged + interval - 1);
+      lower_to(carried);
+    }
   }
-  if (turn.is_stopped) carry_from(turn, std::max(first, turn.n_judged));
+  carry(carried, record.n_tokens());
   return {};
+}
+
+bool GenStream::is_endless(const TurnToken& last) const noexcept {
+  if (options_.context != ContextPolicy::stop || record_->n_tokens() <= record_->marks.n_settled + capacity())
+    return false;
+  return options_.thinking != Thinking::skip || last.thinking != ThinkState::inside;
+}
+
+void GenStream::stop(const PolicyState& state) {
+  record_->marks.is_stopped = true;
+  record_->marks.judged_end_byte = judged_end(state, false);
+}
+
+std::int64_t GenStream::judged_end(const PolicyState& state, bool is_over) const {
+  const std::int64_t end = record_->judged_end(state);
+  if (is_over || conversation_.open()->input() != OpenTurn::Input::tokens) return end;
+  // A verdict is not about a character that is not complete yet.
+  return end - static_cast<std::int64_t>(incomplete_bytes(text_up_to(static_cast<std::size_t>(end))));
 }
 
 StreamUpdate GenStream::update_from(std::size_t first) const {
-  const Turn& turn = turns_.back();
   StreamUpdate update;
-  if (turn.role == Role::system) return update;
+  if (last_role() == Role::system) return update;
+  const TurnRecord& record = *last_record();
   update.first = first;
-  for (std::size_t i = first; i < turn.tokens.size(); ++i) update.tokens.push_back(turn.tokens[i].verdict);
-  update.n_settled = turn.n_settled();
-  // The end of the turn brings a verdict on its last token.
-  const bool has_all =
-      turn.role == Role::assistant && update.n_settled > 0 && update.n_settled == turn.tokens.size();
-  if (has_all && turn.is_open && !turn.is_stopped &&
-      turn.tokens.back().verdict.source != VerdictSource::written)
-    --update.n_settled;
-  if (turn.is_stopped) update.stopped_at_byte = turn.judged_end_byte;
+  for (std::size_t i = first; i < record.n_tokens(); ++i) update.tokens.push_back(record.token(i).verdict);
+  update.n_settled = std::min(record.marks.n_settled, record.n_tokens());
+  if (record.marks.is_stopped) update.stopped_at_byte = record.marks.judged_end_byte;
+  if (conversation_.open() == nullptr || last_role() != Role::assistant || record.marks.is_stopped)
+    return update;
+  // What is due, but waits for the next push; and the end of the turn brings a verdict on its last token.
+  const std::size_t known = record.written.interval_tokens;
+  const std::size_t interval = known > 0 ? known : static_cast<std::size_t>(options_.gen_interval_tokens);
+  update.n_settled = std::min(update.n_settled, record.written.n_judged + interval - 1);
+  const bool has_all = update.n_settled > 0 && update.n_settled == record.n_tokens();
+  if (has_all && record.last().verdict.source != VerdictSource::written) --update.n_settled;
   return update;
 }
 
-Result<GenStream::Turn*> GenStream::need_open(bool has_ids) {
-  if (turns_.empty() || !turns_.back().is_open) {
-    return Error{ErrorCode::invalid_argument,
-                 "stream: no turn is open; push_prompt() or begin_turn() comes first"};
+std::size_t GenStream::n_behind_window() const noexcept {
+  const TurnRecord& record = *record_;
+  const auto& tokens = record.tokens;
+  // Up to the last verdict in front of the window, which a rewind into the window does not take back.
+  const auto skipped = static_cast<std::int64_t>(record.written.skip_bytes);
+  const auto behind = std::partition_point(tokens.begin(), tokens.end(), [&](const TurnToken& token) {
+    return token.verdict.byte_end <= skipped;
+  });
+  std::size_t n = record.n_slid;
+  if (behind != tokens.begin()) {
+    const std::int32_t judged_at = std::prev(behind)->state.judged_at;
+    if (judged_at >= TurnRecord::index(n)) n = static_cast<std::size_t>(judged_at - TurnRecord::index(0)) + 1;
   }
-  Turn& turn = turns_.back();
-  if ((has_ids && turn.text) || (!has_ids && turn.has_ids)) {
-    return Error{ErrorCode::invalid_argument,
-                 has_ids ? "stream: this turn is written as text; expected push_text()"
-                         : "stream: this turn is written as tokens; expected "
-                           "push_tokens()"};
+  // Thinking that is skipped is never read again.
+  const std::size_t n_settled = std::min(record.marks.n_settled, record.n_tokens());
+  if (options_.thinking == Thinking::skip && n_settled > n + 2 * capacity()) {
+    const std::size_t n_old = n_settled - capacity();
+    if (record.token(n_old - 1).thinking == ThinkState::inside) n = n_old;
   }
-  if (turn.model_end >= 0) {
-    return error(ErrorCode::invalid_argument, "stream: the model ended this turn with token ", turn.model_end,
-                 "; expected end_turn()");
-  }
-  return &turn;
+  return n;
 }
 
-/// Runs change(turn) -> Result<first token that changed> and judges what is due; on error the turn is as
-/// before.
-template <class Change>
-Result<StreamUpdate> GenStream::change_turn(const Change& change) {
-  Turn before = turns_.back();
-  const auto restore = [&] { turns_.back() = std::move(before); };
+void GenStream::forget_before_window() noexcept {
+  if (options_.context != ContextPolicy::slide || record_ == nullptr || record_->tokens.empty()) return;
   try {
-    Result<std::size_t> first = change(turns_.back());
-    Status status = first.ok() ? judge_due(*first) : Status(first.error());
-    if (status.ok()) return update_from(*first);
-    restore();
-    return std::move(status).error();
-  } catch (...) {
-    restore();
-    throw;
+    const std::size_t n = n_behind_window();
+    if (n > record_->n_slid) writable().slide(n - record_->n_slid);
+    const std::size_t n_dropped = conversation_.open()->n_dropped();
+    if (n > n_dropped) conversation_.slide(0, n - n_dropped);
+  } catch (const std::bad_alloc&) {
+    // What is kept for too long does no harm; the next call forgets it.
   }
 }
 
-Status GenStream::check_text(const Turn& turn, std::string_view bytes, const Tokenizer& tokenizer) const {
-  // The prompt is judged by classify(), which has the guard's context.
-  const bool is_response = turn.role == Role::assistant;
-  if (is_response && options_.context != ContextPolicy::error) return {};
-  const std::size_t capacity =
-      is_response ? cache_.capacity_tokens() : static_cast<std::size_t>(guard_->max_context_tokens());
-  const bool is_too_long =
-      turn.text ? turn.text->exceeds(bytes, capacity)
-                : IncrementalEncoder(tokenizer, options_.invalid_utf8).exceeds(bytes, capacity);
-  if (!is_too_long) return {};
-  return error(ErrorCode::context_full, "stream: a verdict on this conversation needs more than ", capacity,
-               " tokens; the context has ", capacity);
-}
-
-Result<StreamUpdate> GenStream::push_text(std::string_view bytes) {
-  Q3G_ASSIGN(Turn * open, need_open(false));
-  Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-  Q3G_TRY(check_text(*open, bytes, *tokenizer));
-  return change_turn([&](Turn& turn) -> Result<std::size_t> {
-    if (!turn.text) turn.text.emplace(*tokenizer, options_.invalid_utf8);
-    Q3G_TRY(turn.text->append(bytes));
-    return follow_text(turn, turn.text->n_unchanged());
-  });
-}
-
-Result<StreamUpdate> GenStream::push_tokens(std::span<const TokenId> ids) {
-  Q3G_ASSIGN(Turn * open, need_open(true));
-  Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (tokenizer->token_bytes(ids[i])) continue;
-    return error(ErrorCode::token_out_of_range, "stream: ids[", i, "] is ", ids[i],
-                 ", which is no token; expected 0 to ", tokenizer->vocab_size() - 1);
+Decision GenStream::decide(const PolicyState& state, bool is_over) const {
+  const TurnRecord& record = *record_;
+  const OpenTurn& turn = *conversation_.open();
+  if (turn.role() != Role::assistant) {
+    // Its verdict is that of its end; the decision says what that is not about.
+    Decision out;
+    const auto n_whole = static_cast<std::int64_t>(n_whole_bytes());
+    if (!is_over || n_whole == turn.n_bytes()) return out;
+    out.unjudged_begin = n_whole;
+    out.unjudged_end = turn.n_bytes();
+    return out;
   }
-  Q3G_ASSIGN(const TokenId model_end,
-             take_model_end(*tokenizer, open->role, options_.allow_control_ids, ids));
-  const std::size_t n_before = open->tokens.size();
-  const std::int32_t begin = position();
-  return change_turn([&](Turn& turn) -> Result<std::size_t> {
-    turn.has_ids = true;
-    turn.model_end = model_end;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      Token token;
-      token.verdict.id = ids[i];
-      token.verdict.byte_begin = static_cast<std::int64_t>(turn.spelled.size());
-      turn.spelled += *tokenizer->token_bytes(ids[i]);
-      token.verdict.byte_end = static_cast<std::int64_t>(turn.spelled.size());
-      token.verdict.position = begin + static_cast<std::int32_t>(i);
-      token.verdict.is_settled = true;
-      turn.tokens.push_back(token);
+  Unjudged unjudged;
+  unjudged.end = turn_bytes();
+  if (state.judged_at != PolicyState::kNone) {
+    const std::int64_t judged_end = record.judged_end(state);
+    unjudged.begin = this->judged_end(state, is_over && !record.marks.is_stopped);
+    // Thinking that is skipped is left out by the host's wish, but not when no answer follows it.
+    const auto answer_begin = static_cast<std::int64_t>(record.written.answer_begin_byte);
+    if (answer_begin > 0 && judged_end >= record.marks.thinking_begin_byte) {
+      unjudged.begin = record.last().thinking == ThinkState::inside ? record.marks.thinking_begin_byte
+                                                                    : std::max(unjudged.begin, answer_begin);
     }
-    carry_from(turn, n_before);
-    return n_before;
-  });
-}
-
-Result<TurnVerdict> GenStream::end_turn(StreamUpdate& update) {
-  if (turns_.empty() || !turns_.back().is_open)
-    return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
-  TurnVerdict out;
-  out.role = turns_.back().role;
-  Q3G_ASSIGN(update, change_turn([&](Turn& turn) -> Result<std::size_t> {
-               std::size_t first = turn.tokens.size();
-               if (turn.text) {
-                 Q3G_TRY(turn.text->finish());
-                 first = follow_text(turn, turn.text->n_unchanged());
-               }
-               if (turn.role == Role::assistant && !turn.tokens.empty() && !turn.is_stopped) {
-                 std::size_t changed = first;
-                 Q3G_TRY(judge_due(changed));
-                 // A rewind can leave a token with a verdict last, while `written` is about text that is
-                 // gone. So can a verdict that waited for the end of a character which never came.
-                 const TokenVerdict& last = turn.tokens.back().verdict;
-                 const bool is_written = last.source == VerdictSource::written &&
-                                         turn.written_bytes == turn.whole().size() &&
-                                         (!turn.has_ids || incomplete_bytes(turn.spelled) == 0);
-                 // Nothing that counts is left behind thinking that is skipped and has no answer.
-                 if (!is_written && last.counts && !turn.is_stopped)
-                   Q3G_TRY(judge_at(turn.tokens.size() - 1, true, changed));
-                 first = changed;
-               } else if (turn.role == Role::user) {
-                 ClassifyOptions options;
-                 options.policy.mode = options_.policy.mode;
-                 options.cancel = options_.cancel;
-                 Q3G_ASSIGN(turn.written,
-                            classify_gen(*guard_, conversation(turn.skip_turns, turn.whole()), options));
-                 turn.written_bytes = turn.whole().size();
-                 turn.written->dropped_messages = dropped_turns(turn.skip_turns);
-                 turn.written->action =
-                     decide_action(options.policy, turn.written->severity, turn.written->probabilities);
-                 TokenVerdict prompt = token_verdict(*turn.written);
-                 prompt.byte_begin = prompt.byte_end = static_cast<std::int64_t>(turn.bytes().size());
-                 prompt.position = position();
-                 const Severity severity = counted_severity(options_.policy, prompt);
-                 prompt.flagged = severity == Severity::unsafe || (options_.policy.mode == Mode::strict &&
-                                                                   severity == Severity::controversial);
-                 out.prompt = prompt;
-               }
-               return first;
-             }));
-  Turn& turn = turns_.back();
-  turn.is_open = false;
-  turn.end_state = turn.tokens.empty() ? PolicyState() : turn.tokens.back().state;
-  if (turn.role == Role::assistant)
-    turn.end_state.end_turn(options_.policy, static_cast<std::int32_t>(turn.tokens.size()) - 1);
-  if (!turn.is_stopped && turn.written_bytes == turn.whole().size()) out.written = turn.written;
-  out.decision = decision();
-  return out;
+  }
+  unjudged.is_any = record.marks.is_stopped || unjudged.begin < unjudged.end;
+  return make_decision(state, record.verdict(state.decided_at()), record.verdict(state.decided_begin()),
+                       unjudged);
 }
 
 }  // namespace qwen3guard::detail

@@ -2,30 +2,27 @@
 #ifndef QWEN3GUARD_SRC_GUARD_SESSION_GEN_STREAM_HPP
 #define QWEN3GUARD_SRC_GUARD_SESSION_GEN_STREAM_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/thinking.hpp"
+#include "guard/conversation/conversation.hpp"
 #include "guard/loaded/guard_impl.hpp"
-#include "guard/policy/stream_policy.hpp"
 #include "guard/session/stream_session_impl.hpp"
+#include "guard/session/turn_record.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
-#include "tokenizer/incremental_encoder.hpp"
 
 namespace qwen3guard::detail {
 
 /// A Gen checkpoint's session: a verdict is written on the text up to every n-th token of the response, as
 /// soon as that token is settled, so that verdicts do not depend on how the text is cut; and at the turn's
 /// end. The cache keeps the conversation as the instruction prompt has it; a verdict computes the tokens that
-/// are new, the prompt's fixed end and the verdict itself, which are then taken back. Not thread-safe.
+/// are new, the prompt's fixed end and the verdict itself, which are then taken back. A host's tokens count
+/// as the text that they spell. Not thread-safe.
 class GenStream final : public StreamSession::Impl {
  public:
   GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
@@ -59,66 +56,78 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] HeadStream* heads() noexcept override { return nullptr; }
 
  private:
-  struct Token {
-    TokenVerdict verdict;
-    PolicyState state;                            // behind it
-    ThinkState thinking = ThinkState::may_begin;  // behind it
-  };
-  /// A turn; its text is kept whole, as later verdicts read it again. A host's tokens count as the text that
-  /// they spell.
-  struct Turn {
-    Role role = Role::user;
-    std::uint64_t serial = 0;
-    bool is_open = true;
-    bool has_ids = false;                    // written as tokens
-    std::optional<IncrementalEncoder> text;  // unless has_ids
-    std::string spelled;                     // has_ids
-    TokenId model_end = -1;                  // has_ids: the host's model has ended the turn with this token
-    std::vector<Token> tokens;               // none of a turn that was restored
-    std::size_t n_judged = 0;                // multiples of the interval, in tokens, that have a verdict
-    PolicyState end_state;
-    std::optional<Verdict> written;        // the last verdict on it, or on what stood there before a rewind
-    std::size_t written_bytes = 0;         // that it was about
-    std::int64_t thinking_begin_byte = 0;  // Thinking::skip: of a <think> that begins thinking
-    std::size_t answer_begin_byte = 0;     // Thinking::skip: behind the thinking
-    std::size_t interval_tokens = 0;       // ContextPolicy::slide; 0: not known yet
-    // ContextPolicy::slide: turns that are not read for its verdicts, and bytes of its text's beginning.
-    std::size_t skip_turns = 0, skip_bytes = 0;
-    bool is_stopped = false;
-    std::int64_t judged_end_byte = 0;
+  GenStream(const GenStream& other);
 
-    [[nodiscard]] std::string_view bytes() const noexcept {
-      return has_ids ? std::string_view(spelled) : text ? text->text() : std::string_view();
+  [[nodiscard]] std::size_t capacity() const noexcept { return cache_.capacity_tokens(); }
+  /// Runs change(); on error or a throw the conversation and what was found are as before.
+  template <class Change>
+  [[nodiscard]] auto changed(const Change& change) -> decltype(change()) {
+    try {
+      auto result = change();
+      if (result.ok()) {
+        log_.commit();
+        forget_before_window();
+      } else {
+        log_.rollback();
+      }
+      return result;
+    } catch (...) {
+      log_.rollback();
+      throw;
     }
-    /// The same without a last character that is not complete and was left out.
-    [[nodiscard]] std::string_view whole() const noexcept {
-      return text && text->is_finished() ? bytes().substr(0, bytes().size() - text->n_incomplete_bytes())
-                                         : bytes();
-    }
-    /// Where the text that a verdict is about begins.
-    [[nodiscard]] std::size_t window_begin() const noexcept {
-      return std::max(skip_bytes, answer_begin_byte);
-    }
-    [[nodiscard]] std::size_t n_tokens() const noexcept {
-      return has_ids ? tokens.size() : text ? text->n_tokens() : 0;
-    }
-    [[nodiscard]] std::size_t n_settled() const noexcept {
-      return has_ids ? tokens.size() : text ? std::min(text->n_settled(), tokens.size()) : 0;
-    }
-    [[nodiscard]] ThinkState thinking() const noexcept {
-      return tokens.empty() ? ThinkState::may_begin : tokens.back().thinking;
-    }
-  };
+  }
 
-  GenStream(const GenStream&) = default;
-
-  [[nodiscard]] Result<Turn*> need_open(bool has_ids);
+  // Changes of the conversation. What they do is in the log.
+  [[nodiscard]] Status open_turn(Role role);
+  /// Whether a turn of `role` can follow the finished ones.
+  [[nodiscard]] Status check_next(Role role) const;
   [[nodiscard]] Result<std::size_t> first_to_read(std::span<const Message> messages) const;
   /// Finished turns, those before `first` left out but for a system turn at the beginning.
   [[nodiscard]] Status append_turns(std::span<const Message> messages, std::size_t first);
   /// Finds out before it is read that text which has to fit does not. Errors: context_full.
-  [[nodiscard]] Status check_text(const Turn& turn, std::string_view bytes, const Tokenizer& tokenizer) const;
-  /// The turns before the last one but for the first n_skipped, and `text` as the last one's.
+  [[nodiscard]] Status check_text(std::string_view bytes) const;
+  /// ContextPolicy::stop: as much of a response as a verdict that is due can be about, and some more; else
+  /// all.
+  [[nodiscard]] std::string_view readable(std::string_view bytes) const;
+  /// The open turn goes on with `bytes`, of which `read` is looked at if judging stops there.
+  [[nodiscard]] Result<StreamUpdate> add_text(std::string_view read, std::string_view bytes);
+  [[nodiscard]] StreamUpdate add_unread(std::size_t n_bytes);
+  [[nodiscard]] Result<TurnVerdict> close(StreamUpdate& update);
+  /// Goes back to a finished turn, which is open again (opens) or the last one.
+  [[nodiscard]] Status go_back(std::size_t turn, bool opens);
+  /// Takes the open turn back to a place in it. is_new: the turn was opened again for this.
+  [[nodiscard]] Result<StreamUpdate> take_back(const StreamMark& place, bool is_new);
+  /// The record follows the open turn, which was cut behind its token `first`.
+  [[nodiscard]] Result<StreamUpdate> follow_cut(std::size_t first, bool is_unread);
+
+  // What was found out about the open turn's tokens. Tokens count from its beginning.
+  /// The record's tokens are the turn's again, from `first` on without verdicts.
+  void follow(std::size_t first);
+  [[nodiscard]] TurnToken new_token(std::size_t index) const;
+  [[nodiscard]] std::size_t n_open_tokens() const noexcept;
+  [[nodiscard]] std::size_t n_settled_tokens() const noexcept;
+  /// How many tokens the record has in common with the turn, at most n.
+  [[nodiscard]] std::size_t n_same_tokens(std::size_t n) const noexcept;
+  /// Writes the verdicts that are due, and carries them on to the tokens behind. `first`: the first token
+  /// that has neither; lowered to the first one that changed.
+  [[nodiscard]] Status judge(std::size_t& first);
+  [[nodiscard]] Status judge_at(std::size_t index, bool is_over);
+  /// ContextPolicy::stop: whether more tokens behind `last` are not settled than any verdict has room for.
+  [[nodiscard]] bool is_endless(const TurnToken& last) const noexcept;
+  void stop(const PolicyState& state);
+  /// Where the text ends that verdicts are about.
+  [[nodiscard]] std::int64_t judged_end(const PolicyState& state, bool is_over) const;
+  /// Carries what is known behind token begin - 1 on to [begin, end).
+  void carry(std::size_t begin, std::size_t end);
+  [[nodiscard]] StreamUpdate update_from(std::size_t first) const;
+  /// What the decision is behind `state`. is_over: the open turn is, and its text is finished.
+  [[nodiscard]] Decision decide(const PolicyState& state, bool is_over) const;
+  /// ContextPolicy::slide: lets go of what no verdict of the open turn reads again.
+  void forget_before_window() noexcept;
+  [[nodiscard]] std::size_t n_behind_window() const noexcept;
+
+  // Writing verdicts.
+  /// The finished turns but for the first n_skipped, and `text` as the open one's.
   [[nodiscard]] std::vector<Message> conversation(std::size_t n_skipped, std::string_view text) const;
   /// Indices of the turns that conversation() has and the template leaves out.
   [[nodiscard]] std::vector<std::int32_t> dropped_turns(std::size_t n_skipped) const;
@@ -126,6 +135,12 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] std::size_t last_prompt() const noexcept;
   /// Tokens between two verdicts. ContextPolicy::slide: fewer than asked for where the context is small.
   [[nodiscard]] Result<std::size_t> interval();
+  /// Where the text that is kept of the open turn begins.
+  [[nodiscard]] std::size_t kept_begin() const noexcept;
+  /// The open turn's text, as far as it is kept, up to byte n.
+  [[nodiscard]] std::string_view text_up_to(std::size_t n) const noexcept;
+  /// Bytes of the open turn without a last character that is not complete and was left out.
+  [[nodiscard]] std::size_t n_whole_bytes() const noexcept;
   /// What the open turn's verdict is about: its first n_bytes bytes, without thinking that is skipped, what
   /// the context has slid past, and a character that is not complete, unless the turn is over and says
   /// U+FFFD.
@@ -133,25 +148,26 @@ class GenStream final : public StreamSession::Impl {
   /// A verdict on that, up to the open turn's token `index`. Errors: those of classify(); context_full.
   [[nodiscard]] Result<Verdict> write_verdict(std::size_t index, bool is_over);
   [[nodiscard]] Result<Verdict> write_within_context(std::string_view text);
-  /// Writes the verdicts that are due. `first`: lowered to the first token that changed.
-  [[nodiscard]] Status judge_due(std::size_t& first);
-  [[nodiscard]] Status judge_at(std::size_t index, bool is_over, std::size_t& first);
-  /// The open turn's tokens follow its text from token `first` on; returns the first that is new.
-  std::size_t follow_text(Turn& turn, std::size_t first);
-  void carry_from(Turn& turn, std::size_t first);
-  [[nodiscard]] StreamUpdate update_from(std::size_t first) const;
-  /// change(), which may open and close turns; on error or a throw they are as before.
-  [[nodiscard]] Result<StreamUpdate> cut(std::size_t n_tokens, std::size_t n_bytes, bool keeps_end);
-  template <class T, class Change>
-  [[nodiscard]] T or_as_before(const Change& change);
-  template <class Change>
-  [[nodiscard]] Result<StreamUpdate> change_turn(const Change& change);
+  /// The verdict on a user's turn.
+  [[nodiscard]] Result<TokenVerdict> judge_prompt();
+
+  /// The open turn's record, its own for this session; changing(): its values are about to change. @{
+  [[nodiscard]] TurnRecord& writable();
+  TurnRecord& changing();  /// @}
+  void set_record(std::shared_ptr<TurnRecord> record);
+  [[nodiscard]] std::shared_ptr<TurnRecord> new_record() const;
+  /// The open or else the last turn; null, or the defaults, when there is none. @{
+  [[nodiscard]] const TurnRecord* last_record() const noexcept;
+  [[nodiscard]] Role last_role() const noexcept;  /// @}
 
   std::shared_ptr<const Guard::Impl> guard_;
   StreamOptions options_;
   ThinkTokens think_;
-  std::vector<Turn> turns_;
-  std::uint64_t next_serial_ = 1;
+  UndoLog log_;  // of the call that runs
+  Conversation conversation_;
+  std::vector<std::shared_ptr<TurnRecord>> records_;  // of the finished turns; forks share them
+  std::shared_ptr<TurnRecord> record_;                // of the open one
+  mutable bool is_record_shared_ = false;             // a fork has it, too
   KvCache cache_;
   std::vector<TokenId> fed_;  // what is in the cache
 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A session's functions that write no verdict: turns, marks, and what was found.
+// A session's changes: turns, text, marks; and what it says of itself.
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "guard/conversation/gen_template.hpp"
+#include "guard/conversation/markup.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/session/gen_stream.hpp"
 #include "qwen3guard/detail/util/error.hpp"
@@ -12,41 +13,97 @@
 #include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::detail {
+namespace {
 
-template <class T, class Change>
-T GenStream::or_as_before(const Change& change) {
-  std::vector<Turn> before = turns_;
-  try {
-    T result = change();
-    if (!result.ok()) turns_ = std::move(before);
-    return result;
-  } catch (...) {
-    turns_ = std::move(before);
-    throw;
-  }
+const Tokenizer* tokenizer_of(const Guard::Impl& guard) noexcept {
+  return guard.tokenizer() ? &*guard.tokenizer() : nullptr;
 }
 
-Status GenStream::begin_turn(Role role) {
-  if (!turns_.empty() && turns_.back().is_open) {
-    return error(ErrorCode::invalid_argument, "stream: the ", to_string(turns_.back().role),
-                 "'s turn is open; end_turn() comes before the next");
+}  // namespace
+
+GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
+                     std::int32_t capacity_tokens)
+    : guard_(std::move(guard)),
+      options_(options),
+      think_(tokenizer_of(*guard_)),
+      conversation_(tokenizer_of(*guard_), {false, options.invalid_utf8, true}),
+      cache_(guard_->model().new_cache(static_cast<std::size_t>(capacity_tokens))) {}
+
+GenStream::GenStream(const GenStream& other)
+    : Impl(other),
+      guard_(other.guard_),
+      options_(other.options_),
+      think_(other.think_),
+      conversation_(other.conversation_),
+      records_(other.records_),
+      record_(other.record_),
+      is_record_shared_(other.record_ != nullptr),
+      cache_(other.cache_),
+      fed_(other.fed_) {
+  other.is_record_shared_ = is_record_shared_;
+}
+
+TurnRecord& GenStream::writable() {
+  if (is_record_shared_) {
+    record_ = std::make_shared<TurnRecord>(*record_);
+    is_record_shared_ = false;
   }
-  if (!turns_.empty() && turns_.back().is_stopped) {
-    return Error{
+  return *record_;
+}
+
+TurnRecord& GenStream::changing() {
+  TurnRecord& record = writable();
+  log_.keep_value(record.marks);
+  log_.keep_value(record.written);
+  return record;
+}
+
+void GenStream::set_record(std::shared_ptr<TurnRecord> record) {
+  log_.keep_value(record_);
+  log_.keep_value(is_record_shared_);
+  record_ = std::move(record);
+  is_record_shared_ = false;
+}
+
+std::shared_ptr<TurnRecord> GenStream::new_record() const {
+  auto record = std::make_shared<TurnRecord>();
+  record->written.begin_position = static_cast<std::size_t>(position());
+  if (!records_.empty()) record->written.skip_turns = records_.back()->written.skip_turns;
+  return record;
+}
+
+const TurnRecord* GenStream::last_record() const noexcept {
+  return record_ != nullptr ? record_.get() : records_.empty() ? nullptr : records_.back().get();
+}
+
+Role GenStream::last_role() const noexcept {
+  if (conversation_.open() != nullptr) return conversation_.open()->role();
+  return conversation_.turns().empty() ? Role::user : conversation_.turns().back().turn->role;
+}
+
+Status GenStream::check_next(Role role) const {
+  if (!records_.empty() && records_.back()->marks.is_stopped) {
+    return error(
         ErrorCode::context_full,
-        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()"};
+        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
   }
-  if (options_.dropped_messages == DroppedMessages::reject && is_dropped_by_gen(role, turns_.size())) {
+  if (options_.dropped_messages == DroppedMessages::reject &&
+      is_dropped_by_gen(role, conversation_.turns().size())) {
     return error(ErrorCode::invalid_argument, "stream: the published Gen template leaves out ",
                  dropped_kind(role));
   }
-  Turn turn;
-  turn.role = role;
-  turn.serial = next_serial_;
-  if (!turns_.empty()) turn.skip_turns = turns_.back().skip_turns;
-  turns_.push_back(std::move(turn));
-  ++next_serial_;
   return {};
+}
+
+Status GenStream::open_turn(Role role) {
+  if (conversation_.open() == nullptr) Q3G_TRY(check_next(role));
+  Q3G_TRY(conversation_.begin(role, log_));
+  set_record(new_record());
+  return {};
+}
+
+Status GenStream::begin_turn(Role role) {
+  return changed([&] { return open_turn(role); });
 }
 
 Result<std::size_t> GenStream::first_to_read(std::span<const Message> messages) const {
@@ -57,139 +114,289 @@ Result<std::size_t> GenStream::first_to_read(std::span<const Message> messages) 
 
 Status GenStream::append_turns(std::span<const Message> messages, std::size_t first) {
   Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
+  log_.keep_tail(records_, records_.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (i < first && (i > 0 || messages[i].role != Role::system)) continue;
-    Q3G_TRY(begin_turn(messages[i].role));
-    Turn& turn = turns_.back();
-    turn.text.emplace(*tokenizer, options_.invalid_utf8);
-    Status status = check_whole_text(messages[i].content, options_.invalid_utf8);
-    if (status.ok()) status = turn.text->append(messages[i].content);
-    if (status.ok()) status = turn.text->finish();
+    const Message& message = messages[i];
+    if (i < first && (i > 0 || message.role != Role::system)) continue;
+    if (conversation_.open() == nullptr) Q3G_TRY(check_next(message.role));
+    IncrementalEncoder text(*tokenizer, options_.invalid_utf8);
+    Status status = check_whole_text(message.content, options_.invalid_utf8);
+    if (status.ok()) status = text.append(message.content);
+    if (status.ok()) status = text.finish();
     if (!status.ok()) return error(status.error().code, "messages[", i, "]: ", status.error().detail);
-    turn.is_open = false;
+    std::shared_ptr<TurnRecord> record = new_record();
+    record->written.n_tokens = text.n_tokens();
+    if (message.role == Role::assistant)
+      record->decision.unjudged_end = static_cast<std::int64_t>(message.content.size());
+    Q3G_TRY(conversation_.append({&message, 1}, log_));
+    records_.push_back(std::move(record));
   }
   return {};
 }
 
 Status GenStream::restore(std::span<const Message> messages) {
   Q3G_ASSIGN(const std::size_t first, first_to_read(messages));
-  return or_as_before<Status>([&] { return append_turns(messages, first); });
+  return changed([&] { return append_turns(messages, first); });
 }
 
 Result<TokenVerdict> GenStream::push_conversation(std::span<const Message> messages) {
   Q3G_ASSIGN(const std::size_t first, first_to_read(messages));
-  const auto run = [&]() -> Result<TokenVerdict> {
+  return changed([&]() -> Result<TokenVerdict> {
     Q3G_TRY(append_turns(messages.first(messages.size() - 1), first));
-    Q3G_TRY(check_whole_text(messages.back().content, options_.invalid_utf8));
-    Q3G_TRY(begin_turn(Role::user));
-    Q3G_ASSIGN(StreamUpdate update, push_text(messages.back().content));
-    Q3G_ASSIGN(const TurnVerdict turn, end_turn(update));
-    Q3G_TRY(begin_turn(Role::assistant));
+    const std::string& prompt = messages.back().content;
+    Q3G_TRY(check_whole_text(prompt, options_.invalid_utf8));
+    Q3G_TRY(open_turn(Role::user));
+    Q3G_TRY(check_text(prompt));
+    Q3G_TRY(add_text(prompt, prompt));
+    StreamUpdate update;
+    Q3G_ASSIGN(const TurnVerdict turn, close(update));
+    Q3G_TRY(open_turn(Role::assistant));
     return *turn.prompt;
-  };
-  return or_as_before<Result<TokenVerdict>>(run);
+  });
+}
+
+Status GenStream::check_text(std::string_view bytes) const {
+  // The prompt is judged by classify(), which has the guard's context.
+  const bool is_response = last_role() == Role::assistant;
+  if (is_response && options_.context != ContextPolicy::error) return {};
+  const std::size_t room = is_response ? capacity() : static_cast<std::size_t>(guard_->max_context_tokens());
+  if (!conversation_.exceeds(bytes, room)) return {};
+  return error(ErrorCode::context_full, "stream: a verdict on this conversation needs more than ", room,
+               " tokens; the context has ", room);
+}
+
+std::string_view GenStream::readable(std::string_view bytes) const {
+  const TurnRecord& record = *record_;
+  if (options_.context != ContextPolicy::stop || last_role() != Role::assistant) return bytes;
+  // Thinking that is skipped takes no room.
+  if (options_.thinking == Thinking::skip && record.last().thinking != ThinkState::over) return bytes;
+  // A verdict is due in there, or it is_endless().
+  const std::size_t n_most = capacity() + static_cast<std::size_t>(options_.gen_interval_tokens);
+  return conversation_.first_part(bytes, record.written.n_tokens + n_most);
+}
+
+StreamUpdate GenStream::add_unread(std::size_t n_bytes) {
+  // Nothing is looked at: the text that is kept is bounded, too.
+  TurnRecord& record = changing();
+  record.marks.unread_bytes += static_cast<std::int64_t>(n_bytes);
+  return update_from(record.n_tokens());
+}
+
+Result<StreamUpdate> GenStream::add_text(std::string_view read, std::string_view bytes) {
+  Q3G_TRY(conversation_.push_text(read, log_));
+  TurnRecord& record = changing();
+  std::size_t first = std::min(conversation_.open()->text().n_unchanged(), record.n_tokens());
+  follow(first);
+  Q3G_TRY(judge(first));
+  if (read.size() == bytes.size()) return update_from(first);
+  if (record.marks.is_stopped) {
+    record.marks.unread_bytes += static_cast<std::int64_t>(bytes.size() - read.size());
+    return update_from(first);
+  }
+  // It did not stop: there is no end before all of it is read.
+  log_.rollback();
+  return add_text(bytes, bytes);
+}
+
+Result<StreamUpdate> GenStream::push_text(std::string_view bytes) {
+  Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
+  const bool is_unread = record_->marks.is_stopped && turn->input() == OpenTurn::Input::text;
+  return changed([&]() -> Result<StreamUpdate> {
+    if (is_unread) return add_unread(bytes.size());
+    Q3G_TRY(check_text(bytes));
+    return add_text(readable(bytes), bytes);
+  });
+}
+
+Result<StreamUpdate> GenStream::push_tokens(std::span<const TokenId> ids) {
+  Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
+  Q3G_ASSIGN(const Tokenizer* tokenizer, guard_->need_tokenizer());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (tokenizer->token_bytes(ids[i])) continue;
+    return error(ErrorCode::token_out_of_range, "stream: ids[", i, "] is ", ids[i],
+                 ", which is no token; expected 0 to ", tokenizer->vocab_size() - 1);
+  }
+  Q3G_ASSIGN(const TokenId model_end,
+             take_model_end(*tokenizer, turn->role(), options_.allow_control_ids, ids));
+  return changed([&]() -> Result<StreamUpdate> {
+    const std::size_t n_read = record_->marks.is_stopped ? 0 : ids.size();
+    Q3G_TRY(conversation_.push_ids(ids, n_read, log_));
+    if (model_end >= 0) conversation_.set_model_end(model_end, log_);
+    std::size_t first = changing().n_tokens();
+    follow(first);
+    Q3G_TRY(judge(first));
+    return update_from(first);
+  });
+}
+
+Result<TurnVerdict> GenStream::end_turn(StreamUpdate& update) {
+  Q3G_TRY(conversation_.need_open());
+  return changed([&] { return close(update); });
+}
+
+Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
+  TurnRecord& record = changing();
+  TurnVerdict out;
+  out.role = last_role();
+  std::size_t first = record.n_tokens();
+  // Behind the place where judging stopped, the text goes on unread.
+  if (!record.marks.is_stopped) {
+    Q3G_TRY(conversation_.finish(log_));
+    const OpenTurn& turn = *conversation_.open();
+    if (turn.input() == OpenTurn::Input::text) first = std::min(first, turn.text().n_unchanged());
+  }
+  follow(first);
+  Q3G_TRY(judge(first));
+  const TurnRecord::Written& written = record.written;
+  if (out.role == Role::user) {
+    Q3G_ASSIGN(out.prompt, judge_prompt());
+  } else if (out.role == Role::assistant && !record.tokens.empty() && !record.marks.is_stopped) {
+    // A rewind can leave a token with a verdict last, while what was written about it is gone. So can a
+    // verdict that waited for the end of a character which never came.
+    const TokenVerdict& last = record.last().verdict;
+    const bool is_ids = conversation_.open()->input() == OpenTurn::Input::tokens;
+    const bool is_written = written.verdict != nullptr && last.source == VerdictSource::written &&
+                            written.n_bytes == n_whole_bytes() &&
+                            (!is_ids || incomplete_bytes(conversation_.open()->host_text()) == 0);
+    // Nothing that counts is left behind thinking that is skipped and has no answer.
+    if (!is_written && last.counts) {
+      const std::size_t index = record.n_tokens() - 1;
+      log_.keep_tail(record.tokens, record.tokens.size() - 1);
+      Q3G_TRY(judge_at(index, true));
+      first = std::min(first, index);
+    }
+  }
+  const std::size_t n_settled = std::max(std::min(record.marks.n_settled, record.n_tokens()), record.n_slid);
+  log_.keep_tail(record.tokens, n_settled - record.n_slid);
+  for (std::size_t i = n_settled; i < record.n_tokens(); ++i) record.token(i).verdict.is_settled = true;
+  record.marks.n_settled = record.n_tokens();
+  PolicyState end = record.last().state;
+  if (out.role == Role::assistant) end.end_turn(options_.policy, TurnRecord::index(record.n_tokens()) - 1);
+  record.decision = decide(end, true);
+  if (!record.marks.is_stopped && written.verdict != nullptr && written.n_bytes == n_whole_bytes())
+    out.written = *written.verdict;
+  out.decision = record.decision;
+  Q3G_TRY(conversation_.close(true, 0, log_));
+  log_.keep_tail(records_, records_.size());
+  records_.push_back(record_);
+  set_record(nullptr);
+  update = update_from(first);
+  return out;
 }
 
 StreamMark GenStream::mark() const noexcept {
-  if (turns_.empty()) return {};
-  const Turn& turn = turns_.back();
-  const std::size_t n =
-      turn.has_ids ? turn.tokens.size() + (turn.model_end >= 0 ? 1 : 0) : turn.bytes().size();
-  return {turn.serial, static_cast<std::int64_t>(n), !turn.is_open};
+  if (const OpenTurn* turn = conversation_.open(); turn != nullptr) {
+    const bool is_ids = turn->input() == OpenTurn::Input::tokens;
+    const std::int64_t n = is_ids ? static_cast<std::int64_t>(turn->n_dropped() + turn->given().size()) +
+                                        (turn->model_end() >= 0 ? 1 : 0)
+                                  : turn_bytes();
+    return {turn->serial(), n, false};
+  }
+  if (conversation_.turns().empty()) return {};
+  const ClosedTurn& turn = *conversation_.turns().back().turn;
+  return {turn.serial, turn.is_ids ? turn.n_ids + (turn.model_end >= 0 ? 1 : 0) : turn_bytes(), true};
 }
 
 StreamSession::Impl::LastTurn GenStream::last_turn() const noexcept {
   LastTurn out;
   out.invalid_utf8 = options_.invalid_utf8;
-  if (guard_->tokenizer()) out.tokenizer = &*guard_->tokenizer();
-  if (turns_.empty()) return out;
-  out.role = turns_.back().role;
-  out.model_end = turns_.back().model_end;
+  out.tokenizer = tokenizer_of(*guard_);
+  out.role = last_role();
+  if (conversation_.open() != nullptr) {
+    out.model_end = conversation_.open()->model_end();
+  } else if (!conversation_.turns().empty()) {
+    out.model_end = conversation_.turns().back().turn->model_end;
+  }
   return out;
 }
 
 Result<StreamUpdate> GenStream::rewind(const StreamMark& mark) {
   if (mark.turn == 0) {
-    turns_.clear();
+    conversation_.clear();
+    records_.clear();
+    record_.reset();
+    is_record_shared_ = false;
     return StreamUpdate{};
   }
-  const auto found =
-      std::find_if(turns_.begin(), turns_.end(), [&](const Turn& t) { return t.serial == mark.turn; });
-  if (found == turns_.end() || (mark.is_closed && found->is_open))
-    return Error{ErrorCode::invalid_argument, "stream: the mark is not in this session's past"};
-  if (mark.is_closed) {
-    turns_.erase(found + 1, turns_.end());
-    return update_from(turns_.back().tokens.size());
+  if (const OpenTurn* open = conversation_.open(); open != nullptr && open->serial() == mark.turn) {
+    if (mark.is_closed) return error(ErrorCode::invalid_argument, "stream: the mark is ahead of the session");
+    return changed([&] { return take_back(mark, false); });
   }
-  const auto index = found - turns_.begin();
-  return or_as_before<Result<StreamUpdate>>([&]() -> Result<StreamUpdate> {
-    turns_.erase(turns_.begin() + index + 1, turns_.end());
-    Turn& turn = turns_.back();
-    turn.is_open = true;
-    if (!turn.has_ids) return rewind_to_byte(mark.n_units);
-    const auto n_units = this->mark().n_units;
-    if (mark.n_units < 0 || mark.n_units > n_units)
-      return Error{ErrorCode::invalid_argument, "stream: the mark is not in this session's past"};
-    // The token with which the model ended the turn is the last unit.
-    const bool keeps_end = turn.model_end >= 0 && mark.n_units == n_units;
-    const std::size_t n_tokens = std::min(static_cast<std::size_t>(mark.n_units), turn.tokens.size());
-    const std::int64_t n_bytes = n_tokens == 0 ? 0 : turn.tokens[n_tokens - 1].verdict.byte_end;
-    return cut(n_tokens, static_cast<std::size_t>(n_bytes), keeps_end);
+  const auto turns = conversation_.turns();
+  const auto found = std::find_if(turns.begin(), turns.end(),
+                                  [&](const PlacedTurn& placed) { return placed.turn->serial == mark.turn; });
+  if (found == turns.end()) {
+    return error(ErrorCode::invalid_argument,
+                 "stream: the mark's turn is not in this session's past; it was taken back");
+  }
+  const auto index = static_cast<std::size_t>(found - turns.begin());
+  return changed([&]() -> Result<StreamUpdate> {
+    Q3G_TRY(go_back(index, !mark.is_closed));
+    return mark.is_closed ? update_from(last_record()->n_tokens()) : take_back(mark, true);
   });
 }
 
 Result<StreamUpdate> GenStream::rewind_to_byte(std::int64_t n) {
-  if (turns_.empty() || !turns_.back().is_open)
-    return Error{ErrorCode::invalid_argument, "stream: no turn is open"};
-  if (n < 0 || n > turn_bytes()) {
-    return error(ErrorCode::invalid_argument, "stream: byte ", n, " of a turn of ", turn_bytes(), " bytes");
-  }
-  std::size_t n_tokens = turns_.back().tokens.size();
-  while (n_tokens > 0 && turns_.back().tokens[n_tokens - 1].verdict.byte_end > n) --n_tokens;
-  return or_as_before<Result<StreamUpdate>>(
-      [&] { return cut(n_tokens, static_cast<std::size_t>(n), false); });
+  Q3G_TRY(conversation_.need_open());
+  return changed([&]() -> Result<StreamUpdate> {
+    if (conversation_.open()->input() != OpenTurn::Input::tokens) return take_back({0, n, false}, false);
+    Q3G_TRY(conversation_.rewind_to_byte(n, log_));
+    changing();
+    return follow_cut(n_open_tokens(), false);
+  });
 }
 
-/// Keeps the first n_bytes bytes of a turn of text, the first n_tokens of one of tokens, and (keeps_end) the
-/// end that the model set.
-Result<StreamUpdate> GenStream::cut(std::size_t n_tokens, std::size_t n_bytes, bool keeps_end) {
-  Turn& turn = turns_.back();
-  if (n_bytes < turn.skip_bytes) {
-    return error(ErrorCode::invalid_argument, "stream: byte ", n_bytes,
-                 " lies before the window that the context has slid to");
+Status GenStream::go_back(std::size_t turn, bool opens) {
+  const std::shared_ptr<TurnRecord> record = records_[turn];
+  Q3G_TRY(conversation_.go_back(turn, opens, log_));
+  const std::size_t n_stay = turn + (opens ? 0 : 1);
+  log_.keep_tail(records_, n_stay);
+  records_.resize(n_stay);
+  set_record(opens ? std::make_shared<TurnRecord>(*record) : nullptr);
+  return {};
+}
+
+Result<StreamUpdate> GenStream::take_back(const StreamMark& place, bool is_new) {
+  TurnRecord& record = changing();
+  const OpenTurn& turn = *conversation_.open();
+  if (turn.input() == OpenTurn::Input::tokens) {
+    // The token with which the model ended the turn is the last unit.
+    const bool keeps_end = turn.model_end() >= 0 && place.n_units == mark().n_units;
+    Q3G_TRY(conversation_.rewind_to_id(place.n_units - (keeps_end ? 1 : 0), keeps_end, log_));
+    return follow_cut(n_open_tokens(), false);
   }
-  std::size_t first = n_tokens;
-  if (!keeps_end) turn.model_end = -1;
-  if (turn.text) {
-    Q3G_TRY(turn.text->truncate(n_bytes));
-    first = turn.text->n_unchanged();
-  } else {
-    turn.spelled.resize(n_tokens == 0 ? 0
-                                      : static_cast<std::size_t>(turn.tokens[n_tokens - 1].verdict.byte_end));
+  const std::int64_t n_read = turn.n_bytes();
+  const bool is_unread = place.n_units > n_read && place.n_units <= n_read + record.marks.unread_bytes;
+  Q3G_TRY(conversation_.rewind_to_byte(is_unread ? n_read : place.n_units, log_));
+  record.marks.unread_bytes = is_unread ? place.n_units - n_read : 0;
+  const std::size_t n_unchanged = std::min(conversation_.open()->text().n_unchanged(), record.n_tokens());
+  return follow_cut(is_new ? n_same_tokens(n_unchanged) : n_unchanged, is_unread);
+}
+
+Result<StreamUpdate> GenStream::follow_cut(std::size_t first, bool is_unread) {
+  TurnRecord& record = *record_;
+  const OpenTurn& turn = *conversation_.open();
+  first = std::min(first, record.n_tokens());
+  if (first < record.n_slid || turn.n_bytes() < static_cast<std::int64_t>(record.written.skip_bytes))
+    return slid_past(turn.n_bytes());
+  TurnRecord::Written& written = record.written;
+  record.marks.is_stopped = is_unread || turn.given().size() > turn.shown().size();
+  if (static_cast<std::int64_t>(written.n_bytes) > turn.n_bytes()) {
+    written.verdict = nullptr;
+    written.n_bytes = 0;
   }
-  first = std::min(first, turn.tokens.size());
-  turn.is_stopped = false;
   // A verdict at the turn's end is not one of those that are due at an interval, and the turn goes on.
-  if (turn.role == Role::assistant && first > 0) {
+  if (turn.role() == Role::assistant && first > 0) {
     Q3G_ASSIGN(const std::size_t interval, this->interval());
-    turn.n_judged = std::min(turn.n_judged, first / interval * interval);
-    if (turn.tokens[first - 1].verdict.source == VerdictSource::written && first % interval != 0) --first;
+    written.n_judged = std::min(written.n_judged, first / interval * interval);
+    if (first > record.n_slid && first % interval != 0 &&
+        record.token(first - 1).verdict.source == VerdictSource::written)
+      --first;
   } else {
-    turn.n_judged = 0;
+    written.n_judged = 0;
   }
-  const bool is_empty = turn.text ? n_bytes == 0 : n_tokens == 0 && !keeps_end;
-  if (is_empty) {
-    turn.text.reset();
-    turn.has_ids = false;
-    turn.tokens.clear();
-  } else if (turn.text) {
-    first = follow_text(turn, first);
-  } else {
-    // The tokens stay, without a verdict that is not due.
-    for (std::size_t i = first; i < n_tokens; ++i) turn.tokens[i].verdict.source = VerdictSource::none;
-    turn.tokens.resize(n_tokens);
-    carry_from(turn, first);
-  }
+  follow(first);
+  carry(first, record.n_tokens());
   return update_from(first);
 }
 
@@ -198,76 +405,54 @@ std::unique_ptr<StreamSession::Impl> GenStream::fork() const {
 }
 
 Decision GenStream::decision() const {
-  if (turns_.empty()) return {};
-  const Turn& turn = turns_.back();
-  if (turn.role != Role::assistant) {
-    // Its verdict is that of its end; the decision says what that is not about.
-    Decision out;
-    if (turn.is_open || turn.whole().size() == turn.bytes().size()) return out;
-    out.unjudged_begin = static_cast<std::int64_t>(turn.whole().size());
-    out.unjudged_end = turn_bytes();
-    return out;
-  }
-  const PolicyState state = !turn.is_open         ? turn.end_state
-                            : turn.tokens.empty() ? PolicyState()
-                                                  : turn.tokens.back().state;
-  const auto token = [&](std::int32_t i) {
-    return i < 0 ? nullptr : &turn.tokens[static_cast<std::size_t>(i)].verdict;
-  };
-  Unjudged unjudged;
-  unjudged.end = turn_bytes();
-  if (state.judged_at >= 0) {
-    const std::int64_t judged_end = token(state.judged_at)->byte_end;
-    unjudged.begin = judged_end;
-    // A verdict is not about a character that is not complete yet.
-    if (turn.is_open && turn.has_ids) {
-      const std::string_view judged = turn.bytes().substr(0, static_cast<std::size_t>(judged_end));
-      unjudged.begin -= static_cast<std::int64_t>(incomplete_bytes(judged));
-    }
-    // Thinking that is skipped is left out by the host's wish, but not when no answer follows it.
-    if (turn.answer_begin_byte > 0 && judged_end >= turn.thinking_begin_byte) {
-      unjudged.begin = turn.thinking() == ThinkState::inside
-                           ? turn.thinking_begin_byte
-                           : std::max(unjudged.begin, static_cast<std::int64_t>(turn.answer_begin_byte));
-    }
-  }
-  unjudged.is_any = turn.is_stopped || unjudged.begin < unjudged.end;
-  return make_decision(state, token(state.decided_at()),
-                       state.decided_at() < 0 ? nullptr : token(state.decided_begin()), unjudged);
+  if (conversation_.open() != nullptr) return decide(record_->last().state, false);
+  return records_.empty() ? Decision() : records_.back()->decision;
 }
 
 std::vector<TokenVerdict> GenStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
-  const std::size_t n = n_verdicts();
-  for (std::size_t i = begin; i < n; ++i) out.push_back(turns_.back().tokens[i].verdict);
+  for (std::size_t i = std::max(begin, first_verdict()); i < n_verdicts(); ++i)
+    out.push_back(last_record()->token(i).verdict);
   return out;
 }
 
 std::size_t GenStream::n_verdicts() const noexcept {
-  return turns_.empty() || turns_.back().role == Role::system ? 0 : turns_.back().tokens.size();
+  const TurnRecord* record = last_record();
+  return record == nullptr || last_role() == Role::system ? 0 : record->n_tokens();
 }
 
-std::size_t GenStream::first_verdict() const noexcept { return 0; }
+std::size_t GenStream::first_verdict() const noexcept {
+  const TurnRecord* record = last_record();
+  return record == nullptr ? 0 : record->n_slid;
+}
 
 std::int32_t GenStream::position() const noexcept {
-  std::size_t n = 0;
-  for (const Turn& turn : turns_) n += turn.n_tokens();
-  return static_cast<std::int32_t>(n);
+  const TurnRecord* record = last_record();
+  return record == nullptr
+             ? 0
+             : static_cast<std::int32_t>(record->written.begin_position + record->written.n_tokens);
 }
 
 std::int64_t GenStream::turn_bytes() const noexcept {
-  return turns_.empty() ? 0 : static_cast<std::int64_t>(turns_.back().bytes().size());
+  const TurnRecord* record = last_record();
+  if (record == nullptr) return 0;
+  const OpenTurn* open = conversation_.open();
+  return record->marks.unread_bytes +
+         (open != nullptr ? open->n_bytes() : conversation_.turns().back().turn->n_bytes);
 }
 
 std::size_t GenStream::memory_bytes() const noexcept {
-  std::size_t n = cache_.memory_bytes() + fed_.capacity() * sizeof(TokenId);
-  for (const Turn& turn : turns_) {
-    n += sizeof turn + turn.spelled.capacity() + turn.tokens.capacity() * sizeof(Token);
-    if (turn.text) n += turn.text->memory_bytes();
-  }
-  return n;
+  std::size_t n = cache_.memory_bytes() + fed_.capacity() * sizeof(TokenId) + conversation_.memory_bytes();
+  for (const auto& record : records_) n += record->memory_bytes();
+  return n + (record_ != nullptr ? record_->memory_bytes() : 0);
 }
 
-void GenStream::reset() noexcept { turns_.clear(); }
+void GenStream::reset() noexcept {
+  log_.commit();
+  conversation_.clear();
+  records_.clear();
+  record_.reset();
+  is_record_shared_ = false;
+}
 
 }  // namespace qwen3guard::detail

@@ -96,21 +96,7 @@ std::string_view HeadStream::readable(std::string_view bytes) const {
   if (options_.context != ContextPolicy::stop || !options_.judge_unsettled || turn == nullptr ||
       turn->role() != Role::assistant)
     return bytes;
-  // The tokens at the end of what is read can still change.
-  constexpr std::size_t kMoreTokens = 64, kMoreBytes = 4096;
-  const std::size_t n_tape = capacity() + kMoreTokens;
-  if (!conversation_.exceeds(bytes, n_tape)) return bytes;
-  std::size_t least = 0, most = 16 * kMoreBytes;
-  while (most < bytes.size() && !conversation_.exceeds(bytes.substr(0, most), n_tape)) {
-    least = most;
-    most *= 2;
-  }
-  most = std::min(most, bytes.size());
-  while (most - least > kMoreBytes) {
-    const std::size_t middle = least + (most - least) / 2;
-    (conversation_.exceeds(bytes.substr(0, middle), n_tape) ? most : least) = middle;
-  }
-  return whole_characters(bytes.substr(0, most));
+  return conversation_.first_part(bytes, capacity());
 }
 
 Status HeadStream::fit_context() {
@@ -450,7 +436,7 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
         verdict.id = conversation_.ids()[feed.form.im_end()];
         verdict.byte_begin = verdict.byte_end = turn.n_bytes;
         verdict.is_settled = true;
-        set_flag(verdict);
+        verdict.flagged = raises_flag(options_.policy, counted_severity(options_.policy, verdict));
         out.prompt = verdict;
       }
     }

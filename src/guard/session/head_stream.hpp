@@ -189,8 +189,6 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] StreamUpdate unchanged() const;
   /// What of an assistant's turn was not judged, as it was written.
   [[nodiscard]] Unjudged unjudged(const TurnRecord& record, std::int64_t n_bytes) const;
-  /// `flagged` of the verdict on a user's turn.
-  void set_flag(TokenVerdict& prompt) const;
   /// The cache holds nothing of the tape from n on.
   void forget_cache(std::size_t n) noexcept;
 

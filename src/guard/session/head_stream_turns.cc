@@ -144,7 +144,7 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
   TokenVerdict verdict = feed.form.verdicts().front();
   verdict.id = conversation_.ids()[feed.form.im_end()];
   verdict.byte_begin = verdict.byte_end = static_cast<std::int64_t>(messages.back().content.size());
-  set_flag(verdict);
+  verdict.flagged = raises_flag(options_.policy, counted_severity(options_.policy, verdict));
   log_.commit();
   return verdict;
 }
@@ -159,12 +159,6 @@ Result<TurnVerdict> HeadStream::end_turn(StreamUpdate& update) {
   if (feed.status.ok()) return commit_end(feed, update);
   abandon(feed);
   return std::move(feed.status).error();
-}
-
-void HeadStream::set_flag(TokenVerdict& prompt) const {
-  const Severity severity = counted_severity(options_.policy, prompt);
-  prompt.flagged = severity == Severity::unsafe ||
-                   (options_.policy.mode == Mode::strict && severity == Severity::controversial);
 }
 
 StreamMark HeadStream::mark() const noexcept {

@@ -2,8 +2,10 @@
 #ifndef QWEN3GUARD_SRC_GUARD_SESSION_TURN_RECORD_HPP
 #define QWEN3GUARD_SRC_GUARD_SESSION_TURN_RECORD_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,25 @@ struct TurnRecord {
     std::int64_t unread_bytes = 0;         ///< is_stopped: of text, pushed since, and not looked at
   };
   Marks marks;
+
+  /// Of a turn that a Gen checkpoint judges. Tokens count from the turn's beginning.
+  struct Written {
+    std::shared_ptr<const Verdict> verdict;  ///< the last one on the turn
+    std::size_t n_bytes = 0;                 ///< that it was about
+    std::size_t n_judged = 0;           ///< so many tokens, a multiple of the interval, have theirs if due
+    std::size_t n_tokens = 0;           ///< of the turn, those of a restored one too
+    std::size_t begin_position = 0;     ///< tokens of the conversation before it
+    std::size_t interval_tokens = 0;    ///< ContextPolicy::slide; 0: not known yet
+    std::size_t answer_begin_byte = 0;  ///< Thinking::skip: behind the thinking
+    /// ContextPolicy::slide: turns that are not read for its verdicts, and bytes of its text's beginning.
+    std::size_t skip_turns = 0, skip_bytes = 0;
+
+    /// Where the text that a verdict is about begins.
+    [[nodiscard]] std::size_t window_begin() const noexcept {
+      return std::max(skip_bytes, answer_begin_byte);
+    }
+  };
+  Written written;
   Decision decision;  ///< when the turn is over
 
   /// Tokens so far, those slid past among them.
@@ -49,11 +70,22 @@ struct TurnRecord {
     // Nothing is slid past: `before` is the state of a turn without tokens.
     return !tokens.empty() ? tokens.back() : n_slid > 0 || lead.empty() ? before : lead.back();
   }
+  /// Token i of the turn, which the context has not slid past, and what it follows. @{
+  [[nodiscard]] TurnToken& token(std::size_t i) noexcept { return tokens[i - n_slid]; }
+  [[nodiscard]] const TurnToken& token(std::size_t i) const noexcept { return tokens[i - n_slid]; }
+  [[nodiscard]] const TurnToken& previous(std::size_t i) const noexcept {
+    return i > n_slid ? tokens[i - 1 - n_slid] : before;
+  }  /// @}
   [[nodiscard]] static std::int32_t index(std::size_t token) noexcept {
     return kFirstIndex + static_cast<std::int32_t>(token);
   }
   /// The token that the policy knows by `index`; null when it is gone.
   [[nodiscard]] const TokenVerdict* verdict(std::int32_t index) const noexcept;
+  /// Where the last token with a verdict that counts ends; 0 when there is none.
+  [[nodiscard]] std::int64_t judged_end(const PolicyState& state) const noexcept {
+    const TokenVerdict* token = verdict(state.judged_at);
+    return token == nullptr ? 0 : token->byte_end;
+  }
   /// Forgets the first n of `tokens`, but for what the decision needs.
   void slide(std::size_t n);
   [[nodiscard]] std::size_t memory_bytes() const noexcept {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts far longer than the context are refused in memory of at most four times their size.
 #include <cmath>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "heap_peak.hpp"
@@ -211,6 +213,47 @@ TEST_CASE("long text: a response that stops where the context ends", "[memory][s
     CHECK(session.push_text("x").ok());
     CHECK(session.end_turn().ok());
   }
+}
+
+TEST_CASE("long text: the same where verdicts are written", "[memory][stream]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamSession session = guard.open_stream(with(ContextPolicy::stop)).value();
+  REQUIRE(session.push_prompt("Hello.").ok());
+  const std::string text = repeated("One two. ", std::size_t{3} << 20);
+  const HeapPeak peak;
+  const auto update = session.push_text(text).value();
+  CAPTURE(peak.bytes());
+  CHECK(peak.bytes() <= 4 * text.size() + kFixedBytes);
+  REQUIRE(update.stopped_at_byte.has_value());
+  CHECK(session.turn_bytes() == static_cast<std::int64_t>(text.size()));
+  CHECK_FALSE(session.decision().is_complete);
+  // What was judged is what is judged of the same text in pieces.
+  StreamSession other = guard.open_stream(with(ContextPolicy::stop)).value();
+  REQUIRE(other.push_prompt("Hello.").ok());
+  std::optional<std::int64_t> stopped;
+  for (std::size_t at = 0; at < 20'000; at += 1000)
+    stopped = other.push_text(std::string_view(text).substr(at, 1000)).value().stopped_at_byte;
+  CHECK(stopped == update.stopped_at_byte);
+  CHECK(session.push_text(text).value().stopped_at_byte == update.stopped_at_byte);
+  CHECK(session.turn_bytes() == static_cast<std::int64_t>(2 * text.size()));
+  CHECK_FALSE(session.rewind_to_byte(12).value().stopped_at_byte.has_value());
+  CHECK(session.push_text("x").ok());
+  CHECK(session.end_turn().value().decision.is_complete);
+}
+
+TEST_CASE("long text: a word that never ends stops where no verdict has room for it", "[memory][stream]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamSession session = guard.open_stream(with(ContextPolicy::stop)).value();
+  REQUIRE(session.push_prompt("Hello.").ok());
+  std::optional<std::int64_t> stopped;
+  int n = 0;
+  for (; n < 400 && !stopped; ++n)
+    stopped = session.push_text(std::string(20, static_cast<char>('a' + n % 26))).value().stopped_at_byte;
+  REQUIRE(stopped.has_value());
+  CHECK(session.n_verdicts() < 2 * 600);
+  CHECK_FALSE(session.decision().is_complete);
+  CHECK(session.decision().severity == Severity::not_judged);
+  CHECK_FALSE(session.end_turn().value().decision.is_complete);
 }
 
 TEST_CASE("long text: an old one slides out of a conversation that is restored", "[memory][stream]") {

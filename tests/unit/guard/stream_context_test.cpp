@@ -199,6 +199,181 @@ TEST_CASE("context: rewinding in a window that is filling", "[stream][context]")
   }
 }
 
+namespace {
+
+/// Of a Gen checkpoint, with room for a prompt, a verdict and about n_tokens tokens of a response.
+StreamOptions gen_options(const Guard& guard, ContextPolicy context, std::int32_t n_tokens) {
+  StreamOptions options;
+  StreamSession probe = guard.open_stream(options).value();
+  probe.push_prompt("Please go on with the text.").throw_if_error();
+  probe.push_text("Hello").throw_if_error();
+  options.context = context;
+  options.gen_interval_tokens = 8;
+  options.max_tokens = probe.end_turn().value().written->tokens.prompt + 128 + n_tokens;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("context: a Gen checkpoint's endless response slides with flat memory", "[stream][context][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  for (const bool as_tokens : {false, true}) {
+    CAPTURE(as_tokens);
+    StreamSession session = guard.open_stream(gen_options(guard, ContextPolicy::slide, 60)).value();
+    session.push_prompt("Please go on with the text.").throw_if_error();
+    StreamText random(81);
+    std::int64_t n_bytes = 0;
+    std::size_t most = 0, early = 0;
+    test::Record record;
+    for (int i = 0; i < 90; ++i) {
+      const std::string more = " and " + random.next(3);
+      if (as_tokens) {
+        const auto ids = guard.tokenizer()->encode(more).value();
+        std::vector<TokenVerdict> out(ids.size());
+        REQUIRE(session.push_tokens(ids, out).ok());
+        n_bytes = out.back().byte_end;
+      } else {
+        record.apply(session.push_text(more).value());
+        n_bytes += static_cast<std::int64_t>(more.size());
+      }
+      REQUIRE(session.turn_bytes() == n_bytes);
+      REQUIRE(session.first_verdict() + session.verdicts().size() == session.n_verdicts());
+      most = std::max(most, session.memory_bytes());
+      if (i == 45) early = most;
+    }
+    CHECK(session.first_verdict() > 300);
+    CHECK(session.n_verdicts() - session.first_verdict() < 160);
+    CHECK(most <= early + early / 8);
+    // What is there is what the updates said.
+    const auto tokens = session.verdicts();
+    for (std::size_t i = 0; i < tokens.size() && !as_tokens; ++i) {
+      const TokenVerdict& said = record.verdicts()[session.first_verdict() + i];
+      CAPTURE(i);
+      REQUIRE(tokens[i].id == said.id);
+      REQUIRE(tokens[i].position == said.position);
+      REQUIRE(tokens[i].byte_end == said.byte_end);
+      REQUIRE(tokens[i].source == said.source);
+      REQUIRE(tokens[i].severity == said.severity);
+    }
+    // Back within the window, and not further.
+    CHECK(session.rewind_to_byte(5).error().code == ErrorCode::invalid_argument);
+    CHECK(session.turn_bytes() == n_bytes);
+    StreamSession fork = session.fork().value();
+    session.rewind_to_byte(tokens[tokens.size() - 10].byte_begin).throw_if_error();
+    if (!as_tokens) REQUIRE(session.push_text(" Go on.").ok());
+    CHECK(fork.turn_bytes() == n_bytes);
+    for (StreamSession* each : {&session, &fork}) {
+      const TurnVerdict turn = each->end_turn().value();
+      CHECK(turn.decision.is_complete);
+      CHECK(turn.decision.severity != Severity::not_judged);
+      REQUIRE(each->push_prompt("And now?").ok());
+      REQUIRE(each->push_text("Fine.").ok());
+    }
+  }
+}
+
+TEST_CASE("context: what a Gen checkpoint has decided stays when it slides", "[stream][context][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamOptions options = gen_options(guard, ContextPolicy::slide, 60);
+  options.policy.unsafe_threshold = 0.0F;  // every verdict is Unsafe
+  StreamSession session = guard.open_stream(options).value();
+  session.push_prompt("Please go on with the text.").throw_if_error();
+  for (int i = 0; i < 60; ++i) session.push_text(" and so on and on it goes").throw_if_error();
+  REQUIRE(session.first_verdict() > 50);
+  const auto check = [&] {
+    const Decision decision = session.decision();
+    CHECK(decision.severity == Severity::unsafe);
+    CHECK(decision.is_flagged);
+    CHECK(decision.reason == DecisionReason::written);
+    REQUIRE(decision.token.has_value());
+    CHECK(decision.token->byte_end < 100);
+  };
+  check();
+  const auto n_first = session.first_verdict();
+  session.rewind_to_byte(session.verdicts().back().byte_begin).throw_if_error();
+  check();
+  CHECK(session.end_turn().ok());
+  check();
+  CHECK(session.first_verdict() == n_first);
+}
+
+TEST_CASE("context: thinking that never ends takes flat memory, too", "[stream][context][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamOptions options = gen_options(guard, ContextPolicy::slide, 60);
+  options.thinking = Thinking::skip;
+  StreamSession session = guard.open_stream(options).value();
+  session.push_prompt("Please go on with the text.").throw_if_error();
+  session.push_text("<think>").throw_if_error();
+  const auto n_most = 3 * static_cast<std::size_t>(options.max_tokens);
+  std::string thought;
+  for (int i = 0; i < 50; ++i) thought += " and so on and on it goes";
+  while (session.n_verdicts() < 3 * n_most) session.push_text(thought).throw_if_error();
+  CHECK(session.n_verdicts() - session.first_verdict() < n_most);
+  CHECK(session.decision().severity == Severity::not_judged);
+  const std::int64_t answer = session.turn_bytes() + 8;
+  REQUIRE(session.push_text("</think>Fine, and so it went on and on.").ok());
+  CHECK(session.rewind_to_byte(3).error().code == ErrorCode::invalid_argument);
+  const TurnVerdict turn = session.end_turn().value();
+  CHECK(turn.decision.is_complete);
+  REQUIRE(turn.written.has_value());
+  CHECK(
+      turn.written->text ==
+      guard.classify_response("Please go on with the text.", "Fine, and so it went on and on.").value().text);
+  for (const TokenVerdict& token : session.verdicts()) CHECK(token.counts == (token.byte_end > answer));
+}
+
+TEST_CASE("context: behind its end a Gen checkpoint's session keeps no text", "[stream][context][gen]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const StreamOptions options = gen_options(guard, ContextPolicy::stop, 60);
+  StreamSession session = guard.open_stream(options).value();
+  session.push_prompt("Please go on with the text.").throw_if_error();
+  const std::string more = " and so on and on it goes";
+  std::int64_t n_bytes = 0, stopped_bytes = -1;
+  std::optional<std::int64_t> stopped;
+  std::size_t memory = 0;
+  StreamMark behind;
+  for (int i = 0; i < 400; ++i) {
+    const StreamUpdate update = session.push_text(more).value();
+    n_bytes += static_cast<std::int64_t>(more.size());
+    REQUIRE(session.turn_bytes() == n_bytes);
+    if (stopped) {
+      REQUIRE(update.stopped_at_byte == stopped);
+      REQUIRE(update.tokens.empty());
+      REQUIRE(session.memory_bytes() == memory);
+    } else if (update.stopped_at_byte) {
+      stopped = update.stopped_at_byte;
+      stopped_bytes = n_bytes;
+      memory = session.memory_bytes();
+    }
+    if (i == 200) behind = session.mark();
+  }
+  REQUIRE(stopped.has_value());
+  const auto check_stopped = [&](std::int64_t n) {
+    CHECK(session.turn_bytes() == n);
+    const Decision decision = session.decision();
+    CHECK_FALSE(decision.is_complete);
+    CHECK(decision.severity != Severity::safe);
+    CHECK(decision.unjudged_begin == *stopped);
+    CHECK(decision.unjudged_end == n);
+  };
+  check_stopped(n_bytes);
+  // Back into what was not read, to what was, and on.
+  session.rewind(behind).throw_if_error();
+  check_stopped(behind.n_units);
+  CHECK(session.push_text(more).value().stopped_at_byte == stopped);
+  CHECK(session.end_turn().ok());
+  check_stopped(behind.n_units + static_cast<std::int64_t>(more.size()));
+  CHECK(session.begin_turn(Role::user).error().code == ErrorCode::context_full);
+  CHECK(session.rewind(behind).value().stopped_at_byte == stopped);
+  check_stopped(behind.n_units);
+  session.rewind_to_byte(stopped_bytes).throw_if_error();
+  CHECK(session.push_text(more).value().stopped_at_byte == stopped);
+  const StreamUpdate back = session.rewind_to_byte(100).value();
+  CHECK_FALSE(back.stopped_at_byte.has_value());
+  CHECK(session.push_text(" Fine.").ok());
+  CHECK(session.end_turn().value().decision.is_complete);
+}
+
 TEST_CASE("context: a conversation of many turns slides by turns", "[stream][context]") {
   const Guard guard = Guard::load_embedded("nano-stream").value();
   StreamOptions options;

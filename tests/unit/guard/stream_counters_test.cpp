@@ -186,7 +186,8 @@ class Walk {
     const auto n_first = static_cast<std::ptrdiff_t>(session_.first_verdict());
     if (turn.role == Role::system) return;
     if (is_gen_) {
-      turn.record = all;
+      turn.record.resize(std::min(turn.record.size(), session_.first_verdict()));
+      turn.record.insert(turn.record.end(), all.begin(), all.end());
     } else {
       const auto n_judged = std::count_if(
           out.begin(), out.end() - 1, [](const TokenVerdict& t) { return t.source == VerdictSource::heads; });
@@ -343,6 +344,23 @@ TEST_CASE("counters: the same of a Gen checkpoint's sessions", "[stream][counter
     options.gen_interval_tokens = 1 + static_cast<std::int32_t>(n % 3) * 4;
     options.invalid_utf8 = n % 2 == 0 ? InvalidUtf8::reject : InvalidUtf8::replace;
     options.thinking = n % 4 < 2 ? Thinking::none : Thinking::skip;
+    Walk(guard, options, kSeed + n).run(40);
+  }
+}
+
+TEST_CASE("counters: the same of these where the context stops or slides", "[stream][counters][gen]") {
+  constexpr std::uint32_t kSeed = 44001;
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  StreamSession probe = guard.open_stream().value();
+  probe.push_prompt("Hello.").throw_if_error();
+  probe.push_text("Hello.").throw_if_error();
+  const std::int32_t n_base = probe.end_turn().value().written->tokens.prompt + 128;
+  for (std::uint32_t n = 0; n < 8; ++n) {
+    CAPTURE(kSeed, n);
+    StreamOptions options;
+    options.context = n % 2 == 0 ? ContextPolicy::stop : ContextPolicy::slide;
+    options.max_tokens = n_base + 60;
+    options.gen_interval_tokens = 1 + static_cast<std::int32_t>(n % 3) * 4;
     Walk(guard, options, kSeed + n).run(40);
   }
 }

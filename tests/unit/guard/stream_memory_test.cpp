@@ -105,6 +105,10 @@ TEST_CASE("memory: so does one over a Gen checkpoint", "[stream][memory]") {
   fresh.push_prompt("Go on.").throw_if_error();
   fresh.push_text(text).throw_if_error();
   const auto a = session.verdicts(), b = fresh.verdicts();
+  fail_everywhere(session, [&](StreamSession& s) { return s.rewind_to_byte(20); });
+  fail_everywhere(session, [&](StreamSession& s) { return s.push_text(" to see."); });
+  fail_everywhere(session, [&](StreamSession& s) { return s.end_turn(); });
+  CHECK(session.decision().is_complete);
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i)
     REQUIRE(std::abs(a[i].probabilities.safe - b[i].probabilities.safe) < test::kMargin);
