@@ -10,10 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/conversation.hpp"
-#include "guard/loaded/guard_impl.hpp"
-#include "guard/session/stream_session_impl.hpp"
-#include "guard/session/turn_record.hpp"
+#include "guard/session/recorded_session.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 
 namespace qwen3guard::detail {
@@ -23,7 +20,7 @@ namespace qwen3guard::detail {
 /// end. The cache keeps the conversation as the instruction prompt has it; a verdict computes the tokens that
 /// are new, the prompt's fixed end and the verdict itself, which are then taken back. A host's tokens count
 /// as the text that they spell. Not thread-safe.
-class GenStream final : public StreamSession::Impl {
+class GenStream final : public RecordedSession {
  public:
   GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
             std::int32_t capacity_tokens);
@@ -34,29 +31,21 @@ class GenStream final : public StreamSession::Impl {
   [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes) override;
   [[nodiscard]] Result<StreamUpdate> push_tokens(std::span<const TokenId> ids) override;
   [[nodiscard]] Result<TurnVerdict> end_turn(StreamUpdate& update) override;
-  [[nodiscard]] StreamMark mark() const noexcept override;
   [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
   [[nodiscard]] std::unique_ptr<Impl> fork() const override;
   [[nodiscard]] Decision decision() const override;
   [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin) const override;
-  [[nodiscard]] std::size_t first_verdict() const noexcept override;
   [[nodiscard]] std::size_t n_verdicts() const noexcept override;
   [[nodiscard]] std::int32_t position() const noexcept override;
-  [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
   [[nodiscard]] std::int32_t max_tokens() const noexcept override {
     return static_cast<std::int32_t>(cache_.capacity_tokens());
   }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
-  void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
-    options_.cancel = std::move(cancel);
-  }
-  void reset() noexcept override;
-  [[nodiscard]] LastTurn last_turn() const noexcept override;
   [[nodiscard]] HeadStream* heads() noexcept override { return nullptr; }
 
  private:
-  GenStream(const GenStream& other);
+  GenStream(const GenStream&) = default;
 
   [[nodiscard]] std::size_t capacity() const noexcept { return cache_.capacity_tokens(); }
   /// Runs change(); on error or a throw the conversation and what was found are as before.
@@ -151,23 +140,10 @@ class GenStream final : public StreamSession::Impl {
   /// The verdict on a user's turn.
   [[nodiscard]] Result<TokenVerdict> judge_prompt();
 
-  /// The open turn's record, its own for this session; changing(): its values are about to change. @{
-  [[nodiscard]] TurnRecord& writable();
-  TurnRecord& changing();  /// @}
-  void set_record(std::shared_ptr<TurnRecord> record);
+  /// The open turn's record, whose values are about to change.
+  TurnRecord& changing();
   [[nodiscard]] std::shared_ptr<TurnRecord> new_record() const;
-  /// The open or else the last turn; null, or the defaults, when there is none. @{
-  [[nodiscard]] const TurnRecord* last_record() const noexcept;
-  [[nodiscard]] Role last_role() const noexcept;  /// @}
 
-  std::shared_ptr<const Guard::Impl> guard_;
-  StreamOptions options_;
-  ThinkTokens think_;
-  UndoLog log_;  // of the call that runs
-  Conversation conversation_;
-  std::vector<std::shared_ptr<TurnRecord>> records_;  // of the finished turns; forks share them
-  std::shared_ptr<TurnRecord> record_;                // of the open one
-  mutable bool is_record_shared_ = false;             // a fork has it, too
   KvCache cache_;
   std::vector<TokenId> fed_;  // what is in the cache
 };

@@ -13,56 +13,16 @@
 #include "qwen3guard/detail/util/utf8.hpp"
 
 namespace qwen3guard::detail {
-namespace {
-
-const Tokenizer* tokenizer_of(const Guard::Impl& guard) noexcept {
-  return guard.tokenizer() ? &*guard.tokenizer() : nullptr;
-}
-
-}  // namespace
-
 GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
                      std::int32_t capacity_tokens)
-    : guard_(std::move(guard)),
-      options_(options),
-      think_(tokenizer_of(*guard_)),
-      conversation_(tokenizer_of(*guard_), {false, options.invalid_utf8, true}),
+    : RecordedSession(std::move(guard), options, {false, options.invalid_utf8, true}),
       cache_(guard_->model().new_cache(static_cast<std::size_t>(capacity_tokens))) {}
-
-GenStream::GenStream(const GenStream& other)
-    : Impl(other),
-      guard_(other.guard_),
-      options_(other.options_),
-      think_(other.think_),
-      conversation_(other.conversation_),
-      records_(other.records_),
-      record_(other.record_),
-      is_record_shared_(other.record_ != nullptr),
-      cache_(other.cache_),
-      fed_(other.fed_) {
-  other.is_record_shared_ = is_record_shared_;
-}
-
-TurnRecord& GenStream::writable() {
-  if (is_record_shared_) {
-    record_ = std::make_shared<TurnRecord>(*record_);
-    is_record_shared_ = false;
-  }
-  return *record_;
-}
 
 TurnRecord& GenStream::changing() {
   TurnRecord& record = writable();
   log_.keep_value(record.marks);
   log_.keep_value(record.written);
   return record;
-}
-
-void GenStream::set_record(std::shared_ptr<TurnRecord> record) {
-  log_.keep_value(record_);
-  log_.keep_value(is_record_shared_);
-  record_ = std::move(record);
-  is_record_shared_ = false;
 }
 
 std::shared_ptr<TurnRecord> GenStream::new_record() const {
@@ -72,21 +32,8 @@ std::shared_ptr<TurnRecord> GenStream::new_record() const {
   return record;
 }
 
-const TurnRecord* GenStream::last_record() const noexcept {
-  return record_ != nullptr ? record_.get() : records_.empty() ? nullptr : records_.back().get();
-}
-
-Role GenStream::last_role() const noexcept {
-  if (conversation_.open() != nullptr) return conversation_.open()->role();
-  return conversation_.turns().empty() ? Role::user : conversation_.turns().back().turn->role;
-}
-
 Status GenStream::check_next(Role role) const {
-  if (!records_.empty() && records_.back()->marks.is_stopped) {
-    return error(
-        ErrorCode::context_full,
-        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
-  }
+  Q3G_TRY(check_not_stopped());
   if (options_.dropped_messages == DroppedMessages::reject &&
       is_dropped_by_gen(role, conversation_.turns().size())) {
     return error(ErrorCode::invalid_argument, "stream: the published Gen template leaves out ",
@@ -284,38 +231,9 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
   return out;
 }
 
-StreamMark GenStream::mark() const noexcept {
-  if (const OpenTurn* turn = conversation_.open(); turn != nullptr) {
-    const bool is_ids = turn->input() == OpenTurn::Input::tokens;
-    const std::int64_t n = is_ids ? static_cast<std::int64_t>(turn->n_dropped() + turn->given().size()) +
-                                        (turn->model_end() >= 0 ? 1 : 0)
-                                  : turn_bytes();
-    return {turn->serial(), n, false};
-  }
-  if (conversation_.turns().empty()) return {};
-  const ClosedTurn& turn = *conversation_.turns().back().turn;
-  return {turn.serial, turn.is_ids ? turn.n_ids + (turn.model_end >= 0 ? 1 : 0) : turn_bytes(), true};
-}
-
-StreamSession::Impl::LastTurn GenStream::last_turn() const noexcept {
-  LastTurn out;
-  out.invalid_utf8 = options_.invalid_utf8;
-  out.tokenizer = tokenizer_of(*guard_);
-  out.role = last_role();
-  if (conversation_.open() != nullptr) {
-    out.model_end = conversation_.open()->model_end();
-  } else if (!conversation_.turns().empty()) {
-    out.model_end = conversation_.turns().back().turn->model_end;
-  }
-  return out;
-}
-
 Result<StreamUpdate> GenStream::rewind(const StreamMark& mark) {
   if (mark.turn == 0) {
-    conversation_.clear();
-    records_.clear();
-    record_.reset();
-    is_record_shared_ = false;
+    RecordedSession::reset();
     return StreamUpdate{};
   }
   if (const OpenTurn* open = conversation_.open(); open != nullptr && open->serial() == mark.turn) {
@@ -421,11 +339,6 @@ std::size_t GenStream::n_verdicts() const noexcept {
   return record == nullptr || last_role() == Role::system ? 0 : record->n_tokens();
 }
 
-std::size_t GenStream::first_verdict() const noexcept {
-  const TurnRecord* record = last_record();
-  return record == nullptr ? 0 : record->n_slid;
-}
-
 std::int32_t GenStream::position() const noexcept {
   const TurnRecord* record = last_record();
   return record == nullptr
@@ -433,26 +346,8 @@ std::int32_t GenStream::position() const noexcept {
              : static_cast<std::int32_t>(record->written.begin_position + record->written.n_tokens);
 }
 
-std::int64_t GenStream::turn_bytes() const noexcept {
-  const TurnRecord* record = last_record();
-  if (record == nullptr) return 0;
-  const OpenTurn* open = conversation_.open();
-  return record->marks.unread_bytes +
-         (open != nullptr ? open->n_bytes() : conversation_.turns().back().turn->n_bytes);
-}
-
 std::size_t GenStream::memory_bytes() const noexcept {
-  std::size_t n = cache_.memory_bytes() + fed_.capacity() * sizeof(TokenId) + conversation_.memory_bytes();
-  for (const auto& record : records_) n += record->memory_bytes();
-  return n + (record_ != nullptr ? record_->memory_bytes() : 0);
-}
-
-void GenStream::reset() noexcept {
-  log_.commit();
-  conversation_.clear();
-  records_.clear();
-  record_.reset();
-  is_record_shared_ = false;
+  return cache_.memory_bytes() + fed_.capacity() * sizeof(TokenId) + text_memory_bytes();
 }
 
 }  // namespace qwen3guard::detail

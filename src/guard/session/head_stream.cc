@@ -15,44 +15,8 @@ namespace qwen3guard::detail {
 
 HeadStream::HeadStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
                        std::int32_t capacity_tokens)
-    : guard_(std::move(guard)),
-      options_(options),
-      think_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr),
-      conversation_(guard_->tokenizer() ? &*guard_->tokenizer() : nullptr,
-                    {true, options.invalid_utf8, options.judge_unsettled}),
+    : RecordedSession(std::move(guard), options, {true, options.invalid_utf8, options.judge_unsettled}),
       cache_(guard_->model().new_cache(static_cast<std::size_t>(capacity_tokens))) {}
-
-HeadStream::HeadStream(const HeadStream& other)
-    : Impl(other),
-      guard_(other.guard_),
-      options_(other.options_),
-      think_(other.think_),
-      conversation_(other.conversation_),
-      records_(other.records_),
-      record_(other.record_),
-      is_record_shared_(other.record_ != nullptr),
-      cache_(other.cache_),
-      next_cache_(other.next_cache_),
-      slide_head_(other.slide_head_),
-      slide_from_(other.slide_from_),
-      is_lost_(other.is_lost_) {
-  other.is_record_shared_ = is_record_shared_;
-}
-
-TurnRecord& HeadStream::writable() {
-  if (is_record_shared_) {
-    record_ = std::make_shared<TurnRecord>(*record_);
-    is_record_shared_ = false;
-  }
-  return *record_;
-}
-
-void HeadStream::set_record(std::shared_ptr<TurnRecord> record) {
-  log_.keep_value(record_);
-  log_.keep_value(is_record_shared_);
-  record_ = std::move(record);
-  is_record_shared_ = false;
-}
 
 Status HeadStream::check_usable() const {
   if (!is_lost_) return {};
@@ -471,11 +435,7 @@ Result<StreamUpdate> HeadStream::run(Result<Feed> planned) {
 }
 
 void HeadStream::reset() noexcept {
-  log_.commit();
-  conversation_.clear();
-  records_.clear();
-  record_.reset();
-  is_record_shared_ = false;
+  RecordedSession::reset();
   cache_.truncate(0);
   next_cache_.reset();
   is_lost_ = false;

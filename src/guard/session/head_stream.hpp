@@ -11,11 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "guard/conversation/conversation.hpp"
-#include "guard/loaded/guard_impl.hpp"
 #include "guard/session/final_form.hpp"
-#include "guard/session/stream_session_impl.hpp"
-#include "guard/session/turn_record.hpp"
+#include "guard/session/recorded_session.hpp"
 #include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/detail/model/labels.hpp"
 
@@ -24,7 +21,7 @@ namespace qwen3guard::detail {
 /// A Stream checkpoint's session: the conversation's tape, as much of it as the model has read in the cache,
 /// and the verdicts. A change is planned (the tape is changed, and a feed says what is to be judged), run,
 /// alone or with those of other sessions (run_feeds), and then committed or taken back. Not thread-safe.
-class HeadStream final : public StreamSession::Impl {
+class HeadStream final : public RecordedSession {
  public:
   /// What is to be read and judged after a change of the tape. Indices are those of the tape.
   struct Feed {
@@ -87,7 +84,6 @@ class HeadStream final : public StreamSession::Impl {
   /// Takes a planned change back.
   void abandon(Feed& feed) noexcept;
 
-  [[nodiscard]] const Guard::Impl& guard() const noexcept { return *guard_; }
   /// The conversation as the model sees it.
   [[nodiscard]] std::span<const TokenId> ids() const noexcept { return conversation_.ids(); }
   /// Pages that reading `n` more tokens may take, at most.
@@ -100,25 +96,18 @@ class HeadStream final : public StreamSession::Impl {
   [[nodiscard]] Result<StreamUpdate> push_text(std::string_view bytes) override;
   [[nodiscard]] Result<StreamUpdate> push_tokens(std::span<const TokenId> ids) override;
   [[nodiscard]] Result<TurnVerdict> end_turn(StreamUpdate& update) override;
-  [[nodiscard]] StreamMark mark() const noexcept override;
   [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
   [[nodiscard]] std::unique_ptr<Impl> fork() const override;
   [[nodiscard]] Decision decision() const override;
   [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin) const override;
-  [[nodiscard]] std::size_t first_verdict() const noexcept override;
   [[nodiscard]] std::size_t n_verdicts() const noexcept override;
   [[nodiscard]] std::int32_t position() const noexcept override;
-  [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
   [[nodiscard]] std::int32_t max_tokens() const noexcept override {
     return static_cast<std::int32_t>(cache_.capacity_tokens());
   }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
-  void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
-    options_.cancel = std::move(cancel);
-  }
   void reset() noexcept override;
-  [[nodiscard]] LastTurn last_turn() const noexcept override;
   [[nodiscard]] HeadStream* heads() noexcept override { return this; }
 
  private:
@@ -126,7 +115,7 @@ class HeadStream final : public StreamSession::Impl {
   /// little.
   static constexpr std::size_t kMinWindowTokens = 64;
 
-  HeadStream(const HeadStream& other);
+  HeadStream(const HeadStream&) = default;
 
   [[nodiscard]] static bool is_read(const Feed& feed) noexcept {
     return feed.session->cache_.n_tokens() >= feed.read_end;
@@ -192,21 +181,9 @@ class HeadStream final : public StreamSession::Impl {
   /// The cache holds nothing of the tape from n on.
   void forget_cache(std::size_t n) noexcept;
 
-  [[nodiscard]] TurnRecord& writable();
-  void set_record(std::shared_ptr<TurnRecord> record);
-  /// The open or else the last turn; null, or the defaults, when there is none. @{
-  [[nodiscard]] const TurnRecord* last_record() const noexcept;
-  [[nodiscard]] Role last_role() const noexcept;
-  [[nodiscard]] std::size_t n_stripped_bytes() const noexcept;  /// @}
+  /// Of the open or else the last turn.
+  [[nodiscard]] std::size_t n_stripped_bytes() const noexcept;
 
-  std::shared_ptr<const Guard::Impl> guard_;
-  StreamOptions options_;
-  ThinkTokens think_;
-  UndoLog log_;  // of the change that is planned
-  Conversation conversation_;
-  std::vector<std::shared_ptr<TurnRecord>> records_;  // of the finished turns; forks share them
-  std::shared_ptr<TurnRecord> record_;                // of the open one
-  mutable bool is_record_shared_ = false;             // a fork has it, too
   KvCache cache_;
   /// ContextPolicy::slide: while the window fills, the cache that takes over when it is full. It holds what
   /// stays of the conversation, then the tokens from slide_from_ on.

@@ -36,11 +36,7 @@ std::size_t HeadStream::make_room() {
 }
 
 Result<std::size_t> HeadStream::open_turn(Role role) {
-  if (!records_.empty() && records_.back()->marks.is_stopped) {
-    return error(
-        ErrorCode::context_full,
-        "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
-  }
+  Q3G_TRY(check_not_stopped());
   const std::size_t n_kept = role == Role::user ? make_room() : conversation_.ids().size();
   Q3G_ASSIGN(const std::size_t keep, conversation_.begin(role, log_));
   set_record(std::make_shared<TurnRecord>());
@@ -68,11 +64,7 @@ Result<std::size_t> HeadStream::append_turns(std::span<const Message> messages) 
   }
   const bool slides = options_.context == ContextPolicy::slide;
   const auto append = [&](std::span<const Message> turns, std::size_t index) -> Status {
-    if (!records_.empty() && records_.back()->marks.is_stopped) {
-      return error(
-          ErrorCode::context_full,
-          "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
-    }
+    Q3G_TRY(check_not_stopped());
     if (turns.front().role == Role::user) keep = std::min(keep, make_room());
     const std::size_t n_turns = conversation_.turns().size();
     Q3G_ASSIGN(const std::size_t changed, conversation_.append(turns, log_));
@@ -161,25 +153,10 @@ Result<TurnVerdict> HeadStream::end_turn(StreamUpdate& update) {
   return std::move(feed.status).error();
 }
 
-StreamMark HeadStream::mark() const noexcept {
-  if (const OpenTurn* turn = conversation_.open(); turn != nullptr) {
-    const bool is_ids = turn->input() == OpenTurn::Input::tokens;
-    const std::int64_t n = is_ids ? static_cast<std::int64_t>(turn->n_dropped() + turn->given().size()) +
-                                        (turn->model_end() >= 0 ? 1 : 0)
-                                  : turn_bytes();
-    return {turn->serial(), n, false};
-  }
-  if (conversation_.turns().empty()) return {};
-  const ClosedTurn& turn = *conversation_.turns().back().turn;
-  return {turn.serial, turn.is_ids ? turn.n_ids + (turn.model_end >= 0 ? 1 : 0) : turn_bytes(), true};
-}
-
 Result<StreamUpdate> HeadStream::rewind(const StreamMark& mark) {
   Q3G_TRY(check_usable());
   if (mark.turn == 0) {
-    conversation_.clear();
-    records_.clear();
-    record_.reset();
+    RecordedSession::reset();
     forget_cache(0);
     return StreamUpdate{};
   }
@@ -271,32 +248,10 @@ Decision HeadStream::decision() const {
                        unjudged(*record_, turn_bytes()));
 }
 
-const TurnRecord* HeadStream::last_record() const noexcept {
-  return record_ != nullptr ? record_.get() : records_.empty() ? nullptr : records_.back().get();
-}
-
-Role HeadStream::last_role() const noexcept {
-  if (conversation_.open() != nullptr) return conversation_.open()->role();
-  return conversation_.turns().empty() ? Role::user : conversation_.turns().back().turn->role;
-}
-
 std::size_t HeadStream::n_stripped_bytes() const noexcept {
   if (conversation_.open() != nullptr) return conversation_.open()->n_stripped_bytes();
   if (conversation_.turns().empty()) return 0;
   return conversation_.turns().back().turn->n_stripped_bytes;
-}
-
-StreamSession::Impl::LastTurn HeadStream::last_turn() const noexcept {
-  LastTurn out;
-  out.invalid_utf8 = options_.invalid_utf8;
-  if (guard_->tokenizer()) out.tokenizer = &*guard_->tokenizer();
-  out.role = last_role();
-  if (conversation_.open() != nullptr) {
-    out.model_end = conversation_.open()->model_end();
-  } else if (!conversation_.turns().empty()) {
-    out.model_end = conversation_.turns().back().turn->model_end;
-  }
-  return out;
 }
 
 std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {
@@ -317,28 +272,12 @@ std::size_t HeadStream::n_verdicts() const noexcept {
   return record == nullptr ? 0 : record->n_tokens() + (has_front ? 1 : 0);
 }
 
-std::size_t HeadStream::first_verdict() const noexcept {
-  const TurnRecord* record = last_record();
-  return record == nullptr ? 0 : record->n_slid;
-}
-
 std::int32_t HeadStream::position() const noexcept {
   return static_cast<std::int32_t>(conversation_.ids().size() + conversation_.n_gone());
 }
 
-std::int64_t HeadStream::turn_bytes() const noexcept {
-  const TurnRecord* record = last_record();
-  if (record == nullptr) return 0;
-  const OpenTurn* open = conversation_.open();
-  return record->marks.unread_bytes +
-         (open != nullptr ? open->n_bytes() : conversation_.turns().back().turn->n_bytes);
-}
-
 std::size_t HeadStream::memory_bytes() const noexcept {
-  std::size_t n =
-      cache_.memory_bytes() + (next_cache_ ? next_cache_->memory_bytes() : 0) + conversation_.memory_bytes();
-  for (const auto& record : records_) n += record->memory_bytes();
-  return n + (record_ != nullptr ? record_->memory_bytes() : 0);
+  return cache_.memory_bytes() + (next_cache_ ? next_cache_->memory_bytes() : 0) + text_memory_bytes();
 }
 
 }  // namespace qwen3guard::detail

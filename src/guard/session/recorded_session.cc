@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/session/recorded_session.hpp"
+
+#include "qwen3guard/detail/util/error.hpp"
+
+namespace qwen3guard::detail {
+namespace {
+
+const Tokenizer* tokenizer_of(const Guard::Impl& guard) noexcept {
+  return guard.tokenizer() ? &*guard.tokenizer() : nullptr;
+}
+
+}  // namespace
+
+RecordedSession::RecordedSession(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
+                                 const Conversation::Options& conversation)
+    : guard_(std::move(guard)),
+      options_(options),
+      think_(tokenizer_of(*guard_)),
+      conversation_(tokenizer_of(*guard_), conversation) {}
+
+RecordedSession::RecordedSession(const RecordedSession& other)
+    : Impl(other),
+      guard_(other.guard_),
+      options_(other.options_),
+      think_(other.think_),
+      conversation_(other.conversation_),
+      records_(other.records_),
+      record_(other.record_),
+      is_record_shared_(other.record_ != nullptr) {
+  other.is_record_shared_ = is_record_shared_;
+}
+
+TurnRecord& RecordedSession::writable() {
+  if (is_record_shared_) {
+    record_ = std::make_shared<TurnRecord>(*record_);
+    is_record_shared_ = false;
+  }
+  return *record_;
+}
+
+void RecordedSession::set_record(std::shared_ptr<TurnRecord> record) {
+  log_.keep_value(record_);
+  log_.keep_value(is_record_shared_);
+  record_ = std::move(record);
+  is_record_shared_ = false;
+}
+
+Status RecordedSession::check_not_stopped() const {
+  if (records_.empty() || !records_.back()->marks.is_stopped) return {};
+  return error(ErrorCode::context_full,
+               "stream: judging stopped in the turn before, when the context was full; rewind() or reset()");
+}
+
+const TurnRecord* RecordedSession::last_record() const noexcept {
+  return record_ != nullptr ? record_.get() : records_.empty() ? nullptr : records_.back().get();
+}
+
+Role RecordedSession::last_role() const noexcept {
+  if (conversation_.open() != nullptr) return conversation_.open()->role();
+  return conversation_.turns().empty() ? Role::user : conversation_.turns().back().turn->role;
+}
+
+std::size_t RecordedSession::text_memory_bytes() const noexcept {
+  std::size_t n = conversation_.memory_bytes() + (record_ != nullptr ? record_->memory_bytes() : 0);
+  for (const auto& record : records_) n += record->memory_bytes();
+  return n;
+}
+
+StreamMark RecordedSession::mark() const noexcept {
+  if (const OpenTurn* turn = conversation_.open(); turn != nullptr) {
+    const bool is_ids = turn->input() == OpenTurn::Input::tokens;
+    const std::int64_t n = is_ids ? static_cast<std::int64_t>(turn->n_dropped() + turn->given().size()) +
+                                        (turn->model_end() >= 0 ? 1 : 0)
+                                  : turn_bytes();
+    return {turn->serial(), n, false};
+  }
+  if (conversation_.turns().empty()) return {};
+  const ClosedTurn& turn = *conversation_.turns().back().turn;
+  return {turn.serial, turn.is_ids ? turn.n_ids + (turn.model_end >= 0 ? 1 : 0) : turn_bytes(), true};
+}
+
+std::size_t RecordedSession::first_verdict() const noexcept {
+  const TurnRecord* record = last_record();
+  return record == nullptr ? 0 : record->n_slid;
+}
+
+std::int64_t RecordedSession::turn_bytes() const noexcept {
+  const TurnRecord* record = last_record();
+  if (record == nullptr) return 0;
+  const OpenTurn* open = conversation_.open();
+  return record->marks.unread_bytes +
+         (open != nullptr ? open->n_bytes() : conversation_.turns().back().turn->n_bytes);
+}
+
+StreamSession::Impl::LastTurn RecordedSession::last_turn() const noexcept {
+  LastTurn out;
+  out.invalid_utf8 = options_.invalid_utf8;
+  out.tokenizer = tokenizer_of(*guard_);
+  out.role = last_role();
+  if (conversation_.open() != nullptr) {
+    out.model_end = conversation_.open()->model_end();
+  } else if (!conversation_.turns().empty()) {
+    out.model_end = conversation_.turns().back().turn->model_end;
+  }
+  return out;
+}
+
+void RecordedSession::reset() noexcept {
+  log_.commit();
+  conversation_.clear();
+  records_.clear();
+  record_.reset();
+  is_record_shared_ = false;
+}
+
+}  // namespace qwen3guard::detail

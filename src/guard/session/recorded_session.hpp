@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_GUARD_SESSION_RECORDED_SESSION_HPP
+#define QWEN3GUARD_SRC_GUARD_SESSION_RECORDED_SESSION_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "guard/conversation/conversation.hpp"
+#include "guard/conversation/thinking.hpp"
+#include "guard/conversation/undo_log.hpp"
+#include "guard/loaded/guard_impl.hpp"
+#include "guard/session/stream_session_impl.hpp"
+#include "guard/session/turn_record.hpp"
+#include "qwen3guard/options.hpp"
+
+namespace qwen3guard::detail {
+
+/// What sessions over both kinds of checkpoint have: the conversation, a record of what was found out about
+/// each of its turns, and the log that takes a call back. Forks share what is finished, and the open turn's
+/// record until either changes it. Not thread-safe.
+class RecordedSession : public StreamSession::Impl {
+ public:
+  [[nodiscard]] const Guard::Impl& guard() const noexcept { return *guard_; }
+
+  [[nodiscard]] StreamMark mark() const noexcept override;
+  [[nodiscard]] std::size_t first_verdict() const noexcept override;
+  [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
+  [[nodiscard]] LastTurn last_turn() const noexcept override;
+  void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
+    options_.cancel = std::move(cancel);
+  }
+  void reset() noexcept override;
+
+ protected:
+  RecordedSession(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,
+                  const Conversation::Options& conversation);
+  RecordedSession(const RecordedSession& other);
+
+  /// The open turn's record, this session's own.
+  [[nodiscard]] TurnRecord& writable();
+  /// Another record, or none, for the open turn.
+  void set_record(std::shared_ptr<TurnRecord> record);
+  /// Errors: context_full (judging stopped in the turn before).
+  [[nodiscard]] Status check_not_stopped() const;
+  /// The open or else the last turn; null, or the defaults, when there is none. @{
+  [[nodiscard]] const TurnRecord* last_record() const noexcept;
+  [[nodiscard]] Role last_role() const noexcept;  /// @}
+  /// Of the conversation and the records.
+  [[nodiscard]] std::size_t text_memory_bytes() const noexcept;
+
+  std::shared_ptr<const Guard::Impl> guard_;
+  StreamOptions options_;
+  ThinkTokens think_;
+  UndoLog log_;  // of the change under way
+  Conversation conversation_;
+  std::vector<std::shared_ptr<TurnRecord>> records_;  // of the finished turns
+  std::shared_ptr<TurnRecord> record_;                // of the open one
+
+ private:
+  mutable bool is_record_shared_ = false;  // a fork has it, too
+};
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_GUARD_SESSION_RECORDED_SESSION_HPP
