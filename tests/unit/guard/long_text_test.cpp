@@ -282,3 +282,31 @@ TEST_CASE("long text: an old one slides out of a conversation that is restored",
     }
   }
 }
+
+TEST_CASE("long text: a fork shares texts and verdicts", "[memory][stream]") {
+  for (const char* name : {"nano-gen", "nano-stream"}) {
+    CAPTURE(name);
+    const Guard guard = Guard::load_embedded(name).value();
+    StreamOptions options;
+    options.gen_interval_tokens = 1'000'000;
+    StreamSession session = guard.open_stream(options).value();
+    session.push_prompt("Hello.").throw_if_error();
+    session.push_text(repeated("One turn that is over. ", 6000)).throw_if_error();
+    session.end_turn().throw_if_error();
+    session.push_prompt("And then?").throw_if_error();
+    session.push_text(repeated("One turn that goes on. ", 6000)).throw_if_error();
+    const HeapPeak peak;
+    StreamSession fork = session.fork().value();
+    CAPTURE(peak.bytes(), session.n_verdicts());
+    // Less than a copy of the open turn's verdicts alone, whose texts and those of the other turns come to as
+    // much.
+    CHECK(peak.bytes() < session.n_verdicts() * sizeof(TokenVerdict) / 2);
+    // Whoever goes on has a turn of its own.
+    const auto before = session.verdicts();
+    fork.push_text("It ends.").throw_if_error();
+    CHECK(session.verdicts().size() == before.size());
+    CHECK(fork.n_verdicts() > before.size());
+    session.push_text("It ends.").throw_if_error();
+    CHECK(session.n_verdicts() == fork.n_verdicts());
+  }
+}
