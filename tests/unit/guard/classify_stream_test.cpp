@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "stream_fixture.hpp"
@@ -97,7 +96,7 @@ TEST_CASE("stream checkpoint: a session and decide() agree under either rule", "
   std::mt19937 random(seed);
   test::StreamText texts(seed);
   std::size_t n_decided = 0, n_mixed = 0;
-  for (int n = 0; n < q3g_test::iterations(24); ++n) {
+  for (int n = 0; n < 24; ++n) {
     StreamOptions options;
     options.max_tokens = 512;
     options.policy.run_rule = n % 2 == 0 ? RunRule::report : RunRule::published;
