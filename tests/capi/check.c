@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 q3g_error err = {.struct_size = sizeof(q3g_error)};
 
-static int n_done, n_failed;
+// Threads check, too.
+static atomic_int n_done, n_failed;
 
 static int count(int is_right) {
   ++n_done;
