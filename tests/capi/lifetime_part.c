@@ -129,7 +129,13 @@ static void batch_freed_in_a_visit(void) {
   CHECK(in.n_visits == 1 && told.n_released == 1);
 }
 
+// Each round loads a model and has four threads judge with it, which takes a second where every access is
+// watched.
+#ifdef __SANITIZE_THREAD__
+enum { kThreads = 4, kRounds = 25 };
+#else
 enum { kThreads = 4, kRounds = 200 };
+#endif
 typedef struct {
   _Atomic(q3g_guard*) guard;
   atomic_int n_waiting, round, n_inside, n_judged;
