@@ -323,7 +323,6 @@ Result<ClosedForm> Conversation::close(bool is_fixed, std::size_t max_tokens, Un
   ClosedForm out;
   out.begin = turn.begin = open_begin_;
   const bool is_answer = turn.turn->role == Role::assistant && !turn.turn->is_ids;
-  out.loses_text = is_answer && split_answer(turn.turn->whole_text()).loses_text;
   log.keep_value(open_);
   log.keep_value(is_open_shared_);
   log.keep_tail(turns_, turns_.size());

@@ -38,7 +38,6 @@ struct ClosedForm {
   std::size_t end = 0;    ///< of its <|im_end|>
   /// An answer of text in the form that the template gives it; empty when the turn stays as it was written.
   std::optional<RenderedTurn> rendered;
-  bool loses_text = false;  ///< AnswerParts::loses_text
 };
 
 /// A conversation: turns, the one that is being written, and (with markup) the tape: the tokens that a Stream
