@@ -14,9 +14,9 @@
 #include <string>
 #include <string_view>
 
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "tokenizer/incremental_encoder.hpp"
+#include "util/utf8.hpp"
 
 namespace {
 

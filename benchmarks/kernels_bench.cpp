@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "bench/peaks.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/model/attention.hpp"
-#include "qwen3guard/detail/model/config.hpp"
-#include "qwen3guard/detail/tensor/packed_matrix.hpp"
-#include "qwen3guard/detail/util/aligned_buffer.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
+#include "kernels/isa.hpp"
+#include "model/attention.hpp"
+#include "model/config.hpp"
+#include "tensor/packed_matrix.hpp"
+#include "util/aligned_buffer.hpp"
+#include "util/thread_team.hpp"
 
 using namespace qwen3guard::detail;
 using qwen3guard::bench::Peaks;

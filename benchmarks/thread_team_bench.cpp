@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <thread>
 
-#include "qwen3guard/detail/util/thread_team.hpp"
+#include "util/thread_team.hpp"
 
 namespace {
 

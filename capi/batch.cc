@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert.hpp"
 #include "handles.hpp"
-#include "qwen3guard/detail/util/concat.hpp"
+#include "util/concat.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;

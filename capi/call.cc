@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::capi {
 namespace {

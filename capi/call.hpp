@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "qwen3guard.h"
-#include "qwen3guard/detail/util/concat.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/concat.hpp"
 
 namespace qwen3guard::capi {
 

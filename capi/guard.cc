@@ -4,7 +4,7 @@
 
 #include "convert.hpp"
 #include "handles.hpp"
-#include "qwen3guard/detail/util/concat.hpp"
+#include "util/concat.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;

@@ -5,8 +5,8 @@
 
 #include "convert.hpp"
 #include "handles.hpp"
-#include "qwen3guard/detail/util/concat.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/concat.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::capi {
 namespace {

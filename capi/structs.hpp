@@ -14,7 +14,7 @@
 
 #include "call.hpp"
 #include "qwen3guard.h"
-#include "qwen3guard/detail/util/concat.hpp"
+#include "util/concat.hpp"
 
 /// Reading and writing the caller's structs, whose sizes are those of the header it was compiled with.
 namespace qwen3guard::capi {

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "bench/peak_memory.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
+#include "model/model.hpp"
+#include "model/packed_files.hpp"
+#include "model/workspace.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 using namespace qwen3guard;

@@ -47,7 +47,7 @@ class Tokenizer {
   [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
 
   /// @cond internal
-  /// The same from a set of files (see detail/util/model_files.hpp); a packed model's snapshot comes first.
+  /// The same from a set of files (see src/util/model_files.hpp); a packed model's snapshot comes first.
   [[nodiscard]] static Result<Tokenizer> load(const detail::ModelFiles& files);
   /// True when there is a file that load() would begin with.
   [[nodiscard]] static bool is_in(const detail::ModelFiles& files);

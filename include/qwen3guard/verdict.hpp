@@ -15,7 +15,7 @@
 namespace qwen3guard {
 
 /// What a text was judged to be. From `safe` on ordered by harm: a < b means b is worse. NOT the checkpoint's
-/// logit order (0 Safe, 1 Unsafe, 2 Controversial); detail/model/labels.hpp has the only map.
+/// logit order (0 Safe, 1 Unsafe, 2 Controversial); src/model/labels.hpp has the only map.
 enum class Severity : std::int32_t {
   /// Nothing was judged, or not all of it: the value of everything that was default-constructed, failed, was
   /// cancelled, or did not fit. Treat it as you treat an error; it does not mean Safe.

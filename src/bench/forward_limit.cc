@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "model/kv_cache.hpp"
 
 namespace qwen3guard::bench {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "bench/peaks.hpp"
-#include "qwen3guard/detail/model/config.hpp"
-#include "qwen3guard/detail/model/weights.hpp"
+#include "model/config.hpp"
+#include "model/weights.hpp"
 
 namespace qwen3guard::bench {
 

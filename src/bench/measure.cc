@@ -17,10 +17,10 @@
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/loaded/guard_impl.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/util/concat.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
+#include "model/packed_files.hpp"
+#include "util/concat.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
 
 namespace qwen3guard::bench {
 namespace {

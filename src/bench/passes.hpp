@@ -10,11 +10,11 @@
 #include <span>
 #include <vector>
 
-#include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "model/kv_cache.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
 #include "qwen3guard/verdict.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::bench {
 

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <new>
 
-#include "qwen3guard/detail/util/aligned_buffer.hpp"
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/aligned_buffer.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::bench {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "bench/peaks/peak_loops.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/thread_team.hpp"
 
 namespace qwen3guard::bench {
 

@@ -5,8 +5,8 @@
 #include <span>
 #include <utility>
 
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {

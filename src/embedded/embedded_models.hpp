@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 
+#include "kernels/isa.hpp"
 #include "kernels/tables.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 

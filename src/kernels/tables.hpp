@@ -2,7 +2,7 @@
 #ifndef QWEN3GUARD_SRC_KERNELS_TABLES_HPP
 #define QWEN3GUARD_SRC_KERNELS_TABLES_HPP
 
-#include "qwen3guard/detail/kernels/kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 
 // Declarations only: files with instruction-set flags include this (see kernel_table.hpp).
 namespace qwen3guard::detail {

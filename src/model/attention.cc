@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/attention.hpp"
+#include "model/attention.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "qwen3guard/detail/kernels/kernel_table.hpp"
-#include "qwen3guard/detail/model/kv_page.hpp"
+#include "kernels/kernel_table.hpp"
+#include "model/kv_page.hpp"
 
 namespace qwen3guard::detail {
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "qwen3guard/detail/util/concat.hpp"
+#include "util/concat.hpp"
 
 namespace qwen3guard::detail {
 namespace {

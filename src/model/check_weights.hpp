@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
-#include "qwen3guard/detail/tensor/packed_matrix.hpp"
-#include "qwen3guard/detail/tensor/tensor_view.hpp"
+#include "tensor/packed_matrix.hpp"
+#include "tensor/tensor_view.hpp"
 
 /// Finds weights that no model has: what an interrupted download or a damaged disk leaves. A file of the
 /// right length with zeros in it is well-formed, and a model of zeros says Safe.

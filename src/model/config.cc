@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/config.hpp"
+#include "model/config.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -7,8 +7,8 @@
 
 #include "model/config_reader.hpp"
 #include "model/label_maps.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

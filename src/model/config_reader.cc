@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/error.hpp"
 #include "util/json.hpp"
 
 namespace qwen3guard::detail {

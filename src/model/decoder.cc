@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/decoder.hpp"
+#include "model/decoder.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "qwen3guard/detail/util/not_cancelled.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/not_cancelled.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
+#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 namespace {

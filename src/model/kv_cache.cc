@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "model/kv_cache.hpp"
 
 #include <algorithm>
 #include <utility>

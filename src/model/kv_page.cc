@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/kv_page.hpp"
+#include "model/kv_page.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
-#include "qwen3guard/detail/util/checked.hpp"
+#include "util/checked.hpp"
 
 namespace qwen3guard::detail {
 

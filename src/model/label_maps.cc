@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "model/config_reader.hpp"
-#include "qwen3guard/detail/model/labels.hpp"
+#include "model/labels.hpp"
 
 namespace qwen3guard::detail {
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/model.hpp"
+#include "model/model.hpp"
 
 #include <algorithm>
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/model/decoder.hpp"
-#include "qwen3guard/detail/model/rope.hpp"
-#include "qwen3guard/detail/model/weights.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "kernels/isa.hpp"
+#include "model/decoder.hpp"
+#include "model/rope.hpp"
+#include "model/weights.hpp"
+#include "model/workspace.hpp"
+#include "util/error.hpp"
+#include "util/thread_team.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

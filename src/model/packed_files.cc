@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/packed_files.hpp"
+#include "model/packed_files.hpp"
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "model/explain_path.hpp"
-#include "qwen3guard/detail/util/checksum.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/mapped_file.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/checksum.hpp"
+#include "util/error.hpp"
+#include "util/mapped_file.hpp"
+#include "util/not_cancelled.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

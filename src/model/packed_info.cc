@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/packed_info.hpp"
+#include "model/packed_info.hpp"
 
 #include <span>
 
-#include "qwen3guard/detail/tensor/quantize.hpp"
-#include "qwen3guard/detail/util/checksum.hpp"
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tensor/quantize.hpp"
+#include "util/checksum.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,8 +5,8 @@
 #include <array>
 #include <utility>
 
-#include "qwen3guard/detail/util/concat.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/concat.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

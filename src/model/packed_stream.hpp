@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/util/checksum.hpp"
-#include "qwen3guard/detail/util/output_file.hpp"
+#include "model/packed_files.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/checksum.hpp"
+#include "util/output_file.hpp"
 
 namespace qwen3guard::detail {
 

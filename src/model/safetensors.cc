@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/safetensors.hpp"
+#include "model/safetensors.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "qwen3guard/detail/util/checked.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/foreign_format.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/checked.hpp"
+#include "util/error.hpp"
+#include "util/foreign_format.hpp"
 #include "util/json.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -4,10 +4,10 @@
 #include <map>
 #include <utility>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
 #include "util/json.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "qwen3guard/detail/model/safetensors.hpp"
-#include "qwen3guard/detail/util/model_files.hpp"
+#include "model/safetensors.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 

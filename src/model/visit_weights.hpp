@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <string>
 
-#include "qwen3guard/detail/model/config.hpp"
-#include "qwen3guard/detail/model/weights.hpp"
-#include "qwen3guard/detail/util/concat.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "model/config.hpp"
+#include "model/weights.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/concat.hpp"
+#include "util/try.hpp"
 
 /// The published names and shapes of a checkpoint's tensors, in one place for those who read them and those
 /// who write them. A visitor has, each returning a Status:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/weights.hpp"
+#include "model/weights.hpp"
 
 #include <bit>
 #include <cstring>
@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "model/check_weights.hpp"
+#include "model/packed_files.hpp"
 #include "model/tensor_source.hpp"
 #include "model/visit_weights.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/tensor/quantize.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tensor/quantize.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors data is little-endian and used in place");

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/write_packed.hpp"
+#include "model/write_packed.hpp"
 
 #include <optional>
 #include <span>
 #include <utility>
 
+#include "kernels/isa.hpp"
 #include "model/packed_stream.hpp"
 #include "model/tensor_source.hpp"
 #include "model/visit_weights.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/tensor/quantize.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/output_file.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tensor/quantize.hpp"
+#include "util/error.hpp"
+#include "util/output_file.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tensor/linear.hpp"
+#include "tensor/linear.hpp"
 
 #include <algorithm>
 #include <atomic>

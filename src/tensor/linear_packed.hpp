@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "qwen3guard/detail/tensor/linear.hpp"
+#include "tensor/linear.hpp"
 
 namespace qwen3guard::detail {
 

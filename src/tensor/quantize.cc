@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tensor/quantize.hpp"
+#include "tensor/quantize.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,12 +7,12 @@
 #include <limits>
 #include <vector>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/half.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tensor/quantize_group.hpp"
+#include "util/error.hpp"
+#include "util/half.hpp"
+#include "util/thread_team.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -6,7 +6,7 @@
 #include <bit>
 #include <cmath>
 
-#include "qwen3guard/detail/util/half.hpp"
+#include "util/half.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,8 +5,8 @@
 #include <iterator>
 #include <utility>
 
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/unicode_classes.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/aligned_tokens.hpp"
 
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/text_encoder.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 

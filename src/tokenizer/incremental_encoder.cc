@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <limits>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/nfc.hpp"
 #include "tokenizer/text_encoder.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/error.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/status.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/json.hpp"
+#include "util/model_files.hpp"
 
 /// Reading of tokenizer files. All functions: bad_tokenizer or unsupported_model with the file, the key and
 /// the index; file_not_found; io_error; out_of_memory. They throw std::bad_alloc.

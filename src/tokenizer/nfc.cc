@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/unicode_classes.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

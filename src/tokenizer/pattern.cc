@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 

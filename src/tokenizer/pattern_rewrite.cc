@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <optional>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/pattern.hpp"
 #include "tokenizer/unicode_classes.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

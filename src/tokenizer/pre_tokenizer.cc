@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdint>
 
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/unicode_classes.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

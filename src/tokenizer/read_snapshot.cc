@@ -6,13 +6,13 @@
 #include <string_view>
 #include <utility>
 
-#include "qwen3guard/detail/util/aligned_buffer.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/snapshot_layout.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/aligned_buffer.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

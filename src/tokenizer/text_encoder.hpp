@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/status.hpp"
 #include "tokenizer/added_tokens.hpp"
 #include "tokenizer/aligned_tokens.hpp"
@@ -17,6 +16,7 @@
 #include "tokenizer/qwen_scanner.hpp"
 #include "tokenizer/token_cuts.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

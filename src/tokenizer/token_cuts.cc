@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <limits>
 
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/nfc.hpp"
 #include "tokenizer/text_encoder.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "tokenizer/unicode_classes.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

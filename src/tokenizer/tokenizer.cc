@@ -4,14 +4,14 @@
 #include <limits>
 #include <new>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/mapped_file.hpp"
-#include "qwen3guard/detail/util/model_files.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/error.hpp"
+#include "util/mapped_file.hpp"
+#include "util/model_files.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard {
 namespace {

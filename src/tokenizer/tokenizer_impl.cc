@@ -5,10 +5,10 @@
 #include <limits>
 #include <utility>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/nfc.hpp"
 #include "tokenizer/text_encoder.hpp"
+#include "util/error.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

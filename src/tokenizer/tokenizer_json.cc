@@ -3,12 +3,12 @@
 #include <optional>
 #include <utility>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/mapped_file.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/vocabulary_builder.hpp"
+#include "util/error.hpp"
+#include "util/mapped_file.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

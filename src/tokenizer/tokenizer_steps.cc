@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/vocabulary_builder.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 /// The steps before the merges, as tokenizer.json describes them: {"type": ..., ...}, or a Sequence of such.
 namespace qwen3guard::detail {

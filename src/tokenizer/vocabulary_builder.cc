@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/checksum.hpp"
+#include "util/checksum.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

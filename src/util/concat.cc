@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/concat.hpp"
+#include "util/concat.hpp"
 
 namespace qwen3guard::detail {
 

@@ -12,8 +12,8 @@
 #include <sched.h>
 #endif
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
+#include "util/error.hpp"
+#include "util/thread_team.hpp"
 
 namespace qwen3guard::detail {
 namespace {

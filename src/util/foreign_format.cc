@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/foreign_format.hpp"
+#include "util/foreign_format.hpp"
 
 #include <algorithm>
 
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,8 +5,8 @@
 #include <span>
 #include <utility>
 
-#include "qwen3guard/detail/util/foreign_format.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/foreign_format.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/error.hpp"
 
 /// Reading of JSON files with errors that name the file and the key. Private to src/: simdjson is in no
 /// header that a user sees. A parsed value lives as long as its JsonFile.

@@ -9,9 +9,9 @@
 #include <memory>
 #include <system_error>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
+#include "util/mapped_file.hpp"
 
 namespace qwen3guard::detail {
 namespace {

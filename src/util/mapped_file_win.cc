@@ -6,8 +6,8 @@
 #include <memory>
 #include <system_error>
 
-#include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/mapped_file.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/model_files.hpp"
+#include "util/model_files.hpp"
 
 #include <algorithm>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/mapped_file.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
+#include "util/mapped_file.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/output_file.hpp"
+#include "util/output_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
 #include "util/partial_file.hpp"
 
 namespace qwen3guard::detail {

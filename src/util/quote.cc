@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard {
 namespace {

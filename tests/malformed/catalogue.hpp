@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "malformed/checkpoint_builder.hpp"
+#include "model/model.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/model/model.hpp"
 
 /// The form of the catalogue: each case breaks a sound checkpoint in one place and says how Model::load must
 /// refuse it.

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "qwen3guard/detail/util/model_files.hpp"
+#include "util/model_files.hpp"
 
 /// A sound tiny checkpoint, to be broken in one place and then written out.
 namespace q3g_test {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "malformed/catalogue.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/util/output_file.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "model/packed_files.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "util/output_file.hpp"
+#include "util/utf8.hpp"
 
 using namespace q3g_test;
 using namespace qwen3guard;

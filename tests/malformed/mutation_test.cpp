@@ -4,9 +4,9 @@
 #include <random>
 
 #include "malformed/checkpoint_builder.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
 
 using namespace q3g_test;
 using namespace qwen3guard::detail;

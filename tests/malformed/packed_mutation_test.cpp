@@ -3,16 +3,16 @@
 // under ASan and UBSan too.
 #include <random>
 
+#include "kernels/isa.hpp"
 #include "malformed/checkpoint_builder.hpp"
+#include "model/config.hpp"
+#include "model/packed_files.hpp"
+#include "model/weights.hpp"
+#include "model/write_packed.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/model/config.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/model/weights.hpp"
-#include "qwen3guard/detail/model/write_packed.hpp"
-#include "qwen3guard/detail/tensor/quantize.hpp"
-#include "qwen3guard/detail/util/mapped_file.hpp"
 #include "temporary_folder.hpp"
+#include "tensor/quantize.hpp"
+#include "util/mapped_file.hpp"
 
 using namespace q3g_test;
 using namespace qwen3guard::detail;

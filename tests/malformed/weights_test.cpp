@@ -7,11 +7,11 @@
 #include <sstream>
 
 #include "malformed/catalogue.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/model/write_packed.hpp"
-#include "qwen3guard/detail/tensor/quantize.hpp"
+#include "model/packed_files.hpp"
+#include "model/write_packed.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "temporary_folder.hpp"
+#include "tensor/quantize.hpp"
 
 using namespace q3g_test;
 using namespace qwen3guard;

@@ -35,9 +35,7 @@ OUTSIDE = [
 def layer_of(path: str) -> str | None:
     """The layer of a file below include/ or src/; None for any other."""
     parts = path.split("/")
-    if parts[:3] == ["include", "qwen3guard", "detail"] and len(parts) > 4:
-        folder = parts[3]
-    elif parts[:2] == ["include", "qwen3guard"] and len(parts) == 3:
+    if parts[:2] == ["include", "qwen3guard"] and len(parts) == 3:
         folder = "base" if parts[2] in BASE_HEADERS else "guard"
     elif parts[0] == "src" and len(parts) > 2:
         folder = parts[1]
@@ -110,9 +108,11 @@ def include_direction(tree: SourceTree) -> list[Finding]:
 
 
 def public_headers(tree: SourceTree) -> list[Finding]:
-    """A public header includes the standard library and other public headers only."""
+    """include/ holds public headers and nothing else; they include the standard library and each other only."""
     findings = []
     for path in tree.cpp():
+        if path.startswith("include/") and not is_public(path):
+            findings.append(Finding(path, 1, "a private header stands beside its bodies, below src/"))
         if not is_public(path):
             continue
         for include in includes(tree.text(path)):

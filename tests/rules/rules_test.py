@@ -17,11 +17,11 @@ GOOD = {
     "include/qwen3guard/status.hpp": SPDX
     + "#ifndef QWEN3GUARD_STATUS_HPP\n#define QWEN3GUARD_STATUS_HPP\n#include <string>\n"
     + "using Text = std::string;\n#endif  // QWEN3GUARD_STATUS_HPP\n",
-    "include/qwen3guard/detail/util/a.hpp": SPDX
-    + "#ifndef QWEN3GUARD_DETAIL_UTIL_A_HPP\n#define QWEN3GUARD_DETAIL_UTIL_A_HPP\n"
+    "src/util/a.hpp": SPDX
+    + "#ifndef QWEN3GUARD_SRC_UTIL_A_HPP\n#define QWEN3GUARD_SRC_UTIL_A_HPP\n"
     + '#include "qwen3guard/status.hpp"\ninline Text a() { return {}; }\n#endif\n',
-    "src/util/a.cc": SPDX + '#include "qwen3guard/detail/util/a.hpp"\n// printf(\nint snprintf_like(const char*);\n',
-    "src/model/m.cc": SPDX + '#include "qwen3guard/detail/util/a.hpp"\nconst char* kText = "std::cout << exit(1)";\n',
+    "src/util/a.cc": SPDX + '#include "util/a.hpp"\n// printf(\nint snprintf_like(const char*);\n',
+    "src/model/m.cc": SPDX + '#include "util/a.hpp"\nconst char* kText = "std::cout << exit(1)";\n',
     "src/cli/main.cc": SPDX + '#include <cstdio>\n#include "qwen3guard/status.hpp"\nint main() { std::puts("ok"); }\n',
     "scripts/good.sh": "#!/usr/bin/env bash\n# SPDX-License-Identifier: Apache-2.0\nset -euo pipefail\necho ok\n",
 }
@@ -51,7 +51,7 @@ class RulesTest(unittest.TestCase):
 
     def test_include_direction(self):
         self.expect("include_direction", "src/util/b.cc", SPDX + '#include "../model/m.cc"\n', "util must not include")
-        self.expect("include_direction", "src/cli/b.cc", SPDX + '#include "qwen3guard/detail/util/a.hpp"\n', "public")
+        self.expect("include_direction", "src/cli/b.cc", SPDX + '#include "util/a.hpp"\n', "public")
         self.expect("include_direction", "src/novel/b.cc", SPDX, "unknown layer")
         bench = {f"src/bench/{name}.hpp": HEADER.format(f"SRC_BENCH_{name.upper()}_HPP", "") for name in ("measure", "passes")}
         for name, user in (("measure", "cli"), ("passes", "bench")):
@@ -73,9 +73,11 @@ class RulesTest(unittest.TestCase):
         self.expect("guard_rooms", "src/guard/novel/b.cc", SPDX, "no room")
 
     def test_public_headers(self):
-        for line in ("<Eigen/Core>", "<windows.h>", '"qwen3guard/detail/util/a.hpp"'):
+        for line in ("<Eigen/Core>", "<windows.h>", '"util/a.hpp"'):
             text = HEADER.format("B_HPP", f"#include {line}\n")
             self.expect("public_headers", "include/qwen3guard/b.hpp", text, "must not include")
+        text = HEADER.format("DETAIL_B_HPP", "")
+        self.expect("public_headers", "include/qwen3guard/detail/b.hpp", text, "below src/")
 
     def test_outside_libraries(self):
         for line in ("<Eigen/Core>", "<re2/re2.h>", "<utf8proc.h>", "<xxhash.h>", "<CLI/CLI.hpp>", "<immintrin.h>"):

@@ -24,7 +24,7 @@
 
 #include "kernels/arm/idot_neon.hpp"
 #endif
-#include "qwen3guard/detail/kernels/kernel_table.hpp"
+#include "kernels/kernel_table.hpp"
 // The loops come after what they are written over, and in this order.
 // clang-format off
 #include "kernels/generic/kernels.inl"

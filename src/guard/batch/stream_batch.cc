@@ -10,13 +10,13 @@
 
 #include "guard/batch/stream_batch_impl.hpp"
 #include "guard/conversation/tool_messages.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/block_signals.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
+#include "util/thread_team.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard {
 namespace {

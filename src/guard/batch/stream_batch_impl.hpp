@@ -22,8 +22,8 @@
 #include "guard/batch/step_planner.hpp"
 #include "guard/batch/time_source.hpp"
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
 #include "qwen3guard/stream_batch.hpp"
+#include "util/thread_team.hpp"
 
 namespace qwen3guard {
 

@@ -7,8 +7,8 @@
 
 #include "guard/batch/stream_batch_impl.hpp"
 #include "guard/conversation/message_text.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/guarded.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 

@@ -3,8 +3,8 @@
 
 #include "guard/calls/wave.hpp"
 #include "guard/gen/classify_gen.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/not_cancelled.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

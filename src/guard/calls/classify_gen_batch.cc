@@ -5,7 +5,7 @@
 #include "guard/calls/wave.hpp"
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/verdict_decoder.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

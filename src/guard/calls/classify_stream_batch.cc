@@ -8,9 +8,9 @@
 #include "guard/conversation/answer_parts.hpp"
 #include "guard/conversation/markup.hpp"
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -12,11 +12,11 @@
 #include "guard/session/gen_stream.hpp"
 #include "guard/session/head_stream.hpp"
 #include "guard/session/push_together.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "model/packed_files.hpp"
 #include "qwen3guard/guard.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 namespace {

@@ -9,14 +9,14 @@
 
 #include "embedded/embedded_models.hpp"
 #include "guard/gen/prompt_prefix.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
-#include "qwen3guard/detail/model/write_packed.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
+#include "model/write_packed.hpp"
 #include "tokenizer/snapshot.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
+#include "util/thread_team.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/incremental_encoder.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "guard/conversation/message_text.hpp"
 #include "guard/conversation/tool_messages.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "util/common_prefix.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "guard/conversation/gen_prompt.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,10 +5,10 @@
 #include <initializer_list>
 #include <string>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

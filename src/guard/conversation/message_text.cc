@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "tokenizer/incremental_encoder.hpp"
+#include "util/error.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 

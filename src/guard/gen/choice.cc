@@ -8,8 +8,8 @@
 #include <limits>
 #include <tuple>
 
-#include "qwen3guard/detail/util/error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/model/model.hpp"
+#include "model/model.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 

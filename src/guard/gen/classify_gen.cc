@@ -6,8 +6,8 @@
 #include "guard/conversation/gen_template.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/gen/prompt_prefix.hpp"
-#include "qwen3guard/detail/util/not_cancelled.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/not_cancelled.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "qwen3guard/detail/model/config.hpp"
+#include "model/config.hpp"
 #include "qwen3guard/tokenizer.hpp"
 
 namespace qwen3guard::detail {

@@ -6,10 +6,10 @@
 #include <span>
 
 #include "guard/gen/verdict_parser.hpp"
+#include "model/kv_cache.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
 #include "qwen3guard/cancel.hpp"
-#include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "qwen3guard/verdict.hpp"

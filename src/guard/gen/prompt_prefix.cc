@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "guard/conversation/gen_template.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

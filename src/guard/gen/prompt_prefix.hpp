@@ -7,10 +7,10 @@
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/loaded/prefix_blob.hpp"
 #include "guard/loaded/prefix_cache.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
 #include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 

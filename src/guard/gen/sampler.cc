@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "qwen3guard/detail/util/error.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 

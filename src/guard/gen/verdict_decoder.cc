@@ -9,7 +9,7 @@
 
 #include "guard/gen/end_tokens.hpp"
 #include "guard/policy/set_probability.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

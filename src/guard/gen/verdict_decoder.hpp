@@ -9,7 +9,7 @@
 
 #include "guard/gen/choice.hpp"
 #include "guard/gen/verdict_parser.hpp"
-#include "qwen3guard/detail/model/model.hpp"
+#include "model/model.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "qwen3guard/verdict.hpp"

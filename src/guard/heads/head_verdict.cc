@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "guard/policy/set_probability.hpp"
-#include "qwen3guard/detail/util/error.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "qwen3guard/detail/model/labels.hpp"
+#include "model/labels.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/verdict.hpp"
 

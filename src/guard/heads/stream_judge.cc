@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "guard/heads/head_verdict.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
+#include "model/kv_cache.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/verdict.hpp"
 

@@ -7,10 +7,10 @@
 #include <span>
 #include <utility>
 
-#include "qwen3guard/detail/util/checksum.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/checksum.hpp"
+#include "util/error.hpp"
 #include "util/json.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

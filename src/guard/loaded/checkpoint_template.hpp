@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/guard.hpp"
+#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 

@@ -8,13 +8,13 @@
 #include <string>
 #include <utility>
 
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/number_text.hpp"
-#include "qwen3guard/detail/util/thread_team.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "kernels/isa.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/error.hpp"
+#include "util/number_text.hpp"
+#include "util/thread_team.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 namespace {

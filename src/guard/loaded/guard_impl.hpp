@@ -12,7 +12,7 @@
 #include "guard/loaded/checkpoint_template.hpp"
 #include "guard/loaded/prefix_cache.hpp"
 #include "guard/loaded/workspace_pool.hpp"
-#include "qwen3guard/detail/model/model.hpp"
+#include "model/model.hpp"
 #include "qwen3guard/guard.hpp"
 
 namespace qwen3guard {

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "model/kv_cache.hpp"
 #include "qwen3guard/conversation.hpp"
-#include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

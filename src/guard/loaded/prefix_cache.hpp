@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "guard/loaded/prefix_blob.hpp"
+#include "model/kv_cache.hpp"
 #include "qwen3guard/conversation.hpp"
-#include "qwen3guard/detail/model/kv_cache.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
 

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
+#include "model/kv_cache.hpp"
+#include "model/model.hpp"
+#include "model/workspace.hpp"
 
 namespace qwen3guard::detail {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "guard/policy/stream_policy.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/number_text.hpp"
+#include "util/error.hpp"
+#include "util/number_text.hpp"
 
 namespace qwen3guard {
 namespace {

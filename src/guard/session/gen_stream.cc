@@ -13,10 +13,10 @@
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/gen/prompt_prefix.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "util/common_prefix.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 namespace {

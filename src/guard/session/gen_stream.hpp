@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "guard/session/recorded_session.hpp"
-#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "model/kv_cache.hpp"
 
 namespace qwen3guard::detail {
 

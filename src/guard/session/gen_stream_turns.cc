@@ -8,9 +8,9 @@
 #include "guard/conversation/markup.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/session/gen_stream.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
 GenStream::GenStream(std::shared_ptr<const Guard::Impl> guard, const StreamOptions& options,

@@ -12,10 +12,10 @@
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/sampler.hpp"
 #include "guard/loaded/guard_impl.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 

@@ -13,8 +13,8 @@
 
 #include "guard/session/final_form.hpp"
 #include "guard/session/recorded_session.hpp"
-#include "qwen3guard/detail/model/kv_cache.hpp"
-#include "qwen3guard/detail/model/labels.hpp"
+#include "model/kv_cache.hpp"
+#include "model/labels.hpp"
 
 namespace qwen3guard::detail {
 

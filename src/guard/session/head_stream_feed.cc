@@ -5,8 +5,8 @@
 
 #include "guard/heads/stream_judge.hpp"
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/guarded.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 

@@ -6,9 +6,9 @@
 #include "guard/conversation/message_text.hpp"
 #include "guard/conversation/tool_messages.hpp"
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/try.hpp"
 #include "util/common_prefix.hpp"
+#include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

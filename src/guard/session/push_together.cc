@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/session/recorded_session.hpp"
 
-#include "qwen3guard/detail/util/error.hpp"
+#include "util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "guard/conversation/tool_messages.hpp"
 #include "guard/session/stream_session_impl.hpp"
-#include "qwen3guard/detail/util/error.hpp"
-#include "qwen3guard/detail/util/guarded.hpp"
-#include "qwen3guard/detail/util/try.hpp"
+#include "util/error.hpp"
+#include "util/guarded.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "qwen3guard/detail/util/half.hpp"
+#include "util/half.hpp"
 
 // Four floats in plain C++: any architecture, no instruction-set flags. Compilers turn the loops into
 // whatever the baseline has. See generic/kernels.inl for what a Vec must offer.

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
 
 using namespace qwen3guard::bench;
 using namespace qwen3guard::detail;

@@ -23,7 +23,7 @@
 #include "guard/conversation/conversation.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/session/head_stream.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
+#include "model/packed_files.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/quote.hpp"
 

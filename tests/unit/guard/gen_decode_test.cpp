@@ -15,7 +15,7 @@
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/verdict_decoder.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/util/model_files.hpp"
+#include "util/model_files.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::detail;

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
+#include "model/model.hpp"
+#include "model/packed_files.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 using namespace qwen3guard;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
+#include "model/config.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/model/config.hpp"
 
 using namespace qwen3guard;
 using detail::KeptPrefix;

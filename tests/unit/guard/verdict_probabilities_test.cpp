@@ -11,8 +11,8 @@
 
 #include "embedded/embedded_models.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/util/model_files.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "util/model_files.hpp"
 
 using namespace qwen3guard;
 

@@ -10,10 +10,10 @@
 #include <random>
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/util/half.hpp"
 #include "random_data.hpp"
+#include "util/half.hpp"
 
 using namespace qwen3guard::detail;
 

@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/tensor/packed_matrix.hpp"
-#include "qwen3guard/detail/util/aligned_buffer.hpp"
-#include "qwen3guard/detail/util/half.hpp"
 #include "random_data.hpp"
+#include "tensor/packed_matrix.hpp"
+#include "util/aligned_buffer.hpp"
+#include "util/half.hpp"
 
 using namespace qwen3guard::detail;
 using q3g_test::random_normal;

@@ -4,7 +4,7 @@
 
 #include "golden_models.hpp"
 #include "malformed/checkpoint_builder.hpp"
-#include "qwen3guard/detail/util/half.hpp"
+#include "util/half.hpp"
 
 using namespace q3g_test;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sound checkpoints in the forms that occur; what is refused is in tests/malformed.
-#include "qwen3guard/detail/model/config.hpp"
+#include "model/config.hpp"
 
 #include "malformed/checkpoint_builder.hpp"
 #include "q3g_catch.hpp"

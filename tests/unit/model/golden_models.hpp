@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "model/model.hpp"
+#include "model/safetensors.hpp"
+#include "model/workspace.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/model/model.hpp"
-#include "qwen3guard/detail/model/safetensors.hpp"
-#include "qwen3guard/detail/model/workspace.hpp"
 
 /// The committed checkpoints of tests/golden/models and what they should compute.
 namespace q3g_test {

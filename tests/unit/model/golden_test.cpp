@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "golden_models.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
+#include "kernels/isa.hpp"
 
 using namespace q3g_test;
 

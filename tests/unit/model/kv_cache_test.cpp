@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/model/kv_cache.hpp"
+#include "model/kv_cache.hpp"
 
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
 
 using namespace qwen3guard::detail;
 

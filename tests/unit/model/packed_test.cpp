@@ -6,17 +6,17 @@
 #include <map>
 #include <sstream>
 
+#include "kernels/isa.hpp"
 #include "malformed/checkpoint_builder.hpp"
+#include "model/config.hpp"
+#include "model/packed_files.hpp"
 #include "model/tensor_source.hpp"
+#include "model/weights.hpp"
+#include "model/write_packed.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/model/config.hpp"
-#include "qwen3guard/detail/model/packed_files.hpp"
-#include "qwen3guard/detail/model/weights.hpp"
-#include "qwen3guard/detail/model/write_packed.hpp"
-#include "qwen3guard/detail/tensor/quantize.hpp"
-#include "qwen3guard/detail/util/checksum.hpp"
 #include "temporary_folder.hpp"
+#include "tensor/quantize.hpp"
+#include "util/checksum.hpp"
 
 using namespace q3g_test;
 using namespace qwen3guard::detail;

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "golden_models.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
+#include "kernels/isa.hpp"
 
 using namespace q3g_test;
 

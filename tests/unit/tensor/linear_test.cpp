@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tensor/linear.hpp"
+#include "tensor/linear.hpp"
 
 #include <cmath>
 #include <random>
 #include <tuple>
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/kernels/isa.hpp"
-#include "qwen3guard/detail/util/half.hpp"
 #include "random_data.hpp"
+#include "util/half.hpp"
 
 using namespace qwen3guard::detail;
 

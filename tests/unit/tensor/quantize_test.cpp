@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/tensor/quantize.hpp"
+#include "tensor/quantize.hpp"
 
 #include <cmath>
 #include <cstring>
@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/util/half.hpp"
 #include "random_data.hpp"
+#include "util/half.hpp"
 
 using namespace qwen3guard::detail;
 using qwen3guard::ErrorCode;

@@ -14,10 +14,10 @@
 #include <string_view>
 #include <vector>
 
-#include "qwen3guard/detail/util/model_files.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
 #include "qwen3guard/tokenizer.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "util/model_files.hpp"
+#include "util/utf8.hpp"
 
 namespace qwen3guard::test {
 

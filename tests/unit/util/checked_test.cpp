@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/checked.hpp"
+#include "util/checked.hpp"
 
 #include "q3g_catch.hpp"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/concat.hpp"
+#include "util/concat.hpp"
 
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/util/error.hpp"
+#include "util/error.hpp"
 
 using namespace qwen3guard;
 using detail::concat;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/model_files.hpp"
+#include "util/model_files.hpp"
 
 #include "q3g_catch.hpp"
 

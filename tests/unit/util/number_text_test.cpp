@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/number_text.hpp"
+#include "util/number_text.hpp"
 
 #include <cfloat>
 #include <cmath>

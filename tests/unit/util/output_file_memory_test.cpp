@@ -5,8 +5,8 @@
 #include <string>
 
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/util/output_file.hpp"
 #include "temporary_folder.hpp"
+#include "util/output_file.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/output_file.hpp"
+#include "util/output_file.hpp"
 
 #include <atomic>
 #include <filesystem>

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "q3g_catch.hpp"
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/utf8.hpp"
 
 using qwen3guard::printable;
 using qwen3guard::quote;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/thread_team.hpp"
+#include "util/thread_team.hpp"
 
 #include <atomic>
 #include <chrono>

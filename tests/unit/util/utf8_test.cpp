@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "qwen3guard/detail/util/utf8.hpp"
+#include "util/utf8.hpp"
 
 #include <random>
 #include <vector>

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_MODEL_PACKED_INFO_HPP
+#define QWEN3GUARD_SRC_MODEL_PACKED_INFO_HPP
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "qwen3guard/status.hpp"
+#include "tensor/packed_matrix.hpp"
+
+/// What the header of a packed model file says about it: docs/packed_format.md.
+namespace qwen3guard::detail {
+
+inline constexpr std::string_view kPackedVersionKey = "qwen3guard_packed";
+inline constexpr std::string_view kPackedVersion = "1";
+inline constexpr std::string_view kPackedHeaderKey = "xxh3_header";
+inline constexpr std::string_view kPackedTypeKey = "type";
+inline constexpr std::string_view kPackedGroupKey = "group";
+/// Before a tensor's name: the metadata key of its checksum.
+inline constexpr std::string_view kPackedChecksumPrefix = "xxh3:";
+/// Before the name of one of the checkpoint's other files: the tensor that holds it.
+inline constexpr std::string_view kPackedFilePrefix = "file:";
+/// After the published name of a matrix: its packed data, and their scales.
+inline constexpr std::string_view kPackedSuffix = ".packed";
+inline constexpr std::string_view kScalesSuffix = ".scales";
+
+/// How the matrices of a packed file are stored.
+struct PackedInfo {
+  PackedType type = PackedType::bf16;
+  std::size_t group = 0;
+};
+
+/// "int8 (group 64)", "int8 (per row)", "bf16 (packed)".
+[[nodiscard]] std::string to_text(const PackedInfo& info);
+
+/// What a safetensors file's metadata says; empty when the file is no packed one. Checks the header's
+/// checksum. Errors: unsupported_model (another version; an unknown type or group); bad_checkpoint
+/// (checksum). `file` is how errors name it, `header` its JSON text.
+[[nodiscard]] Result<std::optional<PackedInfo>> read_packed_info(
+    const std::string& file, const std::map<std::string, std::string>& metadata, std::string_view header);
+
+/// The checksum of a packed file's header: of its JSON text with zeros in the place of the sum itself.
+/// Empty when the sum has no place in it.
+[[nodiscard]] std::optional<std::string> packed_header_checksum(std::string_view header);
+
+}  // namespace qwen3guard::detail
+
+#endif  // QWEN3GUARD_SRC_MODEL_PACKED_INFO_HPP
