@@ -72,18 +72,22 @@ struct KernelTable {
   /// rope.
   void (*rotate)(float* x, const float* table, std::size_t half) noexcept;
 
-  /// Products with packed weights. For q8 and q4 a row of y does not depend on the other rows of the call and
-  /// is the same to the last bit on every instruction set with fused multiply-add; for bf16 the sums' order,
-  /// and with it the rounding, may depend on how many rows there are.
+  /// Products with packed weights. For q8, q4 and f16 a row of y does not depend on the other rows of the
+  /// call and is the same to the last bit on every instruction set with fused multiply-add; for bf16 the
+  /// sums' order, and with it the rounding, may depend on how many rows there are. For f16 every weight is
+  /// widened exactly and its product with x is added in float32, columns in order.
   void (*gemm_q8)(const PackedArgs& args) noexcept;
   void (*gemm_q4)(const PackedArgs& args) noexcept;
   void (*gemm_bf16)(const PackedArgs& args) noexcept;
+  void (*gemm_f16)(const PackedArgs& args) noexcept;
   /// Per group of x [n] (n a multiple of group, group of 32): scale = max|x| / 127, q = round(x / scale), and
   /// start = -offset * sum of q. A group with a value that is not finite gets the scale NaN.
   void (*quantise_q8)(std::int8_t* q, float* scales, std::int32_t* starts, const float* x, std::size_t n,
                       std::size_t group, std::int32_t offset) noexcept;
   /// y[i] = bfloat16(x[i]), to nearest even.
   void (*round_bf16)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
+  /// y[i] = binary16(x[i]), to nearest even; beyond its range infinity.
+  void (*round_f16)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
 };
 
 }  // namespace qwen3guard::detail

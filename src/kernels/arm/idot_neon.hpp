@@ -96,6 +96,8 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
   const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
   vst1_u16(p, vshrn_n_u32(vbslq_u32(vceqq_f32(a.v, a.v), rounded, quiet), 16));
 }
+/// To nearest even as long as that is the floating-point unit's mode, which it is unless a host changes it.
+inline void store_f16(std::uint16_t* p, Vec a) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(a.v))); }
 
 #ifdef Q3G_NEON_I8MM
 struct Lines {

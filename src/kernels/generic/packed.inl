@@ -7,7 +7,8 @@
 //   dot(IVec acc, Weights w, Quad x): acc[i] += sum over j < 4 of w[i][j] * x[j], w unsigned, x signed
 //   to_float(IVec); store_i8(p, Vec of integers)
 //   Lines     2 kLanes bfloat16 weights: load;  Pair: 2 bfloat16 activations, for every lane: load
-//   dot_pairs(Vec acc, Lines w, Pair x): acc[i] += w[i][0] * x[0] + w[i][1] * x[1];  store_bf16(p, Vec)
+//   dot_pairs(Vec acc, Lines w, Pair x): acc[i] += w[i][0] * x[0] + w[i][1] * x[1]
+//   store_bf16(p, Vec), store_f16(p, Vec): rounded to nearest even
 //   kTileRows, kTilePanels: the register tile of products with several rows; kRowPanels: panels of one or two
 //   rows kSignedBytes: prepare(Bytes) takes the offset of q8 off, and w in dot() is signed
 // Included after kernels.inl, inside no namespace.
@@ -134,6 +135,28 @@ void bf16_tile(const PackedArgs& a, std::size_t row, std::size_t panel) {
   for (std::size_t r = 0; r < kRows; ++r) store_row<kPanels>(a, row + r, panel, sums[r]);
 }
 
+/// Weights are widened to float32, so that products and sums are those of float32. A sum has one accumulator,
+/// and takes the columns in order: results do not depend on the tile.
+template <std::size_t kRows, std::size_t kPanels>
+void f16_tile(const PackedArgs& a, std::size_t row, std::size_t panel) {
+  constexpr std::size_t kVecs = kPanels * kVecsPerPanel;
+  const auto* column = static_cast<const std::uint16_t*>(a.w) + panel * (a.panel_bytes / 2);
+  const float* x = static_cast<const float*>(a.x) + row * a.ldx;
+  Vec sums[kRows][kVecs];
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t v = 0; v < kVecs; ++v) sums[r][v] = Vec::zero();
+  for (std::size_t i = 0; i < a.k; ++i, column += kPanelRows) {
+    Vec w[kVecs];
+    for (std::size_t v = 0; v < kVecs; ++v)
+      w[v] = Vec::load_f16(column + v / kVecsPerPanel * (a.panel_bytes / 2) + v % kVecsPerPanel * kLanes);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const Vec broadcast = Vec::broadcast(x[r * a.ldx + i]);
+      for (std::size_t v = 0; v < kVecs; ++v) sums[r][v] = fma(w[v], broadcast, sums[r][v]);
+    }
+  }
+  for (std::size_t r = 0; r < kRows; ++r) store_row<kPanels>(a, row + r, panel, sums[r]);
+}
+
 template <class Type>
 struct QuantisedTile {
   template <std::size_t kRows, std::size_t kPanels>
@@ -145,6 +168,12 @@ struct Bf16Tile {
   template <std::size_t kRows, std::size_t kPanels>
   static void run(const PackedArgs& a, std::size_t row, std::size_t panel) {
     bf16_tile<kRows, kPanels>(a, row, panel);
+  }
+};
+struct F16Tile {
+  template <std::size_t kRows, std::size_t kPanels>
+  static void run(const PackedArgs& a, std::size_t row, std::size_t panel) {
+    f16_tile<kRows, kPanels>(a, row, panel);
   }
 };
 
@@ -216,13 +245,14 @@ void quantise_q8(std::int8_t* q, float* scales, std::int32_t* starts, const floa
   }
 }
 
-/// y[i] = bfloat16(x[i]), to nearest even; n is a multiple of kLanes or the tail is done value by value.
-void round_bf16(std::uint16_t* y, const float* x, std::size_t n) noexcept {
+/// y[i] = x[i] rounded to 16 bits, kLanes at a time, by `store`.
+template <void (*store)(std::uint16_t*, Vec)>
+void round_to(std::uint16_t* y, const float* x, std::size_t n) noexcept {
   std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store_bf16(y + i, Vec::load(x + i));
+  for (; i + kLanes <= n; i += kLanes) store(y + i, Vec::load(x + i));
   if (i < n) {
     std::uint16_t padded[kLanes];
-    store_bf16(padded, load_tail<F32>(x + i, n - i));
+    store(padded, load_tail<F32>(x + i, n - i));
     memcpy(y + i, padded, (n - i) * sizeof(std::uint16_t));
   }
 }

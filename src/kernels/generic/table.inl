@@ -26,8 +26,10 @@ constexpr qwen3guard::detail::KernelTable table_of(
       .gemm_q8 = packed_product<QuantisedTile<Q8>>,
       .gemm_q4 = packed_product<QuantisedTile<Q4>>,
       .gemm_bf16 = packed_product<Bf16Tile>,
+      .gemm_f16 = packed_product<F16Tile>,
       .quantise_q8 = quantise_q8,
-      .round_bf16 = round_bf16,
+      .round_bf16 = round_to<store_bf16>,
+      .round_f16 = round_to<store_f16>,
   };
 }
 

@@ -55,6 +55,9 @@ inline void store_i8(std::int8_t* p, Vec a) {
 inline void store_bf16(std::uint16_t* p, Vec a) {
   for (std::size_t i = 0; i < Vec::kLanes; ++i) p[i] = qwen3guard::detail::f32_to_bf16(a.v[i]);
 }
+inline void store_f16(std::uint16_t* p, Vec a) {
+  for (std::size_t i = 0; i < Vec::kLanes; ++i) p[i] = qwen3guard::detail::f32_to_f16(a.v[i]);
+}
 
 struct Lines {
   const std::uint16_t* p;

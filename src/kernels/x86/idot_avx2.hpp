@@ -80,6 +80,10 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), out);
 }
 
+inline void store_f16(std::uint16_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+
 /// Pairs of bfloat16 as two vectors of floats.
 struct Floats {
   __m256 first, second;
