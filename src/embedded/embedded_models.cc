@@ -2,37 +2,35 @@
 #include "embedded/embedded_models.hpp"
 
 #include <cstddef>
-#include <span>
 #include <utility>
 
+#include "embedded/embedded_file.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/error.hpp"
 
 namespace qwen3guard::detail {
 namespace {
 
-/// One embedded file. `begin` and `end` are symbols of the assembly file that CMake writes.
-struct EmbeddedFile {
-  const char* model;
+struct EmbeddedModel {
   const char* name;
-  const std::byte* begin;
-  const std::byte* end;
+  EmbeddedFileAt file_at;  ///< a model without files is not there
 };
 
 }  // namespace
 }  // namespace qwen3guard::detail
 
-// Written by src/embedded/CMakeLists.txt: declares the symbols and fills kEmbeddedFiles, ended by a null
-// entry.
+// Written by src/embedded/CMakeLists.txt, or for the drop-in by scripts/amalgamate.py: kEmbeddedModels, ended
+// by a null entry.
 #include "embedded_files.inc"
 
 namespace qwen3guard::detail {
 
 std::unique_ptr<ModelFiles> find_embedded_model(std::string_view name) {
   std::vector<MemoryFiles::Entry> entries;
-  for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {
-    if (name == file->model)
-      entries.push_back({file->name, std::span<const std::byte>(file->begin, file->end)});
+  for (const EmbeddedModel* model = kEmbeddedModels; model->name != nullptr; ++model) {
+    if (name != model->name) continue;
+    for (EmbeddedFile file = model->file_at(0); file.name != nullptr; file = model->file_at(entries.size()))
+      entries.push_back({file.name, file.bytes});
   }
   if (entries.empty()) return nullptr;
   return std::make_unique<MemoryFiles>("embedded:" + std::string(name), std::move(entries));
@@ -53,12 +51,9 @@ std::vector<std::string> embedded_model_names() {
 }
 
 const char* embedded_model_name(std::size_t index) noexcept {
-  // A model's files follow each other.
-  std::string_view last;
-  for (const EmbeddedFile* file = kEmbeddedFiles; file->model != nullptr; ++file) {
-    if (last == file->model) continue;
-    if (index-- == 0) return file->model;
-    last = file->model;
+  for (const EmbeddedModel* model = kEmbeddedModels; model->name != nullptr; ++model) {
+    if (model->file_at(0).name == nullptr) continue;
+    if (index-- == 0) return model->name;
   }
   return nullptr;
 }
