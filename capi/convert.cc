@@ -15,7 +15,7 @@ void set_probabilities(Struct& out, const SeverityProbabilities& in) noexcept {
 }
 
 template <class Struct>
-SeverityProbabilities probabilities_of(const Struct& in) noexcept {
+SeverityProbabilities to_probabilities(const Struct& in) noexcept {
   return {in.p_safe, in.p_controversial, in.p_unsafe};
 }
 
@@ -23,7 +23,7 @@ SeverityProbabilities probabilities_of(const Struct& in) noexcept {
 TokenVerdict token_of(const q3g_decision& in) {
   TokenVerdict out;
   out.severity = enum_of<Severity>(in.token_severity, kSeverityCount + 1, "decision.token_severity");
-  out.probabilities = probabilities_of(in);
+  out.probabilities = to_probabilities(in);
   out.category = enum_of<Category>(in.category, kCategoryCount, "decision.category");
   std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
             out.category_probabilities.begin());
@@ -59,7 +59,7 @@ TokenVerdict from_c(const q3g_token_verdict& in) {
   TokenVerdict out;
   need_zero(static_cast<std::uint32_t>(in.reserved), "token");
   out.severity = enum_of<Severity>(in.severity, kSeverityCount + 1, "token.severity");
-  out.probabilities = probabilities_of(in);
+  out.probabilities = to_probabilities(in);
   out.category = enum_of<Category>(in.category, kCategoryCount, "token.category");
   std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
             out.category_probabilities.begin());

@@ -12,7 +12,7 @@ namespace {
 
 /// The name of a value of an enum that has `count` of them from 0 on.
 template <class Enum>
-const char* name_of(std::int32_t value, std::int32_t count) noexcept {
+const char* enum_name(std::int32_t value, std::int32_t count) noexcept {
   return value >= 0 && value < count ? to_string(static_cast<Enum>(value)) : "unknown";
 }
 
@@ -53,14 +53,14 @@ const char* q3g_status_name(q3g_status status) noexcept {
   }
 }
 const char* q3g_severity_name(int32_t severity) noexcept {
-  return name_of<Severity>(severity, kSeverityCount + 1);
+  return enum_name<Severity>(severity, kSeverityCount + 1);
 }
 const char* q3g_category_name(int32_t category) noexcept {
-  return name_of<Category>(category, kCategoryCount);
+  return enum_name<Category>(category, kCategoryCount);
 }
-const char* q3g_action_name(int32_t action) noexcept { return name_of<Action>(action, 4); }
-const char* q3g_role_name(int32_t role) noexcept { return name_of<Role>(role, 4); }
-const char* q3g_source_name(int32_t source) noexcept { return name_of<VerdictSource>(source, 4); }
+const char* q3g_action_name(int32_t action) noexcept { return enum_name<Action>(action, 4); }
+const char* q3g_role_name(int32_t role) noexcept { return enum_name<Role>(role, 4); }
+const char* q3g_source_name(int32_t source) noexcept { return enum_name<VerdictSource>(source, 4); }
 const char* q3g_reason_name(int32_t reason) noexcept {
   switch (reason) {
     case Q3G_REASON_NONE:

@@ -8,7 +8,7 @@ using namespace qwen3guard::capi;
 
 namespace {
 
-q3g_quantize_report to_c(const QuantizeReport& in) noexcept {
+q3g_quantize_report report_to_c(const QuantizeReport& in) noexcept {
   q3g_quantize_report out{};
   out.source_bytes = in.source_bytes;
   out.file_bytes = in.file_bytes;
@@ -24,8 +24,9 @@ q3g_status q3g_quantize(const char* model_dir, size_t model_dir_bytes, const cha
                         q3g_quantize_report* report, q3g_error* err) noexcept {
   return call(err, "q3g_quantize", [&] {
     const Out<q3g_quantize_report> place(report, "report");
-    place.write(to_c(take(quantize(path_of(model_dir, model_dir_bytes, "model_dir"),
-                                   path_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
+    place.write(
+        report_to_c(take(quantize(path_of(model_dir, model_dir_bytes, "model_dir"),
+                                  path_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
   });
 }
 
@@ -34,9 +35,9 @@ q3g_status q3g_quantize_embedded(const char* name, size_t name_bytes, const char
                                  q3g_quantize_report* report, q3g_error* err) noexcept {
   return call(err, "q3g_quantize_embedded", [&] {
     const Out<q3g_quantize_report> place(report, "report");
-    place.write(
-        to_c(take(quantize_embedded(text_of(name, name_bytes, "name"),
-                                    path_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
+    place.write(report_to_c(
+        take(quantize_embedded(text_of(name, name_bytes, "name"),
+                               path_of(out_file, out_file_bytes, "out_file"), read_options(options)))));
   });
 }
 

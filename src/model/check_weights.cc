@@ -13,7 +13,7 @@ namespace qwen3guard::detail {
 namespace {
 
 constexpr std::size_t kMaxRegions = 8;
-constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kAllFinite = std::numeric_limits<std::size_t>::max();
 /// A sample reads this much of a row, or of a panel of rows: what the page holds that it touches anyway.
 constexpr std::size_t kSampleBytes = 2048;
 
@@ -75,7 +75,7 @@ class RegionCheck {
   RegionCheck(std::size_t n_units, std::size_t n_regions, const Inspect& inspect)
       : n_units_(n_units), n_regions_(n_regions), inspect_(inspect) {}
 
-  /// The first unit that was found to have a value that is not finite; kNone when there is none.
+  /// The first unit that was found to have a value that is not finite; kAllFinite when there is none.
   [[nodiscard]] std::size_t not_finite() const noexcept { return not_finite_; }
 
   /// True when the region is blank. A sample is one unit of each region; all of them together are spread
@@ -108,7 +108,7 @@ class RegionCheck {
 
   std::size_t n_units_, n_regions_;
   const Inspect& inspect_;
-  std::size_t not_finite_ = kNone;
+  std::size_t not_finite_ = kAllFinite;
 };
 
 /// unit_rows: rows of a unit.
@@ -121,7 +121,7 @@ std::optional<std::string> check_regions(std::size_t rows, std::size_t unit_rows
   RegionCheck<Inspect> check(n_units, n_regions, inspect);
   for (std::size_t i = 0; i < n_regions; ++i) {
     const bool is_blank = check.is_blank(i, extent);
-    if (check.not_finite() != kNone) {
+    if (check.not_finite() != kAllFinite) {
       const std::size_t row = check.not_finite() * unit_rows;
       return concat("a value in row ", row,
                     unit_rows > 1 ? concat(" or the ", unit_rows - 1, " behind it") : std::string(),

@@ -27,7 +27,7 @@ void for_rows(std::size_t n_rows, std::size_t cols, Workers workers, const Body&
 
 }  // namespace
 
-void Decoder::reserve(std::size_t n_tokens) {
+void DecoderLayers::reserve(std::size_t n_tokens) {
   const std::size_t n = std::min(n_tokens, kChunkTokens);
   const std::size_t h = config_.hidden_size, d = config_.head_dim;
   const std::size_t q = config_.n_heads * d, kv = config_.n_kv_heads * d;
@@ -46,18 +46,18 @@ void Decoder::reserve(std::size_t n_tokens) {
   workspace_.tokens.reserve(n);
 }
 
-void Decoder::norm_rows(Span2d<float> y, Span2d<const float> x, const NormWeight& weight) const {
+void DecoderLayers::norm_rows(Span2d<float> y, Span2d<const float> x, const NormWeight& weight) const {
   for_rows(x.rows(), x.cols(), workers_, [&](std::size_t r) {
     kernels_.rms_norm(y.row(r).data(), x.row(r).data(), weight.data(), x.cols(), config_.rms_norm_eps);
   });
 }
 
-void Decoder::add_rows(Span2d<float> y, Span2d<const float> x) const {
+void DecoderLayers::add_rows(Span2d<float> y, Span2d<const float> x) const {
   for_rows(x.rows(), x.cols(), workers_,
            [&](std::size_t r) { kernels_.add(y.row(r).data(), x.row(r).data(), x.cols()); });
 }
 
-void Decoder::embed(std::span<const DecoderPiece> pieces) {
+void DecoderLayers::embed(std::span<const DecoderPiece> pieces) {
   workspace_.tokens.clear();
   for (const DecoderPiece& piece : pieces) {
     for (std::size_t i = 0; i < piece.ids.size(); ++i)
@@ -71,7 +71,7 @@ void Decoder::embed(std::span<const DecoderPiece> pieces) {
   });
 }
 
-void Decoder::store_keys_values(const LayerWeights& layer, std::size_t index) {
+void DecoderLayers::store_keys_values(const LayerWeights& layer, std::size_t index) {
   const std::size_t d = config_.head_dim, kv = config_.n_kv_heads * d;
   const auto k = rows_of(workspace_.k, n_rows_, kv), v = rows_of(workspace_.v, n_rows_, kv);
   const auto rotation = rows_of(workspace_.rotation, n_rows_, d);
@@ -86,7 +86,8 @@ void Decoder::store_keys_values(const LayerWeights& layer, std::size_t index) {
   });
 }
 
-void Decoder::rotate_queries(const LayerWeights& layer, Span2d<float> q, Span2d<const float> rotation) const {
+void DecoderLayers::rotate_queries(const LayerWeights& layer, Span2d<float> q,
+                                   Span2d<const float> rotation) const {
   const std::size_t d = config_.head_dim;
   for_rows(q.rows(), q.cols(), workers_, [&](std::size_t r) {
     for (std::size_t head = 0; head < config_.n_heads; ++head) {
@@ -97,7 +98,7 @@ void Decoder::rotate_queries(const LayerWeights& layer, Span2d<float> q, Span2d<
   });
 }
 
-void Decoder::keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> pieces) noexcept {
+void DecoderLayers::keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> pieces) noexcept {
   if (n_wanted_ == rows.rows()) return;
   std::size_t to = 0, end = 0;
   for (const DecoderPiece& piece : pieces) {
@@ -108,8 +109,8 @@ void Decoder::keep_wanted(Span2d<float> rows, std::span<const DecoderPiece> piec
   }
 }
 
-void Decoder::attend(const LayerWeights& layer, std::size_t index, std::span<const DecoderPiece> pieces,
-                     bool is_last) {
+void DecoderLayers::attend(const LayerWeights& layer, std::size_t index, std::span<const DecoderPiece> pieces,
+                           bool is_last) {
   const std::size_t h = config_.hidden_size, d = config_.head_dim;
   const std::size_t kv = config_.n_kv_heads * d;
   const auto x = rows_of(workspace_.x, n_rows_, h), normed = rows_of(workspace_.normed, n_rows_, h);
@@ -147,7 +148,7 @@ void Decoder::attend(const LayerWeights& layer, std::size_t index, std::span<con
   add_rows(x.sub_rows(0, n), projected);
 }
 
-void Decoder::feed_forward(const LayerWeights& layer, std::size_t n) {
+void DecoderLayers::feed_forward(const LayerWeights& layer, std::size_t n) {
   const std::size_t h = config_.hidden_size, m = config_.intermediate_size;
   const auto x = rows_of(workspace_.x, n, h), normed = rows_of(workspace_.normed, n, h),
              projected = rows_of(workspace_.projected, n, h);
@@ -161,7 +162,8 @@ void Decoder::feed_forward(const LayerWeights& layer, std::size_t n) {
   add_rows(x, projected);
 }
 
-Status Decoder::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden, const CancelFlag* cancel) {
+Status DecoderLayers::run(std::span<const DecoderPiece> pieces, Span2d<float> hidden,
+                          const CancelFlag* cancel) {
   n_rows_ = n_wanted_ = 0;
   for (const DecoderPiece& piece : pieces) {
     n_rows_ += piece.ids.size();

@@ -25,10 +25,10 @@ namespace qwen3guard::detail {
 inline constexpr std::size_t kChunkTokens = 256;
 
 /// The layer loop: token ids in, final-norm hidden states out. Borrows everything for its life.
-class Decoder {
+class DecoderLayers {
  public:
-  Decoder(const ModelConfig& config, const Weights& weights, const Rope& rope, const KernelTable& kernels,
-          Workers workers, Workspace& workspace)
+  DecoderLayers(const ModelConfig& config, const Weights& weights, const Rope& rope,
+                const KernelTable& kernels, Workers workers, Workspace& workspace)
       : config_(config),
         weights_(weights),
         rope_(rope),

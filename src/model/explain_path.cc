@@ -28,7 +28,7 @@ bool is_hub_name(std::string_view path) noexcept {
 }
 
 /// The first name in the folder with one of these endings; empty when there is none among many.
-std::string find_name(const std::string& folder, std::initializer_list<std::string_view> endings) {
+std::string name_ending_in(const std::string& folder, std::initializer_list<std::string_view> endings) {
   constexpr int kMaxEntries = 1000;
   std::error_code failed;
   fs::directory_iterator entry(fs::path(std::u8string(folder.begin(), folder.end())), failed);
@@ -75,17 +75,18 @@ Status explain_folder(const std::string& folder) {
                  "(merge_and_unload() and save_pretrained() of the peft package)");
   }
   if (has_weights) return {};
-  if (const std::string name = find_name(folder, {".gguf"}); !name.empty()) {
+  if (const std::string name = name_ending_in(folder, {".gguf"}); !name.empty()) {
     return error(ErrorCode::unsupported_model, shown, ": has weights as GGUF only (", printable(name),
                  "), which this library does not read; expected model.safetensors with config.json and "
                  "tokenizer.json");
   }
-  if (const std::string name = find_name(folder, {".bin", ".bin.index.json", ".pt", ".pth"}); !name.empty()) {
+  if (const std::string name = name_ending_in(folder, {".bin", ".bin.index.json", ".pt", ".pth"});
+      !name.empty()) {
     return error(ErrorCode::unsupported_model, shown, ": has weights as PyTorch files only (",
                  printable(name),
                  "); expected model.safetensors: save the model again with safe_serialization=True");
   }
-  if (const std::string name = find_name(folder, {".q3g"}); !name.empty()) {
+  if (const std::string name = name_ending_in(folder, {".q3g"}); !name.empty()) {
     return error(ErrorCode::file_not_found, shown, ": is the folder of a packed file; give the file itself, ",
                  printable(folder + "/" + name));
   }

@@ -122,8 +122,8 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   for (const ForwardPart& part : parts) n_tokens += part.ids.size();
   if (n_tokens == 0) return {};
   const ThreadTeam::Call call(*impl_->team);
-  Decoder decoder(config, impl_->weights, impl_->rope, *impl_->kernels, Workers(impl_->team.get()),
-                  workspace);
+  DecoderLayers decoder(config, impl_->weights, impl_->rope, *impl_->kernels, Workers(impl_->team.get()),
+                        workspace);
   decoder.reserve(n_tokens);
   for (const ForwardPart& part : parts) part.cache->prepare(part.ids.size());
   // Chunks of up to kChunkTokens tokens, filled part after part; a long part goes on in the next chunk.

@@ -32,7 +32,7 @@ class OneFile final : public ModelFiles {
 };
 
 template <class... Parts>
-Error bad(const SafetensorsFile& file, const Parts&... what) {
+Error bad_packed(const SafetensorsFile& file, const Parts&... what) {
   return error(ErrorCode::bad_checkpoint, file.display_name(), ": ", what...);
 }
 
@@ -40,13 +40,14 @@ Error bad(const SafetensorsFile& file, const Parts&... what) {
 
 Status verify_tensor(const SafetensorsFile& file, const std::string& tensor) {
   const StoredTensor* stored = file.find(tensor);
-  if (stored == nullptr) return bad(file, "tensor ", quote(tensor), " is missing");
+  if (stored == nullptr) return bad_packed(file, "tensor ", quote(tensor), " is missing");
   const auto expected = file.metadata().find(std::string(kPackedChecksumPrefix) + tensor);
-  if (expected == file.metadata().end()) return bad(file, "tensor ", quote(tensor), " has no checksum");
+  if (expected == file.metadata().end())
+    return bad_packed(file, "tensor ", quote(tensor), " has no checksum");
   const std::string found = checksum_text(checksum(stored->bytes));
   if (found == expected->second) return {};
-  return bad(file, "tensor ", quote(tensor), " is damaged: its checksum is ", found, ", expected ",
-             printable(expected->second));
+  return bad_packed(file, "tensor ", quote(tensor), " is damaged: its checksum is ", found, ", expected ",
+                    printable(expected->second));
 }
 
 Status verify_tensors(const SafetensorsFile& file, const CancelFlag* cancel) {
@@ -74,8 +75,8 @@ Result<PackedFiles> PackedFiles::open_path(const std::string& path) {
 Result<PackedFiles> PackedFiles::open_in(const ModelFiles& files, std::string_view name) {
   Q3G_ASSIGN(SafetensorsFile file, SafetensorsFile::open(files, name));
   if (!file.packed_info()) {
-    return bad(file, "a safetensors file, but no packed model (\"__metadata__\" has no ",
-               quote(kPackedVersionKey), "); to load a checkpoint, give its folder");
+    return bad_packed(file, "a safetensors file, but no packed model (\"__metadata__\" has no ",
+                      quote(kPackedVersionKey), "); to load a checkpoint, give its folder");
   }
   return PackedFiles(std::make_shared<const SafetensorsFile>(std::move(file)));
 }

@@ -15,7 +15,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr std::uint64_t kLengthBytes = 8;
+constexpr std::uint64_t kHeaderLengthBytes = 8;
 /// The reference reader's limit.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr std::size_t kMaxDimensions = 16;
@@ -38,17 +38,17 @@ struct Extent {
 };
 
 template <class... Parts>
-Error bad(const std::string& file, const Parts&... what) {
+Error bad_file(const std::string& file, const Parts&... what) {
   return error(ErrorCode::bad_checkpoint, file, ": ", what...);
 }
 
 template <class... Parts>
 Error bad_tensor(const std::string& file, const std::string& tensor, const Parts&... what) {
-  return bad(file, "tensor ", quote(tensor), ": ", what...);
+  return bad_file(file, "tensor ", quote(tensor), ": ", what...);
 }
 
-Result<std::vector<std::uint64_t>> read_sizes(const JsonFile& json, const std::string& tensor,
-                                              const char* key, simdjson::dom::object entry) {
+Result<std::vector<std::uint64_t>> read_numbers(const JsonFile& json, const std::string& tensor,
+                                                const char* key, simdjson::dom::object entry) {
   simdjson::dom::array array;
   if (entry[key].get(array) != simdjson::SUCCESS)
     return bad_tensor(json.name(), tensor, "has no list ", quote(key));
@@ -87,8 +87,8 @@ Result<StoredTensor> read_entry(const JsonFile& json, const std::string& name, s
   if (entry["dtype"].get(dtype) != simdjson::SUCCESS)
     return bad_tensor(json.name(), name, "has no string \"dtype\"");
   tensor.dtype = dtype;
-  Q3G_ASSIGN(tensor.shape, read_sizes(json, name, "shape", entry));
-  Q3G_ASSIGN(const auto offsets, read_sizes(json, name, "data_offsets", entry));
+  Q3G_ASSIGN(tensor.shape, read_numbers(json, name, "shape", entry));
+  Q3G_ASSIGN(const auto offsets, read_numbers(json, name, "data_offsets", entry));
   if (offsets.size() != 2 || offsets[0] > offsets[1])
     return bad_tensor(json.name(), name, "\"data_offsets\" is ", shape_text(offsets),
                       ", expected [begin, end]");
@@ -128,7 +128,7 @@ Status read_metadata(const JsonFile& json, simdjson::dom::element value,
 template <class... Parts>
 Error no_safetensors(const std::string& file, std::span<const std::byte> bytes, const Parts&... what) {
   const std::string_view format = foreign_format(bytes);
-  return format.empty() ? bad(file, "not a safetensors file: ", what...) : bad(file, "is ", format);
+  return format.empty() ? bad_file(file, "not a safetensors file: ", what...) : bad_file(file, "is ", format);
 }
 
 /// The format wants the tensors to cover the data exactly.
@@ -149,8 +149,8 @@ Status check_cover(const std::string& file, std::vector<Extent>& extents, std::u
     previous = &extent.name;
   }
   if (end != data_bytes) {
-    return bad(file, data_bytes - end, " bytes follow the last tensor",
-               previous ? " " + quote(*previous) : std::string(), "; a sound file has none");
+    return bad_file(file, data_bytes - end, " bytes follow the last tensor",
+                    previous ? " " + quote(*previous) : std::string(), "; a sound file has none");
   }
   return {};
 }
@@ -170,31 +170,31 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   file.path_ = files.path(name);
   const std::string& shown = file.display_name_;
   const auto bytes = file.blob_.bytes;
-  if (bytes.size() < kLengthBytes) {
+  if (bytes.size() < kHeaderLengthBytes) {
     return no_safetensors(shown, bytes, "it has ", bytes.size(),
                           " bytes, and the length of its header alone takes 8");
   }
   std::uint64_t header_bytes = 0;
-  for (std::size_t i = 0; i < kLengthBytes; ++i)
+  for (std::size_t i = 0; i < kHeaderLengthBytes; ++i)
     header_bytes |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
   if (header_bytes > kMaxHeaderBytes) {
     return no_safetensors(shown, bytes, "a header of ", header_bytes,
                           " bytes (at most 100000000 are allowed)");
   }
-  if (header_bytes > bytes.size() - kLengthBytes) {
-    return bad(shown, "truncated: the header should have ", header_bytes, " bytes, the file has ",
-               bytes.size());
+  if (header_bytes > bytes.size() - kHeaderLengthBytes) {
+    return bad_file(shown, "truncated: the header should have ", header_bytes, " bytes, the file has ",
+                    bytes.size());
   }
   const std::string_view header =
-      file.blob_.text().substr(kLengthBytes, static_cast<std::size_t>(header_bytes));
+      file.blob_.text().substr(kHeaderLengthBytes, static_cast<std::size_t>(header_bytes));
   file.header_ = header;
   if (header.empty() || header.front() != '{')
     return no_safetensors(shown, bytes, "the header is no JSON object");
   Q3G_ASSIGN(const JsonFile json, JsonFile::parse(header, shown, ErrorCode::bad_checkpoint));
   simdjson::dom::object root;
-  if (json.root().get(root) != simdjson::SUCCESS) return bad(shown, "the header is no JSON object");
+  if (json.root().get(root) != simdjson::SUCCESS) return bad_file(shown, "the header is no JSON object");
 
-  const auto data = bytes.subspan(static_cast<std::size_t>(kLengthBytes + header_bytes));
+  const auto data = bytes.subspan(static_cast<std::size_t>(kHeaderLengthBytes + header_bytes));
   std::vector<Extent> extents;
   for (const auto& [key, value] : root) {
     std::string tensor_name(key);

@@ -27,7 +27,7 @@ struct RowScratch {
   std::vector<std::int8_t> levels;  ///< [k]
 };
 
-void widen(std::span<float> y, const MatrixView& w, std::size_t r) noexcept {
+void widen_row(std::span<float> y, const MatrixView& w, std::size_t r) noexcept {
   const void* row = w.row(r);
   if (w.dtype == DType::f32) {
     std::memcpy(y.data(), row, y.size() * sizeof(float));
@@ -93,7 +93,7 @@ class Packer {
     if (shape.type != PackedType::bf16) std::fill_n(scales, shape.n_groups() * kPanelRows, std::uint16_t{0});
     for (std::size_t r = 0; r < kPanelRows && index * kPanelRows + r < shape.rows; ++r) {
       const std::size_t row = index * kPanelRows + r;
-      widen(std::span(scratch.values).first(shape.cols), w_, row);
+      widen_row(std::span(scratch.values).first(shape.cols), w_, row);
       const std::size_t bad = find_bad(std::span(scratch.values).first(shape.cols));
       if (bad != kNone) return row * shape.cols + bad;
       if (shape.type == PackedType::bf16) {

@@ -30,7 +30,7 @@ std::optional<std::size_t> find_ill_formed(std::string_view text) noexcept {
   return bad && utf8_step(text, *bad).truncated ? std::nullopt : bad;
 }
 
-bool is_newline(char c) noexcept { return c == '\r' || c == '\n'; }
+bool ends_line(char c) noexcept { return c == '\r' || c == '\n'; }
 
 /// vector::reserve, though not for one more at a time.
 template <class T>
@@ -94,7 +94,7 @@ IncrementalEncoder::Tail IncrementalEncoder::encode_tail(std::size_t& n_cuts, st
     tail.is_open_long = open.n_characters >= kMinOpenCharacters;
     tail.hold_until = end + (utf8.size() - open.begin);
     tail.n_incomplete_bytes = n_bytes - tail.text.map.end_of(utf8.size());
-    const bool follows_newline = begin > 0 && is_newline(text_[begin - 1]);
+    const bool follows_newline = begin > 0 && ends_line(text_[begin - 1]);
     result = encode_with_cuts(tokenizer, utf8, *rest, follows_newline, tail.tokens);
     if (result == Encoded::whole) return tail;
   }

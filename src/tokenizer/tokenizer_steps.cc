@@ -12,7 +12,7 @@ namespace {
 using simdjson::dom::element;
 
 template <class... Parts>
-Error unsupported(const JsonFile& file, const Parts&... what) {
+Error unsupported_step(const JsonFile& file, const Parts&... what) {
   return error(ErrorCode::unsupported_model, file.name(), ": ", what...);
 }
 
@@ -36,7 +36,7 @@ Status normalizer_step(const JsonFile& file, element value, const std::string& w
   Q3G_ASSIGN(const std::string_view type, type_of(file, value, where));
   if (type == "NFC") return parts.nfc = true, Status();
   if (type != "Sequence" || depth > 0)
-    return unsupported(file, where, ".type is ", quote(type), "; only \"NFC\" is implemented");
+    return unsupported_step(file, where, ".type is ", quote(type), "; only \"NFC\" is implemented");
   simdjson::dom::array steps;
   if (value["normalizers"].get(steps) != simdjson::SUCCESS)
     return file.error(where, ".normalizers is missing or no array");
@@ -60,7 +60,8 @@ Status split_step(const JsonFile& file, element value, const std::string& where,
   if (value["behavior"].get(behavior) != simdjson::SUCCESS)
     return file.error(where, ".behavior is missing or no string");
   if (behavior != "Isolated")
-    return unsupported(file, where, ".behavior is ", quote(behavior), "; only \"Isolated\" is implemented");
+    return unsupported_step(file, where, ".behavior is ", quote(behavior),
+                            "; only \"Isolated\" is implemented");
   // Isolated gives the same words inverted or not: the matches and the gaps.
   Q3G_TRY(flag_of(file, value, "invert", false, where));
   element pattern;
@@ -68,7 +69,7 @@ Status split_step(const JsonFile& file, element value, const std::string& where,
   if (pattern["Regex"].get(regex) == simdjson::SUCCESS)
     return add_pattern(file, regex, where + ".pattern", parts);
   if (pattern["String"].get(regex) == simdjson::SUCCESS)
-    return unsupported(file, where, ".pattern is a String; only a Regex is implemented");
+    return unsupported_step(file, where, ".pattern is a String; only a Regex is implemented");
   return file.error(where, ".pattern is not {\"Regex\": \"...\"}");
 }
 
@@ -76,18 +77,18 @@ Status split_step(const JsonFile& file, element value, const std::string& where,
 Status pre_tokenizer_step(const JsonFile& file, element value, const std::string& where, int depth,
                           bool& byte_level, TokenizerParts& parts) {
   Q3G_ASSIGN(const std::string_view type, type_of(file, value, where));
-  if (byte_level) return unsupported(file, where, " comes after the ByteLevel step");
+  if (byte_level) return unsupported_step(file, where, " comes after the ByteLevel step");
   if (type == "Split") return split_step(file, value, where, parts);
   if (type == "ByteLevel") {
     byte_level = true;
     Q3G_ASSIGN(const bool add_prefix_space, flag_of(file, value, "add_prefix_space", true, where));
-    if (add_prefix_space) return unsupported(file, where, ".add_prefix_space is true (or missing)");
+    if (add_prefix_space) return unsupported_step(file, where, ".add_prefix_space is true (or missing)");
     Q3G_ASSIGN(const bool use_regex, flag_of(file, value, "use_regex", true, where));
     return use_regex ? add_pattern(file, kByteLevelPattern, where, parts) : Status();
   }
   if (type != "Sequence" || depth > 0) {
-    return unsupported(file, where, ".type is ", quote(type),
-                       "; only \"Split\", \"ByteLevel\" and a \"Sequence\" of them are implemented");
+    return unsupported_step(file, where, ".type is ", quote(type),
+                            "; only \"Split\", \"ByteLevel\" and a \"Sequence\" of them are implemented");
   }
   simdjson::dom::array steps;
   if (value["pretokenizers"].get(steps) != simdjson::SUCCESS)
@@ -109,7 +110,7 @@ Status parse_normalizer(const JsonFile& file, element value, TokenizerParts& par
 Status parse_pre_tokenizer(const JsonFile& file, element value, TokenizerParts& parts) {
   bool byte_level = false;
   Q3G_TRY(pre_tokenizer_step(file, value, "pre_tokenizer", 0, byte_level, parts));
-  if (!byte_level) return unsupported(file, "pre_tokenizer has no ByteLevel step");
+  if (!byte_level) return unsupported_step(file, "pre_tokenizer has no ByteLevel step");
   return {};
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 using simdjson::dom::element;
 
-Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, VocabularyBuilder& builder) {
+Status read_vocab_file(const JsonFile& file, std::size_t n_file_bytes, VocabularyBuilder& builder) {
   simdjson::dom::object vocabulary;
   if (file.root().get(vocabulary) != simdjson::SUCCESS) return file.error("the top level is not an object");
   builder.reserve(vocabulary.size(), n_file_bytes / 2);
@@ -29,7 +29,7 @@ Status read_vocabulary(const JsonFile& file, std::size_t n_file_bytes, Vocabular
 }
 
 /// tokenizer_config.json: "added_tokens_decoder": {"151643": {"content": ...}, ...}
-Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
+Status read_added_file(const ModelFiles& files, VocabularyBuilder& builder) {
   constexpr std::string_view kName = "tokenizer_config.json", kKey = "added_tokens_decoder";
   if (!files.contains(kName)) return {};
   Q3G_ASSIGN(const Blob blob, files.open(kName));
@@ -54,7 +54,7 @@ Status read_added_tokens(const ModelFiles& files, VocabularyBuilder& builder) {
 }
 
 /// "left right" a line; the first line may be "#version: ...".
-Status read_merges(std::string_view text, VocabularyBuilder& builder) {
+Status read_merges_text(std::string_view text, VocabularyBuilder& builder) {
   text = without_byte_order_mark(text);
   std::size_t line_number = 0;
   for (std::size_t pos = 0; pos < text.size();) {
@@ -77,8 +77,8 @@ Result<TokenizerParts> load_vocab_and_merges(const ModelFiles& files) {
   Q3G_ASSIGN(const Blob vocabulary, files.open(kVocabulary));
   Q3G_ASSIGN(const JsonFile file, JsonFile::parse(vocabulary.text(), files.display_name(kVocabulary),
                                                   ErrorCode::bad_tokenizer, kMaxTokenizerBytes));
-  Q3G_TRY(read_vocabulary(file, vocabulary.bytes.size(), builder));
-  Q3G_TRY(read_added_tokens(files, builder));
+  Q3G_TRY(read_vocab_file(file, vocabulary.bytes.size(), builder));
+  Q3G_TRY(read_added_file(files, builder));
   Q3G_ASSIGN(const Blob merges, files.open(kMerges));
   if (merges.bytes.size() > kMaxTokenizerBytes) {
     return error(ErrorCode::bad_tokenizer, files.display_name(kMerges), ": ", merges.bytes.size(),
@@ -90,7 +90,7 @@ Result<TokenizerParts> load_vocab_and_merges(const ModelFiles& files) {
   };
   if (Status status = builder.index(static_cast<std::size_t>(n_lines), where); !status.ok())
     return prefixed(std::move(status).error(), file.name());
-  Q3G_TRY(read_merges(merges.text(), builder));
+  Q3G_TRY(read_merges_text(merges.text(), builder));
   Q3G_ASSIGN(TokenizerParts parts, builder.take());
   parts.nfc = true;
   Q3G_TRY(parts.pre_tokenizer.add_pattern(kQwenPattern));

@@ -13,7 +13,7 @@ namespace qwen3guard::detail {
 namespace {
 
 template <class... Parts>
-Error bad(const Parts&... what) {
+Error bad_vocabulary(const Parts&... what) {
   return error(ErrorCode::bad_tokenizer, what...);
 }
 
@@ -25,34 +25,35 @@ Error prefixed(Error error, const std::string& where) {
 }
 
 Status VocabularyBuilder::add_token(std::string_view piece, std::int64_t id) {
-  if (id < 0 || id >= Vocabulary::kMaxIds) return bad("id ", id, " is not in [0, ", Vocabulary::kMaxIds, ")");
-  if (piece.empty()) return bad("an empty token");
+  if (id < 0 || id >= Vocabulary::kMaxIds)
+    return bad_vocabulary("id ", id, " is not in [0, ", Vocabulary::kMaxIds, ")");
+  if (piece.empty()) return bad_vocabulary("an empty token");
   const auto token_id = static_cast<TokenId>(id);
   if (bytes_.size() < piece.size()) bytes_.resize(2 * piece.size());
   const auto n_bytes = byte_level_to_bytes(piece, bytes_.data());
   if (!parts_.vocabulary.set_bytes(token_id, n_bytes ? std::string_view(bytes_.data(), *n_bytes) : piece))
-    return bad("id ", id, " is taken by another token");
+    return bad_vocabulary("id ", id, " is taken by another token");
   if (n_bytes) ids_.push_back(token_id);
   return {};
 }
 
 Status VocabularyBuilder::add_added_token(AddedToken token) {
   if (token.id < 0 || token.id >= Vocabulary::kMaxIds)
-    return bad("id ", token.id, " is not in [0, ", Vocabulary::kMaxIds, ")");
-  if (token.content.empty()) return bad("content is empty");
+    return bad_vocabulary("id ", token.id, " is not in [0, ", Vocabulary::kMaxIds, ")");
+  if (token.content.empty()) return bad_vocabulary("content is empty");
   if (token.content.size() > AddedToken::kMaxBytes) {
-    return bad("content has ", token.content.size(), " bytes; at most ", AddedToken::kMaxBytes,
-               " are expected");
+    return bad_vocabulary("content has ", token.content.size(), " bytes; at most ", AddedToken::kMaxBytes,
+                          " are expected");
   }
   const std::string_view regular = parts_.vocabulary.bytes(token.id);
   if (regular.empty()) {
     (void)parts_.vocabulary.set_bytes(token.id, token.content);
   } else if (regular != token.content && !(byte_level_to_bytes(token.content, bytes_) && bytes_ == regular)) {
-    return bad("id ", token.id, " is taken by another token");
+    return bad_vocabulary("id ", token.id, " is taken by another token");
   }
-  if (!added_ids_.insert(token.id).second) return bad("id ", token.id, " is there twice");
+  if (!added_ids_.insert(token.id).second) return bad_vocabulary("id ", token.id, " is there twice");
   if (!added_contents_.insert(token.content).second)
-    return bad("content ", quote(token.content), " is there twice");
+    return bad_vocabulary("content ", quote(token.content), " is there twice");
   token.special = token.special || is_control_text(token.content);
   parts_.added.push_back(std::move(token));
   return {};
@@ -65,11 +66,11 @@ Status VocabularyBuilder::index(std::size_t n_merges, std::function<std::string(
   indexed_.assign(special.size(), 0);
   for (const TokenId id : ids_) indexed_[static_cast<std::size_t>(id)] = 1;
   if (const auto twice = parts_.vocabulary.index(ids_))
-    return bad("id ", *twice, " has the bytes of another token");
+    return bad_vocabulary("id ", *twice, " has the bytes of another token");
   for (std::size_t byte = 0; byte < 256; ++byte) {
     const char text = static_cast<char>(static_cast<unsigned char>(byte));
     if (parts_.vocabulary.find({&text, 1}) < 0)
-      return bad("no token for the single byte ", byte, "; all 256 are needed");
+      return bad_vocabulary("no token for the single byte ", byte, "; all 256 are needed");
   }
   parts_.merges.reset(n_merges);
   where_ = std::move(where);
@@ -101,12 +102,14 @@ Status VocabularyBuilder::add_merge(std::size_t place, std::string_view left, st
 Status VocabularyBuilder::add_merge(std::size_t place, std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
-    return prefixed(bad(quote(line), " is not two tokens with one space between them"), where_(place));
+    return prefixed(bad_vocabulary(quote(line), " is not two tokens with one space between them"),
+                    where_(place));
   return add_merge(place, line.substr(0, space), line.substr(space + 1));
 }
 
 Status VocabularyBuilder::bad_merge(const PendingMerge& merge, const std::string& what) const {
-  return prefixed(bad(what, " no token of the vocabulary, or a control token"), where_(merge.place));
+  return prefixed(bad_vocabulary(what, " no token of the vocabulary, or a control token"),
+                  where_(merge.place));
 }
 
 /// Both tables are larger than the caches of one core, so their lines are fetched for a batch at once: those

@@ -25,7 +25,7 @@ std::uint32_t flags_of(const AddedToken& token) noexcept {
          (token.rstrip ? SnapshotAdded::kRstrip : 0) | (token.normalized ? SnapshotAdded::kNormalized : 0);
 }
 
-Result<std::vector<std::byte>> write(const TokenizerImpl& impl) {
+Result<std::vector<std::byte>> snapshot_of(const TokenizerImpl& impl) {
   std::string strings;
   std::vector<SnapshotAdded> added;
   for (const AddedToken& token : impl.added()) {
@@ -77,7 +77,7 @@ Result<std::vector<std::byte>> write_snapshot(const Tokenizer& tokenizer) {
   if constexpr (std::endian::native != std::endian::little)
     return Error{ErrorCode::unsupported_model, "tokenizer snapshots need a little-endian machine"};
   try {
-    return write(TokenizerAccess::impl(tokenizer));
+    return snapshot_of(TokenizerAccess::impl(tokenizer));
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::out_of_memory, "no memory to write the tokenizer's snapshot"};
   }

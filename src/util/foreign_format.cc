@@ -8,7 +8,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-struct Format {
+struct ForeignFormat {
   std::string_view start;  ///< lower case where `is_text`
   bool is_text;            ///< may have white space or a byte order mark in front, in any case of letters
   std::string_view what;
@@ -20,7 +20,7 @@ constexpr std::string_view kHtml =
 constexpr std::string_view kPyTorch =
     "a PyTorch file; expected safetensors: save the model again with safe_serialization=True";
 
-constexpr Format kFormats[] = {
+constexpr ForeignFormat kFormats[] = {
     {"version https://git-lfs.github.com/", true,
      "a git-lfs pointer and not the file itself; run \"git lfs pull\" in its folder, or download the file"},
     {"GGUF", false,
@@ -44,7 +44,7 @@ std::string_view foreign_format(std::span<const std::byte> bytes) noexcept {
   const std::string_view raw(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kMaxBytes));
   std::string_view text = without_byte_order_mark(raw);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  for (const Format& format : kFormats) {
+  for (const ForeignFormat& format : kFormats) {
     const std::string_view found = (format.is_text ? text : raw).substr(0, format.start.size());
     if (std::equal(found.begin(), found.end(), format.start.begin(), format.start.end(),
                    [&](char a, char b) { return (format.is_text ? lower(a) : a) == b; }))

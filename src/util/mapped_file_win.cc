@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
 #define NOMINMAX
+#endif
 #include <windows.h>
 
 #include <memory>

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPartial = ".partial-";
 
-fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
+fs::path path_of(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
 
 Error io_error(const std::string& path, const std::string& what, std::error_code failed) {
   return {ErrorCode::io_error, printable(path) + ": " + what + ": " + failed.message()};
@@ -35,10 +35,10 @@ Error name_is_taken(const std::string& path) {
 /// Whether the name may be taken.
 Status check_name(const std::string& path, bool overwrite) {
   std::error_code failed;
-  const fs::file_status status = fs::status(to_path(path), failed);
+  const fs::file_status status = fs::status(path_of(path), failed);
   if (!fs::exists(status)) {
     // A missing or forbidden folder shows when the file is made; a name that leads nowhere is taken, too.
-    if (!fs::is_symlink(fs::symlink_status(to_path(path), failed))) return {};
+    if (!fs::is_symlink(fs::symlink_status(path_of(path), failed))) return {};
     return error(ErrorCode::io_error, printable(path),
                  ": there is a symbolic link of this name that leads nowhere");
   }
@@ -52,7 +52,7 @@ Status check_name(const std::string& path, bool overwrite) {
 
 /// Removes the partial files of this output whose writers are gone. One that cannot be removed stays.
 void remove_leftovers(const std::string& path) {
-  const fs::path target = to_path(path);
+  const fs::path target = path_of(path);
   const std::u8string raw_prefix = target.filename().u8string();
   const std::string prefix = std::string(raw_prefix.begin(), raw_prefix.end()).append(kPartial);
   std::error_code failed;
@@ -161,7 +161,7 @@ Status OutputFile::keep_partial() {
 
 bool is_same_file(const std::string& a, const std::string& b) {
   std::error_code failed;
-  return fs::equivalent(to_path(a), to_path(b), failed) && !failed;
+  return fs::equivalent(path_of(a), path_of(b), failed) && !failed;
 }
 
 }  // namespace qwen3guard::detail

@@ -45,7 +45,7 @@ TimePoint after_ms(TimePoint time, double ms) {
                     std::chrono::duration<double, std::milli>(std::clamp(ms, 0.0, kLongest_ms)));
 }
 
-Status check_options(const StreamBatchOptions& options) {
+Status check_batch_options(const StreamBatchOptions& options) {
   const auto bad = [](const char* name, const char* expected) {
     return detail::error(ErrorCode::invalid_argument, "options.", name, ": expected ", expected);
   };
@@ -358,7 +358,7 @@ StreamBatchStats StreamBatch::Impl::stats() const {
 
 Result<StreamBatch> StreamBatch::Impl::open(const Guard& guard, const StreamBatchOptions& options,
                                             std::shared_ptr<detail::TimeSource> time) {
-  Q3G_TRY(check_options(options));
+  Q3G_TRY(check_batch_options(options));
   return StreamBatch(std::make_unique<Impl>(guard, guard.impl_, options, std::move(time)));
 }
 

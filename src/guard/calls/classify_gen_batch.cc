@@ -11,7 +11,7 @@ namespace qwen3guard::detail {
 namespace {
 
 /// A conversation under way.
-struct Request {
+struct GenRequest {
   BatchItem* item;
   KvCache cache;
   GenPrompt prompt;
@@ -61,20 +61,20 @@ class GenWave final : public Wave {
     const std::size_t width = guard_.model().config().hidden_size;
     Workspace& workspace = scratch_->workspace;
     workspace.parts.clear();
-    for (Request& request : requests_)
+    for (GenRequest& request : requests_)
       workspace.parts.push_back({request.decoder.tokens(), &request.cache, 1});
     workspace.hidden.reserve_discard(requests_.size() * width);
     const Span2d<float> hidden(workspace.hidden.data(), requests_.size(), width);
     Q3G_TRY(guard_.model().forward_batch(workspace.parts, workspace, hidden, cancel_));
     std::size_t row = 0;
-    for (Request& request : requests_) request.decoder.answer(hidden.row(row++));
+    for (GenRequest& request : requests_) request.decoder.answer(hidden.row(row++));
     return {};
   }
 
   const Guard::Impl& guard_;
   const CancelFlag* cancel_;
   WorkspacePool::Lease scratch_;
-  std::list<Request> requests_;
+  std::list<GenRequest> requests_;
 };
 
 }  // namespace

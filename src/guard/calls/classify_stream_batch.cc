@@ -15,7 +15,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-struct Request {
+struct StreamRequest {
   BatchItem* item = nullptr;
   std::unique_ptr<HeadStream> session;
   HeadStream::Feed feed;
@@ -43,7 +43,7 @@ Status check_messages(std::span<const Message> messages) {
 }
 
 Status prepare(const std::shared_ptr<const Guard::Impl>& guard, const ClassifyOptions& classify,
-               Request& request) {
+               StreamRequest& request) {
   Q3G_TRY(guard->need_tokenizer());
   Q3G_TRY(check_messages(request.item->messages));
   StreamOptions options;
@@ -64,7 +64,7 @@ TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict>
   return last_safe != tokens.rend() ? *last_safe : tokens.back();
 }
 
-Verdict verdict_of(const ClassifyOptions& options, Request& request) {
+Verdict verdict_of(const ClassifyOptions& options, StreamRequest& request) {
   StreamUpdate update;
   std::vector<TokenVerdict> tokens;
   const TurnVerdict turn = request.session->commit_end(request.feed, update, &tokens);
@@ -88,7 +88,7 @@ class StreamWave final : public Wave {
       : guard_(std::move(guard)), options_(options) {}
 
   Result<std::size_t> add(BatchItem& item) override {
-    Request request;
+    StreamRequest request;
     request.item = &item;
     Q3G_TRY(prepare(guard_, options_, request));
     requests_.push_back(std::move(request));
@@ -97,10 +97,10 @@ class StreamWave final : public Wave {
 
   void run(const std::function<void(BatchItem&)>& on_done) override {
     std::vector<HeadStream::Feed> feeds;
-    for (Request& request : requests_) feeds.push_back(std::move(request.feed));
+    for (StreamRequest& request : requests_) feeds.push_back(std::move(request.feed));
     HeadStream::run_feeds(*guard_, feeds);
     auto feed = feeds.begin();
-    for (Request& request : requests_) {
+    for (StreamRequest& request : requests_) {
       request.feed = std::move(*feed++);
       if (request.feed.status.ok()) {
         request.item->verdict = verdict_of(options_, request);
@@ -115,7 +115,7 @@ class StreamWave final : public Wave {
  private:
   std::shared_ptr<const Guard::Impl> guard_;
   const ClassifyOptions& options_;
-  std::vector<Request> requests_;
+  std::vector<StreamRequest> requests_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-std::ptrdiff_t at(std::size_t n) noexcept { return static_cast<std::ptrdiff_t>(n); }
+std::ptrdiff_t offset_of(std::size_t n) noexcept { return static_cast<std::ptrdiff_t>(n); }
 
 PlacedTurn placed(ClosedTurn turn) {
   PlacedTurn out;
@@ -87,7 +87,7 @@ std::size_t Conversation::replace_tail(std::size_t begin, std::span<const TokenI
   const std::size_t keep = begin + n_same;
   log.keep_tail(ids_, keep);
   ids_.resize(keep);
-  ids_.insert(ids_.end(), tail.begin() + at(n_same), tail.end());
+  ids_.insert(ids_.end(), tail.begin() + offset_of(n_same), tail.end());
   return keep;
 }
 
@@ -132,14 +132,14 @@ Result<std::size_t> Conversation::reform(std::optional<Role> next, UndoLog& log)
   while (first < turns_.size() && is_as_wanted(first)) ++first;
   if (first == turns_.size()) return ids_.size();
   const std::size_t begin = turns_[first].begin;
-  std::vector<PlacedTurn> placed(turns_.begin() + at(first), turns_.end());
+  std::vector<PlacedTurn> placed(turns_.begin() + offset_of(first), turns_.end());
   std::vector<TokenId> tail;
   for (std::size_t i = first; i < turns_.size(); ++i) {
     PlacedTurn& turn = placed[i - first];
     turn.begin = begin + tail.size();
     if (is_as_wanted(i)) {
       const std::size_t end = i + 1 == turns_.size() ? ids_.size() : turns_[i + 1].begin;
-      tail.insert(tail.end(), ids_.begin() + at(turns_[i].begin), ids_.begin() + at(end));
+      tail.insert(tail.end(), ids_.begin() + offset_of(turns_[i].begin), ids_.begin() + offset_of(end));
       continue;
     }
     Q3G_ASSIGN(RenderedTurn rendered, render(*turn.turn, wanted[i]));
@@ -149,7 +149,7 @@ Result<std::size_t> Conversation::reform(std::optional<Role> next, UndoLog& log)
     turn.is_rendered = true;
   }
   log.keep_tail(turns_, first);
-  std::move(placed.begin(), placed.end(), turns_.begin() + at(first));
+  std::move(placed.begin(), placed.end(), turns_.begin() + offset_of(first));
   return replace_tail(begin, tail, log);
 }
 
@@ -211,7 +211,7 @@ Result<std::size_t> Conversation::append(std::span<const Message> messages, Undo
 
 std::size_t Conversation::reopen(bool is_same_opening, UndoLog& log) {
   const std::size_t begin = open_begin_;
-  std::vector<TokenId> old(ids_.begin() + at(begin), ids_.end());
+  std::vector<TokenId> old(ids_.begin() + offset_of(begin), ids_.end());
   log.keep_tail(ids_, begin);
   ids_.resize(begin);
   set_open(open_, log);
@@ -260,7 +260,7 @@ Result<std::size_t> Conversation::push_ids(std::span<const TokenId> ids, std::si
   if (!was_ids || had_block != turn.has_think_block()) return follow_open(had_block, 0, log);
   const std::size_t keep = ids_.size();
   log.keep_tail(ids_, keep);
-  ids_.insert(ids_.end(), ids.begin(), ids.begin() + at(n_fit));
+  ids_.insert(ids_.end(), ids.begin(), ids.begin() + offset_of(n_fit));
   return keep;
 }
 
@@ -413,8 +413,8 @@ Conversation::Dropped Conversation::drop_turns(std::size_t n, UndoLog& log) {
   log.keep_tail(turns_, first);
   log.keep_tail(ids_, begin);
   log.keep_value(n_gone_);
-  ids_.erase(ids_.begin() + at(begin), ids_.begin() + at(begin + n_dropped));
-  turns_.erase(turns_.begin() + at(first), turns_.begin() + at(last));
+  ids_.erase(ids_.begin() + offset_of(begin), ids_.begin() + offset_of(begin + n_dropped));
+  turns_.erase(turns_.begin() + offset_of(first), turns_.begin() + offset_of(last));
   for (std::size_t i = first; i < turns_.size(); ++i) turns_[i].begin -= n_dropped;
   n_gone_ += n_dropped;
   return {begin, first, last - first};
@@ -423,7 +423,7 @@ Conversation::Dropped Conversation::drop_turns(std::size_t n, UndoLog& log) {
 void Conversation::slide(std::size_t begin, std::size_t end) {
   writable().drop_front(end - begin);
   if (markup_ == nullptr) return;
-  ids_.erase(ids_.begin() + at(begin), ids_.begin() + at(end));
+  ids_.erase(ids_.begin() + offset_of(begin), ids_.begin() + offset_of(end));
   n_gone_ += end - begin;
 }
 

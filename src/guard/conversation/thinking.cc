@@ -8,7 +8,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-bool is_line_breaks(std::string_view bytes) noexcept {
+bool is_only_line_breaks(std::string_view bytes) noexcept {
   return !bytes.empty() && bytes.find_first_not_of('\n') == std::string_view::npos;
 }
 
@@ -25,9 +25,9 @@ ThinkTokens::ThinkTokens(const Tokenizer* tokenizer) {
 ThinkState ThinkTokens::next(ThinkState state, TokenId id, std::string_view bytes) const noexcept {
   if (begin_ < 0 || state == ThinkState::over) return ThinkState::over;
   if (state == ThinkState::inside) return id == end_ ? ThinkState::ended : ThinkState::inside;
-  if (state == ThinkState::ended) return is_line_breaks(bytes) ? ThinkState::ended : ThinkState::over;
+  if (state == ThinkState::ended) return is_only_line_breaks(bytes) ? ThinkState::ended : ThinkState::over;
   if (id == begin_) return ThinkState::inside;
-  return is_line_breaks(bytes) ? ThinkState::may_begin : ThinkState::over;
+  return is_only_line_breaks(bytes) ? ThinkState::may_begin : ThinkState::over;
 }
 
 }  // namespace qwen3guard::detail

@@ -7,7 +7,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr std::string_view kBegin = "<tool_response>", kEnd = "</tool_response>";
+constexpr std::string_view kResponseBegin = "<tool_response>", kResponseEnd = "</tool_response>";
 
 }  // namespace
 
@@ -26,7 +26,7 @@ std::span<const Message> fold_tools(std::span<const Message> messages, std::vect
       storage.back().content += '\n';
     }
     std::string& text = storage.back().content;
-    text.append(kBegin).append("\n").append(messages[i].content).append("\n").append(kEnd);
+    text.append(kResponseBegin).append("\n").append(messages[i].content).append("\n").append(kResponseEnd);
   }
   return storage;
 }
@@ -41,7 +41,7 @@ std::size_t first_message_of(std::span<const Message> messages, std::size_t turn
 }
 
 bool is_tool_answer(std::string_view text) noexcept {
-  return text.starts_with(kBegin) && text.ends_with(kEnd);
+  return text.starts_with(kResponseBegin) && text.ends_with(kResponseEnd);
 }
 
 Status check_live_role(Role role) {

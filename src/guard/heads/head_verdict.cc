@@ -25,7 +25,7 @@ void softmax_into(std::span<const float> logits, const Sink& sink) {
 
 /// The value with the largest logit; of equal logits the larger value.
 template <class Value>
-Value most_probable(std::span<const float> logits, std::span<const Value> values) {
+Value most_probable_value(std::span<const float> logits, std::span<const Value> values) {
   std::size_t best = 0;
   for (std::size_t i = 1; i < logits.size(); ++i) {
     if (std::pair(logits[i], values[i]) > std::pair(logits[best], values[best])) best = i;
@@ -48,11 +48,11 @@ Result<TokenVerdict> read_heads(const HeadLabels& labels, std::span<const float>
   out.source = VerdictSource::heads;
   out.is_settled = true;
   softmax_into(risk, [&](std::size_t i, float p) { set_probability(out.probabilities, labels.risk[i], p); });
-  out.severity = most_probable<Severity>(risk, labels.risk);  // a tie goes to the more severe
+  out.severity = most_probable_value<Severity>(risk, labels.risk);  // a tie goes to the more severe
   softmax_into(category, [&](std::size_t i, float p) {
     out.category_probabilities[static_cast<std::size_t>(labels.category[i])] = p;
   });
-  out.category = most_probable<Category>(category, labels.category);
+  out.category = most_probable_value<Category>(category, labels.category);
   return out;
 }
 

@@ -19,7 +19,7 @@
 namespace qwen3guard {
 namespace {
 
-Status check_options(const GuardOptions& options) {
+Status check_guard_options(const GuardOptions& options) {
   Q3G_TRY(detail::check_n_threads(options.n_threads));
   if (options.max_context_tokens < 0) {
     return detail::error(ErrorCode::invalid_argument,
@@ -70,7 +70,7 @@ void log_load(const std::function<void(LogLevel, std::string_view)>& log, const 
 
 Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  Q3G_TRY(check_options(options));
+  Q3G_TRY(check_guard_options(options));
   Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
                                                      .isa = options.isa,
                                                      .memory = options.memory,

@@ -14,7 +14,7 @@ namespace qwen3guard::detail {
 namespace {
 
 /// The status of what was done to message i, which names it when there are several.
-Status named(Status status, std::span<const Message> messages, std::size_t i) {
+Status naming_message(Status status, std::span<const Message> messages, std::size_t i) {
   if (status.ok() || messages.size() == 1) return status;
   return error(status.error().code, "messages[", i, "]: ", status.error().detail);
 }
@@ -60,7 +60,7 @@ Result<std::size_t> HeadStream::append_turns(std::span<const Message> messages) 
   // A message is whole: an incomplete last character is ill-formed, not one that was cut off.
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (i < first && (i > 0 || messages[0].role != Role::system)) continue;
-    Q3G_TRY(named(check_whole_text(messages[i].content, options_.invalid_utf8), messages, i));
+    Q3G_TRY(naming_message(check_whole_text(messages[i].content, options_.invalid_utf8), messages, i));
   }
   const bool slides = options_.context == ContextPolicy::slide;
   const auto append = [&](std::span<const Message> turns, std::size_t index) -> Status {
@@ -78,7 +78,7 @@ Result<std::size_t> HeadStream::append_turns(std::span<const Message> messages) 
     for (std::size_t i = 0; !slides && i < turns.size(); ++i) {
       const std::size_t next = n_turns + i + 1;
       const auto placed = conversation_.turns();
-      Q3G_TRY(named(
+      Q3G_TRY(naming_message(
           check_room(next < placed.size() ? placed[next].begin : conversation_.ids().size(), Role::user),
           messages, first + first_message_of(messages.subspan(first), index + i)));
     }
@@ -111,12 +111,12 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
                Feed planned_feed;
                planned_feed.session = this;
                planned_feed.role = HeadRole::query;
-               Q3G_TRY(named(check_whole_text(prompt.content, options_.invalid_utf8), messages,
-                             messages.size() - 1));
+               Q3G_TRY(naming_message(check_whole_text(prompt.content, options_.invalid_utf8), messages,
+                                      messages.size() - 1));
                Q3G_ASSIGN(const std::size_t opened, open_turn(Role::user));
                planned_feed.keep = std::min(keep, opened);
                forget_cache(planned_feed.keep);
-               Q3G_TRY(named(check_text(prompt.content), messages, messages.size() - 1));
+               Q3G_TRY(naming_message(check_text(prompt.content), messages, messages.size() - 1));
                Q3G_TRY(conversation_.push_text(prompt.content, log_));
                Q3G_TRY(conversation_.finish(log_));
                Q3G_TRY(close(planned_feed));
