@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "bench/peak_memory.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "model/model.hpp"
-#include "model/packed_files.hpp"
 #include "model/workspace.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
@@ -101,8 +101,7 @@ void run(const std::string& path, std::int32_t n_threads) {
   options.require_tokenizer = false;
   const Guard guard = Guard::load(path, options).value();
   const double load_ms = ms_since(start);
-  const auto files = open_model_files(path).value();
-  const auto model = Model::load(*files, {n_threads, ""}).value();
+  const auto model = Model::load(*open_checkpoint(path).value(), {n_threads, ""}).value();
   const ModelInfo info = guard.info();
   std::printf("### %s\n\n", path.substr(path.find_last_of('/', path.size() - 2) + 1).c_str());
   std::printf("%s, %s, %d threads; loaded in %.0f ms\n\n| work | ms | tokens a second |\n|---|---|---|\n",

@@ -19,7 +19,6 @@
 namespace qwen3guard {
 
 namespace detail {
-class ModelFiles;
 class TokenizerImpl;
 struct TokenizerAccess;
 }  // namespace detail
@@ -45,13 +44,6 @@ class Tokenizer {
   /// Errors: file_not_found; io_error; bad_tokenizer (file, what was found and expected);
   /// unsupported_model (a normaliser, pre-tokeniser or model that this library does not implement).
   [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
-
-  /// @cond internal
-  /// The same from a set of files (see src/util/model_files.hpp); a packed model's snapshot comes first.
-  [[nodiscard]] static Result<Tokenizer> load(const detail::ModelFiles& files);
-  /// True when there is a file that load() would begin with.
-  [[nodiscard]] static bool is_in(const detail::ModelFiles& files);
-  /// @endcond
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
   /// Added tokens that are no control tokens (such as `<think>`) are recognised in both modes, as in the

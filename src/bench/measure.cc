@@ -17,7 +17,8 @@
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/loaded/guard_impl.hpp"
-#include "model/packed_files.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "util/concat.hpp"
 #include "util/error.hpp"
 #include "util/guarded.hpp"
@@ -178,14 +179,14 @@ class Measuring {
   std::vector<Work> work_;
 };
 
-Result<Measurement> measure_files(const detail::ModelFiles& files, const MeasureOptions& options) {
+Result<Measurement> measure_checkpoint(const detail::Checkpoint& checkpoint, const MeasureOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
-                                                     .isa = options.isa,
-                                                     .verify = options.verify == Verify::full}));
+  Q3G_ASSIGN(auto model, detail::Model::load(checkpoint, {.n_threads = options.n_threads,
+                                                          .isa = options.isa,
+                                                          .verify = options.verify == Verify::full}));
   std::optional<Tokenizer> tokenizer;
-  if (Tokenizer::is_in(files)) {
-    Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
+  if (detail::has_tokenizer(checkpoint.tokenizer_files())) {
+    Q3G_ASSIGN(tokenizer, detail::load_tokenizer(checkpoint.tokenizer_files()));
   }
   const double load_ms = ms_since(start);
 
@@ -203,15 +204,15 @@ Result<Measurement> measure_files(const detail::ModelFiles& files, const Measure
 
 Result<Measurement> measure(std::string_view model_dir, const MeasureOptions& options) {
   return detail::guarded("measure", [&]() -> Result<Measurement> {
-    Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
-    return measure_files(*files, options);
+    Q3G_ASSIGN(const auto checkpoint, detail::open_checkpoint(std::string(model_dir)));
+    return measure_checkpoint(*checkpoint, options);
   });
 }
 
 Result<Measurement> measure_embedded(std::string_view name, const MeasureOptions& options) {
   return detail::guarded("measure_embedded", [&]() -> Result<Measurement> {
-    Q3G_ASSIGN(const auto files, detail::need_embedded_model(name));
-    return measure_files(*files, options);
+    Q3G_ASSIGN(const auto checkpoint, detail::open_embedded(name));
+    return measure_checkpoint(*checkpoint, options);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "embedded/embedded_file.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/error.hpp"
 
@@ -25,19 +26,15 @@ struct EmbeddedModel {
 
 namespace qwen3guard::detail {
 
-std::unique_ptr<ModelFiles> find_embedded_model(std::string_view name) {
+Result<std::unique_ptr<const Checkpoint>> open_embedded(std::string_view name) {
   std::vector<MemoryFiles::Entry> entries;
   for (const EmbeddedModel* model = kEmbeddedModels; model->name != nullptr; ++model) {
     if (name != model->name) continue;
     for (EmbeddedFile file = model->file_at(0); file.name != nullptr; file = model->file_at(entries.size()))
       entries.push_back({file.name, file.bytes});
   }
-  if (entries.empty()) return nullptr;
-  return std::make_unique<MemoryFiles>("embedded:" + std::string(name), std::move(entries));
-}
-
-Result<std::unique_ptr<ModelFiles>> need_embedded_model(std::string_view name) {
-  if (auto files = find_embedded_model(name)) return files;
+  if (!entries.empty())
+    return open_checkpoint(MemoryFiles("embedded:" + std::string(name), std::move(entries)));
   std::string known;
   for (const std::string& n : embedded_model_names()) known += (known.empty() ? "" : ", ") + n;
   return error(ErrorCode::file_not_found, "no embedded model ", quote(name), "; there is ",

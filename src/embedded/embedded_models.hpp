@@ -8,16 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "model/checkpoint/checkpoint.hpp"
 #include "qwen3guard/status.hpp"
-#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 
-/// The files of a model compiled into the library; nullptr when there is none of this name.
-[[nodiscard]] std::unique_ptr<ModelFiles> find_embedded_model(std::string_view name);
-
-/// The same for callers that cannot do without. Errors: file_not_found, with the names there are.
-[[nodiscard]] Result<std::unique_ptr<ModelFiles>> need_embedded_model(std::string_view name);
+/// A model compiled into the library. Errors: file_not_found, with the names there are; those of
+/// open_checkpoint().
+[[nodiscard]] Result<std::unique_ptr<const Checkpoint>> open_embedded(std::string_view name);
 
 /// Names of the models compiled in; empty with Q3G_EMBED_MODELS=OFF.
 [[nodiscard]] std::vector<std::string> embedded_model_names();

@@ -38,11 +38,11 @@ const std::string& Model::weight_dtype() const noexcept { return impl_->weights.
 const std::string& Model::isa() const noexcept { return impl_->isa; }
 std::int32_t Model::n_threads() const noexcept { return impl_->team->n_threads(); }
 
-Result<std::shared_ptr<const Model>> Model::load(const ModelFiles& files, const ModelOptions& options) {
+Result<std::shared_ptr<const Model>> Model::load(const Checkpoint& checkpoint, const ModelOptions& options) {
   Q3G_TRY(check_n_threads(options.n_threads));
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels(options.isa));
-  Q3G_ASSIGN(ModelConfig config, ModelConfig::load(files));
-  Q3G_ASSIGN(Weights weights, Weights::load(files, config, *kernels, {options.memory, options.verify}));
+  Q3G_ASSIGN(Weights weights, Weights::load(checkpoint, *kernels, {options.memory, options.verify}));
+  ModelConfig config = checkpoint.config();
   Rope rope(config.head_dim, config.rope_theta);
   const std::int32_t n_threads = options.n_threads > 0 ? options.n_threads : default_n_threads();
   std::unique_ptr<Impl> impl(new Impl{std::move(config), std::move(weights), std::move(rope), kernels,

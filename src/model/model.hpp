@@ -12,11 +12,11 @@
 #include "qwen3guard/cancel.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
-#include "util/model_files.hpp"
 #include "util/span2d.hpp"
 
 namespace qwen3guard::detail {
 
+class Checkpoint;
 struct Weights;
 struct KernelTable;
 
@@ -42,10 +42,9 @@ struct ForwardPart {
 /// Thread-safety: const members on any number of threads, each with its own KvCache and Workspace.
 class Model {
  public:
-  /// Checks every tensor's presence, dtype, shape and extent before anything is computed.
-  /// Errors: those of ModelConfig::load and Weights::load; bad_checkpoint (file, tensor); unsupported_isa;
-  /// io_error.
-  [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const ModelFiles& files,
+  /// Checks every tensor's presence, dtype, shape and extent before anything is computed. The checkpoint is
+  /// not needed afterwards. Errors: those of Weights::load; invalid_argument (n_threads); unsupported_isa.
+  [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const Checkpoint& checkpoint,
                                                                  const ModelOptions& options);
   ~Model();
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "model/checkpoint/checkpoint.hpp"
 #include "util/concat.hpp"
 #include "util/try.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "model/packed_files.hpp"
+#include "model/packed_info.hpp"
 #include "qwen3guard/status.hpp"
 #include "util/checksum.hpp"
 #include "util/output_file.hpp"

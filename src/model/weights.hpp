@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "kernels/kernel_table.hpp"
+#include "model/checkpoint/checkpoint.hpp"
 #include "model/config.hpp"
 #include "qwen3guard/status.hpp"
 #include "tensor/tensor_view.hpp"
 #include "tensor/weight_matrix.hpp"
 #include "util/aligned_buffer.hpp"
-#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 
@@ -70,14 +70,12 @@ struct Weights {
   Memory memory;  ///< where the copies live
   std::vector<AlignedBuffer<std::byte>> copies;
 
-  /// model.safetensors, or failing that the shards that model.safetensors.index.json names (the order in
-  /// which transformers looks). Tensors the model has no use for are ignored. A packed file is told by its
-  /// metadata; the checksums of its header, norms and heads are verified, all others with `verify`. Norms,
-  /// heads and a sample of all other rows (all of them with `verify`) are checked for zeros and values that
-  /// are not finite (model/check_weights.hpp). Errors: file_not_found; io_error; bad_checkpoint (file,
-  /// tensor, what was found and expected); those of SafetensorsFile::open.
-  [[nodiscard]] static Result<Weights> load(const ModelFiles& files, const ModelConfig& config,
-                                            const KernelTable& kernels, const WeightsOptions& options = {});
+  /// Tensors the model has no use for are ignored. Where a checkpoint has checksums, those of norms and heads
+  /// are verified, all others with `verify`. Norms, heads and a sample of all other rows (all of them with
+  /// `verify`) are checked for zeros and values that are not finite (model/check_weights.hpp). Errors:
+  /// bad_checkpoint (file, tensor, what was found and expected); those of Checkpoint::tensor() and verify().
+  [[nodiscard]] static Result<Weights> load(const Checkpoint& checkpoint, const KernelTable& kernels,
+                                            const WeightsOptions& options = {});
 };
 
 }  // namespace qwen3guard::detail

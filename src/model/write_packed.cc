@@ -7,7 +7,6 @@
 
 #include "kernels/isa.hpp"
 #include "model/packed_stream.hpp"
-#include "model/tensor_source.hpp"
 #include "model/visit_weights.hpp"
 #include "qwen3guard/quote.hpp"
 #include "tensor/quantize.hpp"
@@ -18,15 +17,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr const char* kFiles[] = {
-    "config.json", "generation_config.json", "tokenizer.json",      "vocab.json",
-    "merges.txt",  "tokenizer_config.json",  "chat_template.jinja", "chat_template.json"};
 constexpr std::uint64_t kBF16Bytes = 2;
-
-struct InnerFile {
-  std::string name;
-  Blob blob;
-};
 
 template <class T>
 struct Named {
@@ -63,28 +54,14 @@ std::span<const std::byte> bytes_of(const MatrixView& w) noexcept {
   return {static_cast<const std::byte*>(w.data), w.rows * w.cols * size_bytes(w.dtype)};
 }
 
-/// The files that the library reads, of those there are.
-Result<std::vector<InnerFile>> inner_files(const ModelFiles& files) {
-  std::vector<InnerFile> out;
-  for (const char* name : kFiles) {
-    if (!files.contains(name)) continue;
-    Q3G_ASSIGN(Blob blob, files.open(name));
-    out.push_back({name, std::move(blob)});
-  }
-  return out;
-}
-
 /// Replacing a file that is being read would be no packed model but a lost one.
-Status check_target(const ModelFiles& files, const std::vector<InnerFile>& inner, const std::string& path) {
-  const auto check = [&](const std::string& source) -> Status {
-    if (source.empty() || !is_same_file(source, path)) return {};
-    return error(ErrorCode::invalid_argument, printable(path),
-                 ": is a file of the checkpoint that is to be packed");
-  };
-  for (const InnerFile& file : inner) Q3G_TRY(check(files.path(file.name)));
-  Q3G_TRY(check(files.path("model.safetensors.index.json")));
-  Q3G_ASSIGN(const TensorSource source, TensorSource::open(files));
-  for (const auto& file : source.files()) Q3G_TRY(check(file->path()));
+Status check_target(const Checkpoint& checkpoint, const std::string& path) {
+  for (const std::string& source : checkpoint.paths()) {
+    if (is_same_file(source, path)) {
+      return error(ErrorCode::invalid_argument, printable(path),
+                   ": is a file of the checkpoint that is to be packed");
+    }
+  }
   return {};
 }
 
@@ -103,21 +80,20 @@ Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const Pac
 
 /// All of write_packed() but the end: `finish(stream)`.
 template <class Finish>
-Result<WriteReport> write(const ModelFiles& files, const std::string& path, const WriteOptions& options,
+Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path, const WriteOptions& options,
                           const Finish& finish) {
   Q3G_TRY(packed_shape(options.info.type, options.info.group, 1, 1));
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens the norms, exactly
-  Q3G_ASSIGN(const ModelConfig config, ModelConfig::load(files));
-  Q3G_ASSIGN(const Weights weights, Weights::load(files, config, *kernels, {.verify = true}));
-  Q3G_ASSIGN(const std::vector<InnerFile> inner, inner_files(files));
-  Q3G_TRY(check_target(files, inner, path));
+  Q3G_ASSIGN(const Weights weights, Weights::load(checkpoint, *kernels, {.verify = true}));
+  Q3G_ASSIGN(const std::vector<NamedBlob> inner, checkpoint.description());
+  Q3G_TRY(check_target(checkpoint, path));
   Collector tensors;
-  Q3G_TRY(visit_weights(tensors, config, weights,
+  Q3G_TRY(visit_weights(tensors, checkpoint.config(), weights,
                         [&](std::size_t i) -> const LayerWeights& { return weights.layers[i]; }));
 
   // What every load reads comes first, so that it lies together.
   PackedStream stream(options.info);
-  for (const InnerFile& file : inner) {
+  for (const NamedBlob& file : inner) {
     const std::uint64_t n = file.blob.bytes.size();
     stream.add(std::string(kPackedFilePrefix) + file.name, "U8", {n}, n);
   }
@@ -131,8 +107,7 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
   }
   for (const auto& item : tensors.projections) {
     if (item.weight->is_packed)
-      return error(ErrorCode::invalid_argument, files.display_name("model.safetensors"),
-                   ": is packed already");
+      return error(ErrorCode::invalid_argument, checkpoint.name(), ": is packed already");
     Q3G_TRY(announce(stream, item, options.info));
   }
 
@@ -143,7 +118,7 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
     return error(ErrorCode::cancelled, printable(path), ": stopped before it was complete");
   };
   Q3G_TRY(stream.open(path, options.overwrite));
-  for (const InnerFile& file : inner) Q3G_TRY(stream.append(file.blob.bytes));
+  for (const NamedBlob& file : inner) Q3G_TRY(stream.append(file.blob.bytes));
   for (const ExtraTensor& extra : options.extra) Q3G_TRY(stream.append(extra.bytes));
   for (const auto& item : tensors.norms) Q3G_TRY(stream.append(std::as_bytes(item.weight->span())));
   for (const auto& item : tensors.matrices) {
@@ -159,7 +134,8 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
                         .column_importance = {}},
                        item.name);
     if (!packed.ok()) {
-      return error(packed.error().code, files.display_name("model.safetensors"), ": ", packed.error().detail);
+      Q3G_ASSIGN(const CheckpointTensor source, checkpoint.tensor(item.name));
+      return error(packed.error().code, source.values.file, ": ", packed.error().detail);
     }
     Q3G_TRY(stream.append(packed->data.span()));
     Q3G_TRY(stream.append(std::as_bytes(packed->scales.span())));
@@ -171,15 +147,15 @@ Result<WriteReport> write(const ModelFiles& files, const std::string& path, cons
 
 }  // namespace
 
-Result<WriteReport> write_packed(const ModelFiles& files, const std::string& path,
+Result<WriteReport> write_packed(const Checkpoint& checkpoint, const std::string& path,
                                  const WriteOptions& options) {
-  return write(files, path, options, [](PackedStream& stream) { return stream.finish(); });
+  return write(checkpoint, path, options, [](PackedStream& stream) { return stream.finish(); });
 }
 
-Result<OutputFile> write_packed_temporary(const ModelFiles& files, const std::string& path,
+Result<OutputFile> write_packed_temporary(const Checkpoint& checkpoint, const std::string& path,
                                           const WriteOptions& options) {
   std::optional<OutputFile> out;
-  Q3G_TRY(write(files, path, options, [&](PackedStream& stream) -> Status {
+  Q3G_TRY(write(checkpoint, path, options, [&](PackedStream& stream) -> Status {
     Q3G_ASSIGN(out, stream.finish_temporary());
     return {};
   }));

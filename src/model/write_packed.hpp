@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "model/packed_files.hpp"
+#include "model/checkpoint/checkpoint.hpp"
+#include "model/packed_info.hpp"
 #include "qwen3guard/status.hpp"
-#include "util/model_files.hpp"
 #include "util/output_file.hpp"
 
 namespace qwen3guard::detail {
@@ -36,17 +36,17 @@ struct WriteReport {
   std::int64_t file_bytes = 0;    ///< the packed file
 };
 
-/// Packs the checkpoint `files` into one file at `path` (docs/packed_format.md). Holds one matrix and its
+/// Packs the checkpoint into one file at `path` (docs/packed_format.md). Holds one matrix and its
 /// packed form in memory at a time. The file appears complete or not at all. Errors: those of
-/// ModelConfig::load, Weights::load, packed_shape, pack and OutputFile; invalid_argument (the checkpoint is
-/// packed already, or `path` is one of its files); cancelled (progress returned false). Throws what
-/// `progress` throws, and std::bad_alloc.
-[[nodiscard]] Result<WriteReport> write_packed(const ModelFiles& files, const std::string& path,
+/// Weights::load, Checkpoint::description, packed_shape, pack and OutputFile; invalid_argument (the
+/// checkpoint is packed already, or `path` is one of its files); cancelled (progress returned false). Throws
+/// what `progress` throws, and std::bad_alloc.
+[[nodiscard]] Result<WriteReport> write_packed(const Checkpoint& checkpoint, const std::string& path,
                                                const WriteOptions& options);
 
 /// The same, but the file stays beside `path` under the partial_path() of what this returns, and goes with
 /// it.
-[[nodiscard]] Result<OutputFile> write_packed_temporary(const ModelFiles& files, const std::string& path,
+[[nodiscard]] Result<OutputFile> write_packed_temporary(const Checkpoint& checkpoint, const std::string& path,
                                                         const WriteOptions& options);
 
 }  // namespace qwen3guard::detail

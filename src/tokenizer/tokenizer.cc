@@ -6,6 +6,7 @@
 
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/snapshot.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/error.hpp"
 #include "util/mapped_file.hpp"
@@ -49,33 +50,32 @@ void take_decided(std::string& pending, std::string& out) {
 
 }  // namespace
 
+bool detail::has_tokenizer(const ModelFiles& files) {
+  return files.contains(kSnapshotFile) || files.contains("tokenizer.json") || files.contains("vocab.json");
+}
+
+Result<Tokenizer> detail::load_tokenizer(const ModelFiles& files) {
+  if (files.contains(kSnapshotFile)) {
+    Q3G_ASSIGN(const Blob blob, files.open(kSnapshotFile));
+    auto read = read_snapshot(blob.bytes, blob.owner, files.display_name(kSnapshotFile));
+    // One of another version is passed over when the file that it was made from is there too.
+    const bool is_other_version = !read.ok() && read.error().code == ErrorCode::unsupported_model;
+    if (!is_other_version || !files.contains("tokenizer.json")) return read;
+  }
+  try {
+    Q3G_ASSIGN(TokenizerParts parts, load_tokenizer_files(files));
+    return TokenizerAccess::make(std::move(parts));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("load the tokenizer");
+  }
+}
+
 Result<Tokenizer> Tokenizer::load(std::string_view path) {
   try {
     const std::string name(path);
     Q3G_ASSIGN(detail::TokenizerParts parts, detail::is_directory(name)
                                                  ? detail::load_tokenizer_files(detail::DirectoryFiles(name))
                                                  : detail::load_tokenizer_json(name));
-    return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("load the tokenizer");
-  }
-}
-
-bool Tokenizer::is_in(const detail::ModelFiles& files) {
-  return files.contains(detail::kSnapshotFile) || files.contains("tokenizer.json") ||
-         files.contains("vocab.json");
-}
-
-Result<Tokenizer> Tokenizer::load(const detail::ModelFiles& files) {
-  if (files.contains(detail::kSnapshotFile)) {
-    Q3G_ASSIGN(const detail::Blob blob, files.open(detail::kSnapshotFile));
-    auto read = detail::read_snapshot(blob.bytes, blob.owner, files.display_name(detail::kSnapshotFile));
-    // One of another version is passed over when the file that it was made from is there too.
-    const bool is_other_version = !read.ok() && read.error().code == ErrorCode::unsupported_model;
-    if (!is_other_version || !files.contains("tokenizer.json")) return read;
-  }
-  try {
-    Q3G_ASSIGN(detail::TokenizerParts parts, detail::load_tokenizer_files(files));
     return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));
   } catch (const std::bad_alloc&) {
     return out_of_memory("load the tokenizer");

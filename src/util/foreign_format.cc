@@ -24,8 +24,8 @@ constexpr ForeignFormat kFormats[] = {
     {"version https://git-lfs.github.com/", true,
      "a git-lfs pointer and not the file itself; run \"git lfs pull\" in its folder, or download the file"},
     {"GGUF", false,
-     "a GGUF file, which this library does not read; expected a folder with config.json, tokenizer.json and "
-     "model.safetensors, or a .q3g file made from one by \"qwen3guard quantize\""},
+     "a GGUF file, which this library does not read; expected the model's folder with safetensors files, "
+     "or a .q3g file made from one by \"qwen3guard quantize\""},
     {"<!doctype html", true, kHtml},
     {"<html", true, kHtml},
     {"entry not found", true, "a hub's answer that there is no such file; download the file again"},

@@ -42,6 +42,8 @@ Result<Blob> DirectoryFiles::open(std::string_view name) const {
   return map_file(join(directory_, name));
 }
 
+std::string DirectoryFiles::name() const { return printable(directory_); }
+
 std::string DirectoryFiles::display_name(std::string_view name) const { return printable(path(name)); }
 
 std::string DirectoryFiles::path(std::string_view name) const { return join(directory_, name); }
@@ -56,6 +58,8 @@ Result<Blob> MemoryFiles::open(std::string_view name) const {
   }
   return error(ErrorCode::file_not_found, display_name(name), ": no such file");
 }
+
+std::string MemoryFiles::name() const { return printable(label_); }
 
 std::string MemoryFiles::display_name(std::string_view name) const { return printable(join(label_, name)); }
 

@@ -14,8 +14,6 @@
 
 namespace qwen3guard::detail {
 
-class SafetensorsFile;
-
 /// Read-only bytes and whatever keeps them alive (a mapping; nothing for embedded data).
 struct Blob {
   std::span<const std::byte> bytes;
@@ -35,15 +33,12 @@ class ModelFiles {
   /// The whole file, read-only; mapped, not read. Errors: file_not_found; io_error; invalid_argument (name
   /// with a folder part, so that a hostile index file cannot point outside).
   [[nodiscard]] virtual Result<Blob> open(std::string_view name) const = 0;
+  /// How errors name the place they are in: the folder's path, "embedded:nano-gen".
+  [[nodiscard]] virtual std::string name() const = 0;
   /// How errors name the file, as printable() does: its path, or "embedded:nano-gen/config.json".
   [[nodiscard]] virtual std::string display_name(std::string_view name) const = 0;
   /// The path of the file of this name, whether it exists or not; empty when it is no file of its own.
   [[nodiscard]] virtual std::string path(std::string_view /*name*/) const { return {}; }
-  /// The tensors of the file of this name when it was opened to find the others in it, so that a large
-  /// header is read once. Null: it is opened as any file is.
-  [[nodiscard]] virtual std::shared_ptr<const SafetensorsFile> tensors(std::string_view /*name*/) const {
-    return nullptr;
-  }
 };
 
 /// A folder on disk. The folder need not exist; then open() says so.
@@ -52,6 +47,7 @@ class DirectoryFiles final : public ModelFiles {
   explicit DirectoryFiles(std::string directory) : directory_(std::move(directory)) {}
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::string display_name(std::string_view name) const override;
   [[nodiscard]] std::string path(std::string_view name) const override;
 
@@ -68,8 +64,10 @@ class MemoryFiles final : public ModelFiles {
   };
   MemoryFiles(std::string label, std::vector<Entry> entries, std::shared_ptr<const void> owner = nullptr)
       : label_(std::move(label)), entries_(std::move(entries)), owner_(std::move(owner)) {}
+  [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::string display_name(std::string_view name) const override;
 
  private:

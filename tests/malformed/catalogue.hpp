@@ -11,7 +11,7 @@
 #include "model/model.hpp"
 #include "q3g_catch.hpp"
 
-/// The form of the catalogue: each case breaks a sound checkpoint in one place and says how Model::load must
+/// The form of the catalogue: each case breaks a sound checkpoint in one place and says how loading must
 /// refuse it.
 namespace q3g_test {
 
@@ -20,8 +20,8 @@ using qwen3guard::detail::Model;
 
 struct Case {
   const char* name;
-  Checkpoint (*base)();
-  std::function<void(Checkpoint&)> break_it;
+  CheckpointSpec (*base)();
+  std::function<void(CheckpointSpec&)> break_it;
   ErrorCode code;
   std::vector<std::string> words;  ///< must occur in the detail
 };
@@ -32,32 +32,33 @@ inline const std::string kQ = "model.layers.0.self_attn.q_proj.weight";
 inline const std::string kUp = "model.layers.0.mlp.up_proj.weight";
 inline const std::string kFile = "memory/model.safetensors";
 
-inline std::function<void(Checkpoint&)> config(const char* key, const char* value) {
-  return [=](Checkpoint& c) { c.config[key] = value; };
+inline std::function<void(CheckpointSpec&)> config(const char* key, const char* value) {
+  return [=](CheckpointSpec& c) { c.config[key] = value; };
 }
-inline std::function<void(Checkpoint&)> no_config(const char* key) {
-  return [=](Checkpoint& c) { c.config.erase(key); };
+inline std::function<void(CheckpointSpec&)> no_config(const char* key) {
+  return [=](CheckpointSpec& c) { c.config.erase(key); };
 }
-inline std::function<void(Checkpoint&)> model_file(std::string bytes) {
-  return [bytes = std::move(bytes)](Checkpoint& c) { c.raw["model.safetensors"] = bytes; };
+inline std::function<void(CheckpointSpec&)> model_file(std::string bytes) {
+  return [bytes = std::move(bytes)](CheckpointSpec& c) { c.raw["model.safetensors"] = bytes; };
 }
-inline std::function<void(Checkpoint&)> shape(const std::string& tensor, std::vector<std::uint64_t> sizes) {
-  return [=](Checkpoint& c) {
+inline std::function<void(CheckpointSpec&)> shape(const std::string& tensor,
+                                                  std::vector<std::uint64_t> sizes) {
+  return [=](CheckpointSpec& c) {
     c.model.at(tensor).shape = sizes;
     c.model.lay_out();
   };
 }
-inline std::function<void(Checkpoint&)> dtype(const std::string& tensor, const char* name) {
-  return [=](Checkpoint& c) {
+inline std::function<void(CheckpointSpec&)> dtype(const std::string& tensor, const char* name) {
+  return [=](CheckpointSpec& c) {
     c.model.at(tensor).dtype = name;
     c.model.lay_out();
   };
 }
-inline std::function<void(Checkpoint&)> without_tensor(const std::string& tensor) {
-  return [=](Checkpoint& c) { c.model.remove(tensor); };
+inline std::function<void(CheckpointSpec&)> without_tensor(const std::string& tensor) {
+  return [=](CheckpointSpec& c) { c.model.remove(tensor); };
 }
-inline std::function<void(Checkpoint&)> replace_in_header(std::string from, std::string to) {
-  return [=](Checkpoint& c) {
+inline std::function<void(CheckpointSpec&)> replace_in_header(std::string from, std::string to) {
+  return [=](CheckpointSpec& c) {
     std::string header = c.model.header();
     const std::size_t at = header.find(from);
     if (at == std::string::npos) throw std::logic_error("not in the header: " + from);
@@ -68,10 +69,10 @@ inline std::function<void(Checkpoint&)> replace_in_header(std::string from, std:
 }
 inline void check(const std::vector<Case>& cases) {
   for (const Case& item : cases) {
-    Checkpoint checkpoint = item.base();
+    CheckpointSpec checkpoint = item.base();
     item.break_it(checkpoint);
     const auto contents = checkpoint.contents();
-    const auto model = Model::load(files_of(contents), {});
+    const auto model = load_model(contents);
     INFO(item.name);
     REQUIRE_FALSE(model.ok());
     INFO(model.error().detail);

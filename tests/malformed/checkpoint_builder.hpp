@@ -5,10 +5,14 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "model/checkpoint/safetensors_checkpoint.hpp"
+#include "model/model.hpp"
 #include "util/model_files.hpp"
 
 /// A sound tiny checkpoint, to be broken in one place and then written out.
@@ -79,7 +83,7 @@ using ConfigSpec = std::map<std::string, std::string>;
 
 /// A checkpoint: the parts stay editable until files() writes them out. `raw` replaces or adds whole files; a
 /// file whose raw text is kAbsent is left out.
-struct Checkpoint {
+struct CheckpointSpec {
   static constexpr const char* kAbsent = "\x01 absent";
   ConfigSpec config;
   FileSpec model;
@@ -109,8 +113,8 @@ inline std::string label_map(const std::vector<std::string>& labels) {
 }
 
 /// hidden 8, 1 layer, 2 heads, 1 kv head, head_dim 4, MLP 6, vocabulary 10; untied BF16.
-inline Checkpoint causal_checkpoint() {
-  Checkpoint c;
+inline CheckpointSpec causal_checkpoint() {
+  CheckpointSpec c;
   c.config = {{"architectures", "[\"Qwen3ForCausalLM\"]"},
               {"hidden_size", "8"},
               {"num_hidden_layers", "1"},
@@ -148,8 +152,8 @@ inline Checkpoint causal_checkpoint() {
   return c;
 }
 
-inline Checkpoint guard_checkpoint() {
-  Checkpoint c = causal_checkpoint();
+inline CheckpointSpec guard_checkpoint() {
+  CheckpointSpec c = causal_checkpoint();
   const std::vector<std::string> risk = {"Safe", "Unsafe", "Controversial"};
   std::vector<std::string> category = {
       "Violent", "Sexual Content or Sexual Acts", "Suicide & Self-Harm",      "Politically Sensitive Topics",
@@ -184,6 +188,29 @@ inline qwen3guard::detail::MemoryFiles files_of(const std::map<std::string, std:
   for (const auto& [name, bytes] : contents)
     entries.push_back({name, std::as_bytes(std::span<const char>(bytes.data(), bytes.size()))});
   return {"memory", std::move(entries)};
+}
+
+/// What the library finds in a folder with these contents, borrowed.
+inline qwen3guard::Result<std::unique_ptr<const qwen3guard::detail::Checkpoint>> open_folder_of(
+    const std::map<std::string, std::string>& contents) {
+  using namespace qwen3guard::detail;
+  return SafetensorsCheckpoint::open_folder(std::make_unique<MemoryFiles>(files_of(contents)));
+}
+
+/// The same of a packed file with these bytes, borrowed.
+inline qwen3guard::Result<std::unique_ptr<const qwen3guard::detail::Checkpoint>> open_packed_of(
+    const std::string& bytes) {
+  return qwen3guard::detail::SafetensorsCheckpoint::open_packed({std::as_bytes(std::span(bytes)), nullptr},
+                                                                "m.q3g", {});
+}
+
+/// The model in a folder with these contents.
+inline qwen3guard::Result<std::shared_ptr<const qwen3guard::detail::Model>> load_model(
+    const std::map<std::string, std::string>& contents,
+    const qwen3guard::detail::ModelOptions& options = {}) {
+  auto checkpoint = open_folder_of(contents);
+  if (!checkpoint.ok()) return std::move(checkpoint).error();
+  return qwen3guard::detail::Model::load(**checkpoint, options);
 }
 
 }  // namespace q3g_test

@@ -8,7 +8,7 @@ namespace {
 std::vector<Case> config_cases() {
   const auto gen = causal_checkpoint, guard = guard_checkpoint;
   const auto text = [](const char* bytes) {
-    return [bytes](Checkpoint& c) { c.raw["config.json"] = bytes; };
+    return [bytes](CheckpointSpec& c) { c.raw["config.json"] = bytes; };
   };
   const std::string file = "memory/config.json";
   std::vector<Case> cases = {
@@ -41,7 +41,7 @@ std::vector<Case> config_cases() {
       {"odd head_dim", gen, config("head_dim", "5"), kBad, {file, "head_dim", "5"}},
       {"heads times head_dim too large",
        gen,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.config["num_attention_heads"] = "4096";
          c.config["head_dim"] = "1024";
        },
@@ -92,7 +92,7 @@ std::vector<Case> config_cases() {
       {"eos is text", gen, config("eos_token_id", "\"x\""), kBad, {file, "eos_token_id"}},
       {"generation_config cut",
        gen,
-       [](Checkpoint& c) { c.raw["generation_config.json"] = "{"; },
+       [](CheckpointSpec& c) { c.raw["generation_config.json"] = "{"; },
        kBad,
        {"memory/generation_config.json"}},
       {"no guard_inner_size",
@@ -112,7 +112,7 @@ std::vector<Case> config_cases() {
        {file, "response_risk_level_map"}},
       {"severity missing",
        guard,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.config["response_risk_level_map"] = label_map({"Safe", "Unsafe"});
          c.config.erase("num_risk_level");
        },
@@ -150,7 +150,7 @@ std::vector<Case> config_cases() {
        {file, "response_risk_level_map", "Fine"}},
       {"an unknown category",
        guard,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.config["response_category_map"] = label_map({"Gardening"});
          c.config.erase("num_category");
        },

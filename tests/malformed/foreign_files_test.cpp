@@ -28,7 +28,7 @@ const std::vector<Foreign>& foreign_files() {
       {"another HTML page", "\xEF\xBB\xBF<html><body>Not here</body></html>", {"HTML page", "download"}},
       {"a GGUF file",
        std::string("GGUF\x03\x00\x00\x00\x01\x00\x00\x00", 12) + std::string(64, '\0'),
-       {"GGUF", "model.safetensors"}},
+       {"GGUF", "safetensors"}},
       {"a PyTorch file",
        std::string("PK\x03\x04\x00\x00\x08\x08\x00\x00", 10) + std::string(64, '\0'),
        {"PyTorch", "safe_serialization"}},
@@ -154,12 +154,12 @@ TEST_CASE("foreign files: names of a hub, and paths that lead nowhere", "[model]
 TEST_CASE("foreign files: a byte order mark, null metadata, and files that are too large",
           "[model][malformed]") {
   const std::string mark = "\xEF\xBB\xBF";
-  Checkpoint c = causal_checkpoint();
+  CheckpointSpec c = causal_checkpoint();
   c.model.extra_header = "\"__metadata__\":null,";
   auto contents = c.contents();
   contents["config.json"] = mark + contents["config.json"];
   contents["generation_config.json"] = mark + "{\"eos_token_id\":[1]}";
-  REQUIRE(Model::load(files_of(contents), {}).ok());
+  REQUIRE(load_model(contents).ok());
   // In shards.
   contents["a.safetensors"] = contents["model.safetensors"];
   contents.erase("model.safetensors");
@@ -167,7 +167,7 @@ TEST_CASE("foreign files: a byte order mark, null metadata, and files that are t
   for (const TensorSpec& tensor : c.model.tensors)
     map += (map.empty() ? "\"" : ",\"") + tensor.name + "\":\"a.safetensors\"";
   contents["model.safetensors.index.json"] = mark + "{\"weight_map\":{" + map + "}}";
-  const auto model = Model::load(files_of(contents), {});
+  const auto model = load_model(contents);
   REQUIRE(model.ok());
   CHECK(model.value()->config().eos_token_ids == std::vector<std::int32_t>{2, 3, 1});
   // Sound JSON of more than 16 MiB.
@@ -175,7 +175,7 @@ TEST_CASE("foreign files: a byte order mark, null metadata, and files that are t
   for (const std::string name : {"config.json", "generation_config.json", "model.safetensors.index.json"}) {
     auto large = contents;
     large[name] += blanks;
-    const auto refused = Model::load(files_of(large), {});
+    const auto refused = load_model(large);
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().code == kBad);
     check_words(refused.error(), {name, "at most 16777216"});

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "malformed/catalogue.hpp"
-#include "model/packed_files.hpp"
+#include "model/checkpoint/packed_file.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "util/output_file.hpp"
 #include "util/utf8.hpp"
@@ -44,27 +44,27 @@ void check_detail(const Error& error) {
 TEST_CASE("long text: values and names in a checkpoint's files", "[model][malformed]") {
   const std::string text = long_text(true), quoted = "\"" + text + "\"";
   const auto named = [&](const std::string& tensor) {
-    return [&text, tensor](Checkpoint& c) {
+    return [&text, tensor](CheckpointSpec& c) {
       c.model.at(tensor).name = text;
       c.model.lay_out();
     };
   };
   const auto entry = [&](const std::string& value) {
-    return [&quoted, value](Checkpoint& c) { c.model.extra_header = quoted + ":" + value + ","; };
+    return [&quoted, value](CheckpointSpec& c) { c.model.extra_header = quoted + ":" + value + ","; };
   };
   const auto header = [](const std::string& members) {
-    return [members](Checkpoint& c) { c.model.extra_header = members + ","; };
+    return [members](CheckpointSpec& c) { c.model.extra_header = members + ","; };
   };
   const auto value = [](const char* key, const std::string& json) {
-    return [key, json](Checkpoint& c) { c.config[key] = json; };
+    return [key, json](CheckpointSpec& c) { c.config[key] = json; };
   };
   const auto index = [](const std::string& weight_map) {
-    return [weight_map](Checkpoint& c) {
-      c.raw["model.safetensors"] = Checkpoint::kAbsent;
+    return [weight_map](CheckpointSpec& c) {
+      c.raw["model.safetensors"] = CheckpointSpec::kAbsent;
       c.raw["model.safetensors.index.json"] = "{\"weight_map\":{" + weight_map + "}}";
     };
   };
-  const std::vector<std::pair<const char*, std::function<void(Checkpoint&)>>> cases = {
+  const std::vector<std::pair<const char*, std::function<void(CheckpointSpec&)>>> cases = {
       {"architectures", value("architectures", "[" + quoted + "]")},
       {"hidden_act", value("hidden_act", quoted)},
       {"a size", value("hidden_size", quoted)},
@@ -75,9 +75,9 @@ TEST_CASE("long text: values and names in a checkpoint's files", "[model][malfor
       {"a tensor without a dtype", entry("{}")},
       {"a tensor whose shape has no place", entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0,9]})")},
       {"an overlap with a tensor", entry(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})")},
-      {"a dtype", [&](Checkpoint& c) { c.model.at(kQ).dtype = text; }},
+      {"a dtype", [&](CheckpointSpec& c) { c.model.at(kQ).dtype = text; }},
       {"a last tensor",
-       [&](Checkpoint& c) {
+       [&](CheckpointSpec& c) {
          named("model.norm.weight")(c);
          c.model.n_data += 2;
        }},
@@ -92,22 +92,22 @@ TEST_CASE("long text: values and names in a checkpoint's files", "[model][malfor
   };
   for (const auto& [name, break_it] : cases) {
     CAPTURE(name);
-    Checkpoint checkpoint = causal_checkpoint();
+    CheckpointSpec checkpoint = causal_checkpoint();
     break_it(checkpoint);
     const auto contents = checkpoint.contents();
-    const auto model = Model::load(files_of(contents), {});
+    const auto model = load_model(contents);
     REQUIRE_FALSE(model.ok());
     check_detail(model.error());
   }
   for (const std::string key : {"response_risk_level_map", "response_category_map"}) {
-    Checkpoint checkpoint = guard_checkpoint();
+    CheckpointSpec checkpoint = guard_checkpoint();
     checkpoint.config.erase("num_risk_level");
     checkpoint.config.erase("num_category");
     for (const std::string& map : {"{\"0\":" + quoted + "}", "{" + quoted + ":\"Safe\"}", quoted,
                                    "{\"0\":" + quoted + ",\"1\":" + quoted + "}"}) {
       checkpoint.config[key] = map;
       const auto contents = checkpoint.contents();
-      const auto model = Model::load(files_of(contents), {});
+      const auto model = load_model(contents);
       REQUIRE_FALSE(model.ok());
       check_detail(model.error());
     }

@@ -17,7 +17,7 @@ constexpr std::uint64_t kSeed = 20240917;
 
 /// Loads; when that works, the model must run too.
 bool survives(const std::map<std::string, std::string>& contents) {
-  const auto model = Model::load(files_of(contents), {.n_threads = 1, .isa = ""});
+  const auto model = load_model(contents, {.n_threads = 1, .isa = ""});
   if (!model.ok()) return !model.error().detail.empty();
   KvCache cache((*model)->config(), 4);
   Workspace workspace;
@@ -58,7 +58,7 @@ std::string damage(std::string bytes, std::size_t range, std::mt19937_64& random
 TEST_CASE("malformed: random damage never crashes", "[model][malformed]") {
   std::mt19937_64 random(kSeed);
   INFO("seed " << kSeed);
-  for (const Checkpoint& sound : {causal_checkpoint(), guard_checkpoint()}) {
+  for (const CheckpointSpec& sound : {causal_checkpoint(), guard_checkpoint()}) {
     const auto contents = sound.contents();
     const std::size_t header = 8 + sound.model.header().size();
     for (const auto& [file, range] : {std::pair<const char*, std::size_t>{"model.safetensors", header},
@@ -79,6 +79,6 @@ TEST_CASE("malformed: every truncation is refused", "[model][malformed]") {
     auto broken = contents;
     broken["model.safetensors"].resize(n);
     INFO("cut to " << n << " bytes");
-    CHECK_FALSE(Model::load(files_of(broken), {.n_threads = 1, .isa = ""}).ok());
+    CHECK_FALSE(load_model(broken, {.n_threads = 1, .isa = ""}).ok());
   }
 }

@@ -5,8 +5,6 @@
 
 #include "kernels/isa.hpp"
 #include "malformed/checkpoint_builder.hpp"
-#include "model/config.hpp"
-#include "model/packed_files.hpp"
 #include "model/weights.hpp"
 #include "model/write_packed.hpp"
 #include "q3g_catch.hpp"
@@ -26,7 +24,7 @@ std::string packed_bytes(const PackedInfo& info) {
   const auto contents = guard_checkpoint().contents();
   WriteOptions options;
   options.info = info;
-  REQUIRE(write_packed(files_of(contents), folder / "m.q3g", options).ok());
+  REQUIRE(write_packed(*open_folder_of(contents).value(), folder / "m.q3g", options).ok());
   return std::string(map_file(folder / "m.q3g").value().text());
 }
 
@@ -44,13 +42,9 @@ double sum_of(const WeightMatrix& w) {
 enum class Outcome { loaded, refused, silent };
 
 Outcome load(const std::string& bytes) {
-  const std::map<std::string, std::string> contents = {{"m.q3g", bytes}};
-  const auto files = files_of(contents);
-  const auto packed = PackedFiles::open_in(files, "m.q3g");
+  const auto packed = open_packed_of(bytes);
   if (!packed.ok()) return packed.error().detail.empty() ? Outcome::silent : Outcome::refused;
-  const auto config = ModelConfig::load(*packed);
-  if (!config.ok()) return config.error().detail.empty() ? Outcome::silent : Outcome::refused;
-  const auto weights = Weights::load(*packed, *config, *select_kernels("scalar").value());
+  const auto weights = Weights::load(**packed, *select_kernels("scalar").value());
   if (!weights.ok()) return weights.error().detail.empty() ? Outcome::silent : Outcome::refused;
   double sum = 0;
   for (const LayerWeights& layer : weights->layers) sum += sum_of(layer.q_proj) + sum_of(layer.down_proj);

@@ -10,12 +10,12 @@ std::vector<Case> file_cases() {
   return {
       {"no config.json",
        base,
-       [](Checkpoint& c) { c.raw["config.json"] = Checkpoint::kAbsent; },
+       [](CheckpointSpec& c) { c.raw["config.json"] = CheckpointSpec::kAbsent; },
        ErrorCode::file_not_found,
        {"memory/config.json"}},
       {"no weights",
        base,
-       [](Checkpoint& c) { c.raw["model.safetensors"] = Checkpoint::kAbsent; },
+       [](CheckpointSpec& c) { c.raw["model.safetensors"] = CheckpointSpec::kAbsent; },
        ErrorCode::file_not_found,
        {kFile, "model.safetensors.index.json"}},
       {"empty file", base, model_file(""), kBad, {kFile, "0 bytes"}},
@@ -69,7 +69,7 @@ std::vector<Case> file_cases() {
        {kFile, "\"x\""}},
       {"truncated data",
        base,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.raw["model.safetensors"] = c.model.bytes();
          c.raw["model.safetensors"].pop_back();
        },
@@ -77,12 +77,12 @@ std::vector<Case> file_cases() {
        {kFile, "model.norm.weight", "truncated"}},
       {"trailing bytes",
        base,
-       [](Checkpoint& c) { c.raw["model.safetensors"] = c.model.bytes() + "x"; },
+       [](CheckpointSpec& c) { c.raw["model.safetensors"] = c.model.bytes() + "x"; },
        kBad,
        {kFile, "1 bytes follow"}},
       {"overlap",
        base,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.model.at(kQ).begin -= 2;
          c.model.at(kQ).end -= 2;
        },
@@ -90,7 +90,7 @@ std::vector<Case> file_cases() {
        {kFile, "overlaps", kQ}},
       {"two tensors in one place",
        base,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.model.at(kUp).begin = c.model.at("model.layers.0.mlp.gate_proj.weight").begin;
          c.model.at(kUp).end = c.model.at("model.layers.0.mlp.gate_proj.weight").end;
        },
@@ -98,7 +98,7 @@ std::vector<Case> file_cases() {
        {kFile, "overlaps", "gate_proj", "up_proj"}},
       {"a hole",
        base,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.model.at("model.norm.weight").begin += 2;
          c.model.at("model.norm.weight").end += 2;
          c.model.n_data += 2;
@@ -107,24 +107,24 @@ std::vector<Case> file_cases() {
        {kFile, "model.norm.weight", "hole"}},
       {"offsets swapped",
        base,
-       [](Checkpoint& c) { std::swap(c.model.at(kQ).begin, c.model.at(kQ).end); },
+       [](CheckpointSpec& c) { std::swap(c.model.at(kQ).begin, c.model.at(kQ).end); },
        kBad,
        {kFile, kQ, "data_offsets"}},
       {"offsets far outside",
        base,
-       [](Checkpoint& c) { c.model.at(kQ).end = ~std::uint64_t{0}; },
+       [](CheckpointSpec& c) { c.model.at(kQ).end = ~std::uint64_t{0}; },
        kBad,
        {kFile, kQ, "outside"}},
       {"length is not shape times dtype",
        base,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.model.at(kQ).shape = {8, 7};
        },
        kBad,
        {kFile, kQ, "[8, 7]", "128", "112"}},
       {"shape product overflows",
        base,
-       [](Checkpoint& c) {
+       [](CheckpointSpec& c) {
          c.model.at(kQ).shape = {std::uint64_t{1} << 40, std::uint64_t{1} << 40};
        },
        kBad,
@@ -200,7 +200,7 @@ std::vector<Case> file_cases() {
       {"I8", base, dtype(kUp, "I8"), kBad, {kFile, kUp, "I8", "BF16, F16 or F32"}},
       {"an unknown dtype",
        base,
-       [](Checkpoint& c) { c.model.at(kUp).dtype = "Q4"; },
+       [](CheckpointSpec& c) { c.model.at(kUp).dtype = "Q4"; },
        kBad,
        {kFile, kUp, "Q4"}},
       {"embedding smaller than the vocabulary",

@@ -6,8 +6,8 @@ using namespace q3g_test;
 namespace {
 
 /// Two shards and their index; `change` edits index text and files afterwards.
-std::function<void(Checkpoint&)> shards(std::function<void(Checkpoint&)> change) {
-  return [change = std::move(change)](Checkpoint& c) {
+std::function<void(CheckpointSpec&)> shards(std::function<void(CheckpointSpec&)> change) {
+  return [change = std::move(change)](CheckpointSpec& c) {
     FileSpec a, b;
     std::string index;
     for (const TensorSpec& t : c.model.tensors) {
@@ -18,15 +18,15 @@ std::function<void(Checkpoint&)> shards(std::function<void(Checkpoint&)> change)
     }
     a.lay_out();
     b.lay_out();
-    c.raw["model.safetensors"] = Checkpoint::kAbsent;
+    c.raw["model.safetensors"] = CheckpointSpec::kAbsent;
     c.raw["a.safetensors"] = a.bytes();
     c.raw["b.safetensors"] = b.bytes();
     c.raw["model.safetensors.index.json"] = "{\"metadata\":{},\"weight_map\":{" + index + "}}";
     change(c);
   };
 }
-std::function<void(Checkpoint&)> index_text(std::string from, std::string to) {
-  return shards([=](Checkpoint& c) {
+std::function<void(CheckpointSpec&)> index_text(std::string from, std::string to) {
+  return shards([=](CheckpointSpec& c) {
     std::string& index = c.raw["model.safetensors.index.json"];
     const std::size_t at = index.find(from);
     if (at == std::string::npos) throw std::logic_error("not in the index: " + from);
@@ -40,12 +40,12 @@ std::vector<Case> shard_cases() {
   return {
       {"a shard missing",
        base,
-       shards([](Checkpoint& c) { c.raw["b.safetensors"] = Checkpoint::kAbsent; }),
+       shards([](CheckpointSpec& c) { c.raw["b.safetensors"] = CheckpointSpec::kAbsent; }),
        ErrorCode::file_not_found,
        {"memory/b.safetensors", index}},
       {"a shard empty",
        base,
-       shards([](Checkpoint& c) { c.raw["b.safetensors"] = ""; }),
+       shards([](CheckpointSpec& c) { c.raw["b.safetensors"] = ""; }),
        kBad,
        {"memory/b.safetensors"}},
       {"a tensor in the index but not in its shard",
@@ -60,7 +60,7 @@ std::vector<Case> shard_cases() {
        {index, "lm_head.weight", "missing"}},
       {"one tensor in two shards",
        base,
-       shards([](Checkpoint& c) { c.raw["b.safetensors"] = c.raw["a.safetensors"]; }),
+       shards([](CheckpointSpec& c) { c.raw["b.safetensors"] = c.raw["a.safetensors"]; }),
        kBad,
        {"memory/b.safetensors", "also in memory/a.safetensors"}},
       {"the index names a tensor twice",
@@ -72,17 +72,17 @@ std::vector<Case> shard_cases() {
       {"the index has no weight_map", base, index_text("weight_map", "weights"), kBad, {index, "weight_map"}},
       {"weight_map is empty",
        base,
-       shards([](Checkpoint& c) { c.raw["model.safetensors.index.json"] = "{\"weight_map\":{}}"; }),
+       shards([](CheckpointSpec& c) { c.raw["model.safetensors.index.json"] = "{\"weight_map\":{}}"; }),
        kBad,
        {index, "empty"}},
       {"weight_map is a list",
        base,
-       shards([](Checkpoint& c) { c.raw["model.safetensors.index.json"] = "{\"weight_map\":[]}"; }),
+       shards([](CheckpointSpec& c) { c.raw["model.safetensors.index.json"] = "{\"weight_map\":[]}"; }),
        kBad,
        {index, "weight_map"}},
       {"the index is a list",
        base,
-       shards([](Checkpoint& c) { c.raw["model.safetensors.index.json"] = "[]"; }),
+       shards([](CheckpointSpec& c) { c.raw["model.safetensors.index.json"] = "[]"; }),
        kBad,
        {index, "weight_map"}},
       {"a file name that is a number",
@@ -92,7 +92,7 @@ std::vector<Case> shard_cases() {
        {index, "lm_head.weight"}},
       {"nothing in the index is what the model needs",
        base,
-       shards([](Checkpoint& c) {
+       shards([](CheckpointSpec& c) {
          c.raw["model.safetensors.index.json"] = "{\"weight_map\":{\"x\":\"a.safetensors\"}}";
        }),
        kBad,
@@ -103,16 +103,16 @@ std::vector<Case> shard_cases() {
 }  // namespace
 
 TEST_CASE("malformed: the unbroken checkpoints load", "[model][malformed]") {
-  for (const Checkpoint& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
+  for (const CheckpointSpec& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
     const auto contents = checkpoint.contents();
-    const auto model = Model::load(files_of(contents), {});
+    const auto model = load_model(contents);
     INFO((model.ok() ? "" : model.error().detail));
     CHECK(model.ok());
   }
-  Checkpoint sharded = causal_checkpoint();
-  shards([](Checkpoint&) {})(sharded);
+  CheckpointSpec sharded = causal_checkpoint();
+  shards([](CheckpointSpec&) {})(sharded);
   const auto contents = sharded.contents();
-  CHECK(Model::load(files_of(contents), {}).ok());
+  CHECK(load_model(contents).ok());
 }
 
 TEST_CASE("malformed: shards and their index", "[model][malformed]") { check(shard_cases()); }
@@ -128,17 +128,19 @@ TEST_CASE("malformed: an index cannot point outside the folder", "[model][malfor
       if (name.find('/') != std::string_view::npos) return directory_.open(name);
       return files_.open(name);
     }
+    std::string name() const override { return files_.name(); }
     std::string display_name(std::string_view name) const override { return files_.display_name(name); }
 
    private:
     qwen3guard::detail::MemoryFiles files_;
     qwen3guard::detail::DirectoryFiles directory_{Q3G_TEST_DIR "/golden/models/gen_mha_f32"};
   };
-  Checkpoint checkpoint = causal_checkpoint();
+  CheckpointSpec checkpoint = causal_checkpoint();
   index_text("a.safetensors", "../gen_gqa2_bf16/model.safetensors")(checkpoint);
   const auto contents = checkpoint.contents();
-  const auto model = Model::load(Hostile(contents), {});
-  REQUIRE_FALSE(model.ok());
-  CHECK(model.error().code == ErrorCode::bad_checkpoint);
-  CHECK(model.error().detail.find("../gen_gqa2_bf16/model.safetensors") != std::string::npos);
+  const auto opened =
+      qwen3guard::detail::SafetensorsCheckpoint::open_folder(std::make_unique<Hostile>(contents));
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().code == ErrorCode::bad_checkpoint);
+  CHECK(opened.error().detail.find("../gen_gqa2_bf16/model.safetensors") != std::string::npos);
 }

@@ -7,11 +7,12 @@
 #include <sstream>
 
 #include "malformed/catalogue.hpp"
-#include "model/packed_files.hpp"
+#include "model/checkpoint/safetensors.hpp"
 #include "model/write_packed.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "temporary_folder.hpp"
 #include "tensor/quantize.hpp"
+#include "util/mapped_file.hpp"
 
 using namespace q3g_test;
 using namespace qwen3guard;
@@ -22,8 +23,8 @@ namespace {
 const std::string kVocabulary = "model.embed_tokens.weight", kHead = "lm_head.weight";
 
 /// Matrices large enough for eight regions, and for fewer.
-Checkpoint large_checkpoint() {
-  Checkpoint c = causal_checkpoint();
+CheckpointSpec large_checkpoint() {
+  CheckpointSpec c = causal_checkpoint();
   c.config["intermediate_size"] = "300";
   c.config["vocab_size"] = "500";
   for (const std::string& name : {kVocabulary, kHead}) c.model.at(name).shape = {500, 8};
@@ -34,14 +35,14 @@ Checkpoint large_checkpoint() {
   return c;
 }
 
-std::size_t data_begin(const Checkpoint& c) { return 8 + c.model.header().size(); }
+std::size_t data_begin(const CheckpointSpec& c) { return 8 + c.model.header().size(); }
 
-Status load(const std::string& bytes, const Checkpoint& c, bool verify = false) {
+Status load(const std::string& bytes, const CheckpointSpec& c, bool verify = false) {
   auto contents = c.contents();
   contents["model.safetensors"] = bytes;
   qwen3guard::detail::ModelOptions options;
   options.verify = verify;
-  const auto model = Model::load(files_of(contents), options);
+  const auto model = load_model(contents, options);
   return model.ok() ? Status() : Status(model.error());
 }
 
@@ -55,7 +56,7 @@ void check_refused(const Status& status, const std::string& tensor, const char* 
 }
 
 /// The documented rule, for a reader that looks at everything.
-bool has_blank_region(const std::string& bytes, const Checkpoint& c) {
+bool has_blank_region(const std::string& bytes, const CheckpointSpec& c) {
   for (const TensorSpec& tensor : c.model.tensors) {
     const auto rows = static_cast<std::size_t>(tensor.shape.size() == 1 ? 1 : tensor.shape[0]);
     const std::size_t row_bytes = static_cast<std::size_t>(tensor.n_bytes()) / rows;
@@ -92,10 +93,10 @@ const std::vector<std::pair<std::string, std::string>> kInfinities = {
 
 TEST_CASE("weights: a tensor of zeros is refused by name", "[model][malformed]") {
   for (const auto base : {causal_checkpoint, guard_checkpoint, large_checkpoint}) {
-    const Checkpoint sound = base();
+    const CheckpointSpec sound = base();
     for (const TensorSpec& tensor : sound.model.tensors) {
       for (const std::string dtype : {"BF16", "F16", "F32"}) {
-        Checkpoint c = sound;
+        CheckpointSpec c = sound;
         c.model.at(tensor.name).dtype = dtype;
         c.model.lay_out();
         std::string bytes = c.model.bytes();
@@ -115,10 +116,10 @@ TEST_CASE("weights: a tensor of zeros is refused by name", "[model][malformed]")
 }
 
 TEST_CASE("weights: a value that is not finite is refused by name", "[model][malformed]") {
-  const Checkpoint sound = guard_checkpoint();
+  const CheckpointSpec sound = guard_checkpoint();
   for (const TensorSpec& tensor : sound.model.tensors) {
     for (const auto& [dtype, value] : kInfinities) {
-      Checkpoint c = sound;
+      CheckpointSpec c = sound;
       c.model.at(tensor.name).dtype = dtype;
       c.model.lay_out();
       std::string bytes = c.model.bytes();
@@ -136,7 +137,7 @@ TEST_CASE("weights: a value that is not finite is refused by name", "[model][mal
 }
 
 TEST_CASE("weights: what a sample does not see, verifying does", "[model][malformed]") {
-  Checkpoint c = large_checkpoint();
+  CheckpointSpec c = large_checkpoint();
   std::string bytes = c.model.bytes();
   const TensorSpec& at = c.model.at("model.layers.0.mlp.up_proj.weight");
   bytes.replace(data_begin(c) + at.begin + 10 * 16, 2, "\xC0\x7F");  // row 10 of 37 in the first region
@@ -148,7 +149,7 @@ TEST_CASE("weights: files that were not downloaded to the end are refused", "[mo
   const unsigned seed = std::random_device()();
   CAPTURE(seed);
   std::mt19937 rng(seed);
-  Checkpoint c = large_checkpoint();
+  CheckpointSpec c = large_checkpoint();
   const std::string sound = c.model.bytes();
   const std::size_t begin = data_begin(c), n = sound.size() - begin;
   int n_refused = 0;
@@ -176,7 +177,7 @@ TEST_CASE("weights: files that were not downloaded to the end are refused", "[mo
 }
 
 TEST_CASE("weights: unused rows of a vocabulary may be zero", "[model][malformed]") {
-  Checkpoint c = large_checkpoint();
+  CheckpointSpec c = large_checkpoint();
   for (const std::string& name : {kVocabulary, kHead}) {
     const TensorSpec& at = c.model.at(name);
     std::string bytes = c.model.bytes();
@@ -201,7 +202,7 @@ TEST_CASE("weights: unused rows of a vocabulary may be zero", "[model][malformed
 }
 
 TEST_CASE("weights: packed files with zeros or damage are refused", "[model][malformed]") {
-  Checkpoint c = large_checkpoint();
+  CheckpointSpec c = large_checkpoint();
   const unsigned seed = std::random_device()();
   CAPTURE(seed);
   std::mt19937 rng(seed);
@@ -217,10 +218,9 @@ TEST_CASE("weights: packed files with zeros or damage are refused", "[model][mal
     const std::string path = folder / "m.q3g";
     WriteOptions options;
     options.info = info;
-    REQUIRE(write_packed(files_of(contents), path, options).ok());
+    REQUIRE(write_packed(*open_folder_of(contents).value(), path, options).ok());
     const std::string sound = read_file(path);
-    const auto file = PackedFiles::open_path(path).value();
-    const auto tensors = SafetensorsFile::open(file, "model.safetensors").value();
+    const auto tensors = SafetensorsFile::open(map_file(path).value(), path, path).value();
     const auto load_bytes = [&](const std::string& bytes, Verify verify) {
       GuardOptions how;
       how.require_tokenizer = false;
@@ -267,7 +267,7 @@ TEST_CASE("weights: packed files with zeros or damage are refused", "[model][mal
 }
 
 TEST_CASE("weights: zeros and infinities are not packed", "[model][malformed]") {
-  Checkpoint c = large_checkpoint();
+  CheckpointSpec c = large_checkpoint();
   for (const bool is_zero : {true, false}) {
     auto contents = c.contents();
     std::string& bytes = contents["model.safetensors"];
@@ -279,7 +279,7 @@ TEST_CASE("weights: zeros and infinities are not packed", "[model][malformed]") 
       bytes.replace(first + 33 * 16, 2, std::string("\x80\x7F", 2));
     }
     const TemporaryFolder folder;
-    const auto written = write_packed(files_of(contents), folder / "m.q3g", {});
+    const auto written = write_packed(*open_folder_of(contents).value(), folder / "m.q3g", {});
     REQUIRE_FALSE(written.ok());
     CHECK(written.error().detail.find(kVocabulary) != std::string::npos);
     CHECK(folder.n_files() == 0);

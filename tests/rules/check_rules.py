@@ -18,6 +18,7 @@ RULES = {
     for rule in (
         layer_rules.include_direction,
         layer_rules.guard_rooms,
+        layer_rules.checkpoint_seam,
         layer_rules.public_headers,
         layer_rules.outside_libraries,
         text_rules.function_length,

@@ -2,9 +2,10 @@
 """Rules about what may include what. docs/architecture.md has the layers and their reasons."""
 
 import posixpath
+import re
 from fnmatch import fnmatch
 
-from source_tree import Finding, SourceTree, includes
+from source_tree import Finding, SourceTree, includes, literals
 
 # A file includes its own layer and those before it.
 LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "bench", "cli"]
@@ -14,6 +15,11 @@ FOLDERS = {"values": "base", "embedded": "guard"}
 GUARD_FLOORS = [["policy", "conversation"], ["heads", "loaded"], ["gen"], ["session"], ["calls", "batch"]]
 # What the program may include besides public headers: the layer between it and the library.
 CLI_HEADERS = {"src/bench/measure.hpp"}
+# What src/model/checkpoint may include of the rest of its layer: formats know what a model is, and nothing of what it computes.
+CHECKPOINT_HEADERS = {"src/model/config.hpp", "src/model/labels.hpp", "src/model/packed_info.hpp"}
+# Names of published files, and who knows them: the formats, and the tokenizer with its own. The program names them to people.
+PUBLISHED_NAME = re.compile(r"config\.json|model\.safetensors|chat_template\.j|tokenizer(_config)?\.json|vocab\.json|merges\.txt")
+PUBLISHED_NAME_FOLDERS = ("src/model/checkpoint/", "src/tokenizer/", "src/cli/")
 # Public headers that are plain values: any layer may use them. Every other public header belongs to guard.
 BASE_HEADERS = {"cancel.hpp", "status.hpp", "verdict.hpp", "decision_policy.hpp", "conversation.hpp", "options.hpp", "quote.hpp", "tokenizer.hpp", "version.hpp"}
 
@@ -104,6 +110,23 @@ def include_direction(tree: SourceTree) -> list[Finding]:
             elif layer == "cli" and target_layer != "cli" and not is_public(target) and target not in CLI_HEADERS:
                 findings.append(
                     Finding(path, include.line, f"the program uses public headers only, not {include.name}"))
+    return findings
+
+
+def checkpoint_seam(tree: SourceTree) -> list[Finding]:
+    """What is in a checkpoint's files is known to src/model/checkpoint alone: the names of published files stand in no other code, and it looks at no weights."""
+    findings = []
+    for path in tree.library():
+        if not path.startswith(PUBLISHED_NAME_FOLDERS):
+            for line, text in literals(tree.text(path)):
+                if PUBLISHED_NAME.search(text):
+                    findings.append(Finding(path, line, f"{text} belongs in src/model/checkpoint"))
+        if not path.startswith("src/model/checkpoint/"):
+            continue
+        for include in includes(tree.text(path)):
+            target = resolve(tree, path, include.name) or ""
+            if layer_of(target) == "model" and not target.startswith("src/model/checkpoint/") and target not in CHECKPOINT_HEADERS:
+                findings.append(Finding(path, include.line, f"a format must not include {include.name}"))
     return findings
 
 

@@ -72,6 +72,17 @@ class RulesTest(unittest.TestCase):
                 self.assertEqual(len(self.findings("guard_rooms", {**session, path: include})), n_found)
         self.expect("guard_rooms", "src/guard/novel/b.cc", SPDX, "no room")
 
+    def test_checkpoint_seam(self):
+        knows = SPDX + '// "config.json"\nconst char* kName = "config.json";\n'
+        self.expect("checkpoint_seam", "src/guard/loaded/b.cc", knows, "config.json")
+        self.expect("checkpoint_seam", "src/model/b.cc", SPDX + 'auto text = "expected tokenizer.json";\n', "tokenizer.json")
+        for path in ("src/model/checkpoint/b.cc", "src/tokenizer/b.cc", "src/cli/b.cc"):
+            self.assertEqual(self.findings("checkpoint_seam", {path: knows}), [])
+        headers = {f"src/model/{name}.hpp": HEADER.format(f"SRC_MODEL_{name.upper()}_HPP", "") for name in ("config", "weights")}
+        for name, n_found in (("config", 0), ("weights", 1)):
+            user = {"src/model/checkpoint/b.cc": SPDX + f'#include "model/{name}.hpp"\n'}
+            self.assertEqual(len(self.findings("checkpoint_seam", {**headers, **user})), n_found)
+
     def test_public_headers(self):
         for line in ("<Eigen/Core>", "<windows.h>", '"util/a.hpp"'):
             text = HEADER.format("B_HPP", f"#include {line}\n")

@@ -81,6 +81,15 @@ def code_only(text: str) -> str:
     return _TOKEN.sub(blank, text)
 
 
+def literals(text: str) -> list[tuple[int, str]]:
+    """Line and text, with its quotes, of each string literal in `text`; not of those in comments."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        if match.group(0)[0] in '"R':
+            found.append((text.count("\n", 0, match.start()) + 1, match.group(0)))
+    return found
+
+
 @dataclass(frozen=True)
 class Include:
     line: int

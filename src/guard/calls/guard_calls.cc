@@ -12,7 +12,7 @@
 #include "guard/session/gen_stream.hpp"
 #include "guard/session/head_stream.hpp"
 #include "guard/session/push_together.hpp"
-#include "model/packed_files.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "qwen3guard/guard.hpp"
 #include "util/error.hpp"
 #include "util/guarded.hpp"
@@ -118,15 +118,15 @@ const char* to_string(ChatTemplate kind) noexcept {
 
 Result<Guard> Guard::load(std::string_view model_dir, const GuardOptions& options) {
   return detail::guarded("load", [&]() -> Result<Guard> {
-    Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
-    return Impl::load(*files, options);
+    Q3G_ASSIGN(const auto checkpoint, detail::open_checkpoint(std::string(model_dir)));
+    return Impl::load(*checkpoint, options);
   });
 }
 
 Result<Guard> Guard::load_embedded(std::string_view name, const GuardOptions& options) {
   return detail::guarded("load_embedded", [&]() -> Result<Guard> {
-    Q3G_ASSIGN(const auto files, detail::need_embedded_model(name));
-    return Impl::load(*files, options);
+    Q3G_ASSIGN(const auto checkpoint, detail::open_embedded(name));
+    return Impl::load(*checkpoint, options);
   });
 }
 
@@ -136,14 +136,13 @@ Result<Guard> Guard::load_memory(std::span<const ModelFile> files, std::shared_p
     if (files.empty()) return Error{ErrorCode::invalid_argument, "files: none; expected a model's"};
     std::vector<detail::MemoryFiles::Entry> entries;
     for (const ModelFile& file : files) entries.push_back({file.name, file.bytes});
-    const detail::MemoryFiles all("memory", std::move(entries), std::move(owner));
+    Q3G_ASSIGN(const auto checkpoint,
+               detail::open_checkpoint(detail::MemoryFiles("memory", std::move(entries), std::move(owner))));
     GuardOptions how = options;
     // The bytes are in memory, so that reading them costs little; and whoever brought them there saw no file
     // system's errors.
     if (how.verify == Verify::automatic) how.verify = Verify::full;
-    if (files.size() > 1) return Impl::load(all, how);
-    Q3G_ASSIGN(const auto packed, detail::PackedFiles::open_in(all, files[0].name));
-    return Impl::load(packed, how);
+    return Impl::load(*checkpoint, how);
   });
 }
 

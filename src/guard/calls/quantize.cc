@@ -9,10 +9,13 @@
 
 #include "embedded/embedded_models.hpp"
 #include "guard/gen/prompt_prefix.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
+#include "model/checkpoint/packed_file.hpp"
 #include "model/model.hpp"
 #include "model/workspace.hpp"
 #include "model/write_packed.hpp"
 #include "tokenizer/snapshot.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "util/error.hpp"
 #include "util/guarded.hpp"
 #include "util/thread_team.hpp"
@@ -42,20 +45,20 @@ Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
 
 /// What the packed model computes for the constant parts of its prompts: it is packed once without them, to a
 /// file beside the output, and run.
-Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles& files,
+Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::Checkpoint& checkpoint,
                                                        const std::string& out_file,
                                                        const detail::WriteOptions& options,
                                                        const CancelFlag* cancel) {
-  Q3G_ASSIGN(const detail::ModelConfig config, detail::ModelConfig::load(files));
-  if (config.architecture != detail::Architecture::causal_lm) {
+  if (checkpoint.config().architecture != detail::Architecture::causal_lm) {
     return Error{
         ErrorCode::invalid_argument,
         "options.keep_prefix: a Stream checkpoint has no constant prompt; only Gen checkpoints have"};
   }
-  Q3G_ASSIGN(const detail::OutputFile temporary, detail::write_packed_temporary(files, out_file, options));
-  Q3G_ASSIGN(const auto packed, detail::open_model_files(temporary.partial_path()));
+  Q3G_ASSIGN(const detail::OutputFile temporary,
+             detail::write_packed_temporary(checkpoint, out_file, options));
+  Q3G_ASSIGN(const auto packed, detail::open_checkpoint(temporary.partial_path()));
   Q3G_ASSIGN(const auto model, detail::Model::load(*packed, {options.n_threads, ""}));
-  Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(*packed));
+  Q3G_ASSIGN(const Tokenizer tokenizer, detail::load_tokenizer(packed->tokenizer_files()));
   std::vector<detail::ExtraTensor> extra;
   detail::Workspace workspace;
   for (const Role role : {Role::user, Role::assistant}) {
@@ -66,8 +69,8 @@ Result<std::vector<detail::ExtraTensor>> kept_prefixes(const detail::ModelFiles&
   return extra;
 }
 
-Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::string_view out_file,
-                                      const QuantizeOptions& options) {
+Result<QuantizeReport> quantize_checkpoint(const detail::Checkpoint& checkpoint, std::string_view out_file,
+                                           const QuantizeOptions& options) {
   Q3G_TRY(detail::check_n_threads(options.n_threads));
   const auto start = std::chrono::steady_clock::now();
   detail::WriteOptions write;
@@ -79,17 +82,18 @@ Result<QuantizeReport> quantize_files(const detail::ModelFiles& files, std::stri
     if (cancel != nullptr && cancel->is_cancelled()) return false;
     return !options.progress || options.progress(n_done_bytes, n_total_bytes);
   };
-  if (Tokenizer::is_in(files)) {
-    Q3G_ASSIGN(const Tokenizer tokenizer, Tokenizer::load(files));
+  const detail::ModelFiles& tokenizer_files = checkpoint.tokenizer_files();
+  if (detail::has_tokenizer(tokenizer_files)) {
+    Q3G_ASSIGN(const Tokenizer tokenizer, detail::load_tokenizer(tokenizer_files));
     Q3G_ASSIGN(auto snapshot, detail::write_snapshot(tokenizer));
     write.extra.push_back(
         {std::string(detail::kPackedFilePrefix) + detail::kSnapshotFile, std::move(snapshot)});
   }
   if (options.keep_prefix) {
-    Q3G_ASSIGN(auto prefixes, kept_prefixes(files, std::string(out_file), write, cancel));
+    Q3G_ASSIGN(auto prefixes, kept_prefixes(checkpoint, std::string(out_file), write, cancel));
     std::move(prefixes.begin(), prefixes.end(), std::back_inserter(write.extra));
   }
-  Q3G_ASSIGN(const auto report, detail::write_packed(files, std::string(out_file), write));
+  Q3G_ASSIGN(const auto report, detail::write_packed(checkpoint, std::string(out_file), write));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return QuantizeReport{.source_bytes = report.source_bytes,
                         .file_bytes = report.file_bytes,
@@ -114,24 +118,22 @@ const char* to_string(PackedWeights type) noexcept {
 Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,
                                 const QuantizeOptions& options) {
   return detail::guarded("quantize", [&]() -> Result<QuantizeReport> {
-    Q3G_ASSIGN(const auto files, detail::open_model_files(std::string(model_dir)));
-    return quantize_files(*files, out_file, options);
+    Q3G_ASSIGN(const auto checkpoint, detail::open_checkpoint(std::string(model_dir)));
+    return quantize_checkpoint(*checkpoint, out_file, options);
   });
 }
 
 Result<QuantizeReport> quantize_embedded(std::string_view name, std::string_view out_file,
                                          const QuantizeOptions& options) {
   return detail::guarded("quantize_embedded", [&]() -> Result<QuantizeReport> {
-    Q3G_ASSIGN(const auto files, detail::need_embedded_model(name));
-    return quantize_files(*files, out_file, options);
+    Q3G_ASSIGN(const auto checkpoint, detail::open_embedded(name));
+    return quantize_checkpoint(*checkpoint, out_file, options);
   });
 }
 
 Status verify_packed(std::string_view file, const CancelFlag* cancel) {
-  return detail::guarded("verify_packed", [&]() -> Status {
-    Q3G_ASSIGN(const detail::PackedFiles files, detail::PackedFiles::open_path(std::string(file)));
-    return files.verify(cancel);
-  });
+  return detail::guarded("verify_packed",
+                         [&]() -> Status { return detail::verify_packed_file(std::string(file), cancel); });
 }
 
 }  // namespace qwen3guard

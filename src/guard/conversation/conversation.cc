@@ -54,9 +54,9 @@ Conversation::Conversation(const Conversation& other)
 
 Status Conversation::prepare() {
   if (tokenizer_ == nullptr) {
-    return Error{ErrorCode::bad_tokenizer,
-                 "the checkpoint was loaded without a tokenizer; expected tokenizer.json, or vocab.json with "
-                 "merges.txt"};
+    return Error{
+        ErrorCode::bad_tokenizer,
+        "the checkpoint was loaded without a tokenizer; expected one that has its tokenizer's files"};
   }
   if (open_ != nullptr) {
     return error(ErrorCode::invalid_argument, "stream: the ", to_string(open_->role()),

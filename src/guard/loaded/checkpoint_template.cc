@@ -3,14 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <span>
 #include <utility>
 
 #include "util/checksum.hpp"
-#include "util/error.hpp"
-#include "util/json.hpp"
-#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -25,30 +21,6 @@ constexpr std::array<std::string_view, 2> kQwen3 = {"0283f874ff58d644", "c9e0155
 bool is_known(const std::string& fingerprint, ModelKind kind, std::string_view known) {
   if (fingerprint == known) return true;
   return kind == ModelKind::stream && std::find(kQwen3.begin(), kQwen3.end(), fingerprint) != kQwen3.end();
-}
-
-/// The text under "chat_template"; what is no text, such as a list of templates with names, as it is written.
-Result<std::optional<std::string>> template_in_json(const Blob& blob, const std::string& name) {
-  Q3G_ASSIGN(const JsonFile json,
-             JsonFile::parse(blob.text(), name, ErrorCode::bad_tokenizer, kMaxConfigBytes));
-  if (!json.root().is_object()) return json.error("the top level is not an object");
-  simdjson::dom::element value;
-  if (json.root().at_key("chat_template").get(value) != simdjson::SUCCESS || value.is_null())
-    return std::optional<std::string>();
-  std::string_view text;
-  if (value.get(text) == simdjson::SUCCESS) return std::optional(std::string(text));
-  return std::optional(std::string(simdjson::minify(value)));
-}
-
-Result<std::optional<std::string>> template_in(const ModelFiles& files, const char* file) {
-  const std::string name = files.display_name(file);
-  Q3G_ASSIGN(const Blob blob, files.open(file));
-  if (!std::string_view(file).ends_with(".jinja")) return template_in_json(blob, name);
-  if (blob.bytes.size() > kMaxConfigBytes) {
-    return error(ErrorCode::bad_tokenizer, name, ": ", blob.bytes.size(), " bytes; at most ",
-                 kMaxConfigBytes);
-  }
-  return std::optional(std::string(blob.text()));
 }
 
 }  // namespace
@@ -69,17 +41,15 @@ bool is_fingerprint(std::string_view text) noexcept {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-Result<CheckpointTemplate> find_template(const ModelFiles& files, ModelKind kind, std::string_view known) {
+CheckpointTemplate judge_templates(std::vector<ChatTemplateText> templates, ModelKind kind,
+                                   std::string_view known) {
   CheckpointTemplate found;
-  for (const char* file : {"chat_template.jinja", "chat_template.json", "tokenizer_config.json"}) {
-    if (!files.contains(file)) continue;
-    Q3G_ASSIGN(auto text, template_in(files, file));
-    if (!text) continue;
-    std::string fingerprint = template_fingerprint(*std::move(text));
+  for (ChatTemplateText& item : templates) {
+    std::string fingerprint = template_fingerprint(std::move(item.text));
     const bool is_good = is_known(fingerprint, kind, known);
     if (is_good && found.kind != ChatTemplate::absent) continue;
     found = {is_good ? ChatTemplate::known : ChatTemplate::unknown, std::move(fingerprint),
-             files.display_name(file)};
+             std::move(item.file)};
     if (!is_good) break;
   }
   return found;

@@ -4,9 +4,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "model/checkpoint/checkpoint.hpp"
 #include "qwen3guard/guard.hpp"
-#include "util/model_files.hpp"
 
 namespace qwen3guard::detail {
 
@@ -25,11 +26,10 @@ struct CheckpointTemplate {
 /// True for what template_fingerprint() can return.
 [[nodiscard]] bool is_fingerprint(std::string_view text) noexcept;
 
-/// The template in chat_template.jinja, chat_template.json or tokenizer_config.json; of several the first one
-/// that is not known. known: one more fingerprint to count as known; may be empty. Errors: bad_tokenizer (no
-/// JSON, or a file too large); those of ModelFiles::open().
-[[nodiscard]] Result<CheckpointTemplate> find_template(const ModelFiles& files, ModelKind kind,
-                                                       std::string_view known);
+/// The template of a checkpoint of this kind with these templates; of several the first one that is not
+/// known. known: one more fingerprint to count as known; may be empty.
+[[nodiscard]] CheckpointTemplate judge_templates(std::vector<ChatTemplateText> templates, ModelKind kind,
+                                                 std::string_view known);
 
 }  // namespace qwen3guard::detail
 

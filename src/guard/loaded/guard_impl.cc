@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "kernels/isa.hpp"
+#include "model/checkpoint/checkpoint.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/error.hpp"
 #include "util/number_text.hpp"
@@ -68,57 +70,57 @@ void log_load(const std::function<void(LogLevel, std::string_view)>& log, const 
 
 }  // namespace
 
-Result<Guard> Guard::Impl::load(const detail::ModelFiles& files, const GuardOptions& options) {
+Result<Guard> Guard::Impl::load(const detail::Checkpoint& checkpoint, const GuardOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Q3G_TRY(check_guard_options(options));
-  Q3G_ASSIGN(auto model, detail::Model::load(files, {.n_threads = options.n_threads,
-                                                     .isa = options.isa,
-                                                     .memory = options.memory,
-                                                     .verify = options.verify == Verify::full}));
+  Q3G_ASSIGN(auto model, detail::Model::load(checkpoint, {.n_threads = options.n_threads,
+                                                          .isa = options.isa,
+                                                          .memory = options.memory,
+                                                          .verify = options.verify == Verify::full}));
   std::optional<Tokenizer> tokenizer;
-  if (Tokenizer::is_in(files) || options.require_tokenizer) {
-    Q3G_ASSIGN(tokenizer, Tokenizer::load(files));
+  const detail::ModelFiles& tokenizer_files = checkpoint.tokenizer_files();
+  if (detail::has_tokenizer(tokenizer_files) || options.require_tokenizer) {
+    Q3G_ASSIGN(tokenizer, detail::load_tokenizer(tokenizer_files));
     if (tokenizer->vocab_size() > model->config().vocab_size) {
-      return detail::error(ErrorCode::bad_checkpoint, files.display_name("tokenizer.json"), ": ids up to ",
+      return detail::error(ErrorCode::bad_checkpoint, checkpoint.name(), ": the tokenizer has ids up to ",
                            tokenizer->vocab_size() - 1, ", but the model has ", model->config().vocab_size,
                            " embeddings");
     }
   }
   const ModelKind kind =
       model->config().architecture == detail::Architecture::guard ? ModelKind::stream : ModelKind::gen;
-  Q3G_ASSIGN(auto chat_template, detail::find_template(files, kind, options.known_template));
+  Q3G_ASSIGN(auto templates, checkpoint.chat_templates());
+  auto chat_template = detail::judge_templates(std::move(templates), kind, options.known_template);
   if (chat_template.kind == ChatTemplate::unknown && options.unknown_template == UnknownTemplate::refuse) {
     return detail::error(ErrorCode::unsupported_model, chat_template.file,
                          ": the chat template (fingerprint ", chat_template.fingerprint,
                          ") is none of those that are known; expected a published one, or its fingerprint as "
                          "options.known_template");
   }
-  const std::string name = files.display_name("config.json");
   std::int32_t max_context = model->config().max_position_embeddings;
   if (options.max_context_tokens > 0) max_context = std::min(max_context, options.max_context_tokens);
   auto impl = std::make_shared<const Impl>(std::move(model), std::move(tokenizer), max_context,
                                            options.kept_tokens, std::move(chat_template));
-  Q3G_TRY(impl->load_prefixes(files));
+  Q3G_TRY(impl->load_prefixes(checkpoint));
   if (options.log)
-    log_load(options.log, name, impl->info(), impl->model().kv_type() == detail::KvType::bf16, start);
+    log_load(options.log, checkpoint.name(), impl->info(), impl->model().kv_type() == detail::KvType::bf16,
+             start);
   return Guard(std::move(impl));
 }
 
 Result<const Tokenizer*> Guard::Impl::need_tokenizer() const {
   if (tokenizer_) return &*tokenizer_;
   return Error{ErrorCode::bad_tokenizer,
-               "the checkpoint was loaded without a tokenizer; expected tokenizer.json, or "
-               "vocab.json with merges.txt"};
+               "the checkpoint was loaded without a tokenizer; expected one that has its tokenizer's files"};
 }
 
-Status Guard::Impl::load_prefixes(const detail::ModelFiles& files) const {
+Status Guard::Impl::load_prefixes(const detail::Checkpoint& checkpoint) const {
   if (is_stream() || model_->kv_type() != detail::KvType::bf16) return {};
   for (const Role role : {Role::user, Role::assistant}) {
-    const std::string name = detail::prefix_file_name(role);
-    if (!files.contains(name)) continue;
-    Q3G_ASSIGN(const detail::Blob blob, files.open(name));
+    Q3G_ASSIGN(const auto file, checkpoint.kept(detail::prefix_file_name(role)));
+    if (!file) continue;
     Q3G_ASSIGN(detail::KeptPrefix kept,
-               detail::read_prefix(blob, model_->config(), files.display_name(name)));
+               detail::read_prefix(file->blob, model_->config(), file->display_name));
     prefixes_.pin(role, std::move(kept));
   }
   return {};

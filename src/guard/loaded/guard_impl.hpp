@@ -30,7 +30,7 @@ class Guard::Impl {
         chat_template_(std::move(chat_template)),
         prefixes_(kept_tokens) {}
 
-  [[nodiscard]] static Result<Guard> load(const detail::ModelFiles& files, const GuardOptions& options);
+  [[nodiscard]] static Result<Guard> load(const detail::Checkpoint& checkpoint, const GuardOptions& options);
 
   [[nodiscard]] const detail::Model& model() const noexcept { return *model_; }
   [[nodiscard]] const detail::Model* model_ptr() const noexcept { return model_.get(); }
@@ -42,8 +42,8 @@ class Guard::Impl {
     return model_->config().architecture == detail::Architecture::guard;
   }
 
-  /// Takes the kept prefixes that a packed file brings. Errors: bad_checkpoint.
-  [[nodiscard]] Status load_prefixes(const detail::ModelFiles& files) const;
+  /// Takes the kept prefixes that a checkpoint brings. Errors: bad_checkpoint.
+  [[nodiscard]] Status load_prefixes(const detail::Checkpoint& checkpoint) const;
 
   /// The tokenizer, for calls that cannot do without. Errors: bad_tokenizer.
   [[nodiscard]] Result<const Tokenizer*> need_tokenizer() const;

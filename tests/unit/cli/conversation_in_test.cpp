@@ -8,14 +8,15 @@
 #include "embedded/embedded_models.hpp"
 #include "guard/conversation/conversation.hpp"
 #include "q3g_catch.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::cli;
 
 TEST_CASE("conversation in: rendered for Stream checkpoints as the published template does", "[cli]") {
-  const auto files = detail::find_embedded_model("nano-stream");
-  if (files == nullptr) Q3G_SKIP("built without models");
-  const Tokenizer tokenizer = Tokenizer::load(*files).value();
+  const auto checkpoint = detail::open_embedded("nano-stream");
+  if (!checkpoint.ok()) Q3G_SKIP("built without models");
+  const Tokenizer tokenizer = detail::load_tokenizer((*checkpoint)->tokenizer_files()).value();
   // Made by tests/tools/make_chat_template_golden.py.
   std::ifstream in(std::string(Q3G_TEST_DIR) + "/golden/chat_template/conversations.jsonl", std::ios::binary);
   std::size_t n = 0;

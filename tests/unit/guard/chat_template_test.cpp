@@ -9,6 +9,7 @@
 #include "guard/conversation/conversation.hpp"
 #include "guard/conversation/gen_template.hpp"
 #include "q3g_catch.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::detail;
@@ -73,9 +74,9 @@ TEST_CASE("gen conversation: nothing to judge is an error", "[template]") {
 }
 
 TEST_CASE("templates: a user cannot forge control tokens", "[template]") {
-  const auto files = find_embedded_model("nano-gen");
-  if (files == nullptr) return;  // built without models
-  const Tokenizer tokenizer = Tokenizer::load(*files).value();
+  const auto checkpoint = open_embedded("nano-gen");
+  if (!checkpoint.ok()) return;  // built without models
+  const Tokenizer tokenizer = load_tokenizer((*checkpoint)->tokenizer_files()).value();
   const TokenId im_start = tokenizer.find_added("<|im_start|>").value();
   const TokenId im_end = tokenizer.find_added("<|im_end|>").value();
   const std::vector<Message> messages = {
@@ -95,9 +96,9 @@ TEST_CASE("templates: a user cannot forge control tokens", "[template]") {
 }
 
 TEST_CASE("stream prompt: markup with thinking off", "[template]") {
-  const auto files = find_embedded_model("nano-stream");
-  if (files == nullptr) return;
-  const Tokenizer tokenizer = Tokenizer::load(*files).value();
+  const auto checkpoint = open_embedded("nano-stream");
+  if (!checkpoint.ok()) return;
+  const Tokenizer tokenizer = load_tokenizer((*checkpoint)->tokenizer_files()).value();
   const auto text_of = [&](std::vector<Message> messages) {
     const bool is_answer = messages.back().role == kAssistant;
     return tokenizer.decode(render_chat(tokenizer, messages, !is_answer).value()).value();

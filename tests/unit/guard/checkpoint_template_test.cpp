@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/checkpoint/chat_templates.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "temporary_folder.hpp"
@@ -24,7 +25,9 @@ Result<detail::CheckpointTemplate> found_in(const std::vector<std::pair<std::str
                                             const std::string& known = "") {
   std::vector<detail::MemoryFiles::Entry> entries;
   for (const auto& [name, text] : files) entries.push_back({name, std::as_bytes(std::span(text))});
-  return detail::find_template(detail::MemoryFiles("test", std::move(entries)), ModelKind::stream, known);
+  auto texts = detail::read_chat_templates(detail::MemoryFiles("test", std::move(entries)));
+  if (!texts.ok()) return std::move(texts).error();
+  return detail::judge_templates(*std::move(texts), ModelKind::stream, known);
 }
 
 /// A golden checkpoint of random weights with one more file.

@@ -23,9 +23,10 @@
 #include "guard/conversation/conversation.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/session/head_stream.hpp"
-#include "model/packed_files.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/quote.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 
 namespace qwen3guard {
 namespace {
@@ -67,10 +68,10 @@ struct Loaded {
 Result<Loaded> load(const char* path) {
   auto guard = Guard::load(path);
   if (!guard.ok()) return guard.error();
-  const auto files = detail::open_model_files(path);
-  if (!files.ok()) return files.error();
-  auto model = detail::Model::load(**files, {});
-  auto tokenizer = Tokenizer::load(**files);
+  const auto checkpoint = detail::open_checkpoint(path);
+  if (!checkpoint.ok()) return checkpoint.error();
+  auto model = detail::Model::load(**checkpoint, {});
+  auto tokenizer = detail::load_tokenizer((*checkpoint)->tokenizer_files());
   if (!model.ok()) return model.error();
   if (!tokenizer.ok()) return tokenizer.error();
   auto inner = std::make_shared<const Guard::Impl>(*std::move(model), *std::move(tokenizer),

@@ -15,6 +15,7 @@
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/verdict_decoder.hpp"
 #include "q3g_catch.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "util/model_files.hpp"
 
 using namespace qwen3guard;
@@ -52,7 +53,7 @@ std::string byte_tokenizer_json() {
 Tokenizer byte_tokenizer() {
   static const std::string kJson = byte_tokenizer_json();
   const MemoryFiles files("test", {{"tokenizer.json", std::as_bytes(std::span(kJson.data(), kJson.size()))}});
-  return Tokenizer::load(files).value();
+  return load_tokenizer(files).value();
 }
 
 constexpr char kEnd = '\0';
@@ -150,9 +151,8 @@ TEST_CASE("grammar: the test's own byte grammar knows well-formed verdicts", "[d
 }
 
 TEST_CASE("constrained: equals masked greedy decoding in a vocabulary of single bytes", "[decode]") {
-  const auto files = find_embedded_model("nano-gen");
-  REQUIRE(files != nullptr);
-  const auto model = Model::load(*files, {}).value();
+  const auto checkpoint = open_embedded("nano-gen").value();
+  const auto model = Model::load(*checkpoint, {}).value();
   const Tokenizer tokenizer = byte_tokenizer();
   const TokenId end_token = tokenizer.find_added("<|im_end|>").value();
   KvCache cache(model->config(), 1024);
@@ -205,10 +205,10 @@ std::string text_of(const Verdict& v) {
 }  // namespace
 
 TEST_CASE("decoder: steps of many in any order give the verdicts of one at a time", "[decode]") {
-  const auto files = find_embedded_model("nano-gen");
-  REQUIRE(files != nullptr);
-  const auto model = Model::load(*files, {}).value();
-  const std::vector<Tokenizer> tokenizers = {Tokenizer::load(*files).value(), byte_tokenizer()};
+  const auto checkpoint = open_embedded("nano-gen").value();
+  const auto model = Model::load(*checkpoint, {}).value();
+  const std::vector<Tokenizer> tokenizers = {load_tokenizer(checkpoint->tokenizer_files()).value(),
+                                             byte_tokenizer()};
   Workspace workspace;
   std::vector<float> hidden(model->config().hidden_size);
   struct Running {
@@ -249,10 +249,9 @@ TEST_CASE("decoder: steps of many in any order give the verdicts of one at a tim
 }
 
 TEST_CASE("decoder: an error ends it", "[decode]") {
-  const auto files = find_embedded_model("nano-gen");
-  REQUIRE(files != nullptr);
-  const auto model = Model::load(*files, {}).value();
-  const Tokenizer tokenizer = Tokenizer::load(*files).value();
+  const auto checkpoint = open_embedded("nano-gen").value();
+  const auto model = Model::load(*checkpoint, {}).value();
+  const Tokenizer tokenizer = load_tokenizer(checkpoint->tokenizer_files()).value();
   const std::vector<TokenId> ids = tokenizer.encode("a").value();
   VerdictDecoder decoder(*model, tokenizer, ids, Subject::prompt);
   std::vector<float> hidden(model->config().hidden_size, std::numeric_limits<float>::quiet_NaN());

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "embedded/embedded_models.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "model/model.hpp"
-#include "model/packed_files.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
@@ -76,9 +76,9 @@ TEST_CASE("kept prefix: a Stream checkpoint has none", "[prefix]") {
 TEST_CASE("kept prefix: damaged bytes are an error or other numbers, never a crash", "[prefix][malformed]") {
   const TemporaryPath file;
   pack(file, true);
-  const auto files = detail::PackedFiles::open_path(file.path).value();
-  const auto model = detail::Model::load(files, {1, ""}).value();
-  const detail::Blob good = files.open(detail::prefix_file_name(Role::user)).value();
+  const auto checkpoint = detail::open_checkpoint(file.path).value();
+  const auto model = detail::Model::load(*checkpoint, {1, ""}).value();
+  const detail::Blob good = checkpoint->kept(detail::prefix_file_name(Role::user)).value()->blob;
   REQUIRE(detail::read_prefix(good, model->config(), "prefix").ok());
   const auto read = [&](const std::vector<std::byte>& bytes) {
     return detail::read_prefix({bytes, nullptr}, model->config(), "prefix");

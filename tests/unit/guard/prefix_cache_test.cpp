@@ -17,11 +17,7 @@ using detail::PrefixCache;
 
 namespace {
 
-detail::ModelConfig nano_config() {
-  const auto files = detail::find_embedded_model("nano-gen");
-  REQUIRE(files != nullptr);
-  return detail::ModelConfig::load(*files).value();
-}
+detail::ModelConfig nano_config() { return detail::open_embedded("nano-gen").value()->config(); }
 
 /// `n` tokens that begin with `first`.
 std::vector<TokenId> sequence(TokenId first, std::size_t n) {

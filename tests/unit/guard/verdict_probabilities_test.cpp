@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "embedded/embedded_models.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "util/model_files.hpp"
@@ -22,9 +21,10 @@ namespace {
 class NanoGen {
  public:
   NanoGen() {
-    const auto files = detail::find_embedded_model("nano-gen");
+    const detail::DirectoryFiles folder(Q3G_TEST_DIR "/../src/embedded/nano-gen");
     for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
-      const std::string_view text = files->open(name).value().text();
+      const detail::Blob blob = folder.open(name).value();
+      const std::string_view text = blob.text();
       files_.push_back({name, std::vector<char>(text.begin(), text.end())});
     }
     // The embeddings are the first tensor behind the header, whose length the first 8 bytes are.

@@ -26,7 +26,7 @@ Contents read_golden(const std::string& name, const std::vector<std::string>& fi
 Contents plain(const std::string& name) { return read_golden(name, {"config.json", "model.safetensors"}); }
 
 Logits run(const Contents& contents) {
-  const auto model = Model::load(files_of(contents), {});
+  const auto model = load_model(contents);
   INFO((model.ok() ? "" : model.error().detail));
   REQUIRE(model.ok());
   const std::vector<TokenId> ids = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5};
@@ -116,14 +116,15 @@ TEST_CASE("checkpoint: what the model says about itself", "[model][checkpoint]")
 }
 
 TEST_CASE("checkpoint: options that are refused", "[model][checkpoint]") {
-  const DirectoryFiles files(golden_folder("gen_mha_f32"));
-  const auto negative = Model::load(files, {.n_threads = -1, .isa = ""});
+  const auto checkpoint = open_checkpoint(golden_folder("gen_mha_f32"));
+  REQUIRE(checkpoint.ok());
+  const auto negative = Model::load(**checkpoint, {.n_threads = -1, .isa = ""});
   REQUIRE_FALSE(negative.ok());
   CHECK(negative.error().code == qwen3guard::ErrorCode::invalid_argument);
-  const auto isa = Model::load(files, {.n_threads = 0, .isa = "sse9"});
+  const auto isa = Model::load(**checkpoint, {.n_threads = 0, .isa = "sse9"});
   REQUIRE_FALSE(isa.ok());
   CHECK(isa.error().code == qwen3guard::ErrorCode::unsupported_isa);
-  const auto missing = Model::load(DirectoryFiles(golden_folder("absent")), {});
+  const auto missing = open_checkpoint(golden_folder("absent"));
   REQUIRE_FALSE(missing.ok());
   CHECK(missing.error().code == qwen3guard::ErrorCode::file_not_found);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sound checkpoints in the forms that occur; what is refused is in tests/malformed.
-#include "model/config.hpp"
-
 #include "malformed/checkpoint_builder.hpp"
+#include "model/checkpoint/config_json.hpp"
 #include "q3g_catch.hpp"
 
 using namespace q3g_test;
@@ -12,9 +11,9 @@ using qwen3guard::Severity;
 
 namespace {
 
-ModelConfig load(const Checkpoint& checkpoint) {
+ModelConfig load(const CheckpointSpec& checkpoint) {
   const auto contents = checkpoint.contents();
-  auto config = ModelConfig::load(files_of(contents));
+  auto config = read_config(files_of(contents));
   INFO((config.ok() ? "" : config.error().detail));
   REQUIRE(config.ok());
   return *config;
@@ -41,7 +40,7 @@ TEST_CASE("config: a causal checkpoint", "[model][config]") {
 }
 
 TEST_CASE("config: what may be absent", "[model][config]") {
-  Checkpoint c = causal_checkpoint();
+  CheckpointSpec c = causal_checkpoint();
   for (const char* key : {"head_dim", "num_key_value_heads", "tie_word_embeddings", "rope_scaling",
                           "hidden_act", "attention_bias", "eos_token_id"})
     c.config.erase(key);
@@ -53,7 +52,7 @@ TEST_CASE("config: what may be absent", "[model][config]") {
 }
 
 TEST_CASE("config: where rope_theta may stand", "[model][config]") {
-  Checkpoint c = causal_checkpoint();
+  CheckpointSpec c = causal_checkpoint();
   c.config["rope_theta"] = "1000000";
   c.config["rope_scaling"] = "{\"rope_type\":\"default\"}";
   CHECK(load(c).rope_theta == 1e6);
@@ -65,7 +64,7 @@ TEST_CASE("config: where rope_theta may stand", "[model][config]") {
 }
 
 TEST_CASE("config: ids that end a text, from both files, each once", "[model][config]") {
-  Checkpoint c = causal_checkpoint();
+  CheckpointSpec c = causal_checkpoint();
   c.config["eos_token_id"] = "7";
   CHECK(load(c).eos_token_ids == std::vector<std::int32_t>{7});
   c.raw["generation_config.json"] = "{\"eos_token_id\": [7, 5, 10, 151645]}";
@@ -75,7 +74,7 @@ TEST_CASE("config: ids that end a text, from both files, each once", "[model][co
 }
 
 TEST_CASE("config: label maps", "[model][config][labels]") {
-  Checkpoint c = guard_checkpoint();
+  CheckpointSpec c = guard_checkpoint();
   ModelConfig config = load(c);
   CHECK(config.architecture == Architecture::guard);
   CHECK(config.guard_inner_size == 5);

@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "model/checkpoint/open_checkpoint.hpp"
+#include "model/checkpoint/safetensors.hpp"
 #include "model/model.hpp"
-#include "model/safetensors.hpp"
 #include "model/workspace.hpp"
 #include "q3g_catch.hpp"
 
@@ -77,7 +78,9 @@ inline std::vector<GoldenSequence> load_expected(const std::string& name) {
 }
 
 inline std::shared_ptr<const Model> load_golden(const std::string& name, ModelOptions options = {}) {
-  auto model = Model::load(DirectoryFiles(golden_folder(name)), options);
+  const auto checkpoint = open_checkpoint(golden_folder(name));
+  REQUIRE(checkpoint.ok());
+  auto model = Model::load(**checkpoint, options);
   INFO(name << ": " << (model.ok() ? "" : model.error().detail));
   REQUIRE(model.ok());
   return *model;

@@ -8,9 +8,8 @@
 
 #include "kernels/isa.hpp"
 #include "malformed/checkpoint_builder.hpp"
-#include "model/config.hpp"
-#include "model/packed_files.hpp"
-#include "model/tensor_source.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
+#include "model/checkpoint/packed_file.hpp"
 #include "model/weights.hpp"
 #include "model/write_packed.hpp"
 #include "q3g_catch.hpp"
@@ -43,11 +42,11 @@ WriteOptions options_for(const PackedInfo& info) {
   return options;
 }
 
-qwen3guard::Result<Weights> load_weights(const ModelFiles& files) {
-  auto config = ModelConfig::load(files);
-  if (!config.ok()) return std::move(config).error();
-  return Weights::load(files, *config, *select_kernels("scalar").value());
+qwen3guard::Result<Weights> load_weights(const Checkpoint& checkpoint) {
+  return Weights::load(checkpoint, *select_kernels("scalar").value());
 }
+
+Blob blob_of(const std::string& bytes) { return {std::as_bytes(std::span(bytes)), nullptr}; }
 
 bool same_floats(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
@@ -68,10 +67,10 @@ void check_projection(const WeightMatrix& packed, const WeightMatrix& plain, con
 }
 
 /// The bytes of a small packed file.
-std::string packed_bytes(const Checkpoint& checkpoint, const PackedInfo& info) {
+std::string packed_bytes(const CheckpointSpec& checkpoint, const PackedInfo& info) {
   const TemporaryFolder folder;
   const auto contents = checkpoint.contents();
-  const auto report = write_packed(files_of(contents), folder / "m.q3g", options_for(info));
+  const auto report = write_packed(*open_folder_of(contents).value(), folder / "m.q3g", options_for(info));
   INFO((report.ok() ? "" : report.error().detail));
   REQUIRE(report.ok());
   return read(folder / "m.q3g");
@@ -79,11 +78,9 @@ std::string packed_bytes(const Checkpoint& checkpoint, const PackedInfo& info) {
 
 /// Opens and loads a packed file in memory.
 Status load_bytes(const std::string& bytes) {
-  const std::map<std::string, std::string> contents = {{"m.q3g", bytes}};
-  const auto files = files_of(contents);
-  auto packed = PackedFiles::open_in(files, "m.q3g");
+  auto packed = open_packed_of(bytes);
   if (!packed.ok()) return std::move(packed).error();
-  auto weights = load_weights(*packed);
+  auto weights = load_weights(**packed);
   if (!weights.ok()) return std::move(weights).error();
   return {};
 }
@@ -117,23 +114,23 @@ std::string edited(std::string bytes, const std::string& from, const std::string
 
 TEST_CASE("packed: loads what was packed", "[model][packed]") {
   for (const char* name : {"gen_gqa2_bf16", "gen_gqa4_f16", "gen_sharded_outliers", "stream_gqa4_f32"}) {
-    const DirectoryFiles folder(golden(name));
-    const auto plain = load_weights(folder);
+    const auto folder = open_checkpoint(golden(name)).value();
+    const auto plain = load_weights(*folder);
     REQUIRE(plain.ok());
     for (const PackedInfo& info : kInfos) {
       const TemporaryFolder out;
       INFO(name << " as " << to_text(info));
-      const auto report = write_packed(folder, out / "m.q3g", options_for(info));
+      const auto report = write_packed(*folder, out / "m.q3g", options_for(info));
       INFO((report.ok() ? "" : report.error().detail));
       REQUIRE(report.ok());
       CHECK(report->file_bytes == static_cast<std::int64_t>(std::filesystem::file_size(out / "m.q3g")));
       CHECK(report->source_bytes == plain->n_bytes);
-      const auto files = PackedFiles::open_path(out / "m.q3g");
-      REQUIRE(files.ok());
-      CHECK(files->verify().ok());
-      CHECK(files->open("config.json").value().text() == folder.open("config.json").value().text());
-      CHECK_FALSE(files->contains("tokenizer.json"));
-      const auto weights = load_weights(*files);
+      const auto packed = open_checkpoint(out / "m.q3g").value();
+      CHECK(packed->verify_all(nullptr).ok());
+      CHECK(packed->name() == out / "m.q3g");
+      CHECK(packed->kept("config.json").value()->blob.text() == read(golden(name) + "/config.json"));
+      CHECK_FALSE(packed->tokenizer_files().contains("tokenizer.json"));
+      const auto weights = load_weights(*packed);
       INFO((weights.ok() ? "" : weights.error().detail));
       REQUIRE(weights.ok());
       CHECK(weights->dtype == to_text(info));
@@ -154,23 +151,8 @@ TEST_CASE("packed: loads what was packed", "[model][packed]") {
   }
 }
 
-TEST_CASE("packed: the header that the files were found by is not read again", "[model][packed]") {
-  const std::map<std::string, std::string> contents = {
-      {"m.q3g", packed_bytes(causal_checkpoint(), {PackedType::q8, 32})}};
-  const auto files = files_of(contents);
-  const auto packed = PackedFiles::open_in(files, "m.q3g");
-  REQUIRE(packed.ok());
-  const auto tensors = packed->tensors("model.safetensors");
-  REQUIRE(tensors != nullptr);
-  CHECK(packed->tensors("config.json") == nullptr);
-  const auto source = TensorSource::open(*packed);
-  REQUIRE(source.ok());
-  REQUIRE(source->files().size() == 1);
-  CHECK(source->files().front() == tensors);
-}
-
 TEST_CASE("packed: every tensor begins at a multiple of 64 bytes", "[model][packed]") {
-  for (const Checkpoint& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
+  for (const CheckpointSpec& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
     const std::map<std::string, std::string> contents = {
         {"m.q3g", packed_bytes(checkpoint, {PackedType::q8, 32})}};
     const auto files = files_of(contents);
@@ -190,7 +172,8 @@ TEST_CASE("packed: the same file whoever writes it", "[model][packed]") {
   for (const int n_threads : {1, 3}) {
     WriteOptions options = options_for({PackedType::q4, 32});
     options.n_threads = n_threads;
-    REQUIRE(write_packed(DirectoryFiles(golden("gen_mha_f32")), folder / std::to_string(n_threads), options)
+    REQUIRE(write_packed(*open_checkpoint(golden("gen_mha_f32")).value(), folder / std::to_string(n_threads),
+                         options)
                 .ok());
   }
   CHECK(read(folder / "1") == read(folder / "3"));
@@ -198,7 +181,7 @@ TEST_CASE("packed: the same file whoever writes it", "[model][packed]") {
 
 TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
   const TemporaryFolder folder;
-  const DirectoryFiles source(golden("gen_mha_f32"));
+  const auto source = open_checkpoint(golden("gen_mha_f32")).value();
   const std::string path = folder / "m.q3g";
 
   WriteOptions stops = options_for({PackedType::q8, 64});
@@ -207,23 +190,23 @@ TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
     CHECK(n_done <= n_total);
     return ++n_calls < 5;
   };
-  const auto stopped = write_packed(source, path, stops);
+  const auto stopped = write_packed(*source, path, stops);
   REQUIRE_FALSE(stopped.ok());
   CHECK(stopped.error().code == ErrorCode::cancelled);
   CHECK(folder.n_files() == 0);
 
   stops.progress = [](std::int64_t, std::int64_t) -> bool { throw std::runtime_error("mine"); };
-  CHECK_THROWS(write_packed(source, path, stops));
+  CHECK_THROWS(write_packed(*source, path, stops));
   CHECK(folder.n_files() == 0);
 
-  Checkpoint infinite = causal_checkpoint();
+  CheckpointSpec infinite = causal_checkpoint();
   std::string bytes = infinite.model.bytes();
   const auto& down = infinite.model.at("model.layers.0.mlp.down_proj.weight");
   const std::size_t at = bytes.size() - infinite.model.n_data + down.begin + 2 * 7;  // in row 1
   bytes.replace(at, 2, "\x80\x7f");
   infinite.raw["model.safetensors"] = bytes;
   const auto contents = infinite.contents();
-  const auto bad = write_packed(files_of(contents), path, options_for({PackedType::q8, 64}));
+  const auto bad = write_packed(*open_folder_of(contents).value(), path, options_for({PackedType::q8, 64}));
   REQUIRE_FALSE(bad.ok());
   CHECK(bad.error().code == ErrorCode::bad_checkpoint);
   for (const char* word : {"memory/model.safetensors", "down_proj", "row 1"}) {
@@ -231,8 +214,7 @@ TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
     CHECK(bad.error().detail.find(word) != std::string::npos);
   }
   CHECK(folder.n_files() == 0);
-  CHECK_FALSE(write_packed(source, path, options_for({PackedType::q4, 64})).ok());
-  CHECK_FALSE(write_packed(DirectoryFiles(golden("absent")), path, options_for({PackedType::q8, 64})).ok());
+  CHECK_FALSE(write_packed(*source, path, options_for({PackedType::q4, 64})).ok());
   CHECK(folder.n_files() == 0);
 }
 
@@ -242,17 +224,17 @@ TEST_CASE("packed: an input is neither replaced nor packed twice", "[model][pack
     std::filesystem::copy_file(golden("gen_mha_f32") + "/" + name, folder / name);
   WriteOptions options = options_for({PackedType::q8, 64});
   options.overwrite = true;
-  const DirectoryFiles source(folder / ".");
+  const auto source = open_checkpoint(folder / ".").value();
   for (const char* name : {"config.json", "model.safetensors"}) {
-    const auto report = write_packed(source, folder / name, options);
+    const auto report = write_packed(*source, folder / name, options);
     REQUIRE_FALSE(report.ok());
     CHECK(report.error().code == ErrorCode::invalid_argument);
     CHECK(read(folder / name) == read(golden("gen_mha_f32") + "/" + name));
   }
-  REQUIRE(write_packed(source, folder / "m.q3g", options).ok());
-  const auto packed = PackedFiles::open_path(folder / "m.q3g");
+  REQUIRE(write_packed(*source, folder / "m.q3g", options).ok());
+  const auto packed = open_checkpoint(folder / "m.q3g");
   REQUIRE(packed.ok());
-  const auto twice = write_packed(*packed, folder / "n.q3g", options);
+  const auto twice = write_packed(**packed, folder / "n.q3g", options);
   REQUIRE_FALSE(twice.ok());
   CHECK(twice.error().code == ErrorCode::invalid_argument);
   CHECK_FALSE(std::filesystem::exists(folder / "n.q3g"));
@@ -299,17 +281,13 @@ TEST_CASE("packed: damaged data", "[model][packed][malformed]") {
     const auto at = static_cast<std::size_t>(tensor.bytes.data() -
                                              reinterpret_cast<const std::byte*>(contents.at("m.q3g").data()));
     broken[at + tensor.bytes.size() / 2] = static_cast<char>(broken[at + tensor.bytes.size() / 2] ^ 1);
-    const std::map<std::string, std::string> broken_contents = {{"m.q3g", broken}};
-    const auto files = files_of(broken_contents);
-    const auto packed = PackedFiles::open_in(files, "m.q3g");
-    REQUIRE(packed.ok());
-    const Status verified = packed->verify();
+    const Status verified = verify_tensors(*open_packed_file(blob_of(broken), "m.q3g", {}).value(), nullptr);
     INFO(name);
     REQUIRE_FALSE(verified.ok());
     CHECK(verified.error().code == ErrorCode::bad_checkpoint);
     CHECK(verified.error().detail.find("\"" + name + "\"") != std::string::npos);
     // What loading reads itself is verified by loading too.
     const bool read_at_load = name == "file:config.json" || name.find("norm.weight") != std::string::npos;
-    CHECK(load_weights(*packed).ok() == !read_at_load);
+    CHECK(load_bytes(broken).ok() == !read_at_load);
   }
 }

@@ -16,6 +16,7 @@
 
 #include "qwen3guard/tokenizer.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "util/model_files.hpp"
 #include "util/utf8.hpp"
 
@@ -49,7 +50,7 @@ inline Result<Tokenizer> load_from(const std::vector<std::pair<std::string, std:
   std::vector<detail::MemoryFiles::Entry> entries;
   for (const auto& [name, content] : files)
     entries.push_back({name, std::as_bytes(std::span(content.data(), content.size()))});
-  return Tokenizer::load(detail::MemoryFiles("test", std::move(entries)));
+  return detail::load_tokenizer(detail::MemoryFiles("test", std::move(entries)));
 }
 
 /// Bytes in byte-level characters, as JSON needs them: quotes and backslashes escaped.

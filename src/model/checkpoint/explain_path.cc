@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/explain_path.hpp"
+#include "model/checkpoint/explain_path.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -46,6 +46,12 @@ std::string name_ending_in(const std::string& folder, std::initializer_list<std:
 }
 
 }  // namespace
+
+Status check_model_path(const std::string& path) {
+  if (!path.empty() && path.find('\0') == std::string::npos) return {};
+  return Error{ErrorCode::invalid_argument,
+               "model path: empty or with a NUL byte; expected a folder or a packed file"};
+}
 
 Error no_such_model(const std::string& path) {
   constexpr std::string_view kExpected = "expected a checkpoint's folder or a packed file";

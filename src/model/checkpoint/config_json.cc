@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/config.hpp"
+#include "model/checkpoint/config_json.hpp"
 
 #include <algorithm>
 #include <limits>
 #include <optional>
 
-#include "model/config_reader.hpp"
-#include "model/label_maps.hpp"
+#include "model/checkpoint/config_reader.hpp"
+#include "model/checkpoint/label_maps.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {
-
-// Far above every published size, and low enough that products of two stay within 40 bits.
-constexpr std::size_t kMaxWidth = 1 << 18;  // hidden_size, intermediate_size, n_heads * head_dim
-constexpr std::size_t kMaxLayers = 1 << 10;
-constexpr std::size_t kMaxHeads = 1 << 12;
-constexpr std::size_t kMaxHeadDim = 1 << 10;
-constexpr std::size_t kMaxVocab = 1 << 22;
-constexpr std::size_t kMaxPositions = 1 << 24;
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kGenerationFile = "generation_config.json";
@@ -45,29 +37,30 @@ Status read_architecture(const ConfigReader& config, ModelConfig& out) {
 }
 
 Status read_sizes(const ConfigReader& config, ModelConfig& out) {
-  Q3G_ASSIGN(out.hidden_size, config.size("hidden_size", kMaxWidth));
-  Q3G_ASSIGN(out.n_layers, config.size("num_hidden_layers", kMaxLayers));
-  Q3G_ASSIGN(out.n_heads, config.size("num_attention_heads", kMaxHeads));
-  Q3G_ASSIGN(const auto n_kv_heads, config.optional_size("num_key_value_heads", kMaxHeads));
+  Q3G_ASSIGN(out.hidden_size, config.size("hidden_size", ModelConfig::kMaxWidth));
+  Q3G_ASSIGN(out.n_layers, config.size("num_hidden_layers", ModelConfig::kMaxLayers));
+  Q3G_ASSIGN(out.n_heads, config.size("num_attention_heads", ModelConfig::kMaxHeads));
+  Q3G_ASSIGN(const auto n_kv_heads, config.optional_size("num_key_value_heads", ModelConfig::kMaxHeads));
   out.n_kv_heads = n_kv_heads.value_or(out.n_heads);
   if (out.n_heads % out.n_kv_heads != 0) {
     return config.error("num_key_value_heads", "is ", out.n_kv_heads, ", which does not divide the ",
                         out.n_heads, " of \"num_attention_heads\"");
   }
-  Q3G_ASSIGN(const auto head_dim, config.optional_size("head_dim", kMaxHeadDim));
+  Q3G_ASSIGN(const auto head_dim, config.optional_size("head_dim", ModelConfig::kMaxHeadDim));
   if (!head_dim && out.hidden_size % out.n_heads != 0)
     return config.error("head_dim", "is missing, and num_attention_heads does not divide hidden_size");
   out.head_dim = head_dim.value_or(out.hidden_size / out.n_heads);
-  if (out.head_dim % 2 != 0 || out.head_dim > kMaxHeadDim) {
+  if (out.head_dim % 2 != 0 || out.head_dim > ModelConfig::kMaxHeadDim) {
     return config.error("head_dim", "is ", out.head_dim, ", expected an even number of at most ",
-                        kMaxHeadDim);
+                        ModelConfig::kMaxHeadDim);
   }
-  if (out.n_heads > kMaxWidth / out.head_dim)
-    return config.error("num_attention_heads", "times head_dim is above ", kMaxWidth);
-  Q3G_ASSIGN(out.intermediate_size, config.size("intermediate_size", kMaxWidth));
-  Q3G_ASSIGN(const std::size_t vocab_size, config.size("vocab_size", kMaxVocab));
+  if (out.n_heads > ModelConfig::kMaxWidth / out.head_dim)
+    return config.error("num_attention_heads", "times head_dim is above ", ModelConfig::kMaxWidth);
+  Q3G_ASSIGN(out.intermediate_size, config.size("intermediate_size", ModelConfig::kMaxWidth));
+  Q3G_ASSIGN(const std::size_t vocab_size, config.size("vocab_size", ModelConfig::kMaxVocab));
   out.vocab_size = static_cast<std::int32_t>(vocab_size);
-  Q3G_ASSIGN(const std::size_t n_positions, config.size("max_position_embeddings", kMaxPositions));
+  Q3G_ASSIGN(const std::size_t n_positions,
+             config.size("max_position_embeddings", ModelConfig::kMaxPositions));
   out.max_position_embeddings = static_cast<std::int32_t>(n_positions);
   Q3G_ASSIGN(const double eps, config.number("rms_norm_eps", 0.0, 1.0));
   out.rms_norm_eps = static_cast<float>(eps);
@@ -169,7 +162,7 @@ Result<JsonFile> parse_object(const ModelFiles& files, const char* name, simdjso
 
 }  // namespace
 
-Result<ModelConfig> ModelConfig::load(const ModelFiles& files) {
+Result<ModelConfig> read_config(const ModelFiles& files) {
   ModelConfig out;
   simdjson::dom::object object;
   Q3G_ASSIGN(const JsonFile json, parse_object(files, kConfigFile, object));
@@ -180,7 +173,7 @@ Result<ModelConfig> ModelConfig::load(const ModelFiles& files) {
   Q3G_TRY(read_sizes(config, out));
   Q3G_TRY(read_rope(config, out));
   if (out.architecture == Architecture::guard) {
-    Q3G_ASSIGN(out.guard_inner_size, config.size("guard_inner_size", kMaxWidth));
+    Q3G_ASSIGN(out.guard_inner_size, config.size("guard_inner_size", ModelConfig::kMaxWidth));
     Q3G_ASSIGN(out.response_labels, read_labels(config, kResponseKeys));
     Q3G_ASSIGN(out.query_labels, read_labels(config, kQueryKeys));
   }

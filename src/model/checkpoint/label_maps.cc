@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/label_maps.hpp"
+#include "model/checkpoint/label_maps.hpp"
 
 #include <algorithm>
 #include <charconv>

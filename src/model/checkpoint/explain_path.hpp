@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_MODEL_EXPLAIN_PATH_HPP
-#define QWEN3GUARD_SRC_MODEL_EXPLAIN_PATH_HPP
+#ifndef QWEN3GUARD_SRC_MODEL_CHECKPOINT_EXPLAIN_PATH_HPP
+#define QWEN3GUARD_SRC_MODEL_CHECKPOINT_EXPLAIN_PATH_HPP
 
 #include <string>
 
@@ -8,6 +8,9 @@
 
 /// What users give in the place of a model, told apart so that the error says what to do instead.
 namespace qwen3guard::detail {
+
+/// Errors: invalid_argument (empty, a NUL byte).
+[[nodiscard]] Status check_model_path(const std::string& path);
 
 /// The error for a path where nothing is: file_not_found. Recognises a model hub's name and a URL.
 [[nodiscard]] Error no_such_model(const std::string& path);
@@ -19,4 +22,4 @@ namespace qwen3guard::detail {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_MODEL_EXPLAIN_PATH_HPP
+#endif  // QWEN3GUARD_SRC_MODEL_CHECKPOINT_EXPLAIN_PATH_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/tensor_source.hpp"
+#include "model/checkpoint/tensor_source.hpp"
 
 #include <map>
 #include <utility>
@@ -36,23 +36,23 @@ Result<std::map<std::string, std::string>> read_index(const JsonFile& json) {
 }  // namespace
 
 Result<TensorSource> TensorSource::open(const ModelFiles& files) {
-  TensorSource source;
   if (!files.contains(kSingleFile) && files.contains(kIndexFile)) {
+    TensorSource source;
     Q3G_TRY(source.open_shards(files));
     return source;
   }
-  auto file = SafetensorsFile::open_once(files, kSingleFile);
+  auto file = SafetensorsFile::open(files, kSingleFile);
   if (!file.ok() && file.error().code == ErrorCode::file_not_found) {
     return error(ErrorCode::file_not_found, files.display_name(kSingleFile), ": no such file, and no ",
                  kIndexFile, " beside it");
   }
-  Q3G_ASSIGN(auto single, std::move(file));
-  source.files_.push_back(std::move(single));
-  return source;
+  Q3G_ASSIGN(SafetensorsFile single, std::move(file));
+  return TensorSource(std::make_shared<const SafetensorsFile>(std::move(single)));
 }
 
 Status TensorSource::open_shards(const ModelFiles& files) {
   index_name_ = files.display_name(kIndexFile);
+  index_path_ = files.path(kIndexFile);
   Q3G_ASSIGN(const Blob blob, files.open(kIndexFile));
   Q3G_ASSIGN(const JsonFile json,
              JsonFile::parse(blob.text(), index_name_, ErrorCode::bad_checkpoint, kMaxConfigBytes));
@@ -61,7 +61,7 @@ Status TensorSource::open_shards(const ModelFiles& files) {
   std::unordered_map<std::string, const SafetensorsFile*> holder;
   for (const auto& [tensor, shard] : shard_names) {
     if (!opened.contains(shard)) {
-      auto file = SafetensorsFile::open_once(files, shard);
+      auto file = SafetensorsFile::open(files, shard);
       if (!file.ok()) {
         const ErrorCode code = file.error().code;
         if (code == ErrorCode::invalid_argument)
@@ -69,7 +69,7 @@ Status TensorSource::open_shards(const ModelFiles& files) {
         if (code != ErrorCode::file_not_found) return std::move(file).error();
         return error(code, file.error().detail, " (", index_name_, " maps ", named(tensor), " to it)");
       }
-      files_.push_back(*std::move(file));
+      files_.push_back(std::make_shared<const SafetensorsFile>(*std::move(file)));
       const SafetensorsFile* added = files_.back().get();
       opened.emplace(shard, added);
       for (const auto& [name, stored] : added->tensors()) {
@@ -83,6 +83,15 @@ Status TensorSource::open_shards(const ModelFiles& files) {
     shard_of_.emplace(tensor, opened.at(shard));
   }
   return {};
+}
+
+std::vector<std::string> TensorSource::paths() const {
+  std::vector<std::string> out;
+  if (!index_path_.empty()) out.push_back(index_path_);
+  for (const auto& file : files_) {
+    if (!file->path().empty()) out.push_back(file->path());
+  }
+  return out;
 }
 
 Result<TensorSource::Found> TensorSource::find(const std::string& tensor) const {

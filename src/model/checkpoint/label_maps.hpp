@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_MODEL_LABEL_MAPS_HPP
-#define QWEN3GUARD_SRC_MODEL_LABEL_MAPS_HPP
+#ifndef QWEN3GUARD_SRC_MODEL_CHECKPOINT_LABEL_MAPS_HPP
+#define QWEN3GUARD_SRC_MODEL_CHECKPOINT_LABEL_MAPS_HPP
 
 #include <string_view>
 
-#include "model/config_reader.hpp"
+#include "model/checkpoint/config_reader.hpp"
 #include "model/labels.hpp"
 
 namespace qwen3guard::detail {
@@ -26,4 +26,4 @@ inline constexpr LabelKeys kQueryKeys{"query_risk_level_map", "query_category_ma
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_MODEL_LABEL_MAPS_HPP
+#endif  // QWEN3GUARD_SRC_MODEL_CHECKPOINT_LABEL_MAPS_HPP

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/safetensors.hpp"
+#include "model/checkpoint/safetensors.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "model/checkpoint/checkpoint.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/checked.hpp"
 #include "util/error.hpp"
@@ -157,17 +158,16 @@ Status check_cover(const std::string& file, std::vector<Extent>& extents, std::u
 
 }  // namespace
 
-std::string shape_text(std::span<const std::uint64_t> shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += concat(i > 0 ? ", " : "", shape[i]);
-  return text += "]";
+Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::string_view name) {
+  Q3G_ASSIGN(Blob blob, files.open(name));
+  return open(std::move(blob), files.display_name(name), files.path(name));
 }
 
-Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::string_view name) {
+Result<SafetensorsFile> SafetensorsFile::open(Blob blob, std::string display_name, std::string path) {
   SafetensorsFile file;
-  Q3G_ASSIGN(file.blob_, files.open(name));
-  file.display_name_ = files.display_name(name);
-  file.path_ = files.path(name);
+  file.blob_ = std::move(blob);
+  file.display_name_ = std::move(display_name);
+  file.path_ = std::move(path);
   const std::string& shown = file.display_name_;
   const auto bytes = file.blob_.bytes;
   if (bytes.size() < kHeaderLengthBytes) {
@@ -211,13 +211,6 @@ Result<SafetensorsFile> SafetensorsFile::open(const ModelFiles& files, std::stri
   Q3G_TRY(check_cover(shown, extents, data.size()));
   Q3G_ASSIGN(file.packed_info_, read_packed_info(shown, file.metadata_, header));
   return file;
-}
-
-Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open_once(const ModelFiles& files,
-                                                                          std::string_view name) {
-  if (auto opened = files.tensors(name)) return opened;
-  Q3G_ASSIGN(SafetensorsFile file, open(files, name));
-  return std::make_shared<const SafetensorsFile>(std::move(file));
 }
 
 const StoredTensor* SafetensorsFile::find(const std::string& tensor) const noexcept {

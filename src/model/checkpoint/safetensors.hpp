@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_MODEL_SAFETENSORS_HPP
-#define QWEN3GUARD_SRC_MODEL_SAFETENSORS_HPP
+#ifndef QWEN3GUARD_SRC_MODEL_CHECKPOINT_SAFETENSORS_HPP
+#define QWEN3GUARD_SRC_MODEL_CHECKPOINT_SAFETENSORS_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -26,9 +26,6 @@ struct StoredTensor {
   std::span<const std::byte> bytes;
 };
 
-/// "[3, 64]": how errors write a shape.
-[[nodiscard]] std::string shape_text(std::span<const std::uint64_t> shape);
-
 /// One .safetensors file, mapped. Every entry's extent is checked against the file when it is opened.
 /// Format: 8 bytes little-endian header length, JSON header, data; docs/checkpoint_formats.md.
 class SafetensorsFile {
@@ -38,13 +35,12 @@ class SafetensorsFile {
   /// an object of strings, a tensor twice, length other than shape times dtype, extents that overlap, leave a
   /// hole or end outside the file; those of read_packed_info(). The detail names file and tensor.
   [[nodiscard]] static Result<SafetensorsFile> open(const ModelFiles& files, std::string_view name);
-  /// The same, or what files.tensors(name) has open already.
-  [[nodiscard]] static Result<std::shared_ptr<const SafetensorsFile>> open_once(const ModelFiles& files,
-                                                                                std::string_view name);
+  /// The file with these bytes. display_name: how errors name it. path: where it is on disk; may be empty.
+  [[nodiscard]] static Result<SafetensorsFile> open(Blob blob, std::string display_name, std::string path);
 
   /// How errors name the file.
   [[nodiscard]] const std::string& display_name() const noexcept { return display_name_; }
-  /// As ModelFiles::path().
+  /// Where it is on disk; empty when it is no file of its own.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] const std::unordered_map<std::string, StoredTensor>& tensors() const noexcept {
     return tensors_;
@@ -74,4 +70,4 @@ class SafetensorsFile {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_MODEL_SAFETENSORS_HPP
+#endif  // QWEN3GUARD_SRC_MODEL_CHECKPOINT_SAFETENSORS_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
-#define QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
+#ifndef QWEN3GUARD_SRC_MODEL_CHECKPOINT_CONFIG_READER_HPP
+#define QWEN3GUARD_SRC_MODEL_CHECKPOINT_CONFIG_READER_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -59,4 +59,4 @@ class ConfigReader {
 
 }  // namespace qwen3guard::detail
 
-#endif  // QWEN3GUARD_SRC_MODEL_CONFIG_READER_HPP
+#endif  // QWEN3GUARD_SRC_MODEL_CHECKPOINT_CONFIG_READER_HPP

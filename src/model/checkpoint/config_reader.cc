@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/config_reader.hpp"
+#include "model/checkpoint/config_reader.hpp"
 
 #include <cmath>
 
