@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-stages=(rules gcc isa arm install bindings package small docs clang asan tsan tidy python)
+stages=(rules gcc isa arm install bindings package small dropin docs clang asan tsan tidy python)
 declare -A needs=([arm]="aarch64-linux-gnu-g++ qemu-aarch64" [clang]=clang++ [tidy]=clang++)
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
@@ -66,7 +66,7 @@ run_stage() {
     command -v "$program" > /dev/null || { skip "no $program" && return; }
   done
   case $1 in
-    package | small) # what fails here says so below
+    package | small | dropin) # what fails here says so below
       scripts/fetch_sources.sh > $logs/sources.log 2>&1 || { skip "the sources of the bundled libraries: $(tail -n 1 $logs/sources.log)" && return; }
       ;;
     python) scripts/make_venv.sh > /dev/null || skip "the packages of tests/tools/requirements.txt cannot be installed" ;;
@@ -79,6 +79,9 @@ run_stage() {
       for isa in avx2 avx512vnni; do
         if [[ $available == *"\"$isa\""* ]]; then counted "isa_$isa" ctest --preset "isa-$isa"; fi
       done
+      ;;
+    dropin)
+      if command -v clang++ > /dev/null; then counted dropin_clang cmake --workflow --preset dropin-clang; else skip "no clang++"; fi
       ;;
     arm)
       for cpu in cortex-a57 neoverse-n1; do

@@ -8,7 +8,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr std::uint32_t kEnd = Merge::kNone;  // "no neighbour" in the symbol list
+constexpr std::uint32_t kNoNeighbour = Merge::kNone;  // "no neighbour" in the symbol list
 
 }  // namespace
 
@@ -81,12 +81,13 @@ void Bpe::merge_long(std::string_view word, BpeScratch& scratch, std::vector<Tok
   symbols.resize(n);
   heap.clear();
   for (std::uint32_t i = 0; i < n; ++i)
-    symbols[i] = {byte_ids_[static_cast<unsigned char>(word[i])], i - 1, i + 1 < n ? i + 1 : kEnd, {}};
+    symbols[i] = {
+        byte_ids_[static_cast<unsigned char>(word[i])], i - 1, i + 1 < n ? i + 1 : kNoNeighbour, {}};
   // Notes what the symbol and the next one become; true when that is a candidate, which is then at the heap's
   // end.
   const auto add_candidate = [&](std::uint32_t position) {
     BpeScratch::Symbol& left = symbols[position];
-    left.merge = left.next == kEnd ? Merge{} : merges_.find(left.id, symbols[left.next].id);
+    left.merge = left.next == kNoNeighbour ? Merge{} : merges_.find(left.id, symbols[left.next].id);
     if (left.merge.rank == Merge::kNone) return false;
     heap.push_back((std::uint64_t{left.merge.rank} << 32) | position);
     return true;
@@ -105,12 +106,12 @@ void Bpe::merge_long(std::string_view word, BpeScratch& scratch, std::vector<Tok
     right.merge = {};
     left.id = left.merge.id;
     left.next = right.next;
-    if (left.next != kEnd) symbols[left.next].previous = position;
+    if (left.next != kNoNeighbour) symbols[left.next].previous = position;
     if (add_candidate(position)) std::push_heap(heap.begin(), heap.end(), kSmallestFirst);
-    if (left.previous != kEnd && add_candidate(left.previous))
+    if (left.previous != kNoNeighbour && add_candidate(left.previous))
       std::push_heap(heap.begin(), heap.end(), kSmallestFirst);
   }
-  for (std::uint32_t i = 0; i != kEnd; i = symbols[i].next) out.push_back(symbols[i].id);
+  for (std::uint32_t i = 0; i != kNoNeighbour; i = symbols[i].next) out.push_back(symbols[i].id);
 }
 
 /// Tokens are those of a word if and only if each two neighbours are those of the two alone: the first merge

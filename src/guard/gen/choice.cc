@@ -83,8 +83,8 @@ std::optional<std::size_t> best_of(std::span<const Candidate> candidates, std::s
 /// Choice::probabilities.
 std::vector<float> probabilities_of(std::span<const Candidate> candidates, std::span<const float> logits,
                                     std::size_t n_options) {
-  constexpr float kNone = -std::numeric_limits<float>::infinity();
-  std::vector<float> p(n_options, kNone);
+  constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+  std::vector<float> p(n_options, kImpossible);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!is_single(candidates[i].options)) continue;
     float& best = p[index_of(candidates[i].options)];

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+#define QWEN3GUARD_IMPLEMENTATION
+#include "qwen3guard.hpp"

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the drop-in, the library as a few files for a program's own source folder; docs/drop_in.md describes them.
+
+Usage: amalgamate.py OUTPUT --utf8proc FOLDER --simdjson FOLDER --xxhash FOLDER --isa FAMILY/NAME=FLAG,FLAG...
+       amalgamate.py --check
+
+What a file includes by quotes is pasted where the include stands, once for each output. All bodies become one translation
+unit, so names of one file alone (in an unnamed namespace, `static`, macros) must differ in all of them: checked first.
+"""
+import argparse
+import collections
+import pathlib
+import re
+import shutil
+import struct
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LAYERS = ["values", "util", "kernels", "tensor", "model", "tokenizer", "guard", "embedded"]
+MODELS = ["nano-gen", "nano-stream"]
+MODEL_FILES = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"]
+FAMILIES = {"scalar": "1", "x86": "defined(__x86_64__) || defined(_M_X64)", "arm": "defined(__aarch64__) || defined(_M_ARM64)"}
+# src/kernels/CMakeLists.txt says why GCC for Windows has no tiles.
+NO_TILES = "defined(__MINGW32__) && !defined(__clang__)"
+MACROS = f"""#if {FAMILIES["x86"]}
+#define Q3G_KERNELS_X86
+#if !({NO_TILES})
+#define Q3G_KERNELS_AMX
+#endif
+#elif {FAMILIES["arm"]}
+#define Q3G_KERNELS_ARM
+#endif
+"""
+
+
+def fail(text: str) -> None:
+    sys.exit(f"amalgamate.py: {text}")
+
+
+def read(path: pathlib.Path) -> str:
+    if not path.is_file():
+        fail(f"{path} is missing; scripts/fetch_sources.sh brings the sources of other projects")
+    return path.read_text(encoding="utf-8")
+
+
+def renamed(text: str) -> str:
+    """utf8proc and simdjson under names of their own, so that a program may have theirs too."""
+    return re.sub(r"\b(simdjson\b|utf8proc_)", r"q3g_\1", text)
+
+
+class Paster:
+    """One output. `replaced` has what stands in the place of some includes, once."""
+
+    def __init__(self, replaced: dict[str, str] | None = None, seen: set[pathlib.Path] | None = None):
+        self.replaced = replaced or {}
+        self.seen = seen or set()
+
+    def paste(self, path: pathlib.Path) -> str:
+        if path in self.seen:
+            return ""
+        self.seen.add(path)
+        out = [f"// ---- {path.relative_to(ROOT)}\n"]
+        depth = 0 if path.suffix in (".cc", ".inl") else -1  # inside of the include guard
+        for line in read(path).splitlines(keepends=True):
+            depth += len(re.findall(r"^\s*#\s*if", line)) - len(re.findall(r"^\s*#\s*endif", line))
+            include = re.match(r'\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', line)
+            name = include and (include[1] or include[2])
+            if name in self.replaced:
+                line, self.replaced[name] = self.replaced[name], ""
+            elif include and include[1]:
+                found = [f for f in (ROOT / "include" / name, ROOT / "src" / name, path.parent / name) if f.is_file()]
+                line = self.paste(found[0]) if found else fail(f"{path}: there is no \"{name}\"")
+                if line and depth > 0 and not name.endswith(".inl"):
+                    fail(f"{path}: \"{name}\" is included under a condition, and might be missing elsewhere")
+            out.append("" if line.startswith("// SPDX-License-Identifier") else renamed(line) if not include else line)
+        return "".join(out)
+
+
+def declared(statement: str) -> list[str]:
+    """The names that a declaration at namespace scope brings."""
+    while statement.startswith("template"):
+        depth, at = 0, statement.index("<")
+        for at in range(at, len(statement)):
+            depth += {"<": 1, ">": -1}.get(statement[at], 0)
+            if depth == 0:
+                break
+        statement = statement[at + 1:].lstrip()
+    statement = re.sub(r"\[\[.*?\]\]|\balignas\([^)]*\)", " ", statement).strip()
+    if re.match(r"(using namespace|namespace|static_assert|extern|friend)\b|[^(]*\boperator\b", statement):
+        return []
+    if kind := re.match(r"(?:class|struct|union|enum(?: class)?) (\w+)[^=(]*$", statement):
+        return [kind[1]]
+    if kind := re.match(r"using (\w+) =|concept (\w+)|using\b", statement):
+        return [name for name in kind.groups() if name]
+    if function := re.match(r"[^(=]*?(?<![:\w~])(\w+) *\(", statement):
+        return [function[1]]
+    before = re.match(r"[^(={]*", statement)[0]
+    names = re.findall(r"([A-Za-z_]\w*)(?:\[[^]]*\])* *(?=$|,)", re.sub(r"<[^<>]*>|<[^<>]*<[^<>]*>[^<>]*>", "", before))
+    return names + re.findall(r", (k[A-Z]\w*) =", statement[len(before):])
+
+
+def local_names(path: pathlib.Path) -> set[str]:
+    """What must not stand in another file: macros that stay defined, unnamed namespaces' names, static functions."""
+    text = re.sub(r'R"(\w*)\(.*?\)\1"', '""', read(path), flags=re.S)
+    text = re.sub(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])+'", " ", text, flags=re.S)
+    names = set(re.findall(r"^\s*#\s*define (\w+)", text, flags=re.M))
+    names -= set(re.findall(r"^\s*#\s*ifndef (\w+)\n\s*#\s*define \1\n", text, flags=re.M))
+    names -= set(re.findall(r"^\s*#\s*undef (\w+)", text, flags=re.M))
+    text = re.sub(r"^\s*#(?:[^\n]*\\\n)*[^\n]*$", "", text, flags=re.M)
+    scopes: list[str] = []
+    start = 0
+    for mark in re.finditer(r"[{};]", text):
+        statement = " ".join(text[start:mark.start()].split())
+        start = mark.end()
+        space = re.match(r"(?:inline )?namespace( [\w:]+)?$", statement)
+        if statement and not space and "body" not in scopes:
+            if "unnamed" in scopes or statement.startswith("static "):
+                names.update(declared(statement))
+        if mark[0] == "{":
+            scopes.append("body" if not space or "body" in scopes else "named" if space[1] else "unnamed")
+        elif mark[0] == "}":
+            scopes.pop()
+    return names
+
+
+def check_unique(sources: list[pathlib.Path]) -> None:
+    owners = collections.defaultdict(list)
+    for path in sources:
+        for name in local_names(path):
+            owners[name].append(str(path.relative_to(ROOT)))
+    # A file for Windows and one for other systems never meet.
+    bad = [f"{name} stands in {' and '.join(paths)}" for name, paths in sorted(owners.items())
+           if len(paths) > 1 and [path[-7:] for path in sorted(paths)] != ["osix.cc", "_win.cc"]]
+    if bad:
+        fail("names of one file alone must differ in all files:\n  " + "\n  ".join(bad))
+
+
+def third_party(args: argparse.Namespace) -> dict[str, str]:
+    """What stands in the place of the includes of others' headers: the whole library and its licence."""
+    def part(name: str, licence: str, text: str) -> str:
+        text = re.sub(r'^\s*#\s*include\s+"[^\n]*$', "", text, flags=re.M)
+        licence = "".join(f"// {line}".rstrip() + "\n" for line in licence.splitlines())
+        return (f"// ==== {name}, which is not part of qwen3guard, and its licence\n{licence}"
+                f"#if defined(__GNUC__)\n#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Wall\"\n#endif\n"
+                f"{renamed(text)}\n#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n// ==== end of {name}\n")
+
+    utf8proc = read(args.utf8proc / "utf8proc.c").replace('#include "utf8proc_data.c"', read(args.utf8proc / "utf8proc_data.c"))
+    utf8proc = "#define UTF8PROC_STATIC\n" + read(args.utf8proc / "utf8proc.h") + utf8proc
+    # It is C: values of this enumeration are or-ed.
+    utf8proc = re.sub(r"typedef (enum \{[^}]*\}) utf8proc_option_t;", r"\1;\ntypedef int utf8proc_option_t;", utf8proc)
+    simdjson = "".join(read(args.simdjson / "singleheader" / name) for name in ("simdjson.h", "simdjson.cpp"))
+    xxhash = read(args.xxhash / "xxhash.h")
+    return {"utf8proc.h": part("utf8proc", read(args.utf8proc / "LICENSE.md"), utf8proc),
+            "simdjson.h": part("simdjson", read(args.simdjson / "LICENSE"), simdjson),
+            "xxhash.h": part("xxHash", "At the beginning of its text.", xxhash)}
+
+
+def embedded_list() -> str:
+    out = "namespace qwen3guard::detail {\n"
+    for name in (model.replace("-", "_") for model in MODELS):
+        function = f"EmbeddedFile {name}_file(std::size_t"
+        out += (f"#if defined(QWEN3GUARD_{name.upper()})  // qwen3guard_{name}.cpp is there for sure\n{function}) noexcept;\n"
+                f"#elif defined(__GNUC__) && !defined(_WIN32)  // that of qwen3guard_{name}.cpp is taken where it is linked\n"
+                f"__attribute__((weak)) {function}) noexcept;\n{function}) noexcept {{ return {{}}; }}\n"
+                f"#else\nstatic {function}) noexcept {{ return {{}}; }}\n#endif\n")
+    entries = "".join(f'{{"{model}", {model.replace("-", "_")}_file}}, ' for model in MODELS)
+    return out + f"namespace {{\nconstexpr EmbeddedModel kEmbeddedModels[] = {{{entries}{{nullptr, nullptr}}}};\n}}\n}}\n"
+
+
+def library_sources() -> list[pathlib.Path]:
+    sources = [path for layer in LAYERS for path in sorted((ROOT / "src" / layer).rglob("*.cc"))
+               if not path.name.startswith(("table_", "gemm_eigen"))] + sorted((ROOT / "capi").glob("*.cc"))
+    return sorted(sources, key=lambda path: path.name.endswith("_win.cc"))  # windows.h comes last: it defines too much
+
+
+def library(args: argparse.Namespace) -> str:
+    public = Paster()
+    out = ["#ifndef QWEN3GUARD_DROP_IN_HPP\n#define QWEN3GUARD_DROP_IN_HPP\n"]
+    out += [public.paste(path) for path in sorted((ROOT / "include" / "qwen3guard").glob("*.hpp"))]
+    out += ["#endif  // QWEN3GUARD_DROP_IN_HPP\n#if defined(QWEN3GUARD_IMPLEMENTATION) && !defined(QWEN3GUARD_IMPLEMENTED)\n"
+            "#define QWEN3GUARD_IMPLEMENTED\n#if !defined(Q3G_STATIC)\n#define Q3G_STATIC\n#endif\n", MACROS]
+    body = Paster({**third_party(args), "embedded_files.inc": embedded_list()}, public.seen)
+    for path in library_sources():
+        text = body.paste(path)
+        for end, condition in {"_win.cc": "defined(_WIN32)", "_posix.cc": "!defined(_WIN32)"}.items():
+            text = f"#if {condition}\n{text}#endif\n" if path.name.endswith(end) else text
+        out.append(text)
+    return "".join(out) + "#endif  // QWEN3GUARD_IMPLEMENTATION\n"
+
+
+def kernels(family: str, isa: str, flags: list[str]) -> str:
+    """One instruction set's file. The target is set before anything is included, by which GCC's standard headers are as
+    with the flags. Clang's intrinsics have targets of their own, so its headers come before the target."""
+    targets = [re.sub("^march=", "arch=", flag[2:]) if flag.startswith("-march") else flag[2:] for flag in flags if flag[:2] == "-m"]
+    levels = [flag[1:] if flag[:2] == "-O" else flag[2:] for flag in flags if flag[:2] in ("-O", "-f")]
+    tables = read(ROOT / "src/kernels/tables.hpp")
+    text = ""
+    if re.search(rf"\bgemm_nt_{isa}\(", tables):
+        defines = {"Q3G_ISA": isa, "Eigen": f"Eigen_{isa}", "EIGEN_DONT_PARALLELIZE": "", "EIGEN_NO_DEBUG": "",
+                   "EIGEN_STACK_ALLOCATION_LIMIT": "8192"}
+        text += "#if defined(Q3G_WITH_EIGEN)\n" + "".join(f"#define {k} {v}".rstrip() + "\n" for k, v in defines.items())
+        text += Paster().paste(ROOT / "src/tensor/gemm_eigen.cc") + "#endif\n"
+    text += Paster().paste(ROOT / "src/kernels" / family / f"table_{isa}.cc")
+    condition = f"({FAMILIES[family]})" + (f" && !({NO_TILES})" if isa == "amx" else "")
+    includes = "".join(f"#include <{name}>\n" for name in sorted(set(re.findall("^#include <([^>]+)>", text, re.M)) - {"Eigen/Core"}))
+    arm_names = ",".join(re.findall(r"\+(\w+)", "".join(targets)))
+    clang = f"#pragma clang attribute push(__attribute__((target(\"{arm_names or ','.join(targets)}\"))), apply_to = function)\n"
+    clang = (clang if targets else "") + ("#pragma clang fp contract(off)\n" if "fp-contract=off" in levels else "")
+    gcc = "".join(f"#pragma GCC diagnostic ignored \"{flag}\"\n".replace("-Wno-", "-W") for flag in flags if flag[:2] == "-W")
+    gcc += f"#pragma GCC optimize({', '.join(map(repr, levels))})\n".replace("'", '"')
+    gcc += f"#pragma GCC target(\"{','.join(targets)}\")\n" if targets else ""
+    return (f"#if {condition}\n#if defined(__clang__)\n{includes}{clang}"
+            f"#elif defined(__GNUC__)\n{gcc}#endif\n{MACROS}{text}"
+            f"{'#if defined(__clang__)' + chr(10) + '#pragma clang attribute pop' + chr(10) + '#endif' + chr(10) if targets else ''}#endif\n")
+
+
+def model(name: str) -> str:
+    symbol = name.replace("-", "_")
+    out, cases = Paster().paste(ROOT / "src/embedded/embedded_file.hpp"), ""
+    out += "#include <cstdint>\nnamespace qwen3guard::detail {\nnamespace {\n"
+    for index, file in enumerate(MODEL_FILES):
+        data = (ROOT / "src/embedded" / name / file).read_bytes()
+        padded = data + bytes(-len(data) % 8)
+        words = [f"{word:#x}" for word in struct.unpack(f"<{len(padded) // 8}Q", padded)]
+        lines = "".join(",".join(words[at:at + 12]) + ",\n" for at in range(0, len(words), 12))
+        out += f"alignas(64) constexpr std::uint64_t kFile{index}[] = {{\n{lines}}};\n"  # integers: texts end at 64 KiB in some compilers
+        cases += f"  if (index == {index}) return {{\"{file}\", std::as_bytes(std::span(kFile{index})).first({len(data)})}};\n"
+    function = f"EmbeddedFile {symbol}_file(std::size_t index) noexcept"
+    return out + f"}}\n{function};\n{function} {{\n{cases}  return {{}};\n}}\n}}\n"
+
+
+def main() -> None:
+    check_unique(library_sources())
+    if sys.argv[1:] == ["--check"]:
+        return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("output", type=pathlib.Path)
+    for name in ("utf8proc", "simdjson", "xxhash"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    parser.add_argument("--isa", action="append", default=[])
+    args = parser.parse_args()
+    version = ".".join(re.findall(r"#define QWEN3GUARD_VERSION_\w+ (\d+)", read(ROOT / "include/qwen3guard/version.hpp")))
+    outputs = {"qwen3guard.hpp": library(args)}
+    outputs["qwen3guard.h"] = ("#if !defined(Q3G_STATIC)\n#define Q3G_STATIC\n#endif\n" + read(ROOT / "capi/qwen3guard.h"))
+    for entry in args.isa:
+        isa, flags = entry.split("=", 1)
+        family, name = isa.split("/")
+        outputs[f"qwen3guard_{name}.cpp"] = kernels(family, name, flags.split(","))
+    for name in MODELS:
+        outputs[f"qwen3guard_{name.replace('-', '_')}.cpp"] = model(name)
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name, text in outputs.items():
+        head = (f"/* {name} of qwen3guard {version}: generated by scripts/amalgamate.py. SPDX-License-Identifier: Apache-2.0\n"
+                " * docs/drop_in.md of the project says what it is and how to use it. */\n")
+        (args.output / name).write_text(head + text, encoding="utf-8")
+    for name in ("LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, args.output)
+
+
+if __name__ == "__main__":
+    main()
