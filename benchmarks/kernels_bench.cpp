@@ -2,7 +2,7 @@
 // Every kernel of every instruction set of this machine, on one thread, with the share of the roofline that
 // it reaches: the larger of operations over the measured peak and bytes over the measured bandwidth, over the
 // time it took.
-//   kernels_bench --benchmark_filter='amx/gemm_q8'
+//   kernels_bench --benchmark_filter='amx/gemm_int8'
 #include <benchmark/benchmark.h>
 
 #include <cstring>
@@ -20,6 +20,7 @@
 #include "util/thread_team.hpp"
 
 using namespace qwen3guard::detail;
+using qwen3guard::PackedWeights;
 using qwen3guard::bench::Peaks;
 
 namespace {
@@ -64,40 +65,36 @@ std::vector<float> random_floats(std::size_t n) {
 
 void packed_product(benchmark::State& state, const KernelTable& table, PackedShape shape, std::size_t m) {
   const std::size_t n_copies = m > 1 ? 1 : std::max<std::size_t>(1, kColdBytes / shape.data_bytes());
-  const auto w =
-      filled<std::uint8_t>(shape.data_bytes() * n_copies, shape.type == PackedType::bf16 ? 0x3f : 0x81);
+  const WeightType& type = weight_type(shape.type);
+  const auto w = filled<std::uint8_t>(shape.data_bytes() * n_copies, type.element ? 0x3f : 0x81);
   const auto scales = filled<std::uint16_t>(shape.n_scales() * n_copies + 1, 0x3c00);
   const std::size_t ldx = shape.k() + 64;
-  const auto x = filled<std::uint8_t>(m * ldx * 2, 1);
+  const auto x = filled<std::uint8_t>(m * ldx * sizeof(float), 1);
   const std::vector<float> x_scales(m * shape.n_groups(), 1.0F);
   const std::vector<std::int32_t> starts(m * shape.n_groups(), 3);
   std::vector<float> y(m * shape.rows);
-  const auto product = shape.type == PackedType::bf16 ? table.gemm_bf16
-                       : shape.type == PackedType::q8 ? table.gemm_q8
-                                                      : table.gemm_q4;
   std::size_t copy = 0;
   for (auto _ : state) {
-    product({.w = w.data() + copy * shape.data_bytes(),
-             .panel_bytes = shape.panel_bytes(),
-             .w_scales = scales.data() + copy * shape.n_scales(),
-             .x = x.data(),
-             .ldx = ldx,
-             .x_scales = x_scales.data(),
-             .x_starts = starts.data(),
-             .y = y.data(),
-             .ldy = shape.rows,
-             .m = m,
-             .n = shape.rows,
-             .k = shape.k(),
-             .group = shape.group_cols()});
+    (table.*type.gemm)({.w = w.data() + copy * shape.data_bytes(),
+                        .panel_bytes = shape.panel_bytes(),
+                        .w_scales = scales.data() + copy * shape.n_scales(),
+                        .x = x.data(),
+                        .ldx = ldx,
+                        .x_scales = x_scales.data(),
+                        .x_starts = starts.data(),
+                        .y = y.data(),
+                        .ldy = shape.rows,
+                        .m = m,
+                        .n = shape.rows,
+                        .k = shape.k(),
+                        .group = shape.group_cols()});
     benchmark::DoNotOptimize(y.data());
     copy = (copy + 1) % n_copies;
   }
   const Peaks& peaks = peaks_of(table);
   const double ops = 2.0 * static_cast<double>(m * shape.rows * shape.k());
   const double bytes = static_cast<double>(shape.data_bytes() + 2 * shape.n_scales());
-  set_counters(state, table, ops, shape.type == PackedType::bf16 ? peaks.bf16_gflops : peaks.int8_gops,
-               m > 1 ? 0 : bytes);
+  set_counters(state, table, ops, peaks.of(type.x), m > 1 ? 0 : bytes);
 }
 
 /// A kernel over n floats in the first-level cache: `flops` a float.
@@ -154,15 +151,13 @@ void register_table(const KernelTable& table) {
     benchmark::RegisterBenchmark((prefix + name).c_str(), body);
   };
   for (const PackedShape& shape :
-       {PackedShape{PackedType::q8, 3072, 1024, 64}, PackedShape{PackedType::q8, 3072, 1024, 128},
-        PackedShape{PackedType::q8, 1024, 3072, 64}, PackedShape{PackedType::q4, 3072, 1024, 32},
-        PackedShape{PackedType::bf16, 3072, 1024, 0}}) {
+       {PackedShape{PackedWeights::int8, 3072, 1024, 64}, PackedShape{PackedWeights::int8, 3072, 1024, 128},
+        PackedShape{PackedWeights::int8, 1024, 3072, 64}, PackedShape{PackedWeights::int4, 3072, 1024, 32},
+        PackedShape{PackedWeights::bf16, 3072, 1024, 0}}) {
     for (const std::size_t m : {1UL, 4UL, 16UL, 128UL}) {
-      const std::string group = shape.type == PackedType::bf16 ? "" : "/group:" + std::to_string(shape.group);
-      const char* name = shape.type == PackedType::q8   ? "gemm_q8"
-                         : shape.type == PackedType::q4 ? "gemm_q4"
-                                                        : "gemm_bf16";
-      add(name + ("/m:" + std::to_string(m)) + "/n:" + std::to_string(shape.rows) +
+      const WeightType& type = weight_type(shape.type);
+      const std::string group = type.has_scales() ? "/group:" + std::to_string(shape.group) : "";
+      add(std::string("gemm_") + type.name + "/m:" + std::to_string(m) + "/n:" + std::to_string(shape.rows) +
               "/k:" + std::to_string(shape.cols) + group,
           [&table, shape, m](benchmark::State& state) { packed_product(state, table, shape, m); });
     }

@@ -265,7 +265,8 @@ QuantizeOptions read_options(const q3g_quantize_options* options) {
   QuantizeOptions out;
   if (options == nullptr) return out;
   const auto in = read_struct(options, "options", default_quantize_options());
-  out.type = enum_of<PackedWeights>(in.type, 3, "options.type");
+  out.type =
+      enum_of<PackedWeights>(in.type, static_cast<std::int32_t>(all_packed_weights().size()), "options.type");
   out.group_size = in.group_size;
   out.overwrite = bool_of(in.overwrite, "options.overwrite");
   out.keep_prefix = bool_of(in.keep_prefix, "options.keep_prefix");

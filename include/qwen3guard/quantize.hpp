@@ -8,24 +8,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "qwen3guard/cancel.hpp"
+#include "qwen3guard/packed_weights.hpp"
 #include "qwen3guard/status.hpp"
 
 namespace qwen3guard {
 
-/// How the matrices of the decoder's layers are stored in a packed model file. Norms, embeddings and
-/// classification heads keep the checkpoint's precision.
-enum class PackedWeights : std::int32_t {
-  bf16 = 0,  ///< no loss for the published checkpoints
-  int8 = 1,  ///< 8 bits and a scale per group: about half the size
-  int4 = 2,  ///< 4 bits and a scale per group of 32: about a third
-};
-
 /// "bf16", "int8" or "int4". Static storage; "unknown" for values out of range.
 [[nodiscard]] const char* to_string(PackedWeights type) noexcept;
+
+/// Every value of PackedWeights, in order. Static storage.
+[[nodiscard]] std::span<const PackedWeights> all_packed_weights() noexcept;
 
 /// Options of quantize().
 struct QuantizeOptions {

@@ -12,13 +12,11 @@ namespace qwen3guard::bench {
 
 /// What a forward pass over a model costs at least: its multiply-adds and the bytes that it must read.
 struct ForwardCost {
-  enum class Arithmetic : std::uint8_t { fp32, bf16, int8 };
-
-  Arithmetic linear = Arithmetic::fp32;     ///< of the products with weights
-  Arithmetic attention = Arithmetic::fp32;  ///< of the products with keys and values
-  double weights = 0;                       ///< elements of the layers' matrices and the response heads'
-  double attended = 0;                      ///< multiply-adds of all layers per query and key
-  std::int64_t weight_bytes = 0;            ///< of `weights` as stored, scales included
+  detail::Arithmetic linear = detail::Arithmetic::fp32;     ///< of the products with weights
+  detail::Arithmetic attention = detail::Arithmetic::fp32;  ///< of the products with keys and values
+  double weights = 0;             ///< elements of the layers' matrices and the response heads'
+  double attended = 0;            ///< multiply-adds of all layers per query and key
+  std::int64_t weight_bytes = 0;  ///< of `weights` as stored, scales included
   std::int64_t kv_bytes_per_token = 0;
 
   /// The least time for n_tokens after `history` others: all operations at their peak, or all bytes at that

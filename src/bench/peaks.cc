@@ -103,6 +103,18 @@ Result<const PeakLoops*> peak_loops(std::string_view isa) {
   return detail::error(ErrorCode::unsupported_isa, "peaks: this build has no instruction set ", quote(isa));
 }
 
+double Peaks::of(detail::Arithmetic arithmetic) const noexcept {
+  switch (arithmetic) {
+    case detail::Arithmetic::int8:
+      return int8_gops;
+    case detail::Arithmetic::bf16:
+      return bf16_gflops;
+    case detail::Arithmetic::fp32:
+      break;
+  }
+  return fp32_gflops;
+}
+
 Peaks measure_peaks(const PeakLoops& loops, ThreadTeam& team, const PeakOptions& options) {
   const ThreadTeam::Call call(team);
   return {.int8_gops = measure_ops(loops.int8, team, options),

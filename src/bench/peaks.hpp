@@ -7,6 +7,7 @@
 
 #include "bench/peaks/peak_loops.hpp"
 #include "qwen3guard/status.hpp"
+#include "tensor/weight_types.hpp"
 #include "util/thread_team.hpp"
 
 namespace qwen3guard::bench {
@@ -17,6 +18,9 @@ struct Peaks {
   double bf16_gflops = 0;  ///< the same on bfloat16
   double fp32_gflops = 0;  ///< the same on float32
   double read_gb_s = 0;    ///< 10^9 bytes a second, read in order by all threads, each its own part
+
+  /// 10^9 operations a second on numbers of that form.
+  [[nodiscard]] double of(detail::Arithmetic arithmetic) const noexcept;
 };
 
 struct PeakOptions {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli.hpp"
 #include "json_out.hpp"
@@ -23,9 +24,15 @@ struct QuantizeFlags {
   bool force = false, keep_prefix = false, json = false;
 };
 
+std::vector<std::string> packed_weights_names() {
+  std::vector<std::string> names;
+  for (const PackedWeights type : all_packed_weights()) names.emplace_back(to_string(type));
+  return names;
+}
+
 QuantizeOptions to_options(const QuantizeFlags& flags) {
   QuantizeOptions options;
-  for (const PackedWeights type : {PackedWeights::bf16, PackedWeights::int8, PackedWeights::int4}) {
+  for (const PackedWeights type : all_packed_weights()) {
     if (flags.type == to_string(type)) options.type = type;
   }
   options.group_size = flags.group;
@@ -80,7 +87,7 @@ void add_quantize_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("quantize", "pack a checkpoint into one smaller, faster file");
   add_model_flags(*command, flags->model);
   command->add_option("--type", flags->type, "how the layers' matrices are stored")
-      ->check(CLI::IsMember({"int8", "int4", "bf16"}))
+      ->check(CLI::IsMember(packed_weights_names()))
       ->capture_default_str();
   command->add_option("--group", flags->group,
                       "columns that share a scale: 32, 64 (default), 128, or 0 for one scale per row with "

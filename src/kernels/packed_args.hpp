@@ -22,6 +22,7 @@ namespace qwen3guard::detail {
 /// scales [n_panels][n_groups][kPanelRows].
 inline constexpr std::size_t kPanelRows = 16;
 inline constexpr std::size_t kPackedCols = 64;
+inline constexpr std::size_t kPackedLineBytes = 64;
 /// What is added to a value to store it without a sign.
 inline constexpr std::int32_t kQ8Offset = 128, kQ4Offset = 8;
 

@@ -23,15 +23,9 @@ struct Found {
   bool is_finite = true;
 };
 
-/// Sign and exponent of an element. An exponent of ones is an infinity or NaN.
-struct Format {
-  std::uint32_t exponent, magnitude;
-};
-constexpr Format kBF16{0x7F80, 0x7FFF}, kF16{0x7C00, 0x7FFF}, kF32{0x7F800000, 0x7FFFFFFF};
-
 template <class Word>
-Found inspect(const Word* values, std::size_t n, Format format) noexcept {
-  const auto exponent = static_cast<Word>(format.exponent), magnitude = static_cast<Word>(format.magnitude);
+Found inspect_words(const Word* values, std::size_t n, const DTypeInfo& info) noexcept {
+  const auto exponent = static_cast<Word>(info.exponent), magnitude = static_cast<Word>(info.magnitude);
   // No early return: the compiler makes vector instructions of it.
   Word any = 0, bad = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -41,10 +35,10 @@ Found inspect(const Word* values, std::size_t n, Format format) noexcept {
   return {any == 0, bad == 0};
 }
 
-/// The first n elements of a row.
-Found inspect_row(const MatrixView& w, std::size_t row, std::size_t n) noexcept {
-  if (w.dtype == DType::f32) return inspect(static_cast<const std::uint32_t*>(w.row(row)), n, kF32);
-  return inspect(static_cast<const std::uint16_t*>(w.row(row)), n, w.dtype == DType::f16 ? kF16 : kBF16);
+Found inspect_elements(const void* values, std::size_t n, DType dtype) noexcept {
+  const DTypeInfo& info = info_of(dtype);
+  return info.bytes == 4 ? inspect_words(static_cast<const std::uint32_t*>(values), n, info)
+                         : inspect_words(static_cast<const std::uint16_t*>(values), n, info);
 }
 
 bool is_all(std::span<const std::uint8_t> bytes, std::uint8_t value) noexcept {
@@ -58,13 +52,12 @@ Found inspect_panel(const PackedView& w, std::size_t panel, std::size_t max_byte
   const PackedShape& shape = w.shape;
   const std::span data(static_cast<const std::uint8_t*>(w.data) + panel * shape.panel_bytes(),
                        std::min(shape.panel_bytes(), max_bytes));
-  if (shape.type == PackedType::bf16) {
-    return inspect(reinterpret_cast<const std::uint16_t*>(data.data()), data.size() / 2, kBF16);
-  }
+  const WeightType& type = weight_type(shape.type);
+  if (type.element)
+    return inspect_elements(data.data(), data.size() / info_of(*type.element).bytes, *type.element);
   const std::size_t n_scales = shape.n_groups() * kPanelRows;
-  Found found = inspect(w.scales + panel * n_scales, std::min(n_scales, max_bytes / 2), kBF16);
-  const std::uint8_t zero = shape.type == PackedType::q8 ? 0x80 : 0x88;
-  found.is_blank = found.is_blank || is_all(data, 0) || is_all(data, zero);
+  Found found = inspect_elements(w.scales + panel * n_scales, std::min(n_scales, max_bytes / 2), DType::bf16);
+  found.is_blank = found.is_blank || is_all(data, 0) || is_all(data, type.zero_byte());
   return found;
 }
 
@@ -149,7 +142,7 @@ std::optional<std::string> check_norm(std::span<const float> weight) {
 std::optional<std::string> check_matrix(const MatrixView& weight, CheckExtent extent, bool is_vocabulary) {
   const std::size_t n_sampled = std::min(weight.cols, kSampleBytes / size_bytes(weight.dtype));
   const auto inspect = [&](std::size_t row, bool whole) {
-    return inspect_row(weight, row, whole ? weight.cols : n_sampled);
+    return inspect_elements(weight.row(row), whole ? weight.cols : n_sampled, weight.dtype);
   };
   return check_regions(weight.rows, 1, extent, is_vocabulary, inspect);
 }

@@ -52,7 +52,7 @@ Result<std::shared_ptr<const Model>> Model::load(const Checkpoint& checkpoint, c
 }
 
 KvType Model::kv_type() const noexcept {
-  return impl_->weights.layers.front().q_proj.is_packed ? KvType::bf16 : KvType::f32;
+  return impl_->weights.layers.front().q_proj.packed() != nullptr ? KvType::bf16 : KvType::f32;
 }
 
 KvCache Model::new_cache(std::size_t capacity_tokens) const {

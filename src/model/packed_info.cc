@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/packed_info.hpp"
 
+#include <iterator>
 #include <span>
 
 #include "qwen3guard/quote.hpp"
@@ -13,17 +14,29 @@ namespace {
 
 constexpr std::size_t kChecksumDigits = 16;
 
-std::optional<PackedType> parse_type(std::string_view text) noexcept {
-  for (const PackedType type : {PackedType::bf16, PackedType::q8, PackedType::q4}) {
-    if (text == to_string(type)) return type;
+const WeightType* parse_type(std::string_view text) noexcept {
+  for (const WeightType& type : kWeightTypes) {
+    if (text == type.name) return &type;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
-/// The four groups there are, by their exact text.
+/// "bf16, int8 or int4"
+std::string type_names() {
+  std::string text;
+  for (const WeightType& type : kWeightTypes) {
+    const bool is_last = &type == std::end(kWeightTypes) - 1;
+    text += concat(text.empty() ? "" : is_last ? " or " : ", ", type.name);
+  }
+  return text;
+}
+
+/// The group sizes of all types, by their exact text.
 std::optional<std::size_t> parse_group(std::string_view text) {
-  for (const std::size_t group : {0U, 32U, 64U, 128U}) {
-    if (text == concat(group)) return group;
+  for (const WeightType& type : kWeightTypes) {
+    for (const std::size_t group : type.groups) {
+      if (text == concat(group)) return group;
+    }
   }
   return std::nullopt;
 }
@@ -35,9 +48,9 @@ std::string quoted(const std::optional<std::string>& text) {
 }  // namespace
 
 std::string to_text(const PackedInfo& info) {
-  const std::string type = to_string(info.type);
-  if (info.type == PackedType::bf16) return type + " (packed)";
-  return info.group == 0 ? type + " (per row)" : concat(type, " (group ", info.group, ")");
+  const WeightType& type = weight_type(info.type);
+  if (!type.has_scales()) return concat(type.name, " (packed)");
+  return info.group == 0 ? concat(type.name, " (per row)") : concat(type.name, " (group ", info.group, ")");
 }
 
 std::optional<std::string> packed_header_checksum(std::string_view header) {
@@ -71,14 +84,15 @@ Result<std::optional<PackedInfo>> read_packed_info(const std::string& file,
     return error(ErrorCode::bad_checkpoint, file, ": the header is damaged: its checksum is ", quoted(found),
                  ", expected ", quoted(stored));
   }
-  const auto type_text = value_of(kPackedTypeKey), group_text = value_of(kPackedGroupKey);
-  const auto type = parse_type(type_text.value_or(""));
-  if (!type) return unsupported("type is ", quoted(type_text), "; expected bf16, int8 or int4");
+  const auto type_text = value_of(kPackedWeightsKey), group_text = value_of(kPackedGroupKey);
+  const WeightType* type = parse_type(type_text.value_or(""));
+  if (type == nullptr) return unsupported("type is ", quoted(type_text), "; expected ", type_names());
   const auto group = parse_group(group_text.value_or(""));
-  if (!group) return unsupported("group is ", quoted(group_text), "; expected 0, 32, 64 or 128");
-  const auto shape = packed_shape(*type, *group, 1, 1);
+  if (!group)
+    return unsupported("group is ", quoted(group_text), "; expected the number of columns per scale");
+  const auto shape = packed_shape(type->id, *group, 1, 1);
   if (!shape.ok()) return unsupported(shape.error().detail);
-  return std::optional<PackedInfo>({.type = *type, .group = *group});
+  return std::optional<PackedInfo>({.type = type->id, .group = *group});
 }
 
 }  // namespace qwen3guard::detail

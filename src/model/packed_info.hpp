@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "qwen3guard/packed_weights.hpp"
 #include "qwen3guard/status.hpp"
-#include "tensor/packed_matrix.hpp"
 
 /// What the header of a packed model file says about it: docs/packed_format.md.
 namespace qwen3guard::detail {
@@ -17,7 +17,7 @@ namespace qwen3guard::detail {
 inline constexpr std::string_view kPackedVersionKey = "qwen3guard_packed";
 inline constexpr std::string_view kPackedVersion = "1";
 inline constexpr std::string_view kPackedHeaderKey = "xxh3_header";
-inline constexpr std::string_view kPackedTypeKey = "type";
+inline constexpr std::string_view kPackedWeightsKey = "type";
 inline constexpr std::string_view kPackedGroupKey = "group";
 /// Before a tensor's name: the metadata key of its checksum.
 inline constexpr std::string_view kPackedChecksumPrefix = "xxh3:";
@@ -29,7 +29,7 @@ inline constexpr std::string_view kScalesSuffix = ".scales";
 
 /// How the matrices of a packed file are stored.
 struct PackedInfo {
-  PackedType type = PackedType::bf16;
+  PackedWeights type = PackedWeights::bf16;
   std::size_t group = 0;
 };
 

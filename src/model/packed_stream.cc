@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/checkpoint/checkpoint.hpp"
+#include "tensor/weight_types.hpp"
 #include "util/concat.hpp"
 #include "util/try.hpp"
 
@@ -51,7 +52,7 @@ void PackedStream::add(std::string name, std::string dtype, std::vector<std::uin
 std::string PackedStream::json(const std::string& checksum) const {
   std::string text = "{\"__metadata__\":{" + member(kPackedVersionKey, kPackedVersion) + "," +
                      member(kPackedHeaderKey, checksum) + "," +
-                     member(kPackedTypeKey, to_string(info_.type)) + "," +
+                     member(kPackedWeightsKey, weight_type(info_.type).name) + "," +
                      member(kPackedGroupKey, concat(info_.group));
   for (const Entry& entry : entries_)
     text += "," + member(std::string(kPackedChecksumPrefix) + entry.name, entry.checksum);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -22,8 +23,8 @@ namespace qwen3guard::detail {
 namespace {
 
 std::optional<DType> parse_dtype(std::string_view name) noexcept {
-  for (const DType dtype : {DType::bf16, DType::f16, DType::f32}) {
-    if (name == to_string(dtype)) return dtype;
+  for (const DTypeInfo& info : kDTypes) {
+    if (name == info.name) return info.id;
   }
   return std::nullopt;
 }
@@ -60,28 +61,30 @@ class Loader {
   [[nodiscard]] Status projection(const std::string& name, std::size_t rows, std::size_t cols,
                                   WeightMatrix& weight) {
     Q3G_ASSIGN(const CheckpointTensor found, checkpoint_.tensor(name));
-    weight.is_packed = found.packed.has_value();
-    if (!weight.is_packed) {
+    if (!found.packed) {
       const std::uint64_t plain_shape[] = {rows, cols};
-      Q3G_ASSIGN(weight.plain, plain(found, plain_shape));
-      return accept(found.values, check_matrix(weight.plain, extent_, false));
+      Q3G_ASSIGN(const MatrixView view, plain(found, plain_shape));
+      weight.stored = view;
+      return accept(found.values, check_matrix(view, extent_, false));
     }
+    PackedView view;
     // Fails for no size within the limits of ModelConfig.
-    Q3G_ASSIGN(weight.packed.shape, packed_shape(found.packed->type, found.packed->group, rows, cols));
-    const PackedShape& shape = weight.packed.shape;
+    Q3G_ASSIGN(view.shape, packed_shape(found.packed->type, found.packed->group, rows, cols));
+    const PackedShape& shape = view.shape;
     const std::uint64_t data_shape[] = {shape.n_panels(), shape.panel_bytes()};
     Q3G_ASSIGN(const auto data, checked(found.values, data_shape, "U8", 1));
-    weight.packed.data = aligned(data, AlignedBuffer<std::byte>::kAlignmentBytes);
+    view.data = aligned(data, AlignedBuffer<std::byte>::kAlignmentBytes);
     if (shape.n_scales() > 0) {
       const std::uint64_t scales_shape[] = {shape.n_panels(), shape.n_groups(), kPanelRows};
       if (!found.scales) return bad(found.values, "is packed and has no scales");
       Q3G_ASSIGN(const auto scales, checked(*found.scales, scales_shape, "BF16", sizeof(std::uint16_t)));
-      weight.packed.scales = static_cast<const std::uint16_t*>(aligned(scales, sizeof(std::uint16_t)));
+      view.scales = static_cast<const std::uint16_t*>(aligned(scales, sizeof(std::uint16_t)));
     }
+    weight.stored = view;
     keep(found);
     packed_ = found.packed;
     out_.n_parameters += static_cast<std::int64_t>(shape.rows * shape.cols);
-    return accept(found.values, check_packed(weight.packed, extent_));
+    return accept(found.values, check_packed(view, extent_));
   }
 
   /// The vector `name`, [n], widened. Its checksum is verified, as its bytes are read here anyway.
@@ -99,9 +102,9 @@ class Loader {
   [[nodiscard]] std::string dtype_names() const {
     if (packed_) return to_text(*packed_);
     std::string names;
-    for (const DType dtype : {DType::bf16, DType::f16, DType::f32}) {
-      if (used_[static_cast<std::size_t>(dtype)])
-        names += (names.empty() ? "" : "+") + std::string(to_string(dtype));
+    for (const DTypeInfo& info : kDTypes) {
+      if (used_[static_cast<std::size_t>(info.id)])
+        names += (names.empty() ? "" : "+") + std::string(info.name);
     }
     return names;
   }
@@ -174,7 +177,7 @@ class Loader {
   CheckExtent extent_;
   Weights& out_;
   std::optional<PackedInfo> packed_;  // of the projections, when there are packed ones
-  std::array<bool, 3> used_{};
+  std::array<bool, std::size(kDTypes)> used_{};  // by DType
 };
 
 }  // namespace

@@ -106,7 +106,7 @@ Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path,
                bytes_of(*item.weight).size());
   }
   for (const auto& item : tensors.projections) {
-    if (item.weight->is_packed)
+    if (item.weight->packed() != nullptr)
       return error(ErrorCode::invalid_argument, checkpoint.name(), ": is packed already");
     Q3G_TRY(announce(stream, item, options.info));
   }
@@ -127,7 +127,7 @@ Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path,
   }
   for (const auto& item : tensors.projections) {
     Q3G_TRY(proceed());
-    auto packed = pack(item.weight->plain,
+    auto packed = pack(*item.weight->plain(),
                        {.type = options.info.type,
                         .group = options.info.group,
                         .n_threads = options.n_threads,

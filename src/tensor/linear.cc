@@ -34,16 +34,11 @@ std::size_t tile_rows(std::size_t rows, std::size_t cols) noexcept {
 void widen(float* y, const MatrixView& w, std::size_t first_row, std::size_t n_rows,
            const KernelTable& kernels) noexcept {
   const std::size_t n = n_rows * w.cols;
-  switch (w.dtype) {
-    case DType::bf16:
-      kernels.widen_bf16(y, static_cast<const std::uint16_t*>(w.row(first_row)), n);
-      break;
-    case DType::f16:
-      kernels.widen_f16(y, static_cast<const std::uint16_t*>(w.row(first_row)), n);
-      break;
-    case DType::f32:
-      if (n > 0) std::memcpy(y, w.row(first_row), n * sizeof(float));
-      break;
+  const auto widen_elements = info_of(w.dtype).widen;
+  if (widen_elements != nullptr) {
+    (kernels.*widen_elements)(y, static_cast<const std::uint16_t*>(w.row(first_row)), n);
+  } else if (n > 0) {
+    std::memcpy(y, w.row(first_row), n * sizeof(float));
   }
 }
 
@@ -67,14 +62,7 @@ void dot_rows(float* y, std::size_t ldy, const float* x, std::size_t ldx, std::s
               std::size_t first_row, std::size_t n, const KernelTable& kernels) noexcept {
   const DotArgs args{
       .w = w.row(first_row), .x = x, .ldx = ldx, .y = y, .ldy = ldy, .m = m, .n = n, .k = w.cols};
-  switch (w.dtype) {
-    case DType::bf16:
-      return kernels.dot_bf16(args);
-    case DType::f16:
-      return kernels.dot_f16(args);
-    case DType::f32:
-      return kernels.dot_f32(args);
-  }
+  (kernels.*info_of(w.dtype).dot)(args);
 }
 
 void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const LinearContext& context) {
@@ -85,7 +73,8 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
   const std::size_t n_tiles = (w.rows + rows - 1) / rows;
   const std::size_t n_workers = std::min(n_tiles, static_cast<std::size_t>(context.workers.n_threads()));
   const std::size_t worker_floats = rows * w.cols;
-  if (w.dtype != DType::f32) context.scratch.wide.reserve_discard(n_workers * worker_floats);
+  const bool is_wide = info_of(w.dtype).widen == nullptr;
+  if (!is_wide) context.scratch.wide.reserve_discard(n_workers * worker_floats);
   // Each worker owns a piece of the scratch and takes tiles until none is left.
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
@@ -95,7 +84,7 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
       const std::size_t first = tile * rows;
       const std::size_t n = std::min(rows, w.rows - first);
       const float* b = wide;
-      if (w.dtype == DType::f32) {
+      if (is_wide) {
         b = static_cast<const float*>(w.row(first));
       } else {
         widen(wide, w, first, n, context.kernels);
@@ -117,18 +106,20 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
 
 void linear(std::span<const Product> products, Span2d<const float> x, const LinearContext& context) {
   while (x.rows() > 0 && !products.empty()) {
-    const WeightMatrix& w = *products.front().w;
-    if (!w.is_packed) {
-      linear(products.front().y, x, w.plain, context);
+    const PackedView* packed = products.front().w->packed();
+    if (packed == nullptr) {
+      linear(products.front().y, x, *products.front().w->plain(), context);
       products = products.subspan(1);
       continue;
     }
     // Neighbours that take x in the same form share its conversion and one parallel region.
+    const auto is_alike = [&](const Product& product) {
+      const PackedView* other = product.w->packed();
+      return other != nullptr && other->shape.type == packed->shape.type &&
+             other->shape.group == packed->shape.group;
+    };
     std::size_t n = 1;
-    const PackedShape& shape = w.packed.shape;
-    while (n < products.size() && products[n].w->is_packed &&
-           products[n].w->packed.shape.type == shape.type && products[n].w->packed.shape.group == shape.group)
-      ++n;
+    while (n < products.size() && is_alike(products[n])) ++n;
     linear_packed(products.first(n), x, context);
     products = products.subspan(n);
   }

@@ -6,28 +6,14 @@
 #include <cstdint>
 
 #include "kernels/packed_args.hpp"
+#include "tensor/weight_types.hpp"
 
 namespace qwen3guard::detail {
 
-/// How a packed matrix stores its weights (packed_args.hpp has the bytes).
-enum class PackedType : std::int32_t { bf16 = 0, q8 = 1, q4 = 2 };
-
-/// "bf16", "int8", "int4": the names users know. Static storage.
-[[nodiscard]] constexpr const char* to_string(PackedType type) noexcept {
-  switch (type) {
-    case PackedType::bf16:
-      return "bf16";
-    case PackedType::q8:
-      return "int8";
-    case PackedType::q4:
-      break;
-  }
-  return "int4";
-}
-
-/// Sizes of a packed matrix [rows, cols]. group: columns per scale, 0 for one scale per row (bf16 has none).
+/// Sizes of a packed matrix [rows, cols]. group: columns per scale, 0 for one scale per row, or when the type
+/// has none. The type has a row in kWeightTypes.
 struct PackedShape {
-  PackedType type = PackedType::bf16;
+  PackedWeights type = PackedWeights::bf16;
   std::size_t rows = 0, cols = 0, group = 0;
 
   [[nodiscard]] constexpr std::size_t n_panels() const noexcept {
@@ -42,13 +28,12 @@ struct PackedShape {
   [[nodiscard]] constexpr std::size_t group_cols() const noexcept { return group == 0 ? k() : group; }
   [[nodiscard]] constexpr std::size_t n_groups() const noexcept { return k() / group_cols(); }
   [[nodiscard]] constexpr std::size_t panel_bytes() const noexcept {
-    const std::size_t n = kPanelRows * k();
-    return type == PackedType::bf16 ? n * 2 : type == PackedType::q8 ? n : n / 2;
+    return kPanelRows * k() * weight_type(type).bits / 8;
   }
   [[nodiscard]] constexpr std::size_t data_bytes() const noexcept { return n_panels() * panel_bytes(); }
   /// Number of bfloat16 scales.
   [[nodiscard]] constexpr std::size_t n_scales() const noexcept {
-    return type == PackedType::bf16 ? 0 : n_panels() * n_groups() * kPanelRows;
+    return weight_type(type).has_scales() ? n_panels() * n_groups() * kPanelRows : 0;
   }
 };
 
@@ -56,7 +41,7 @@ struct PackedShape {
 struct PackedView {
   PackedShape shape;
   const void* data = nullptr;             ///< shape.data_bytes(), 64-byte aligned
-  const std::uint16_t* scales = nullptr;  ///< shape.n_scales() bfloat16; null for bf16
+  const std::uint16_t* scales = nullptr;  ///< shape.n_scales() bfloat16; null when there are none
 };
 
 }  // namespace qwen3guard::detail

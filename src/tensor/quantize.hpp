@@ -25,15 +25,15 @@ struct PackedMatrix {
   }
 };
 
-/// The shape of a matrix whose sizes come from a file or a user. group: 32, 64, 128, or 0 for one scale per
-/// row with int8; 32 with int4; 0 with bf16. Errors: invalid_argument (another group; a size above 2^30, so
-/// that no product of sizes wraps around).
-[[nodiscard]] Result<PackedShape> packed_shape(PackedType type, std::size_t group, std::size_t rows,
+/// The shape of a matrix whose sizes come from a file or a user. group: one of the type's
+/// (WeightType::groups). Errors: invalid_argument (another group; no such type; a size above 2^30, so that no
+/// product of sizes wraps around).
+[[nodiscard]] Result<PackedShape> packed_shape(PackedWeights type, std::size_t group, std::size_t rows,
                                                std::size_t cols);
 
 /// What pack() is told.
 struct PackOptions {
-  PackedType type = PackedType::q8;
+  PackedWeights type = PackedWeights::int8;
   std::size_t group = 64;  ///< as packed_shape()
   int n_threads = 1;       ///< the result is the same for any number
   /// [cols]: how much an error in a column matters, all >= 0; empty for all alike. int4 only.
@@ -45,8 +45,8 @@ struct PackOptions {
 /// [-8, 7]; the scale, of either sign, is the one with the smallest sum of importance * error^2 among a fixed
 /// list of candidates, each refined by least squares; max|w| / 7 is in the list. Quantised against the
 /// rounded scale. A group of zeros has the scale 0; padding has value 0 and scale 0.
-/// `name` names the tensor in errors. Errors: bad_checkpoint (a weight that is not finite, or beyond
-/// bfloat16's range, with its row and column); invalid_argument (as packed_shape; column_importance of
+/// `name` names the tensor in errors. Errors: bad_checkpoint (a weight that is not finite, or larger
+/// than the type can hold, with its row and column); invalid_argument (as packed_shape; column_importance of
 /// another length). Throws std::bad_alloc.
 [[nodiscard]] Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options,
                                         const std::string& name);

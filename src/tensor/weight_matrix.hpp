@@ -3,6 +3,7 @@
 #define QWEN3GUARD_SRC_TENSOR_WEIGHT_MATRIX_HPP
 
 #include <cstddef>
+#include <variant>
 
 #include "tensor/packed_matrix.hpp"
 #include "tensor/tensor_view.hpp"
@@ -11,12 +12,19 @@ namespace qwen3guard::detail {
 
 /// A weight matrix [rows, cols] as its file stores it: plain rows, or packed. Owns nothing.
 struct WeightMatrix {
-  MatrixView plain;   ///< unless is_packed
-  PackedView packed;  ///< when is_packed
-  bool is_packed = false;
+  std::variant<MatrixView, PackedView> stored;
 
-  [[nodiscard]] std::size_t rows() const noexcept { return is_packed ? packed.shape.rows : plain.rows; }
-  [[nodiscard]] std::size_t cols() const noexcept { return is_packed ? packed.shape.cols : plain.cols; }
+  /// Null when it is packed.
+  [[nodiscard]] const MatrixView* plain() const noexcept { return std::get_if<MatrixView>(&stored); }
+  /// Null when it is plain.
+  [[nodiscard]] const PackedView* packed() const noexcept { return std::get_if<PackedView>(&stored); }
+
+  [[nodiscard]] std::size_t rows() const noexcept {
+    return plain() != nullptr ? plain()->rows : packed()->shape.rows;
+  }
+  [[nodiscard]] std::size_t cols() const noexcept {
+    return plain() != nullptr ? plain()->cols : packed()->shape.cols;
+  }
 };
 
 }  // namespace qwen3guard::detail

@@ -14,6 +14,7 @@
 
 using namespace q3g_test;
 using namespace qwen3guard::detail;
+using qwen3guard::PackedWeights;
 
 namespace {
 
@@ -32,8 +33,8 @@ std::string packed_bytes(const PackedInfo& info) {
 double sum_of(const WeightMatrix& w) {
   std::vector<float> row(w.cols());
   double sum = 0;
-  for (std::size_t r = 0; w.is_packed && r < w.rows(); ++r) {
-    unpack_row(row, w.packed, r);
+  for (std::size_t r = 0; w.packed() != nullptr && r < w.rows(); ++r) {
+    unpack_row(row, *w.packed(), r);
     for (const float x : row) sum += static_cast<double>(x);
   }
   return sum;
@@ -96,8 +97,8 @@ std::string damage(std::string bytes, std::size_t range, std::mt19937_64& random
 TEST_CASE("malformed: random damage to a packed file never crashes", "[model][malformed][packed]") {
   std::mt19937_64 random(kSeed);
   INFO("seed " << kSeed);
-  for (const PackedInfo& info :
-       {PackedInfo{PackedType::q8, 64}, PackedInfo{PackedType::q4, 32}, PackedInfo{PackedType::bf16, 0}}) {
+  for (const WeightType& type : kWeightTypes) {
+    const PackedInfo info{type.id, type.default_group};
     const std::string sound = packed_bytes(info);
     REQUIRE(load(sound) == Outcome::loaded);
     std::uint64_t n_header = 0;
@@ -113,7 +114,7 @@ TEST_CASE("malformed: random damage to a packed file never crashes", "[model][ma
 }
 
 TEST_CASE("malformed: every truncation of a packed file is refused", "[model][malformed][packed]") {
-  const std::string sound = packed_bytes({PackedType::q8, 64});
+  const std::string sound = packed_bytes({PackedWeights::int8, 64});
   for (std::size_t n = 0; n < sound.size(); n += n < 128 || n + 128 > sound.size() ? 1 : 37) {
     INFO("cut to " << n << " bytes");
     REQUIRE(load(sound.substr(0, n)) == Outcome::refused);

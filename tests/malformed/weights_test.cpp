@@ -212,8 +212,10 @@ TEST_CASE("weights: packed files with zeros or damage are refused", "[model][mal
     contents["model.safetensors"][i] = static_cast<char>(rng() % 256);
     contents["model.safetensors"][i + 1] = static_cast<char>((rng() % 2 == 0 ? 0x3C : 0xBC) + rng() % 3);
   }
-  for (const PackedInfo& info : {PackedInfo{PackedType::bf16, 0}, PackedInfo{PackedType::q8, 0},
-                                 PackedInfo{PackedType::q8, 64}, PackedInfo{PackedType::q4, 32}}) {
+  std::vector<PackedInfo> infos = {{PackedWeights::int8, 0}};
+  for (const WeightType& type : kWeightTypes) infos.push_back({type.id, type.default_group});
+  for (const PackedInfo& info : infos) {
+    const WeightType& type = weight_type(info.type);
     const TemporaryFolder folder;
     const std::string path = folder / "m.q3g";
     WriteOptions options;
@@ -240,16 +242,14 @@ TEST_CASE("weights: packed files with zeros or damage are refused", "[model][mal
       CHECK_FALSE(load_bytes(bytes, Verify::off).ok());
       if (name.ends_with(".packed")) {
         // Zeros that were packed.
-        const int zero = info.type == PackedType::q8 ? 0x80 : info.type == PackedType::q4 ? 0x88 : 0;
         std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), stored.bytes.size(),
-                    static_cast<char>(zero));
+                    static_cast<char>(type.zero_byte()));
         CHECK_FALSE(load_bytes(bytes, Verify::off).ok());
       }
-      if (name.ends_with(".scales") || (name.ends_with(".packed") && info.type == PackedType::bf16)) {
+      if (name.ends_with(".scales") || (name.ends_with(".packed") && type.element)) {
         bytes = sound;
         bytes.replace(offset, 2, std::string("\x80\x7F", 2));
-        check_refused(load_bytes(bytes, Verify::off), info.type == PackedType::bf16 ? name : "proj",
-                      "not finite");
+        check_refused(load_bytes(bytes, Verify::off), type.element ? name : "proj", "not finite");
       }
       // One bit anywhere.
       bytes = sound;

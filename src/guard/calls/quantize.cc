@@ -2,6 +2,7 @@
 #include "qwen3guard/quantize.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <iterator>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "model/model.hpp"
 #include "model/workspace.hpp"
 #include "model/write_packed.hpp"
+#include "tensor/weight_types.hpp"
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 #include "util/error.hpp"
@@ -26,21 +28,15 @@ namespace {
 
 /// Errors: invalid_argument.
 Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
-  std::size_t group = options.type == PackedWeights::int8 ? 64 : options.type == PackedWeights::int4 ? 32 : 0;
+  const detail::WeightType* type = detail::find_weight_type(options.type);
+  if (type == nullptr) return Error{ErrorCode::invalid_argument, "options.type: no value of PackedWeights"};
   if (options.group_size < -1) {
     return detail::error(ErrorCode::invalid_argument, "options.group_size: ", options.group_size,
                          "; expected -1 (automatic), 0 (one scale per row), 32, 64 or 128");
   }
-  if (options.group_size >= 0) group = static_cast<std::size_t>(options.group_size);
-  switch (options.type) {
-    case PackedWeights::bf16:
-      return detail::PackedInfo{detail::PackedType::bf16, group};
-    case PackedWeights::int8:
-      return detail::PackedInfo{detail::PackedType::q8, group};
-    case PackedWeights::int4:
-      return detail::PackedInfo{detail::PackedType::q4, group};
-  }
-  return Error{ErrorCode::invalid_argument, "options.type: no value of PackedWeights"};
+  const std::size_t group =
+      options.group_size < 0 ? type->default_group : static_cast<std::size_t>(options.group_size);
+  return detail::PackedInfo{options.type, group};
 }
 
 /// What the packed model computes for the constant parts of its prompts: it is packed once without them, to a
@@ -104,15 +100,17 @@ Result<QuantizeReport> quantize_checkpoint(const detail::Checkpoint& checkpoint,
 }  // namespace
 
 const char* to_string(PackedWeights type) noexcept {
-  switch (type) {
-    case PackedWeights::bf16:
-      return "bf16";
-    case PackedWeights::int8:
-      return "int8";
-    case PackedWeights::int4:
-      return "int4";
-  }
-  return "unknown";
+  const detail::WeightType* found = detail::find_weight_type(type);
+  return found == nullptr ? "unknown" : found->name;
+}
+
+std::span<const PackedWeights> all_packed_weights() noexcept {
+  static constexpr auto kAll = [] {
+    std::array<PackedWeights, std::size(detail::kWeightTypes)> all{};
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = detail::kWeightTypes[i].id;
+    return all;
+  }();
+  return kAll;
 }
 
 Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,

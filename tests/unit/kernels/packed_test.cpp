@@ -20,6 +20,7 @@
 using namespace qwen3guard::detail;
 using q3g_test::random_normal;
 using q3g_test::random_uniform;
+using qwen3guard::PackedWeights;
 
 namespace {
 
@@ -44,7 +45,7 @@ struct Case {
     ldy = shape.rows + 3;
     w = AlignedBuffer<std::uint8_t>(shape.data_bytes());
     y.assign(m * ldy, kGuard);
-    if (shape.type == PackedType::bf16) {
+    if (shape.type == PackedWeights::bf16) {
       for (std::size_t i = 0; i < w.size(); i += 2) {
         const std::uint16_t value = f32_to_bf16(random_uniform(random));
         std::memcpy(w.data() + i, &value, 2);
@@ -63,7 +64,7 @@ struct Case {
         std::int32_t sum = 0;
         for (std::size_t i = 0; i < shape.group_cols(); ++i)
           sum += x_q8[r * ldx + g * shape.group_cols() + i];
-        x_starts.push_back(-sum * (shape.type == PackedType::q8 ? kQ8Offset : kQ4Offset));
+        x_starts.push_back(-sum * weight_type(shape.type).offset);
         x_scales.push_back(0.01F + std::fabs(random_uniform(random)));
       }
     }
@@ -73,7 +74,7 @@ struct Case {
     return {.w = w.data(),
             .panel_bytes = shape.panel_bytes(),
             .w_scales = w_scales.data(),
-            .x = shape.type == PackedType::bf16 ? static_cast<const void*>(x_bf16.data()) : x_q8.data(),
+            .x = shape.type == PackedWeights::bf16 ? static_cast<const void*>(x_bf16.data()) : x_q8.data(),
             .ldx = ldx,
             .x_scales = x_scales.data(),
             .x_starts = x_starts.data(),
@@ -88,11 +89,11 @@ struct Case {
 
   void run(const KernelTable& table, bool accumulate = false) {
     switch (shape.type) {
-      case PackedType::bf16:
+      case PackedWeights::bf16:
         return table.gemm_bf16(args(accumulate));
-      case PackedType::q8:
+      case PackedWeights::int8:
         return table.gemm_q8(args());
-      case PackedType::q4:
+      case PackedWeights::int4:
         return table.gemm_q4(args());
     }
   }
@@ -102,14 +103,14 @@ struct Case {
     const std::uint8_t* panel = w.data() + row / kPanelRows * shape.panel_bytes();
     const std::size_t r = row % kPanelRows;
     switch (shape.type) {
-      case PackedType::bf16: {
+      case PackedWeights::bf16: {
         std::uint16_t value = 0;
         std::memcpy(&value, panel + col / 2 * 64 + 4 * r + 2 * (col % 2), 2);
         return static_cast<double>(bf16_to_f32(value));
       }
-      case PackedType::q8:
+      case PackedWeights::int8:
         return panel[col / 4 * 64 + 4 * r + col % 4] - 128.0;
-      case PackedType::q4: {
+      case PackedWeights::int4: {
         const std::uint8_t byte = panel[col / 8 * 64 + 4 * r + col % 4];
         return (col % 8 < 4 ? byte & 15 : byte >> 4) - 8.0;
       }
@@ -119,13 +120,13 @@ struct Case {
 
   /// Weight [row][col], and x [row][col], as the numbers that they stand for.
   double scaled_weight(std::size_t row, std::size_t col) const {
-    if (shape.type == PackedType::bf16) return weight(row, col);
+    if (shape.type == PackedWeights::bf16) return weight(row, col);
     const std::size_t group = row / kPanelRows * shape.n_groups() + col / shape.group_cols();
     return weight(row, col) *
            static_cast<double>(bf16_to_f32(w_scales[group * kPanelRows + row % kPanelRows]));
   }
   double scaled_x(std::size_t row, std::size_t col) const {
-    if (shape.type == PackedType::bf16) return static_cast<double>(bf16_to_f32(x_bf16[row * ldx + col]));
+    if (shape.type == PackedWeights::bf16) return static_cast<double>(bf16_to_f32(x_bf16[row * ldx + col]));
     const std::size_t group = row * shape.n_groups() + col / shape.group_cols();
     return x_q8[row * ldx + col] * static_cast<double>(x_scales[group]);
   }
@@ -154,10 +155,10 @@ std::vector<PackedShape> shapes() {
   std::vector<PackedShape> all;
   for (const std::size_t rows : {1UL, 16UL, 19UL, 64UL, 83UL}) {
     for (const std::size_t cols : {64UL, 192UL, 1000UL}) {
-      all.push_back({PackedType::bf16, rows, cols, 0});
+      all.push_back({PackedWeights::bf16, rows, cols, 0});
       for (const std::size_t group : {32UL, 64UL, 128UL, 0UL})
-        all.push_back({PackedType::q8, rows, cols, group});
-      for (const std::size_t group : {32UL, 64UL}) all.push_back({PackedType::q4, rows, cols, group});
+        all.push_back({PackedWeights::int8, rows, cols, group});
+      for (const std::size_t group : {32UL, 64UL}) all.push_back({PackedWeights::int4, rows, cols, group});
     }
   }
   return all;
@@ -186,11 +187,11 @@ TEST_CASE("packed products equal sums in double", "[kernels]") {
         }
         // Integers are exact: one product, one conversion and one addition round per group, of float32. The
         // sums of bfloat16 products round once per pair of columns and lane.
-        const double n_roundings = shape.type == PackedType::bf16
+        const double n_roundings = shape.type == PackedWeights::bf16
                                        ? 2.0 * static_cast<double>(shape.k())
                                        : 3.0 * static_cast<double>(shape.n_groups());
-        INFO(table->name << " " << to_string(shape.type) << " group " << shape.group << " [" << m << ", "
-                         << shape.rows << ", " << shape.cols << "] error " << worst);
+        INFO(table->name << " " << weight_type(shape.type).name << " group " << shape.group << " [" << m
+                         << ", " << shape.rows << ", " << shape.cols << "] error " << worst);
         CHECK(worst <= n_roundings * 0x1p-24);
         CHECK(guards_intact);
       }
@@ -202,21 +203,21 @@ TEST_CASE("a row of a packed product does not depend on the rows beside it", "[k
   INFO("seed " << kSeed);
   std::mt19937_64 random(kSeed);
   for (const PackedShape& shape :
-       {PackedShape{PackedType::q8, 48, 512, 64}, PackedShape{PackedType::q8, 48, 512, 0},
-        PackedShape{PackedType::q4, 48, 512, 32}, PackedShape{PackedType::bf16, 48, 512, 0}}) {
+       {PackedShape{PackedWeights::int8, 48, 512, 64}, PackedShape{PackedWeights::int8, 48, 512, 0},
+        PackedShape{PackedWeights::int4, 48, 512, 32}, PackedShape{PackedWeights::bf16, 48, 512, 0}}) {
     Case whole(shape, 37, random);
     std::vector<float> best;
     for (const KernelTable* table : tables()) {
       if (table->name == std::string_view("scalar")) continue;
       // Tiles and vectors add up bfloat16 products in different orders.
-      if (table->name == std::string_view("amx") && shape.type == PackedType::bf16) continue;
+      if (table->name == std::string_view("amx") && shape.type == PackedWeights::bf16) continue;
       whole.run(*table);
       const std::vector<float> all = whole.y;
       for (std::size_t i = 0; i < whole.m; ++i) {
         PackedArgs one = whole.args();
         one.y += i * whole.ldy;
         one.m = 1;
-        if (shape.type == PackedType::bf16) {
+        if (shape.type == PackedWeights::bf16) {
           one.x = whole.x_bf16.data() + i * whole.ldx;
           table->gemm_bf16(one);
           continue;
@@ -224,11 +225,11 @@ TEST_CASE("a row of a packed product does not depend on the rows beside it", "[k
         one.x = whole.x_q8.data() + i * whole.ldx;
         one.x_scales += i * shape.n_groups();
         one.x_starts += i * shape.n_groups();
-        (shape.type == PackedType::q8 ? table->gemm_q8 : table->gemm_q4)(one);
+        (shape.type == PackedWeights::int8 ? table->gemm_q8 : table->gemm_q4)(one);
       }
-      INFO(table->name << " " << to_string(shape.type));
+      INFO(table->name << " " << weight_type(shape.type).name);
       CHECK(whole.y == all);
-      if (shape.type == PackedType::bf16) continue;
+      if (shape.type == PackedWeights::bf16) continue;
       // Integer sums are exact, and all sets round alike what comes after them.
       if (best.empty()) best = all;
       CHECK(best == all);
@@ -240,7 +241,7 @@ TEST_CASE("a bf16 product is added to what is there on request", "[kernels]") {
   for (const KernelTable* table : tables()) {
     std::mt19937_64 random(kSeed);
     for (const std::size_t m : {1UL, 16UL, 33UL}) {
-      Case c({PackedType::bf16, 35, 128, 0}, m, random);
+      Case c({PackedWeights::bf16, 35, 128, 0}, m, random);
       c.run(*table);
       const std::vector<float> once = c.y;
       c.run(*table, /*accumulate=*/true);

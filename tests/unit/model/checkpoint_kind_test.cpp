@@ -115,7 +115,7 @@ TEST_CASE("checkpoint kinds: what a format gets wrong is an error, not a crash",
     check_refused(broken);
     // Panels that are none, and have no scales.
     broken = sound;
-    broken.tensors[name].packed = PackedInfo{PackedType::q8, 64};
+    broken.tensors[name].packed = PackedInfo{qwen3guard::PackedWeights::int8, 64};
     check_refused(broken);
   }
 }

@@ -20,12 +20,19 @@
 using namespace q3g_test;
 using namespace qwen3guard::detail;
 using qwen3guard::ErrorCode;
+using qwen3guard::PackedWeights;
 using qwen3guard::Status;
 
 namespace {
 
-constexpr PackedInfo kInfos[] = {{PackedType::bf16, 0}, {PackedType::q8, 0},   {PackedType::q8, 32},
-                                 {PackedType::q8, 64},  {PackedType::q8, 128}, {PackedType::q4, 32}};
+/// Every type with every group that it has.
+const std::vector<PackedInfo> kInfos = [] {
+  std::vector<PackedInfo> all;
+  for (const WeightType& type : kWeightTypes) {
+    for (const std::size_t group : type.groups) all.push_back({type.id, group});
+  }
+  return all;
+}();
 
 std::string golden(const std::string& name) { return std::string(Q3G_TEST_DIR) + "/golden/models/" + name; }
 
@@ -54,16 +61,16 @@ bool same_floats(std::span<const float> a, std::span<const float> b) {
 
 /// The packed matrix is what pack() makes of the plain one.
 void check_projection(const WeightMatrix& packed, const WeightMatrix& plain, const PackedInfo& info) {
-  REQUIRE(packed.is_packed);
-  REQUIRE_FALSE(plain.is_packed);
+  REQUIRE(packed.packed() != nullptr);
+  REQUIRE(plain.plain() != nullptr);
   CHECK(packed.rows() == plain.rows());
   CHECK(packed.cols() == plain.cols());
-  CHECK(reinterpret_cast<std::uintptr_t>(packed.packed.data) % 64 == 0);
+  CHECK(reinterpret_cast<std::uintptr_t>(packed.packed()->data) % 64 == 0);
   const auto expected =
-      pack(plain.plain, {.type = info.type, .group = info.group, .column_importance = {}}, "w").value();
-  CHECK(std::memcmp(packed.packed.data, expected.data.data(), expected.data.size()) == 0);
+      pack(*plain.plain(), {.type = info.type, .group = info.group, .column_importance = {}}, "w").value();
+  CHECK(std::memcmp(packed.packed()->data, expected.data.data(), expected.data.size()) == 0);
   if (expected.scales.size() > 0)
-    CHECK(std::memcmp(packed.packed.scales, expected.scales.data(), 2 * expected.scales.size()) == 0);
+    CHECK(std::memcmp(packed.packed()->scales, expected.scales.data(), 2 * expected.scales.size()) == 0);
 }
 
 /// The bytes of a small packed file.
@@ -154,7 +161,7 @@ TEST_CASE("packed: loads what was packed", "[model][packed]") {
 TEST_CASE("packed: every tensor begins at a multiple of 64 bytes", "[model][packed]") {
   for (const CheckpointSpec& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
     const std::map<std::string, std::string> contents = {
-        {"m.q3g", packed_bytes(checkpoint, {PackedType::q8, 32})}};
+        {"m.q3g", packed_bytes(checkpoint, {PackedWeights::int8, 32})}};
     const auto files = files_of(contents);
     const auto file = SafetensorsFile::open(files, "m.q3g");
     REQUIRE(file.ok());
@@ -170,7 +177,7 @@ TEST_CASE("packed: every tensor begins at a multiple of 64 bytes", "[model][pack
 TEST_CASE("packed: the same file whoever writes it", "[model][packed]") {
   const TemporaryFolder folder;
   for (const int n_threads : {1, 3}) {
-    WriteOptions options = options_for({PackedType::q4, 32});
+    WriteOptions options = options_for({PackedWeights::int4, 32});
     options.n_threads = n_threads;
     REQUIRE(write_packed(*open_checkpoint(golden("gen_mha_f32")).value(), folder / std::to_string(n_threads),
                          options)
@@ -184,7 +191,7 @@ TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
   const auto source = open_checkpoint(golden("gen_mha_f32")).value();
   const std::string path = folder / "m.q3g";
 
-  WriteOptions stops = options_for({PackedType::q8, 64});
+  WriteOptions stops = options_for({PackedWeights::int8, 64});
   int n_calls = 0;
   stops.progress = [&](std::int64_t n_done, std::int64_t n_total) {
     CHECK(n_done <= n_total);
@@ -206,7 +213,8 @@ TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
   bytes.replace(at, 2, "\x80\x7f");
   infinite.raw["model.safetensors"] = bytes;
   const auto contents = infinite.contents();
-  const auto bad = write_packed(*open_folder_of(contents).value(), path, options_for({PackedType::q8, 64}));
+  const auto bad =
+      write_packed(*open_folder_of(contents).value(), path, options_for({PackedWeights::int8, 64}));
   REQUIRE_FALSE(bad.ok());
   CHECK(bad.error().code == ErrorCode::bad_checkpoint);
   for (const char* word : {"memory/model.safetensors", "down_proj", "row 1"}) {
@@ -214,7 +222,7 @@ TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
     CHECK(bad.error().detail.find(word) != std::string::npos);
   }
   CHECK(folder.n_files() == 0);
-  CHECK_FALSE(write_packed(*source, path, options_for({PackedType::q4, 64})).ok());
+  CHECK_FALSE(write_packed(*source, path, options_for({PackedWeights::int4, 64})).ok());
   CHECK(folder.n_files() == 0);
 }
 
@@ -222,7 +230,7 @@ TEST_CASE("packed: an input is neither replaced nor packed twice", "[model][pack
   const TemporaryFolder folder;
   for (const char* name : {"config.json", "model.safetensors"})
     std::filesystem::copy_file(golden("gen_mha_f32") + "/" + name, folder / name);
-  WriteOptions options = options_for({PackedType::q8, 64});
+  WriteOptions options = options_for({PackedWeights::int8, 64});
   options.overwrite = true;
   const auto source = open_checkpoint(folder / ".").value();
   for (const char* name : {"config.json", "model.safetensors"}) {
@@ -241,7 +249,7 @@ TEST_CASE("packed: an input is neither replaced nor packed twice", "[model][pack
 }
 
 TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {
-  const std::string sound = packed_bytes(causal_checkpoint(), {PackedType::q8, 64});
+  const std::string sound = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 64});
   REQUIRE(load_bytes(sound).ok());
   const auto unsupported = ErrorCode::unsupported_model, bad = ErrorCode::bad_checkpoint;
   const std::string version = "\"qwen3guard_packed\":\"1\"";
@@ -271,7 +279,7 @@ TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {
 }
 
 TEST_CASE("packed: damaged data", "[model][packed][malformed]") {
-  const std::string sound = packed_bytes(causal_checkpoint(), {PackedType::q8, 64});
+  const std::string sound = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 64});
   const std::map<std::string, std::string> contents = {{"m.q3g", sound}};
   const auto source = files_of(contents);
   const auto file = SafetensorsFile::open(source, "m.q3g");

@@ -13,17 +13,25 @@
 
 using namespace qwen3guard::detail;
 using qwen3guard::ErrorCode;
+using qwen3guard::PackedWeights;
 
 namespace {
 
 constexpr std::uint64_t kSeed = 20250101;
 
 struct Options {
-  PackedType type;
+  PackedWeights type;
   std::size_t group;
 };
-const std::vector<Options> kAll = {{PackedType::bf16, 0}, {PackedType::q8, 0},   {PackedType::q8, 32},
-                                   {PackedType::q8, 64},  {PackedType::q8, 128}, {PackedType::q4, 32}};
+
+/// Every type with every group that it has.
+const std::vector<Options> kAll = [] {
+  std::vector<Options> all;
+  for (const WeightType& type : kWeightTypes) {
+    for (const std::size_t group : type.groups) all.push_back({type.id, group});
+  }
+  return all;
+}();
 
 /// Sizes around a panel of 16 rows, lines of 2, 4 and 8 columns, groups and padding.
 const std::vector<std::pair<std::size_t, std::size_t>> kShapes = {
@@ -83,16 +91,16 @@ TEST_CASE("quantize: every weight lies where the layout says", "[tensor][quantiz
   for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(static_cast<int>(i * 7 % 15) - 7);
   for (const Options& options : kAll) {
     std::vector<float> source = w;
-    if (options.type == PackedType::q8) {
+    if (options.type == PackedWeights::int8) {
       for (std::size_t r = 0; r < rows; ++r) source[r * cols] = source[r * cols + 64] = 127;  // scale 1
     }
-    for (std::size_t r = 0; r < rows && options.type == PackedType::q4; ++r) {
+    for (std::size_t r = 0; r < rows && options.type == PackedWeights::int4; ++r) {
       for (const std::size_t c : {0U, 32U, 64U}) source[r * cols + c] = 7, source[r * cols + c + 1] = -8;
     }
     const PackedMatrix packed = pack_or_fail(
         view_of(source, rows, cols), {.type = options.type, .group = options.group, .column_importance = {}});
-    INFO(to_string(options.type) << " group " << options.group);
-    if (options.type == PackedType::bf16 || options.type == PackedType::q4 || options.group == 64 ||
+    INFO(weight_type(options.type).name << " group " << options.group);
+    if (options.type == PackedWeights::bf16 || options.type == PackedWeights::int4 || options.group == 64 ||
         options.group == 0 || options.group == 128) {
       CHECK(unpacked(packed) == source);
     }
@@ -102,13 +110,13 @@ TEST_CASE("quantize: every weight lies where the layout says", "[tensor][quantiz
         const std::uint8_t* panel = bytes + r / 16 * packed.shape.panel_bytes();
         const float value = source[r * cols + c];
         const std::size_t lane = 4 * (r % 16);
-        if (options.type == PackedType::bf16) {
+        if (options.type == PackedWeights::bf16) {
           std::uint16_t stored = 0;
           std::memcpy(&stored, panel + c / 2 * 64 + lane + c % 2 * 2, 2);
           REQUIRE(bf16_to_f32(stored) == value);
-        } else if (options.type == PackedType::q8 && options.group != 32) {
+        } else if (options.type == PackedWeights::int8 && options.group != 32) {
           REQUIRE(panel[c / 4 * 64 + lane + c % 4] - 128 == static_cast<int>(value));
-        } else if (options.type == PackedType::q4) {
+        } else if (options.type == PackedWeights::int4) {
           const int pair = panel[c / 8 * 64 + lane + c % 4];
           REQUIRE((c % 8 < 4 ? pair & 15 : pair >> 4) - 8 == static_cast<int>(value));
         }
@@ -149,7 +157,7 @@ TEST_CASE("quantize: an error is at most half a step", "[tensor][quantize]") {
     const auto w = random_weights(rows, cols, random);
     for (const std::size_t group : {0U, 32U, 64U, 128U}) {
       const PackedMatrix packed = pack_or_fail(
-          view_of(w, rows, cols), {.type = PackedType::q8, .group = group, .column_importance = {}});
+          view_of(w, rows, cols), {.type = PackedWeights::int8, .group = group, .column_importance = {}});
       const auto back = unpacked(packed);
       for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t c = 0; c < cols; ++c) {
@@ -174,7 +182,7 @@ TEST_CASE("quantize: bf16 copies bfloat16 to the bit and rounds the others", "[t
     do b = static_cast<std::uint16_t>(random());
     while ((b & 0x7f80U) == 0x7f80U);  // infinite or NaN
   }
-  const PackOptions options{.type = PackedType::bf16, .group = 0, .column_importance = {}};
+  const PackOptions options{.type = PackedWeights::bf16, .group = 0, .column_importance = {}};
   const auto exact =
       pack_or_fail({.dtype = DType::bf16, .data = bits.data(), .rows = rows, .cols = cols}, options);
   const auto halves =
@@ -199,7 +207,7 @@ TEST_CASE("quantize: the int4 search is never worse than the plain scale", "[ten
   for (int round = 0; round < 200; ++round) {
     const auto w = random_weights(1, 96, random);
     for (const bool weighted : {false, true}) {
-      PackOptions options{.type = PackedType::q4, .group = 32, .column_importance = {}};
+      PackOptions options{.type = PackedWeights::int4, .group = 32, .column_importance = {}};
       if (weighted) options.column_importance = importance;
       const auto packed = pack_or_fail(view_of(w, 1, 96), options);
       const auto back = unpacked(packed);
@@ -230,7 +238,7 @@ TEST_CASE("quantize: tiny and huge weights", "[tensor][quantize]") {
       const auto packed = pack_or_fail(
           view_of(w, 1, 64), {.type = options.type, .group = options.group, .column_importance = {}});
       const auto back = unpacked(packed);
-      INFO(to_string(options.type) << " group " << options.group << " size " << size);
+      INFO(weight_type(options.type).name << " group " << options.group << " size " << size);
       for (std::size_t i = 0; i < w.size(); ++i) {
         REQUIRE(std::isfinite(back[i]));
         if (size >= 0x1p-100F) REQUIRE(std::abs(back[i] - w[i]) <= 0.08F * size);
@@ -274,21 +282,26 @@ TEST_CASE("quantize: a weight that is not finite is named", "[tensor][quantize]"
 }
 
 TEST_CASE("quantize: arguments that are refused", "[tensor][quantize]") {
-  for (const Options& bad : std::vector<Options>{{PackedType::bf16, 64},
-                                                 {PackedType::q4, 0},
-                                                 {PackedType::q4, 64},
-                                                 {PackedType::q8, 16},
-                                                 {PackedType::q8, 96}}) {
+  for (const Options& bad : std::vector<Options>{{PackedWeights::bf16, 64},
+                                                 {PackedWeights::int4, 0},
+                                                 {PackedWeights::int4, 64},
+                                                 {PackedWeights::int8, 16},
+                                                 {PackedWeights::int8, 96}}) {
     const auto shape = packed_shape(bad.type, bad.group, 1, 1);
     REQUIRE_FALSE(shape.ok());
     CHECK(shape.error().code == ErrorCode::invalid_argument);
   }
+  for (const int value : {-1, static_cast<int>(std::size(kWeightTypes)), 1 << 30}) {
+    const auto shape = packed_shape(static_cast<PackedWeights>(value), 0, 1, 1);
+    REQUIRE_FALSE(shape.ok());
+    CHECK(shape.error().detail.find(std::to_string(value)) != std::string::npos);
+  }
   constexpr std::size_t kHuge = std::numeric_limits<std::size_t>::max();
-  CHECK_FALSE(packed_shape(PackedType::q8, 64, kHuge, 1).ok());
-  CHECK_FALSE(packed_shape(PackedType::q8, 64, 1, kHuge / 16).ok());
-  CHECK(packed_shape(PackedType::bf16, 0, std::size_t{1} << 30, std::size_t{1} << 30).ok());
+  CHECK_FALSE(packed_shape(PackedWeights::int8, 64, kHuge, 1).ok());
+  CHECK_FALSE(packed_shape(PackedWeights::int8, 64, 1, kHuge / 16).ok());
+  CHECK(packed_shape(PackedWeights::bf16, 0, std::size_t{1} << 30, std::size_t{1} << 30).ok());
   const std::vector<float> w(8, 1.0F), importance(7, 1.0F);
   CHECK_FALSE(
-      pack(view_of(w, 1, 8), {.type = PackedType::q4, .group = 32, .column_importance = importance}, "w")
+      pack(view_of(w, 1, 8), {.type = PackedWeights::int4, .group = 32, .column_importance = importance}, "w")
           .ok());
 }
