@@ -231,9 +231,10 @@ typedef int32_t q3g_status;
 /** @} */
 
 /** @{ @name Weights of a packed model */
-#define Q3G_PACKED_BF16 0 /**< no loss for the published checkpoints */
+#define Q3G_PACKED_BF16 0 /**< no loss for BF16 checkpoints, as the published ones are */
 #define Q3G_PACKED_INT8 1 /**< 8 bits and a scale per group: about half the size */
 #define Q3G_PACKED_INT4 2 /**< 4 bits and a scale per group of 32: about a third */
+#define Q3G_PACKED_FP16 3 /**< no loss for F16 checkpoints; activations are not rounded */
 /** @} */
 
 /** @{ @name Events of a batch */

@@ -37,7 +37,7 @@ for shape in ${shapes//,/ }; do
     folder=$models/$kind-$shape
     [[ -f $folder/config.json ]] ||
       "$python" benchmarks/peers/make_random_model.py --shape "$shape" --kind "$kind" --out "$folder" >&2
-    for type in int8 int4 bf16; do
+    for type in int8 int4 bf16 fp16; do
       packed=$folder-$type.q3g
       [[ -f $packed && $packed -nt build/release/bin/qwen3guard ]] ||
         build/release/bin/qwen3guard quantize --model "$folder/" --type $type --out "$packed" --force >&2

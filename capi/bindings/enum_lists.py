@@ -81,7 +81,7 @@ ENUMS = (
          {"go": "It is an error itself, for errors.Is(err, StatusContextFull)."}, go="Status{}"),
 )
 GO_NAMES = {"Q3G_ACTION_NONE": "NoAction"}
-GO_INITIALISMS = {"Pii": "PII", "Io": "IO", "Isa": "ISA", "Utf8": "UTF8", "Bf16": "BF16"}
+GO_INITIALISMS = {"Pii": "PII", "Io": "IO", "Isa": "ISA", "Utf8": "UTF8", "Bf16": "BF16", "Fp16": "FP16"}
 # Go's calls do not return them.
 GO_LEAVES_OUT = {"Q3G_OK", "Q3G_E_BUFFER_TOO_SMALL"}
 

@@ -134,8 +134,8 @@ class Guard {
   /// classify() for several conversations, whose tokens go through the model together: higher throughput, and
   /// each verdict waits for its neighbours. Element i is the verdict, or the error, of conversation i; one
   /// that fails does not disturb the others. Results are those of classify() up to rounding
-  /// (docs/numerics.md), whatever the order; with packed int8 and int4 weights a Gen verdict differs by the
-  /// rounding of attention at most. Memory is bounded: conversations are judged in waves of some 2,000
+  /// (docs/numerics.md), whatever the order; with packed int8, int4 and fp16 weights a Gen verdict differs
+  /// by the rounding of attention at most. Memory is bounded: conversations are judged in waves of some 2,000
   /// tokens. Greedy decoding judges one after the other. Verdict::latency_ms counts from the start of the
   /// batch.
   [[nodiscard]] std::vector<Result<Verdict>> classify_batch(

@@ -18,7 +18,7 @@
 
 namespace qwen3guard {
 
-/// "bf16", "int8" or "int4". Static storage; "unknown" for values out of range.
+/// "bf16", "int8", "int4" or "fp16". Static storage; "unknown" for values out of range.
 [[nodiscard]] const char* to_string(PackedWeights type) noexcept;
 
 /// Every value of PackedWeights, in order. Static storage.
@@ -28,7 +28,7 @@ namespace qwen3guard {
 struct QuantizeOptions {
   PackedWeights type = PackedWeights::int8;  ///< of the layers' matrices
   /// Columns that share a scale. int8: 32, 64, 128, or 0 for one scale per row; int4: 32. -1: 64 for int8, 32
-  /// for int4, none for bf16.
+  /// for int4, none for bf16 and fp16.
   std::int32_t group_size = -1;
   /// Replace an existing output file; a symbolic link itself, and not what it leads to.
   bool overwrite = false;
@@ -55,9 +55,8 @@ struct QuantizeReport {
 /// folder. Needs memory for one matrix. The file appears complete or, on any error, not at all.
 /// Errors: those of Guard::load for the checkpoint; invalid_argument (group size; an output that is a file of
 /// the checkpoint; an input that is packed already); io_error (output exists and `overwrite` is false; disk
-/// full ...); bad_checkpoint (a weight that is not finite); cancelled; out_of_memory. What `progress` throws
-/// ends in `internal`.
-/// Format: docs/packed_format.md.
+/// full ...); bad_checkpoint (a weight that is not finite, or too large for the type); cancelled;
+/// out_of_memory. What `progress` throws ends in `internal`. Format: docs/packed_format.md.
 [[nodiscard]] Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,
                                               const QuantizeOptions& options = {});
 

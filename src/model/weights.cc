@@ -176,7 +176,7 @@ class Loader {
   const KernelTable& kernels_;
   CheckExtent extent_;
   Weights& out_;
-  std::optional<PackedInfo> packed_;  // of the projections, when there are packed ones
+  std::optional<PackedInfo> packed_;             // of the projections, when there are packed ones
   std::array<bool, std::size(kDTypes)> used_{};  // by DType
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/isa.hpp"
+#include "model/check_weights.hpp"
 #include "model/packed_stream.hpp"
 #include "model/visit_weights.hpp"
 #include "qwen3guard/quote.hpp"
@@ -78,6 +79,25 @@ Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const Pac
   return {};
 }
 
+/// Errors: bad_checkpoint, also for weights that no loader would take once they are packed.
+Result<PackedMatrix> pack_projection(const Checkpoint& checkpoint, const Named<WeightMatrix>& item,
+                                     const WriteOptions& options) {
+  Result<PackedMatrix> packed = pack(*item.weight->plain(),
+                                     {.type = options.info.type,
+                                      .group = options.info.group,
+                                      .n_threads = options.n_threads,
+                                      .column_importance = {}},
+                                     item.name);
+  if (packed.ok() && check_packed(packed->view(), CheckExtent::all)) {
+    packed = error(ErrorCode::bad_checkpoint, "tensor ", quote(item.name),
+                   ": its weights, or those of some of its rows, are too small for ",
+                   weight_type(options.info.type).name);
+  }
+  if (packed.ok()) return packed;
+  Q3G_ASSIGN(const CheckpointTensor source, checkpoint.tensor(item.name));
+  return error(packed.error().code, source.values.file, ": ", packed.error().detail);
+}
+
 /// All of write_packed() but the end: `finish(stream)`.
 template <class Finish>
 Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path, const WriteOptions& options,
@@ -127,18 +147,9 @@ Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path,
   }
   for (const auto& item : tensors.projections) {
     Q3G_TRY(proceed());
-    auto packed = pack(*item.weight->plain(),
-                       {.type = options.info.type,
-                        .group = options.info.group,
-                        .n_threads = options.n_threads,
-                        .column_importance = {}},
-                       item.name);
-    if (!packed.ok()) {
-      Q3G_ASSIGN(const CheckpointTensor source, checkpoint.tensor(item.name));
-      return error(packed.error().code, source.values.file, ": ", packed.error().detail);
-    }
-    Q3G_TRY(stream.append(packed->data.span()));
-    Q3G_TRY(stream.append(std::as_bytes(packed->scales.span())));
+    Q3G_ASSIGN(const PackedMatrix packed, pack_projection(checkpoint, item, options));
+    Q3G_TRY(stream.append(packed.data.span()));
+    Q3G_TRY(stream.append(std::as_bytes(packed.scales.span())));
   }
   Q3G_TRY(proceed());
   Q3G_TRY(finish(stream));

@@ -25,6 +25,11 @@ std::size_t int4_at(std::size_t r, std::size_t c) noexcept {
   return c / 8 * kPackedLineBytes + 4 * r + c % 4;
 }
 
+/// Where column c of row r begins, for binary16.
+std::size_t fp16_at(std::size_t r, std::size_t c) noexcept {
+  return c / 2 * kPackedLineBytes + c % 2 * 2 * kPanelRows + 2 * r;
+}
+
 /// quantise(levels, values, first column) returns the scale of a group.
 template <class Quantise>
 void quantise_groups(const RowToPack& row, const Quantise& quantise) noexcept {
@@ -87,6 +92,21 @@ void unpack_row_int4(std::span<float> y, const PackedRow& row) noexcept {
     const auto pair = std::to_integer<std::int32_t>(row.panel[int4_at(row.r, c)]);
     const std::int32_t level = (c % 8 < 4 ? pair & 15 : pair >> 4) - kQ4Offset;
     y[c] = static_cast<float>(level) * scale_of(row, c);
+  }
+}
+
+void pack_row_fp16(const RowToPack& row) noexcept {
+  for (std::size_t c = 0; c < row.values.size(); ++c) {
+    const std::uint16_t value = f32_to_f16(row.values[c]);
+    std::memcpy(row.panel + fp16_at(row.r, c), &value, sizeof value);
+  }
+}
+
+void unpack_row_fp16(std::span<float> y, const PackedRow& row) noexcept {
+  for (std::size_t c = 0; c < y.size(); ++c) {
+    std::uint16_t value = 0;
+    std::memcpy(&value, row.panel + fp16_at(row.r, c), sizeof value);
+    y[c] = f16_to_f32(value);
   }
 }
 

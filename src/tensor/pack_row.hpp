@@ -29,11 +29,13 @@ struct PackedRow {
 void pack_row_bf16(const RowToPack& row) noexcept;
 void pack_row_int8(const RowToPack& row) noexcept;
 void pack_row_int4(const RowToPack& row) noexcept;
+void pack_row_fp16(const RowToPack& row) noexcept;
 
 /// y: [columns], up to k of them.
 void unpack_row_bf16(std::span<float> y, const PackedRow& row) noexcept;
 void unpack_row_int8(std::span<float> y, const PackedRow& row) noexcept;
 void unpack_row_int4(std::span<float> y, const PackedRow& row) noexcept;
+void unpack_row_fp16(std::span<float> y, const PackedRow& row) noexcept;
 
 }  // namespace qwen3guard::detail
 

@@ -54,8 +54,8 @@ struct WeightType {
 };
 
 inline constexpr std::size_t kNoGroups[] = {0}, kGroupsInt8[] = {32, 64, 128, 0}, kGroupsInt4[] = {32};
-/// The largest bfloat16: scales are rounded to one.
-inline constexpr float kMaxBF16 = 0x1.fep127F;
+/// The largest bfloat16, which scales are rounded to, and the largest binary16.
+inline constexpr float kMaxBF16 = 0x1.fep127F, kMaxF16 = 65504.0F;
 
 /// By the value of PackedWeights.
 inline constexpr WeightType kWeightTypes[] = {
@@ -95,6 +95,18 @@ inline constexpr WeightType kWeightTypes[] = {
      .gemm = &KernelTable::gemm_q4,
      .pack_row = pack_row_int4,
      .unpack_row = unpack_row_int4},
+    {.id = PackedWeights::fp16,
+     .name = "fp16",
+     .bits = 16,
+     .element = DType::f16,
+     .offset = 0,
+     .max_abs = kMaxF16,
+     .groups = kNoGroups,
+     .default_group = 0,
+     .x = Arithmetic::fp32,
+     .gemm = &KernelTable::gemm_f16,
+     .pack_row = pack_row_fp16,
+     .unpack_row = unpack_row_fp16},
 };
 
 /// Null for a value that no row has. A file's or a user's value goes through here first.

@@ -23,7 +23,7 @@ CHOICES = {
     "q3g_policy.run_rule": 2, "q3g_policy.end_of_turn": 2,
     "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
     "q3g_stream_options.thinking": 3, "q3g_stream_options.judge_unsettled": 2,
-    "q3g_stream_options.allow_control_ids": 2, "q3g_quantize_options.type": 3,
+    "q3g_stream_options.allow_control_ids": 2, "q3g_quantize_options.type": 4,
     "q3g_quantize_options.overwrite": 2, "q3g_quantize_options.keep_prefix": 2,
     "q3g_token_verdict.severity": 4, "q3g_token_verdict.category": 9, "q3g_token_verdict.source": 4,
     "q3g_token_verdict.is_flagged": 2, "q3g_token_verdict.counts": 2, "q3g_token_verdict.is_settled": 2,

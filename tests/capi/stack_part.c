@@ -107,7 +107,7 @@ static size_t n_used_bytes(void* (*body)(void*), void* user) {
 }
 
 void stack_part(void) {
-  static const int32_t types[] = {-1, Q3G_PACKED_BF16, Q3G_PACKED_INT8, Q3G_PACKED_INT4};
+  static const int32_t types[] = {-1, Q3G_PACKED_BF16, Q3G_PACKED_INT8, Q3G_PACKED_INT4, Q3G_PACKED_FP16};
   static use_of_model models[] = {{.name = "nano-gen", .kind = Q3G_MODEL_GEN},
                                   {.name = "nano-stream", .kind = Q3G_MODEL_STREAM}};
   for (size_t i = 0; i < COUNT(types) * COUNT(models); ++i) {

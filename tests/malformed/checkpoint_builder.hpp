@@ -74,7 +74,7 @@ struct FileSpec {
   }
   [[nodiscard]] std::string bytes() const {
     const std::string text = header();
-    return with_length(text, text.size()) + std::string(static_cast<std::size_t>(n_data), '\x11');
+    return with_length(text, text.size()) + std::string(static_cast<std::size_t>(n_data), '\x3d');
   }
 };
 

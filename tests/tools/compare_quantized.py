@@ -18,7 +18,7 @@ import tempfile
 import numpy as np
 
 SEED = 20250103
-VARIANTS = [("bf16", "0"), ("int8", "32"), ("int8", "64"), ("int8", "128"), ("int8", "0"), ("int4", "32")]
+VARIANTS = [("fp16", "0"), ("bf16", "0"), ("int8", "32"), ("int8", "64"), ("int8", "128"), ("int8", "0"), ("int4", "32")]
 
 
 def run(*args, stdin=b""):

@@ -27,7 +27,7 @@ class PackedCliTest(CliTest):
     def test_one_line_and_a_file_that_verifies(self):
         for args, name in (((), "int8 (group 64)"), (("--group", "32"), "int8 (group 32)"),
                            (("--group", "0"), "int8 (per row)"), (("--type", "int4"), "int4 (group 32)"),
-                           (("--type", "bf16"), "bf16 (packed)")):
+                           (("--type", "bf16"), "bf16 (packed)"), (("--type", "fp16"), "fp16 (packed)")):
             code, stdout, stderr = self.quantize(*args, "--force")
             self.assertEqual((code, stderr), (0, ""))
             self.assertEqual(len(stdout.splitlines()), 1)
@@ -59,6 +59,7 @@ class PackedCliTest(CliTest):
     def test_errors(self):
         self.assert_error(self.quantize("--type", "int7"), "int7")
         self.assert_error(self.quantize("--group", "48"), "48", "64")
+        self.assert_error(self.quantize("--type", "fp16", "--group", "64"), "64", "fp16")
         self.assert_error(self.quantize("--group", "-2"), "-2")
         self.assert_error(self.quantize("--type", "int4", "--group", "64"), "64", "int4")
         self.assert_error(self.quantize(model="nano-gem"), "nano-gen")

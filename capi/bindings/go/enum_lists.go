@@ -243,16 +243,18 @@ type PackedWeights int32
 
 // Values of PackedWeights.
 const (
-	// No loss for the published checkpoints.
+	// No loss for BF16 checkpoints, as the published ones are.
 	PackedBF16 PackedWeights = C.Q3G_PACKED_BF16
 	// 8 bits and a scale per group: about half the size.
 	PackedInt8 PackedWeights = C.Q3G_PACKED_INT8
 	// 4 bits and a scale per group of 32: about a third.
 	PackedInt4 PackedWeights = C.Q3G_PACKED_INT4
+	// No loss for F16 checkpoints; activations are not rounded.
+	PackedFP16 PackedWeights = C.Q3G_PACKED_FP16
 )
 
 // String is the name; "unknown" for a value of a newer library.
-func (v PackedWeights) String() string { return nameOf(int32(v), "bf16", "int8", "int4") }
+func (v PackedWeights) String() string { return nameOf(int32(v), "bf16", "int8", "int4", "fp16") }
 
 // EventKind is what an event is about.
 type EventKind int32

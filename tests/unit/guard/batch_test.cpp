@@ -77,7 +77,7 @@ TEST_CASE("batch: verdicts are those of one by one", "[batch]") {
   for (const char* name : {"nano-gen", "nano-stream"}) {
     INFO(name);
     check_batch(Guard::load_embedded(name).value());
-    for (const PackedWeights type : {PackedWeights::int8, PackedWeights::int4, PackedWeights::bf16}) {
+    for (const PackedWeights type : all_packed_weights()) {
       INFO(to_string(type));
       check_batch(PackedNano(name, type).load());
     }

@@ -36,7 +36,7 @@ std::string pack(const TemporaryPath& file, bool keep_prefix, PackedWeights type
 
 TEST_CASE("kept prefix: in the file, it changes no bit and saves the first call's work", "[gen][prefix]") {
   const TemporaryPath with, without;
-  for (const PackedWeights type : {PackedWeights::int8, PackedWeights::int4, PackedWeights::bf16}) {
+  for (const PackedWeights type : all_packed_weights()) {
     {
       QuantizeOptions options;
       options.type = type;

@@ -37,7 +37,7 @@ struct Case {
   AlignedBuffer<std::uint8_t> w;
   std::vector<std::uint16_t> w_scales, x_bf16;
   std::vector<std::int8_t> x_q8;
-  std::vector<float> x_scales, y;
+  std::vector<float> x_fp32, x_scales, y;
   std::vector<std::int32_t> x_starts;
 
   Case(PackedShape s, std::size_t rows_of_x, std::mt19937_64& random) : shape(s), m(rows_of_x) {
@@ -45,13 +45,16 @@ struct Case {
     ldy = shape.rows + 3;
     w = AlignedBuffer<std::uint8_t>(shape.data_bytes());
     y.assign(m * ldy, kGuard);
-    if (shape.type == PackedWeights::bf16) {
+    if (weight_type(shape.type).element) {
       for (std::size_t i = 0; i < w.size(); i += 2) {
-        const std::uint16_t value = f32_to_bf16(random_uniform(random));
+        const float wide = random_uniform(random);
+        const std::uint16_t value = shape.type == PackedWeights::bf16 ? f32_to_bf16(wide) : f32_to_f16(wide);
         std::memcpy(w.data() + i, &value, 2);
       }
-      x_bf16.resize(m * ldx);
-      for (auto& v : x_bf16) v = f32_to_bf16(random_uniform(random));
+      for (std::size_t i = 0; i < m * ldx; ++i) {
+        x_fp32.push_back(random_uniform(random));
+        x_bf16.push_back(f32_to_bf16(x_fp32.back()));
+      }
       return;
     }
     for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<std::uint8_t>(random());
@@ -70,11 +73,24 @@ struct Case {
     }
   }
 
+  /// Where row r of x begins, in the form that the type takes.
+  const void* row_of_x(std::size_t r) const {
+    switch (weight_type(shape.type).x) {
+      case Arithmetic::fp32:
+        return x_fp32.data() + r * ldx;
+      case Arithmetic::bf16:
+        return x_bf16.data() + r * ldx;
+      case Arithmetic::int8:
+        break;
+    }
+    return x_q8.data() + r * ldx;
+  }
+
   PackedArgs args(bool accumulate = false) {
     return {.w = w.data(),
             .panel_bytes = shape.panel_bytes(),
             .w_scales = w_scales.data(),
-            .x = shape.type == PackedWeights::bf16 ? static_cast<const void*>(x_bf16.data()) : x_q8.data(),
+            .x = row_of_x(0),
             .ldx = ldx,
             .x_scales = x_scales.data(),
             .x_starts = x_starts.data(),
@@ -88,14 +104,7 @@ struct Case {
   }
 
   void run(const KernelTable& table, bool accumulate = false) {
-    switch (shape.type) {
-      case PackedWeights::bf16:
-        return table.gemm_bf16(args(accumulate));
-      case PackedWeights::int8:
-        return table.gemm_q8(args());
-      case PackedWeights::int4:
-        return table.gemm_q4(args());
-    }
+    (table.*weight_type(shape.type).gemm)(args(accumulate));
   }
 
   /// Weight [row][col] as the layout's documentation says, without its scale.
@@ -107,6 +116,11 @@ struct Case {
         std::uint16_t value = 0;
         std::memcpy(&value, panel + col / 2 * 64 + 4 * r + 2 * (col % 2), 2);
         return static_cast<double>(bf16_to_f32(value));
+      }
+      case PackedWeights::fp16: {
+        std::uint16_t value = 0;
+        std::memcpy(&value, panel + col / 2 * 64 + 32 * (col % 2) + 2 * r, 2);
+        return static_cast<double>(f16_to_f32(value));
       }
       case PackedWeights::int8:
         return panel[col / 4 * 64 + 4 * r + col % 4] - 128.0;
@@ -120,13 +134,15 @@ struct Case {
 
   /// Weight [row][col], and x [row][col], as the numbers that they stand for.
   double scaled_weight(std::size_t row, std::size_t col) const {
-    if (shape.type == PackedWeights::bf16) return weight(row, col);
+    if (weight_type(shape.type).element) return weight(row, col);
     const std::size_t group = row / kPanelRows * shape.n_groups() + col / shape.group_cols();
     return weight(row, col) *
            static_cast<double>(bf16_to_f32(w_scales[group * kPanelRows + row % kPanelRows]));
   }
   double scaled_x(std::size_t row, std::size_t col) const {
-    if (shape.type == PackedWeights::bf16) return static_cast<double>(bf16_to_f32(x_bf16[row * ldx + col]));
+    const Arithmetic form = weight_type(shape.type).x;
+    if (form == Arithmetic::fp32) return static_cast<double>(x_fp32[row * ldx + col]);
+    if (form == Arithmetic::bf16) return static_cast<double>(bf16_to_f32(x_bf16[row * ldx + col]));
     const std::size_t group = row * shape.n_groups() + col / shape.group_cols();
     return x_q8[row * ldx + col] * static_cast<double>(x_scales[group]);
   }
@@ -156,6 +172,7 @@ std::vector<PackedShape> shapes() {
   for (const std::size_t rows : {1UL, 16UL, 19UL, 64UL, 83UL}) {
     for (const std::size_t cols : {64UL, 192UL, 1000UL}) {
       all.push_back({PackedWeights::bf16, rows, cols, 0});
+      all.push_back({PackedWeights::fp16, rows, cols, 0});
       for (const std::size_t group : {32UL, 64UL, 128UL, 0UL})
         all.push_back({PackedWeights::int8, rows, cols, group});
       for (const std::size_t group : {32UL, 64UL}) all.push_back({PackedWeights::int4, rows, cols, group});
@@ -186,8 +203,8 @@ TEST_CASE("packed products equal sums in double", "[kernels]") {
           for (std::size_t j = shape.rows; j < c.ldy; ++j) guards_intact &= c.y[i * c.ldy + j] == kGuard;
         }
         // Integers are exact: one product, one conversion and one addition round per group, of float32. The
-        // sums of bfloat16 products round once per pair of columns and lane.
-        const double n_roundings = shape.type == PackedWeights::bf16
+        // sums of floats round once or twice per column.
+        const double n_roundings = weight_type(shape.type).element
                                        ? 2.0 * static_cast<double>(shape.k())
                                        : 3.0 * static_cast<double>(shape.n_groups());
         INFO(table->name << " " << weight_type(shape.type).name << " group " << shape.group << " [" << m
@@ -204,7 +221,8 @@ TEST_CASE("a row of a packed product does not depend on the rows beside it", "[k
   std::mt19937_64 random(kSeed);
   for (const PackedShape& shape :
        {PackedShape{PackedWeights::int8, 48, 512, 64}, PackedShape{PackedWeights::int8, 48, 512, 0},
-        PackedShape{PackedWeights::int4, 48, 512, 32}, PackedShape{PackedWeights::bf16, 48, 512, 0}}) {
+        PackedShape{PackedWeights::int4, 48, 512, 32}, PackedShape{PackedWeights::bf16, 48, 512, 0},
+        PackedShape{PackedWeights::fp16, 48, 512, 0}}) {
     Case whole(shape, 37, random);
     std::vector<float> best;
     for (const KernelTable* table : tables()) {
@@ -217,15 +235,12 @@ TEST_CASE("a row of a packed product does not depend on the rows beside it", "[k
         PackedArgs one = whole.args();
         one.y += i * whole.ldy;
         one.m = 1;
-        if (shape.type == PackedWeights::bf16) {
-          one.x = whole.x_bf16.data() + i * whole.ldx;
-          table->gemm_bf16(one);
-          continue;
+        one.x = whole.row_of_x(i);
+        if (!whole.x_q8.empty()) {
+          one.x_scales += i * shape.n_groups();
+          one.x_starts += i * shape.n_groups();
         }
-        one.x = whole.x_q8.data() + i * whole.ldx;
-        one.x_scales += i * shape.n_groups();
-        one.x_starts += i * shape.n_groups();
-        (shape.type == PackedWeights::int8 ? table->gemm_q8 : table->gemm_q4)(one);
+        (table->*weight_type(shape.type).gemm)(one);
       }
       INFO(table->name << " " << weight_type(shape.type).name);
       CHECK(whole.y == all);

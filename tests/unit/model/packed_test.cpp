@@ -158,6 +158,69 @@ TEST_CASE("packed: loads what was packed", "[model][packed]") {
   }
 }
 
+TEST_CASE("packed: an F16 checkpoint as fp16 keeps every weight to the bit", "[model][packed]") {
+  for (const char* name : {"gen_gqa4_f16", "stream_mha_sharded_f16"}) {
+    const TemporaryFolder out;
+    const auto folder = open_checkpoint(golden(name)).value();
+    REQUIRE(write_packed(*folder, out / "m.q3g", options_for({PackedWeights::fp16, 0})).ok());
+    const auto file = open_checkpoint(out / "m.q3g").value();
+    const Weights packed = load_weights(*file).value(), plain = load_weights(*folder).value();
+    const KernelTable& kernels = *select_kernels("scalar").value();
+    for (std::size_t i = 0; i < plain.layers.size(); ++i) {
+      for (const auto member :
+           {&LayerWeights::q_proj, &LayerWeights::k_proj, &LayerWeights::v_proj, &LayerWeights::o_proj,
+            &LayerWeights::gate_proj, &LayerWeights::up_proj, &LayerWeights::down_proj}) {
+        const MatrixView& w = *(plain.layers[i].*member).plain();
+        REQUIRE(w.dtype == DType::f16);
+        std::vector<float> expected(w.cols), row(w.cols);
+        for (std::size_t r = 0; r < w.rows; ++r) {
+          widen_row(expected, w, r, kernels);
+          unpack_row(row, *(packed.layers[i].*member).packed(), r);
+          REQUIRE(same_floats(row, expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("packed: a weight beyond fp16 is refused, where bf16 takes it", "[model][packed]") {
+  const TemporaryFolder folder;
+  CheckpointSpec large = causal_checkpoint();
+  std::string bytes = large.model.bytes();
+  const auto& up = large.model.at("model.layers.0.mlp.up_proj.weight");
+  const std::size_t at =
+      bytes.size() - large.model.n_data + up.begin + 2 * 7;  // column 7 of row 0, or behind
+  bytes.replace(at, 2, "\x80\x47", 2);                       // 65536
+  large.raw["model.safetensors"] = bytes;
+  const auto contents = large.contents();
+  const auto source = open_folder_of(contents).value();
+  CHECK(write_packed(*source, folder / "b.q3g", options_for({PackedWeights::bf16, 0})).ok());
+  const auto bad = write_packed(*source, folder / "m.q3g", options_for({PackedWeights::fp16, 0}));
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.error().code == ErrorCode::bad_checkpoint);
+  for (const char* word : {"memory/model.safetensors", "up_proj", "column 7", "65536", "65504", "fp16"}) {
+    INFO(bad.error().detail << " / " << word);
+    CHECK(bad.error().detail.find(word) != std::string::npos);
+  }
+  CHECK(folder.n_files() == 1);
+
+  // What would be rows of zeros, which no loader takes, is not written.
+  CheckpointSpec small = causal_checkpoint();
+  bytes = small.model.bytes();
+  const auto& down = small.model.at("model.layers.0.mlp.down_proj.weight");
+  const std::size_t first = bytes.size() - small.model.n_data + down.begin;
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(first), down.end - down.begin, '\x11');
+  small.raw["model.safetensors"] = bytes;
+  const auto small_contents = small.contents();
+  const auto small_source = open_folder_of(small_contents).value();
+  CHECK(write_packed(*small_source, folder / "c.q3g", options_for({PackedWeights::int8, 64})).ok());
+  const auto zeros = write_packed(*small_source, folder / "m.q3g", options_for({PackedWeights::fp16, 0}));
+  REQUIRE_FALSE(zeros.ok());
+  CHECK(zeros.error().detail.find("down_proj.weight\": its weights") != std::string::npos);
+  CHECK(zeros.error().detail.find("too small for fp16") != std::string::npos);
+  CHECK(folder.n_files() == 2);
+}
+
 TEST_CASE("packed: every tensor begins at a multiple of 64 bytes", "[model][packed]") {
   for (const CheckpointSpec& checkpoint : {causal_checkpoint(), guard_checkpoint()}) {
     const std::map<std::string, std::string> contents = {
@@ -256,7 +319,9 @@ TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {
   check_refused(edited(sound, version, "\"qwen3guard_packed\":\"2\""), unsupported,
                 {"version 2", "version 1"});
   check_refused(edited(sound, version, "\"qwen3guard_pocket\":\"1\""), bad, {"no packed model"});
-  check_refused(edited(sound, "\"type\":\"int8\"", "\"type\":\"int7\""), unsupported, {"int7", "int8"});
+  check_refused(edited(sound, "\"type\":\"int8\"", "\"type\":\"int7\""), unsupported,
+                {"int7", "int8", "fp16"});
+  check_refused(edited(sound, "\"type\":\"int8\"", "\"type\":\"fp16\""), unsupported, {"64", "fp16"});
   check_refused(edited(sound, "\"type\":\"int8\"", "\"type\":\"int4\""), unsupported, {"64", "int4"});
   check_refused(edited(sound, "\"group\":\"64\"", "\"group\":\"65\""), unsupported, {"65"});
   check_refused(edited(sound, "\"group\":\"64\"", "\"group\":\"6 \""), unsupported, {"group"});
@@ -274,6 +339,10 @@ TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {
   std::string flipped = sound;
   flipped[flipped.find("\"group\":\"64\"") + 9] = '3';
   check_refused(flipped, bad, {"header is damaged"});
+  // Half as many bytes as fp16 needs.
+  const std::string rows = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 0});
+  check_refused(edited(rows, "\"type\":\"int8\"", "\"type\":\"fp16\""), bad,
+                {"q_proj.weight.packed", "shape"});
   check_refused(causal_checkpoint().model.bytes(), bad, {"no packed model"});
   check_refused("", bad, {"0 bytes"});
 }

@@ -2,6 +2,7 @@
 #include "tensor/linear.hpp"
 
 #include <cmath>
+#include <limits>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "kernels/isa.hpp"
 #include "q3g_catch.hpp"
 #include "random_data.hpp"
+#include "tensor/quantize.hpp"
 #include "util/half.hpp"
 
 using namespace qwen3guard::detail;
@@ -90,6 +92,67 @@ TEST_CASE("linear: every dtype, shape and set against double, whatever the threa
         CHECK(worst <=
               8 * 6e-8 * std::sqrt(static_cast<double>(cols)) * std::sqrt(static_cast<double>(cols)) / 3 +
                   1e-6);
+      }
+    }
+  }
+}
+
+TEST_CASE("linear: every packed type, several products of one x, whatever the threads", "[tensor][linear]") {
+  INFO("seed " << kSeed);
+  std::mt19937_64 random(kSeed);
+  const auto worst_of = [](Span2d<const float> y, Span2d<const float> x, const PackedView& w) {
+    double worst = 0;
+    std::vector<float> row(x.cols());
+    for (std::size_t j = 0; j < w.shape.rows; ++j) {
+      unpack_row(row, w, j);
+      for (std::size_t i = 0; i < x.rows(); ++i) {
+        double sum = 0;
+        for (std::size_t l = 0; l < x.cols(); ++l)
+          sum += static_cast<double>(x.row(i)[l]) * static_cast<double>(row[l]);
+        worst = std::max(worst, std::abs(static_cast<double>(y.row(i)[j]) - sum));
+      }
+    }
+    return worst;
+  };
+  for (const std::string& isa : available_isas()) {
+    const KernelTable& kernels = **select_kernels(isa);
+    for (const WeightType& type : kWeightTypes) {
+      for (const std::size_t cols : {1UL, 70UL, 128UL}) {
+        // Rows of x lie apart, with what is no number between them: padding is not read.
+        const std::size_t n = 9, stride = cols + 5, rows[] = {40, 300};
+        std::vector<float> values(n * stride, std::numeric_limits<float>::quiet_NaN());
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          if (i % stride < cols) values[i] = q3g_test::random_uniform(random);
+        }
+        const Span2d<const float> x(values.data(), n, cols, stride);
+        std::vector<PackedMatrix> packed;
+        std::vector<WeightMatrix> weights;
+        for (const std::size_t r : rows) {
+          const auto w = random_values(r * cols, random);
+          packed.push_back(pack({DType::f32, w.data(), r, cols},
+                                {.type = type.id, .group = type.default_group, .column_importance = {}}, "w")
+                               .value());
+          weights.push_back({packed.back().view()});
+        }
+        std::vector<float> first;
+        for (const int n_threads : {1, 3}) {
+          std::vector<float> y(n * 340, 7.0F);
+          LinearScratch scratch;
+          ThreadTeam team(n_threads);
+          const Product products[] = {{{y.data(), n, 40, 40}, &weights[0]},
+                                      {{y.data() + n * 40, n, 300, 300}, &weights[1]}};
+          linear(products, x, {kernels, Workers(&team), scratch});
+          if (n_threads == 1) first = y;
+          CHECK(y == first);
+        }
+        // Sums of terms of both signs, each below 1, with what x loses: nothing, 8 bits, or a step of 1/127.
+        const double of_x = type.x == Arithmetic::fp32   ? 0x1p-22
+                            : type.x == Arithmetic::bf16 ? 0x1p-9
+                                                         : 1 / 254.0;
+        const double bound = 4 * of_x * std::sqrt(static_cast<double>(cols)) + 1e-6;
+        INFO(isa << " " << type.name << " " << cols);
+        CHECK(worst_of({first.data(), n, 40}, x, packed[0].view()) <= bound);
+        CHECK(worst_of({first.data() + n * 40, n, 300}, x, packed[1].view()) <= bound);
       }
     }
   }

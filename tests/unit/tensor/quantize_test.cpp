@@ -37,13 +37,13 @@ const std::vector<Options> kAll = [] {
 const std::vector<std::pair<std::size_t, std::size_t>> kShapes = {
     {1, 1}, {1, 64}, {2, 7}, {15, 31}, {16, 32}, {17, 33}, {31, 65}, {33, 128}, {48, 130}, {5, 257}};
 
-/// Values of very different size from group to group, zeros among them.
+/// Values of very different size from group to group, zeros among them; none too large for fp16.
 std::vector<float> random_weights(std::size_t rows, std::size_t cols, std::mt19937_64& random) {
   std::vector<float> w(rows * cols);
   float scale = 1;
   for (std::size_t i = 0; i < w.size(); ++i) {
     if (i % 32 == 0) {
-      scale = std::ldexp(1.0F, static_cast<int>(random() % 40) - 20);
+      scale = std::ldexp(1.0F, static_cast<int>(random() % 40) - 26);
       if (random() % 8 == 0) scale = 0;
     }
     w[i] = q3g_test::random_normal(random, scale);
@@ -100,8 +100,7 @@ TEST_CASE("quantize: every weight lies where the layout says", "[tensor][quantiz
     const PackedMatrix packed = pack_or_fail(
         view_of(source, rows, cols), {.type = options.type, .group = options.group, .column_importance = {}});
     INFO(weight_type(options.type).name << " group " << options.group);
-    if (options.type == PackedWeights::bf16 || options.type == PackedWeights::int4 || options.group == 64 ||
-        options.group == 0 || options.group == 128) {
+    if (options.type == PackedWeights::int4 || options.group != 32) {
       CHECK(unpacked(packed) == source);
     }
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(packed.data.data());
@@ -116,6 +115,10 @@ TEST_CASE("quantize: every weight lies where the layout says", "[tensor][quantiz
           REQUIRE(bf16_to_f32(stored) == value);
         } else if (options.type == PackedWeights::int8 && options.group != 32) {
           REQUIRE(panel[c / 4 * 64 + lane + c % 4] - 128 == static_cast<int>(value));
+        } else if (options.type == PackedWeights::fp16) {
+          std::uint16_t stored = 0;
+          std::memcpy(&stored, panel + c / 2 * 64 + c % 2 * 32 + 2 * (r % 16), 2);
+          REQUIRE(f16_to_f32(stored) == value);
         } else if (options.type == PackedWeights::int4) {
           const int pair = panel[c / 8 * 64 + lane + c % 4];
           REQUIRE((c % 8 < 4 ? pair & 15 : pair >> 4) - 8 == static_cast<int>(value));
@@ -198,6 +201,47 @@ TEST_CASE("quantize: bf16 copies bfloat16 to the bit and rounds the others", "[t
   }
 }
 
+TEST_CASE("quantize: fp16 copies halves to the bit and rounds the others", "[tensor][quantize]") {
+  // All that are finite, subnormal ones and both zeros among them.
+  std::vector<std::uint16_t> bits;
+  for (std::uint32_t b = 0; b < 0x10000; ++b) {
+    if ((b & 0x7c00U) != 0x7c00U) bits.push_back(static_cast<std::uint16_t>(b));
+  }
+  const std::size_t cols = 1024, rows = bits.size() / cols;
+  REQUIRE(rows * cols == bits.size());
+  const PackOptions options{.type = PackedWeights::fp16, .group = 0, .column_importance = {}};
+  const auto exact =
+      pack_or_fail({.dtype = DType::f16, .data = bits.data(), .rows = rows, .cols = cols}, options);
+  std::vector<float> row(cols);
+  for (std::size_t r = 0; r < rows; ++r) {
+    unpack_row(row, exact.view(), r);
+    for (std::size_t c = 0; c < cols; ++c) REQUIRE(f32_to_f16(row[c]) == bits[r * cols + c]);
+  }
+  std::mt19937_64 random(kSeed);
+  INFO("seed " << kSeed);
+  const auto w = random_weights(17, 41, random);
+  const auto back = unpacked(pack_or_fail(view_of(w, 17, 41), options));
+  for (std::size_t i = 0; i < w.size(); ++i)
+    REQUIRE(std::abs(back[i] - w[i]) <= std::max(std::abs(w[i]) * 0x1p-11F, 0x1p-25F));
+}
+
+TEST_CASE("quantize: fp16 saturates no weight", "[tensor][quantize]") {
+  const PackOptions options{.type = PackedWeights::fp16, .group = 0, .column_importance = {}};
+  std::vector<float> w = {1.0F, 65504.0F, -65504.0F};
+  CHECK(unpacked(pack_or_fail(view_of(w, 1, 3), options)) == w);
+  // The first of these would round to 65504, the next ones to infinity; bfloat16 has them all.
+  for (const float value : {65505.0F, -65519.0F, 65520.0F, -65536.0F, 1e30F}) {
+    w[2] = value;
+    const auto packed = pack(view_of(w, 1, 3), options, "layer.w");
+    REQUIRE_FALSE(packed.ok());
+    CHECK(packed.error().code == ErrorCode::bad_checkpoint);
+    for (const char* word : {"\"layer.w\"", "row 0", "column 2", "65504", "fp16"}) {
+      INFO(packed.error().detail << " / " << word);
+      CHECK(packed.error().detail.find(word) != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("quantize: the int4 search is never worse than the plain scale", "[tensor][quantize]") {
   std::mt19937_64 random(kSeed);
   INFO("seed " << kSeed);
@@ -235,13 +279,16 @@ TEST_CASE("quantize: tiny and huge weights", "[tensor][quantize]") {
     std::vector<float> w(64);
     for (std::size_t i = 0; i < w.size(); ++i) w[i] = (i % 2 == 0 ? 1.0F : -0.5F) * size;
     for (const Options& options : kAll) {
+      if (size > weight_type(options.type).max_abs) continue;
       const auto packed = pack_or_fail(
           view_of(w, 1, 64), {.type = options.type, .group = options.group, .column_importance = {}});
       const auto back = unpacked(packed);
       INFO(weight_type(options.type).name << " group " << options.group << " size " << size);
       for (std::size_t i = 0; i < w.size(); ++i) {
         REQUIRE(std::isfinite(back[i]));
-        if (size >= 0x1p-100F) REQUIRE(std::abs(back[i] - w[i]) <= 0.08F * size);
+        // Numbers below 2^-14 are spaced evenly in fp16.
+        const float spacing = options.type == PackedWeights::fp16 ? 0x1p-24F : 0.0F;
+        if (size >= 0x1p-100F) REQUIRE(std::abs(back[i] - w[i]) <= std::max(0.08F * size, spacing / 2));
       }
     }
   }
@@ -283,6 +330,7 @@ TEST_CASE("quantize: a weight that is not finite is named", "[tensor][quantize]"
 
 TEST_CASE("quantize: arguments that are refused", "[tensor][quantize]") {
   for (const Options& bad : std::vector<Options>{{PackedWeights::bf16, 64},
+                                                 {PackedWeights::fp16, 64},
                                                  {PackedWeights::int4, 0},
                                                  {PackedWeights::int4, 64},
                                                  {PackedWeights::int8, 16},

@@ -179,12 +179,14 @@ namespace Qwen3Guard
     /// <summary>How matrices are stored in a packed file.</summary>
     public enum PackedWeights
     {
-        /// <summary>No loss for the published checkpoints.</summary>
+        /// <summary>No loss for BF16 checkpoints, as the published ones are.</summary>
         Bf16 = 0,
         /// <summary>8 bits and a scale per group: about half the size.</summary>
         Int8 = 1,
         /// <summary>4 bits and a scale per group of 32: about a third.</summary>
         Int4 = 2,
+        /// <summary>No loss for F16 checkpoints; activations are not rounded.</summary>
+        Fp16 = 3,
     }
 
     /// <summary>What an event is about.</summary>

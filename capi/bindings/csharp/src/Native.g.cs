@@ -617,6 +617,7 @@ namespace Qwen3Guard.Native
         public const int Q3G_PACKED_BF16 = 0;
         public const int Q3G_PACKED_INT8 = 1;
         public const int Q3G_PACKED_INT4 = 2;
+        public const int Q3G_PACKED_FP16 = 3;
         public const int Q3G_EVENT_UPDATE = 0;
         public const int Q3G_EVENT_TURN_END = 1;
         public const int Q3G_EVENT_ERROR = 2;

@@ -89,6 +89,7 @@ pub const Q3G_LOG_WARNING: i32 = 1;
 pub const Q3G_PACKED_BF16: i32 = 0;
 pub const Q3G_PACKED_INT8: i32 = 1;
 pub const Q3G_PACKED_INT4: i32 = 2;
+pub const Q3G_PACKED_FP16: i32 = 3;
 pub const Q3G_EVENT_UPDATE: i32 = 0;
 pub const Q3G_EVENT_TURN_END: i32 = 1;
 pub const Q3G_EVENT_ERROR: i32 = 2;

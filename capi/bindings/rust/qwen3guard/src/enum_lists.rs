@@ -247,12 +247,14 @@ closed_enum!(
     /// How matrices are stored in a packed file.
     #[derive(Default)]
     PackedWeights {
-        /// No loss for the published checkpoints.
+        /// No loss for BF16 checkpoints, as the published ones are.
         Bf16 = 0,
         /// 8 bits and a scale per group: about half the size.
         #[default]
         Int8 = 1,
         /// 4 bits and a scale per group of 32: about a third.
         Int4 = 2,
+        /// No loss for F16 checkpoints; activations are not rounded.
+        Fp16 = 3,
     }
 );
