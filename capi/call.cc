@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <new>
 
+#include "util/exceptions.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::capi {
@@ -49,20 +51,28 @@ void write_error(q3g_error* err, std::size_t size, q3g_status code, std::string_
   *at = '\0';
 }
 
-q3g_status fail_with_current_exception(q3g_error* err, const char* function) noexcept {
+q3g_status finish(q3g_error* err, const char* function, const Status& status) noexcept {
+  if (err == nullptr) return code_of(status);
+  if (status.ok()) {
+    err->code = Q3G_OK;
+    err->message[0] = '\0';
+    return Q3G_OK;
+  }
+  const Error& error = status.error();
+  const bool is_written = detail::if_memory_lasts(
+      [&] { write_error(err, code_of(error), detail::concat(function, ": ", error.detail)); });
+  if (!is_written) write_error(err, code_of(error), error.detail);
+  return code_of(error);
+}
+
+#if Q3G_HAS_EXCEPTIONS
+q3g_status finish_with_current_exception(q3g_error* err) noexcept {
   const auto fail = [&](q3g_status code, std::string_view message) {
-    if (err == nullptr) return code;
-    write_error(err, err->struct_size, code, message);
+    write_error(err, code, message);
     return code;
   };
   try {
     throw;
-  } catch (const CallError& error) {
-    try {
-      return fail(error.code, std::string(function) + ": " + error.message);
-    } catch (...) {
-      return fail(error.code, error.message);
-    }
   } catch (const std::bad_alloc&) {
     return fail(Q3G_E_OUT_OF_MEMORY, "not enough memory");
   } catch (const std::exception& error) {
@@ -71,5 +81,6 @@ q3g_status fail_with_current_exception(q3g_error* err, const char* function) noe
     return fail(Q3G_E_INTERNAL, "an exception of unknown type, perhaps from a callback");
   }
 }
+#endif
 
 }  // namespace qwen3guard::capi

@@ -4,38 +4,30 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <utility>
 
 #include "qwen3guard.h"
 #include "qwen3guard/status.hpp"
 #include "util/concat.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::capi {
 
-/// How a function of the C interface fails; thrown within this folder only, and caught by call().
-struct CallError {
-  CallError(q3g_status status, std::string text) : code(status), message(std::move(text)) {}
-  explicit CallError(const Error& error) : code(static_cast<q3g_status>(error.code)), message(error.detail) {}
-  q3g_status code;
-  std::string message;
-};
-
-/// The message is put together as concat() does.
+/// An error of the C interface, which has more codes than ErrorCode. The message is put together as concat()
+/// does.
 template <class... Parts>
-[[noreturn]] void bad_argument(const Parts&... message) {
-  throw CallError(Q3G_E_INVALID_ARGUMENT, detail::concat(message...));
+[[nodiscard]] Error failure(q3g_status code, const Parts&... message) {
+  return {static_cast<ErrorCode>(code), detail::concat(message...)};
 }
-
-/// The value of a Result. Throws CallError.
-template <class T>
-[[nodiscard]] T take(Result<T> result) {
-  if (!result.ok()) throw CallError(result.error());
-  return *std::move(result);
+template <class... Parts>
+[[nodiscard]] Error bad_argument(const Parts&... message) {
+  return failure(Q3G_E_INVALID_ARGUMENT, message...);
 }
-inline void take(const Status& status) {
-  if (!status.ok()) throw CallError(status.error());
+[[nodiscard]] inline q3g_status code_of(const Error& error) noexcept {
+  return static_cast<q3g_status>(error.code);
+}
+[[nodiscard]] inline q3g_status code_of(const Status& status) noexcept {
+  return status.ok() ? Q3G_OK : code_of(status.error());
 }
 
 /// False: `err` is too small to be an error slot.
@@ -45,23 +37,27 @@ void write_error(q3g_error* err, std::size_t size, q3g_status code, std::string_
 inline void write_error(q3g_error* err, q3g_status code, std::string_view message) noexcept {
   if (err != nullptr) write_error(err, err->struct_size, code, message);
 }
-/// The status and message of the exception that is being handled.
-[[nodiscard]] q3g_status fail_with_current_exception(q3g_error* err, const char* function) noexcept;
+/// The code of what came of a function of the C interface, which goes to its error slot.
+[[nodiscard]] q3g_status finish(q3g_error* err, const char* function, const Status& status) noexcept;
+#if Q3G_HAS_EXCEPTIONS
+/// The same of the exception that is being handled.
+[[nodiscard]] q3g_status finish_with_current_exception(q3g_error* err) noexcept;
+#endif
 
-/// Runs the body of a function of the C interface: whatever it throws becomes a status.
+/// Runs the body of a function of the C interface, which returns a Status. Whatever it throws becomes an
+/// error.
 template <class Body>
 [[nodiscard]] q3g_status call(q3g_error* err, const char* function, const Body& body) noexcept {
   if (err != nullptr && !is_error_slot(err)) return Q3G_E_INVALID_ARGUMENT;
+#if Q3G_HAS_EXCEPTIONS
   try {
-    body();
+    return finish(err, function, body());
   } catch (...) {
-    return fail_with_current_exception(err, function);
+    return finish_with_current_exception(err);
   }
-  if (err != nullptr) {
-    err->code = Q3G_OK;
-    err->message[0] = '\0';
-  }
-  return Q3G_OK;
+#else
+  return finish(err, function, body());
+#endif
 }
 
 }  // namespace qwen3guard::capi

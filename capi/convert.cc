@@ -20,17 +20,18 @@ SeverityProbabilities to_probabilities(const Struct& in) noexcept {
 }
 
 /// What a decision's own fields say about the token where it fell.
-TokenVerdict token_of(const q3g_decision& in) {
+Result<TokenVerdict> token_of(const q3g_decision& in) {
   TokenVerdict out;
-  out.severity = enum_of<Severity>(in.token_severity, kSeverityCount + 1, "decision.token_severity");
+  Q3G_ASSIGN(out.severity,
+             enum_of<Severity>(in.token_severity, kSeverityCount + 1, "decision.token_severity"));
   out.probabilities = to_probabilities(in);
-  out.category = enum_of<Category>(in.category, kCategoryCount, "decision.category");
+  Q3G_ASSIGN(out.category, enum_of<Category>(in.category, kCategoryCount, "decision.category"));
   std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
             out.category_probabilities.begin());
   out.position = in.position;
   out.id = in.token_id;
-  out.source = enum_of<VerdictSource>(in.source, 4, "decision.source");
-  out.is_settled = bool_of(in.is_settled, "decision.is_settled");
+  Q3G_ASSIGN(out.source, enum_of<VerdictSource>(in.source, 4, "decision.source"));
+  Q3G_ASSIGN(out.is_settled, bool_of(in.is_settled, "decision.is_settled"));
   out.byte_begin = in.byte_begin;
   out.byte_end = in.byte_end;
   return out;
@@ -55,20 +56,20 @@ q3g_token_verdict to_c(const TokenVerdict& in) noexcept {
   return out;
 }
 
-TokenVerdict from_c(const q3g_token_verdict& in) {
+Result<TokenVerdict> from_c(const q3g_token_verdict& in) {
   TokenVerdict out;
-  need_zero(static_cast<std::uint32_t>(in.reserved), "token");
-  out.severity = enum_of<Severity>(in.severity, kSeverityCount + 1, "token.severity");
+  Q3G_TRY(need_zero(static_cast<std::uint32_t>(in.reserved), "token"));
+  Q3G_ASSIGN(out.severity, enum_of<Severity>(in.severity, kSeverityCount + 1, "token.severity"));
   out.probabilities = to_probabilities(in);
-  out.category = enum_of<Category>(in.category, kCategoryCount, "token.category");
+  Q3G_ASSIGN(out.category, enum_of<Category>(in.category, kCategoryCount, "token.category"));
   std::copy(std::begin(in.category_probabilities), std::end(in.category_probabilities),
             out.category_probabilities.begin());
   out.position = in.position;
   out.id = in.id;
-  out.source = enum_of<VerdictSource>(in.source, 4, "token.source");
-  out.flagged = bool_of(in.is_flagged, "token.is_flagged");
-  out.counts = bool_of(in.counts, "token.counts");
-  out.is_settled = bool_of(in.is_settled, "token.is_settled");
+  Q3G_ASSIGN(out.source, enum_of<VerdictSource>(in.source, 4, "token.source"));
+  Q3G_ASSIGN(out.flagged, bool_of(in.is_flagged, "token.is_flagged"));
+  Q3G_ASSIGN(out.counts, bool_of(in.counts, "token.counts"));
+  Q3G_ASSIGN(out.is_settled, bool_of(in.is_settled, "token.is_settled"));
   out.byte_begin = in.byte_begin;
   out.byte_end = in.byte_end;
   return out;
@@ -101,20 +102,23 @@ q3g_decision to_c(const Decision& in) noexcept {
   return out;
 }
 
-Decision from_c(const q3g_decision& in) {
+Result<Decision> from_c(const q3g_decision& in) {
   Decision out;
-  need_zero(static_cast<std::uint32_t>(in.reserved), "decision");
-  out.severity = enum_of<Severity>(in.severity, kSeverityCount + 1, "decision.severity");
+  Q3G_TRY(need_zero(static_cast<std::uint32_t>(in.reserved), "decision"));
+  Q3G_ASSIGN(out.severity, enum_of<Severity>(in.severity, kSeverityCount + 1, "decision.severity"));
   if (in.position >= 0) out.position = in.position;
-  out.reason = enum_of<DecisionReason>(in.reason, 5, "decision.reason");
+  Q3G_ASSIGN(out.reason, enum_of<DecisionReason>(in.reason, 5, "decision.reason"));
   out.n_run_tokens = in.n_run_tokens;
-  out.is_flagged = bool_of(in.is_flagged, "decision.is_flagged");
-  out.is_complete = bool_of(in.is_complete, "decision.is_complete");
+  Q3G_ASSIGN(out.is_flagged, bool_of(in.is_flagged, "decision.is_flagged"));
+  Q3G_ASSIGN(out.is_complete, bool_of(in.is_complete, "decision.is_complete"));
   out.run_byte_begin = in.run_byte_begin;
   out.unjudged_begin = in.unjudged_begin;
   out.unjudged_end = in.unjudged_end;
-  out.is_settled = bool_of(in.is_settled, "decision.is_settled");
-  if (bool_of(in.has_token, "decision.has_token")) out.token = token_of(in);
+  Q3G_ASSIGN(out.is_settled, bool_of(in.is_settled, "decision.is_settled"));
+  Q3G_ASSIGN(const bool has_token, bool_of(in.has_token, "decision.has_token"));
+  if (has_token) {
+    Q3G_ASSIGN(out.token, token_of(in));
+  }
   return out;
 }
 

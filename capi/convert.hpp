@@ -10,7 +10,7 @@
 #include "qwen3guard/qwen3guard.hpp"
 #include "structs.hpp"
 
-/// Between the structs of the C interface and the values of the C++ one. All that read throw CallError.
+/// Between the structs of the C interface and the values of the C++ one. All that read may fail.
 namespace qwen3guard::capi {
 
 // The defaults, as C structs.
@@ -23,24 +23,24 @@ namespace qwen3guard::capi {
 [[nodiscard]] q3g_quantize_options default_quantize_options() noexcept;
 
 // NULL: the defaults.
-[[nodiscard]] GuardOptions read_options(const q3g_guard_options* options);
-[[nodiscard]] ClassifyOptions read_options(const q3g_classify_options* options);
-[[nodiscard]] DecisionPolicy read_policy(const q3g_policy* policy);
-[[nodiscard]] StreamOptions read_options(const q3g_stream_options* options);
-[[nodiscard]] StreamBatchOptions read_options(const q3g_batch_options* options);
-[[nodiscard]] SamplingOptions read_options(const q3g_sampling_options* options);
-[[nodiscard]] QuantizeOptions read_options(const q3g_quantize_options* options);
+[[nodiscard]] Result<GuardOptions> read_options(const q3g_guard_options* options);
+[[nodiscard]] Result<ClassifyOptions> read_options(const q3g_classify_options* options);
+[[nodiscard]] Result<DecisionPolicy> read_policy(const q3g_policy* policy);
+[[nodiscard]] Result<StreamOptions> read_options(const q3g_stream_options* options);
+[[nodiscard]] Result<StreamBatchOptions> read_options(const q3g_batch_options* options);
+[[nodiscard]] Result<SamplingOptions> read_options(const q3g_sampling_options* options);
+[[nodiscard]] Result<QuantizeOptions> read_options(const q3g_quantize_options* options);
 
-/// A path of the caller's, borrowed: text without a NUL, where systems would end it. Throws CallError.
-[[nodiscard]] std::string_view path_of(const char* path, std::size_t n_bytes, const char* name);
+/// A path of the caller's, borrowed: text without a NUL, where systems would end it.
+[[nodiscard]] Result<std::string_view> path_of(const char* path, std::size_t n_bytes, const char* name);
 
 /// The messages of a conversation; their text is copied. NULL is an error unless n is 0.
-[[nodiscard]] std::vector<Message> read_messages(const q3g_message* messages, std::size_t n);
+[[nodiscard]] Result<std::vector<Message>> read_messages(const q3g_message* messages, std::size_t n);
 
 [[nodiscard]] q3g_token_verdict to_c(const TokenVerdict& verdict) noexcept;
-[[nodiscard]] TokenVerdict from_c(const q3g_token_verdict& verdict);
+[[nodiscard]] Result<TokenVerdict> from_c(const q3g_token_verdict& verdict);
 [[nodiscard]] q3g_decision to_c(const Decision& decision) noexcept;
-[[nodiscard]] Decision from_c(const q3g_decision& decision);
+[[nodiscard]] Result<Decision> from_c(const q3g_decision& decision);
 [[nodiscard]] q3g_update to_c(const StreamUpdate& update) noexcept;
 [[nodiscard]] q3g_turn to_c(const TurnVerdict& turn) noexcept;
 
@@ -53,11 +53,16 @@ void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status) noexcept;
 class TokenBuffer {
  public:
   /// tokens: NULL when capacity is 0.
-  TokenBuffer(q3g_token_verdict* tokens, std::size_t capacity) : elements_(tokens, capacity, "tokens") {}
+  [[nodiscard]] static Result<TokenBuffer> of(q3g_token_verdict* tokens, std::size_t capacity) {
+    Q3G_ASSIGN(const auto elements, Elements<q3g_token_verdict>::of(tokens, capacity, "tokens"));
+    return TokenBuffer(elements);
+  }
   /// As many as fit.
   void write(const std::vector<TokenVerdict>& verdicts) const noexcept;
 
  private:
+  explicit TokenBuffer(const Elements<q3g_token_verdict>& elements) : elements_(elements) {}
+
   Elements<q3g_token_verdict> elements_;
 };
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models and verdicts.
-#include <new>
-
 #include "convert.hpp"
 #include "handles.hpp"
 #include "util/concat.hpp"
+#include "util/exceptions.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::capi;
@@ -29,20 +28,26 @@ void write_element_error(const Elements<q3g_error>& errors, std::size_t i, q3g_s
 
 q3g_status q3g_guard_load(const char* path, size_t path_bytes, const q3g_guard_options* options,
                           q3g_guard** out, q3g_error* err) noexcept {
-  return call(err, "q3g_guard_load", [&] {
+  return call(err, "q3g_guard_load", [&]() -> Status {
     // First of all: who gave an allocator is told when it is in use no more, whatever else is wrong.
-    const GuardOptions all = read_options(options);
-    need_out(out);
-    *out = make_handle<q3g_guard>(take(Guard::load(path_of(path, path_bytes, "path"), all)));
+    Q3G_ASSIGN(const GuardOptions all, read_options(options));
+    Q3G_TRY(need_out(out));
+    Q3G_ASSIGN(const std::string_view place, path_of(path, path_bytes, "path"));
+    Q3G_ASSIGN(Guard loaded, Guard::load(place, all));
+    *out = make_handle<q3g_guard>(std::move(loaded));
+    return {};
   });
 }
 
 q3g_status q3g_guard_load_embedded(const char* name, size_t name_bytes, const q3g_guard_options* options,
                                    q3g_guard** out, q3g_error* err) noexcept {
-  return call(err, "q3g_guard_load_embedded", [&] {
-    const GuardOptions all = read_options(options);
-    need_out(out);
-    *out = make_handle<q3g_guard>(take(Guard::load_embedded(text_of(name, name_bytes, "name"), all)));
+  return call(err, "q3g_guard_load_embedded", [&]() -> Status {
+    Q3G_ASSIGN(const GuardOptions all, read_options(options));
+    Q3G_TRY(need_out(out));
+    Q3G_ASSIGN(const std::string_view model, text_of(name, name_bytes, "name"));
+    Q3G_ASSIGN(Guard loaded, Guard::load_embedded(model, all));
+    *out = make_handle<q3g_guard>(std::move(loaded));
+    return {};
   });
 }
 
@@ -53,38 +58,39 @@ q3g_status q3g_guard_load_memory(const q3g_file* files, size_t n_files, q3g_rele
   std::shared_ptr<const void> owner;
   bool has_memory = true;
   if (release != nullptr) {
-    try {
+    // Without memory for the owner the bytes were released.
+    has_memory = detail::if_memory_lasts([&] {
       owner = std::shared_ptr<const void>(release_user, [=](const void*) { release(release_user); });
-    } catch (...) {
-      has_memory = false;  // and the bytes were released
-    }
+    });
   }
-  return call(err, "q3g_guard_load_memory", [&] {
+  return call(err, "q3g_guard_load_memory", [&]() -> Status {
     std::shared_ptr<const void> owned = std::move(owner);
-    if (!has_memory) throw std::bad_alloc();
-    const GuardOptions how = read_options(options);
-    need_out(out);
-    const Elements<const q3g_file> all(files, n_files, "files");
+    if (!has_memory) return failure(Q3G_E_OUT_OF_MEMORY, "not enough memory");
+    Q3G_ASSIGN(const GuardOptions how, read_options(options));
+    Q3G_TRY(need_out(out));
+    Q3G_ASSIGN(const auto all, Elements<const q3g_file>::of(files, n_files, "files"));
     std::vector<ModelFile> in_memory;
     for (std::size_t i = 0; i < n_files; ++i) {
-      const q3g_file file = all.read(i);
+      Q3G_ASSIGN(const q3g_file file, all.read(i));
       const std::string name = detail::concat("files[", i, "]");
-      need_zero(file.reserved, name.c_str());
-      if (file.name == nullptr) bad_argument(name + ".name is NULL");
-      const std::string_view bytes =
-          text_of(static_cast<const char*>(file.bytes), file.n_bytes, (name + ".bytes").c_str());
+      Q3G_TRY(need_zero(file.reserved, name.c_str()));
+      if (file.name == nullptr) return bad_argument(name + ".name is NULL");
+      Q3G_ASSIGN(const std::string_view bytes,
+                 text_of(static_cast<const char*>(file.bytes), file.n_bytes, (name + ".bytes").c_str()));
       in_memory.push_back({file.name, std::as_bytes(std::span(bytes.data(), bytes.size()))});
     }
-    *out = make_handle<q3g_guard>(take(Guard::load_memory(in_memory, std::move(owned), how)));
+    Q3G_ASSIGN(Guard loaded, Guard::load_memory(in_memory, std::move(owned), how));
+    *out = make_handle<q3g_guard>(std::move(loaded));
+    return {};
   });
 }
 
 void q3g_guard_free(q3g_guard* guard) noexcept { free_handle(guard); }
 
 q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q3g_error* err) noexcept {
-  return call(err, "q3g_guard_info", [&] {
-    const Needed model(guard);
-    const auto place = need(out, "out");
+  return call(err, "q3g_guard_info", [&]() -> Status {
+    Q3G_ASSIGN(const auto model, needed(guard));
+    Q3G_ASSIGN(const auto place, need(out, "out"));
     const ModelInfo in = model->info();
     q3g_model_info info{};
     info.kind = static_cast<std::int32_t>(in.kind);
@@ -108,28 +114,32 @@ q3g_status q3g_guard_info(const q3g_guard* guard, q3g_model_info* out, q3g_error
     info.chat_template = static_cast<std::int32_t>(in.chat_template);
     set_chars(info.chat_template_fingerprint, in.chat_template_fingerprint);
     place.write(info);
+    return {};
   });
 }
 
 q3g_status q3g_guard_tokenizer(const q3g_guard* guard, q3g_tokenizer** out, q3g_error* err) noexcept {
-  return call(err, "q3g_guard_tokenizer", [&] {
-    need_out(out);
-    const Needed model(guard);
+  return call(err, "q3g_guard_tokenizer", [&]() -> Status {
+    Q3G_TRY(need_out(out));
+    Q3G_ASSIGN(const auto model, needed(guard));
     const Tokenizer* const tokenizer = model->tokenizer();
-    if (tokenizer == nullptr)
-      throw CallError(Q3G_E_BAD_TOKENIZER, "the model was loaded without a tokenizer");
+    if (tokenizer == nullptr) return failure(Q3G_E_BAD_TOKENIZER, "the model was loaded without a tokenizer");
     *out = make_handle<q3g_tokenizer>(*tokenizer);
+    return {};
   });
 }
 
 q3g_status q3g_guard_logits(const q3g_guard* guard, const int32_t* ids, size_t n_ids, int32_t last_only,
                             q3g_cancel* cancel, q3g_logits** out, q3g_error* err) noexcept {
-  return call(err, "q3g_guard_logits", [&] {
-    need_out(out);
-    const Needed model(guard);
-    const auto flag = flag_of(cancel);
-    *out = make_handle<q3g_logits>(
-        take(model->logits(ids_of(ids, n_ids), bool_of(last_only, "last_only"), flag.get())));
+  return call(err, "q3g_guard_logits", [&]() -> Status {
+    Q3G_TRY(need_out(out));
+    Q3G_ASSIGN(const auto model, needed(guard));
+    Q3G_ASSIGN(const auto flag, flag_of(cancel));
+    Q3G_ASSIGN(const auto tokens, ids_of(ids, n_ids));
+    Q3G_ASSIGN(const bool is_last_only, bool_of(last_only, "last_only"));
+    Q3G_ASSIGN(auto heads, model->logits(tokens, is_last_only, flag.get()));
+    *out = make_handle<q3g_logits>(std::move(heads));
+    return {};
   });
 }
 
@@ -140,16 +150,17 @@ size_t q3g_logits_count(const q3g_logits* logits) noexcept {
 
 q3g_status q3g_logits_get(const q3g_logits* logits, size_t index, q3g_head_logits* out,
                           q3g_error* err) noexcept {
-  return call(err, "q3g_logits_get", [&] {
-    const Needed heads(logits);
-    const auto place = need(out, "out");
-    const HeadLogits& head = at(*heads, index);
+  return call(err, "q3g_logits_get", [&]() -> Status {
+    Q3G_ASSIGN(const auto heads, needed(logits));
+    Q3G_ASSIGN(const auto place, need(out, "out"));
+    Q3G_ASSIGN(const HeadLogits* const head, at(*heads, index));
     q3g_head_logits value{};
-    value.rows = head.rows;
-    value.cols = head.cols;
-    value.name = head.name.c_str();
-    value.values = head.values.data();
+    value.rows = head->rows;
+    value.cols = head->cols;
+    value.name = head->name.c_str();
+    value.values = head->values.data();
     place.write(value);
+    return {};
   });
 }
 
@@ -158,11 +169,14 @@ void q3g_logits_free(q3g_logits* logits) noexcept { free_handle(logits); }
 q3g_status q3g_guard_classify_prompt(const q3g_guard* guard, const char* prompt, size_t prompt_bytes,
                                      const q3g_classify_options* options, q3g_verdict* out,
                                      q3g_error* err) noexcept {
-  return call(err, "q3g_guard_classify_prompt", [&] {
-    const Needed model(guard);
-    const auto place = need(out, "out");
-    write_verdict(
-        place, take(model->classify_prompt(text_of(prompt, prompt_bytes, "prompt"), read_options(options))));
+  return call(err, "q3g_guard_classify_prompt", [&]() -> Status {
+    Q3G_ASSIGN(const auto model, needed(guard));
+    Q3G_ASSIGN(const auto place, need(out, "out"));
+    Q3G_ASSIGN(const std::string_view text, text_of(prompt, prompt_bytes, "prompt"));
+    Q3G_ASSIGN(const ClassifyOptions how, read_options(options));
+    Q3G_ASSIGN(const Verdict verdict, model->classify_prompt(text, how));
+    write_verdict(place, verdict);
+    return {};
   });
 }
 
@@ -170,68 +184,80 @@ q3g_status q3g_guard_classify_response(const q3g_guard* guard, const char* promp
                                        const char* response, size_t response_bytes,
                                        const q3g_classify_options* options, q3g_verdict* out,
                                        q3g_error* err) noexcept {
-  return call(err, "q3g_guard_classify_response", [&] {
-    const Needed model(guard);
-    const auto place = need(out, "out");
-    write_verdict(place, take(model->classify_response(text_of(prompt, prompt_bytes, "prompt"),
-                                                       text_of(response, response_bytes, "response"),
-                                                       read_options(options))));
+  return call(err, "q3g_guard_classify_response", [&]() -> Status {
+    Q3G_ASSIGN(const auto model, needed(guard));
+    Q3G_ASSIGN(const auto place, need(out, "out"));
+    Q3G_ASSIGN(const std::string_view asked, text_of(prompt, prompt_bytes, "prompt"));
+    Q3G_ASSIGN(const std::string_view answered, text_of(response, response_bytes, "response"));
+    Q3G_ASSIGN(const ClassifyOptions how, read_options(options));
+    Q3G_ASSIGN(const Verdict verdict, model->classify_response(asked, answered, how));
+    write_verdict(place, verdict);
+    return {};
   });
 }
 
 q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message* messages, size_t n_messages,
                               const q3g_classify_options* options, q3g_verdict* out,
                               q3g_error* err) noexcept {
-  return call(err, "q3g_guard_classify", [&] {
-    const Needed model(guard);
-    const auto place = need(out, "out");
-    write_verdict(place, take(model->classify(read_messages(messages, n_messages), read_options(options))));
+  return call(err, "q3g_guard_classify", [&]() -> Status {
+    Q3G_ASSIGN(const auto model, needed(guard));
+    Q3G_ASSIGN(const auto place, need(out, "out"));
+    Q3G_ASSIGN(const auto conversation, read_messages(messages, n_messages));
+    Q3G_ASSIGN(const ClassifyOptions how, read_options(options));
+    Q3G_ASSIGN(const Verdict verdict, model->classify(conversation, how));
+    write_verdict(place, verdict);
+    return {};
   });
 }
 
 q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversation* conversations,
                                     size_t n_conversations, const q3g_classify_options* options,
                                     q3g_verdict* out, q3g_error* errors, q3g_error* err) noexcept {
-  return call(err, "q3g_guard_classify_batch", [&] {
-    const Needed model(guard);
-    const Elements<const q3g_conversation> all(conversations, n_conversations, "conversations");
-    const Elements<q3g_verdict> verdicts(out, n_conversations, "out");
-    const Elements<q3g_error> slots(errors, errors == nullptr ? 0 : n_conversations, "errors");
+  return call(err, "q3g_guard_classify_batch", [&]() -> Status {
+    Q3G_ASSIGN(const auto model, needed(guard));
+    Q3G_ASSIGN(const auto all,
+               Elements<const q3g_conversation>::of(conversations, n_conversations, "conversations"));
+    Q3G_ASSIGN(const auto verdicts, Elements<q3g_verdict>::of(out, n_conversations, "out"));
+    Q3G_ASSIGN(const auto slots,
+               Elements<q3g_error>::of(errors, errors == nullptr ? 0 : n_conversations, "errors"));
     std::vector<std::vector<Message>> in;
     for (std::size_t i = 0; i < n_conversations; ++i) {
-      const q3g_conversation conversation = all.read(i);
-      need_zero(conversation.reserved, "conversation");
-      in.push_back(read_messages(conversation.messages, conversation.n_messages));
+      Q3G_ASSIGN(const q3g_conversation conversation, all.read(i));
+      Q3G_TRY(need_zero(conversation.reserved, "conversation"));
+      Q3G_ASSIGN(in.emplace_back(), read_messages(conversation.messages, conversation.n_messages));
     }
-    const auto results = model->classify_batch(in, read_options(options));
+    Q3G_ASSIGN(const ClassifyOptions how, read_options(options));
+    const auto results = model->classify_batch(in, how);
     for (std::size_t i = 0; i < n_conversations; ++i) {
       const auto size = static_cast<std::uint32_t>(verdicts.step());
       std::memcpy(verdicts.at(i), &size, sizeof size);
-      const Out<q3g_verdict> place(verdicts.at(i), "out");
+      const Out<q3g_verdict> place(verdicts.at(i), verdicts.step());
       if (results[i].ok()) {
         write_verdict(place, *results[i]);
         if (i < slots.size()) write_element_error(slots, i, Q3G_OK, "");
       } else {
-        const auto code = static_cast<q3g_status>(results[i].error().code);
+        const q3g_status code = code_of(results[i].error());
         write_no_verdict(place, code);
         if (i < slots.size()) write_element_error(slots, i, code, results[i].error().detail);
       }
     }
+    return {};
   });
 }
 
 q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity, float p_safe,
                              float p_controversial, float p_unsafe, int32_t* action,
                              q3g_error* err) noexcept {
-  return call(err, "q3g_decide_action", [&] {
-    if (action == nullptr) bad_argument("action is NULL");
-    const auto level = enum_of<Severity>(severity, kSeverityCount + 1, "severity");
+  return call(err, "q3g_decide_action", [&]() -> Status {
+    if (action == nullptr) return bad_argument("action is NULL");
+    Q3G_ASSIGN(const auto level, enum_of<Severity>(severity, kSeverityCount + 1, "severity"));
     const SeverityProbabilities all{p_safe, p_controversial, p_unsafe};
     for (const auto& [name, p] : {std::pair("p_safe", p_safe), std::pair("p_controversial", p_controversial),
                                   std::pair("p_unsafe", p_unsafe)}) {
-      if (!(p >= 0.0F && p <= 1.0F)) bad_argument(std::string(name) + " is not in [0, 1]");
+      if (!(p >= 0.0F && p <= 1.0F)) return bad_argument(std::string(name) + " is not in [0, 1]");
     }
-    const ActionPolicy policy = read_options(options).policy;
-    *action = static_cast<std::int32_t>(decide_action(policy, level, all));
+    Q3G_ASSIGN(const ClassifyOptions how, read_options(options));
+    *action = static_cast<std::int32_t>(decide_action(how.policy, level, all));
+    return {};
   });
 }

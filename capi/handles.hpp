@@ -80,10 +80,6 @@ template <class Handle>
   return handle != nullptr && reinterpret_cast<std::uintptr_t>(handle) % alignof(HandleShell) == 0;
 }
 
-[[noreturn]] inline void bad_handle(const char* type, bool is_null) {
-  throw CallError(Q3G_E_BAD_HANDLE, std::string(type) + (is_null ? " is NULL" : ": no handle of this type"));
-}
-
 /// A handle that a call uses: its object lives until the call ends, also when another thread frees the
 /// handle.
 template <class Handle>
@@ -96,8 +92,10 @@ class Use {
   explicit Use(Handle* handle) noexcept {
     if (is_handle_place(handle) && enter(shell_of(handle), Traits::kMagic)) shell_ = shell_of(handle);
   }
+  Use(Use&& other) noexcept : shell_(std::exchange(other.shell_, nullptr)) {}
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
+  Use& operator=(Use&&) = delete;
   ~Use() {
     if (shell_ != nullptr) leave(shell_);
   }
@@ -109,14 +107,14 @@ class Use {
   HandleShell* shell_ = nullptr;
 };
 
-/// A handle that a call needs. Throws CallError (Q3G_E_BAD_HANDLE).
+/// A handle that a call needs. Errors: Q3G_E_BAD_HANDLE.
 template <class Handle>
-class Needed : public Use<Handle> {
- public:
-  explicit Needed(Handle* handle) : Use<Handle>(handle) {
-    if (!*this) bad_handle(Use<Handle>::Traits::kName, handle == nullptr);
-  }
-};
+[[nodiscard]] Result<Use<Handle>> needed(Handle* handle) {
+  Use<Handle> use(handle);
+  if (use) return use;
+  return failure(Q3G_E_BAD_HANDLE, Use<Handle>::Traits::kName,
+                 handle == nullptr ? " is NULL" : ": no handle of this type");
+}
 
 /// A shell with its object.
 template <class Handle>
@@ -164,16 +162,21 @@ void free_handle(Handle* handle) noexcept {
     leave(shell_of(handle));
 }
 
-/// The flag of a handle that may be NULL. Throws CallError.
-[[nodiscard]] inline std::shared_ptr<const CancelFlag> flag_of(q3g_cancel* cancel) {
-  if (cancel == nullptr) return nullptr;
-  return *Needed(cancel);
+/// The flag of a handle that may be NULL. Errors: Q3G_E_BAD_HANDLE.
+[[nodiscard]] inline Result<std::shared_ptr<const CancelFlag>> flag_of(q3g_cancel* cancel) {
+  std::shared_ptr<const CancelFlag> flag;
+  if (cancel != nullptr) {
+    Q3G_ASSIGN(const auto held, needed(cancel));
+    flag = *held;
+  }
+  return flag;
 }
 
-/// A place for a handle that a function makes. Throws CallError when it is NULL.
+/// A place for a handle that a function makes. An error when it is NULL.
 template <class Handle>
-void need_out(Handle** out) {
-  if (out == nullptr) throw CallError(Q3G_E_INVALID_ARGUMENT, "out is NULL");
+[[nodiscard]] Status need_out(Handle** out) {
+  if (out == nullptr) return bad_argument("out is NULL");
+  return {};
 }
 
 }  // namespace qwen3guard::capi

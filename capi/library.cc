@@ -26,12 +26,13 @@ q3g_status init(T* at, std::size_t size, const Defaults& defaults) noexcept {
 template <class Value>
 q3g_status parse(const char* function, const char* name, std::size_t n, std::int32_t* out, q3g_error* err,
                  const Value& value) noexcept {
-  return call(err, function, [&] {
-    if (out == nullptr) bad_argument("the place for the value is NULL");
-    const std::string_view text = text_of(name, n, "name");
+  return call(err, function, [&]() -> Status {
+    if (out == nullptr) return bad_argument("the place for the value is NULL");
+    Q3G_ASSIGN(const std::string_view text, text_of(name, n, "name"));
     const auto found = value(text);
-    if (!found) bad_argument("no such name: " + quote(text));
+    if (!found) return bad_argument("no such name: ", quote(text));
     *out = static_cast<std::int32_t>(*found);
+    return {};
   });
 }
 
@@ -112,9 +113,10 @@ q3g_status q3g_quantize_options_init(q3g_quantize_options* options, size_t struc
 }
 
 q3g_status q3g_cancel_new(q3g_cancel** out, q3g_error* err) noexcept {
-  return call(err, "q3g_cancel_new", [&] {
-    need_out(out);
+  return call(err, "q3g_cancel_new", [&]() -> Status {
+    Q3G_TRY(need_out(out));
     *out = make_handle<q3g_cancel>(std::make_shared<CancelFlag>());
+    return {};
   });
 }
 q3g_status q3g_cancel_set(q3g_cancel* cancel) noexcept {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory_resource>
-#include <new>
 #include <string_view>
 
 #include "convert.hpp"
 #include "handles.hpp"
 #include "util/concat.hpp"
+#include "util/exceptions.hpp"
+#include "util/rollback.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::capi {
@@ -26,11 +27,11 @@ class CallersMemory final : public std::pmr::memory_resource {
  private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
     void* const block = allocator_.allocate(allocator_.user, bytes, alignment);
-    if (block == nullptr) throw std::bad_alloc();
+    if (block == nullptr) detail::throw_bad_alloc();
     if (reinterpret_cast<std::uintptr_t>(block) % alignment == 0) return block;
     // Kernels would fault on it.
     allocator_.deallocate(allocator_.user, block, bytes, alignment);
-    throw std::bad_alloc();
+    detail::throw_bad_alloc();
   }
   void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
     allocator_.deallocate(allocator_.user, block, bytes, alignment);
@@ -48,20 +49,17 @@ std::optional<float> threshold(float value) {
 
 float threshold(const std::optional<float>& value) { return value.value_or(kNotSet); }
 
-/// The caller's functions, copied. Throws CallError; when the struct itself is good, who gave it is told
-/// then.
-std::shared_ptr<CallersMemory> memory_of(const q3g_allocator* allocator) {
-  const auto in = read_struct(allocator, "options.allocator", q3g_allocator{});
-  std::shared_ptr<CallersMemory> memory;
-  try {
-    memory = std::make_shared<CallersMemory>(in);
-  } catch (...) {
+/// The caller's functions, copied. On an error, who gave them is told so if the struct itself is good.
+Result<std::shared_ptr<CallersMemory>> memory_of(const q3g_allocator* allocator) {
+  Q3G_ASSIGN(const auto in, read_struct(allocator, "options.allocator", q3g_allocator{}));
+  detail::Rollback untold([&] {
     if (in.release != nullptr) in.release(in.user);
-    throw;
-  }
-  need_zero(in.reserved, "options.allocator");
+  });
+  const auto memory = std::make_shared<CallersMemory>(in);
+  untold.keep();
+  Q3G_TRY(need_zero(in.reserved, "options.allocator"));
   if (in.allocate == nullptr || in.deallocate == nullptr)
-    bad_argument("options.allocator: a function is NULL");
+    return bad_argument("options.allocator: a function is NULL");
   return memory;
 }
 
@@ -150,18 +148,21 @@ q3g_quantize_options default_quantize_options() noexcept {
   return out;
 }
 
-GuardOptions read_options(const q3g_guard_options* options) {
+Result<GuardOptions> read_options(const q3g_guard_options* options) {
   GuardOptions out;
   if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_guard_options());
-  if (in.allocator != nullptr) out.memory = memory_of(in.allocator);
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_guard_options()));
+  if (in.allocator != nullptr) {
+    Q3G_ASSIGN(out.memory, memory_of(in.allocator));
+  }
   out.n_threads = in.n_threads;
   out.max_context_tokens = in.max_context_tokens;
   out.kept_tokens = in.kept_tokens;
-  out.require_tokenizer = bool_of(in.require_tokenizer, "options.require_tokenizer");
-  out.verify = enum_of<Verify>(in.verify, 3, "options.verify");
-  out.unknown_template = enum_of<UnknownTemplate>(in.unknown_template, 2, "options.unknown_template");
-  need_zero(in.reserved, "options");
+  Q3G_ASSIGN(out.require_tokenizer, bool_of(in.require_tokenizer, "options.require_tokenizer"));
+  Q3G_ASSIGN(out.verify, enum_of<Verify>(in.verify, 3, "options.verify"));
+  Q3G_ASSIGN(out.unknown_template,
+             enum_of<UnknownTemplate>(in.unknown_template, 2, "options.unknown_template"));
+  Q3G_TRY(need_zero(in.reserved, "options"));
   out.known_template = c_text(in.known_template);
   out.isa = c_text(in.isa);
   if (in.log != nullptr) {
@@ -172,17 +173,18 @@ GuardOptions read_options(const q3g_guard_options* options) {
   return out;
 }
 
-DecisionPolicy read_policy(const q3g_policy* policy) {
+Result<DecisionPolicy> read_policy(const q3g_policy* policy) {
   DecisionPolicy out;
   if (policy == nullptr) return out;
-  const auto in = read_struct(policy, "policy", default_policy());
-  out.mode = enum_of<Mode>(in.mode, 2, "policy.mode");
-  out.run_rule = enum_of<RunRule>(in.run_rule, 2, "policy.run_rule");
+  Q3G_ASSIGN(const auto in, read_struct(policy, "policy", default_policy()));
+  Q3G_ASSIGN(out.mode, enum_of<Mode>(in.mode, 2, "policy.mode"));
+  Q3G_ASSIGN(out.run_rule, enum_of<RunRule>(in.run_rule, 2, "policy.run_rule"));
   out.consecutive_tokens = in.consecutive_tokens;
   out.unsafe_threshold = threshold(in.unsafe_threshold);
   out.controversial_threshold = threshold(in.controversial_threshold);
   if (in.category_mask >= 1U << static_cast<unsigned>(kCategoryCount)) {
-    bad_argument("policy.category_mask is ", in.category_mask, "; expected bits 0 to ", kCategoryCount - 1);
+    return bad_argument("policy.category_mask is ", in.category_mask, "; expected bits 0 to ",
+                        kCategoryCount - 1);
   }
   for (std::size_t i = 0; i < out.category_counts.size(); ++i) {
     out.category_thresholds[i] = threshold(in.category_thresholds[i]);
@@ -190,25 +192,26 @@ DecisionPolicy read_policy(const q3g_policy* policy) {
   }
   out.release_tokens = in.release_tokens;
   out.release_threshold = threshold(in.release_threshold);
-  out.end_of_turn = enum_of<EndOfTurn>(in.end_of_turn, 2, "policy.end_of_turn");
-  take(check(out));
+  Q3G_ASSIGN(out.end_of_turn, enum_of<EndOfTurn>(in.end_of_turn, 2, "policy.end_of_turn"));
+  Q3G_TRY(check(out));
   return out;
 }
 
-ClassifyOptions read_options(const q3g_classify_options* options) {
+Result<ClassifyOptions> read_options(const q3g_classify_options* options) {
   ClassifyOptions out;
   if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_classify_options());
-  out.decoder = enum_of<Decoder>(in.decoder, 2, "options.decoder");
-  out.policy.mode = enum_of<Mode>(in.mode, 2, "options.mode");
-  out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
-  out.dropped_messages = enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages");
-  out.decision = read_policy(in.policy);
-  out.thinking = enum_of<Thinking>(in.thinking, 3, "options.thinking");
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_classify_options()));
+  Q3G_ASSIGN(out.decoder, enum_of<Decoder>(in.decoder, 2, "options.decoder"));
+  Q3G_ASSIGN(out.policy.mode, enum_of<Mode>(in.mode, 2, "options.mode"));
+  Q3G_ASSIGN(out.invalid_utf8, enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8"));
+  Q3G_ASSIGN(out.dropped_messages,
+             enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages"));
+  Q3G_ASSIGN(out.decision, read_policy(in.policy));
+  Q3G_ASSIGN(out.thinking, enum_of<Thinking>(in.thinking, 3, "options.thinking"));
   out.policy.flag_threshold = threshold(in.flag_threshold);
   out.policy.block_threshold = threshold(in.block_threshold);
-  take(check(out.policy));
-  out.cancel = flag_of(in.cancel);
+  Q3G_TRY(check(out.policy));
+  Q3G_ASSIGN(out.cancel, flag_of(in.cancel));
   if (in.progress != nullptr) {
     out.progress = [progress = in.progress, user = in.progress_user](std::size_t n_done,
                                                                      std::size_t n_total) {
@@ -218,29 +221,30 @@ ClassifyOptions read_options(const q3g_classify_options* options) {
   return out;
 }
 
-StreamOptions read_options(const q3g_stream_options* options) {
+Result<StreamOptions> read_options(const q3g_stream_options* options) {
   StreamOptions out;
   if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_stream_options());
-  out.policy = read_policy(in.policy);
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_stream_options()));
+  Q3G_ASSIGN(out.policy, read_policy(in.policy));
   out.max_tokens = in.max_tokens;
-  out.invalid_utf8 = enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8");
-  out.context = enum_of<ContextPolicy>(in.context, 3, "options.context");
-  out.thinking = enum_of<Thinking>(in.thinking, 3, "options.thinking");
-  out.judge_unsettled = bool_of(in.judge_unsettled, "options.judge_unsettled");
+  Q3G_ASSIGN(out.invalid_utf8, enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8"));
+  Q3G_ASSIGN(out.context, enum_of<ContextPolicy>(in.context, 3, "options.context"));
+  Q3G_ASSIGN(out.thinking, enum_of<Thinking>(in.thinking, 3, "options.thinking"));
+  Q3G_ASSIGN(out.judge_unsettled, bool_of(in.judge_unsettled, "options.judge_unsettled"));
   out.gen_interval_tokens = in.gen_interval_tokens;
-  out.allow_control_ids = bool_of(in.allow_control_ids, "options.allow_control_ids");
-  out.dropped_messages = enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages");
-  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
-  out.cancel = flag_of(in.cancel);
+  Q3G_ASSIGN(out.allow_control_ids, bool_of(in.allow_control_ids, "options.allow_control_ids"));
+  Q3G_ASSIGN(out.dropped_messages,
+             enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages"));
+  Q3G_TRY(need_zero(static_cast<std::uint32_t>(in.reserved), "options"));
+  Q3G_ASSIGN(out.cancel, flag_of(in.cancel));
   return out;
 }
 
-StreamBatchOptions read_options(const q3g_batch_options* options) {
+Result<StreamBatchOptions> read_options(const q3g_batch_options* options) {
   StreamBatchOptions out;
   if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_batch_options());
-  need_zero(static_cast<std::uint32_t>(in.reserved), "options");
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_batch_options()));
+  Q3G_TRY(need_zero(static_cast<std::uint32_t>(in.reserved), "options"));
   out.memory_budget_bytes = in.memory_budget_bytes;
   out.max_waiting_bytes = in.max_waiting_bytes;
   out.max_step_tokens = in.max_step_tokens;
@@ -249,27 +253,27 @@ StreamBatchOptions read_options(const q3g_batch_options* options) {
   return out;
 }
 
-SamplingOptions read_options(const q3g_sampling_options* options) {
+Result<SamplingOptions> read_options(const q3g_sampling_options* options) {
   SamplingOptions out;
   if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_sampling_options());
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_sampling_options()));
   out.temperature = in.temperature;
   out.top_k = in.top_k;
   out.top_p = in.top_p;
   out.seed = in.seed;
-  out.cancel = flag_of(in.cancel);
+  Q3G_ASSIGN(out.cancel, flag_of(in.cancel));
   return out;
 }
 
-QuantizeOptions read_options(const q3g_quantize_options* options) {
+Result<QuantizeOptions> read_options(const q3g_quantize_options* options) {
   QuantizeOptions out;
   if (options == nullptr) return out;
-  const auto in = read_struct(options, "options", default_quantize_options());
-  out.type =
-      enum_of<PackedWeights>(in.type, static_cast<std::int32_t>(all_packed_weights().size()), "options.type");
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_quantize_options()));
+  const auto n_types = static_cast<std::int32_t>(all_packed_weights().size());
+  Q3G_ASSIGN(out.type, enum_of<PackedWeights>(in.type, n_types, "options.type"));
   out.group_size = in.group_size;
-  out.overwrite = bool_of(in.overwrite, "options.overwrite");
-  out.keep_prefix = bool_of(in.keep_prefix, "options.keep_prefix");
+  Q3G_ASSIGN(out.overwrite, bool_of(in.overwrite, "options.overwrite"));
+  Q3G_ASSIGN(out.keep_prefix, bool_of(in.keep_prefix, "options.keep_prefix"));
   out.n_threads = in.n_threads;
   if (in.progress != nullptr) {
     out.progress = [progress = in.progress, user = in.progress_user](std::int64_t n_done,
@@ -277,32 +281,33 @@ QuantizeOptions read_options(const q3g_quantize_options* options) {
       return progress(user, n_done, n_total) == 0;
     };
   }
-  out.cancel = flag_of(in.cancel);
+  Q3G_ASSIGN(out.cancel, flag_of(in.cancel));
   return out;
 }
 
-std::string_view path_of(const char* path, std::size_t n_bytes, const char* name) {
-  const std::string_view text = text_of(path, n_bytes, name);
+Result<std::string_view> path_of(const char* path, std::size_t n_bytes, const char* name) {
+  Q3G_ASSIGN(const std::string_view text, text_of(path, n_bytes, name));
   for (std::size_t i = 0; i < text.size();) {
     const detail::Utf8Step step = detail::utf8_step(text, i);
     if (!step.complete) {
-      throw CallError(Q3G_E_INVALID_UTF8, detail::concat(name, ": ill-formed UTF-8 at byte ", i));
+      return failure(Q3G_E_INVALID_UTF8, name, ": ill-formed UTF-8 at byte ", i);
     }
-    if (step.code_point == 0) bad_argument(name, ": a NUL at byte ", i, "; paths have none");
+    if (step.code_point == 0) return bad_argument(name, ": a NUL at byte ", i, "; paths have none");
     i += step.n_bytes;
   }
   return text;
 }
 
-std::vector<Message> read_messages(const q3g_message* messages, std::size_t n) {
-  const Elements<const q3g_message> all(messages, n, "messages");
+Result<std::vector<Message>> read_messages(const q3g_message* messages, std::size_t n) {
+  Q3G_ASSIGN(const auto all, Elements<const q3g_message>::of(messages, n, "messages"));
   std::vector<Message> out;
   out.reserve(std::min<std::size_t>(n, 1024));
   for (std::size_t i = 0; i < n; ++i) {
-    const q3g_message in = all.read(i);
+    Q3G_ASSIGN(const q3g_message in, all.read(i));
     const std::string name = detail::concat("messages[", i, "]");
-    out.push_back({enum_of<Role>(in.role, 4, (name + ".role").c_str()),
-                   std::string(text_of(in.text, in.text_bytes, (name + ".text").c_str()))});
+    Q3G_ASSIGN(const Role role, enum_of<Role>(in.role, 4, (name + ".role").c_str()));
+    Q3G_ASSIGN(const std::string_view text, text_of(in.text, in.text_bytes, (name + ".text").c_str()));
+    out.push_back({role, std::string(text)});
   }
   return out;
 }

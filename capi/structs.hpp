@@ -28,29 +28,29 @@ template <class T>
   return size >= sizeof(T) && size <= kLargestSize && size % alignof(T) == 0;
 }
 
-/// The caller's size of a struct. Throws CallError.
+/// The caller's size of a struct.
 template <class T>
-[[nodiscard]] std::size_t size_of(const T* at, const char* name) {
-  if (at == nullptr) bad_argument(name, " is NULL");
+[[nodiscard]] Result<std::size_t> size_of(const T* at, const char* name) {
+  if (at == nullptr) return bad_argument(name, " is NULL");
   std::uint32_t size = 0;
   std::memcpy(&size, at, sizeof size);
   if (!is_size_of<T>(size)) {
-    bad_argument(name, ".struct_size is ", size, "; expected at least ", sizeof(T), ", a multiple of ",
-                 alignof(T), " (the caller's sizeof)");
+    return bad_argument(name, ".struct_size is ", size, "; expected at least ", sizeof(T), ", a multiple of ",
+                        alignof(T), " (the caller's sizeof)");
   }
-  return size;
+  return std::size_t{size};
 }
 
-/// A struct as this version has it: fields that the caller does not know are as in `out`. Throws CallError
-/// when it has fields that are unknown here and not zero.
+/// A struct as this version has it: fields that the caller does not know are as in `out`. An error when
+/// it has fields that are unknown here and not zero.
 template <class T>
-[[nodiscard]] T read_struct(const T* at, const char* name, T out) {
-  const std::size_t size = size_of(at, name);
+[[nodiscard]] Result<T> read_struct(const T* at, const char* name, T out) {
+  Q3G_ASSIGN(const std::size_t size, size_of(at, name));
   std::memcpy(static_cast<void*>(&out), at, std::min(size, sizeof(T)));
   const auto* bytes = reinterpret_cast<const unsigned char*>(at);
   for (std::size_t i = sizeof(T); i < size; ++i) {
     if (bytes[i] != 0)
-      bad_argument(name, " asks for something that this version of the library does not have");
+      return bad_argument(name, " asks for something that this version of the library does not have");
   }
   return out;
 }
@@ -67,7 +67,8 @@ void write_struct(T* at, std::size_t size, T value) noexcept {
 template <class T>
 class Out {
  public:
-  Out(T* at, const char* name) : at_(at), size_(at == nullptr ? 0 : size_of(at, name)) {}
+  /// at: NULL, or a struct of `size` bytes.
+  Out(T* at, std::size_t size) noexcept : at_(at), size_(size) {}
   [[nodiscard]] bool is_wanted() const noexcept { return at_ != nullptr; }
   void write(const T& value) const noexcept {
     if (at_ != nullptr) write_struct(at_, size_, value);
@@ -82,20 +83,28 @@ class Out {
 
 /// One that the caller must give.
 template <class T>
-[[nodiscard]] Out<T> need(T* at, const char* name) {
-  if (at == nullptr) bad_argument(name, " is NULL");
-  return Out<T>(at, name);
+[[nodiscard]] Result<Out<T>> need(T* at, const char* name) {
+  Q3G_ASSIGN(const std::size_t size, size_of(at, name));
+  return Out<T>(at, size);
+}
+/// One that may be NULL.
+template <class T>
+[[nodiscard]] Result<Out<T>> wanted(T* at, const char* name) {
+  if (at == nullptr) return Out<T>(nullptr, 0);
+  return need(at, name);
 }
 
-/// An array of the caller's structs; the first one's size is the step. Throws CallError.
+/// An array of the caller's structs; the first one's size is the step.
 template <class T>
 class Elements {
  public:
-  Elements(T* first, std::size_t n, const char* name) : first_(first), n_(n), name_(name) {
-    if (n == 0) return;
-    step_ = size_of(first, name);
-    if (n > static_cast<std::size_t>(PTRDIFF_MAX) / step_)
-      bad_argument(name, ": ", n, " elements are more than memory holds");
+  /// name: lives as long as this.
+  [[nodiscard]] static Result<Elements> of(T* first, std::size_t n, const char* name) {
+    if (n == 0) return Elements(first, 0, 0, name);
+    Q3G_ASSIGN(const std::size_t step, size_of(first, name));
+    if (n > static_cast<std::size_t>(PTRDIFF_MAX) / step)
+      return bad_argument(name, ": ", n, " elements are more than memory holds");
+    return Elements(first, n, step, name);
   }
   [[nodiscard]] std::size_t size() const noexcept { return n_; }
   [[nodiscard]] std::size_t step() const noexcept { return step_; }
@@ -104,11 +113,12 @@ class Elements {
     return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first_) + i * step_);
   }
   /// Element i; all have the first one's size.
-  [[nodiscard]] std::remove_const_t<T> read(std::size_t i) const {
+  [[nodiscard]] Result<std::remove_const_t<T>> read(std::size_t i) const {
     const std::string name = detail::concat(name_, "[", i, "]");
     const auto* element = static_cast<const std::remove_const_t<T>*>(at(i));
-    if (size_of(element, name.c_str()) != step_) {
-      bad_argument(name, ".struct_size is not that of the first element, ", step_);
+    Q3G_ASSIGN(const std::size_t size, size_of(element, name.c_str()));
+    if (size != step_) {
+      return bad_argument(name, ".struct_size is not that of the first element, ", step_);
     }
     return read_struct(element, name.c_str(), std::remove_const_t<T>{});
   }
@@ -117,53 +127,59 @@ class Elements {
   }
 
  private:
+  Elements(T* first, std::size_t n, std::size_t step, const char* name) noexcept
+      : first_(first), n_(n), step_(step), name_(name) {}
+
   T* first_;
-  std::size_t n_, step_ = 0;
+  std::size_t n_, step_;
   const char* name_;
 };
 
-/// Text of the caller's, borrowed. Throws CallError.
-[[nodiscard]] inline std::string_view text_of(const char* text, std::size_t n_bytes, const char* name) {
-  if (n_bytes == 0) return {};
-  if (text == nullptr) bad_argument(name, " is NULL, and has ", n_bytes, " bytes");
+/// Text of the caller's, borrowed.
+[[nodiscard]] inline Result<std::string_view> text_of(const char* text, std::size_t n_bytes,
+                                                      const char* name) {
+  if (n_bytes == 0) return std::string_view();
+  if (text == nullptr) return bad_argument(name, " is NULL, and has ", n_bytes, " bytes");
   if (n_bytes > static_cast<std::size_t>(PTRDIFF_MAX))
-    bad_argument(name, ": ", n_bytes, " bytes are more than memory holds");
-  return {text, n_bytes};
+    return bad_argument(name, ": ", n_bytes, " bytes are more than memory holds");
+  return std::string_view(text, n_bytes);
 }
 
-/// Token ids of the caller's, borrowed. Throws CallError.
-[[nodiscard]] inline std::span<const std::int32_t> ids_of(const std::int32_t* ids, std::size_t n) {
-  if (n == 0) return {};
-  if (ids == nullptr) bad_argument("ids is NULL, and has ", n, " elements");
+/// Token ids of the caller's, borrowed.
+[[nodiscard]] inline Result<std::span<const std::int32_t>> ids_of(const std::int32_t* ids, std::size_t n) {
+  if (n == 0) return std::span<const std::int32_t>();
+  if (ids == nullptr) return bad_argument("ids is NULL, and has ", n, " elements");
   if (n > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(std::int32_t))
-    bad_argument("ids: ", n, " elements are more than memory holds");
-  return {ids, n};
+    return bad_argument("ids: ", n, " elements are more than memory holds");
+  return std::span(ids, n);
 }
 
-/// Element `index`. Throws CallError.
+/// Element `index`.
 template <class T>
-[[nodiscard]] const T& at(const std::vector<T>& all, std::size_t index) {
-  if (index >= all.size()) bad_argument("index is ", index, "; there are ", all.size());
-  return all[index];
+[[nodiscard]] Result<const T*> at(const std::vector<T>& all, std::size_t index) {
+  if (index >= all.size()) return bad_argument("index is ", index, "; there are ", all.size());
+  return &all[index];
 }
 
-/// A value of one of the constants' lists as its enum. Throws CallError.
+/// A value of one of the constants' lists as its enum.
 template <class Enum>
-[[nodiscard]] Enum enum_of(std::int32_t value, std::int32_t count, const char* name) {
+[[nodiscard]] Result<Enum> enum_of(std::int32_t value, std::int32_t count, const char* name) {
   if (value < 0 || value >= count) {
-    bad_argument(name, " is ", value, "; expected 0 to ", count - 1);
+    return bad_argument(name, " is ", value, "; expected 0 to ", count - 1);
   }
   return static_cast<Enum>(value);
 }
 
-/// 0 or 1. Throws CallError.
-[[nodiscard]] inline bool bool_of(std::int32_t value, const char* name) {
-  return enum_of<std::int32_t>(value, 2, name) == 1;
+/// 0 or 1.
+[[nodiscard]] inline Result<bool> bool_of(std::int32_t value, const char* name) {
+  Q3G_ASSIGN(const std::int32_t number, enum_of<std::int32_t>(value, 2, name));
+  return number == 1;
 }
 
-/// Reserved fields are for later versions. Throws CallError.
-inline void need_zero(std::uint32_t reserved, const char* name) {
-  if (reserved != 0) bad_argument(name, ".reserved is ", reserved, "; expected 0");
+/// Reserved fields are for later versions.
+[[nodiscard]] inline Status need_zero(std::uint32_t reserved, const char* name) {
+  if (reserved != 0) return bad_argument(name, ".reserved is ", reserved, "; expected 0");
+  return {};
 }
 
 /// Copies text into a field, with a NUL; one that does not fit ends in "...".
@@ -175,17 +191,18 @@ void set_chars(char (&field)[N], std::string_view text) noexcept {
   std::memcpy(field + n, fits ? "" : "...", fits ? 1 : 4);
 }
 
-/// Output of unknown size into a buffer of the caller. Throws CallError (Q3G_E_BUFFER_TOO_SMALL).
+/// Output of unknown size into a buffer of the caller. Errors: Q3G_E_BUFFER_TOO_SMALL.
 template <class T>
-void write_buffer(const T* from, std::size_t n, T* to, std::size_t capacity, std::size_t* n_out) {
-  if (n_out == nullptr) bad_argument("the place for the size is NULL");
-  if (capacity > 0 && to == nullptr) bad_argument("the buffer is NULL, and has room for ", capacity);
+[[nodiscard]] Status write_buffer(const T* from, std::size_t n, T* to, std::size_t capacity,
+                                  std::size_t* n_out) {
+  if (n_out == nullptr) return bad_argument("the place for the size is NULL");
+  if (capacity > 0 && to == nullptr) return bad_argument("the buffer is NULL, and has room for ", capacity);
   *n_out = n;
   if (n > capacity) {
-    throw CallError(Q3G_E_BUFFER_TOO_SMALL,
-                    detail::concat("the buffer has room for ", capacity, ", and ", n, " are needed"));
+    return failure(Q3G_E_BUFFER_TOO_SMALL, "the buffer has room for ", capacity, ", and ", n, " are needed");
   }
   if (n > 0) std::memcpy(to, from, n * sizeof(T));
+  return {};
 }
 
 }  // namespace qwen3guard::capi

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 
 #include "model/attention_block.hpp"
+#include "util/exceptions.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -182,7 +182,7 @@ void attention(std::span<AttentionPiece> pieces, std::size_t layer, const Attent
       if (!grouped.run(task, scratch)) failed.store(true);
     }
   });
-  if (failed.load()) throw std::bad_alloc();
+  if (failed.load()) throw_bad_alloc();
 }
 
 }  // namespace qwen3guard::detail

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "util/checked.hpp"
+#include "util/exceptions.hpp"
 
 namespace qwen3guard::detail {
 
@@ -17,7 +17,7 @@ std::size_t checked_page_bytes(const KvLayout& layout) {
   for (const std::size_t factor :
        {2 * layout.n_layers, layout.n_kv_heads, kKvPageTokens, layout.padded_dim(), sizeof(float)}) {
     const auto product = checked_mul(total, factor);
-    if (!product || *product > static_cast<std::uint64_t>(PTRDIFF_MAX)) throw std::bad_alloc();
+    if (!product || *product > static_cast<std::uint64_t>(PTRDIFF_MAX)) throw_bad_alloc();
     total = *product;
   }
   return layout.page_bytes();

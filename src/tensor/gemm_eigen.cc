@@ -6,9 +6,9 @@
 // Eigen packs both operands on the stack, by default up to 128 KiB each, which is more than the whole stack
 // of many a host's threads.
 #include <Eigen/Core>
-#include <new>
 
 #include "kernels/tables.hpp"
+#include "util/exceptions.hpp"
 
 #define Q3G_JOIN_INNER(a, b) a##b
 #define Q3G_JOIN(a, b) Q3G_JOIN_INNER(a, b)
@@ -29,23 +29,17 @@ Map map_of(T* data, std::size_t rows, std::size_t cols, std::size_t stride) {
 }  // namespace
 
 bool Q3G_JOIN(gemm_nt_, Q3G_ISA)(const GemmArgs& g) noexcept {
-  try {
+  return if_memory_lasts([&] {
     map_of<Out>(g.c, g.m, g.n, g.ldc).noalias() =
         map_of<In>(g.a, g.m, g.k, g.lda) * map_of<In>(g.b, g.n, g.k, g.ldb).transpose();
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  });
 }
 
 bool Q3G_JOIN(gemm_nn_add_, Q3G_ISA)(const GemmArgs& g) noexcept {
-  try {
+  return if_memory_lasts([&] {
     map_of<Out>(g.c, g.m, g.n, g.ldc).noalias() +=
         map_of<In>(g.a, g.m, g.k, g.lda) * map_of<In>(g.b, g.k, g.n, g.ldb);
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  });
 }
 
 }  // namespace qwen3guard::detail

@@ -5,9 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <new>
 
 #include "tensor/linear_packed.hpp"
+#include "util/exceptions.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -101,7 +101,7 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
       if (!context.kernels.gemm_nt(args)) failed.store(true);
     }
   });
-  if (failed.load()) throw std::bad_alloc();
+  if (failed.load()) throw_bad_alloc();
 }
 
 void linear(std::span<const Product> products, Span2d<const float> x, const LinearContext& context) {

@@ -3,6 +3,7 @@
 
 #include "tokenizer/text_encoder.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/rollback.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
@@ -31,26 +32,22 @@ Status encode_aligned(const TokenizerImpl& tokenizer, std::string_view text, Spe
                       InvalidUtf8 invalid_utf8, std::vector<TokenId>& ids, std::vector<ByteRange>& ranges,
                       std::size_t max_ids) {
   const std::size_t n_ids = ids.size(), n_ranges = ranges.size();
-  const auto restore = [&] {
+  Rollback appended([&] {
     ids.resize(n_ids);
     ranges.resize(n_ranges);
-  };
-  try {
-    // With U+FFFD a text is not shorter, so one that is too long already need not be read.
-    const bool is_replaced = invalid_utf8 == InvalidUtf8::replace &&
-                             !is_too_long(tokenizer, text, max_ids, n_ids) && find_invalid_utf8(text);
-    const ReplacedText replaced = is_replaced ? replaced_text(text, true) : ReplacedText();
-    RangeSink sink(tokenizer.vocabulary(), ids, ranges);
-    Status status = encode_to_sink(tokenizer, is_replaced ? replaced.utf8 : text, mode, max_ids, sink);
-    if (!status.ok()) restore();
-    if (is_replaced) {
-      for (std::size_t i = n_ranges; i < ranges.size(); ++i) ranges[i] = replaced.range(ranges[i]);
-    }
-    return status;
-  } catch (...) {
-    restore();
-    throw;
+  });
+  // With U+FFFD a text is not shorter, so one that is too long already need not be read.
+  const bool is_replaced = invalid_utf8 == InvalidUtf8::replace &&
+                           !is_too_long(tokenizer, text, max_ids, n_ids) && find_invalid_utf8(text);
+  const ReplacedText replaced = is_replaced ? replaced_text(text, true) : ReplacedText();
+  RangeSink sink(tokenizer.vocabulary(), ids, ranges);
+  Status status = encode_to_sink(tokenizer, is_replaced ? replaced.utf8 : text, mode, max_ids, sink);
+  if (!status.ok()) return status;
+  if (is_replaced) {
+    for (std::size_t i = n_ranges; i < ranges.size(); ++i) ranges[i] = replaced.range(ranges[i]);
   }
+  appended.keep();
+  return status;
 }
 
 }  // namespace qwen3guard::detail

@@ -9,6 +9,7 @@
 #include "tokenizer/text_encoder.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/error.hpp"
+#include "util/rollback.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
@@ -191,24 +192,19 @@ Status IncrementalEncoder::append(std::string_view bytes) {
     return Error{ErrorCode::invalid_argument, "text: the turn was ended; expected nothing behind it"};
   const std::size_t before = text_.size(), begin = before - incomplete_bytes(text_);
   text_.append(bytes);
-  try {
-    const std::string_view fresh = std::string_view(text_).substr(begin);
-    if (const auto bad = invalid_utf8_ == InvalidUtf8::reject ? find_ill_formed(fresh) : std::nullopt) {
-      Error refused = error(ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte ",
-                            dropped_bytes_ + begin + *bad - n_prefix_bytes_);
-      text_.resize(before);
-      return refused;
-    }
-    if (n_bytes() < hold_until_ && only_joins(fresh)) {
-      change_without_tokens(n_bytes(), before, n_incomplete_bytes_ + bytes.size());
-    } else {
-      encode(cuts_.size(), n_bytes(), before, Encode::all);
-    }
-    return {};
-  } catch (...) {
-    text_.resize(before);
-    throw;
+  Rollback appended([&] { text_.resize(before); });
+  const std::string_view fresh = std::string_view(text_).substr(begin);
+  if (const auto bad = invalid_utf8_ == InvalidUtf8::reject ? find_ill_formed(fresh) : std::nullopt) {
+    return error(ErrorCode::invalid_utf8, "text: ill-formed UTF-8 at byte ",
+                 dropped_bytes_ + begin + *bad - n_prefix_bytes_);
   }
+  if (n_bytes() < hold_until_ && only_joins(fresh)) {
+    change_without_tokens(n_bytes(), before, n_incomplete_bytes_ + bytes.size());
+  } else {
+    encode(cuts_.size(), n_bytes(), before, Encode::all);
+  }
+  appended.keep();
+  return {};
 }
 
 bool IncrementalEncoder::exceeds(std::string_view bytes, std::size_t max_tokens) const {

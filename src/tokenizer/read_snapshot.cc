@@ -11,6 +11,7 @@
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/aligned_buffer.hpp"
 #include "util/error.hpp"
+#include "util/guarded.hpp"
 #include "util/try.hpp"
 #include "util/utf8.hpp"
 
@@ -233,12 +234,10 @@ Result<Tokenizer> read_snapshot(std::span<const std::byte> bytes, std::shared_pt
   if constexpr (std::endian::native != std::endian::little)
     return error(ErrorCode::unsupported_model, display_name,
                  ": tokenizer snapshots need a little-endian machine");
-  try {
+  return guarded(display_name.c_str(), [&]() -> Result<Tokenizer> {
     Q3G_ASSIGN(TokenizerParts parts, SnapshotReader(bytes, std::move(owner), display_name).read());
     return TokenizerAccess::make(std::move(parts));
-  } catch (const std::bad_alloc&) {
-    return error(ErrorCode::out_of_memory, display_name, ": no memory to read the tokenizer's snapshot");
-  }
+  });
 }
 
 }  // namespace qwen3guard::detail

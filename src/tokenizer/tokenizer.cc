@@ -2,13 +2,13 @@
 #include "qwen3guard/tokenizer.hpp"
 
 #include <limits>
-#include <new>
 
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/error.hpp"
+#include "util/guarded.hpp"
 #include "util/mapped_file.hpp"
 #include "util/model_files.hpp"
 #include "util/try.hpp"
@@ -16,10 +16,6 @@
 
 namespace qwen3guard {
 namespace {
-
-Error out_of_memory(const char* what) {
-  return {ErrorCode::out_of_memory, std::string("no memory to ") + what};
-}
 
 Error out_of_range(const detail::TokenizerImpl& impl, std::size_t index, TokenId id) {
   const TokenId size = impl.vocabulary().size();
@@ -62,24 +58,20 @@ Result<Tokenizer> detail::load_tokenizer(const ModelFiles& files) {
     const bool is_other_version = !read.ok() && read.error().code == ErrorCode::unsupported_model;
     if (!is_other_version || !files.contains("tokenizer.json")) return read;
   }
-  try {
+  return guarded("load the tokenizer", [&]() -> Result<Tokenizer> {
     Q3G_ASSIGN(TokenizerParts parts, load_tokenizer_files(files));
     return TokenizerAccess::make(std::move(parts));
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("load the tokenizer");
-  }
+  });
 }
 
 Result<Tokenizer> Tokenizer::load(std::string_view path) {
-  try {
+  return detail::guarded("load the tokenizer", [&]() -> Result<Tokenizer> {
     const std::string name(path);
     Q3G_ASSIGN(detail::TokenizerParts parts, detail::is_directory(name)
                                                  ? detail::load_tokenizer_files(detail::DirectoryFiles(name))
                                                  : detail::load_tokenizer_json(name));
     return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("load the tokenizer");
-  }
+  });
 }
 
 Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, SpecialTokens mode) const {
@@ -89,24 +81,20 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, SpecialTok
 }
 
 Status Tokenizer::encode_to(std::string_view text, SpecialTokens mode, std::vector<TokenId>& out) const {
-  try {
+  return detail::guarded("encode the text", [&]() -> Status {
     return detail::encode_within(*impl_, text, mode, std::numeric_limits<std::size_t>::max(), out);
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("encode the text");
-  }
+  });
 }
 
 Result<std::string> Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
-  try {
+  return detail::guarded("decode the ids", [&]() -> Result<std::string> {
     std::string bytes;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (!impl_->append_bytes(ids[i], skip_special, bytes)) return out_of_range(*impl_, i, ids[i]);
     }
     if (!detail::find_invalid_utf8(bytes)) return bytes;
     return detail::replace_invalid_utf8(bytes);
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("decode the ids");
-  }
+  });
 }
 
 std::optional<std::string_view> Tokenizer::token_bytes(TokenId id) const noexcept {
@@ -130,16 +118,14 @@ bool Tokenizer::is_special(TokenId id) const noexcept { return impl_->is_special
 TokenId Tokenizer::vocab_size() const noexcept { return impl_->vocabulary().size(); }
 
 Result<std::string> StreamingDecoder::push(TokenId id) {
-  try {
+  return detail::guarded("decode a token", [&]() -> Result<std::string> {
     std::string pending = pending_, out;
     if (!tokenizer_.impl_->append_bytes(id, skip_special_, pending))
       return out_of_range(*tokenizer_.impl_, 0, id);
     take_decided(pending, out);
     pending_.swap(pending);
     return out;
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("decode a token");
-  }
+  });
 }
 
 std::string StreamingDecoder::finish() {

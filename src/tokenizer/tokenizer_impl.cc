@@ -8,6 +8,7 @@
 #include "tokenizer/nfc.hpp"
 #include "tokenizer/text_encoder.hpp"
 #include "util/error.hpp"
+#include "util/rollback.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
@@ -119,14 +120,10 @@ Status encode_within(const TokenizerImpl& tokenizer, std::string_view text, Spec
                      std::size_t max_ids, std::vector<TokenId>& out) {
   const std::size_t before = out.size();
   IdSink sink{out};
-  try {
-    Status status = encode_to_sink(tokenizer, text, mode, max_ids, sink);
-    if (!status.ok()) out.resize(before);
-    return status;
-  } catch (...) {
-    out.resize(before);
-    throw;
-  }
+  Rollback appended([&] { out.resize(before); });
+  Status status = encode_to_sink(tokenizer, text, mode, max_ids, sink);
+  if (status.ok()) appended.keep();
+  return status;
 }
 
 }  // namespace qwen3guard::detail

@@ -2,7 +2,6 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/snapshot_layout.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/guarded.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -76,11 +76,9 @@ Result<std::vector<std::byte>> snapshot_of(const TokenizerImpl& impl) {
 Result<std::vector<std::byte>> write_snapshot(const Tokenizer& tokenizer) {
   if constexpr (std::endian::native != std::endian::little)
     return Error{ErrorCode::unsupported_model, "tokenizer snapshots need a little-endian machine"};
-  try {
+  return guarded("write the tokenizer's snapshot", [&]() -> Result<std::vector<std::byte>> {
     return snapshot_of(TokenizerAccess::impl(tokenizer));
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::out_of_memory, "no memory to write the tokenizer's snapshot"};
-  }
+  });
 }
 
 }  // namespace qwen3guard::detail

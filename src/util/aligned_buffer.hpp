@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "util/exceptions.hpp"
 #include "util/memory.hpp"
 
 namespace qwen3guard::detail {
@@ -25,7 +26,7 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   /// memory: where the values live, also after a reserve_discard(); null: operator new.
   explicit AlignedBuffer(std::size_t n, Memory memory = nullptr) : size_(n), memory_(std::move(memory)) {
-    if (n > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
+    if (n > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw_bad_alloc();
     if (n == 0) return;
     const std::size_t n_bytes = n * sizeof(T);
     data_ = static_cast<T*>(memory_ != nullptr ? memory_->allocate(n_bytes, kAlignmentBytes)

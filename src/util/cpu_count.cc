@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -13,6 +12,7 @@
 #endif
 
 #include "util/error.hpp"
+#include "util/exceptions.hpp"
 #include "util/thread_team.hpp"
 
 namespace qwen3guard::detail {
@@ -100,11 +100,7 @@ int processors_of_line(const std::string& root, std::string_view line) {
 
 long quota_processors() noexcept {
 #ifdef __linux__
-  try {
-    return processors_of_cgroups("");
-  } catch (const std::bad_alloc&) {
-    return 0;
-  }
+  return if_memory_lasts([] { return processors_of_cgroups(""); }, [] { return 0; });
 #else
   return 0;
 #endif

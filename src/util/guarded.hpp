@@ -4,30 +4,35 @@
 
 #include <exception>
 #include <new>
-#include <string>
 
-#include "qwen3guard/quote.hpp"
 #include "qwen3guard/status.hpp"
+#include "util/exceptions.hpp"
 
 namespace qwen3guard::detail {
+
+/// Of `what`, a call, which had no memory. Without its sentence when there is none for that either.
+[[nodiscard]] Error not_enough_memory(const char* what) noexcept;
+/// Of `what`, where something else was thrown.
+[[nodiscard]] Error unexpected(const char* what, const std::exception& thrown);
+/// The same; an error goes without its sentence when there is no memory for it.
+[[nodiscard]] Status copy_of(const Status& status) noexcept;
 
 /// Runs body(), which returns a Status or a Result, and turns exceptions of the standard library into errors:
 /// nothing is thrown across the public API.
 template <class Body>
 [[nodiscard]] auto guarded(const char* what, const Body& body) -> decltype(body()) {
+#if Q3G_HAS_EXCEPTIONS
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    Error error{ErrorCode::out_of_memory, {}};
-    try {
-      error.detail = std::string(what) + ": not enough memory";
-    } catch (const std::bad_alloc&) {
-      // Not even for the sentence: the code says it.
-    }
-    return error;
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::internal, std::string(what) + ": " + printable(e.what())};
+    return not_enough_memory(what);
+  } catch (const std::exception& thrown) {
+    return unexpected(what, thrown);
   }
+#else
+  static_cast<void>(what);
+  return body();
+#endif
 }
 
 }  // namespace qwen3guard::detail

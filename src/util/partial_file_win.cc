@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "util/exceptions.hpp"
 #include "util/partial_file.hpp"
 
 namespace qwen3guard::detail {
@@ -33,11 +34,12 @@ std::error_code last_error() noexcept {
 
 std::FILE* open_new(const std::string& path, std::error_code& failed) noexcept {
   HANDLE handle = INVALID_HANDLE_VALUE;
-  try {
+  const bool is_path = if_nothing_throws([&] {
     // The right to delete is what renaming an open file needs; that it is not shared keeps others from it.
     handle = CreateFileW(to_path(path).c_str(), GENERIC_READ | GENERIC_WRITE | DELETE, FILE_SHARE_READ,
                          nullptr, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr);
-  } catch (...) {
+  });
+  if (!is_path) {
     failed = std::make_error_code(std::errc::not_enough_memory);
     return nullptr;
   }
@@ -63,10 +65,7 @@ std::FILE* open_new(const std::string& path, std::error_code& failed) noexcept {
 void remove_abandoned(const std::string& path) noexcept { remove_file(path); }
 
 void remove_file(const std::string& path) noexcept {
-  try {
-    static_cast<void>(DeleteFileW(to_path(path).c_str()));
-  } catch (...) {
-  }
+  static_cast<void>(if_nothing_throws([&] { static_cast<void>(DeleteFileW(to_path(path).c_str())); }));
 }
 
 void discard_file(std::FILE* file, const std::string& path) noexcept {

@@ -2,9 +2,9 @@
 #include "util/thread_team.hpp"
 
 #include <chrono>
-#include <system_error>
 
 #include "util/block_signals.hpp"
+#include "util/exceptions.hpp"
 
 #ifdef _WIN32
 #include <process.h>
@@ -57,13 +57,12 @@ void ThreadTeam::start_workers() noexcept {
   is_started_ = true;
   process_ = process_id();
   const BlockSignals blocked;
-  try {
+  // Out of threads or memory: the team is as large as it got.
+  static_cast<void>(if_nothing_throws([&] {
     workers_ = std::make_unique<std::vector<std::thread>>();
     workers_->reserve(static_cast<std::size_t>(n_threads_ - 1));
     for (int i = 1; i < n_threads_; ++i) workers_->emplace_back([this] { worker(); });
-  } catch (const std::exception&) {
-    // Out of threads or memory: the team is as large as it got.
-  }
+  }));
 }
 
 bool ThreadTeam::begin(std::size_t n_items, const void* context, Function function) noexcept {

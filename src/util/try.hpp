@@ -11,11 +11,11 @@
 #define Q3G_CONCAT(a, b) Q3G_CONCAT_INNER(a, b)
 
 /// Returns the error of a Status expression from the enclosing function.
-#define Q3G_TRY(expr)                                 \
-  do {                                                \
-    if (auto q3g_status = (expr); !q3g_status.ok()) { \
-      return std::move(q3g_status).error();           \
-    }                                                 \
+#define Q3G_TRY(expr)                               \
+  do {                                              \
+    if (auto q3g_tried = (expr); !q3g_tried.ok()) { \
+      return std::move(q3g_tried).error();          \
+    }                                               \
   } while (false)
 
 /// Q3G_ASSIGN(auto x, expr): declares or assigns x from a Result, or returns its error.

@@ -26,6 +26,7 @@ RULES = {
         text_rules.include_guards,
         text_rules.ascii_only,
         text_rules.library_is_silent,
+        text_rules.exceptions,
         text_rules.quoted_text,
         text_rules.test_case_names,
         text_rules.same_random_data,

@@ -130,6 +130,12 @@ class RulesTest(unittest.TestCase):
         for line in ("std::cout << 1;", "std::printf(x);", "printf(x);", "::exit(1);", "std::abort();", "abort ();"):
             self.expect("library_is_silent", "src/util/b.cc", SPDX + line + "\n", "must not use")
 
+    def test_exceptions(self):
+        for line in ("try {", "} catch (...) {", "throw 1;"):
+            self.expect("exceptions", "src/util/b.cc", SPDX + line + "\n", "use util/")
+        for line in ("Q3G_TRY(f());", "// a throw"):
+            self.assertEqual(self.findings("exceptions", {"src/util/b.cc": SPDX + line + "\n"}), [])
+
     def test_test_case_names(self):
         for name in ("a; b", "a \\\\ b", 'a \\"b\\"'):
             self.expect("test_case_names", "tests/b.cpp", SPDX + f'TEST_CASE("{name}") {{}}\n', "semicolon")

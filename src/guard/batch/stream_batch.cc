@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "guard/batch/stream_batch_impl.hpp"
@@ -13,7 +12,9 @@
 #include "qwen3guard/quote.hpp"
 #include "util/block_signals.hpp"
 #include "util/error.hpp"
+#include "util/exceptions.hpp"
 #include "util/guarded.hpp"
+#include "util/rollback.hpp"
 #include "util/thread_team.hpp"
 #include "util/try.hpp"
 #include "util/utf8.hpp"
@@ -78,12 +79,9 @@ Result<StreamId> StreamBatch::Impl::add(StreamSession&& session) {
   }
   const StreamId id = next_id_;
   const auto place = entries_.try_emplace(id).first;
-  try {
-    place->second = std::make_unique<Entry>(id, std::move(session));
-  } catch (...) {
-    entries_.erase(place);
-    throw;
-  }
+  detail::Rollback emplaced([&] { entries_.erase(place); });
+  place->second = std::make_unique<Entry>(id, std::move(session));
+  emplaced.keep();
   place->second->held_bytes = place->second->charged_bytes = held;
   ++next_id_;
   used_bytes_ += held;
@@ -262,13 +260,6 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
   entry->visitor = std::this_thread::get_id();
   unset_ready(*entry);
   lock.unlock();
-  const auto give_back = [&] {
-    entry->session_bytes = entry->session.memory_bytes();
-    lock.lock();
-    entry->visitor = {};
-    release(*entry);
-    changed_.notify_all();
-  };
   // A long text that is judged by parts is brought to its end: no session is seen in between.
   if (entry->feed) {
     detail::HeadStream::run_feeds(*shared_, {&*entry->feed, 1});
@@ -276,19 +267,17 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
     entry->n_new_rows = 1;
   }
   const StreamMark before = entry->session.mark();
-  const auto leave = [&] {
+  const detail::Rollback given_back([&] {
     // What failed is of no account in another turn, or where the host has gone back.
     const StreamMark after = entry->session.mark();
     if (after.turn != before.turn || after.n_units < before.n_units) entry->gap_byte.reset();
-    give_back();
-  };
-  try {
-    visit(entry->session);
-  } catch (...) {
-    leave();
-    throw;
-  }
-  leave();
+    entry->session_bytes = entry->session.memory_bytes();
+    lock.lock();
+    entry->visitor = {};
+    release(*entry);
+    changed_.notify_all();
+  });
+  visit(entry->session);
   return {};
 }
 
@@ -296,7 +285,7 @@ Status StreamBatch::Impl::start() {
   const std::lock_guard lock(mutex_);
   if (thread_ != nullptr) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
   const detail::BlockSignals blocked;
-  try {
+  const bool has_started = detail::if_nothing_throws([&] {
     thread_process_ = detail::process_id();
     thread_ = std::make_unique<std::thread>([this, number = thread_number_] {
       for (;;) {
@@ -310,10 +299,9 @@ Status StreamBatch::Impl::start() {
         run_once();
       }
     });
-  } catch (const std::system_error& e) {
-    return detail::error(ErrorCode::out_of_memory, "stream batch: no thread: ", printable(e.what()));
-  }
-  return {};
+  });
+  if (has_started) return {};
+  return Error{ErrorCode::out_of_memory, "stream batch: the system gives no thread"};
 }
 
 void StreamBatch::Impl::stop() noexcept {

@@ -5,19 +5,17 @@
 #include <utility>
 
 #include "guard/batch/stream_batch_impl.hpp"
+#include "util/rollback.hpp"
 
 namespace qwen3guard {
 
 void StreamBatch::Impl::queue_ops(Entry& entry, std::vector<Op>& ops) {
   if (!is_waiting(entry)) entry.due = Times::kNever;
   const std::size_t n_before = entry.queue.size();
-  try {
-    for (Op& op : ops) entry.queue.push_back(std::move(op));
-    set_ready(entry);
-  } catch (...) {
-    entry.queue.resize(n_before);
-    throw;
-  }
+  detail::Rollback queued([&] { entry.queue.resize(n_before); });
+  for (Op& op : ops) entry.queue.push_back(std::move(op));
+  set_ready(entry);
+  queued.keep();
 }
 
 /// Something that was pushed behind the first n operations of the queue waits for them, so that they are as

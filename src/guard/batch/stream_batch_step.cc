@@ -2,11 +2,11 @@
 // The side of the model: which sessions go through the next forward, and what comes of it.
 #include <algorithm>
 #include <chrono>
-#include <new>
 #include <utility>
 
 #include "guard/batch/stream_batch_impl.hpp"
 #include "guard/conversation/message_text.hpp"
+#include "util/exceptions.hpp"
 #include "util/guarded.hpp"
 #include "util/try.hpp"
 
@@ -15,15 +15,6 @@ namespace qwen3guard {
 using detail::HeadStream;
 
 namespace {
-
-/// The same; an error goes without its sentence when there is no memory for it.
-Status copy_of(const Status& status) noexcept {
-  try {
-    return status;
-  } catch (const std::bad_alloc&) {
-    return Error{status.error().code, {}};
-  }
-}
 
 /// Of an operation that nobody has looked at.
 std::size_t guess_rows(const StreamBatch::Impl::Op& op) noexcept {
@@ -72,20 +63,15 @@ std::vector<StreamBatch::Impl::Entry*> StreamBatch::Impl::pick(std::size_t n_row
   std::vector<Entry*> picked;
   const auto most = static_cast<std::size_t>(options_.max_session_tokens);
   const std::lock_guard lock(mutex_);
-  has_no_memory_ = false;
   // What is picked is busy until run() has released it: from here to there nothing may throw.
-  try {
+  has_no_memory_ = !detail::if_memory_lasts([&] {
     picked.reserve(std::min(n_rows, ready_.size()));
     feeds_.reserve(picked.capacity());
-  } catch (const std::bad_alloc&) {
-    has_no_memory_ = true;
-    return picked;  // another time
-  }
+  });
+  if (has_no_memory_) return picked;  // another time
   for (std::size_t n = 0; n < n_rows && !ready_.empty();) {
     Entry& entry = *find(ready_.begin()->second);
-    try {
-      entry.ops.reserve(entry.queue.size());
-    } catch (const std::bad_alloc&) {
+    if (!detail::if_memory_lasts([&] { entry.ops.reserve(entry.queue.size()); })) {
       has_no_memory_ = picked.empty();
       break;  // another time
     }
@@ -103,7 +89,7 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
   const TimePoint now = time_->now();
   event.waited_ms = std::chrono::duration<double, std::milli>(now - op.times.pushed).count();
   event.is_late = now > op.times.deadline;
-  try {
+  const bool is_added = detail::if_memory_lasts([&] {
     event.decision = entry.session.decision();
     if (entry.gap_byte) {
       miss(event.decision, *entry.gap_byte);
@@ -114,9 +100,8 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
       if (event.decision.severity == Severity::safe) event.decision.severity = Severity::not_judged;
     }
     entry.new_events.push_back(std::move(event));
-  } catch (const std::bad_alloc&) {
-    entry.has_lost_new_events = true;
-  }
+  });
+  if (!is_added) entry.has_lost_new_events = true;
 }
 
 void StreamBatch::Impl::fail(Entry& entry, const Op& op, Status status) {
@@ -246,9 +231,7 @@ void StreamBatch::Impl::join_events(Entry& entry) {
 }
 
 void StreamBatch::Impl::release(Entry& entry) noexcept {
-  try {
-    join_events(entry);
-  } catch (const std::bad_alloc&) {
+  if (!detail::if_memory_lasts([&] { join_events(entry); })) {
     entry.new_events.clear();
     entry.has_lost_events = true;
   }
@@ -298,7 +281,7 @@ std::size_t StreamBatch::Impl::run(std::vector<Entry*>& picked, std::size_t n_ro
   std::size_t n_judged = 0;
   for (Entry* entry : picked) {
     if (entry->feed) {
-      if (!status.ok()) entry->feed->status = copy_of(status);
+      if (!status.ok()) entry->feed->status = detail::copy_of(status);
       if (!status.ok() || HeadStream::is_done(*entry->feed)) finish(*entry);
     }
     const std::size_t n_left = entry->feed ? HeadStream::n_left(*entry->feed) : 0;

@@ -20,14 +20,14 @@ Result<std::size_t> add(Wave& wave, BatchItem& item, const CancelFlag* cancel) {
 
 }  // namespace
 
-void classify_items(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
-                    const ClassifyOptions& options, const std::function<void(BatchItem&)>& on_done) {
+Status classify_items(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
+                      const ClassifyOptions& options, const std::function<Status(BatchItem&)>& on_done) {
   if (!guard->is_stream() && (items.size() == 1 || options.decoder == Decoder::greedy)) {
     for (BatchItem* item : items) {
       item->verdict = classify_gen(*guard, item->messages, options);
-      on_done(*item);
+      Q3G_TRY(on_done(*item));
     }
-    return;
+    return {};
   }
   const auto wave = guard->is_stream() ? stream_wave(guard, options) : gen_wave(*guard, options);
   std::size_t n_tokens = 0;
@@ -35,15 +35,15 @@ void classify_items(const std::shared_ptr<const Guard::Impl>& guard, std::span<B
     const auto n_added = add(*wave, *item, options.cancel.get());
     if (!n_added.ok()) {
       item->verdict = n_added.error();
-      on_done(*item);
+      Q3G_TRY(on_done(*item));
       continue;
     }
     n_tokens += *n_added;
     if (n_tokens < kWaveTokens) continue;
-    wave->run(on_done);
+    Q3G_TRY(wave->run(on_done));
     n_tokens = 0;
   }
-  wave->run(on_done);
+  return wave->run(on_done);
 }
 
 }  // namespace qwen3guard::detail

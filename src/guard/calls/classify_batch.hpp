@@ -21,10 +21,11 @@ struct BatchItem {
 /// Judges all items, be it one: the tokens of several conversations go through the model together, a wave of
 /// conversations at a time, which bounds the memory. A Gen checkpoint's greedy decoding, and a single
 /// conversation of such a checkpoint, go through it alone, and are kept for the next call (classify_gen()).
-/// on_done(item) is called when an item's verdict is there, or its error. Throws std::bad_alloc, and what
-/// on_done() throws; then the other items are not judged.
-void classify_items(const std::shared_ptr<const Guard::Impl>& guard, std::span<BatchItem* const> items,
-                    const ClassifyOptions& options, const std::function<void(BatchItem&)>& on_done);
+/// on_done(item) is called when an item's verdict is there, or its error; after an error of its own,
+/// which is returned, the other items are not judged. Throws std::bad_alloc; they are not judged then either.
+[[nodiscard]] Status classify_items(const std::shared_ptr<const Guard::Impl>& guard,
+                                    std::span<BatchItem* const> items, const ClassifyOptions& options,
+                                    const std::function<Status(BatchItem&)>& on_done);
 
 }  // namespace qwen3guard::detail
 

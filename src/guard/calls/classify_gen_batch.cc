@@ -39,7 +39,7 @@ class GenWave final : public Wave {
     return n_tokens;
   }
 
-  void run(const std::function<void(BatchItem&)>& on_done) override {
+  Status run(const std::function<Status(BatchItem&)>& on_done) override {
     while (!requests_.empty()) {
       const Status status = feed_all();
       for (auto request = requests_.begin(); request != requests_.end();) {
@@ -49,10 +49,11 @@ class GenWave final : public Wave {
         }
         BatchItem& item = *request->item;
         item.verdict = status.ok() ? request->verdict() : status.error();
-        on_done(item);
+        Q3G_TRY(on_done(item));
         request = requests_.erase(request);
       }
     }
+    return {};
   }
 
  private:

@@ -95,7 +95,7 @@ class StreamWave final : public Wave {
     return requests_.back().n_tokens;
   }
 
-  void run(const std::function<void(BatchItem&)>& on_done) override {
+  Status run(const std::function<Status(BatchItem&)>& on_done) override {
     std::vector<HeadStream::Feed> feeds;
     for (StreamRequest& request : requests_) feeds.push_back(std::move(request.feed));
     HeadStream::run_feeds(*guard_, feeds);
@@ -107,9 +107,10 @@ class StreamWave final : public Wave {
       } else {
         request.item->verdict = request.feed.status.error();
       }
-      on_done(*request.item);
+      Q3G_TRY(on_done(*request.item));
     }
     requests_.clear();
+    return {};
   }
 
  private:

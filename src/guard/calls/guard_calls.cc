@@ -85,8 +85,10 @@ Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
   Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
   detail::BatchItem item{checked};
   detail::BatchItem* const items[] = {&item};
-  detail::classify_items(guard, items, options,
-                         [&](detail::BatchItem& done) { finish(done, options, is_gen, start); });
+  Q3G_TRY(detail::classify_items(guard, items, options, [&](detail::BatchItem& done) -> Status {
+    finish(done, options, is_gen, start);
+    return {};
+  }));
   return std::move(item.verdict);
 }
 
@@ -187,18 +189,13 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
         items[i].is_done = true;
       }
     }
-    struct Stopped {};
     std::size_t n_done = items.size() - good.size();
-    const auto on_done = [&](detail::BatchItem& item) {
+    const auto on_done = [&](detail::BatchItem& item) -> Status {
       finish(item, options, is_gen, start);
-      if (options.progress && !options.progress(++n_done, items.size())) throw Stopped();
-    };
-    try {
-      detail::classify_items(impl_, good, options, on_done);
-    } catch (const Stopped&) {
+      if (!options.progress || options.progress(++n_done, items.size())) return {};
       return Error{ErrorCode::cancelled, "classify_batch: the progress callback asked to stop"};
-    }
-    return {};
+    };
+    return detail::classify_items(impl_, good, options, on_done);
   });
   std::vector<Result<Verdict>> out;
   out.reserve(items.size());

@@ -25,8 +25,9 @@ class Wave {
   [[nodiscard]] virtual Result<std::size_t> add(BatchItem& item) = 0;
 
   /// Judges what was added, and empties the wave. on_done(item) is called when an item's verdict is there, or
-  /// its error. Throws std::bad_alloc, and what on_done() throws; the wave is then of no use any more.
-  virtual void run(const std::function<void(BatchItem&)>& on_done) = 0;
+  /// its error; its own error ends the run and is returned. Throws std::bad_alloc. Either way the wave is
+  /// then of no use any more.
+  [[nodiscard]] virtual Status run(const std::function<Status(BatchItem&)>& on_done) = 0;
 };
 
 /// Constrained decoding by a Gen checkpoint. Borrows the guard and the options.

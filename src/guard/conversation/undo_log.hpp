@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "util/rollback.hpp"
+
 namespace qwen3guard::detail {
 
 /// How to take back what was done to a conversation and to what was found out about it, step by step. Whoever
@@ -30,14 +32,10 @@ class UndoLog {
   template <class Change, class Inverse>
   auto perform(const Change& change, Inverse&& inverse) {
     add(std::forward<Inverse>(inverse));
-    try {
-      auto result = change();
-      if (!result.ok()) steps_.pop_back();
-      return result;
-    } catch (...) {
-      steps_.pop_back();
-      throw;
-    }
+    Rollback step([&] { steps_.pop_back(); });
+    auto result = change();
+    if (result.ok()) step.keep();
+    return result;
   }
 
   /// Notes that `values` is about to change from `keep` on.

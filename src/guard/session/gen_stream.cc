@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <new>
 #include <utility>
 
 #include "guard/conversation/gen_prompt.hpp"
@@ -15,6 +14,7 @@
 #include "guard/gen/prompt_prefix.hpp"
 #include "util/common_prefix.hpp"
 #include "util/error.hpp"
+#include "util/exceptions.hpp"
 #include "util/try.hpp"
 #include "util/utf8.hpp"
 
@@ -413,14 +413,13 @@ std::size_t GenStream::n_behind_window() const noexcept {
 
 void GenStream::forget_before_window() noexcept {
   if (options_.context != ContextPolicy::slide || record_ == nullptr || record_->tokens.empty()) return;
-  try {
+  // What is kept for too long does no harm; the next call forgets it.
+  static_cast<void>(if_memory_lasts([&] {
     const std::size_t n = n_behind_window();
     if (n > record_->n_slid) writable().slide(n - record_->n_slid);
     const std::size_t n_dropped = conversation_.open()->n_dropped();
     if (n > n_dropped) conversation_.slide(0, n - n_dropped);
-  } catch (const std::bad_alloc&) {
-    // What is kept for too long does no harm; the next call forgets it.
-  }
+  }));
 }
 
 Decision GenStream::decide(const PolicyState& state, bool is_over) const {

@@ -12,6 +12,7 @@
 
 #include "guard/session/recorded_session.hpp"
 #include "model/kv_cache.hpp"
+#include "util/rollback.hpp"
 
 namespace qwen3guard::detail {
 
@@ -51,19 +52,14 @@ class GenStream final : public RecordedSession {
   /// Runs change(); on error or a throw the conversation and what was found are as before.
   template <class Change>
   [[nodiscard]] auto changed(const Change& change) -> decltype(change()) {
-    try {
-      auto result = change();
-      if (result.ok()) {
-        log_.commit();
-        forget_before_window();
-      } else {
-        log_.rollback();
-      }
-      return result;
-    } catch (...) {
-      log_.rollback();
-      throw;
+    Rollback undone([&] { log_.rollback(); });
+    auto result = change();
+    if (result.ok()) {
+      undone.keep();
+      log_.commit();
+      forget_before_window();
     }
+    return result;
   }
 
   // Changes of the conversation. What they do is in the log.

@@ -350,70 +350,64 @@ StreamUpdate HeadStream::take_update(Feed& feed) {
 }
 
 StreamUpdate HeadStream::commit(Feed& feed) {
-  try {
-    append_verdicts(feed);
-    TurnRecord& record = writable();
-    TurnRecord::Marks& marks = record.marks;
-    if (marks.is_stopped && conversation_.open()->input() == OpenTurn::Input::tokens)
-      marks.judged_end_byte = record.last().verdict.byte_end;
-    StreamUpdate update = take_update(feed);
-    const std::size_t n_settled = n_settled_tokens();
-    // A rewind can unsettle what was settled.
-    const std::size_t from = std::max(std::min(n_settled, marks.n_settled), record.n_slid) - record.n_slid;
-    const std::size_t to = std::max({n_settled, marks.n_settled, record.n_slid}) - record.n_slid;
-    for (std::size_t i = from; i < std::min(to, record.tokens.size()); ++i)
-      record.tokens[i].verdict.is_settled = record.n_slid + i < n_settled;
-    marks.n_settled = n_settled;
-    const auto front = stripped();
-    update.n_settled = std::min(n_settled, record.n_tokens());
-    if (front) update.n_settled = front->is_settled ? update.n_settled + 1 : 0;
-    log_.commit();
-    return update;
-  } catch (...) {
-    abandon(feed);
-    throw;
-  }
+  Rollback undone([&] { abandon(feed); });
+  append_verdicts(feed);
+  TurnRecord& record = writable();
+  TurnRecord::Marks& marks = record.marks;
+  if (marks.is_stopped && conversation_.open()->input() == OpenTurn::Input::tokens)
+    marks.judged_end_byte = record.last().verdict.byte_end;
+  StreamUpdate update = take_update(feed);
+  const std::size_t n_settled = n_settled_tokens();
+  // A rewind can unsettle what was settled.
+  const std::size_t from = std::max(std::min(n_settled, marks.n_settled), record.n_slid) - record.n_slid;
+  const std::size_t to = std::max({n_settled, marks.n_settled, record.n_slid}) - record.n_slid;
+  for (std::size_t i = from; i < std::min(to, record.tokens.size()); ++i)
+    record.tokens[i].verdict.is_settled = record.n_slid + i < n_settled;
+  marks.n_settled = n_settled;
+  const auto front = stripped();
+  update.n_settled = std::min(n_settled, record.n_tokens());
+  if (front) update.n_settled = front->is_settled ? update.n_settled + 1 : 0;
+  undone.keep();
+  log_.commit();
+  return update;
 }
 
 TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
                                    std::vector<TokenVerdict>* final_tokens) {
-  try {
-    TurnVerdict out;
-    out.role = conversation_.turns().back().turn->role;
-    TurnRecord& record = *records_.back();
-    for (TurnToken& token : record.tokens) token.verdict.is_settled = true;
-    record.marks.n_settled = record.n_tokens();
-    std::vector<TokenVerdict> tokens;
-    if (out.role == Role::assistant) {
-      const std::int64_t n_bytes = conversation_.turns().back().turn->n_bytes + record.marks.unread_bytes;
-      record.decision =
-          feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), tokens);
-    } else {
-      const ClosedTurn& turn = *conversation_.turns().back().turn;
-      if (turn.n_incomplete_bytes > 0) {
-        // Its verdict is that of its end; the decision says what that is not about.
-        record.decision.unjudged_end = turn.n_bytes;
-        record.decision.unjudged_begin = turn.n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes);
-      }
-      if (out.role == Role::user) {
-        TokenVerdict verdict = feed.form.verdicts().back();
-        verdict.id = conversation_.ids()[feed.form.im_end()];
-        verdict.byte_begin = verdict.byte_end = turn.n_bytes;
-        verdict.is_settled = true;
-        verdict.flagged = raises_flag(options_.policy, counted_severity(options_.policy, verdict));
-        out.prompt = verdict;
-      }
+  Rollback undone([&] { abandon(feed); });
+  TurnVerdict out;
+  out.role = conversation_.turns().back().turn->role;
+  TurnRecord& record = *records_.back();
+  for (TurnToken& token : record.tokens) token.verdict.is_settled = true;
+  record.marks.n_settled = record.n_tokens();
+  std::vector<TokenVerdict> tokens;
+  if (out.role == Role::assistant) {
+    const std::int64_t n_bytes = conversation_.turns().back().turn->n_bytes + record.marks.unread_bytes;
+    record.decision =
+        feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), tokens);
+  } else {
+    const ClosedTurn& turn = *conversation_.turns().back().turn;
+    if (turn.n_incomplete_bytes > 0) {
+      // Its verdict is that of its end; the decision says what that is not about.
+      record.decision.unjudged_end = turn.n_bytes;
+      record.decision.unjudged_begin = turn.n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes);
     }
-    update = take_update(feed);
-    update.n_settled = n_verdicts();
-    out.decision = record.decision;
-    if (final_tokens != nullptr) *final_tokens = std::move(tokens);
-    log_.commit();
-    return out;
-  } catch (...) {
-    abandon(feed);
-    throw;
+    if (out.role == Role::user) {
+      TokenVerdict verdict = feed.form.verdicts().back();
+      verdict.id = conversation_.ids()[feed.form.im_end()];
+      verdict.byte_begin = verdict.byte_end = turn.n_bytes;
+      verdict.is_settled = true;
+      verdict.flagged = raises_flag(options_.policy, counted_severity(options_.policy, verdict));
+      out.prompt = verdict;
+    }
   }
+  update = take_update(feed);
+  update.n_settled = n_verdicts();
+  out.decision = record.decision;
+  if (final_tokens != nullptr) *final_tokens = std::move(tokens);
+  undone.keep();
+  log_.commit();
+  return out;
 }
 
 void HeadStream::abandon(Feed& feed) noexcept {

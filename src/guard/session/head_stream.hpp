@@ -15,6 +15,7 @@
 #include "guard/session/recorded_session.hpp"
 #include "model/kv_cache.hpp"
 #include "model/labels.hpp"
+#include "util/rollback.hpp"
 
 namespace qwen3guard::detail {
 
@@ -138,14 +139,10 @@ class HeadStream final : public RecordedSession {
   template <class Change>
   [[nodiscard]] auto planned(const Change& change) -> decltype(change()) {
     if (Status status = check_usable(); !status.ok()) return std::move(status).error();
-    try {
-      auto result = change();
-      if (!result.ok()) log_.rollback();
-      return result;
-    } catch (...) {
-      log_.rollback();
-      throw;
-    }
+    Rollback undone([&] { log_.rollback(); });
+    auto result = change();
+    if (result.ok()) undone.keep();
+    return result;
   }
   [[nodiscard]] Result<StreamUpdate> run(Result<Feed> planned);
   /// The feed for an open turn whose tape has changed from `keep` on.

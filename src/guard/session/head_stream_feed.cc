@@ -107,13 +107,7 @@ void HeadStream::run_feeds(const Guard::Impl& guard, std::span<Feed> feeds) noex
     }
   });
   if (status.ok()) return;
-  for (Feed& feed : feeds) {
-    try {
-      feed.status = status;
-    } catch (const std::bad_alloc&) {
-      feed.status = Error{ErrorCode::out_of_memory, {}};
-    }
-  }
+  for (Feed& feed : feeds) feed.status = copy_of(status);
 }
 
 }  // namespace qwen3guard::detail
