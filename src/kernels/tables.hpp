@@ -4,6 +4,14 @@
 
 #include "kernels/kernel_table.hpp"
 
+/// The products of plain matrices of a table: those of a build of Eigen (src/tensor/gemm_eigen.cc), or
+/// without Eigen those of kernels/generic/gemm.inl, which are the same up to rounding.
+#ifdef Q3G_WITH_EIGEN
+#define Q3G_GEMM_OF(isa) gemm_nt_##isa, gemm_nn_add_##isa
+#else
+#define Q3G_GEMM_OF(isa) gemm_nt_by_dots, gemm_nn_add_by_rows
+#endif
+
 // Declarations only: files with instruction-set flags include this (see kernel_table.hpp).
 namespace qwen3guard::detail {
 

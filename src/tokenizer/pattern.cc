@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/pattern.hpp"
 
+#ifdef Q3G_WITH_RE2
 #include <re2/re2.h>
+#endif
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "qwen3guard/quote.hpp"
+#include "tokenizer/qwen_scanner.hpp"
 #include "util/error.hpp"
 #include "util/try.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
+
+#ifdef Q3G_WITH_RE2
 
 struct Pattern::Engines {
   Engines(const RewrittenPattern& pattern, const re2::RE2::Options& options)
@@ -93,5 +98,18 @@ std::optional<Pattern::Span> Pattern::find(std::string_view text, std::size_t po
   }
   return std::nullopt;
 }
+
+#else
+
+Result<Pattern> Pattern::compile(std::string_view regex) {
+  return error(ErrorCode::unsupported_model, "the pattern ", quote(regex),
+               " needs RE2, which this build does not have; expected the published pattern, ",
+               quote(kQwenPattern));
+}
+
+/// There is no pattern to ask.
+std::optional<Pattern::Span> Pattern::find(std::string_view, std::size_t) const { return std::nullopt; }
+
+#endif
 
 }  // namespace qwen3guard::detail

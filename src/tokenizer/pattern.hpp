@@ -42,7 +42,8 @@ class Pattern {
   static constexpr int kMaxInstructions = 1 << 15;
 
   /// Errors: bad_tokenizer (beyond these bounds, which the detail names); unsupported_model (see
-  /// rewrite_pattern; or RE2 refuses the pattern, with RE2's words).
+  /// rewrite_pattern; or RE2 refuses the pattern, with RE2's words; or any, in a build without RE2: without
+  /// Q3G_WITH_RE2).
   [[nodiscard]] static Result<Pattern> compile(std::string_view regex);
 
   /// The leftmost match that is not empty and starts at or after pos. `text` is UTF-8.

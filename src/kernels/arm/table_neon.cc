@@ -10,6 +10,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableNeon = table_of("neon", gemm_nt_scalar, gemm_nn_add_scalar);
+constexpr KernelTable kTableNeon = table_of("neon", Q3G_GEMM_OF(scalar));
 
 }  // namespace qwen3guard::detail

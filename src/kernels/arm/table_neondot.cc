@@ -11,6 +11,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableNeondot = table_of("neondot", gemm_nt_scalar, gemm_nn_add_scalar);
+constexpr KernelTable kTableNeondot = table_of("neondot", Q3G_GEMM_OF(scalar));
 
 }  // namespace qwen3guard::detail

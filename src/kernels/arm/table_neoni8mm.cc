@@ -15,7 +15,7 @@
 namespace qwen3guard::detail {
 
 constexpr KernelTable kTableNeoni8mm = [] {
-  KernelTable table = table_of("neoni8mm", gemm_nt_scalar, gemm_nn_add_scalar);
+  KernelTable table = table_of("neoni8mm", Q3G_GEMM_OF(scalar));
   table.gemm_q8 = matrix_product<QuantisedPairs<Q8>>;
   table.gemm_q4 = matrix_product<QuantisedPairs<Q4>>;
   table.gemm_bf16 = matrix_product<Bf16Pairs>;

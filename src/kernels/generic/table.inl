@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of an instruction set whose types and matrix products are given; included after kernels.inl and
 // packed.inl.
+#ifndef Q3G_WITH_EIGEN
+#include "kernels/generic/gemm.inl"
+#endif
+
 namespace {
 
 constexpr qwen3guard::detail::KernelTable table_of(

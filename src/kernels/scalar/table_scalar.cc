@@ -10,6 +10,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableScalar = table_of("scalar", gemm_nt_scalar, gemm_nn_add_scalar);
+constexpr KernelTable kTableScalar = table_of("scalar", Q3G_GEMM_OF(scalar));
 
 }  // namespace qwen3guard::detail

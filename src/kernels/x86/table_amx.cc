@@ -13,7 +13,7 @@
 namespace qwen3guard::detail {
 
 constexpr KernelTable kTableAmx = [] {
-  KernelTable table = table_of("amx", gemm_nt_avx512, gemm_nn_add_avx512);
+  KernelTable table = table_of("amx", Q3G_GEMM_OF(avx512));
   table.gemm_q8 = gemm_q8_amx;
   table.gemm_q4 = gemm_q4_amx;
   table.gemm_bf16 = gemm_bf16_amx;

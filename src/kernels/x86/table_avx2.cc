@@ -10,6 +10,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableAvx2 = table_of("avx2", gemm_nt_avx2, gemm_nn_add_avx2);
+constexpr KernelTable kTableAvx2 = table_of("avx2", Q3G_GEMM_OF(avx2));
 
 }  // namespace qwen3guard::detail

@@ -10,6 +10,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableAvx512 = table_of("avx512", gemm_nt_avx512, gemm_nn_add_avx512);
+constexpr KernelTable kTableAvx512 = table_of("avx512", Q3G_GEMM_OF(avx512));
 
 }  // namespace qwen3guard::detail

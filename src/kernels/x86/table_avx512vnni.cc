@@ -11,6 +11,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableAvx512vnni = table_of("avx512vnni", gemm_nt_avx512, gemm_nn_add_avx512);
+constexpr KernelTable kTableAvx512vnni = table_of("avx512vnni", Q3G_GEMM_OF(avx512));
 
 }  // namespace qwen3guard::detail

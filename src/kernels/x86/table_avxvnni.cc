@@ -11,6 +11,6 @@
 
 namespace qwen3guard::detail {
 
-constexpr KernelTable kTableAvxvnni = table_of("avxvnni", gemm_nt_avx2, gemm_nn_add_avx2);
+constexpr KernelTable kTableAvxvnni = table_of("avxvnni", Q3G_GEMM_OF(avx2));
 
 }  // namespace qwen3guard::detail
