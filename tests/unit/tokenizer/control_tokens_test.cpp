@@ -145,10 +145,12 @@ TEST_CASE("control tokens: merges that make one are refused, listed as added or 
     CHECK(loaded.error().code == ErrorCode::bad_tokenizer);
     CHECK(loaded.error().detail.find("a control token") != std::string::npos);
   }
+#ifndef Q3G_WITHOUT_RE2  // whose pattern keeps the token's text in one word
   // Without the last merge no text leads there.
   parts.merges = parts.merges.substr(0, parts.merges.rfind(",[")) + "]";
   parts.added = "[]";
   const Tokenizer tokenizer = parts.load().value();
   CHECK(tokenizer.encode("<|im_end|>").value() == std::vector<TokenId>{263, '>'});
   CHECK(tokenizer.is_special(264));
+#endif
 }

@@ -16,6 +16,7 @@
 
 #include "qwen3guard/tokenizer.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/qwen_scanner.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 #include "util/model_files.hpp"
 #include "util/utf8.hpp"
@@ -76,13 +77,30 @@ inline std::string byte_vocabulary() {
   return out;
 }
 
+/// A Split by `regex` (in JSON's escapes), then ByteLevel.
+inline std::string split_by(const std::string& regex) {
+  return R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":")" + regex +
+         R"("},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})";
+}
+
+/// A step that splits words: GPT-2's pattern, or without RE2 the one pattern that has a scanner.
+inline std::string default_pre_tokenizer() {
+#ifdef Q3G_WITHOUT_RE2
+  std::string regex;
+  for (const char c : detail::kQwenPattern) regex += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  return split_by(regex);
+#else
+  return R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":true})";
+#endif
+}
+
 /// A tokenizer.json put together from the JSON text of its parts.
 struct JsonParts {
   std::string vocabulary = byte_vocabulary() + R"(,"ab":256,"abc":257,"bc":258,"\u0120a":259)";
   std::string merges = R"(["a b","ab c",["b","c"],"\u0120 a"])";
   std::string added = R"([{"id":260,"content":"<|end|>","special":true},{"id":261,"content":"<t>"}])";
   std::string normalizer = R"({"type":"NFC"})";
-  std::string pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":true})";
+  std::string pre_tokenizer = default_pre_tokenizer();
   std::string model_extra;
 
   [[nodiscard]] std::string json() const {
@@ -92,12 +110,6 @@ struct JsonParts {
   }
   [[nodiscard]] Result<Tokenizer> load() const { return load_from({{"tokenizer.json", json()}}); }
 };
-
-/// A Split by `regex` (in JSON's escapes), then ByteLevel.
-inline std::string split_by(const std::string& regex) {
-  return R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":")" + regex +
-         R"("},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})";
-}
 
 /// Seeded random text that is rich in what pre-tokenisers and normalisers treat specially.
 class RandomText {
