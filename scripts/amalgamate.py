@@ -20,18 +20,27 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LAYERS = ["values", "util", "kernels", "tensor", "model", "tokenizer", "guard", "embedded"]
 MODELS = ["nano-gen", "nano-stream"]
 MODEL_FILES = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"]
-FAMILIES = {"scalar": "1", "x86": "defined(__x86_64__) || defined(_M_X64)", "arm": "defined(__aarch64__) || defined(_M_ARM64)"}
-# src/kernels/CMakeLists.txt says why GCC for Windows has no tiles.
-NO_TILES = "defined(__MINGW32__) && !defined(__clang__)"
-MACROS = f"""#if {FAMILIES["x86"]}
+# src/kernels/CMakeLists.txt says why GCC for Windows has no tiles. Clang before 16 has I8MM and BF16 of Arm only by flags.
+MACROS = """#if defined(__x86_64__) || defined(_M_X64)
 #define Q3G_KERNELS_X86
-#if !({NO_TILES})
+#if !defined(__MINGW32__) || defined(__clang__)
 #define Q3G_KERNELS_AMX
 #endif
-#elif {FAMILIES["arm"]}
+#elif defined(__aarch64__) || defined(_M_ARM64)
 #define Q3G_KERNELS_ARM
+#if !defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_BF16)
+#define Q3G_KERNELS_I8MM
+#endif
 #endif
 """
+# In one large unit GCC 12 takes the Error of a Result that has none for uninitialised.
+QUIET = """#if defined(QWEN3GUARD_IMPLEMENTATION) && !defined(QWEN3GUARD_IMPLEMENTED) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+"""
+LOUD = "#if defined(__GNUC__) && !defined(__clang__)\n#pragma GCC diagnostic pop\n#endif\n"
+NEEDS = {"scalar": "1", "amx": "defined(Q3G_KERNELS_AMX)", "neoni8mm": "defined(Q3G_KERNELS_I8MM)"}
 
 
 def fail(text: str) -> None:
@@ -176,7 +185,7 @@ def library_sources() -> list[pathlib.Path]:
 
 def library(args: argparse.Namespace) -> str:
     public = Paster()
-    out = ["#ifndef QWEN3GUARD_DROP_IN_HPP\n#define QWEN3GUARD_DROP_IN_HPP\n"]
+    out = [QUIET + "#ifndef QWEN3GUARD_DROP_IN_HPP\n#define QWEN3GUARD_DROP_IN_HPP\n"]
     out += [public.paste(path) for path in sorted((ROOT / "include" / "qwen3guard").glob("*.hpp"))]
     out += ["#endif  // QWEN3GUARD_DROP_IN_HPP\n#if defined(QWEN3GUARD_IMPLEMENTATION) && !defined(QWEN3GUARD_IMPLEMENTED)\n"
             "#define QWEN3GUARD_IMPLEMENTED\n#if !defined(Q3G_STATIC)\n#define Q3G_STATIC\n#endif\n", MACROS]
@@ -186,33 +195,36 @@ def library(args: argparse.Namespace) -> str:
         for end, condition in {"_win.cc": "defined(_WIN32)", "_posix.cc": "!defined(_WIN32)"}.items():
             text = f"#if {condition}\n{text}#endif\n" if path.name.endswith(end) else text
         out.append(text)
-    return "".join(out) + "#endif  // QWEN3GUARD_IMPLEMENTATION\n"
+    return "".join(out) + LOUD + "#endif  // QWEN3GUARD_IMPLEMENTATION\n"
 
 
 def kernels(family: str, isa: str, flags: list[str]) -> str:
-    """One instruction set's file. The target is set before anything is included, by which GCC's standard headers are as
-    with the flags. Clang's intrinsics have targets of their own, so its headers come before the target."""
-    targets = [re.sub("^march=", "arch=", flag[2:]) if flag.startswith("-march") else flag[2:] for flag in flags if flag[:2] == "-m"]
-    levels = [flag[1:] if flag[:2] == "-O" else flag[2:] for flag in flags if flag[:2] in ("-O", "-f")]
-    tables = read(ROOT / "src/kernels/tables.hpp")
+    """One instruction set's file. By GCC, the target is set before anything is included: headers are as with the flags.
+    Clang's headers have targets of their own and come before it; only arm_neon.h had none before Clang 16."""
+    targets = [flag.replace("march", "arch")[1:] if "arch" in flag else flag[2:] for flag in flags if flag.startswith("-m")]
+    levels = [flag[1:] if flag.startswith("-O") else flag[2:] for flag in flags if flag[:2] in ("-O", "-f")]
     text = ""
-    if re.search(rf"\bgemm_nt_{isa}\(", tables):
+    if re.search(rf"\bgemm_nt_{isa}\(", read(ROOT / "src/kernels/tables.hpp")):
         defines = {"Q3G_ISA": isa, "Eigen": f"Eigen_{isa}", "EIGEN_DONT_PARALLELIZE": "", "EIGEN_NO_DEBUG": "",
                    "EIGEN_STACK_ALLOCATION_LIMIT": "8192"}
         text += "#if defined(Q3G_WITH_EIGEN)\n" + "".join(f"#define {k} {v}".rstrip() + "\n" for k, v in defines.items())
         text += Paster().paste(ROOT / "src/tensor/gemm_eigen.cc") + "#endif\n"
     text += Paster().paste(ROOT / "src/kernels" / family / f"table_{isa}.cc")
-    condition = f"({FAMILIES[family]})" + (f" && !({NO_TILES})" if isa == "amx" else "")
-    includes = "".join(f"#include <{name}>\n" for name in sorted(set(re.findall("^#include <([^>]+)>", text, re.M)) - {"Eigen/Core"}))
-    arm_names = ",".join(re.findall(r"\+(\w+)", "".join(targets)))
-    clang = f"#pragma clang attribute push(__attribute__((target(\"{arm_names or ','.join(targets)}\"))), apply_to = function)\n"
-    clang = (clang if targets else "") + ("#pragma clang fp contract(off)\n" if "fp-contract=off" in levels else "")
-    gcc = "".join(f"#pragma GCC diagnostic ignored \"{flag}\"\n".replace("-Wno-", "-W") for flag in flags if flag[:2] == "-W")
-    gcc += f"#pragma GCC optimize({', '.join(map(repr, levels))})\n".replace("'", '"')
-    gcc += f"#pragma GCC target(\"{','.join(targets)}\")\n" if targets else ""
-    return (f"#if {condition}\n#if defined(__clang__)\n{includes}{clang}"
-            f"#elif defined(__GNUC__)\n{gcc}#endif\n{MACROS}{text}"
-            f"{'#if defined(__clang__)' + chr(10) + '#pragma clang attribute pop' + chr(10) + '#endif' + chr(10) if targets else ''}#endif\n")
+    includes = set(re.findall("^#include <([^>]+)>", text, re.M)) - {"Eigen/Core"}
+    clang = "".join(f"#include <{name}>\n" for name in sorted(includes))
+    gcc = "".join(f"#pragma GCC diagnostic ignored \"-W{flag[5:]}\"\n" for flag in flags if flag.startswith("-Wno-"))
+    gcc += "#pragma GCC optimize(" + ", ".join(f'"{level}"' for level in levels) + ")\n"
+    if "fp-contract=off" in levels:
+        clang += "#pragma clang fp contract(off)\n"
+    if targets:
+        names = ",".join(re.findall(r"\+(\w+)", targets[0]) or targets)
+        push = f"#pragma clang attribute push(__attribute__((target(\"{names}\"))), apply_to = function)\n"
+        old = f"#if __clang_major__ < 16\n#undef __ARM_FEATURE_DOTPROD\n#define __ARM_FEATURE_DOTPROD 1\n{push}{clang}#else\n"
+        clang = f"{old}{clang}{push}#endif\n" if family == "arm" else clang + push
+        gcc += f"#pragma GCC target(\"{','.join(targets)}\")\n"
+        text += "#if defined(__clang__)\n#pragma clang attribute pop\n#endif\n"
+    needs = NEEDS.get(isa, f"defined(Q3G_KERNELS_{family.upper()})")
+    return f"{MACROS}#if {needs}\n#if defined(__clang__)\n{clang}#elif defined(__GNUC__)\n{gcc}#endif\n{text}#endif\n"
 
 
 def model(name: str) -> str:

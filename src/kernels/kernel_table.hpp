@@ -7,6 +7,10 @@
 
 #include "kernels/packed_args.hpp"
 
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0)
+#error "qwen3guard: compile without -ffast-math; values that are not finite have to be recognised"
+#endif
+
 // Files compiled with instruction-set flags include this header, so it holds plain data only: an inline
 // function here could be emitted with AVX code and then be picked by the linker for every caller.
 namespace qwen3guard::detail {

@@ -19,7 +19,9 @@ std::vector<const KernelTable*> tables_for(const CpuFeatures& features) {
   if (features.avxvnni) tables.push_back(&kTableAvxvnni);
   if (features.avx2) tables.push_back(&kTableAvx2);
 #elif defined(Q3G_KERNELS_ARM)
+#ifdef Q3G_KERNELS_I8MM
   if (features.neoni8mm) tables.push_back(&kTableNeoni8mm);
+#endif
   if (features.neondot) tables.push_back(&kTableNeondot);
   if (features.neon) tables.push_back(&kTableNeon);
 #else

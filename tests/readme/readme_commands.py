@@ -21,6 +21,7 @@ NOT_RUN = {"scripts/test.sh": "it runs this"}
 STREAM = [r"(?i)safe -> allow", r"(?i): unsafe"]  # a harmless question passes, an insult is stopped in the middle of it
 EXPECTED = {
     "scripts/demo.sh": [r"Safe", r"Unsafe"],
+    "*.cpp -o game": [r"^shown: .+\nheld: .+$"],
     "app/build/app": [r"^Safe -> allow\nSafe\nSafe$"],
     "example_chat --script": [r"\S"],
     "example_game_server": [r"\S"],
@@ -65,7 +66,10 @@ def check_out(folder: Path) -> None:
 
 
 def bring_data(folder: Path) -> None:
-    """What the lines about the command read."""
+    """What the lines about the command read; and the sources of other projects, where they are here already."""
+    if (ROOT / "build/sources/complete").is_file():
+        (folder / "build").mkdir()
+        (folder / "build/sources").symlink_to(ROOT / "build/sources")
     shutil.copytree(folder / "src/embedded/nano-gen", folder / "Qwen3Guard-Gen-0.6B")
     (folder / "conversations.jsonl").write_text("\n".join(CONVERSATIONS) + "\n", encoding="utf-8")
     (folder / "prompts.txt").write_text("How do I kill a Python process?\n", encoding="utf-8")
