@@ -40,6 +40,19 @@ QUIET = """#if defined(QWEN3GUARD_IMPLEMENTATION) && !defined(QWEN3GUARD_IMPLEME
 #endif
 """
 LOUD = "#if defined(__GNUC__) && !defined(__clang__)\n#pragma GCC diagnostic pop\n#endif\n"
+# Around what is not ours.
+UNCHECKED = """#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#elif defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wall"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+"""
+CHECKED = "#if defined(__clang__)\n#pragma clang diagnostic pop\n#elif defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n"
 NEEDS = {"scalar": "1", "amx": "defined(Q3G_KERNELS_AMX)", "neoni8mm": "defined(Q3G_KERNELS_I8MM)"}
 
 
@@ -150,9 +163,8 @@ def third_party(args: argparse.Namespace) -> dict[str, str]:
     def part(name: str, licence: str, text: str) -> str:
         text = re.sub(r'^\s*#\s*include\s+"[^\n]*$', "", text, flags=re.M)
         licence = "".join(f"// {line}".rstrip() + "\n" for line in licence.splitlines())
-        return (f"// ==== {name}, which is not part of qwen3guard, and its licence\n{licence}"
-                f"#if defined(__GNUC__)\n#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Wall\"\n#endif\n"
-                f"{renamed(text)}\n#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n// ==== end of {name}\n")
+        return (f"// ==== {name}, which is not part of qwen3guard, and its licence\n{licence}{UNCHECKED}"
+                f"{renamed(text)}\n{CHECKED}// ==== end of {name}\n")
 
     utf8proc = read(args.utf8proc / "utf8proc.c").replace('#include "utf8proc_data.c"', read(args.utf8proc / "utf8proc_data.c"))
     utf8proc = "#define UTF8PROC_STATIC\n" + read(args.utf8proc / "utf8proc.h") + utf8proc
