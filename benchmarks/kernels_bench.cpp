@@ -17,7 +17,7 @@
 #include "model/config.hpp"
 #include "tensor/packed_matrix.hpp"
 #include "util/aligned_buffer.hpp"
-#include "util/thread_team.hpp"
+#include "util/workers.hpp"
 
 using namespace qwen3guard::detail;
 using qwen3guard::PackedWeights;
@@ -33,7 +33,7 @@ const Peaks& peaks_of(const KernelTable& table) {
   static std::map<std::string, Peaks> known;
   const auto found = known.find(table.name);
   if (found != known.end()) return found->second;
-  ThreadTeam one(1);
+  Team one(1);
   return known.emplace(table.name, measure_peaks(*qwen3guard::bench::peak_loops(table.name).value(), one))
       .first->second;
 }

@@ -301,7 +301,8 @@ typedef struct q3g_allocator {
 /** How a model is loaded. */
 typedef struct q3g_guard_options {
   uint32_t struct_size;       /**< sizeof(q3g_guard_options) */
-  int32_t n_threads;          /**< of one call, at most 1024; 0: OMP_NUM_THREADS, else all cores */
+  int32_t n_threads;          /**< of one call, at most 1024; 0: OMP_NUM_THREADS, else all cores. With
+                                   Q3G_PARALLEL=openmp: at most so many of the host's; 0: all of those */
   int32_t max_context_tokens; /**< 0: the checkpoint's own limit */
   int32_t kept_tokens;        /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
   int32_t require_tokenizer;  /**< 0: a model without tokenizer files loads, for logits only. 1 */
@@ -959,7 +960,7 @@ Q3G_API q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit
 Q3G_API q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, size_t* n_tokens,
                                   q3g_error* err) Q3G_NOEXCEPT;
 /** Makes a thread that steps until q3g_batch_stop() or q3g_batch_free(). Any thread. Errors:
- * Q3G_E_INVALID_ARGUMENT (there is one). */
+ * Q3G_E_INVALID_ARGUMENT (there is one; or the library was built with Q3G_PARALLEL=none, and starts none). */
 Q3G_API q3g_status q3g_batch_start(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;
 /** Ends that thread; what waits stays. Any thread. */
 Q3G_API q3g_status q3g_batch_stop(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;

@@ -10,6 +10,15 @@ set(q3g_variant static)
 if(BUILD_SHARED_LIBS)
   set(q3g_variant shared)
 endif()
+# What runs the loops (Q3G_PARALLEL), for those who link an archive: by name, as C programs and pkg-config need it.
+set(q3g_parallel_libraries "")
+if(Q3G_PARALLEL STREQUAL "openmp")
+  list(APPEND q3g_parallel_libraries ${OpenMP_CXX_LIB_NAMES})
+endif()
+if(NOT Q3G_PARALLEL STREQUAL "none")
+  list(APPEND q3g_parallel_libraries pthread)
+endif()
+list(REMOVE_DUPLICATES q3g_parallel_libraries)
 
 # A static C++ library is inside the C library and the program: they look for nothing beside themselves.
 if(NOT BUILD_SHARED_LIBS)
@@ -81,6 +90,7 @@ if(TARGET qwen3guard_c)
       file(RELATIVE_PATH q3g_${folder}_from_package ${CMAKE_INSTALL_FULL_LIBDIR}/cmake/qwen3guard
            ${CMAKE_INSTALL_FULL_${folder}})
     endforeach()
+    set(q3g_c_static_libraries ${q3g_cxx_library} ${q3g_parallel_libraries} m)
     configure_file(cmake/packages/qwen3guard-c_static.cmake.in qwen3guard-c_static.cmake @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/qwen3guard-c_static.cmake DESTINATION ${q3g_package_dir} COMPONENT c_development)
   endif()

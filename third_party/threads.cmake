@@ -1,4 +1,6 @@
-# The system's thread library; part of every tool chain.
+# The system's thread library; part of every tool chain. With Q3G_PARALLEL=none only the tests use it.
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
-set_property(GLOBAL APPEND PROPERTY Q3G_PACKAGE_FIND "find_dependency(Threads)")
+if(NOT Q3G_PARALLEL STREQUAL "none")
+  set_property(GLOBAL APPEND PROPERTY Q3G_PACKAGE_FIND "find_dependency(Threads)")
+endif()

@@ -15,6 +15,9 @@ endforeach()
 # A static C++ library names what it needs: an installed library by its own .pc file, where it has one, as that knows
 # what the library needs in turn; one that was built here by the folder it is installed to. When CMake's package files
 # led to the library, pkg-config may know another one, of the system: a .pc file counts only below the same prefix.
+list(TRANSFORM q3g_parallel_libraries PREPEND "-l" OUTPUT_VARIABLE q3g_pc_parallel)
+list(APPEND q3g_pc_parallel "-lm")
+list(JOIN q3g_pc_parallel " " q3g_pc_parallel)
 set(q3g_pc_requires "")
 set(q3g_pc_libraries "-lqwen3guard")
 if(NOT BUILD_SHARED_LIBS)
@@ -45,7 +48,7 @@ if(NOT BUILD_SHARED_LIBS)
       string(APPEND q3g_pc_libraries " -l${library}")
     endif()
   endforeach()
-  string(APPEND q3g_pc_libraries " -lpthread -lm")
+  string(APPEND q3g_pc_libraries " ${q3g_pc_parallel}")
   list(JOIN q3g_pc_requires ", " q3g_pc_requires)
 endif()
 configure_file(cmake/packages/qwen3guard.pc.in qwen3guard.pc @ONLY)
@@ -55,7 +58,7 @@ if(TARGET qwen3guard_c)
   # Only the archive leaves something to link.
   set(q3g_pc_c_private_libraries "")
   if(TARGET qwen3guard_c_archive)
-    set(q3g_pc_c_private_libraries "-lpthread -l${q3g_cxx_library} -lm")
+    set(q3g_pc_c_private_libraries "-l${q3g_cxx_library} ${q3g_pc_parallel}")
     # Linkers take the shared library where both lie side by side, whatever pkg-config's --static adds: a file of its own
     # names the archive.
     configure_file(cmake/packages/qwen3guard_c_static.pc.in qwen3guard_c_static.pc @ONLY)

@@ -140,7 +140,8 @@ class StreamBatch {
   std::size_t step(double budget_ms = 1e9, bool must_run = true);
 
   /// A thread that steps whenever something waits, until stop() or destruction. Errors: invalid_argument
-  /// (there is one); out_of_memory (no thread to be had).
+  /// (there is one; or the library was built to start none, Q3G_PARALLEL=none); out_of_memory (no thread to
+  /// be had).
   [[nodiscard]] Status start();
   /// Ends that thread, after the forward it is in; what waits stays, and is judged by step() or when a thread
   /// is started again. Without a thread it does nothing.

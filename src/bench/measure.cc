@@ -110,7 +110,7 @@ class Measuring {
   [[nodiscard]] Measurement finish(const ForwardCost& cost, const PeakLoops& loops) {
     out_.weight_bytes_per_token = cost.weight_bytes;
     out_.peak_rss_mb = static_cast<double>(peak_resident_bytes()) / (1024.0 * 1024.0);
-    detail::ThreadTeam team(out_.info.n_threads);
+    detail::Team team(out_.info.n_threads);
     PeakOptions peak_options;
     if (options_.quick)
       peak_options = {.buffer_bytes = std::size_t{64} << 20, .repeat_ms = 4, .n_repeats = 2};

@@ -22,7 +22,7 @@ Q3G_ISAS
 namespace {
 
 using detail::AlignedBuffer;
-using detail::ThreadTeam;
+using detail::Team;
 
 struct NamedLoops {
   std::string_view isa;
@@ -43,7 +43,7 @@ double seconds_of(const Body& body) {
 }
 
 /// 10^9 operations a second of one of the peak loops.
-double measure_ops(double (*peak)(std::size_t) noexcept, ThreadTeam& team, const PeakOptions& options) {
+double measure_ops(double (*peak)(std::size_t) noexcept, Team& team, const PeakOptions& options) {
   const std::size_t n_parts = kPartsPerThread * static_cast<std::size_t>(team.n_threads());
   const double part_s = options.repeat_ms / 1000 / static_cast<double>(kPartsPerThread);
   // As many rounds as fill a part's time; the first call also wakes the unit.
@@ -75,7 +75,7 @@ AlignedBuffer<float> largest_buffer(std::size_t n_bytes) {
   return AlignedBuffer<float>(kLeastBytes / sizeof(float));
 }
 
-double measure_read(const PeakLoops& loops, ThreadTeam& team, const PeakOptions& options) {
+double measure_read(const PeakLoops& loops, Team& team, const PeakOptions& options) {
   AlignedBuffer<float> buffer = largest_buffer(options.buffer_bytes);
   const std::size_t n_parts = kPartsPerThread * static_cast<std::size_t>(team.n_threads());
   const std::size_t n_part = buffer.size() / n_parts;
@@ -115,8 +115,8 @@ double Peaks::of(detail::Arithmetic arithmetic) const noexcept {
   return fp32_gflops;
 }
 
-Peaks measure_peaks(const PeakLoops& loops, ThreadTeam& team, const PeakOptions& options) {
-  const ThreadTeam::Call call(team);
+Peaks measure_peaks(const PeakLoops& loops, Team& team, const PeakOptions& options) {
+  const Team::Call call(team);
   return {.int8_gops = measure_ops(loops.int8, team, options),
           .bf16_gflops = measure_ops(loops.bf16, team, options),
           .fp32_gflops = measure_ops(loops.fp32, team, options),

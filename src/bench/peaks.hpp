@@ -8,7 +8,7 @@
 #include "bench/peaks/peak_loops.hpp"
 #include "qwen3guard/status.hpp"
 #include "tensor/weight_types.hpp"
-#include "util/thread_team.hpp"
+#include "util/workers.hpp"
 
 namespace qwen3guard::bench {
 
@@ -36,7 +36,7 @@ struct PeakOptions {
 
 /// Measures them now, on the team's threads: about 4 * (n_repeats + 1) * repeat_ms, and the time it takes to
 /// allocate the memory. Throws std::bad_alloc when not even 1 MiB can be allocated.
-[[nodiscard]] Peaks measure_peaks(const PeakLoops& loops, detail::ThreadTeam& team,
+[[nodiscard]] Peaks measure_peaks(const PeakLoops& loops, detail::Team& team,
                                   const PeakOptions& options = {});
 
 }  // namespace qwen3guard::bench

@@ -11,9 +11,10 @@
 #include "model/rope.hpp"
 #include "model/weights.hpp"
 #include "model/workspace.hpp"
+#include "util/cpu_count.hpp"
 #include "util/error.hpp"
-#include "util/thread_team.hpp"
 #include "util/try.hpp"
+#include "util/workers.hpp"
 
 namespace qwen3guard::detail {
 
@@ -23,7 +24,7 @@ struct Model::Impl {
   Rope rope;
   const KernelTable* kernels;
   std::string isa;
-  std::unique_ptr<ThreadTeam> team;
+  std::unique_ptr<Team> team;
   Memory memory;
 };
 
@@ -44,9 +45,8 @@ Result<std::shared_ptr<const Model>> Model::load(const Checkpoint& checkpoint, c
   Q3G_ASSIGN(Weights weights, Weights::load(checkpoint, *kernels, {options.memory, options.verify}));
   ModelConfig config = checkpoint.config();
   Rope rope(config.head_dim, config.rope_theta);
-  const std::int32_t n_threads = options.n_threads > 0 ? options.n_threads : default_n_threads();
   std::unique_ptr<Impl> impl(new Impl{std::move(config), std::move(weights), std::move(rope), kernels,
-                                      kernels->name, std::make_unique<ThreadTeam>(n_threads),
+                                      kernels->name, std::make_unique<Team>(options.n_threads),
                                       options.memory});
   return std::shared_ptr<const Model>(new Model(std::move(impl)));
 }
@@ -121,7 +121,7 @@ Status Model::forward_batch(std::span<const ForwardPart> parts, Workspace& works
   std::size_t n_tokens = 0;
   for (const ForwardPart& part : parts) n_tokens += part.ids.size();
   if (n_tokens == 0) return {};
-  const ThreadTeam::Call call(*impl_->team);
+  const Team::Call call(*impl_->team);
   DecoderLayers decoder(config, impl_->weights, impl_->rope, *impl_->kernels, Workers(impl_->team.get()),
                         workspace);
   decoder.reserve(n_tokens);

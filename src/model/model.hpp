@@ -25,7 +25,7 @@ class Workspace;
 
 /// What a model is told when it is loaded.
 struct ModelOptions {
-  std::int32_t n_threads = 0;  ///< 0: default_n_threads()
+  std::int32_t n_threads = 0;  ///< as GuardOptions::n_threads
   std::string isa;             ///< "": the environment's QWEN3GUARD_ISA, else the best there is
   Memory memory = nullptr;     ///< for keys, values, scratch matrices and copies of weights
   bool verify = false;         ///< as WeightsOptions::verify

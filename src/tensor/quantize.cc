@@ -10,8 +10,8 @@
 #include "kernels/isa.hpp"
 #include "qwen3guard/quote.hpp"
 #include "util/error.hpp"
-#include "util/thread_team.hpp"
 #include "util/try.hpp"
+#include "util/workers.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -131,11 +131,12 @@ Result<PackedMatrix> pack(const MatrixView& w, const PackOptions& options, const
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens exactly, as any set does
   Packer packer(w, options, *kernels, out);
   // Nothing may be thrown inside run(): each item of work has its scratch before it starts.
+  Team team(options.n_threads);
   const std::size_t n_items =
-      std::min<std::size_t>(out.shape.n_panels(), static_cast<std::size_t>(std::max(options.n_threads, 1)));
+      std::min<std::size_t>(out.shape.n_panels(), static_cast<std::size_t>(team.n_threads()));
   std::vector<RowScratch> scratch(n_items, RowScratch(out.shape.k()));
   std::vector<std::size_t> bad(n_items, kNone);
-  ThreadTeam(options.n_threads).run(n_items, [&](std::size_t item) {
+  team.run(n_items, [&](std::size_t item) {
     const std::size_t end = out.shape.n_panels() * (item + 1) / n_items;
     for (std::size_t p = out.shape.n_panels() * item / n_items; p < end && bad[item] == kNone; ++p)
       bad[item] = packer.panel(p, scratch[item]);

@@ -35,7 +35,7 @@ struct PackedMatrix {
 struct PackOptions {
   PackedWeights type = PackedWeights::int8;
   std::size_t group = 64;  ///< as packed_shape()
-  int n_threads = 1;       ///< the result is the same for any number
+  int n_threads = 1;       ///< 0: automatic; the result is the same for any number
   /// [cols]: how much an error in a column matters, all >= 0; empty for all alike. int4 only.
   std::span<const float> column_importance;
 };

@@ -2,14 +2,14 @@
 #ifndef QWEN3GUARD_SRC_UTIL_BLOCK_SIGNALS_HPP
 #define QWEN3GUARD_SRC_UTIL_BLOCK_SIGNALS_HPP
 
-#ifndef _WIN32
+#if !defined(_WIN32) && !defined(Q3G_PARALLEL_NONE)
 #include <pthread.h>
 #include <signal.h>
 #endif
 
 namespace qwen3guard::detail {
 
-#ifndef _WIN32
+#if !defined(_WIN32) && !defined(Q3G_PARALLEL_NONE)
 /// A host's signals are for its own threads: workers are started with all of them blocked.
 class BlockSignals {
  public:

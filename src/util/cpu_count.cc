@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "util/cpu_count.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #ifdef __linux__
 #include <sched.h>
@@ -13,7 +14,7 @@
 
 #include "util/error.hpp"
 #include "util/exceptions.hpp"
-#include "util/thread_team.hpp"
+#include "util/mutex.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -31,7 +32,11 @@ long available_processors() noexcept {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
+#if Q3G_HAS_THREADS
   return static_cast<long>(std::thread::hardware_concurrency());
+#else
+  return 1;
+#endif
 }
 
 int processors_of(long quota, long period) noexcept {

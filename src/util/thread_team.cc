@@ -5,12 +5,9 @@
 
 #include "util/block_signals.hpp"
 #include "util/exceptions.hpp"
+#include "util/process_id.hpp"
 
-#ifdef _WIN32
-#include <process.h>
-#else
-#include <unistd.h>
-#endif
+#ifndef Q3G_PARALLEL_NONE  // where the system may have no threads
 
 namespace qwen3guard::detail {
 namespace {
@@ -31,14 +28,6 @@ void pause_briefly() noexcept {
 }
 
 }  // namespace
-
-long process_id() noexcept {
-#ifdef _WIN32
-  return _getpid();
-#else
-  return getpid();
-#endif
-}
 
 ThreadTeam::~ThreadTeam() {
   is_stopping_.store(true);
@@ -131,3 +120,5 @@ void ThreadTeam::worker() noexcept {
 }
 
 }  // namespace qwen3guard::detail
+
+#endif  // Q3G_PARALLEL_NONE

@@ -6,12 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
-#include "qwen3guard/status.hpp"
+#include "util/cpu_count.hpp"
 #include "util/wake_count.hpp"
+
+#ifndef Q3G_PARALLEL_NONE  // where the system may have no threads
 
 namespace qwen3guard::detail {
 
@@ -28,9 +29,9 @@ namespace qwen3guard::detail {
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 class ThreadTeam {
  public:
-  /// n_threads: the caller and n_threads - 1 workers, which are started by the first loop that wants them.
-  /// When the system refuses a thread, the team is smaller.
-  explicit ThreadTeam(int n_threads) noexcept : n_threads_(n_threads > 1 ? n_threads : 1) {}
+  /// n_threads: the caller and n_threads - 1 workers, which are started by the first loop that wants them; 0:
+  /// default_n_threads(). When the system refuses a thread, the team is smaller.
+  explicit ThreadTeam(int n_threads) noexcept : n_threads_(n_threads > 0 ? n_threads : default_n_threads()) {}
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
   ~ThreadTeam();
@@ -98,31 +99,8 @@ class ThreadTeam {
   long process_ = 0;  // that started the workers
 };
 
-/// Threads a call may use when the user said nothing: OMP_NUM_THREADS, which numerical libraries share; else
-/// the number of processors this process may use (affinity; a cgroup's quota, rounded up); 1 to
-/// kMaxThreads.
-[[nodiscard]] int default_n_threads() noexcept;
-
-/// The most threads that a call may use.
-inline constexpr std::int32_t kMaxThreads = 1024;
-
-/// Whether `n_threads` is a number of threads that the user may ask for, 0 (automatic) to kMaxThreads.
-/// Errors: invalid_argument.
-[[nodiscard]] Status check_n_threads(std::int32_t n_threads);
-
-/// Another one in the child of a fork(), where none of the parent's threads run.
-[[nodiscard]] long process_id() noexcept;
-
-/// The processors that cgroup v2's cpu.max allows ("150000 100000" is 1.5, rounded up to 2); 0 when it sets
-/// no limit
-/// ("max 100000") or is not understood.
-[[nodiscard]] int processors_of_cpu_max(const char* text) noexcept;
-
-/// The processors that the control groups of this process allow: the lowest quota of the groups in
-/// /proc/self/cgroup and of all groups above them, of version 2 and of version 1; 0 when there is none.
-/// `root` is put before every path that is read (tests).
-[[nodiscard]] int processors_of_cgroups(const std::string& root);
-
 }  // namespace qwen3guard::detail
+
+#endif  // Q3G_PARALLEL_NONE
 
 #endif  // QWEN3GUARD_SRC_UTIL_THREAD_TEAM_HPP

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <mutex>
 
+#ifndef Q3G_PARALLEL_NONE  // where the system may have no threads
+
 namespace qwen3guard::detail {
 
 /// A number that threads sleep on until it changes. Thread-safety: any number of threads at once.
@@ -54,5 +56,7 @@ class WakeCount {
 #endif
 
 }  // namespace qwen3guard::detail
+
+#endif  // Q3G_PARALLEL_NONE
 
 #endif  // QWEN3GUARD_SRC_UTIL_WAKE_COUNT_HPP

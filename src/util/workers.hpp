@@ -4,9 +4,22 @@
 
 #include <cstddef>
 
+#include "util/no_team.hpp"
+#include "util/openmp_team.hpp"
 #include "util/thread_team.hpp"
 
 namespace qwen3guard::detail {
+
+// What runs the loops is chosen when the library is built: CMake's Q3G_PARALLEL, or these macros.
+#if defined(Q3G_PARALLEL_OPENMP) && defined(Q3G_PARALLEL_NONE)
+#error "Q3G_PARALLEL_OPENMP and Q3G_PARALLEL_NONE exclude each other"
+#elif defined(Q3G_PARALLEL_OPENMP)
+using Team = OpenMpTeam;
+#elif defined(Q3G_PARALLEL_NONE)
+using Team = NoTeam;
+#else
+using Team = ThreadTeam;
+#endif
 
 /// How much work is worth sharing, in multiplications of float32: some 10 microseconds.
 inline constexpr std::size_t kMinParallelWork = std::size_t{1} << 18;
@@ -16,9 +29,11 @@ inline constexpr std::size_t kMinParallelWork = std::size_t{1} << 18;
 /// so that results do not either.
 class Workers {
  public:
-  explicit Workers(ThreadTeam* team = nullptr) noexcept : team_(team) {}
+  explicit Workers(Team* team = nullptr) noexcept
+      : team_(team), n_threads_(team == nullptr ? 1 : team->n_threads()) {}
 
-  [[nodiscard]] int n_threads() const noexcept { return team_ == nullptr ? 1 : team_->n_threads(); }
+  /// At most so many items run at once. The same as long as this lives, whatever the host sets meanwhile.
+  [[nodiscard]] int n_threads() const noexcept { return n_threads_; }
 
   /// body(item) for every item in [0, n_items); serially when `work` multiplications are not worth more.
   template <class Body>
@@ -28,7 +43,8 @@ class Workers {
   }
 
  private:
-  ThreadTeam* team_;
+  Team* team_;
+  int n_threads_;
 };
 
 }  // namespace qwen3guard::detail

@@ -190,6 +190,7 @@ static void freed_by_another_thread(void) {
   CHECK(in.n_judged == kThreads * kRounds && told.n_released == kRounds);
 }
 
+#ifndef Q3G_PARALLEL_NONE  // where batches have no thread
 typedef struct {
   q3g_batch* batch;
   atomic_int is_over, n_failed;
@@ -217,7 +218,9 @@ static void stopped_while_starting(void) {
   q3g_guard_free(guard);
 }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#endif
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(Q3G_PARALLEL_NONE)
 // The one does not let a child of a fork make threads. The other's allocator has locks that the batch's
 // thread may hold when the process forks, so that the child waits for ever; malloc's own locks are made safe
 // for a fork.
@@ -259,6 +262,8 @@ void lifetime_part(void) {
   freed_in_a_callback();
   batch_freed_in_a_visit();
   freed_by_another_thread();
+#ifndef Q3G_PARALLEL_NONE
   stopped_while_starting();
+#endif
 }
 #endif

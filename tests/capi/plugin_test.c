@@ -78,10 +78,17 @@ int main(int argc, char** argv) {
       printf("status %d: %s\n", (int)status, err.message);
       return 1;
     }
+#ifdef Q3G_PARALLEL_OPENMP  // its threads go on waiting, so that the library stays where it is
+    if (dlclose(library) != 0 || !is_mapped()) {
+      printf("round %d: not mapped any more\n", i);
+      return 1;
+    }
+#else
     if (dlclose(library) != 0 || is_mapped() || n_threads() != 1) {
       printf("round %d: mapped %d, threads %d; expected 0 and 1\n", i, is_mapped(), n_threads());
       return 1;
     }
+#endif
     if (i == kWarm) at_first = resident_pages();
   }
   const long grown = resident_pages() - at_first;

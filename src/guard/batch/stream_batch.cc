@@ -9,13 +9,10 @@
 
 #include "guard/batch/stream_batch_impl.hpp"
 #include "guard/conversation/tool_messages.hpp"
-#include "qwen3guard/quote.hpp"
-#include "util/block_signals.hpp"
 #include "util/error.hpp"
 #include "util/exceptions.hpp"
 #include "util/guarded.hpp"
 #include "util/rollback.hpp"
-#include "util/thread_team.hpp"
 #include "util/try.hpp"
 #include "util/utf8.hpp"
 
@@ -97,7 +94,7 @@ Status StreamBatch::Impl::remove(StreamId id) {
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
-  if (entry->visitor == std::this_thread::get_id()) return is_visiting("remove", id);
+  if (entry->visitor == detail::this_thread_id()) return is_visiting("remove", id);
   // From here on nobody finds it but who has it already, and no step takes it up again.
   entry->is_leaving = true;
   unset_ready(*entry);
@@ -225,7 +222,7 @@ Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double tim
     if (entry == nullptr) return no_session(id);
     announce(*entry);
     if (!entry->events.empty() || entry->has_lost_events || !is_waiting(*entry) ||
-        entry->visitor == std::this_thread::get_id() || timeout_ms <= 0 || Clock::now() >= end) {
+        entry->visitor == detail::this_thread_id() || timeout_ms <= 0 || Clock::now() >= end) {
       return take_events(*entry);
     }
     const TimePoint next = next_announcement(*entry);
@@ -251,13 +248,13 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
-  if (entry->visitor == std::this_thread::get_id()) return is_visiting("visit", id);
+  if (entry->visitor == detail::this_thread_id()) return is_visiting("visit", id);
   ++entry->n_claims;
   changed_.wait(lock, [&] { return (entry = find(id)) == nullptr || !entry->is_busy; });
   if (entry == nullptr) return no_session(id);
   --entry->n_claims;
   entry->is_busy = true;
-  entry->visitor = std::this_thread::get_id();
+  entry->visitor = detail::this_thread_id();
   unset_ready(*entry);
   lock.unlock();
   // A long text that is judged by parts is brought to its end: no session is seen in between.
@@ -284,28 +281,25 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
 Status StreamBatch::Impl::start() {
   const std::lock_guard lock(mutex_);
   if (thread_ != nullptr) return Error{ErrorCode::invalid_argument, "stream batch: its thread runs already"};
-  const detail::BlockSignals blocked;
-  const bool has_started = detail::if_nothing_throws([&] {
-    thread_process_ = detail::process_id();
-    thread_ = std::make_unique<std::thread>([this, number = thread_number_] {
-      for (;;) {
-        {
-          std::unique_lock wait(mutex_);
-          if (has_no_memory_)  // does not spin until there is some
-            changed_.wait_for(wait, std::chrono::milliseconds(10), [&] { return thread_number_ != number; });
-          changed_.wait(wait, [&] { return thread_number_ != number || !ready_.empty(); });
-          if (thread_number_ != number) return;
-        }
-        run_once();
-      }
-    });
-  });
-  if (has_started) return {};
-  return Error{ErrorCode::out_of_memory, "stream batch: the system gives no thread"};
+  Q3G_ASSIGN(thread_, detail::start_own_thread("stream batch", [this, number = thread_number_] {
+               for (;;) {
+                 {
+                   std::unique_lock wait(mutex_);
+                   if (has_no_memory_)  // does not spin until there is some
+                     changed_.wait_for(wait, std::chrono::milliseconds(10),
+                                       [&] { return thread_number_ != number; });
+                   changed_.wait(wait, [&] { return thread_number_ != number || !ready_.empty(); });
+                   if (thread_number_ != number) return;
+                 }
+                 run_once();
+               }
+             }));
+  thread_process_ = detail::process_id();
+  return {};
 }
 
 void StreamBatch::Impl::stop() noexcept {
-  std::unique_ptr<std::thread> thread;
+  std::unique_ptr<detail::OwnThread> thread;
   bool is_elsewhere = false;
   {
     const std::lock_guard lock(mutex_);

@@ -4,17 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -23,7 +20,9 @@
 #include "guard/batch/time_source.hpp"
 #include "guard/session/head_stream.hpp"
 #include "qwen3guard/stream_batch.hpp"
-#include "util/thread_team.hpp"
+#include "util/mutex.hpp"
+#include "util/own_thread.hpp"
+#include "util/process_id.hpp"
 
 namespace qwen3guard {
 
@@ -113,8 +112,8 @@ class StreamBatch::Impl {
     const StreamId id;
     bool is_busy = false;
     // Under the mutex.
-    std::thread::id visitor;   // of a visit that is under way
-    std::size_t n_claims = 0;  // visitors that wait: nobody else is to make it busy before them
+    detail::ThreadId visitor{};  // of a visit that is under way
+    std::size_t n_claims = 0;    // visitors that wait: nobody else is to make it busy before them
     std::deque<Op> queue;
     std::optional<Times> current;   // of the operation that was taken from the queue and has no verdict yet
     TimePoint due;                  // its place among those that are ready
@@ -185,21 +184,21 @@ class StreamBatch::Impl {
   std::shared_ptr<const Guard::Impl> shared_;
   const StreamBatchOptions options_;
   const std::shared_ptr<detail::TimeSource> time_;
-  std::mutex step_mutex_;                         // one step at a time
+  detail::Mutex step_mutex_;                      // one step at a time
   std::vector<detail::HeadStream::Feed*> feeds_;  // of the step
   detail::StepPlanner planner_;
   bool has_no_memory_ = false;  // the last step could begin nothing; with mutex_
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;  // an entry is no longer busy, has an event, or has something to do
+  mutable detail::Mutex mutex_;
+  detail::ConditionVariable changed_;  // an entry is no longer busy, has an event, or has something to do
   std::unordered_map<StreamId, std::unique_ptr<Entry>> entries_;
   std::set<std::pair<TimePoint, StreamId>> ready_;
   StreamId next_id_ = 1;
   std::uint64_t next_group_ = 1;
   std::size_t used_bytes_ = 0;
   std::uint64_t n_steps_ = 0, n_tokens_ = 0, n_late_ = 0;
-  std::unique_ptr<std::thread> thread_;  // given up, not destroyed, in the child of a fork()
-  long thread_process_ = 0;              // where it runs, or ran when this is the child; 0: nowhere
+  std::unique_ptr<detail::OwnThread> thread_;  // given up, not destroyed, in the child of a fork()
+  long thread_process_ = 0;                    // where it runs, or ran when this is the child; 0: nowhere
   /// The running thread's; a thread whose number it is no more ends. A flag would be taken down by the next
   /// start() before the old thread has seen it.
   std::uint64_t thread_number_ = 0;

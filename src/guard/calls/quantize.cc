@@ -18,9 +18,9 @@
 #include "tensor/weight_types.hpp"
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/tokenizer_files.hpp"
+#include "util/cpu_count.hpp"
 #include "util/error.hpp"
 #include "util/guarded.hpp"
-#include "util/thread_team.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard {
@@ -72,7 +72,7 @@ Result<QuantizeReport> quantize_checkpoint(const detail::Checkpoint& checkpoint,
   detail::WriteOptions write;
   Q3G_ASSIGN(write.info, packed_info(options));
   write.overwrite = options.overwrite;
-  write.n_threads = options.n_threads > 0 ? options.n_threads : detail::default_n_threads();
+  write.n_threads = options.n_threads;
   const CancelFlag* const cancel = options.cancel.get();
   write.progress = [&](std::int64_t n_done_bytes, std::int64_t n_total_bytes) {
     if (cancel != nullptr && cancel->is_cancelled()) return false;

@@ -13,9 +13,9 @@
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "util/cpu_count.hpp"
 #include "util/error.hpp"
 #include "util/number_text.hpp"
-#include "util/thread_team.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard {

@@ -8,7 +8,6 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/tokenizer.hpp"
+#include "util/mutex.hpp"
 
 namespace qwen3guard::detail {
 
@@ -62,7 +62,7 @@ class PrefixCache {
   static constexpr std::size_t kMinTokens = 64;
 
   struct Pinned {
-    std::mutex mutex;  // guards the pointer; what it points to is immutable
+    Mutex mutex;  // guards the pointer; what it points to is immutable
     std::shared_ptr<const KeptPrefix> prefix;
   };
   [[nodiscard]] Pinned& pinned(Role last_role) noexcept { return pinned_[last_role == Role::user ? 0 : 1]; }
@@ -71,7 +71,7 @@ class PrefixCache {
 
   std::array<Pinned, 2> pinned_;
   const std::size_t budget_tokens_;
-  std::mutex mutex_;            // guards the kept ones
+  Mutex mutex_;                 // guards the kept ones
   std::list<KeptPrefix> kept_;  // the oldest first
   std::size_t n_kept_tokens_ = 0;
 };

@@ -5,13 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "model/kv_cache.hpp"
 #include "model/model.hpp"
 #include "model/workspace.hpp"
+#include "util/mutex.hpp"
 
 namespace qwen3guard::detail {
 
@@ -74,7 +74,7 @@ class WorkspacePool {
     if (idle_.size() < kMaxIdle) idle_.push_back(std::move(scratch));  // reserved: does not throw
   }
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::vector<std::unique_ptr<CallScratch>> idle_;
 };
 

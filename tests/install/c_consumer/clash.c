@@ -17,5 +17,7 @@ CLASH(_ZN3re23RE2C1ERKNS_11StringPieceERKNS0_7OptionsE)
 CLASH(_ZN3re23RE2D1Ev)
 CLASH(_ZNK3re23RE25MatchERKNS_11StringPieceEmmNS0_6AnchorEPS1_i)
 CLASH(_ZN5Eigen8internal20manage_caching_sizesENS_6ActionEPlS2_S2_)
+#ifndef SHARES_OPENMP
 CLASH(omp_get_num_threads)
 CLASH(GOMP_parallel)
+#endif

@@ -41,7 +41,7 @@ TEST_CASE("peaks: figures are positive for any number of threads", "[bench]") {
   for (const KernelTable* table : tables_for(features_of(read_cpuid()))) {
     for (const int n_threads : {1, 3}) {
       CAPTURE(table->name, n_threads);
-      ThreadTeam team(n_threads);
+      Team team(n_threads);
       const Peaks peaks = measure_peaks(*peak_loops(table->name).value(), team, options);
       for (const double figure : {peaks.int8_gops, peaks.bf16_gflops, peaks.fp32_gflops, peaks.read_gb_s}) {
         CHECK(std::isfinite(figure));

@@ -30,6 +30,13 @@ void take(const std::vector<StreamEvent>& events, std::vector<TokenVerdict>& ver
   }
 }
 
+/// A batch may have a thread of its own in this build.
+#ifdef Q3G_PARALLEL_NONE
+constexpr bool kHasThread = false;
+#else
+constexpr bool kHasThread = true;
+#endif
+
 ErrorCode code_of(const Status& status) { return status.ok() ? ErrorCode{} : status.error().code; }
 
 }  // namespace
@@ -84,7 +91,17 @@ TEST_CASE("batch: sessions judged together are judged as alone", "[batch]") {
 TEST_CASE("batch: many threads push and take while another steps", "[batch]") {
   const Guard guard = nano();
   StreamBatch batch = StreamBatch::open(guard).value();
+#ifdef Q3G_PARALLEL_NONE  // the host's own thread
+  std::atomic<bool> is_over{false};
+  std::thread stepping([&] {
+    while (!is_over) {
+      batch.step();
+      std::this_thread::yield();
+    }
+  });
+#else
   REQUIRE(batch.start().ok());
+#endif
   CHECK(code_of(batch.start()) == ErrorCode::invalid_argument);
   std::vector<std::thread> threads;
   std::atomic<int> n_wrong{0};
@@ -129,6 +146,10 @@ TEST_CASE("batch: many threads push and take while another steps", "[batch]") {
   for (std::thread& thread : threads) thread.join();
   CHECK(n_wrong == 0);
   CHECK(batch.stats().n_sessions == 8);
+#ifdef Q3G_PARALLEL_NONE
+  is_over = true;
+  stepping.join();
+#endif
   batch.stop();
   batch.stop();
   for (const auto& [text, verdicts] : results) {
@@ -436,7 +457,7 @@ TEST_CASE("batch: whoever waits is told when a deadline has passed", "[batch]") 
   const Guard guard = nano();
   StreamBatch batch = StreamBatch::open(guard).value();
   // Nobody steps.
-  REQUIRE(batch.start().ok());
+  CHECK(batch.start().ok() == kHasThread);
   batch.stop();
   const StreamId id = batch.add().value(), other = batch.add().value();
   REQUIRE(batch.push_prompt(id, "Hello there", 1).ok());

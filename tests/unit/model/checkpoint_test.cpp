@@ -5,6 +5,7 @@
 #include "golden_models.hpp"
 #include "malformed/checkpoint_builder.hpp"
 #include "util/half.hpp"
+#include "util/workers.hpp"
 
 using namespace q3g_test;
 
@@ -105,7 +106,7 @@ TEST_CASE("checkpoint: what the model says about itself", "[model][checkpoint]")
   CHECK(bf16->weight_dtype() == "BF16");
   CHECK(bf16->weight_bytes() == 2 * bf16->n_parameters());
   CHECK(bf16->isa() == "scalar");
-  CHECK(bf16->n_threads() == 3);
+  CHECK(bf16->n_threads() == Team(3).n_threads());
   // Tied: the embedding counts once. 128 x 48; per layer q 64, kv 32, mlp 80.
   const std::int64_t layer = 48 * (64 + 32 + 32 + 64) + 3 * 48 * 80 + 2 * 48 + 2 * 16;
   CHECK(bf16->n_parameters() == 128 * 48 + 3 * layer + 48);

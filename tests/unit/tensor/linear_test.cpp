@@ -68,7 +68,7 @@ TEST_CASE("linear: every dtype, shape and set against double, whatever the threa
         for (const int n_threads : {1, 2, 3}) {
           std::vector<float> y(n * stride, 7.0F);
           LinearScratch scratch;
-          ThreadTeam team(n_threads);
+          Team team(n_threads);
           linear({y.data(), n, rows, stride}, Span2d<const float>(x.data(), n, cols), w,
                  {kernels, Workers(&team), scratch});
           if (n_threads == 1) first = y;
@@ -138,7 +138,7 @@ TEST_CASE("linear: every packed type, several products of one x, whatever the th
         for (const int n_threads : {1, 3}) {
           std::vector<float> y(n * 340, 7.0F);
           LinearScratch scratch;
-          ThreadTeam team(n_threads);
+          Team team(n_threads);
           const Product products[] = {{{y.data(), n, 40, 40}, &weights[0]},
                                       {{y.data() + n * 40, n, 300, 300}, &weights[1]}};
           linear(products, x, {kernels, Workers(&team), scratch});
