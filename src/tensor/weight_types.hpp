@@ -26,16 +26,16 @@ enum class Arithmetic : std::uint8_t {
 /// One way of storing a packed matrix (packed_args.hpp has the bytes).
 struct WeightType {
   PackedWeights id;
-  const char* name;  ///< in files, options and reports. Static storage
-  std::size_t bits;  ///< of one weight
   /// The format of weights that are numbers by themselves. None: they are integers, and there is a bfloat16
   /// scale for each row and group of columns.
   std::optional<DType> element;
+  Arithmetic x;
+  const char* name;                     ///< in files, options and reports. Static storage
+  std::size_t bits;                     ///< of one weight
   std::int32_t offset;                  ///< what is added to an integer to store it without a sign
   float max_abs;                        ///< the largest magnitude that can be packed
   std::span<const std::size_t> groups;  ///< those there are: columns per scale, 0 for one scale per row
   std::size_t default_group;
-  Arithmetic x;
   void (*KernelTable::*gemm)(const PackedArgs& args) noexcept;
   void (*pack_row)(const RowToPack& row) noexcept;
   void (*unpack_row)(std::span<float> y, const PackedRow& row) noexcept;
@@ -60,50 +60,50 @@ inline constexpr float kMaxBF16 = 0x1.fep127F, kMaxF16 = 65504.0F;
 /// By the value of PackedWeights.
 inline constexpr WeightType kWeightTypes[] = {
     {.id = PackedWeights::bf16,
+     .element = DType::bf16,
+     .x = Arithmetic::bf16,
      .name = "bf16",
      .bits = 16,
-     .element = DType::bf16,
      .offset = 0,
      .max_abs = kMaxBF16,
      .groups = kNoGroups,
      .default_group = 0,
-     .x = Arithmetic::bf16,
      .gemm = &KernelTable::gemm_bf16,
      .pack_row = pack_row_bf16,
      .unpack_row = unpack_row_bf16},
     {.id = PackedWeights::int8,
+     .element = std::nullopt,
+     .x = Arithmetic::int8,
      .name = "int8",
      .bits = 8,
-     .element = std::nullopt,
      .offset = kQ8Offset,
      .max_abs = kMaxBF16,
      .groups = kGroupsInt8,
      .default_group = 64,
-     .x = Arithmetic::int8,
      .gemm = &KernelTable::gemm_q8,
      .pack_row = pack_row_int8,
      .unpack_row = unpack_row_int8},
     {.id = PackedWeights::int4,
+     .element = std::nullopt,
+     .x = Arithmetic::int8,
      .name = "int4",
      .bits = 4,
-     .element = std::nullopt,
      .offset = kQ4Offset,
      .max_abs = kMaxBF16,
      .groups = kGroupsInt4,
      .default_group = 32,
-     .x = Arithmetic::int8,
      .gemm = &KernelTable::gemm_q4,
      .pack_row = pack_row_int4,
      .unpack_row = unpack_row_int4},
     {.id = PackedWeights::fp16,
+     .element = DType::f16,
+     .x = Arithmetic::fp32,
      .name = "fp16",
      .bits = 16,
-     .element = DType::f16,
      .offset = 0,
      .max_abs = kMaxF16,
      .groups = kNoGroups,
      .default_group = 0,
-     .x = Arithmetic::fp32,
      .gemm = &KernelTable::gemm_f16,
      .pack_row = pack_row_fp16,
      .unpack_row = unpack_row_fp16},
