@@ -27,17 +27,25 @@ def severities(model, rows):
 @unittest.skipUnless(PROGRAM, "Q3G_CLI, the path of the program, is not set")
 @unittest.skipUnless(DATA.is_dir(), "the labelled data is not here")
 class PackedAgreement(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.files = sorted((f for f in DATA.glob("*.jsonl") if f.stem != "spliced_streams"),
+                           key=lambda f: -f.stat().st_size)
+        cls.plain = cls.verdicts("nano-gen")
+
+    @classmethod
+    def verdicts(cls, model):
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            return list(pool.map(lambda rows: severities(model, rows), cls.files))
+
     def agreement(self, *options):
-        files = sorted((f for f in DATA.glob("*.jsonl") if f.stem != "spliced_streams"), key=lambda f: -f.stat().st_size)
-        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with tempfile.TemporaryDirectory() as folder:
             packed = os.path.join(folder, "nano-gen.q3g")
             subprocess.run([PROGRAM, "quantize", "--model", "nano-gen", *options, "--out", packed], check=True,
                            stdout=subprocess.DEVNULL)
-            # Interleaved, so that both models' long files run first.
-            jobs = [pool.submit(severities, model, f) for f in files for model in ("nano-gen", packed)]
-            results = [job.result() for job in jobs]
+            others = self.verdicts(packed)
         n_same = n_all = 0
-        for plain, other, file in zip(results[::2], results[1::2], files):
+        for plain, other, file in zip(self.plain, others, self.files):
             self.assertEqual(len(plain), len(other), file.name)
             n_all += len(plain)
             n_same += sum(a == b for a, b in zip(plain, other))
@@ -47,6 +55,9 @@ class PackedAgreement(unittest.TestCase):
 
     def test_int8(self):
         self.assertGreaterEqual(self.agreement("--type", "int8"), 0.99)
+
+    def test_fp16(self):
+        self.assertGreaterEqual(self.agreement("--type", "fp16"), 0.999)
 
 
 if __name__ == "__main__":
