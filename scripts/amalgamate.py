@@ -215,15 +215,19 @@ def kernels(family: str, isa: str, flags: list[str]) -> str:
     Clang's headers have targets of their own and come before it; only arm_neon.h had none before Clang 16."""
     targets = [flag.replace("march", "arch")[1:] if "arch" in flag else flag[2:] for flag in flags if flag.startswith("-m")]
     levels = [flag[1:] if flag.startswith("-O") else flag[2:] for flag in flags if flag[:2] in ("-O", "-f")]
-    text = ""
+    def system(text: str) -> str:
+        return "".join(f"#include <{name}>\n" for name in sorted(set(re.findall("^#include <([^>E]+)>", text, re.M))))
+
+    text = Paster().paste(ROOT / "src/kernels" / family / f"table_{isa}.cc")
+    clang = system(text)
     if re.search(rf"\bgemm_nt_{isa}\(", read(ROOT / "src/kernels/tables.hpp")):
         defines = {"Q3G_ISA": isa, "Eigen": f"Eigen_{isa}", "EIGEN_DONT_PARALLELIZE": "", "EIGEN_NO_DEBUG": "",
                    "EIGEN_STACK_ALLOCATION_LIMIT": "8192"}
-        text += "#if defined(Q3G_WITH_EIGEN)\n" + "".join(f"#define {k} {v}".rstrip() + "\n" for k, v in defines.items())
-        text += Paster().paste(ROOT / "src/tensor/gemm_eigen.cc") + "#endif\n"
-    text += Paster().paste(ROOT / "src/kernels" / family / f"table_{isa}.cc")
-    includes = set(re.findall("^#include <([^>]+)>", text, re.M)) - {"Eigen/Core"}
-    clang = "".join(f"#include <{name}>\n" for name in sorted(includes))
+        gemm = Paster().paste(ROOT / "src/tensor/gemm_eigen.cc")
+        # Eigen declares functions of the standard library again, too late for a target.
+        clang += f"#if defined(Q3G_WITH_EIGEN)\n#pragma clang diagnostic ignored \"-Wignored-attributes\"\n{system(gemm)}#endif\n"
+        text = ("#if defined(Q3G_WITH_EIGEN)\n" + "".join(f"#define {k} {v}".rstrip() + "\n" for k, v in defines.items())
+                + f"{gemm}#endif\n{text}")
     gcc = "".join(f"#pragma GCC diagnostic ignored \"-W{flag[5:]}\"\n" for flag in flags if flag.startswith("-Wno-"))
     gcc += "#pragma GCC optimize(" + ", ".join(f'"{level}"' for level in levels) + ")\n"
     if "fp-contract=off" in levels:
