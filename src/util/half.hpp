@@ -23,19 +23,18 @@ namespace qwen3guard::detail {
 /// IEEE binary16 to float32: exact, subnormal values included. NaN becomes quiet, as the F16C instruction
 /// does.
 [[nodiscard]] inline float f16_to_f32(std::uint16_t h) noexcept {
-  const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000U) << 16;
-  const std::uint32_t exponent = (h >> 10) & 0x1fU;
-  const std::uint32_t fraction = h & 0x3ffU;
-  if (exponent == 0x1fU) {
-    const std::uint32_t quiet = fraction == 0 ? 0 : 0x400000U;
-    return std::bit_cast<float>(sign | 0x7f800000U | quiet | (fraction << 13));
+  // Sign, exponent and fraction where float32 has them: shifting copies of the sign into the gap that the
+  // longer exponent leaves, which the mask clears.
+  const std::uint32_t wide = (static_cast<std::uint32_t>(static_cast<std::int16_t>(h)) << 13) & 0x8fffe000U;
+  // The exponent is neither 0 nor the largest: one more of it is above 1 and has not overflowed.
+  if (((h + 0x400U) & 0x7800U) != 0) [[likely]]
+    return std::bit_cast<float>(wide + (112U << 23));
+  if ((h & 0x7c00U) != 0) {
+    const std::uint32_t quiet = (h & 0x3ffU) == 0 ? 0 : 0x400000U;
+    return std::bit_cast<float>(wide | 0x7f800000U | quiet);
   }
-  if (exponent == 0) {
-    // fraction * 2^-24 is exact in float32.
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
-  }
-  return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (fraction << 13));
+  const float magnitude = static_cast<float>(h & 0x3ffU) * 0x1p-24F;  // exact
+  return std::bit_cast<float>((wide & 0x80000000U) | std::bit_cast<std::uint32_t>(magnitude));
 }
 
 /// float32 to IEEE binary16: round to nearest, ties to even; overflow becomes infinity.

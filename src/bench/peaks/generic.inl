@@ -4,7 +4,7 @@
 namespace {
 
 /// Sums enough to hide the latency of any of the instructions, and few enough for the registers.
-constexpr std::size_t kPeakRows = kLanes == 8 ? 2 * kTileRows : kTileRows;
+constexpr std::size_t kPeakRows = kLanes == 8 ? 2 * kTile.rows : kTile.rows;
 constexpr std::size_t kPeakVecs = kVecsPerPanel > 2 ? kVecsPerPanel : 2;
 /// Steps of a round; each takes other activations, +1 and -1 in turn, so that sums stay small.
 constexpr std::size_t kPeakSteps = 256;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/arm/vec_neon.hpp"
+#include "kernels/generic/tile_shape.hpp"
 
 // What generic/packed.inl needs, with Advanced SIMD. With Q3G_NEON_DOTPROD (Armv8.2 DotProd) the products of
 // bytes are one instruction; with Q3G_NEON_I8MM (I8MM and BF16) that instruction takes unsigned weights, and
@@ -12,7 +13,9 @@
 namespace {
 
 /// 16 sums, up to 8 vectors of weights and an activation stay in the 32 registers.
-inline constexpr std::size_t kTileRows = 4, kTilePanels = 1, kRowPanels = 2;
+inline constexpr TileShape kTile{.rows = 4, .panels = 1, .row_panels = 2, .pair_panels = 1};
+/// 16 sums, four vectors of widened weights and an activation.
+inline constexpr TileShape kBf16Tile = kTile, kF16Tile = kTile;
 
 struct IVec {
   int32x4_t v;

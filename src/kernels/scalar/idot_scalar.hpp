@@ -2,12 +2,15 @@
 #ifndef QWEN3GUARD_SRC_KERNELS_SCALAR_IDOT_SCALAR_HPP
 #define QWEN3GUARD_SRC_KERNELS_SCALAR_IDOT_SCALAR_HPP
 
+#include "kernels/generic/tile_shape.hpp"
 #include "kernels/scalar/vec_scalar.hpp"
 
 // What generic/packed.inl needs, in plain C++: the reference that all others are tested against.
 namespace {
 
-inline constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 1;
+inline constexpr TileShape kTile{.rows = 2, .panels = 1, .row_panels = 1, .pair_panels = 1};
+inline constexpr TileShape kBf16Tile = kTile,
+                           kF16Tile{.rows = 4, .panels = 1, .row_panels = 1, .pair_panels = 1};
 inline constexpr bool kSignedBytes = false;
 
 struct IVec {

@@ -4,12 +4,17 @@
 
 #include <string.h>
 
+#include "kernels/generic/tile_shape.hpp"
 #include "kernels/x86/vec_avx2.hpp"
 
 // What generic/packed.inl needs, with AVX2; with Q3G_AVX_VNNI the products of bytes are one instruction.
 namespace {
 
-inline constexpr std::size_t kTileRows = 2, kTilePanels = 1, kRowPanels = 2;
+inline constexpr TileShape kTile{.rows = 2, .panels = 1, .row_panels = 2, .pair_panels = 1};
+/// 8 sums, the weights' halves as floats and two activations are 14 of the 16 registers.
+inline constexpr TileShape kBf16Tile{.rows = 4, .panels = 1, .row_panels = 4, .pair_panels = 2};
+/// 12 sums, two vectors of weights and an activation are 15 of the 16 registers.
+inline constexpr TileShape kF16Tile{.rows = 6, .panels = 1, .row_panels = 4, .pair_panels = 2};
 inline constexpr bool kSignedBytes = false;
 
 struct IVec {

@@ -4,13 +4,16 @@
 
 #include <string.h>
 
+#include "kernels/generic/tile_shape.hpp"
 #include "kernels/x86/vec_avx512.hpp"
 
 // What generic/packed.inl needs, with AVX-512; with Q3G_AVX512_VNNI (VNNI and BF16) the products are one
 // instruction each.
 namespace {
 
-inline constexpr std::size_t kTileRows = 6, kTilePanels = 2, kRowPanels = 4;
+inline constexpr TileShape kTile{.rows = 6, .panels = 2, .row_panels = 4, .pair_panels = 4};
+inline constexpr TileShape kBf16Tile = kTile;
+inline constexpr TileShape kF16Tile{.rows = 8, .panels = 2, .row_panels = 4, .pair_panels = 4};
 inline constexpr bool kSignedBytes = false;
 
 struct IVec {
