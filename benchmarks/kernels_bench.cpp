@@ -162,12 +162,12 @@ void register_table(const KernelTable& table) {
           [&table, shape, m](benchmark::State& state) { packed_product(state, table, shape, m); });
     }
   }
-  for (const KvType type : {KvType::bf16, KvType::f32}) {
-    const std::string name = type == KvType::bf16 ? "attention_bf16" : "attention_f32";
-    for (const auto& [n_queries, n_keys] :
-         std::initializer_list<std::pair<std::size_t, std::size_t>>{{1, 512}, {128, 512}, {128, 8192}}) {
+  for (const KvFormat& format : kKvFormats) {
+    const std::string name = std::string("attention_") + format.name;
+    for (const auto& [n_queries, n_keys] : std::initializer_list<std::pair<std::size_t, std::size_t>>{
+             {1, 512}, {1, 1024}, {1, 8192}, {128, 512}, {128, 1024}, {128, 8192}}) {
       add(name + "/queries:" + std::to_string(n_queries) + "/keys:" + std::to_string(n_keys),
-          [&table, type = type, n_queries = n_queries, n_keys = n_keys](benchmark::State& state) {
+          [&table, type = format.type, n_queries = n_queries, n_keys = n_keys](benchmark::State& state) {
             attention_block(state, table, type, n_queries, n_keys);
           });
     }
@@ -186,6 +186,7 @@ void register_table(const KernelTable& table) {
   map("add", 1, [&table](F x, F, float* y, auto*, auto*, std::size_t n) { table.add(y, x, n); });
   map("round_bf16", 1,
       [&table](F x, F, float*, auto*, auto* h, std::size_t n) { table.round_bf16(h, x, n); });
+  map("round_f16", 1, [&table](F x, F, float*, auto*, auto* h, std::size_t n) { table.round_f16(h, x, n); });
   map("quantise_q8", 6, [&table](F x, F, float*, auto* q, auto*, std::size_t n) {
     float scales[48];
     std::int32_t starts[48];

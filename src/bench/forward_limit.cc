@@ -47,11 +47,11 @@ ForwardCost forward_cost(const ModelConfig& config, const Weights& weights) noex
   const PackedView* packed = weights.layers.front().q_proj.packed();
   if (packed != nullptr) {
     cost.linear = weight_type(packed->shape.type).x;
-    cost.attention = Arithmetic::bf16;
+    cost.attention = kv_format(weights.kv_type()).rounds_queries ? Arithmetic::bf16 : Arithmetic::fp32;
   }
   // A query and a key: one dot product, and one weighted value, of head_dim each.
   cost.attended = 2.0 * static_cast<double>(config.n_layers * config.n_heads * config.head_dim);
-  cost.kv_bytes_per_token = KvCache::bytes_per_token(config, packed != nullptr ? KvType::bf16 : KvType::f32);
+  cost.kv_bytes_per_token = KvCache::bytes_per_token(config, weights.kv_type());
   return cost;
 }
 

@@ -43,8 +43,8 @@ struct PackedArgs {
   float* y;
   std::size_t ldy;
   std::size_t m;
-  std::size_t n;            ///< columns of y to write; not necessarily a multiple of kPanelRows
-  std::size_t k;            ///< padded: a multiple of kPackedCols (bf16, f16: of 32 is enough) and of group
+  std::size_t n;  ///< columns of y to write; not necessarily a multiple of kPanelRows
+  std::size_t k;  ///< padded: a multiple of kPackedCols (bf16: of 32 is enough, f16: of 2) and of group
   std::size_t group = 0;    ///< q8, q4: columns per scale: a multiple of 32, or k
   bool accumulate = false;  ///< bf16, f16: y += instead of y =
 };

@@ -70,10 +70,10 @@ class GroupedAttention {
       std::memcpy(block.q + i * n, head_row(task, i), n * sizeof(float));
       kernels_.scale(block.q + i * n, n, scale);
     }
-    if (layout.type == KvType::f32) return;
+    if (!layout.format().rounds_queries) return;
     const std::size_t width = layout.padded_dim();
     for (std::size_t r = 0; r < task.n * group_; ++r) {
-      kernels_.round_bf16(block.q16 + r * width, block.q + r * head_dim_, head_dim_);
+      (kernels_.*layout.format().round)(block.q16 + r * width, block.q + r * head_dim_, head_dim_);
       std::fill(block.q16 + r * width + head_dim_, block.q16 + (r + 1) * width, std::uint16_t{0});
     }
   }
@@ -116,7 +116,8 @@ class GroupedAttention {
       } else {
         std::fill_n(scores, n_columns, 0.0F);
       }
-      if (layout.type == KvType::bf16) kernels_.round_bf16(block.weights + r * kBlockKeys, scores, n_columns);
+      if (layout.format().rounds_queries)
+        (kernels_.*layout.format().round)(block.weights + r * kBlockKeys, scores, n_columns);
     }
     for (std::size_t j = 0; j < n_runs; ++j) {
       if (!add_values(block, j * kKvPageTokens, rows, runs[j], layout, kernels_)) return false;

@@ -36,8 +36,9 @@ struct AttentionPiece {
 /// Causal grouped-query attention over one layer of each piece's cache. Oracle: `s`, `o` in forward.
 /// Scores exist for one block of queries and keys at a time; the softmax is carried from block to block, so
 /// the memory does not grow with the length. With a cache of bfloat16 the queries and the softmax's weights
-/// are rounded to bfloat16, and sums are float32. The result is the same for any number of threads and does
-/// not depend on the other pieces. Throws std::bad_alloc (memory for packing); q is then undefined.
+/// are rounded to bfloat16, and sums are float32; with one of float16 they stay float32. The result is the
+/// same for any number of threads and does not depend on the other pieces. Throws std::bad_alloc (memory for
+/// packing); q is then undefined.
 void attention(std::span<AttentionPiece> pieces, std::size_t layer, const AttentionContext& context);
 
 }  // namespace qwen3guard::detail

@@ -12,16 +12,17 @@ constexpr std::size_t kMinGemmRows = 8;
 bool score_run(const AttentionBlock& block, float* scores, std::size_t rows, const KeyRun& run,
                const KvLayout& layout, const KernelTable& kernels) noexcept {
   const std::size_t d = layout.head_dim;
-  if (layout.type == KvType::bf16) {
-    kernels.gemm_bf16({.w = run.keys,
-                       .panel_bytes = layout.key_panel_bytes(),
-                       .x = block.q16,
-                       .ldx = layout.padded_dim(),
-                       .y = scores,
-                       .ldy = kBlockKeys,
-                       .m = rows,
-                       .n = run.n,
-                       .k = layout.padded_dim()});
+  if (const KvFormat& format = layout.format(); format.is_packed) {
+    const bool rounded = format.rounds_queries;
+    (kernels.*format.gemm)({.w = run.keys,
+                            .panel_bytes = layout.key_panel_bytes(),
+                            .x = rounded ? static_cast<const void*>(block.q16) : block.q,
+                            .ldx = rounded ? layout.padded_dim() : d,
+                            .y = scores,
+                            .ldy = kBlockKeys,
+                            .m = rows,
+                            .n = run.n,
+                            .k = rounded ? layout.padded_dim() : d});
     return true;
   }
   if (rows >= kMinGemmRows) {
@@ -43,17 +44,20 @@ bool score_run(const AttentionBlock& block, float* scores, std::size_t rows, con
 bool add_values(const AttentionBlock& block, std::size_t column, std::size_t rows, const KeyRun& run,
                 const KvLayout& layout, const KernelTable& kernels) noexcept {
   const std::size_t d = layout.head_dim;
-  if (layout.type == KvType::bf16) {
-    kernels.gemm_bf16({.w = run.values,
-                       .panel_bytes = layout.value_panel_bytes(),
-                       .x = block.weights + column,
-                       .ldx = kBlockKeys,
-                       .y = block.out,
-                       .ldy = d,
-                       .m = rows,
-                       .n = d,
-                       .k = (run.n + 31) / 32 * 32,
-                       .accumulate = true});
+  if (const KvFormat& format = layout.format(); format.is_packed) {
+    const bool rounded = format.rounds_queries;
+    const std::size_t unit = rounded ? 32 : 2;
+    (kernels.*
+     format.gemm)({.w = run.values,
+                   .panel_bytes = layout.value_panel_bytes(),
+                   .x = rounded ? static_cast<const void*>(block.weights + column) : block.scores + column,
+                   .ldx = kBlockKeys,
+                   .y = block.out,
+                   .ldy = d,
+                   .m = rows,
+                   .n = d,
+                   .k = (run.n + unit - 1) / unit * unit,
+                   .accumulate = true});
     return true;
   }
   const auto* values = reinterpret_cast<const float*>(run.values);

@@ -20,7 +20,7 @@ struct AttentionBlock {
   float *q, *out;                // [rows, head_dim]
   float* scores;                 // [rows, kBlockKeys]
   float *peak, *mass;            // [rows]: largest score so far; sum of exp(score - peak)
-  std::uint16_t *q16, *weights;  // bfloat16: [rows, padded_dim], [rows, kBlockKeys]
+  std::uint16_t *q16, *weights;  // where they are rounded: [rows, padded_dim], [rows, kBlockKeys]
 
   static std::size_t floats(std::size_t rows, std::size_t head_dim) noexcept {
     return rows * (2 * padded(head_dim) + kBlockKeys) + 2 * padded(rows) +

@@ -23,6 +23,39 @@ std::size_t checked_page_bytes(const KvLayout& layout) {
   return layout.page_bytes();
 }
 
+/// Writes a token's key and value as KvPage::store says. Element [r][j] of a line (packed_args.hpp) is at
+/// kRowStep r + kColumnStep j.
+template <std::size_t kRowStep, std::size_t kColumnStep>
+void store_packed(std::uint16_t* keys, std::uint16_t* values, const KvLayout& layout, std::size_t slot,
+                  const float* key, const float* value, const KernelTable& kernels) noexcept {
+  constexpr std::size_t kAtOnce = 64, kLine = 2 * kPanelRows, kValuePanel = kPanelRows * kKvPageTokens;
+  const auto round = kernels.*layout.format().round;
+  std::uint16_t* key_at =
+      keys + slot / kPanelRows * (layout.key_panel_bytes() / 2) + slot % kPanelRows * kRowStep;
+  std::uint16_t* value_at = values + slot / 2 * kLine + slot % 2 * kColumnStep;
+  const std::uint16_t infinity = layout.format().infinity;
+  std::uint16_t rounded[kAtOnce];
+  bool is_finite = true;
+  for (std::size_t begin = 0; begin < layout.head_dim; begin += kAtOnce) {
+    const std::size_t n = std::min(kAtOnce, layout.head_dim - begin);
+    round(rounded, key + begin, n);
+    // Two dimensions are neighbours in the same line; the next two are a line further.
+    for (std::size_t i = 0; i < n; ++i) {
+      key_at[(begin + i) / 2 * kLine + i % 2 * kColumnStep] = rounded[i];
+      is_finite &= (rounded[i] & 0x7fffU) < infinity;
+    }
+    round(rounded, value + begin, n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t d = begin + i;
+      value_at[d / kPanelRows * kValuePanel + d % kPanelRows * kRowStep] = rounded[i];
+    }
+  }
+  if (is_finite) return;
+  constexpr std::uint16_t kNan = 0x7fff;  // in both formats
+  for (std::size_t d = 0; d < layout.head_dim; ++d)
+    value_at[d / kPanelRows * kValuePanel + d % kPanelRows * kRowStep] = kNan;
+}
+
 }  // namespace
 
 KvPage::KvPage(const KvLayout& layout, Memory memory)
@@ -44,22 +77,9 @@ void KvPage::store(const KvLayout& layout, std::size_t layer, std::size_t kv_hea
     std::memcpy(values + slot * n * sizeof(float), value, n * sizeof(float));
     return;
   }
-  auto* key_at = reinterpret_cast<std::uint16_t*>(keys + slot / kPanelRows * layout.key_panel_bytes()) +
-                 slot % kPanelRows * 2;
-  auto* value_at = reinterpret_cast<std::uint16_t*>(values) + slot / 2 * 32 + slot % 2;
-  constexpr std::size_t kAtOnce = 64;
-  std::uint16_t rounded[kAtOnce];
-  for (std::size_t begin = 0; begin < n; begin += kAtOnce) {
-    const std::size_t n_now = std::min(kAtOnce, n - begin);
-    kernels.round_bf16(rounded, key + begin, n_now);
-    // Two dimensions are neighbours in the same line; the next two are a line further.
-    for (std::size_t i = 0; i < n_now; ++i) key_at[(begin + i) / 2 * 32 + i % 2] = rounded[i];
-    kernels.round_bf16(rounded, value + begin, n_now);
-    for (std::size_t i = 0; i < n_now; ++i) {
-      const std::size_t d = begin + i;
-      value_at[d / kPanelRows * (kPanelRows * kKvPageTokens) + d % kPanelRows * 2] = rounded[i];
-    }
-  }
+  const auto store = layout.type == KvType::bf16 ? store_packed<2, 1> : store_packed<1, kPanelRows>;
+  store(reinterpret_cast<std::uint16_t*>(keys), reinterpret_cast<std::uint16_t*>(values), layout, slot, key,
+        value, kernels);
 }
 
 }  // namespace qwen3guard::detail

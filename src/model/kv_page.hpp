@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -14,9 +15,59 @@
 
 namespace qwen3guard::detail {
 
-/// How keys and values are kept: as computed, or as bfloat16 in the packed layout, which attention multiplies
+/// How keys and values are kept: as computed, or in 16 bits in the packed layout, which attention multiplies
 /// with the same kernels as the weights.
-enum class KvType : std::int32_t { f32 = 0, bf16 = 1 };
+enum class KvType : std::int32_t { f32 = 0, bf16 = 1, f16 = 2 };
+
+/// What depends on the type.
+struct KvFormat {
+  KvType type;
+  const char* name;
+  std::size_t value_bytes;
+  bool is_packed;
+  /// Packed: how values are rounded, and the product that takes them.
+  void (*KernelTable::*round)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
+  void (*KernelTable::*gemm)(const PackedArgs& args) noexcept;
+  std::uint16_t infinity;  ///< packed: the bits of infinity; magnitudes from here on are not finite
+  bool rounds_queries;  ///< the product takes queries and the softmax's weights rounded alike; else float32
+};
+
+/// By the value of KvType.
+inline constexpr KvFormat kKvFormats[] = {
+    {.type = KvType::f32,
+     .name = "fp32",
+     .value_bytes = 4,
+     .is_packed = false,
+     .round = nullptr,
+     .gemm = nullptr,
+     .infinity = 0,
+     .rounds_queries = false},
+    {.type = KvType::bf16,
+     .name = "bf16",
+     .value_bytes = 2,
+     .is_packed = true,
+     .round = &KernelTable::round_bf16,
+     .gemm = &KernelTable::gemm_bf16,
+     .infinity = 0x7f80,
+     .rounds_queries = true},
+    {.type = KvType::f16,
+     .name = "fp16",
+     .value_bytes = 2,
+     .is_packed = true,
+     .round = &KernelTable::round_f16,
+     .gemm = &KernelTable::gemm_f16,
+     .infinity = 0x7c00,
+     .rounds_queries = false},
+};
+static_assert([] {
+  for (std::size_t i = 0; i < std::size(kKvFormats); ++i) {
+    if (static_cast<std::size_t>(kKvFormats[i].type) != i) return false;
+  }
+  return true;
+}());
+[[nodiscard]] constexpr const KvFormat& kv_format(KvType type) noexcept {
+  return kKvFormats[static_cast<std::size_t>(type)];
+}
 
 /// Tokens of one page: whole tiles of every kernel, and little waste at a conversation's end.
 inline constexpr std::size_t kKvPageTokens = 64;
@@ -30,15 +81,16 @@ struct KvLayout {
   KvLayout(const ModelConfig& config, KvType kv_type)
       : type(kv_type), n_layers(config.n_layers), n_kv_heads(config.n_kv_heads), head_dim(config.head_dim) {}
 
-  /// head_dim, padded for bf16 to what the products take: columns of keys, rows of values.
+  [[nodiscard]] const KvFormat& format() const noexcept { return kv_format(type); }
+  /// head_dim, padded in packed pages to what the products take: columns of keys, rows of values.
   [[nodiscard]] std::size_t padded_dim() const noexcept {
-    return type == KvType::f32 ? head_dim : (head_dim + 31) / 32 * 32;
+    return format().is_packed ? (head_dim + 31) / 32 * 32 : head_dim;
   }
   [[nodiscard]] std::size_t block_bytes() const noexcept {
-    return kKvPageTokens * padded_dim() * (type == KvType::f32 ? 4 : 2);
+    return kKvPageTokens * padded_dim() * format().value_bytes;
   }
   [[nodiscard]] std::size_t page_bytes() const noexcept { return 2 * n_layers * n_kv_heads * block_bytes(); }
-  /// bf16: from one panel of keys (16 tokens), or of values (16 dimensions), to the next.
+  /// Packed: from one panel of keys (16 tokens), or of values (16 dimensions), to the next.
   [[nodiscard]] std::size_t key_panel_bytes() const noexcept { return kPanelRows * padded_dim() * 2; }
   [[nodiscard]] std::size_t value_panel_bytes() const noexcept { return kPanelRows * kKvPageTokens * 2; }
 
@@ -46,8 +98,8 @@ struct KvLayout {
 };
 
 /// Keys and values of up to kKvPageTokens consecutive tokens, for all layers and heads.
-/// f32: a block is [kKvPageTokens, head_dim]. bf16: the keys are a packed matrix [tokens, dimensions], the
-/// values a packed matrix [dimensions, tokens] (packed_args.hpp).
+/// f32: a block is [kKvPageTokens, head_dim]. bf16, f16: the keys are a packed matrix [tokens, dimensions],
+/// the values a packed matrix [dimensions, tokens] (packed_args.hpp).
 class KvPage {
  public:
   /// Zeroed: products may read slots that nothing was written to. Throws std::bad_alloc.
@@ -73,8 +125,9 @@ class KvPage {
   /// Takes over all slots of a page of the same layout.
   void copy_from(const KvPage& other, const KvLayout& layout) noexcept;
 
-  /// Writes one token's key and value, [head_dim] each, into a slot; rounded to bfloat16 when that is the
-  /// layout.
+  /// Writes one token's key and value, [head_dim] each, into a slot; rounded when the layout has 16 bits. A
+  /// token whose key is not finite, or too large for the layout, gets a value that is NaN, and so does
+  /// whatever attends to it: of an infinite score the softmax could make a weight of zero.
   void store(const KvLayout& layout, std::size_t layer, std::size_t kv_head, std::size_t slot,
              const float* key, const float* value, const KernelTable& kernels) noexcept;
 

@@ -51,9 +51,7 @@ Result<std::shared_ptr<const Model>> Model::load(const Checkpoint& checkpoint, c
   return std::shared_ptr<const Model>(new Model(std::move(impl)));
 }
 
-KvType Model::kv_type() const noexcept {
-  return impl_->weights.layers.front().q_proj.packed() != nullptr ? KvType::bf16 : KvType::f32;
-}
+KvType Model::kv_type() const noexcept { return impl_->weights.kv_type(); }
 
 KvCache Model::new_cache(std::size_t capacity_tokens) const {
   return {config(), capacity_tokens, kv_type(), memory()};

@@ -73,8 +73,7 @@ class Model {
   [[nodiscard]] Status forward_batch(std::span<const ForwardPart> parts, Workspace& workspace,
                                      Span2d<float> hidden, const CancelFlag* cancel) const;
 
-  /// How this model's caches keep keys and values: bfloat16 when its weights are packed, as computed
-  /// otherwise.
+  /// Weights::kv_type().
   [[nodiscard]] KvType kv_type() const noexcept;
   /// An empty cache for this model's conversations of up to capacity_tokens.
   [[nodiscard]] KvCache new_cache(std::size_t capacity_tokens) const;

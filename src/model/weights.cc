@@ -198,4 +198,10 @@ Result<Weights> Weights::load(const Checkpoint& checkpoint, const KernelTable& k
   return out;
 }
 
+KvType Weights::kv_type() const noexcept {
+  const PackedView* packed = layers.front().q_proj.packed();
+  if (packed == nullptr) return KvType::f32;
+  return weight_type(packed->shape.type).element == DType::f16 ? KvType::f16 : KvType::bf16;
+}
+
 }  // namespace qwen3guard::detail

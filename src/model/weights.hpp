@@ -13,6 +13,7 @@
 #include "kernels/kernel_table.hpp"
 #include "model/checkpoint/checkpoint.hpp"
 #include "model/config.hpp"
+#include "model/kv_page.hpp"
 #include "qwen3guard/status.hpp"
 #include "tensor/tensor_view.hpp"
 #include "tensor/weight_matrix.hpp"
@@ -69,6 +70,11 @@ struct Weights {
   std::vector<std::shared_ptr<const void>> owners;
   Memory memory;  ///< where the copies live
   std::vector<AlignedBuffer<std::byte>> copies;
+
+  /// How caches keep keys and values for these weights: float16 when those are fp16, bfloat16 when they are
+  /// packed otherwise, as computed when they are plain. It does not depend on the machine, because packed
+  /// files may hold pages (docs/numerics.md says why these).
+  [[nodiscard]] KvType kv_type() const noexcept;
 
   /// Tensors the model has no use for are ignored. Where a checkpoint has checksums, those of norms and heads
   /// are verified, all others with `verify`. Norms, heads and a sample of all other rows (all of them with

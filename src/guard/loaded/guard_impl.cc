@@ -103,8 +103,8 @@ Result<Guard> Guard::Impl::load(const detail::Checkpoint& checkpoint, const Guar
                                            options.kept_tokens, std::move(chat_template));
   Q3G_TRY(impl->load_prefixes(checkpoint));
   if (options.log)
-    log_load(options.log, checkpoint.name(), impl->info(), impl->model().kv_type() == detail::KvType::bf16,
-             start);
+    log_load(options.log, checkpoint.name(), impl->info(),
+             detail::kv_format(impl->model().kv_type()).is_packed, start);
   return Guard(std::move(impl));
 }
 
@@ -115,12 +115,12 @@ Result<const Tokenizer*> Guard::Impl::need_tokenizer() const {
 }
 
 Status Guard::Impl::load_prefixes(const detail::Checkpoint& checkpoint) const {
-  if (is_stream() || model_->kv_type() != detail::KvType::bf16) return {};
+  if (is_stream() || !detail::kv_format(model_->kv_type()).is_packed) return {};
   for (const Role role : {Role::user, Role::assistant}) {
     Q3G_ASSIGN(const auto file, checkpoint.kept(detail::prefix_file_name(role)));
     if (!file) continue;
     Q3G_ASSIGN(detail::KeptPrefix kept,
-               detail::read_prefix(file->blob, model_->config(), file->display_name));
+               detail::read_prefix(file->blob, model_->config(), model_->kv_type(), file->display_name));
     prefixes_.pin(role, std::move(kept));
   }
   return {};

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "util/error.hpp"
@@ -10,16 +11,17 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kAlignment = 64;
 
 /// Little-endian, at the start of the blob; then the ids (int32), then zeros up to a multiple of 64 bytes,
-/// then the pages (KvPage, bfloat16).
+/// then the pages (KvPage).
 struct Header {
   char magic[8] = {'Q', '3', 'G', 'P', 'R', 'E', 'F', '\0'};
   std::uint32_t version = kVersion;
   std::uint32_t n_tokens = 0, n_layers = 0, n_kv_heads = 0, head_dim = 0;
   std::uint32_t page_tokens = static_cast<std::uint32_t>(kKvPageTokens);
+  std::uint32_t kv_type = 0;  // KvType
 };
 
 std::size_t pages_offset(std::size_t n_tokens) {
@@ -35,6 +37,7 @@ Header header_of(const KvLayout& layout, std::size_t n_tokens) {
   header.n_layers = static_cast<std::uint32_t>(layout.n_layers);
   header.n_kv_heads = static_cast<std::uint32_t>(layout.n_kv_heads);
   header.head_dim = static_cast<std::uint32_t>(layout.head_dim);
+  header.kv_type = static_cast<std::uint32_t>(layout.type);
   return header;
 }
 
@@ -59,9 +62,10 @@ std::vector<std::byte> write_prefix(const KeptPrefix& prefix) {
   return out;
 }
 
-Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, const std::string& name) {
+Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, KvType type,
+                               const std::string& name) {
   const auto bad = [&](const auto&... what) { return error(ErrorCode::bad_checkpoint, name, ": ", what...); };
-  const KvLayout layout(config, KvType::bf16);
+  const KvLayout layout(config, type);
   Header header;
   if (blob.bytes.size() < sizeof header) return bad("ends inside its header");
   std::memcpy(&header, blob.bytes.data(), sizeof header);
@@ -70,6 +74,11 @@ Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, cons
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0) return bad("is no kept prefix");
   if (header.version != kVersion) {
     return bad("has version ", header.version, ", this library reads ", kVersion);
+  }
+  if (header.kv_type != expected.kv_type) {
+    const bool is_known = header.kv_type < std::size(kKvFormats);
+    return bad("has keys and values as ", is_known ? kKvFormats[header.kv_type].name : "an unknown type",
+               ", expected ", layout.format().name);
   }
   if (std::memcmp(&header, &expected, sizeof header) != 0)
     return bad("is of a model with other layers or heads, or has pages of another size");
@@ -85,7 +94,7 @@ Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, cons
   for (const TokenId id : prefix.ids) {
     if (id < 0 || id >= config.vocab_size) return bad("has the token ", id);
   }
-  prefix.cache = KvCache(config, n, KvType::bf16);
+  prefix.cache = KvCache(config, n, type);
   prefix.cache.map(blob.bytes.data() + begin, n, blob.owner);
   return prefix;
 }

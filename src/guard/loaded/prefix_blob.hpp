@@ -23,12 +23,13 @@ struct KeptPrefix {
 /// The file of a packed model that holds the kept prefix for prompts, or for responses.
 [[nodiscard]] std::string prefix_file_name(Role last_role);
 
-/// A prefix as bytes: docs/packed_format.md. Its cache is bfloat16.
+/// A prefix as bytes: docs/packed_format.md. Its cache is packed.
 [[nodiscard]] std::vector<std::byte> write_prefix(const KeptPrefix& prefix);
 
 /// The prefix in `blob`, whose pages are used where they are and never written. Errors: bad_checkpoint (no
-/// prefix of this model: the detail says what was found and expected). Throws std::bad_alloc.
-[[nodiscard]] Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config,
+/// prefix of this model, or its keys and values are of another type than `type`, the model's: the detail says
+/// what was found and expected). Throws std::bad_alloc.
+[[nodiscard]] Result<KeptPrefix> read_prefix(const Blob& blob, const ModelConfig& config, KvType type,
                                              const std::string& name);
 
 }  // namespace qwen3guard::detail

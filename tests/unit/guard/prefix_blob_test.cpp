@@ -79,17 +79,23 @@ TEST_CASE("kept prefix: damaged bytes are an error or other numbers, never a cra
   const auto checkpoint = detail::open_checkpoint(file.path).value();
   const auto model = detail::Model::load(*checkpoint, {1, ""}).value();
   const detail::Blob good = checkpoint->kept(detail::prefix_file_name(Role::user)).value()->blob;
-  REQUIRE(detail::read_prefix(good, model->config(), "prefix").ok());
+  REQUIRE(detail::read_prefix(good, model->config(), model->kv_type(), "prefix").ok());
   const auto read = [&](const std::vector<std::byte>& bytes) {
-    return detail::read_prefix({bytes, nullptr}, model->config(), "prefix");
+    return detail::read_prefix({bytes, nullptr}, model->config(), model->kv_type(), "prefix");
   };
   const std::vector<std::byte> all(good.bytes.begin(), good.bytes.end());
-  for (const std::size_t n : {std::size_t{0}, std::size_t{7}, std::size_t{31}, std::size_t{32},
-                              std::size_t{33}, std::size_t{500}, all.size() - 1}) {
+  for (const std::size_t n : {std::size_t{0}, std::size_t{7}, std::size_t{35}, std::size_t{36},
+                              std::size_t{37}, std::size_t{500}, all.size() - 1}) {
     const auto result = read({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n)});
     REQUIRE_FALSE(result.ok());
     CHECK(result.error().code == ErrorCode::bad_checkpoint);
     CHECK(result.error().detail.find("prefix: ") == 0);
+  }
+  for (const auto type : {detail::KvType::f16, detail::KvType::f32}) {
+    const auto other = detail::read_prefix(good, model->config(), type, "prefix");
+    REQUIRE_FALSE(other.ok());
+    CHECK(other.error().code == ErrorCode::bad_checkpoint);
+    CHECK(other.error().detail.find("prefix: has keys and values as bf16, expected ") == 0);
   }
   const std::uint32_t seed = 5;
   INFO("seed " << seed);
