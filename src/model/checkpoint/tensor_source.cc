@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
-std::string named(const std::string& name) { return "tensor " + quote(name); }
+std::string the_tensor(const std::string& name) { return "tensor " + quote(name); }
 
 /// Tensor name -> shard name. Sorted, so that errors do not depend on hashing.
 Result<std::map<std::string, std::string>> read_index(const JsonFile& json) {
@@ -26,8 +26,9 @@ Result<std::map<std::string, std::string>> read_index(const JsonFile& json) {
   for (const auto& [key, value] : weight_map) {
     std::string tensor(key);
     std::string_view shard;
-    if (value.get(shard) != simdjson::SUCCESS) return json.error(named(tensor), " is mapped to no file name");
-    if (!shards.emplace(tensor, shard).second) return json.error(named(tensor), " is there twice");
+    if (value.get(shard) != simdjson::SUCCESS)
+      return json.error(the_tensor(tensor), " is mapped to no file name");
+    if (!shards.emplace(tensor, shard).second) return json.error(the_tensor(tensor), " is there twice");
   }
   if (shards.empty()) return json.error("\"weight_map\" is empty");
   return shards;
@@ -65,9 +66,10 @@ Status TensorSource::open_shards(const ModelFiles& files) {
       if (!file.ok()) {
         const ErrorCode code = file.error().code;
         if (code == ErrorCode::invalid_argument)
-          return json.error(named(tensor), " is mapped to ", quote(shard), ", which is no plain file name");
+          return json.error(the_tensor(tensor), " is mapped to ", quote(shard),
+                            ", which is no plain file name");
         if (code != ErrorCode::file_not_found) return std::move(file).error();
-        return error(code, file.error().detail, " (", index_name_, " maps ", named(tensor), " to it)");
+        return error(code, file.error().detail, " (", index_name_, " maps ", the_tensor(tensor), " to it)");
       }
       files_.push_back(std::make_shared<const SafetensorsFile>(*std::move(file)));
       const SafetensorsFile* added = files_.back().get();
@@ -75,8 +77,8 @@ Status TensorSource::open_shards(const ModelFiles& files) {
       for (const auto& [name, stored] : added->tensors()) {
         const auto [at, is_new] = holder.emplace(name, added);
         if (!is_new) {
-          return error(ErrorCode::bad_checkpoint, added->display_name(), ": ", named(name), " is also in ",
-                       at->second->display_name());
+          return error(ErrorCode::bad_checkpoint, added->display_name(), ": ", the_tensor(name),
+                       " is also in ", at->second->display_name());
         }
       }
     }
@@ -99,13 +101,13 @@ Result<TensorSource::Found> TensorSource::find(const std::string& tensor) const 
   if (!index_name_.empty()) {
     const auto at = shard_of_.find(tensor);
     if (at == shard_of_.end())
-      return error(ErrorCode::bad_checkpoint, index_name_, ": ", named(tensor),
+      return error(ErrorCode::bad_checkpoint, index_name_, ": ", the_tensor(tensor),
                    " is missing from \"weight_map\"");
     file = at->second;
   }
   const StoredTensor* stored = file->find(tensor);
   if (stored == nullptr)
-    return error(ErrorCode::bad_checkpoint, file->display_name(), ": ", named(tensor), " is missing");
+    return error(ErrorCode::bad_checkpoint, file->display_name(), ": ", the_tensor(tensor), " is missing");
   return Found{stored, file};
 }
 
