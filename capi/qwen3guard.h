@@ -762,9 +762,9 @@ Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_
 /** @} */
 
 /** @{ @name Tokenizer */
-/** Reads tokenizer.json, or a folder with it or with vocab.json and merges.txt. *out is the caller's
- * (q3g_tokenizer_free). Any thread. Errors: Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_TOKENIZER,
- * Q3G_E_UNSUPPORTED_MODEL. */
+/** Reads tokenizer.json, a rank file of the tiktoken package (*.tiktoken), or a folder with one of these or
+ * with vocab.json and merges.txt. *out is the caller's (q3g_tokenizer_free). Any thread. Errors:
+ * Q3G_E_FILE_NOT_FOUND, Q3G_E_IO, Q3G_E_BAD_TOKENIZER, Q3G_E_UNSUPPORTED_MODEL. */
 Q3G_API q3g_status q3g_tokenizer_load(const char* path, size_t path_bytes, q3g_tokenizer** out,
                                       q3g_error* err) Q3G_NOEXCEPT;
 /** Frees the handle. Any thread. */

@@ -30,7 +30,7 @@ enum class ErrorCode : std::int32_t {
   file_not_found = 2,      ///< a path does not exist
   io_error = 3,            ///< the operating system refused to open, map or read
   bad_checkpoint = 4,      ///< a model file is damaged: truncated, misshapen, overlapping, not JSON ...
-  bad_tokenizer = 5,       ///< tokenizer.json, vocab.json or merges.txt is damaged
+  bad_tokenizer = 5,       ///< tokenizer.json, vocab.json, merges.txt or *.tiktoken is damaged
   unsupported_model = 6,   ///< a sound file that asks for something this library does not have
   unsupported_isa = 7,     ///< the forced instruction set is unknown or missing on this CPU
   invalid_utf8 = 8,        ///< text is not UTF-8; the detail has the byte offset

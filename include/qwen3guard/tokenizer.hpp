@@ -35,15 +35,25 @@ enum class SpecialTokens : std::int32_t {
   recognized = 1,  ///< its own id: only for text that the application wrote itself.
 };
 
-/// Byte-level BPE tokenizer in the Hugging Face form. Immutable after load(), cheap to copy (shared).
-/// Thread-safety: const members may run on any number of threads at once.
+/// Byte-level BPE tokenizer in the Hugging Face form, or tiktoken's. Immutable after load(), cheap to copy
+/// (shared). Thread-safety: const members may run on any number of threads at once.
 class Tokenizer {
  public:
-  /// Reads `path`: a tokenizer.json file, or a folder that holds tokenizer.json or, failing that,
-  /// vocab.json + merges.txt (+ tokenizer_config.json for the added tokens). `path` is UTF-8.
+  /// Reads `path`: a tokenizer.json file, a rank file of the tiktoken package (*.tiktoken, with its pattern
+  /// and special tokens in *.tiktoken.json), or a folder that holds tokenizer.json or, failing that,
+  /// vocab.json + merges.txt (+ tokenizer_config.json for the added tokens) or, failing that, one rank file.
+  /// `path` is UTF-8.
   /// Errors: file_not_found; io_error; bad_tokenizer (file, what was found and expected);
   /// unsupported_model (a normaliser, pre-tokeniser or model that this library does not implement).
   [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
+
+  /// Writes the tokenizer as a rank file of the tiktoken package to `file`, whose name ends in ".tiktoken",
+  /// and what the package needs beside it to `file` + ".json" (docs/tokenizer.md). load() reads both. That
+  /// the package gives the same ids is checked first. Each file appears complete or not at all; the rank file
+  /// is the second. `file` is UTF-8. Errors: unsupported_model (what tiktoken cannot express, such as merges
+  /// that are not in the order of the ids); invalid_argument (another ending, a NUL byte); io_error (also
+  /// when a file is there and `overwrite` is false); out_of_memory.
+  [[nodiscard]] Status export_tiktoken(std::string_view file, bool overwrite = false) const;
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.
   /// Added tokens that are no control tokens (such as `<think>`) are recognised in both modes, as in the

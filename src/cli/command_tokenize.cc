@@ -14,8 +14,8 @@ namespace qwen3guard::cli {
 namespace {
 
 struct TokenizeFlags {
-  std::string model;
-  bool no_special = false, decode = false, replace_invalid_utf8 = false;
+  std::string model, export_file;
+  bool no_special = false, decode = false, replace_invalid_utf8 = false, force = false;
 };
 
 /// A folder needs only its tokenizer files here, so the model is not loaded.
@@ -83,8 +83,19 @@ std::string error_line(ErrorCode code, const std::string& message) {
   return json.text();
 }
 
+void export_to(const Tokenizer& tokenizer, const TokenizeFlags& flags) {
+  tokenizer.export_tiktoken(flags.export_file, flags.force).throw_if_error();
+  JsonOut json;
+  json.begin_output("tiktoken");
+  json.key("file").string(flags.export_file);
+  json.key("settings_file").string(flags.export_file + ".json");
+  json.end_object();
+  print_line(json.text());
+}
+
 void run(const TokenizeFlags& flags) {
   const Tokenizer tokenizer = load_tokenizer(flags.model);
+  if (!flags.export_file.empty()) return export_to(tokenizer, flags);
   InputLines lines;
   std::string_view line;
   std::size_t n_lines = 0, n_failed = 0;
@@ -114,8 +125,10 @@ void add_tokenize_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "tokenize", "text to token ids and back: one JSON string (or array of ids) a line on standard input");
   command
-      ->add_option("--model", flags->model,
-                   "an embedded model's name, or a folder with tokenizer.json (a path with a slash)")
+      ->add_option(
+          "--model", flags->model,
+          "an embedded model's name, or a folder with tokenizer.json, or such a file, or a rank file "
+          "*.tiktoken (a path with a slash)")
       ->required();
   command->add_flag("--no-special", flags->no_special,
                     "control tokens in the text are plain text (with --decode: leave them out)");
@@ -123,6 +136,13 @@ void add_tokenize_command(CLI::App& app) {
                     "ids to text: {\"ids\":[...]} a line in, {\"text\":\"...\"} a line out");
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "encode ill-formed text as U+FFFD instead of failing");
+  CLI::Option* const exported = command->add_option(
+      "--export-tiktoken", flags->export_file,
+      "instead: write the tokenizer as a rank file of the tiktoken package, *.tiktoken, and its "
+      "pattern and special tokens beside it, *.tiktoken.json");
+  command->add_flag("--force", flags->force, "replace these files when they exist")->needs(exported);
+  for (const char* const other : {"--no-special", "--decode", "--replace-invalid-utf8"})
+    exported->excludes(command->get_option(other));
   command->callback([flags] { run(*flags); });
 }
 

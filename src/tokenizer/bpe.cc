@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "tokenizer/merge_neighbours.hpp"
+
 namespace qwen3guard::detail {
 namespace {
 
@@ -16,12 +18,8 @@ Bpe::Bpe(Vocabulary vocabulary, MergeTable merges, bool ignore_merges)
     : vocabulary_(std::move(vocabulary)),
       merges_(std::move(merges)),
       ignore_merges_(ignore_merges),
-      notes_(std::make_unique<std::atomic<std::uint8_t>[]>(static_cast<std::size_t>(vocabulary_.size()))) {
-  for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte) {
-    const char text = static_cast<char>(static_cast<unsigned char>(byte));
-    byte_ids_[byte] = vocabulary_.find({&text, 1});
-  }
-}
+      byte_ids_(vocabulary_.byte_ids()),
+      notes_(std::make_unique<std::atomic<std::uint8_t>[]>(static_cast<std::size_t>(vocabulary_.size()))) {}
 
 void Bpe::encode_word(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out,
                       std::size_t max_ids) const {
@@ -49,27 +47,12 @@ void Bpe::encode_part(std::string_view part, BpeScratch& scratch, std::vector<To
     out.resize(first);
 }
 
-/// Repeats: find the lowest rank among the neighbours, leftmost first; merge; look the two new pairs up.
 void Bpe::merge_short(std::string_view word, std::vector<TokenId>& out) const {
   std::array<TokenId, kShortBytes> ids;
-  std::array<Merge, kShortBytes> merges;  // merges[i] is that of ids[i] and ids[i + 1]
+  std::array<Merge, kShortBytes> merges;
   std::size_t n = word.size();
-  if (n == 0) return;
   for (std::size_t i = 0; i < n; ++i) ids[i] = byte_ids_[static_cast<unsigned char>(word[i])];
-  for (std::size_t i = 0; i + 1 < n; ++i) merges[i] = merges_.find(ids[i], ids[i + 1]);
-  while (n > 1) {
-    std::size_t best = 0;
-    for (std::size_t i = 1; i + 1 < n; ++i) {
-      if (merges[i].rank < merges[best].rank) best = i;
-    }
-    if (merges[best].rank == Merge::kNone) break;
-    ids[best] = merges[best].id;
-    --n;
-    for (std::size_t i = best + 1; i < n; ++i) ids[i] = ids[i + 1];
-    for (std::size_t i = best; i + 1 < n; ++i) merges[i] = merges[i + 1];
-    if (best + 1 < n) merges[best] = merges_.find(ids[best], ids[best + 1]);
-    if (best > 0) merges[best - 1] = merges_.find(ids[best - 1], ids[best]);
-  }
+  n = merge_neighbours(merges_, ids.data(), merges.data(), n, [](std::size_t) {});
   out.insert(out.end(), ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n));
 }
 

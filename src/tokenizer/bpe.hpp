@@ -68,7 +68,7 @@ class Bpe {
   Vocabulary vocabulary_;
   MergeTable merges_;
   bool ignore_merges_;
-  std::array<TokenId, 256> byte_ids_{};
+  std::array<TokenId, 256> byte_ids_;
   std::unique_ptr<std::atomic<std::uint8_t>[]> notes_;  // by id
 };
 

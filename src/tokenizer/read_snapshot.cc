@@ -207,12 +207,10 @@ class SnapshotReader {
 
   /// Every text can be encoded.
   [[nodiscard]] Status check_bytes(const Vocabulary& vocabulary) const {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const char text = static_cast<char>(static_cast<unsigned char>(byte));
-      if (vocabulary.find({&text, 1}) < 0)
-        return bad("no token for the single byte ", byte, "; all 256 are needed");
-    }
-    return {};
+    const auto byte_ids = vocabulary.byte_ids();
+    const auto missing = std::find(byte_ids.begin(), byte_ids.end(), -1);
+    if (missing == byte_ids.end()) return {};
+    return bad("no token for the single byte ", missing - byte_ids.begin(), "; all 256 are needed");
   }
 
   static std::string vocabulary_slot(std::size_t i) { return concat("vocabulary slot ", i); }

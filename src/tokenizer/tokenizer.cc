@@ -2,15 +2,18 @@
 #include "qwen3guard/tokenizer.hpp"
 
 #include <limits>
+#include <span>
 
+#include "qwen3guard/quote.hpp"
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/snapshot.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
+#include "tokenizer/write_tiktoken.hpp"
 #include "util/error.hpp"
 #include "util/guarded.hpp"
-#include "util/mapped_file.hpp"
 #include "util/model_files.hpp"
+#include "util/output_file.hpp"
 #include "util/try.hpp"
 #include "util/utf8.hpp"
 
@@ -47,16 +50,16 @@ void take_decided(std::string& pending, std::string& out) {
 }  // namespace
 
 bool detail::has_tokenizer(const ModelFiles& files) {
-  return files.contains(kSnapshotFile) || files.contains("tokenizer.json") || files.contains("vocab.json");
+  return files.contains(kSnapshotFile) || has_tokenizer_files(files);
 }
 
 Result<Tokenizer> detail::load_tokenizer(const ModelFiles& files) {
   if (files.contains(kSnapshotFile)) {
     Q3G_ASSIGN(const Blob blob, files.open(kSnapshotFile));
     auto read = read_snapshot(blob.bytes, blob.owner, files.display_name(kSnapshotFile));
-    // One of another version is passed over when the file that it was made from is there too.
+    // One of another version is passed over when the files that it was made from are there too.
     const bool is_other_version = !read.ok() && read.error().code == ErrorCode::unsupported_model;
-    if (!is_other_version || !files.contains("tokenizer.json")) return read;
+    if (!is_other_version || !has_tokenizer_files(files)) return read;
   }
   return guarded("load the tokenizer", [&]() -> Result<Tokenizer> {
     Q3G_ASSIGN(TokenizerParts parts, load_tokenizer_files(files));
@@ -67,10 +70,25 @@ Result<Tokenizer> detail::load_tokenizer(const ModelFiles& files) {
 Result<Tokenizer> Tokenizer::load(std::string_view path) {
   return detail::guarded("load the tokenizer", [&]() -> Result<Tokenizer> {
     const std::string name(path);
-    Q3G_ASSIGN(detail::TokenizerParts parts, detail::is_directory(name)
-                                                 ? detail::load_tokenizer_files(detail::DirectoryFiles(name))
-                                                 : detail::load_tokenizer_json(name));
+    Q3G_ASSIGN(detail::TokenizerParts parts, detail::load_tokenizer_path(name));
     return Tokenizer(std::make_shared<const detail::TokenizerImpl>(std::move(parts)));
+  });
+}
+
+Status Tokenizer::export_tiktoken(std::string_view file, bool overwrite) const {
+  return detail::guarded("export the tokenizer", [&]() -> Status {
+    const std::string path(file);
+    if (!path.ends_with(detail::kRankFileEnding)) {
+      return detail::error(ErrorCode::invalid_argument, printable(path), ": a name that ends in ",
+                           quote(detail::kRankFileEnding), " is expected");
+    }
+    Q3G_ASSIGN(const detail::TiktokenTexts texts, detail::to_tiktoken(*impl_));
+    Q3G_ASSIGN(auto ranks, detail::OutputFile::create(path, overwrite));
+    Q3G_ASSIGN(auto settings, detail::OutputFile::create(path + ".json", overwrite));
+    Q3G_TRY(ranks.write(std::as_bytes(std::span(texts.ranks))));
+    Q3G_TRY(settings.write(std::as_bytes(std::span(texts.settings))));
+    Q3G_TRY(settings.commit());
+    return ranks.commit();
   });
 }
 

@@ -7,7 +7,6 @@
 #include "tokenizer/load_tokenizer.hpp"
 #include "tokenizer/vocabulary_builder.hpp"
 #include "util/error.hpp"
-#include "util/mapped_file.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -174,18 +173,6 @@ Result<TokenizerParts> parse_tokenizer_json(std::string_view text, const std::st
     return unsupported(file, "no pre_tokenizer; ByteLevel is needed");
   Q3G_TRY(parse_pre_tokenizer(file, value, parts));
   return parts;
-}
-
-Result<TokenizerParts> load_tokenizer_json(const std::string& path) {
-  Q3G_ASSIGN(const Blob blob, map_file(path));
-  return parse_tokenizer_json(blob.text(), printable(path));
-}
-
-Result<TokenizerParts> load_tokenizer_files(const ModelFiles& files) {
-  constexpr std::string_view kName = "tokenizer.json";
-  if (!files.contains(kName) && files.contains("vocab.json")) return load_vocab_and_merges(files);
-  Q3G_ASSIGN(const Blob blob, files.open(kName));
-  return parse_tokenizer_json(blob.text(), files.display_name(kName));
 }
 
 }  // namespace qwen3guard::detail

@@ -51,4 +51,13 @@ std::optional<TokenId> Vocabulary::index(const std::vector<TokenId>& ids) {
   return std::nullopt;
 }
 
+std::array<TokenId, 256> Vocabulary::byte_ids() const noexcept {
+  std::array<TokenId, 256> out{};
+  for (std::size_t byte = 0; byte < out.size(); ++byte) {
+    const char text = static_cast<char>(static_cast<unsigned char>(byte));
+    out[byte] = find({&text, 1});
+  }
+  return out;
+}
+
 }  // namespace qwen3guard::detail

@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_TOKENIZER_VOCABULARY_HPP
 #define QWEN3GUARD_SRC_TOKENIZER_VOCABULARY_HPP
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -89,6 +90,8 @@ class Vocabulary {
         return slot.id;
     }
   }
+  /// The ids of the single bytes; -1 where there is none.
+  [[nodiscard]] std::array<TokenId, 256> byte_ids() const noexcept;
   /// A hint that find() comes soon with this hash.
   void prefetch(std::uint64_t hash) const noexcept { prefetch_line(tables_.slots.data() + (hash & mask_)); }
 

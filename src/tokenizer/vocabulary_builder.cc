@@ -6,6 +6,7 @@
 
 #include "qwen3guard/quote.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/rank_merges.hpp"
 #include "util/error.hpp"
 #include "util/try.hpp"
 
@@ -24,16 +25,26 @@ Error prefixed(Error error, const std::string& where) {
   return error;
 }
 
-Status VocabularyBuilder::add_token(std::string_view piece, std::int64_t id) {
+Status VocabularyBuilder::set_bytes(std::string_view bytes, std::int64_t id) {
   if (id < 0 || id >= Vocabulary::kMaxIds)
     return bad_vocabulary("id ", id, " is not in [0, ", Vocabulary::kMaxIds, ")");
-  if (piece.empty()) return bad_vocabulary("an empty token");
-  const auto token_id = static_cast<TokenId>(id);
+  if (bytes.empty()) return bad_vocabulary("an empty token");
+  if (!parts_.vocabulary.set_bytes(static_cast<TokenId>(id), bytes))
+    return bad_vocabulary("id ", id, " is taken by another token");
+  return {};
+}
+
+Status VocabularyBuilder::add_token(std::string_view piece, std::int64_t id) {
   if (bytes_.size() < piece.size()) bytes_.resize(2 * piece.size());
   const auto n_bytes = byte_level_to_bytes(piece, bytes_.data());
-  if (!parts_.vocabulary.set_bytes(token_id, n_bytes ? std::string_view(bytes_.data(), *n_bytes) : piece))
-    return bad_vocabulary("id ", id, " is taken by another token");
-  if (n_bytes) ids_.push_back(token_id);
+  Q3G_TRY(set_bytes(n_bytes ? std::string_view(bytes_.data(), *n_bytes) : piece, id));
+  if (n_bytes) ids_.push_back(static_cast<TokenId>(id));
+  return {};
+}
+
+Status VocabularyBuilder::add_token_bytes(std::string_view bytes, std::int64_t id) {
+  Q3G_TRY(set_bytes(bytes, id));
+  ids_.push_back(static_cast<TokenId>(id));
   return {};
 }
 
@@ -59,19 +70,30 @@ Status VocabularyBuilder::add_added_token(AddedToken token) {
   return {};
 }
 
-Status VocabularyBuilder::index(std::size_t n_merges, std::function<std::string(std::size_t)> where) {
+Status VocabularyBuilder::index_tokens(const std::function<std::string(TokenId)>& place) {
   // No text may encode to a control token by way of the merges.
   const std::vector<std::uint8_t> special = control_tokens(parts_.vocabulary, parts_.added);
   std::erase_if(ids_, [&](TokenId id) { return special[static_cast<std::size_t>(id)] != 0; });
   indexed_.assign(special.size(), 0);
   for (const TokenId id : ids_) indexed_[static_cast<std::size_t>(id)] = 1;
   if (const auto twice = parts_.vocabulary.index(ids_))
-    return bad_vocabulary("id ", *twice, " has the bytes of another token");
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    const char text = static_cast<char>(static_cast<unsigned char>(byte));
-    if (parts_.vocabulary.find({&text, 1}) < 0)
-      return bad_vocabulary("no token for the single byte ", byte, "; all 256 are needed");
-  }
+    return bad_vocabulary(place(*twice), " has the bytes of ",
+                          place(parts_.vocabulary.find(parts_.vocabulary.bytes(*twice))));
+  const auto byte_ids = parts_.vocabulary.byte_ids();
+  if (const auto missing = std::find(byte_ids.begin(), byte_ids.end(), -1); missing != byte_ids.end())
+    return bad_vocabulary("no token for the single byte ", missing - byte_ids.begin(),
+                          "; all 256 are needed");
+  return {};
+}
+
+Status VocabularyBuilder::use_rank_merges(const std::function<std::string(TokenId)>& place) {
+  Q3G_TRY(index_tokens(place));
+  Q3G_ASSIGN(parts_.merges, rank_merges(parts_.vocabulary, ids_));
+  return {};
+}
+
+Status VocabularyBuilder::index(std::size_t n_merges, std::function<std::string(std::size_t)> where) {
+  Q3G_TRY(index_tokens([](TokenId id) { return concat("id ", id); }));
   parts_.merges.reset(n_merges);
   where_ = std::move(where);
   return {};

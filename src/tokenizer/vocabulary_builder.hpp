@@ -29,11 +29,16 @@ class VocabularyBuilder {
 
   /// 1. A token in byte-level characters. One with other characters can be decoded, but no merge makes it.
   [[nodiscard]] Status add_token(std::string_view piece, std::int64_t id);
+  /// The same of a token's bytes, which it borrows for the call.
+  [[nodiscard]] Status add_token_bytes(std::string_view bytes, std::int64_t id);
   /// 2. After the last token: the added tokens. They may repeat tokens of the vocabulary.
   [[nodiscard]] Status add_added_token(AddedToken token);
   /// 3. After the last added token. `n_merges` is an upper bound. `where(place)` names the place of a merge
   /// in errors; it is called before take() returns.
   [[nodiscard]] Status index(std::size_t n_merges, std::function<std::string(std::size_t place)> where);
+  /// 3. and 4. when there are no merges but tiktoken's rule (see rank_merges.hpp). `place(id)` names a token
+  /// in errors.
+  [[nodiscard]] Status use_rank_merges(const std::function<std::string(TokenId)>& place);
   /// 4. The next merge in the order of ranks, in byte-level characters, which must live until take(). An
   /// error may be that of an earlier merge: they are looked at in batches.
   [[nodiscard]] Status add_merge(std::size_t place, std::string_view left, std::string_view right);
@@ -53,6 +58,8 @@ class VocabularyBuilder {
   };
   static constexpr std::size_t kBatch = 32;
 
+  [[nodiscard]] Status set_bytes(std::string_view bytes, std::int64_t id);
+  [[nodiscard]] Status index_tokens(const std::function<std::string(TokenId)>& place);
   [[nodiscard]] Status bad_merge(const PendingMerge& merge, const std::string& what) const;
   [[nodiscard]] Status add_pending();
   [[nodiscard]] std::uint32_t append_pending_bytes(std::string_view piece, std::uint64_t& hash);

@@ -2,6 +2,8 @@
 #include "util/model_files.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "qwen3guard/quote.hpp"
 #include "util/error.hpp"
@@ -42,6 +44,20 @@ Result<Blob> DirectoryFiles::open(std::string_view name) const {
   return map_file(join(directory_, name));
 }
 
+std::vector<std::string> DirectoryFiles::names_ending_in(std::string_view ending) const {
+  std::vector<std::string> out;
+  std::error_code failed;
+  const std::u8string folder(directory_.begin(), directory_.end());
+  std::filesystem::directory_iterator entry(std::filesystem::path(folder), failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    const std::u8string raw = entry->path().filename().u8string();
+    std::string name(raw.begin(), raw.end());
+    if (name.ends_with(ending)) out.push_back(std::move(name));
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 std::string DirectoryFiles::name() const { return printable(directory_); }
 
 std::string DirectoryFiles::display_name(std::string_view name) const { return printable(path(name)); }
@@ -57,6 +73,15 @@ Result<Blob> MemoryFiles::open(std::string_view name) const {
     if (entry.name == name) return Blob{entry.bytes, owner_};
   }
   return error(ErrorCode::file_not_found, display_name(name), ": no such file");
+}
+
+std::vector<std::string> MemoryFiles::names_ending_in(std::string_view ending) const {
+  std::vector<std::string> out;
+  for (const Entry& entry : entries_) {
+    if (entry.name.ends_with(ending)) out.push_back(entry.name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 std::string MemoryFiles::name() const { return printable(label_); }

@@ -33,6 +33,8 @@ class ModelFiles {
   /// The whole file, read-only; mapped, not read. Errors: file_not_found; io_error; invalid_argument (name
   /// with a folder part, so that a hostile index file cannot point outside).
   [[nodiscard]] virtual Result<Blob> open(std::string_view name) const = 0;
+  /// The names of the files that end so, sorted. What cannot be listed has none.
+  [[nodiscard]] virtual std::vector<std::string> names_ending_in(std::string_view ending) const = 0;
   /// How errors name the place they are in: the folder's path, "embedded:nano-gen".
   [[nodiscard]] virtual std::string name() const = 0;
   /// How errors name the file, as printable() does: its path, or "embedded:nano-gen/config.json".
@@ -47,6 +49,7 @@ class DirectoryFiles final : public ModelFiles {
   explicit DirectoryFiles(std::string directory) : directory_(std::move(directory)) {}
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::vector<std::string> names_ending_in(std::string_view ending) const override;
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::string display_name(std::string_view name) const override;
   [[nodiscard]] std::string path(std::string_view name) const override;
@@ -67,6 +70,7 @@ class MemoryFiles final : public ModelFiles {
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::vector<std::string> names_ending_in(std::string_view ending) const override;
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::string display_name(std::string_view name) const override;
 

@@ -72,6 +72,8 @@ class OutputSchemaTest(unittest.TestCase):
             file = os.path.join(folder, "nano.q3g")
             self.check(run("quantize", "--model", "nano-gen", "--out", file, "--json")[1], "packed")
             self.check(run("verify", "--model", file, "--json")[1], "verified")
+            ranks = os.path.join(folder, "nano.tiktoken")
+            self.check(run("tokenize", "--model", "nano-gen", "--export-tiktoken", ranks)[1], "tiktoken")
         self.assertEqual(self.seen, self.types)
 
     def test_what_was_not_judged_is_null(self):

@@ -79,6 +79,17 @@ Result<Blob> PackedFiles::open(std::string_view name) const {
   return Blob{stored->bytes, file_->owner()};
 }
 
+std::vector<std::string> PackedFiles::names_ending_in(std::string_view ending) const {
+  std::vector<std::string> out;
+  for (const auto& [tensor, stored] : file_->tensors()) {
+    if (!tensor.starts_with(kPackedFilePrefix)) continue;
+    const std::string_view name = std::string_view(tensor).substr(kPackedFilePrefix.size());
+    if (name.ends_with(ending)) out.emplace_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 std::string PackedFiles::display_name(std::string_view name) const {
   return file_->display_name() + "/" + printable(name);
 }

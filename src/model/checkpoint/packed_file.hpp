@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "model/checkpoint/safetensors.hpp"
 #include "model/packed_info.hpp"
@@ -39,6 +40,7 @@ class PackedFiles final : public ModelFiles {
   explicit PackedFiles(std::shared_ptr<const SafetensorsFile> file) noexcept : file_(std::move(file)) {}
   [[nodiscard]] bool contains(std::string_view name) const override;
   [[nodiscard]] Result<Blob> open(std::string_view name) const override;
+  [[nodiscard]] std::vector<std::string> names_ending_in(std::string_view ending) const override;
   [[nodiscard]] std::string name() const override { return file_->display_name(); }
   /// "model.q3g/config.json"
   [[nodiscard]] std::string display_name(std::string_view name) const override;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/checkpoint/safetensors_checkpoint.hpp"
 
+#include <iterator>
 #include <utility>
 
 #include "model/checkpoint/chat_templates.hpp"
@@ -16,6 +17,15 @@ namespace {
 constexpr const char* kDescription[] = {
     "config.json", "generation_config.json", "tokenizer.json",      "vocab.json",
     "merges.txt",  "tokenizer_config.json",  "chat_template.jinja", "chat_template.json"};
+constexpr const char* kDescriptionEndings[] = {".tiktoken", ".tiktoken.json"};
+
+std::vector<std::string> description_names(const ModelFiles& files) {
+  std::vector<std::string> out(std::begin(kDescription), std::end(kDescription));
+  for (const char* const ending : kDescriptionEndings) {
+    for (std::string& name : files.names_ending_in(ending)) out.push_back(std::move(name));
+  }
+  return out;
+}
 
 TensorPart part_of(const TensorSource::Found& found, std::string name) {
   return {std::move(name), found.file->display_name(), found.tensor->dtype, found.tensor->shape,
@@ -94,7 +104,7 @@ Result<std::optional<NamedBlob>> SafetensorsCheckpoint::kept(std::string_view na
 
 Result<std::vector<NamedBlob>> SafetensorsCheckpoint::description() const {
   std::vector<NamedBlob> out;
-  for (const char* name : kDescription) {
+  for (const std::string& name : description_names(*files_)) {
     Q3G_ASSIGN(std::optional<NamedBlob> file, kept(name));
     if (file) out.push_back(*std::move(file));
   }
@@ -103,7 +113,7 @@ Result<std::vector<NamedBlob>> SafetensorsCheckpoint::description() const {
 
 std::vector<std::string> SafetensorsCheckpoint::paths() const {
   std::vector<std::string> out = tensors_.paths();
-  for (const char* name : kDescription) {
+  for (const std::string& name : description_names(*files_)) {
     std::string path = files_->path(name);
     if (!path.empty()) out.push_back(std::move(path));
   }

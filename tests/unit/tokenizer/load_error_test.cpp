@@ -95,7 +95,7 @@ TEST_CASE("load: vocabulary", "[tokenizer]") {
       {bytes + R"(,"ab":1.5)", R"(model.vocab["ab"] is not an integer)"},
       {bytes + R"(,"ab":97)", R"(model.vocab["ab"]: id 97 is taken)"},
       {bytes + R"(,"":256)", "an empty token"},
-      {bytes + R"(,"ab":256,"ab":257)", "model.vocab: id 257 has the bytes of another token"},
+      {bytes + R"(,"ab":256,"ab":257)", "model.vocab: id 257 has the bytes of id 256"},
       {R"("a":0,"b":1)", "no token for the single byte 0; all 256 are needed"},
       {"", "no token for the single byte 0"}};
   for (const auto& [vocabulary, words] : cases) {
