@@ -128,6 +128,9 @@ TEST_CASE("malformed: an index cannot point outside the folder", "[model][malfor
       if (name.find('/') != std::string_view::npos) return directory_.open(name);
       return files_.open(name);
     }
+    std::vector<std::string> names_ending_in(std::string_view ending) const override {
+      return files_.names_ending_in(ending);
+    }
     std::string name() const override { return files_.name(); }
     std::string display_name(std::string_view name) const override { return files_.display_name(name); }
 
