@@ -154,7 +154,7 @@ void register_table(const KernelTable& table) {
        {PackedShape{PackedWeights::int8, 3072, 1024, 64}, PackedShape{PackedWeights::int8, 3072, 1024, 128},
         PackedShape{PackedWeights::int8, 1024, 3072, 64}, PackedShape{PackedWeights::int4, 3072, 1024, 32},
         PackedShape{PackedWeights::bf16, 3072, 1024, 0}, PackedShape{PackedWeights::fp16, 3072, 1024, 0}}) {
-    for (const std::size_t m : {1UL, 4UL, 16UL, 128UL}) {
+    for (const std::size_t m : {1UL, 4UL, 8UL, 16UL, 128UL}) {
       const WeightType& type = weight_type(shape.type);
       const std::string group = type.has_scales() ? "/group:" + std::to_string(shape.group) : "";
       add(std::string("gemm_") + type.name + "/m:" + std::to_string(m) + "/n:" + std::to_string(shape.rows) +

@@ -30,28 +30,39 @@ def expect(what: str, found: str, expected: str) -> None:
         sys.exit(f"{what}: found\n{found}\nexpected\n{expected}")
 
 
-def program(args, *options: str) -> pathlib.Path:
-    """The example's two files and the drop-in's in one folder, compiled by one line."""
+def sources(args) -> list[pathlib.Path]:
+    """The example's two files and the drop-in's, in one folder."""
     folder = args.scratch
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(args.drop_in, folder)
     for source in EXAMPLE.glob("*.cpp"):
         shutil.copy(source, folder)
-    run(args.cxx, "-std=c++20", "-pthread", *options, *STRICT, *sorted(folder.glob("*.cpp")), "-o", folder / "game")
-    return folder / "game"
+    return sorted(folder.glob("*.cpp"))
 
 
 def check_game(args) -> None:
-    game = program(args, "-O2")
+    game = args.scratch / "game"
+    run(args.cxx, "-std=c++20", "-pthread", "-O2", *STRICT, *sources(args), "-o", game)
     expect("embedded", run(game), SAID)
     expect("scalar", run(game, QWEN3GUARD_ISA="scalar"), SAID)
     expect("packed", run(game, args.packed), SAID)
 
 
 def check_no_exceptions(args) -> None:
-    """Without optimisation, too: nothing of a kernel's file may then stay an inline function that the linker shares."""
-    game = program(args, "-O0", "-fno-exceptions", "-fno-rtti")
+    """Without optimisation, too: nothing of a kernel's file may then stay an inline function that the linker shares.
+    Errors of both interfaces arrive as in a build with exceptions."""
+    game, pack = args.scratch / "game", args.scratch / "pack"
+    objects = []
+    for source in sources(args):
+        objects.append(source.with_suffix(".o"))
+        run(args.cxx, "-std=c++20", "-O0", "-fno-exceptions", "-fno-rtti", *STRICT, "-c", source, "-o", objects[-1])
+    run(args.cxx, "-pthread", *objects, "-o", game)
+    c_object = args.scratch / "pack.o"
+    run(args.cc, "-std=c11", *STRICT, "-I", args.drop_in, "-c", ROOT / "tests/drop_in/pack.c", "-o", c_object)
+    run(args.cxx, "-pthread", c_object, *(path for path in objects if path.name != "game.o"), "-o", pack)
     expect("embedded", run(game), SAID)
+    expect("no folder to write to", run(pack, args.scratch / "none/nano.q3g", expected=1).partition("none/")[0],
+           f"held\nq3g_quantize_embedded: {args.scratch}/")
     expect("not there", run(game, "missing.q3g", expected=2)[:36], "missing.q3g: no such file or folder;")
 
 
