@@ -266,7 +266,7 @@ typedef struct q3g_cancel q3g_cancel;       /**< a flag that stops running calls
 typedef void (*q3g_log_fn)(void* user, int32_t level, const char* line, size_t line_bytes);
 /** Progress of a long call, on the calling thread. Anything but 0 stops it with Q3G_E_CANCELLED. */
 typedef int32_t (*q3g_progress_fn)(void* user, int64_t n_done, int64_t n_total);
-/** Called once when bytes that the library borrowed are in use no more, on any thread. */
+/** Called once when bytes that the library borrowed are no longer in use, on any thread. */
 typedef void (*q3g_release_fn)(void* user);
 /** Memory for `bytes` bytes on a boundary of `alignment` (a power of 2), or NULL. From any thread. Must not
  * call the library, which may be in the middle of anything; nor must q3g_deallocate_fn. */
@@ -293,16 +293,17 @@ typedef struct q3g_allocator {
   void* user;                   /**< must live until `release` */
   q3g_allocate_fn allocate;     /**< gives a block, or NULL when there is no memory */
   q3g_deallocate_fn deallocate; /**< takes it back */
-  q3g_release_fn release;       /**< told once, when `user` is in use no more: the guard and all that was made
-                                     from it are freed, or loading failed (but not when it fails because this
-                                     struct's or the options' size is wrong). May be NULL */
+  q3g_release_fn release; /**< told once, when `user` is no longer in use: the guard and all that was made
+                               from it are freed, or loading failed (but not when it fails because this
+                               struct's or the options' size is wrong). May be NULL */
 } q3g_allocator;
 
 /** How a model is loaded. */
 typedef struct q3g_guard_options {
   uint32_t struct_size;       /**< sizeof(q3g_guard_options) */
   int32_t n_threads;          /**< of one call, at most 1024; 0: OMP_NUM_THREADS, else all cores. With
-                                   Q3G_PARALLEL=openmp: at most so many of the host's; 0: all of those */
+                                   Q3G_PARALLEL=openmp: at most so many of the host's, 0 is all of
+                                   those; with Q3G_PARALLEL=none: ignored */
   int32_t max_context_tokens; /**< 0: the checkpoint's own limit */
   int32_t kept_tokens;        /**< Gen: tokens of the last conversations that are kept; 0: none. 768 */
   int32_t require_tokenizer;  /**< 0: a model without tokenizer files loads, for logits only. 1 */
@@ -959,8 +960,9 @@ Q3G_API q3g_status q3g_batch_visit(q3g_batch* batch, uint64_t session, q3g_visit
  * Q3G_E_INVALID_ARGUMENT (budget_ms below 0). */
 Q3G_API q3g_status q3g_batch_step(q3g_batch* batch, double budget_ms, int32_t must_run, size_t* n_tokens,
                                   q3g_error* err) Q3G_NOEXCEPT;
-/** Makes a thread that steps until q3g_batch_stop() or q3g_batch_free(). Any thread. Errors:
- * Q3G_E_INVALID_ARGUMENT (there is one; or the library was built with Q3G_PARALLEL=none, and starts none). */
+/** Starts a thread that steps until q3g_batch_stop() or q3g_batch_free(). Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (it is running already, or the library was built with Q3G_PARALLEL=none),
+ * Q3G_E_OUT_OF_MEMORY (the system refuses a thread). */
 Q3G_API q3g_status q3g_batch_start(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;
 /** Ends that thread; what waits stays. Any thread. */
 Q3G_API q3g_status q3g_batch_stop(q3g_batch* batch, q3g_error* err) Q3G_NOEXCEPT;

@@ -54,7 +54,7 @@ struct ModelInfo {
   std::string weight_dtype;                ///< e.g. "BF16", "F16+F32"
   std::string isa;                         ///< the instruction set in use
   std::vector<std::string> isa_available;  ///< what this CPU can do, best first
-  std::int32_t n_threads = 0;              ///< of one call, as the thread that asks would make it
+  std::int32_t n_threads = 0;              ///< of a call made by the calling thread
   /// See GuardOptions::unknown_template.
   ChatTemplate chat_template = ChatTemplate::absent;
   /// Of its text, 16 hexadecimal digits, for GuardOptions::known_template; empty when there is none. Tells

@@ -124,9 +124,9 @@ enum class LogLevel : std::int32_t { info = 0, warning = 1 };
 
 /// Options of a loaded model.
 struct GuardOptions {
-  /// Threads of one call; 0: as many as the machine has cores (OMP_NUM_THREADS is honoured). In a build with
-  /// Q3G_PARALLEL=openmp: at most so many of those that the host's OpenMP gives the calling thread; 0: all of
-  /// those. With Q3G_PARALLEL=none a call has one, whatever stands here.
+  /// Threads of one call; 0: as many as the machine has cores (OMP_NUM_THREADS is honoured). With
+  /// Q3G_PARALLEL=openmp: at most this many of the threads that the host's OpenMP gives the calling thread;
+  /// 0: all of them. With Q3G_PARALLEL=none: ignored, a call has one thread.
   std::int32_t n_threads = 0;
   /// Instruction set to use: "" picks the best one (or the environment's QWEN3GUARD_ISA), else one of
   /// the names that ModelInfo::isa_available lists. A missing one is an error, never a silent fallback.

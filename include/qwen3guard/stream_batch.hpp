@@ -139,9 +139,9 @@ class StreamBatch {
   /// own; what fails is an event of its session, what there is no memory for waits on.
   std::size_t step(double budget_ms = 1e9, bool must_run = true);
 
-  /// A thread that steps whenever something waits, until stop() or destruction. Errors: invalid_argument
-  /// (there is one; or the library was built to start none, Q3G_PARALLEL=none); out_of_memory (no thread to
-  /// be had).
+  /// Starts a thread that steps whenever something waits, until stop() or destruction. Errors:
+  /// invalid_argument (it is running already, or the library was built with Q3G_PARALLEL=none);
+  /// out_of_memory (the system refuses a thread).
   [[nodiscard]] Status start();
   /// Ends that thread, after the forward it is in; what waits stays, and is judged by step() or when a thread
   /// is started again. Without a thread it does nothing.
