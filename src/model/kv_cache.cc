@@ -8,9 +8,11 @@ namespace qwen3guard::detail {
 void KvCache::truncate(std::size_t n) noexcept {
   n_tokens_ = n;
   while (!segments_.empty() && segments_.back().begin >= n) {
-    // A page that others read is left to them, and one for which the list would have to grow is freed.
+    // A page that others read is left to them; a poisoned one, and one for which the list would have to grow,
+    // is freed.
     const KvPagePtr& page = segments_.back().page;
-    if (!page.is_shared() && !page->is_read_only() && spare_.size() < spare_.capacity()) {
+    if (!page.is_shared() && !page->is_read_only() && !page->is_poisoned() &&
+        spare_.size() < spare_.capacity()) {
       spare_.push_back(std::move(segments_.back().page));
     }
     segments_.pop_back();
@@ -74,6 +76,11 @@ void KvCache::prepare(std::size_t n) {
     segments_.reserve(segments_.size() + 1);
     segments_.push_back({take_page(), room, kKvPageTokens});
     room += kKvPageTokens;
+  }
+  // What a failed call has left behind the end.
+  for (auto s = segments_.rbegin(); s != segments_.rend() && s->begin + kKvPageTokens > n_tokens_; ++s) {
+    if (!s->page.is_shared() && !s->page->is_read_only())
+      s->page->forget_values(layout_, n_tokens_ - std::min(n_tokens_, s->begin));
   }
 }
 

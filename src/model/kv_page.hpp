@@ -122,6 +122,13 @@ class KvPage {
     return key_block(layout, layer, kv_head) + layout.block_bytes();
   }
 
+  /// Whether numbers that are not finite were written. Products with values read the slots behind the last
+  /// token too, with a weight of zero, and zero times such a number is NaN: nobody may come upon what was
+  /// left there by a call that failed.
+  [[nodiscard]] bool is_poisoned() const noexcept { return is_poisoned_.load(std::memory_order_relaxed); }
+  /// Zeroes the values of slots [first_slot, kKvPageTokens) of a poisoned page.
+  void forget_values(const KvLayout& layout, std::size_t first_slot) noexcept;
+
   /// Takes over all slots of a page of the same layout.
   void copy_from(const KvPage& other, const KvLayout& layout) noexcept;
 
@@ -138,6 +145,7 @@ class KvPage {
   std::byte* data_ = nullptr;
   std::shared_ptr<const void> owner_;
   bool is_read_only_ = false;
+  std::atomic<bool> is_poisoned_{false};
 };
 
 /// A page that several caches may hold. Unlike a std::shared_ptr it can tell that nobody else does any more

@@ -13,8 +13,11 @@ Error not_enough_memory(const char* what) noexcept {
                          });
 }
 
-Error unexpected(const char* what, const std::exception& thrown) {
-  return error(ErrorCode::internal, what, ": ", printable(thrown.what()));
+Error unexpected(const char* what, const std::exception& thrown) noexcept {
+  return if_memory_lasts([&] { return error(ErrorCode::internal, what, ": ", printable(thrown.what())); },
+                         [] {
+                           return Error{ErrorCode::internal, {}};
+                         });
 }
 
 Status copy_of(const Status& status) noexcept {

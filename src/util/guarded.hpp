@@ -12,8 +12,8 @@ namespace qwen3guard::detail {
 
 /// Of `what`, a call, which had no memory. Without its sentence when there is none for that either.
 [[nodiscard]] Error not_enough_memory(const char* what) noexcept;
-/// Of `what`, where something else was thrown.
-[[nodiscard]] Error unexpected(const char* what, const std::exception& thrown);
+/// Of `what`, where something else was thrown; likewise.
+[[nodiscard]] Error unexpected(const char* what, const std::exception& thrown) noexcept;
 /// The same; an error goes without its sentence when there is no memory for it.
 [[nodiscard]] Status copy_of(const Status& status) noexcept;
 

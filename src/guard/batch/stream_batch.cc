@@ -222,7 +222,8 @@ Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double tim
     if (entry == nullptr) return no_session(id);
     announce(*entry);
     if (!entry->events.empty() || entry->has_lost_events || !is_waiting(*entry) ||
-        entry->visitor == detail::this_thread_id() || timeout_ms <= 0 || Clock::now() >= end) {
+        entry->visitor == detail::this_thread_id() || timeout_ms <= 0 || Clock::now() >= end ||
+        Q3G_HAS_THREADS == 0) {  // nobody could step meanwhile
       return take_events(*entry);
     }
     const TimePoint next = next_announcement(*entry);

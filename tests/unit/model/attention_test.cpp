@@ -155,3 +155,52 @@ TEST_CASE("attention: what float16 cannot hold never passes for a number", "[mod
     CHECK(std::all_of(out.begin(), out.end(), [](float v) { return std::isfinite(v); }));
   }
 }
+
+TEST_CASE("attention: what a failed call left behind the end of a cache is not read", "[model][attention]") {
+  INFO("seed " << kAttentionSeed);
+  std::mt19937_64 random(kAttentionSeed);
+  const AttentionCase c(40, 75, 1, random);
+  const std::size_t width = c.config.n_kv_heads * c.config.head_dim;
+  const std::vector<float> bad(c.config.head_dim, std::numeric_limits<float>::infinity());
+  const KernelTable& table = *tables_for(features_of(read_cpuid())).front();
+  const auto store = [&](KvCache& cache, std::size_t begin, std::size_t end, bool is_bad) {
+    for (std::size_t t = begin; t < end; ++t) {
+      for (std::size_t head = 0; head < c.config.n_kv_heads; ++head) {
+        const std::size_t at = t * width + head * c.config.head_dim;
+        cache.store(0, head, t, is_bad ? bad.data() : c.keys.data() + at,
+                    is_bad ? bad.data() : c.values.data() + at, table);
+      }
+    }
+  };
+  for (const KvFormat& format : kKvFormats) {
+    const std::vector<float> expected = c.run(format.type, table);
+    // The bad tokens begin in the first page, or in the second; they were there for a while, or never became
+    // part of the cache.
+    for (const std::size_t n_good : {0UL, 5UL, 6UL, 33UL, 64UL, 69UL, 74UL}) {
+      for (const bool was_advanced : {false, true}) {
+        INFO(format.name << ", " << n_good << " good tokens, advanced " << was_advanced);
+        KvCache cache(c.config, 300, format.type);
+        cache.prepare(n_good);
+        store(cache, 0, n_good, false);
+        cache.advance(n_good);
+        cache.prepare(200);
+        store(cache, n_good, n_good + 200, true);
+        if (was_advanced) {
+          cache.advance(200);
+          cache.truncate(n_good);
+        }
+        for (std::size_t t = n_good; t < c.n_keys; t += 10) {
+          const std::size_t n = std::min(c.n_keys - t, std::size_t{10});
+          cache.prepare(n);
+          store(cache, t, t + n, false);
+          cache.advance(n);
+        }
+        std::vector<float> out = c.q;
+        AlignedBuffer<float> scratch(attention_scratch_floats(c.config, 1));
+        AttentionPiece piece{{out.data(), 1, c.config.n_heads * c.config.head_dim}, c.n_keys - 1, &cache};
+        attention({&piece, 1}, 0, {c.config, table, Workers(), scratch.span()});
+        CHECK(out == expected);
+      }
+    }
+  }
+}
