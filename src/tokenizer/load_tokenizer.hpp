@@ -24,6 +24,9 @@ inline constexpr std::size_t kMaxTokenizerBytes = std::size_t{64} << 20;
 /// Of a rank file; its other settings are in a file of this name and ".json".
 inline constexpr std::string_view kRankFileEnding = ".tiktoken";
 
+/// Beside a rank file. Published ones have up to 208, those of other families some thousands.
+inline constexpr std::size_t kMaxSpecialTokens = std::size_t{1} << 16;
+
 /// True when there is a file that load_tokenizer_files() would begin with.
 [[nodiscard]] bool has_tokenizer_files(const ModelFiles& files);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -117,6 +118,15 @@ struct RankFileSettings {
   bool has_special = false;
 };
 
+Status add_placed(PlacedToken placed, RankFileSettings& out) {
+  if (out.special.size() == kMaxSpecialTokens) {
+    return error(ErrorCode::bad_tokenizer, placed.where, ": more than ", kMaxSpecialTokens,
+                 " special tokens; at most that many are expected");
+  }
+  out.special.push_back(std::move(placed));
+  return {};
+}
+
 Status read_special_tokens(const JsonFile& file, simdjson::dom::element value, RankFileSettings& out) {
   simdjson::dom::object tokens;
   if (value.get(tokens) != simdjson::SUCCESS) return file.error("special_tokens is not an object");
@@ -130,7 +140,7 @@ Status read_special_tokens(const JsonFile& file, simdjson::dom::element value, R
     token.id = static_cast<TokenId>(id);
     token.content = entry.key;
     token.special = true;
-    out.special.push_back({std::move(token), concat(file.name(), ": ", where)});
+    Q3G_TRY(add_placed({std::move(token), concat(file.name(), ": ", where)}, out));
   }
   out.has_special = true;
   return {};
@@ -140,17 +150,18 @@ Status read_special_tokens(const JsonFile& file, simdjson::dom::element value, R
 Status read_allowed_special(const JsonFile& file, simdjson::dom::element value, RankFileSettings& out) {
   simdjson::dom::array names;
   if (value.get(names) != simdjson::SUCCESS) return file.error("allowed_special is not an array");
+  std::map<std::string_view, AddedToken*> by_content;
+  for (PlacedToken& placed : out.special) by_content.emplace(placed.token.content, &placed.token);
   std::size_t index = 0;
   for (const simdjson::dom::element element : names) {
     std::string_view name;
     const std::string where = concat("allowed_special[", index++, "]");
     if (element.get(name) != simdjson::SUCCESS) return file.error(where, " is not a string");
-    const auto found = std::find_if(out.special.begin(), out.special.end(),
-                                    [&](const PlacedToken& placed) { return placed.token.content == name; });
-    if (found == out.special.end()) return file.error(where, ": ", quote(name), " is not in special_tokens");
+    const auto found = by_content.find(name);
+    if (found == by_content.end()) return file.error(where, ": ", quote(name), " is not in special_tokens");
     if (is_control_text(name))
       return file.error(where, ": ", quote(name), " is a control token, which no text may hold");
-    found->token.special = false;
+    found->second->special = false;
   }
   return {};
 }
@@ -205,8 +216,7 @@ Result<RankFileSettings> read_settings(const ModelFiles& files, const std::strin
   if (out.has_special) return out;
   Q3G_ASSIGN(out.has_special,
              read_added_tokens_decoder(files, [&](AddedToken token, const std::string& where) -> Status {
-               out.special.push_back({std::move(token), where});
-               return {};
+               return add_placed({std::move(token), where}, out);
              }));
   if (out.has_special) return out;
   return file.error(

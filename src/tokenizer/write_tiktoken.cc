@@ -121,6 +121,8 @@ Status check_merges(const TokenizerImpl& tokenizer, const std::vector<TokenId>& 
 /// finds at one place is not defined.
 Status check_added(const TokenizerImpl& tokenizer) {
   const std::vector<AddedToken>& added = tokenizer.added();  // sorted by content
+  if (added.size() > kMaxSpecialTokens)
+    return not_tiktoken(added.size(), " added tokens; at most ", kMaxSpecialTokens, " are expected");
   const bool all_normalized =
       std::all_of(added.begin(), added.end(), [](const AddedToken& token) { return token.normalized; });
   for (std::size_t i = 0; i < added.size(); ++i) {

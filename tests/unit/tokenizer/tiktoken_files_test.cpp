@@ -224,6 +224,26 @@ TEST_CASE("rank files: the settings", "[tokenizer][tiktoken]") {
                  R"(unknown key "normaliser"; known are pat_str, special_tokens,)");
 }
 
+TEST_CASE("rank files: as many special tokens as may be, all allowed", "[tokenizer][tiktoken][limits]") {
+  const auto with = [](int n_tokens) {
+    RankFileParts parts;
+    std::string allowed;
+    parts.special.clear();
+    for (int i = 0; i < n_tokens; ++i) {
+      const std::string name = "\"<" + std::to_string(i) + ">\"";
+      parts.special += (i == 0 ? "{" : ",") + name + ":" + std::to_string(260 + i);
+      allowed += (i == 0 ? "" : ",") + name;
+    }
+    parts.special += "}";
+    parts.more = ",\"allowed_special\":[" + allowed + "]";
+    return parts.load();
+  };
+  const auto tokenizer = with(65536);
+  REQUIRE(tokenizer.ok());
+  CHECK(tokenizer->encode("<0><65535>").value() == std::vector<TokenId>{260, 260 + 65535});
+  check_error(with(65537), "x.tiktoken.json: special_tokens[\"<65536>\"]: more than 65536 special tokens");
+}
+
 TEST_CASE("rank files: patterns that mean something else in a tokenizer.json are refused",
           "[tokenizer][tiktoken]") {
   for (const auto& [pattern, words] :
