@@ -47,12 +47,12 @@ class Tokenizer {
   /// unsupported_model (a normaliser, pre-tokeniser or model that this library does not implement).
   [[nodiscard]] static Result<Tokenizer> load(std::string_view path);
 
-  /// Writes the tokenizer as a rank file of the tiktoken package to `file`, whose name ends in ".tiktoken",
-  /// and what the package needs beside it to `file` + ".json" (docs/tokenizer.md). load() reads both. That
-  /// the package gives the same ids is checked first. Each file appears complete or not at all; the rank file
-  /// is the second. `file` is UTF-8. Errors: unsupported_model (what tiktoken cannot express, such as merges
-  /// that are not in the order of the ids); invalid_argument (another ending, a NUL byte); io_error (also
-  /// when a file is there and `overwrite` is false); out_of_memory.
+  /// Writes the tokenizer as a rank file of the tiktoken package to `file` (UTF-8; ends in ".tiktoken") and
+  /// what the package needs beside it to `file` + ".json" (docs/tokenizer.md). load() reads both. That the
+  /// package gives the same ids is checked first. Each appears complete or not at all; a rank file to replace
+  /// goes first and comes last: an error may leave settings alone, which load() refuses, never a mixed pair.
+  /// Errors: unsupported_model (what tiktoken cannot express, such as merges not in the order of the ids);
+  /// invalid_argument (ending, NUL byte); io_error (also a file is there, not `overwrite`); out_of_memory.
   [[nodiscard]] Status export_tiktoken(std::string_view file, bool overwrite = false) const;
 
   /// Token ids of `text` (UTF-8, any length, borrowed for the call): NFC, pre-tokeniser, merges.

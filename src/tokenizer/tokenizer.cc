@@ -87,6 +87,8 @@ Status Tokenizer::export_tiktoken(std::string_view file, bool overwrite) const {
     Q3G_ASSIGN(auto settings, detail::OutputFile::create(path + ".json", overwrite));
     Q3G_TRY(ranks.write(std::as_bytes(std::span(texts.ranks))));
     Q3G_TRY(settings.write(std::as_bytes(std::span(texts.settings))));
+    // At no time are old ranks beside new settings, or new ones beside old: they might load.
+    Q3G_TRY(ranks.remove_replaced());
     Q3G_TRY(settings.commit());
     return ranks.commit();
   });

@@ -10,6 +10,7 @@
 #include "qwen3guard/quote.hpp"
 #include "util/error.hpp"
 #include "util/partial_file.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -131,6 +132,16 @@ Status OutputFile::rewrite_start(std::span<const std::byte> bytes) {
       std::fseek(file_.get(), 0, SEEK_END) == 0)
     return {};
   return cannot_write(partial_, errno);
+}
+
+Status OutputFile::remove_replaced() {
+  if (!overwrite_) return {};
+  Q3G_TRY(check_name(path_, true));
+  std::error_code failed;
+  fs::remove(path_of(path_), failed);
+  if (failed) return io_error(path_, "cannot remove", failed);
+  folder_to_disk(path_);
+  return {};
 }
 
 Status OutputFile::commit() {

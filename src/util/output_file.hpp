@@ -32,6 +32,8 @@ class OutputFile {
   [[nodiscard]] Status write(std::span<const std::byte> bytes);
   /// Replaces bytes at the file's beginning that were written before; write() goes on at the end afterwards.
   [[nodiscard]] Status rewrite_start(std::span<const std::byte> bytes);
+  /// Removes the file that commit() would replace, if any, ahead of it. Errors: io_error.
+  [[nodiscard]] Status remove_replaced();
   /// Brings everything to the disk and gives the file its name. Call once, last. Errors: io_error.
   [[nodiscard]] Status commit();
   /// Instead of commit(), for a file that is needed for a moment: ends the writing, and leaves what was

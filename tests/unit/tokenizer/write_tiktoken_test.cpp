@@ -9,6 +9,12 @@
 #include "temporary_folder.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 
+#ifndef _WIN32
+#include <sys/resource.h>
+
+#include <csignal>
+#endif
+
 using namespace qwen3guard;
 using test::JsonParts;
 using test::RankFileParts;
@@ -155,6 +161,8 @@ TEST_CASE("write tiktoken: patterns", "[tokenizer][tiktoken]") {
                 "does not match \"\\u0000\", which tiktoken would leave out");
   check_refused(with(test::split_by(R"([^a]|a(?:b|$))")), "has ^ or $");
   check_refused(with(test::split_by(R"([^ ]|\\s+(?!\\S))")), "does not match \" \"");
+  check_refused(with(test::split_by(R"([^\\sa]\\s|a|\\s)")), "does not match \"\\u0000\"");
+  check_refused(with(test::split_by(R"(\\S|\\sa)")), "does not match \"\\t\"");
   CHECK(
       detail::to_tiktoken(detail::TokenizerAccess::impl(with(test::split_by(R"([^\\p{L}]|\\p{L}+)")).value()))
           .ok());
@@ -180,6 +188,33 @@ TEST_CASE("write tiktoken: files", "[tokenizer][tiktoken]") {
   REQUIRE(tokenizer.export_tiktoken(file, true).ok());
   CHECK(Tokenizer::load(file).value().encode("abc").value() == tokenizer.encode("abc").value());
 }
+
+#ifndef _WIN32
+TEST_CASE("write tiktoken: when the second file cannot be written, no other's ranks are beside the first",
+          "[tokenizer][tiktoken]") {
+  const q3g_test::TemporaryFolder folder;
+  const std::string file = folder / "t.tiktoken";
+  REQUIRE(RankFileParts().load()->export_tiktoken(file).ok());
+  RankFileParts other;
+  other.special = R"({"<|im_end|>":261,"<think>":260})";
+  const Tokenizer tokenizer = other.load().value();
+  // The settings fit, and the ranks, which the stream's buffer holds, are only written by the commit.
+  struct rlimit before {};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit small = before;
+  small.rlim_cur = 1024;
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const Status status = tokenizer.export_tiktoken(file, true);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.error().code == ErrorCode::io_error);
+  CHECK(test::read_file(file + ".json").find("\"<think>\": 260") != std::string::npos);
+  CHECK(folder.n_files() == 1);
+  CHECK_FALSE(Tokenizer::load(file).ok());
+}
+#endif
 
 TEST_CASE("write tiktoken: the published vocabulary", "[tokenizer][tiktoken]") {
   if (test::qwen3_path().empty()) Q3G_SKIP(test::kNoQwen3);
