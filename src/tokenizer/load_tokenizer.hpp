@@ -27,7 +27,9 @@ inline constexpr std::string_view kRankFileEnding = ".tiktoken";
 /// Beside a rank file. Published ones have up to 208, those of other families some thousands.
 inline constexpr std::size_t kMaxSpecialTokens = std::size_t{1} << 16;
 
-/// True when there is a file that load_tokenizer_files() would begin with.
+/// True when there is a file that load_tokenizer_files() would begin with. A rank file alone is none: it
+/// tells nothing without its settings, and may be anything. One beside a tokenizer_config.json is meant as a
+/// tokenizer, so that its missing settings are an error.
 [[nodiscard]] bool has_tokenizer_files(const ModelFiles& files);
 
 /// tokenizer.json or, failing that, vocab.json + merges.txt (+ tokenizer_config.json) or, failing that, the

@@ -14,6 +14,9 @@ namespace {
 /// As many as there can be ids: with the table of them, 185 MB. The published vocabulary has 294,166.
 constexpr std::size_t kMaxPairs = Vocabulary::kMaxIds;
 
+/// Of the squares of the tokens' lengths, to which the time is proportional.
+constexpr std::uint64_t kMaxSquares = std::uint64_t{1} << 28;
+
 /// Appends the pairs of tokens whose bytes together are those of `id`. Both tables that it looks into are
 /// larger than a core's caches, so the look-ups of a token are fetched together.
 void append_pairs(const Vocabulary& vocabulary, TokenId id, std::vector<TokenPair>& out) {
@@ -68,6 +71,13 @@ std::optional<TokenPair> LastMerge::operator()(std::string_view bytes) {
 }
 
 Result<MergeTable> rank_merges(const Vocabulary& vocabulary, std::span<const TokenId> ids) {
+  std::uint64_t squares = 0;
+  for (const TokenId id : ids)
+    squares += std::uint64_t{vocabulary.bytes(id).size()} * vocabulary.bytes(id).size();
+  if (squares > kMaxSquares)
+    return error(ErrorCode::bad_tokenizer,
+                 "too many long tokens: the squares of their lengths in bytes add up to ", squares,
+                 "; at most ", kMaxSquares, " are expected");
   std::vector<TokenPair> pairs;
   pairs.reserve(2 * ids.size());
   for (const TokenId id : ids) {

@@ -48,7 +48,8 @@ class LastMerge {
 };
 
 /// The merges of tiktoken's rule for the tokens `ids`, which are indexed and have at most kMaxRankedBytes.
-/// Errors: bad_tokenizer (more than Vocabulary::kMaxIds pairs make tokens). Throws std::bad_alloc.
+/// Errors: bad_tokenizer (more than Vocabulary::kMaxIds pairs make tokens, or too many long tokens). Throws
+/// std::bad_alloc.
 [[nodiscard]] Result<MergeTable> rank_merges(const Vocabulary& vocabulary, std::span<const TokenId> ids);
 
 }  // namespace qwen3guard::detail

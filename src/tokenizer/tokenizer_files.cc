@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,17 @@
 namespace qwen3guard::detail {
 namespace {
 
-constexpr std::string_view kTokenizerJson = "tokenizer.json", kVocabularyJson = "vocab.json";
+constexpr std::string_view kTokenizerJson = "tokenizer.json", kVocabularyJson = "vocab.json",
+                           kTokenizerConfig = "tokenizer_config.json";
 
 }  // namespace
 
 bool has_tokenizer_files(const ModelFiles& files) {
-  return files.contains(kTokenizerJson) || files.contains(kVocabularyJson) ||
-         !files.names_ending_in(kRankFileEnding).empty();
+  if (files.contains(kTokenizerJson) || files.contains(kVocabularyJson)) return true;
+  const std::vector<std::string> ranks = files.names_ending_in(kRankFileEnding);
+  return std::any_of(ranks.begin(), ranks.end(), [&](const std::string& name) {
+    return files.contains(name + ".json") || files.contains(kTokenizerConfig);
+  });
 }
 
 Result<TokenizerParts> load_tokenizer_files(const ModelFiles& files) {

@@ -24,6 +24,13 @@ std::string join(const std::string& directory, std::string_view name) {
   return path += name;
 }
 
+/// Whether the name ends so, which is ASCII. In the system's own characters: a name of another program's
+/// making need not have a form in UTF-8.
+bool has_ending(const std::filesystem::path& name, std::string_view ending) {
+  const auto& native = name.native();
+  return native.size() >= ending.size() && std::equal(ending.rbegin(), ending.rend(), native.rbegin());
+}
+
 }  // namespace
 
 bool DirectoryFiles::contains(std::string_view name) const {
@@ -50,9 +57,11 @@ std::vector<std::string> DirectoryFiles::names_ending_in(std::string_view ending
   const std::u8string folder(directory_.begin(), directory_.end());
   std::filesystem::directory_iterator entry(std::filesystem::path(folder), failed);
   for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-    const std::u8string raw = entry->path().filename().u8string();
-    std::string name(raw.begin(), raw.end());
-    if (name.ends_with(ending)) out.push_back(std::move(name));
+    const std::filesystem::path name = entry->path().filename();
+    std::error_code unknown;  // leaves it out, as a link that leads nowhere
+    if (!has_ending(name, ending) || !entry->is_regular_file(unknown)) continue;
+    const std::u8string raw = name.u8string();
+    out.emplace_back(raw.begin(), raw.end());
   }
   std::sort(out.begin(), out.end());
   return out;

@@ -33,7 +33,7 @@ class ModelFiles {
   /// The whole file, read-only; mapped, not read. Errors: file_not_found; io_error; invalid_argument (name
   /// with a folder part, so that a hostile index file cannot point outside).
   [[nodiscard]] virtual Result<Blob> open(std::string_view name) const = 0;
-  /// The names of the files that end so, sorted. What cannot be listed has none.
+  /// The names of the regular files that end so (ASCII), sorted. What cannot be listed has none.
   [[nodiscard]] virtual std::vector<std::string> names_ending_in(std::string_view ending) const = 0;
   /// How errors name the place they are in: the folder's path, "embedded:nano-gen".
   [[nodiscard]] virtual std::string name() const = 0;

@@ -51,20 +51,25 @@ Status check_name(const std::string& path, bool overwrite) {
   return {};
 }
 
+bool is_ascii_digit(fs::path::value_type c) noexcept { return c >= '0' && c <= '9'; }
+
 /// Removes the partial files of this output whose writers are gone. One that cannot be removed stays.
 void remove_leftovers(const std::string& path) {
   const fs::path target = path_of(path);
-  const std::u8string raw_prefix = target.filename().u8string();
-  const std::string prefix = std::string(raw_prefix.begin(), raw_prefix.end()).append(kPartial);
+  // In the system's own characters: other names in the folder need not have a form in UTF-8.
+  fs::path prefix = target.filename();
+  prefix += kPartial;
   std::error_code failed;
   fs::directory_iterator entry(target.has_parent_path() ? target.parent_path() : fs::path("."), failed);
   for (; !failed && entry != fs::directory_iterator(); entry.increment(failed)) {
-    const std::u8string raw = entry->path().filename().u8string();
-    const std::string name(raw.begin(), raw.end());
-    if (name.size() <= prefix.size() || !name.starts_with(prefix)) continue;
-    const bool is_number = std::all_of(name.begin() + static_cast<std::ptrdiff_t>(prefix.size()), name.end(),
-                                       [](char c) { return c >= '0' && c <= '9'; });
-    if (is_number) remove_abandoned(path + name.substr(prefix.size() - kPartial.size()));
+    const fs::path name = entry->path().filename();
+    const fs::path::string_type& native = name.native();
+    if (native.size() <= prefix.native().size() || !native.starts_with(prefix.native())) continue;
+    std::string number;
+    for (std::size_t i = prefix.native().size(); i < native.size() && is_ascii_digit(native[i]); ++i)
+      number += static_cast<char>(native[i]);
+    if (prefix.native().size() + number.size() == native.size())
+      remove_abandoned(concat(path, kPartial, number));
   }
 }
 

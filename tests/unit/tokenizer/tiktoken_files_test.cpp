@@ -8,6 +8,8 @@
 #include "temporary_folder.hpp"
 #include "tokenizer/incremental_encoder.hpp"
 #include "tokenizer/snapshot.hpp"
+#include "tokenizer/tokenizer_files.hpp"
+#include "util/model_files.hpp"
 
 using namespace qwen3guard;
 using test::rank_line;
@@ -165,12 +167,12 @@ TEST_CASE("rank files: a byte changed anywhere is an error or a tokenizer, never
 TEST_CASE("rank files: what is no rank file, and files that are too large", "[tokenizer][tiktoken][limits]") {
   check_lines("version https://git-lfs.github.com/spec/v1\n", "a git-lfs pointer and not the file itself");
   check_lines(std::string((std::size_t{64} << 20) + 1, '\n'), "67108865 bytes; at most 67108864");
-  // Each token has as many pairs as it has bytes.
-  std::string ranks = test::byte_ranks();
-  for (int letter = 0; letter < 35; ++letter) {
-    for (std::size_t n = 2; n <= 500; ++n)
-      ranks += rank_line(std::string(n, static_cast<char>('0' + letter)),
-                         256 + letter * 499 + static_cast<int>(n) - 2);
+  // All words of two letters up to 17 of them: a token has a pair less than it has bytes.
+  std::string ranks = test::byte_ranks(), word;
+  for (unsigned bits = 4; bits < (1u << 18) + 20000; ++bits) {
+    word.clear();
+    for (unsigned rest = bits; rest > 1; rest /= 2) word += rest % 2 == 0 ? 'a' : 'b';
+    ranks += rank_line(word, 256 + static_cast<long long>(bits) - 4);
   }
   RankFileParts parts;
   parts.ranks = ranks;
@@ -178,6 +180,10 @@ TEST_CASE("rank files: what is no rank file, and files that are too large", "[to
   parts.more = "";
   check_error(parts.load(),
               "x.tiktoken: too many pairs of tokens make a token; at most 4194304 are expected");
+  parts.ranks = test::byte_ranks();
+  for (int i = 0; i < 1100; ++i) parts.ranks += rank_line(std::to_string(i) + std::string(508, 'x'), 256 + i);
+  check_error(parts.load(),
+              "x.tiktoken: too many long tokens: the squares of their lengths in bytes add up to ");
 }
 
 TEST_CASE("rank files: the settings", "[tokenizer][tiktoken]") {
@@ -301,6 +307,25 @@ TEST_CASE("rank files: other tokenizer files go first, and of rank files one is 
   files.resize(2);
   files.emplace_back("y.tiktoken", "");
   check_error(test::load_from(files), "test/x.tiktoken and y.tiktoken: two rank files; one is expected");
+}
+
+TEST_CASE("rank files: one without its settings makes no tokenizer of a folder of weights",
+          "[tokenizer][tiktoken]") {
+  const q3g_test::TemporaryFolder folder;
+  const detail::DirectoryFiles files(folder / "");
+  std::filesystem::create_directory(folder / "y.tiktoken");
+  CHECK_FALSE(detail::has_tokenizer(files));
+  write_file(folder / "x.tiktoken", RankFileParts().ranks);
+  CHECK_FALSE(detail::has_tokenizer(files));
+  check_error(Tokenizer::load(folder / ""), "no x.tiktoken.json beside it");
+  write_file(folder / "tokenizer_config.json", "{}");
+  CHECK(detail::has_tokenizer(files));
+  check_error(Tokenizer::load(folder / ""), "no x.tiktoken.json beside it");
+  std::filesystem::remove(folder / "tokenizer_config.json");
+  write_file(folder / "x.tiktoken.json", RankFileParts().settings());
+  CHECK(detail::has_tokenizer(files));
+  std::filesystem::remove(folder / "y.tiktoken");
+  CHECK(Tokenizer::load(folder / "").ok());
 }
 
 TEST_CASE("rank files: from a folder, by name, and from a snapshot of another version",

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "util/model_files.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 #include "q3g_catch.hpp"
+#include "temporary_folder.hpp"
 
 using namespace qwen3guard::detail;
 using qwen3guard::ErrorCode;
@@ -29,6 +33,21 @@ TEST_CASE("model files: a folder on disk", "[util][model_files]") {
   REQUIRE(blob.ok());
   CHECK(blob->text().front() == '{');
   CHECK(code_of(files, "absent.json") == ErrorCode::file_not_found);
+}
+
+TEST_CASE("model files: the names of regular files that end so", "[util][model_files]") {
+  const q3g_test::TemporaryFolder folder;
+  for (const char* name : {"b.x", "a.x", ".x", "x", "a.xy"}) std::ofstream(folder / name) << "text";
+  std::filesystem::create_directory(folder / "folder.x");
+#ifndef _WIN32
+  std::filesystem::create_symlink("a.x", folder / "c.x");
+  std::filesystem::create_symlink("nowhere", folder / "d.x");
+  const std::vector<std::string> expected = {".x", "a.x", "b.x", "c.x"};
+#else
+  const std::vector<std::string> expected = {".x", "a.x", "b.x"};
+#endif
+  CHECK(DirectoryFiles(folder / "").names_ending_in(".x") == expected);
+  CHECK(DirectoryFiles(folder / "none").names_ending_in(".x").empty());
 }
 
 TEST_CASE("model files: names cannot leave the folder", "[util][model_files]") {

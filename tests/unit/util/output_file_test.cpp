@@ -53,6 +53,19 @@ TEST_CASE("output file: appears complete under its name", "[util]") {
   CHECK(folder.n_files() == 1);
 }
 
+TEST_CASE("output file: what it replaces can be removed ahead", "[util]") {
+  const q3g_test::TemporaryFolder folder;
+  std::ofstream(folder / "out") << "old";
+  auto file = OutputFile::create(folder / "out", true);
+  REQUIRE(file.ok());
+  CHECK(file->remove_replaced().ok());
+  CHECK_FALSE(fs::exists(folder / "out"));
+  CHECK(file->remove_replaced().ok());
+  fs::create_directory(folder / "out");
+  CHECK(file->remove_replaced().error().code == ErrorCode::io_error);
+  CHECK(fs::exists(folder / "out"));
+}
+
 #ifndef _WIN32
 TEST_CASE("output file: a symbolic link that leads nowhere is not replaced", "[util]") {
   const q3g_test::TemporaryFolder folder;
