@@ -28,11 +28,12 @@ inline void append_base64(std::string_view bytes, std::string& out) {
 
 /// Replaces `out` by the bytes. False (`out` is then unspecified) for anything but that spelling.
 [[nodiscard]] inline bool base64_to_bytes(std::string_view text, std::string& out) {
-  static constexpr std::array<std::int8_t, 256> kValues = [] {
-    std::array<std::int8_t, 256> values{};
-    for (auto& value : values) value = -1;
+  constexpr std::uint8_t kNoDigit = 64;
+  static constexpr std::array<std::uint8_t, 256> kValues = [] {
+    std::array<std::uint8_t, 256> values{};
+    for (auto& value : values) value = kNoDigit;
     for (std::size_t i = 0; i < kBase64Alphabet.size(); ++i)
-      values[static_cast<unsigned char>(kBase64Alphabet[i])] = static_cast<std::int8_t>(i);
+      values[static_cast<unsigned char>(kBase64Alphabet[i])] = static_cast<std::uint8_t>(i);
     return values;
   }();
   out.clear();
@@ -43,9 +44,9 @@ inline void append_base64(std::string_view bytes, std::string& out) {
   std::uint32_t word = 0;
   unsigned n_bits = 0;
   for (const char c : digits) {
-    const int value = kValues[static_cast<unsigned char>(c)];
-    if (value < 0) return false;
-    word = (word << 6) | static_cast<std::uint32_t>(value);
+    const std::uint8_t value = kValues[static_cast<unsigned char>(c)];
+    if (value == kNoDigit) return false;
+    word = (word << 6) | value;
     n_bits += 6;
     if (n_bits < 8) continue;
     n_bits -= 8;
