@@ -21,42 +21,42 @@ enum class KvType : std::int32_t { f32 = 0, bf16 = 1, f16 = 2 };
 
 /// What depends on the type.
 struct KvFormat {
-  KvType type;
   const char* name;
   std::size_t value_bytes;
-  bool is_packed;
   /// Packed: how values are rounded, and the product that takes them.
   void (*KernelTable::*round)(std::uint16_t* y, const float* x, std::size_t n) noexcept;
   void (*KernelTable::*gemm)(const PackedArgs& args) noexcept;
+  KvType type;
   std::uint16_t infinity;  ///< packed: the bits of infinity; magnitudes from here on are not finite
+  bool is_packed;
   bool rounds_queries;  ///< the product takes queries and the softmax's weights rounded alike; else float32
 };
 
 /// By the value of KvType.
 inline constexpr KvFormat kKvFormats[] = {
-    {.type = KvType::f32,
-     .name = "fp32",
+    {.name = "fp32",
      .value_bytes = 4,
-     .is_packed = false,
      .round = nullptr,
      .gemm = nullptr,
+     .type = KvType::f32,
      .infinity = 0,
+     .is_packed = false,
      .rounds_queries = false},
-    {.type = KvType::bf16,
-     .name = "bf16",
+    {.name = "bf16",
      .value_bytes = 2,
-     .is_packed = true,
      .round = &KernelTable::round_bf16,
      .gemm = &KernelTable::gemm_bf16,
+     .type = KvType::bf16,
      .infinity = 0x7f80,
-     .rounds_queries = true},
-    {.type = KvType::f16,
-     .name = "fp16",
-     .value_bytes = 2,
      .is_packed = true,
+     .rounds_queries = true},
+    {.name = "fp16",
+     .value_bytes = 2,
      .round = &KernelTable::round_f16,
      .gemm = &KernelTable::gemm_f16,
+     .type = KvType::f16,
      .infinity = 0x7c00,
+     .is_packed = true,
      .rounds_queries = false},
 };
 static_assert([] {
