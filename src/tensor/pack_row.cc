@@ -42,21 +42,30 @@ float scale_of(const PackedRow& row, std::size_t c) noexcept {
   return bf16_to_f32(row.scales[c / row.group_cols * kPanelRows]);
 }
 
-}  // namespace
-
-void pack_row_bf16(const RowToPack& row) noexcept {
+/// Types of 16 bits: column c of a row is at byte at(r, c) of its panel, as round() makes it of a float32.
+template <class At, class Round>
+void store_halves(const RowToPack& row, const At& at, const Round& round) noexcept {
   for (std::size_t c = 0; c < row.values.size(); ++c) {
-    const std::uint16_t value = f32_to_bf16(row.values[c]);
-    std::memcpy(row.panel + bf16_at(row.r, c), &value, sizeof value);
+    const std::uint16_t value = round(row.values[c]);
+    std::memcpy(row.panel + at(row.r, c), &value, sizeof value);
   }
 }
 
-void unpack_row_bf16(std::span<float> y, const PackedRow& row) noexcept {
+template <class At, class Widen>
+void load_halves(std::span<float> y, const PackedRow& row, const At& at, const Widen& widen_half) noexcept {
   for (std::size_t c = 0; c < y.size(); ++c) {
     std::uint16_t value = 0;
-    std::memcpy(&value, row.panel + bf16_at(row.r, c), sizeof value);
-    y[c] = bf16_to_f32(value);
+    std::memcpy(&value, row.panel + at(row.r, c), sizeof value);
+    y[c] = widen_half(value);
   }
+}
+
+}  // namespace
+
+void pack_row_bf16(const RowToPack& row) noexcept { store_halves(row, bf16_at, f32_to_bf16); }
+
+void unpack_row_bf16(std::span<float> y, const PackedRow& row) noexcept {
+  load_halves(y, row, bf16_at, bf16_to_f32);
 }
 
 void pack_row_int8(const RowToPack& row) noexcept {
@@ -95,19 +104,10 @@ void unpack_row_int4(std::span<float> y, const PackedRow& row) noexcept {
   }
 }
 
-void pack_row_fp16(const RowToPack& row) noexcept {
-  for (std::size_t c = 0; c < row.values.size(); ++c) {
-    const std::uint16_t value = f32_to_f16(row.values[c]);
-    std::memcpy(row.panel + fp16_at(row.r, c), &value, sizeof value);
-  }
-}
+void pack_row_fp16(const RowToPack& row) noexcept { store_halves(row, fp16_at, f32_to_f16); }
 
 void unpack_row_fp16(std::span<float> y, const PackedRow& row) noexcept {
-  for (std::size_t c = 0; c < y.size(); ++c) {
-    std::uint16_t value = 0;
-    std::memcpy(&value, row.panel + fp16_at(row.r, c), sizeof value);
-    y[c] = f16_to_f32(value);
-  }
+  load_halves(y, row, fp16_at, f16_to_f32);
 }
 
 }  // namespace qwen3guard::detail
