@@ -11,37 +11,11 @@
 #include <span>
 #include <string>
 
+#include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/verdict.hpp"
 
 namespace qwen3guard {
-
-/// What Controversial counts as when it comes to acting on it (arXiv:2510.14276, section 2): strict = unsafe,
-/// loose = safe. A mode never changes a severity, nor which tokens make a run: it says whether a
-/// Controversial decision raises the flag (DecisionPolicy::mode), and what Controversial adds to an action's
-/// score (ActionPolicy::mode).
-enum class Mode : std::int32_t { strict = 0, loose = 1 };
-
-/// Which tokens in a row decide (the debounce). The published evaluation script and the report's text differ.
-enum class RunRule : std::int32_t {
-  /// `consecutive_tokens` tokens of one severity, as eval/eval_stream.py has it (repository
-  /// QwenLM/Qwen3Guard): a Controversial token ends a run of Unsafe ones, so a text whose tokens alternate
-  /// between the two is Safe.
-  published = 0,
-  /// `consecutive_tokens` tokens of which none is Safe, as arXiv:2510.14276 has it, section 4.4: a response
-  /// is
-  /// flagged as unsafe or controversial from token i on when i and its predecessor are each one of the two,
-  /// with the category of token i. The report leaves open which of the two it is when they differ; here the
-  /// decision is Unsafe as soon as one token of the run is, wherever it stands. It is never less severe than
-  /// that of `published`, and the flag never rises later.
-  report = 1,
-};
-
-/// What a run of tokens too short to decide does when the turn ends in it.
-enum class EndOfTurn : std::int32_t {
-  ignore_open_run = 0,  ///< it does not count: the published rule
-  count_open_run = 1,   ///< it decides: a turn cut off in the middle of something is not let off
-};
 
 /// From the verdicts of tokens to a decision. The model has no part in it: decide() runs it over stored
 /// verdicts. The default is the published evaluation's rule: Unsafe at the first two Unsafe tokens in a row;

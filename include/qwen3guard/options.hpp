@@ -16,6 +16,7 @@
 
 #include "qwen3guard/cancel.hpp"
 #include "qwen3guard/decision_policy.hpp"
+#include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/verdict.hpp"
 
 namespace qwen3guard {
@@ -33,13 +34,6 @@ enum class InvalidUtf8 : std::int32_t {
   reject = 0,
   /// Each maximal ill-formed subsequence is judged as U+FFFD; so is a character that a turn ends in.
   replace = 1,
-};
-
-/// What to do with messages that the published Gen template leaves out, so that no Gen checkpoint sees them:
-/// an assistant's that comes first, a system's that does not, and a tool's. Stream checkpoints see all.
-enum class DroppedMessages : std::int32_t {
-  report = 0,  ///< Verdict::dropped_messages has their indices
-  reject = 1,  ///< the call fails with invalid_argument and the first one's index
 };
 
 /// What happens to a reasoning model's thinking: the part up to the first "</think>" of a response that
@@ -156,19 +150,6 @@ struct GuardOptions {
   /// Told what was loaded and how, and what would make it faster; during load only, on the calling thread.
   /// What it throws ends in `internal`. May be empty: the library prints nothing.
   std::function<void(LogLevel level, std::string_view line)> log = nullptr;
-};
-
-/// What a stream does when a response reaches the end of the context. A prompt that does not fit is
-/// context_full in any case.
-enum class ContextPolicy : std::int32_t {
-  error = 0,  ///< the push fails with context_full and nothing changes
-  /// What fits is judged; from there on pushes succeed and judge nothing, and say so: VerdictSource::none on
-  /// every token, Decision::is_complete false.
-  stop = 1,
-  /// Everything before the response stays, and of the response the most recent half of what is left. Verdicts
-  /// behind a slide equal those of a fresh session that has seen just that. A token costs at most two rows of
-  /// the same matrix products; memory at most doubles while the next window fills.
-  slide = 2,
 };
 
 /// Options of one stream.

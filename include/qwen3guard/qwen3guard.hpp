@@ -14,6 +14,7 @@
 #include "qwen3guard/generator.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/options.hpp"
+#include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/quantize.hpp"
 #include "qwen3guard/quote.hpp"
 #include "qwen3guard/status.hpp"

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "qwen3guard/conversation.hpp"
+
 namespace qwen3guard {
 
 /// What a text was judged to be. From `safe` on ordered by harm: a < b means b is worse. NOT the checkpoint's
@@ -101,27 +103,35 @@ struct TokenUsage {
   std::int32_t generated = 0;  ///< tokens decoded after the prompt (0 for Stream checkpoints)
 };
 
-/// Judgement of the last message of a conversation. A plain value: owns everything, points to nothing.
-struct Verdict {
-  Severity severity = Severity::not_judged;  ///< what was decided
-  /// Of all three severities, at the token that `position` names. Those of a Gen checkpoint are largest at
-  /// `severity` (with Decoder::greedy unless the text says something improbable).
-  SeverityProbabilities probabilities;
-  /// Stream checkpoints: the token, by its index in the rendered conversation, whose probabilities and
-  /// category these are. A prompt's is the <|im_end|> that closes it. A response's is the token where the
-  /// decision fell; of a Safe response the last token that is Safe, or the last one when none is (a single
-  /// Unsafe token decides nothing: DecisionPolicy). Gen checkpoints: empty; the probabilities are those of
-  /// the verdict's word.
+/// Which rule of a policy decided.
+enum class Rule : std::int32_t {
+  none = 0,             ///< nothing was judged, and the policy gives no advice for that: Action::none
+  safe = 1,             ///< nothing harmful was found, or no run of tokens that decides
+  severity = 2,         ///< the action of a category for its severity
+  threshold = 3,        ///< a category's score reached a threshold
+  below_threshold = 4,  ///< harmful by the model's severity, and its score below the category's thresholds
+  category_off = 5,     ///< harmful, but every category that was found is off for that severity
+  deny_list = 6,        ///< a phrase of the policy's deny list
+  not_judged = 7,       ///< nothing was judged, or not all: PolicyRules::unjudged
+};
+/// "none", "safe", "severity", ... as above. Static storage.
+[[nodiscard]] const char* to_string(Rule rule) noexcept;
+
+/// What a policy made of a text, and why. A plain value.
+struct Ruling {
+  Action action = Action::none;      ///< what to do
+  Rule rule = Rule::none;            ///< what decided
+  std::optional<Category> category;  ///< the category whose rule decided; else empty
+  float score = 0;                   ///< that was compared, calibrated; 0 where no thresholds are set
+  std::int32_t phrase = -1;          ///< Rule::deny_list: index in PhraseLists::deny; else -1
+  /// Streams and Stream checkpoints: the token where it fell, by its index in the conversation.
   std::optional<std::int32_t> position;
-  std::vector<CategoryScore> categories;  ///< most relevant first; empty when severity is safe
-  std::optional<Refusal> refusal;         ///< Gen checkpoints judging a response; else empty
-  Action action = Action::none;           ///< by ClassifyOptions::policy
-  TokenUsage tokens;                      ///< what it took
-  double latency_ms = 0;                  ///< from the start of the call
-  std::string text;                       ///< the verdict as the model wrote it; Gen checkpoints only
-  /// Gen checkpoints: indices of the messages (of a stream: turns) that the published template leaves out, in
-  /// ascending order. Nothing of them was seen (DroppedMessages).
-  std::vector<std::int32_t> dropped_messages;
+  /// The text that it fell on, in the judged message: what to take back begins at byte_begin. Equal when it
+  /// is about the whole message. @{
+  std::int64_t byte_begin = 0, byte_end = 0;  /// @}
+  /// No text that follows can change it. False in streams: it may be taken back.
+  bool is_settled = false;
+  std::string policy_name, policy_version;  ///< of the policy that ruled
 };
 
 /// Where the verdict of a token comes from.
@@ -145,8 +155,11 @@ struct TokenVerdict {
   SeverityProbabilities probabilities;    ///< of all three severities
   Category category = Category::violent;  ///< the most probable one; meaningful unless safe
   std::array<float, kCategoryCount> category_probabilities{};  ///< by Category; 0 for one the head lacks
-  std::int32_t position = 0;                   ///< 0-based token index in the whole rendered conversation
-  bool flagged = false;                        ///< the policy's flag is up at this token
+  std::int32_t position = 0;  ///< 0-based token index in the whole rendered conversation
+  bool flagged = false;       ///< the policy's flag is up at this token
+  /// What the policy does from this token on: the strictest action so far, until the debounce releases it;
+  /// none where nothing was judged yet.
+  Action action = Action::none;
   VerdictSource source = VerdictSource::none;  ///< where it comes from
   /// For the decision; false inside thinking that is skipped, and of the token with which a model ends its
   /// turn.
@@ -158,6 +171,41 @@ struct TokenVerdict {
   /// Where it comes from in the turn's text as the host gave it. Tokens that share a character have its whole
   /// range. In a turn of pushed ids, offsets into the text that the ids spell. @{
   std::int64_t byte_begin = 0, byte_end = 0;  /// @}
+};
+
+/// The part of a long message that a verdict is about (LongText::windows). A plain value.
+struct VerdictWindow {
+  std::int32_t index = 0, n_windows = 1;      ///< which of how many
+  std::int64_t byte_begin = 0, byte_end = 0;  ///< of the message
+};
+
+/// Judgement of the last message of a conversation. A plain value: owns everything, points to nothing.
+struct Verdict {
+  Severity severity = Severity::not_judged;  ///< what was decided
+  /// Of all three severities, at the token that `position` names. Those of a Gen checkpoint are largest at
+  /// `severity` (with Decoder::greedy unless the text says something improbable).
+  SeverityProbabilities probabilities;
+  /// Stream checkpoints: the token, by its index in the rendered conversation, whose probabilities and
+  /// category these are. A prompt's is the <|im_end|> that closes it. A response's is the token where the
+  /// decision fell; of a Safe response the last token that is Safe, or the last one when none is (a single
+  /// Unsafe token decides nothing: DecisionPolicy). Gen checkpoints: empty; the probabilities are those of
+  /// the verdict's word.
+  std::optional<std::int32_t> position;
+  std::vector<CategoryScore> categories;  ///< most relevant first; empty when severity is safe
+  std::optional<Refusal> refusal;         ///< Gen checkpoints judging a response; else empty
+  Action action = Action::none;           ///< by ClassifyOptions::policy
+  Role role = Role::user;                 ///< whose message it was
+  Ruling ruling;                          ///< by ClassifyOptions::policy
+  TokenUsage tokens;                      ///< what it took
+  double latency_ms = 0;                  ///< from the start of the call
+  std::string text;                       ///< the verdict as the model wrote it; Gen checkpoints only
+  /// Gen checkpoints: indices of the messages (of a stream: turns) that the published template leaves out, in
+  /// ascending order. Nothing of them was seen (DroppedMessages).
+  std::vector<std::int32_t> dropped_messages;
+  /// ClassifyOptions::keep_token_verdicts, Stream checkpoints, of a response: those that were judged.
+  std::vector<TokenVerdict> token_verdicts;
+  std::optional<VerdictWindow> window;  ///< the message did not fit, and this part of it was the worst
+  bool is_of_folded_copy = false;  ///< the folded copy was the worse one (PhraseLists::judge_folded_copy)
 };
 
 /// What made a decision fall.
@@ -185,6 +233,10 @@ struct Decision {
   std::int64_t run_byte_begin =
       0;                    ///< where the run begins in the turn's text: what to take back starts here
   bool is_flagged = false;  ///< the policy's flag is up at the last token
+  /// What to do now: the ruling's action, or allow when the debounce has released it. none, never allow,
+  /// while the decision is not complete.
+  Action action = Action::none;
+  Ruling ruling;  ///< the strictest of the turn, and where it fell
   /// A token decided, and no text that follows can change it. False: the decision may be taken back.
   bool is_settled = false;
   /// True: every byte of the turn's text so far was judged, and there is at least one. False:

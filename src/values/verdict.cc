@@ -56,6 +56,12 @@ const char* to_string(Action action) noexcept {
   return "unknown";
 }
 
+const char* to_string(Rule rule) noexcept {
+  static constexpr std::array<const char*, 8> kNames = {
+      "none", "safe", "severity", "threshold", "below_threshold", "category_off", "deny_list", "not_judged"};
+  return name_of(kNames, rule);
+}
+
 const char* to_string(Role role) noexcept {
   switch (role) {
     case Role::system:
