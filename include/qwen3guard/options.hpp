@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "qwen3guard/cancel.hpp"
-#include "qwen3guard/decision_policy.hpp"
+#include "qwen3guard/policy.hpp"
 #include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/verdict.hpp"
 
@@ -51,42 +51,20 @@ enum class Thinking : std::int32_t {
   skip = 2,
 };
 
-/// Turns probabilities into an Action. Without thresholds the severity decides: Safe -> allow,
-/// Unsafe -> block, Controversial -> block (strict) or flag (loose).
-/// With a threshold set, the score P(Unsafe) (+ P(Controversial) in strict mode) decides:
-/// block at score >= block_threshold, else flag at score >= flag_threshold, else allow. A threshold that is
-/// not set never triggers when the other one is. Both in [0, 1]; flag_threshold <= block_threshold. The
-/// probabilities are those of the token where the decision fell (Verdict::position); with thresholds the
-/// severity itself plays no part.
-struct ActionPolicy {
-  Mode mode = Mode::strict;              ///< what Controversial counts as
-  std::optional<float> flag_threshold;   ///< of the score
-  std::optional<float> block_threshold;  ///< of the score
-};
-
-/// Errors: invalid_argument (a threshold out of range).
-[[nodiscard]] Status check(const ActionPolicy& policy);
-
-/// The action for a severity and its probabilities under `policy`; none for not_judged. A pure function.
-[[nodiscard]] Action decide_action(const ActionPolicy& policy, Severity severity,
-                                   const SeverityProbabilities& probabilities) noexcept;
-
 /// Options of one classification.
 struct ClassifyOptions {
   Decoder decoder = Decoder::constrained;  ///< Gen checkpoints only
-  ActionPolicy policy;                     ///< from probabilities to Verdict::action
-  /// Stream checkpoints only: from the verdicts of tokens to Verdict::severity, as a session with
-  /// StreamOptions::policy decides at the end of its turn. Of a prompt, which has one verdict, the thresholds
-  /// and categories count. `mode` and the release of flags change nothing here: a verdict has no flag, and
-  /// what Controversial counts as is ActionPolicy::mode, for either kind of checkpoint. A Gen checkpoint's
-  /// severity is the word that it wrote.
-  DecisionPolicy decision;
+  Policy policy;                           ///< from the verdict to Verdict::ruling
+  /// Stream checkpoints: Verdict::token_verdicts is filled, so that decide() can rule again.
+  bool keep_token_verdicts = false;
   /// What becomes of the response's thinking. A Stream checkpoint's verdict is that of a session with
   /// StreamOptions::thinking: not_judged when thinking is skipped and no answer follows. A Gen checkpoint
   /// refuses Thinking::skip.
   Thinking thinking = Thinking::none;
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;              ///< what text that is not UTF-8 does
-  DroppedMessages dropped_messages = DroppedMessages::report;  ///< Gen checkpoints only
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;  ///< what text that is not UTF-8 does
+  /// Other than the policy's. @{
+  std::optional<LongText> long_text;
+  std::optional<DroppedMessages> dropped_messages;  /// @}
   /// Stops the call from another thread. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;
   /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
@@ -154,10 +132,10 @@ struct GuardOptions {
 
 /// Options of one stream.
 struct StreamOptions {
-  DecisionPolicy policy;        ///< from verdicts to decisions and flags; copied
+  Policy policy;                ///< from verdicts to decisions and rulings
   std::int32_t max_tokens = 0;  ///< context; 0: the checkpoint's, or GuardOptions::max_context_tokens
   InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;  ///< what text that is not UTF-8 does
-  ContextPolicy context = ContextPolicy::error;    ///< what a response does that does not fit
+  std::optional<ContextPolicy> context;            ///< other than the policy's: a response that does not fit
   Thinking thinking = Thinking::none;              ///< what becomes of a response's thinking
   /// True: text whose tokens the next piece may still change (the last word or two) is judged at once, and
   /// again when it changes. False: it waits until it is settled or the turn ends.
@@ -169,7 +147,8 @@ struct StreamOptions {
   /// text.
   bool allow_control_ids = false;
   /// Gen checkpoints: what begin_turn() and restore() do with a turn that no verdict would see.
-  DroppedMessages dropped_messages = DroppedMessages::report;
+  /// Other than the policy's.
+  std::optional<DroppedMessages> dropped_messages;
   /// Stops a running call on the session from another thread. Sessions in one forward (push_batch(),
   /// StreamBatch) are stopped when all have the same flag. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;

@@ -10,10 +10,10 @@
 
 #include "qwen3guard/cancel.hpp"
 #include "qwen3guard/conversation.hpp"
-#include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/generator.hpp"
 #include "qwen3guard/guard.hpp"
 #include "qwen3guard/options.hpp"
+#include "qwen3guard/policy.hpp"
 #include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/quantize.hpp"
 #include "qwen3guard/quote.hpp"

@@ -91,8 +91,8 @@ class StreamSession {
   ~StreamSession();
 
   /// Feeds the user's turn and opens the assistant's. Returns the query heads' verdict at the <|im_end|> that
-  /// closes the turn. `prompt` is UTF-8, borrowed for the call. Errors: invalid_argument (a turn is open);
-  /// invalid_utf8; context_full.
+  /// closes the turn; its `action` is what to do, prompt_decision() says why. `prompt` is UTF-8, borrowed for
+  /// the call. Errors: invalid_argument (a turn is open); invalid_utf8; context_full.
   [[nodiscard]] Result<TokenVerdict> push_prompt(std::string_view prompt);
 
   /// The same for several turns, the last one the user's: a conversation restored from a transcript. The
@@ -160,11 +160,15 @@ class StreamSession {
   /// one.
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept;
 
-  /// The policy's decision over the open (or else the last) turn's tokens so far; of a user's or a system
-  /// turn, and before the first one, not_judged and not complete (a prompt's verdict is TurnVerdict::prompt;
-  /// the unjudged range has the bytes that its end left out). Thinking that is skipped is not among what has
-  /// to be judged, except when no answer follows it: then all of it is unjudged.
+  /// The policy's decision over the open (or else the last) turn's tokens so far. Of a user's turn, when it
+  /// has ended, it is by the one verdict on it, TurnVerdict::prompt, and not complete when its end left bytes
+  /// out; before that, of a system turn and before the first turn it is not_judged. Thinking that is skipped
+  /// is not among what has to be judged, except when no answer follows it: then all of it is unjudged.
   [[nodiscard]] Decision decision() const;
+
+  /// The decision on the last user's turn that ended, whose ruling says what the policy makes of the prompt;
+  /// not_judged when there is none, or it was restored.
+  [[nodiscard]] Decision prompt_decision() const;
 
   /// The verdicts of that turn's tokens: what the updates add up to. With ContextPolicy::slide the oldest are
   /// gone; first_verdict() is the index of the first one that is there, and n_verdicts() one more than that

@@ -156,7 +156,6 @@ struct TokenVerdict {
   Category category = Category::violent;  ///< the most probable one; meaningful unless safe
   std::array<float, kCategoryCount> category_probabilities{};  ///< by Category; 0 for one the head lacks
   std::int32_t position = 0;  ///< 0-based token index in the whole rendered conversation
-  bool flagged = false;       ///< the policy's flag is up at this token
   /// What the policy does from this token on: the strictest action so far, until the debounce releases it;
   /// none where nothing was judged yet.
   Action action = Action::none;
@@ -193,7 +192,6 @@ struct Verdict {
   std::optional<std::int32_t> position;
   std::vector<CategoryScore> categories;  ///< most relevant first; empty when severity is safe
   std::optional<Refusal> refusal;         ///< Gen checkpoints judging a response; else empty
-  Action action = Action::none;           ///< by ClassifyOptions::policy
   Role role = Role::user;                 ///< whose message it was
   Ruling ruling;                          ///< by ClassifyOptions::policy
   TokenUsage tokens;                      ///< what it took
@@ -202,8 +200,12 @@ struct Verdict {
   /// Gen checkpoints: indices of the messages (of a stream: turns) that the published template leaves out, in
   /// ascending order. Nothing of them was seen (DroppedMessages).
   std::vector<std::int32_t> dropped_messages;
-  /// ClassifyOptions::keep_token_verdicts, Stream checkpoints, of a response: those that were judged.
+  /// ClassifyOptions::keep_token_verdicts, Stream checkpoints: those that were judged, of a prompt the one of
+  /// its end.
   std::vector<TokenVerdict> token_verdicts;
+  /// So many of them are of the answer as it was written, where that is judged beside its final form
+  /// (StreamSession); the others are of that.
+  std::int32_t n_as_written = 0;
   std::optional<VerdictWindow> window;  ///< the message did not fit, and this part of it was the worst
   bool is_of_folded_copy = false;  ///< the folded copy was the worse one (PhraseLists::judge_folded_copy)
 };
@@ -218,21 +220,20 @@ enum class DecisionReason : std::int32_t {
   mixed_run = 4,
 };
 
-/// What a policy (decision_policy.hpp) made of a turn's tokens so far. A plain value.
+/// What a policy (policy.hpp) made of a turn's tokens so far. A plain value.
 struct Decision {
   /// What the turn came to. Safe only when the decision is complete: when part of the text was not judged
   /// (yet) and nothing worse was found, it is not_judged.
   Severity severity = Severity::not_judged;
   std::optional<std::int32_t> position;  ///< token (index in the conversation) where it fell; else empty
   /// The verdict at that token: its own severity, category, probabilities and byte range. A decision can be
-  /// worse than the token's own severity: by a threshold of the policy, or in a mixed run. Empty, too, when
+  /// worse than the token's own severity: in a mixed run. Empty, too, when
   /// the context has slid over the token.
   std::optional<TokenVerdict> token;
   DecisionReason reason = DecisionReason::none;  ///< why it fell
   std::int32_t n_run_tokens = 0;                 ///< tokens of the run up to the deciding one, it included
   std::int64_t run_byte_begin =
-      0;                    ///< where the run begins in the turn's text: what to take back starts here
-  bool is_flagged = false;  ///< the policy's flag is up at the last token
+      0;  ///< where the run begins in the turn's text: what to take back starts here
   /// What to do now: the ruling's action, or allow when the debounce has released it. none, never allow,
   /// while the decision is not complete.
   Action action = Action::none;

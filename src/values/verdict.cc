@@ -86,41 +86,4 @@ std::optional<Category> parse_category(std::string_view text) noexcept {
   return find_name<Category>(kCategoryNames, text);
 }
 
-Action decide_action(const ActionPolicy& policy, Severity severity,
-                     const SeverityProbabilities& probabilities) noexcept {
-  if (severity == Severity::not_judged) return Action::none;
-  const bool strict = policy.mode == Mode::strict;
-  if (policy.block_threshold || policy.flag_threshold) {
-    const float score = probabilities.unsafe + (strict ? probabilities.controversial : 0.0F);
-    if (policy.block_threshold && score >= *policy.block_threshold) return Action::block;
-    if (policy.flag_threshold && score >= *policy.flag_threshold) return Action::flag;
-    return Action::allow;
-  }
-  switch (severity) {
-    case Severity::not_judged:
-      return Action::none;
-    case Severity::safe:
-      return Action::allow;
-    case Severity::controversial:
-      return strict ? Action::block : Action::flag;
-    case Severity::unsafe:
-      return Action::block;
-  }
-  return Action::block;
-}
-
-const char* to_string(VerdictSource source) noexcept {
-  switch (source) {
-    case VerdictSource::none:
-      return "none";
-    case VerdictSource::heads:
-      return "heads";
-    case VerdictSource::written:
-      return "written";
-    case VerdictSource::carried:
-      return "carried";
-  }
-  return "unknown";
-}
-
 }  // namespace qwen3guard

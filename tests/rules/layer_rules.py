@@ -21,7 +21,7 @@ CHECKPOINT_HEADERS = {"src/model/config.hpp", "src/model/labels.hpp", "src/model
 PUBLISHED_NAME = re.compile(r"config\.json|model\.safetensors|chat_template\.j|tokenizer(_config)?\.json|vocab\.json|merges\.txt")
 PUBLISHED_NAME_FOLDERS = ("src/model/checkpoint/", "src/tokenizer/", "src/cli/")
 # Public headers that are plain values: any layer may use them. Every other public header belongs to guard.
-BASE_HEADERS = {"cancel.hpp", "status.hpp", "verdict.hpp", "decision_policy.hpp", "policy_spec.hpp", "conversation.hpp", "options.hpp", "packed_weights.hpp", "quote.hpp", "tokenizer.hpp", "version.hpp"}
+BASE_HEADERS = {"cancel.hpp", "status.hpp", "verdict.hpp", "policy_spec.hpp", "policy.hpp", "conversation.hpp", "options.hpp", "packed_weights.hpp", "quote.hpp", "tokenizer.hpp", "version.hpp"}
 
 # Header (fnmatch) -> where it may be included within the library and the program, and in how many files.
 OUTSIDE = [

@@ -22,21 +22,20 @@ std::size_t guess_rows(const StreamBatch::Impl::Op& op) noexcept {
 }
 
 /// At this byte of the turn something is missing that failed: what came of the rest is not complete.
-void miss(Decision& decision, std::int64_t at) noexcept {
+void miss(const Policy& policy, Decision& decision, std::int64_t at, bool has_ended) {
   const bool has_range = decision.unjudged_begin < decision.unjudged_end;
   decision.unjudged_begin = has_range ? std::min(decision.unjudged_begin, at) : at;
   decision.unjudged_end = has_range ? std::max(decision.unjudged_end, at) : at;
-  decision.is_complete = false;
-  if (decision.severity == Severity::safe) decision.severity = Severity::not_judged;
+  detail::make_incomplete(policy, decision, has_ended);
 }
 
-void miss(TurnVerdict& turn, std::int64_t at) noexcept {
-  miss(turn.decision, at);
+void miss(const Policy& policy, TurnVerdict& turn, std::int64_t at) {
+  miss(policy, turn.decision, at, true);
   if (turn.prompt && turn.prompt->severity == Severity::safe) turn.prompt->severity = Severity::not_judged;
-  if (turn.written && turn.written->severity == Severity::safe) {
-    turn.written->severity = Severity::not_judged;
-    turn.written->action = Action::none;
-  }
+  if (turn.prompt && turn.prompt->action == Action::allow) turn.prompt->action = Action::none;
+  if (!turn.written) return;
+  if (turn.written->severity == Severity::safe) turn.written->severity = Severity::not_judged;
+  if (turn.written->ruling.action <= Action::allow) turn.written->ruling = rule_unjudged(policy);
 }
 
 double ms_of(detail::TimeSource::TimePoint time) noexcept {
@@ -91,13 +90,14 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
   event.is_late = now > op.times.deadline;
   const bool is_added = detail::if_memory_lasts([&] {
     event.decision = entry.session.decision();
+    const bool is_end = event.kind == StreamEvent::Kind::turn_end;
+    const Policy policy = entry.session.impl_->last_turn().policy;
     if (entry.gap_byte) {
-      miss(event.decision, *entry.gap_byte);
-      if (event.kind == StreamEvent::Kind::turn_end) miss(event.turn, *entry.gap_byte);
+      miss(policy, event.decision, *entry.gap_byte, is_end);
+      if (is_end) miss(policy, event.turn, *entry.gap_byte);
     } else if (event.kind == StreamEvent::Kind::error) {
       // What failed was not judged, whatever the turn came to without it.
-      event.decision.is_complete = false;
-      if (event.decision.severity == Severity::safe) event.decision.severity = Severity::not_judged;
+      detail::make_incomplete(policy, event.decision, true);
     }
     entry.new_events.push_back(std::move(event));
   });

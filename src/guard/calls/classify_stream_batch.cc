@@ -47,7 +47,8 @@ Status prepare(const std::shared_ptr<const Guard::Impl>& guard, const ClassifyOp
   Q3G_TRY(guard->need_tokenizer());
   Q3G_TRY(check_messages(request.item->messages));
   StreamOptions options;
-  options.policy = classify.decision;
+  options.policy = classify.policy;
+  options.context = ContextPolicy::error;
   options.thinking = classify.thinking;
   options.cancel = classify.cancel;
   request.session = std::make_unique<HeadStream>(guard, options, guard->max_context_tokens());
@@ -64,13 +65,26 @@ TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict>
   return last_safe != tokens.rend() ? *last_safe : tokens.back();
 }
 
+/// Keeps what decide() needs to rule again.
+void keep_tokens(Verdict& verdict, const StreamRequest& request,
+                 const std::vector<TokenVerdict>& final_form) {
+  // As it was written; empty where the answer was judged in its final form alone.
+  if (verdict.role == Role::assistant) verdict.token_verdicts = request.session->verdicts(0);
+  if (request.feed.form.is_rendered())
+    verdict.n_as_written = static_cast<std::int32_t>(verdict.token_verdicts.size());
+  verdict.token_verdicts.insert(verdict.token_verdicts.end(), final_form.begin(), final_form.end());
+}
+
 Verdict verdict_of(const ClassifyOptions& options, StreamRequest& request) {
   StreamUpdate update;
   std::vector<TokenVerdict> tokens;
   const TurnVerdict turn = request.session->commit_end(request.feed, update, &tokens);
   const TokenVerdict token = turn.prompt ? *turn.prompt : shown_token(turn.decision, tokens);
   Verdict verdict;
-  verdict.severity = turn.prompt ? counted_severity(options.decision, token) : turn.decision.severity;
+  verdict.role = turn.role;
+  verdict.severity = turn.decision.severity;
+  verdict.ruling = turn.decision.ruling;
+  if (options.keep_token_verdicts) keep_tokens(verdict, request, tokens);
   verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
   if (verdict.severity == Severity::not_judged) return verdict;
   verdict.probabilities = token.probabilities;

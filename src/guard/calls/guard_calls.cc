@@ -21,10 +21,7 @@
 namespace qwen3guard {
 namespace {
 
-bool is_probability(const std::optional<float>& p) { return !p || (*p >= 0.0F && *p <= 1.0F); }
-
 Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
-  Q3G_TRY(check(options.policy));
   if (options.gen_interval_tokens < 1) {
     return detail::error(ErrorCode::invalid_argument,
                          "options.gen_interval_tokens: ", options.gen_interval_tokens,
@@ -38,8 +35,6 @@ Status check_options(const StreamOptions& options, std::int32_t max_context_toke
 }
 
 Status check_options(const ClassifyOptions& options, bool is_gen) {
-  Q3G_TRY(check(options.policy));
-  Q3G_TRY(check(options.decision));
   if (options.thinking < Thinking::none || options.thinking > Thinking::skip)
     return Error{ErrorCode::invalid_argument, "options.thinking: no value of Thinking"};
   if (is_gen && options.thinking == Thinking::skip) {
@@ -60,18 +55,29 @@ Result<std::span<const Message>> accepted(std::span<const Message> messages, con
                                           bool is_gen, std::size_t max_bytes, std::vector<Message>& storage) {
   Q3G_ASSIGN(const auto checked,
              detail::checked_messages(messages, options.invalid_utf8, storage, max_bytes));
-  if (is_gen) Q3G_TRY(detail::check_dropped(checked, options.dropped_messages));
+  if (is_gen) {
+    Q3G_TRY(detail::check_dropped(
+        checked, options.dropped_messages.value_or(options.policy.rules().dropped_messages)));
+  }
   return checked;
 }
 
-/// What every verdict gets at the end.
+/// What every verdict gets at the end. A Stream checkpoint's has its role and ruling already.
 void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen,
             std::chrono::steady_clock::time_point start) {
-  if (item.verdict.ok() && is_gen) item.verdict->dropped_messages = detail::dropped_by_gen(item.messages);
   item.is_done = true;
   if (!item.verdict.ok()) return;
   Verdict& verdict = *item.verdict;
-  verdict.action = decide_action(options.policy, verdict.severity, verdict.probabilities);
+  if (is_gen) {
+    verdict.dropped_messages = detail::dropped_by_gen(item.messages);
+    verdict.role = item.messages.back().role;
+    auto ruling = decide(options.policy, verdict);
+    if (!ruling.ok()) {
+      item.verdict = std::move(ruling).error();
+      return;
+    }
+    verdict.ruling = *std::move(ruling);
+  }
   verdict.latency_ms = ms_since(start);
 }
 
@@ -93,16 +99,6 @@ Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
 }
 
 }  // namespace
-
-Status check(const ActionPolicy& policy) {
-  if (!is_probability(policy.flag_threshold) || !is_probability(policy.block_threshold)) {
-    return Error{ErrorCode::invalid_argument, "options.policy: a threshold is not in [0, 1]"};
-  }
-  if (policy.flag_threshold && policy.block_threshold && *policy.flag_threshold > *policy.block_threshold) {
-    return Error{ErrorCode::invalid_argument, "options.policy: flag_threshold is above block_threshold"};
-  }
-  return {};
-}
 
 const char* to_string(ModelKind kind) noexcept { return kind == ModelKind::gen ? "gen" : "stream"; }
 

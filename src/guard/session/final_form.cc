@@ -62,9 +62,8 @@ std::vector<TokenVerdict> FinalForm::counted(const Conversation& conversation,
   return out;
 }
 
-Decision FinalForm::decide(const DecisionPolicy& policy, const Conversation& conversation,
-                           const TurnRecord& record, Unjudged missing,
-                           std::vector<TokenVerdict>& tokens) const {
+Decision FinalForm::decide(const Policy& policy, const Conversation& conversation, const TurnRecord& record,
+                           Unjudged missing, std::vector<TokenVerdict>& tokens) const {
   tokens = counted(conversation, record);
   const ClosedTurn& turn = *conversation.turns().back().turn;
   const bool was_judged = record.n_tokens() > 0;
@@ -82,19 +81,23 @@ Decision FinalForm::decide(const DecisionPolicy& policy, const Conversation& con
   const std::int32_t first = is_rendered_ ? 0 : TurnRecord::index(record.n_tokens());
   PolicyState state = is_rendered_ ? PolicyState() : written;
   std::int32_t next = first;
-  for (TokenVerdict& token : tokens) state.push(policy, next++, token);
-  state.end_turn(policy, next - 1);
+  for (TokenVerdict& token : tokens) state.push(policy.rules(), Role::assistant, next++, token);
+  state.end_turn(policy.rules(), next - 1);
   const auto found = [&](std::int32_t index) -> const TokenVerdict* {
     return index >= first ? &tokens[static_cast<std::size_t>(index - first)] : record.verdict(index);
   };
-  Decision out = make_decision(state, found(state.decided_at()), found(state.decided_begin()), missing);
+  Decision out = make_decision(policy, Role::assistant, state, deciding_tokens(state, found), missing, true);
   if (!is_rendered_ || !was_judged) return out;
-  written.end_turn(policy, TurnRecord::index(record.n_tokens()) - 1);
-  Decision before = make_decision(written, record.verdict(written.decided_at()),
-                                  record.verdict(written.decided_begin()), missing);
-  const bool is_flagged = out.is_flagged || before.is_flagged;
-  if (before.severity > out.severity) out = before;
-  out.is_flagged = is_flagged;
+  written.end_turn(policy.rules(), TurnRecord::index(record.n_tokens()) - 1);
+  Decision before = make_decision(
+      policy, Role::assistant, written,
+      deciding_tokens(written, [&](std::int32_t index) { return record.verdict(index); }), missing, true);
+  // The worse of the two, and the stricter: one form may say more harm, and the other do more.
+  const Action in_force = std::max(out.action, before.action);
+  const Ruling ruling = before.ruling.action > out.ruling.action ? before.ruling : out.ruling;
+  if (before.severity > out.severity) out = std::move(before);
+  out.action = in_force;
+  out.ruling = ruling;
   return out;
 }
 

@@ -9,7 +9,6 @@
 #include "guard/conversation/conversation.hpp"
 #include "guard/policy/stream_policy.hpp"
 #include "guard/session/turn_record.hpp"
-#include "qwen3guard/decision_policy.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/verdict.hpp"
 
@@ -35,6 +34,8 @@ class FinalForm {
   [[nodiscard]] std::size_t end() const noexcept { return end_; }
   /// The first index of the tape that the end of the turn changed.
   [[nodiscard]] std::size_t keep() const noexcept { return form_.keep; }
+  /// It is the template's form; else the text as it was written goes on to its end.
+  [[nodiscard]] bool is_rendered() const noexcept { return is_rendered_; }
   /// Of the turn's <|im_end|>.
   [[nodiscard]] std::size_t im_end() const noexcept { return form_.end; }
   void add(const TokenVerdict& verdict) { verdicts_.push_back(verdict); }
@@ -43,7 +44,7 @@ class FinalForm {
   /// What a response came to: the worse of what was found in this form and as it was written. missing: what
   /// of the text as it was written was not judged. tokens: set to the verdicts that count in this form.
   /// Throws std::bad_alloc.
-  [[nodiscard]] Decision decide(const DecisionPolicy& policy, const Conversation& conversation,
+  [[nodiscard]] Decision decide(const Policy& policy, const Conversation& conversation,
                                 const TurnRecord& record, Unjudged missing,
                                 std::vector<TokenVerdict>& tokens) const;
 

@@ -159,9 +159,8 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   verdict.dropped_messages = dropped_turns(n_skipped);
   verdict.latency_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  ActionPolicy action;
-  action.mode = options_.policy.mode;
-  verdict.action = decide_action(action, verdict.severity, verdict.probabilities);
+  verdict.role = conversation_.open()->role();
+  Q3G_ASSIGN(verdict.ruling, qwen3guard::decide(options_.policy, verdict));
   return verdict;
 }
 
@@ -195,16 +194,19 @@ Result<Verdict> GenStream::write_verdict(std::size_t index, bool is_over) {
 Result<TokenVerdict> GenStream::judge_prompt() {
   TurnRecord::Written& written = record_->written;
   ClassifyOptions options;
-  options.policy.mode = options_.policy.mode;
   options.cancel = options_.cancel;
   Q3G_ASSIGN(Verdict verdict,
              classify_gen(*guard_, conversation(written.skip_turns, text_up_to(n_whole_bytes())), options));
   verdict.dropped_messages = dropped_turns(written.skip_turns);
-  verdict.action = decide_action(options.policy, verdict.severity, verdict.probabilities);
+  verdict.role = conversation_.open()->role();
+  Q3G_ASSIGN(verdict.ruling, qwen3guard::decide(options_.policy, verdict));
   TokenVerdict prompt = token_verdict(verdict);
   prompt.byte_begin = prompt.byte_end = conversation_.open()->n_bytes();
   prompt.position = position();
-  prompt.flagged = raises_flag(options_.policy, counted_severity(options_.policy, prompt));
+  const auto n_whole = static_cast<std::int64_t>(n_whole_bytes());
+  // Its verdict is that of its end; the decision says what that is not about.
+  record_->decision =
+      decide_prompt(options_.policy, prompt, {n_whole < prompt.byte_end, n_whole, prompt.byte_end});
   written.verdict = std::make_shared<const Verdict>(std::move(verdict));
   written.n_bytes = n_whole_bytes();
   return prompt;
@@ -298,7 +300,8 @@ void GenStream::carry(std::size_t begin, std::size_t end) {
     }
     token.verdict.counts = !is_thought;
     token.state = before.state;
-    token.state.push(options_.policy, TurnRecord::index(i), token.verdict);
+    token.state.push(options_.policy.rules(), conversation_.open()->role(), TurnRecord::index(i),
+                     token.verdict);
   }
 }
 
@@ -426,13 +429,7 @@ Decision GenStream::decide(const PolicyState& state, bool is_over) const {
   const TurnRecord& record = *record_;
   const OpenTurn& turn = *conversation_.open();
   if (turn.role() != Role::assistant) {
-    // Its verdict is that of its end; the decision says what that is not about.
-    Decision out;
-    const auto n_whole = static_cast<std::int64_t>(n_whole_bytes());
-    if (!is_over || n_whole == turn.n_bytes()) return out;
-    out.unjudged_begin = n_whole;
-    out.unjudged_end = turn.n_bytes();
-    return out;
+    return is_over ? record.decision : undecided(options_.policy);
   }
   Unjudged unjudged;
   unjudged.end = turn_bytes();
@@ -447,8 +444,9 @@ Decision GenStream::decide(const PolicyState& state, bool is_over) const {
     }
   }
   unjudged.is_any = record.marks.is_stopped || unjudged.begin < unjudged.end;
-  return make_decision(state, record.verdict(state.decided_at()), record.verdict(state.decided_begin()),
-                       unjudged);
+  return make_decision(options_.policy, turn.role(), state,
+                       deciding_tokens(state, [&](std::int32_t index) { return record.verdict(index); }),
+                       unjudged, is_over);
 }
 
 }  // namespace qwen3guard::detail

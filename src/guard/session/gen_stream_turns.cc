@@ -74,7 +74,7 @@ Status GenStream::append_turns(std::span<const Message> messages, std::size_t fi
     std::shared_ptr<TurnRecord> record = new_record();
     record->written.n_tokens = text.n_tokens();
     if (message.role == Role::assistant)
-      record->decision.unjudged_end = static_cast<std::int64_t>(message.content.size());
+      record->decision = decide_unread(options_.policy, static_cast<std::int64_t>(message.content.size()));
     Q3G_TRY(conversation_.append({&message, 1}, log_));
     records_.push_back(std::move(record));
   }
@@ -218,7 +218,8 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
   for (std::size_t i = n_settled; i < record.n_tokens(); ++i) record.token(i).verdict.is_settled = true;
   record.marks.n_settled = record.n_tokens();
   PolicyState end = record.last().state;
-  if (out.role == Role::assistant) end.end_turn(options_.policy, TurnRecord::index(record.n_tokens()) - 1);
+  if (out.role == Role::assistant)
+    end.end_turn(options_.policy.rules(), TurnRecord::index(record.n_tokens()) - 1);
   record.decision = decide(end, true);
   if (!record.marks.is_stopped && written.verdict != nullptr && written.n_bytes == n_whole_bytes())
     out.written = *written.verdict;
@@ -324,7 +325,7 @@ std::unique_ptr<StreamSession::Impl> GenStream::fork() const {
 
 Decision GenStream::decision() const {
   if (conversation_.open() != nullptr) return decide(record_->last().state, false);
-  return records_.empty() ? Decision() : records_.back()->decision;
+  return records_.empty() ? undecided(options_.policy) : records_.back()->decision;
 }
 
 std::vector<TokenVerdict> GenStream::verdicts(std::size_t begin) const {

@@ -273,7 +273,7 @@ TurnToken HeadStream::judged_token(const TokenVerdict& verdict, std::size_t inde
   const bool is_block = token.thinking == ThinkState::inside || token.thinking == ThinkState::ended;
   if (options_.thinking == Thinking::skip) out.counts = !is_block;
   token.state = before.state;
-  token.state.push(options_.policy, TurnRecord::index(index), out);
+  token.state.push(options_.policy.rules(), turn.role(), TurnRecord::index(index), out);
   return token;
 }
 
@@ -290,7 +290,7 @@ void HeadStream::append_verdicts(Feed& feed) {
       token.verdict.is_settled = true;
       token.state = record.last().state;
       const auto index = TurnRecord::kFirstIndex - static_cast<std::int32_t>(n_lead - record.lead.size());
-      token.state.push(options_.policy, index, token.verdict);
+      token.state.push(options_.policy.rules(), Role::assistant, index, token.verdict);
       record.lead.push_back(token);
       ++feed.n_lead;
       continue;
@@ -387,18 +387,9 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
         feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), tokens);
   } else {
     const ClosedTurn& turn = *conversation_.turns().back().turn;
-    if (turn.n_incomplete_bytes > 0) {
-      // Its verdict is that of its end; the decision says what that is not about.
-      record.decision.unjudged_end = turn.n_bytes;
-      record.decision.unjudged_begin = turn.n_bytes - static_cast<std::int64_t>(turn.n_incomplete_bytes);
-    }
     if (out.role == Role::user) {
-      TokenVerdict verdict = feed.form.verdicts().back();
-      verdict.id = conversation_.ids()[feed.form.im_end()];
-      verdict.byte_begin = verdict.byte_end = turn.n_bytes;
-      verdict.is_settled = true;
-      verdict.flagged = raises_flag(options_.policy, counted_severity(options_.policy, verdict));
-      out.prompt = verdict;
+      out.prompt = end_prompt(feed, turn, record);
+      if (final_tokens != nullptr) tokens.push_back(*out.prompt);
     }
   }
   update = take_update(feed);
@@ -408,6 +399,18 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
   undone.keep();
   log_.commit();
   return out;
+}
+
+TokenVerdict HeadStream::end_prompt(const Feed& feed, const ClosedTurn& turn, TurnRecord& record) {
+  TokenVerdict verdict = feed.form.verdicts().back();
+  verdict.id = conversation_.ids()[feed.form.im_end()];
+  verdict.byte_begin = verdict.byte_end = turn.n_bytes;
+  verdict.is_settled = true;
+  // Its verdict is that of its end; the decision says what that is not about.
+  const auto n_incomplete = static_cast<std::int64_t>(turn.n_incomplete_bytes);
+  record.decision =
+      decide_prompt(options_.policy, verdict, {n_incomplete > 0, turn.n_bytes - n_incomplete, turn.n_bytes});
+  return verdict;
 }
 
 void HeadStream::abandon(Feed& feed) noexcept {

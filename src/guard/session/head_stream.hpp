@@ -126,6 +126,8 @@ class HeadStream final : public RecordedSession {
   [[nodiscard]] std::size_t capacity_for(Role role) const noexcept {
     return capacity() - (role == Role::assistant ? std::min(capacity(), FinalForm::kClosingTokens) : 0);
   }
+  /// The verdict on a user's turn that is over, and the decision, noted in its record.
+  [[nodiscard]] TokenVerdict end_prompt(const Feed& feed, const ClosedTurn& turn, TurnRecord& record);
   [[nodiscard]] Status check_usable() const;
   [[nodiscard]] Status check_ids(std::span<const TokenId> ids) const;
   static constexpr std::size_t kTooManyTokens = std::size_t{1} << 48;  ///< more than were counted

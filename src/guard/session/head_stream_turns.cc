@@ -73,7 +73,8 @@ Result<std::size_t> HeadStream::append_turns(std::span<const Message> messages) 
     for (const Message& turn : turns) {
       records_.push_back(std::make_shared<TurnRecord>());
       if (turn.role == Role::assistant)
-        records_.back()->decision.unjudged_end = static_cast<std::int64_t>(turn.content.size());
+        records_.back()->decision =
+            decide_unread(options_.policy, static_cast<std::int64_t>(turn.content.size()));
     }
     for (std::size_t i = 0; !slides && i < turns.size(); ++i) {
       const std::size_t next = n_turns + i + 1;
@@ -133,10 +134,12 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
     abandon(feed);
     return std::move(feed.status).error();
   }
-  TokenVerdict verdict = feed.form.verdicts().front();
-  verdict.id = conversation_.ids()[feed.form.im_end()];
-  verdict.byte_begin = verdict.byte_end = static_cast<std::int64_t>(messages.back().content.size());
-  verdict.flagged = raises_flag(options_.policy, counted_severity(options_.policy, verdict));
+  TokenVerdict verdict;
+  {
+    Rollback undone([&] { abandon(feed); });
+    verdict = end_prompt(feed, *conversation_.turns().back().turn, *records_.back());
+    undone.keep();
+  }
   log_.commit();
   return verdict;
 }
@@ -241,11 +244,13 @@ Unjudged HeadStream::unjudged(const TurnRecord& record, std::int64_t n_bytes) co
 }
 
 Decision HeadStream::decision() const {
-  if (conversation_.open() == nullptr) return records_.empty() ? Decision() : records_.back()->decision;
-  if (last_role() != Role::assistant) return {};
+  if (conversation_.open() == nullptr)
+    return records_.empty() ? undecided(options_.policy) : records_.back()->decision;
+  if (last_role() != Role::assistant) return undecided(options_.policy);
   const PolicyState& state = record_->last().state;
-  return make_decision(state, record_->verdict(state.decided_at()), record_->verdict(state.decided_begin()),
-                       unjudged(*record_, turn_bytes()));
+  return make_decision(options_.policy, Role::assistant, state,
+                       deciding_tokens(state, [&](std::int32_t index) { return record_->verdict(index); }),
+                       unjudged(*record_, turn_bytes()), false);
 }
 
 std::size_t HeadStream::n_stripped_bytes() const noexcept {

@@ -17,7 +17,11 @@ RecordedSession::RecordedSession(std::shared_ptr<const Guard::Impl> guard, const
     : guard_(std::move(guard)),
       options_(options),
       think_(tokenizer_of(*guard_)),
-      conversation_(tokenizer_of(*guard_), conversation) {}
+      conversation_(tokenizer_of(*guard_), conversation) {
+  const PolicyRules& rules = options_.policy.rules();
+  options_.context = options_.context.value_or(rules.context);
+  options_.dropped_messages = options_.dropped_messages.value_or(rules.dropped_messages);
+}
 
 RecordedSession::RecordedSession(const RecordedSession& other)
     : Impl(other),
@@ -61,6 +65,14 @@ Role RecordedSession::last_role() const noexcept {
   return conversation_.turns().empty() ? Role::user : conversation_.turns().back().turn->role;
 }
 
+Decision RecordedSession::prompt_decision() const {
+  const auto turns = conversation_.turns();
+  for (std::size_t i = records_.size(); i > 0; --i) {
+    if (turns[i - 1].turn->role == Role::user) return records_[i - 1]->decision;
+  }
+  return undecided(options_.policy);
+}
+
 std::size_t RecordedSession::text_memory_bytes() const noexcept {
   std::size_t n = conversation_.memory_bytes() + (record_ != nullptr ? record_->memory_bytes() : 0);
   for (const auto& record : records_) n += record->memory_bytes();
@@ -97,6 +109,7 @@ StreamSession::Impl::LastTurn RecordedSession::last_turn() const noexcept {
   LastTurn out;
   out.invalid_utf8 = options_.invalid_utf8;
   out.tokenizer = tokenizer_of(*guard_);
+  out.policy = options_.policy;
   out.role = last_role();
   if (conversation_.open() != nullptr) {
     out.model_end = conversation_.open()->model_end();

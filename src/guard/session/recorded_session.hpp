@@ -29,6 +29,7 @@ class RecordedSession : public StreamSession::Impl {
   [[nodiscard]] std::size_t first_verdict() const noexcept override;
   [[nodiscard]] std::int64_t turn_bytes() const noexcept override;
   [[nodiscard]] LastTurn last_turn() const noexcept override;
+  [[nodiscard]] Decision prompt_decision() const override;
   void set_cancel(std::shared_ptr<const CancelFlag> cancel) noexcept override {
     options_.cancel = std::move(cancel);
   }

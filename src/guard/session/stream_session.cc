@@ -31,7 +31,8 @@ void StreamSession::Impl::report(const StreamUpdate& update, std::span<const Tok
   // The others: a system turn's, which are read only; what does not fit; the token that ends the turn.
   TokenVerdict none;
   none.is_settled = true;
-  none.flagged = decision().is_flagged;
+  const Action in_force = decision().action;
+  none.action = in_force > Action::allow ? in_force : Action::none;
   none.position = position() - (turn.role == Role::system ? static_cast<std::int32_t>(n_text - n_judged) : 0);
   std::int64_t byte = turn_bytes();
   for (std::size_t i = n_judged; i < n_text; ++i) byte -= token_bytes(turn.tokenizer, ids[i]);
@@ -119,6 +120,8 @@ Result<StreamSession> StreamSession::fork() const {
 }
 
 Decision StreamSession::decision() const { return impl_->decision(); }
+
+Decision StreamSession::prompt_decision() const { return impl_->prompt_decision(); }
 std::vector<TokenVerdict> StreamSession::verdicts(std::size_t begin) const { return impl_->verdicts(begin); }
 std::size_t StreamSession::first_verdict() const noexcept { return impl_->first_verdict(); }
 std::size_t StreamSession::n_verdicts() const noexcept { return impl_->n_verdicts(); }

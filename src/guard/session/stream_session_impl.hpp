@@ -38,6 +38,7 @@ class StreamSession::Impl {
   [[nodiscard]] virtual Result<StreamUpdate> rewind_to_byte(std::int64_t n) = 0;
   [[nodiscard]] virtual std::unique_ptr<Impl> fork() const = 0;
   [[nodiscard]] virtual Decision decision() const = 0;
+  [[nodiscard]] virtual Decision prompt_decision() const = 0;
   [[nodiscard]] virtual std::vector<TokenVerdict> verdicts(std::size_t begin) const = 0;
   [[nodiscard]] virtual std::size_t first_verdict() const noexcept = 0;
   [[nodiscard]] virtual std::size_t n_verdicts() const noexcept = 0;
@@ -50,6 +51,7 @@ class StreamSession::Impl {
   /// What report() and StreamBatch need to know of a session and its last turn.
   struct LastTurn {
     const Tokenizer* tokenizer = nullptr;
+    Policy policy;
     InvalidUtf8 invalid_utf8 = InvalidUtf8::reject;
     Role role = Role::user;
     TokenId model_end = -1;  // the host's model has ended it with this token

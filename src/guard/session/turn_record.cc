@@ -24,8 +24,7 @@ void TurnRecord::slide(std::size_t n) {
   // What the tokens that stay can refer to: theirs begin where this one's state ends.
   const PolicyState state = tokens[n - 1].state;
   std::vector<std::pair<std::int32_t, TokenVerdict>> kept;
-  for (const std::int32_t index : {state.run_begin, state.unsafe_at, state.unsafe_begin,
-                                   state.controversial_at, state.controversial_begin, state.judged_at}) {
+  for (const std::int32_t index : state.known_tokens()) {
     const TokenVerdict* token = index >= kFirstIndex ? verdict(index) : nullptr;
     const bool is_noted =
         std::any_of(kept.begin(), kept.end(), [&](const auto& landmark) { return landmark.first == index; });

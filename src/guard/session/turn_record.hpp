@@ -61,7 +61,7 @@ struct TurnRecord {
     }
   };
   Written written;
-  Decision decision;  ///< when the turn is over
+  Decision decision;  ///< when the turn is over; of a user's, by its one verdict
 
   /// Tokens so far, those slid past among them.
   [[nodiscard]] std::size_t n_tokens() const noexcept { return n_slid + tokens.size(); }

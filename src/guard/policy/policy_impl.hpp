@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_GUARD_POLICY_POLICY_IMPL_HPP
+#define QWEN3GUARD_SRC_GUARD_POLICY_POLICY_IMPL_HPP
+
+#include "qwen3guard/policy.hpp"
+
+namespace qwen3guard {
+
+/// What stands behind a policy that is not the default. Immutable.
+class Policy::Impl {
+ public:
+  PolicySpec spec;
+};
+
+namespace detail {
+
+/// Errors: invalid_argument (the field by its path in a file, what it holds, and what was expected).
+[[nodiscard]] Status check_spec(const PolicySpec& spec);
+
+}  // namespace detail
+}  // namespace qwen3guard
+
+#endif  // QWEN3GUARD_SRC_GUARD_POLICY_POLICY_IMPL_HPP
