@@ -19,6 +19,55 @@ SeverityProbabilities to_probabilities(const Struct& in) noexcept {
   return {in.p_safe, in.p_controversial, in.p_unsafe};
 }
 
+template <std::size_t n>
+void set_text(char (&out)[n], std::string_view text) noexcept {
+  const std::size_t n_bytes = std::min(text.size(), n - 1);  // policies have no longer names
+  std::copy_n(text.data(), n_bytes, out);
+  out[n_bytes] = '\0';
+}
+
+/// The fields of a ruling that verdicts and decisions have; each has a place of its own for the action.
+template <class Struct>
+void set_rule(Struct& out, const Ruling& in) noexcept {
+  out.rule = static_cast<std::int32_t>(in.rule);
+  out.rule_category = in.category ? static_cast<std::int32_t>(*in.category) : -1;
+  out.rule_phrase = in.phrase;
+  out.rule_position = in.position.value_or(-1);
+  out.rule_is_settled = in.is_settled ? 1 : 0;
+  out.rule_score = in.score;
+  out.rule_byte_begin = in.byte_begin;
+  out.rule_byte_end = in.byte_end;
+  set_text(out.policy_name, in.policy_name);
+  set_text(out.policy_version, in.policy_version);
+}
+
+/// The text of a field that ends with NUL, or fills it.
+template <std::size_t n>
+std::string_view text_in(const char (&field)[n]) noexcept {
+  return {field, static_cast<std::size_t>(std::find(field, field + n, '\0') - field)};
+}
+
+/// name: of the struct, for errors.
+template <class Struct>
+Result<Ruling> rule_of(const Struct& in, std::int32_t action, const std::string& name) {
+  Ruling out;
+  Q3G_ASSIGN(out.action, enum_of<Action>(action, 4, (name + ".action").c_str()));
+  Q3G_ASSIGN(out.rule, enum_of<Rule>(in.rule, 8, (name + ".rule").c_str()));
+  if (in.rule_category != -1) {
+    Q3G_ASSIGN(out.category,
+               enum_of<Category>(in.rule_category, kCategoryCount, (name + ".rule_category").c_str()));
+  }
+  out.phrase = in.rule_phrase;
+  if (in.rule_position >= 0) out.position = in.rule_position;
+  Q3G_ASSIGN(out.is_settled, bool_of(in.rule_is_settled, (name + ".rule_is_settled").c_str()));
+  out.score = in.rule_score;
+  out.byte_begin = in.rule_byte_begin;
+  out.byte_end = in.rule_byte_end;
+  out.policy_name = text_in(in.policy_name);
+  out.policy_version = text_in(in.policy_version);
+  return out;
+}
+
 /// What a decision's own fields say about the token where it fell.
 Result<TokenVerdict> token_of(const q3g_decision& in) {
   TokenVerdict out;
@@ -48,7 +97,7 @@ q3g_token_verdict to_c(const TokenVerdict& in) noexcept {
   out.position = in.position;
   out.id = in.id;
   out.source = static_cast<std::int32_t>(in.source);
-  out.is_flagged = in.flagged ? 1 : 0;
+  out.action = static_cast<std::int32_t>(in.action);
   out.counts = in.counts ? 1 : 0;
   out.is_settled = in.is_settled ? 1 : 0;
   out.byte_begin = in.byte_begin;
@@ -67,7 +116,7 @@ Result<TokenVerdict> from_c(const q3g_token_verdict& in) {
   out.position = in.position;
   out.id = in.id;
   Q3G_ASSIGN(out.source, enum_of<VerdictSource>(in.source, 4, "token.source"));
-  Q3G_ASSIGN(out.flagged, bool_of(in.is_flagged, "token.is_flagged"));
+  Q3G_ASSIGN(out.action, enum_of<Action>(in.action, 4, "token.action"));
   Q3G_ASSIGN(out.counts, bool_of(in.counts, "token.counts"));
   Q3G_ASSIGN(out.is_settled, bool_of(in.is_settled, "token.is_settled"));
   out.byte_begin = in.byte_begin;
@@ -81,7 +130,9 @@ q3g_decision to_c(const Decision& in) noexcept {
   out.position = in.position.value_or(-1);
   out.reason = static_cast<std::int32_t>(in.reason);
   out.n_run_tokens = in.n_run_tokens;
-  out.is_flagged = in.is_flagged ? 1 : 0;
+  out.action = static_cast<std::int32_t>(in.action);
+  out.ruling_action = static_cast<std::int32_t>(in.ruling.action);
+  set_rule(out, in.ruling);
   out.is_complete = in.is_complete ? 1 : 0;
   out.run_byte_begin = in.run_byte_begin;
   out.unjudged_begin = in.unjudged_begin;
@@ -109,7 +160,8 @@ Result<Decision> from_c(const q3g_decision& in) {
   if (in.position >= 0) out.position = in.position;
   Q3G_ASSIGN(out.reason, enum_of<DecisionReason>(in.reason, 5, "decision.reason"));
   out.n_run_tokens = in.n_run_tokens;
-  Q3G_ASSIGN(out.is_flagged, bool_of(in.is_flagged, "decision.is_flagged"));
+  Q3G_ASSIGN(out.action, enum_of<Action>(in.action, 4, "decision.action"));
+  Q3G_ASSIGN(out.ruling, rule_of(in, in.ruling_action, "decision"));
   Q3G_ASSIGN(out.is_complete, bool_of(in.is_complete, "decision.is_complete"));
   out.run_byte_begin = in.run_byte_begin;
   out.unjudged_begin = in.unjudged_begin;
@@ -155,8 +207,17 @@ void write_keeping_text(const Out<q3g_verdict>& out, q3g_verdict value) noexcept
 void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
   if (!out.is_wanted()) return;
   q3g_verdict value{};
+  value.role = static_cast<std::int32_t>(in.role);
   value.severity = static_cast<std::int32_t>(in.severity);
-  value.action = static_cast<std::int32_t>(in.action);
+  value.action = static_cast<std::int32_t>(in.ruling.action);
+  set_rule(value, in.ruling);
+  if (in.window) {
+    value.n_windows = in.window->n_windows;
+    value.window_index = in.window->index;
+    value.window_byte_begin = in.window->byte_begin;
+    value.window_byte_end = in.window->byte_end;
+  }
+  value.is_of_folded_copy = in.is_of_folded_copy ? 1 : 0;
   set_probabilities(value, in.probabilities);
   value.position = in.position.value_or(-1);
   for (const CategoryScore& score : in.categories) {
@@ -187,10 +248,37 @@ void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
     std::copy(in.text.begin(), in.text.end(), written.text);
 }
 
-void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status) noexcept {
+Result<Verdict> from_c(const q3g_verdict& in) {
+  Verdict out;
+  Q3G_ASSIGN(out.role, enum_of<Role>(in.role, 4, "verdict.role"));
+  Q3G_ASSIGN(out.severity, enum_of<Severity>(in.severity, kSeverityCount + 1, "verdict.severity"));
+  out.probabilities = to_probabilities(in);
+  if (in.position >= 0) out.position = in.position;
+  if (in.n_categories < 0 || in.n_categories > Q3G_CATEGORY_COUNT)
+    return bad_argument("verdict.n_categories is ", in.n_categories, "; expected 0 to ", Q3G_CATEGORY_COUNT);
+  for (std::int32_t i = 0; i < in.n_categories; ++i) {
+    Q3G_ASSIGN(const auto category,
+               enum_of<Category>(in.categories[i], kCategoryCount, "verdict.categories"));
+    out.categories.push_back({category, in.category_probabilities[i]});
+  }
+  Q3G_ASSIGN(out.ruling, rule_of(in, in.action, "verdict"));
+  return out;
+}
+
+void write_rule(const Out<q3g_verdict>& out, const Ruling& ruling) noexcept {
+  q3g_verdict value{};
+  std::memcpy(&value, out.at(), sizeof value);
+  value.action = static_cast<std::int32_t>(ruling.action);
+  set_rule(value, ruling);
+  out.write(value);
+}
+
+void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status, const Ruling& ruling) noexcept {
   q3g_verdict value{};
   value.status = status;
   value.position = -1;
+  value.action = static_cast<std::int32_t>(ruling.action);
+  set_rule(value, ruling);
   write_keeping_text(out, value);
 }
 

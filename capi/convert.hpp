@@ -16,7 +16,6 @@ namespace qwen3guard::capi {
 // The defaults, as C structs.
 [[nodiscard]] q3g_guard_options default_guard_options() noexcept;
 [[nodiscard]] q3g_classify_options default_classify_options() noexcept;
-[[nodiscard]] q3g_policy default_policy() noexcept;
 [[nodiscard]] q3g_stream_options default_stream_options() noexcept;
 [[nodiscard]] q3g_batch_options default_batch_options() noexcept;
 [[nodiscard]] q3g_sampling_options default_sampling_options() noexcept;
@@ -25,7 +24,6 @@ namespace qwen3guard::capi {
 // NULL: the defaults.
 [[nodiscard]] Result<GuardOptions> read_options(const q3g_guard_options* options);
 [[nodiscard]] Result<ClassifyOptions> read_options(const q3g_classify_options* options);
-[[nodiscard]] Result<DecisionPolicy> read_policy(const q3g_policy* policy);
 [[nodiscard]] Result<StreamOptions> read_options(const q3g_stream_options* options);
 [[nodiscard]] Result<StreamBatchOptions> read_options(const q3g_batch_options* options);
 [[nodiscard]] Result<SamplingOptions> read_options(const q3g_sampling_options* options);
@@ -46,8 +44,12 @@ namespace qwen3guard::capi {
 
 /// Writes a verdict; its text goes to the caller's buffer when it fits.
 void write_verdict(const Out<q3g_verdict>& out, const Verdict& verdict) noexcept;
-/// Writes the status of a conversation of a batch that has no verdict.
-void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status) noexcept;
+/// What decide() needs of a verdict.
+[[nodiscard]] Result<Verdict> from_c(const q3g_verdict& verdict);
+/// Writes another ruling into a verdict; the rest stays.
+void write_rule(const Out<q3g_verdict>& out, const Ruling& ruling) noexcept;
+/// Writes the status of a conversation of a batch that has no verdict, and what the policy says of that.
+void write_no_verdict(const Out<q3g_verdict>& out, q3g_status status, const Ruling& ruling) noexcept;
 
 /// The caller's room for verdicts of tokens.
 class TokenBuffer {

@@ -237,27 +237,10 @@ q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversati
         if (i < slots.size()) write_element_error(slots, i, Q3G_OK, "");
       } else {
         const q3g_status code = code_of(results[i].error());
-        write_no_verdict(place, code);
+        write_no_verdict(place, code, rule_unjudged(how.policy));
         if (i < slots.size()) write_element_error(slots, i, code, results[i].error().detail);
       }
     }
-    return {};
-  });
-}
-
-q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity, float p_safe,
-                             float p_controversial, float p_unsafe, int32_t* action,
-                             q3g_error* err) noexcept {
-  return call(err, "q3g_decide_action", [&]() -> Status {
-    if (action == nullptr) return bad_argument("action is NULL");
-    Q3G_ASSIGN(const auto level, enum_of<Severity>(severity, kSeverityCount + 1, "severity"));
-    const SeverityProbabilities all{p_safe, p_controversial, p_unsafe};
-    for (const auto& [name, p] : {std::pair("p_safe", p_safe), std::pair("p_controversial", p_controversial),
-                                  std::pair("p_unsafe", p_unsafe)}) {
-      if (!(p >= 0.0F && p <= 1.0F)) return bad_argument(std::string(name) + " is not in [0, 1]");
-    }
-    Q3G_ASSIGN(const ClassifyOptions how, read_options(options));
-    *action = static_cast<std::int32_t>(decide_action(how.policy, level, all));
     return {};
   });
 }

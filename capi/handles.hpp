@@ -48,6 +48,7 @@ Q3G_HANDLE(q3g_events, std::vector<StreamEvent>, 0x51470006);
 Q3G_HANDLE(q3g_generator, Generator, 0x51470007);
 Q3G_HANDLE(q3g_logits, std::vector<HeadLogits>, 0x51470008);
 Q3G_HANDLE(q3g_cancel, std::shared_ptr<CancelFlag>, 0x51470009);
+Q3G_HANDLE(q3g_policy, Policy, 0x5147000a);
 #undef Q3G_HANDLE
 
 template <class Handle>
@@ -170,6 +171,13 @@ void free_handle(Handle* handle) noexcept {
     flag = *held;
   }
   return flag;
+}
+
+/// The policy of a handle that may be NULL: the default one. Errors: Q3G_E_BAD_HANDLE.
+[[nodiscard]] inline Result<Policy> policy_of(const q3g_policy* policy) {
+  if (policy == nullptr) return Policy();
+  Q3G_ASSIGN(const auto held, needed(policy));
+  return *held;
 }
 
 /// A place for a handle that a function makes. An error when it is NULL.

@@ -60,6 +60,7 @@ const char* q3g_category_name(int32_t category) noexcept {
   return enum_name<Category>(category, kCategoryCount);
 }
 const char* q3g_action_name(int32_t action) noexcept { return enum_name<Action>(action, 4); }
+const char* q3g_rule_name(int32_t rule) noexcept { return enum_name<Rule>(rule, 8); }
 const char* q3g_role_name(int32_t role) noexcept { return enum_name<Role>(role, 4); }
 const char* q3g_source_name(int32_t source) noexcept { return enum_name<VerdictSource>(source, 4); }
 const char* q3g_reason_name(int32_t reason) noexcept {
@@ -95,9 +96,6 @@ q3g_status q3g_guard_options_init(q3g_guard_options* options, size_t struct_size
 }
 q3g_status q3g_classify_options_init(q3g_classify_options* options, size_t struct_size) noexcept {
   return init(options, struct_size, default_classify_options);
-}
-q3g_status q3g_policy_init(q3g_policy* policy, size_t struct_size) noexcept {
-  return init(policy, struct_size, default_policy);
 }
 q3g_status q3g_stream_options_init(q3g_stream_options* options, size_t struct_size) noexcept {
   return init(options, struct_size, default_stream_options);

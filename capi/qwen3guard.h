@@ -129,6 +129,20 @@ typedef int32_t q3g_status;
 #define Q3G_ACTION_BLOCK 3 /**< hold it back */
 /** @} */
 
+/** @{ @name Rules: what in a policy decided */
+#define Q3G_RULE_NONE 0            /**< nothing was judged, and the policy gives no advice for that */
+#define Q3G_RULE_SAFE 1            /**< nothing harmful was found, or no run of tokens that decides */
+#define Q3G_RULE_SEVERITY 2        /**< the action of a category for its severity */
+#define Q3G_RULE_THRESHOLD 3       /**< a category's score reached a threshold */
+#define Q3G_RULE_BELOW_THRESHOLD 4 /**< harmful, and its score below the category's thresholds */
+#define Q3G_RULE_CATEGORY_OFF 5    /**< harmful, but every category that was found is off */
+#define Q3G_RULE_DENY_LIST 6       /**< a phrase of the policy's deny list */
+#define Q3G_RULE_NOT_JUDGED 7      /**< nothing was judged, or not all */
+/** @} */
+
+/** In the place of a choice in options: what the policy says. */
+#define Q3G_FROM_POLICY (-1)
+
 /** @{ @name Roles: who speaks */
 #define Q3G_ROLE_SYSTEM 0    /**< the host's instructions */
 #define Q3G_ROLE_USER 1      /**< prompts */
@@ -139,11 +153,6 @@ typedef int32_t q3g_status;
 /** @{ @name Kinds of model */
 #define Q3G_MODEL_GEN 0    /**< writes a verdict */
 #define Q3G_MODEL_STREAM 1 /**< judges every token */
-/** @} */
-
-/** @{ @name Modes: what Controversial counts as */
-#define Q3G_MODE_STRICT 0 /**< Controversial counts as unsafe */
-#define Q3G_MODE_LOOSE 1  /**< Controversial counts as safe */
 /** @} */
 
 /** @{ @name Decoders: how a Gen checkpoint's verdict is read */
@@ -193,16 +202,9 @@ typedef int32_t q3g_status;
 #define Q3G_THINKING_SKIP 2  /**< it does not count; without an answer behind it nothing was judged */
 /** @} */
 
-/** @{ @name Runs that the end of a turn cuts off */
-#define Q3G_END_OF_TURN_IGNORE_OPEN_RUN 0 /**< it does not decide: the published rule */
-#define Q3G_END_OF_TURN_COUNT_OPEN_RUN 1  /**< it decides */
-/** @} */
-
-/** @{ @name Which tokens in a row decide */
-#define Q3G_RUN_RULE_PUBLISHED 0 /**< those of one severity, as the published evaluation script has it */
-/** Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when
- * one of them is. */
-#define Q3G_RUN_RULE_REPORT 1
+/** @{ @name Messages to classify that do not fit the context */
+#define Q3G_LONG_TEXT_ERROR 0   /**< the call fails with Q3G_E_CONTEXT_FULL */
+#define Q3G_LONG_TEXT_WINDOWS 1 /**< judged in overlapping windows; the worst verdict counts */
 /** @} */
 
 /** @{ @name Sources of a token's verdict */
@@ -217,7 +219,7 @@ typedef int32_t q3g_status;
 #define Q3G_REASON_RUN 1         /**< as many tokens in a row as the policy asks for, of one severity */
 #define Q3G_REASON_END_OF_TURN 2 /**< the turn ended in a shorter run */
 #define Q3G_REASON_WRITTEN 3     /**< a Gen checkpoint's verdict */
-#define Q3G_REASON_MIXED_RUN 4   /**< as many, some Unsafe and some Controversial: Q3G_RUN_RULE_REPORT */
+#define Q3G_REASON_MIXED_RUN 4   /**< as many, some Unsafe and some Controversial, by the report's rule */
 /** @} */
 
 /** @{ @name Control tokens in a text */
@@ -258,6 +260,7 @@ typedef struct q3g_events q3g_events;       /**< what became of pushes to a batc
 typedef struct q3g_generator q3g_generator; /**< a causal checkpoint writing text. One thread */
 typedef struct q3g_logits q3g_logits;       /**< raw logits. Immutable: any thread */
 typedef struct q3g_cancel q3g_cancel;       /**< a flag that stops running calls. Any thread */
+typedef struct q3g_policy q3g_policy;       /**< what to do about verdicts. Immutable: any thread */
 /** @} */
 
 /** @name Callbacks
@@ -371,33 +374,15 @@ typedef struct q3g_conversation {
   size_t n_messages;           /**< at least 1 */
 } q3g_conversation;
 
-/** From the verdicts of tokens to a decision. Thresholds are in [0, 1]; below 0: not set. */
-typedef struct q3g_policy {
-  uint32_t struct_size;          /**< sizeof(q3g_policy) */
-  int32_t mode;                  /**< strict: a Controversial decision flags too */
-  int32_t run_rule;              /**< Q3G_RUN_RULE_ */
-  int32_t consecutive_tokens;    /**< tokens in a row that decide; at least 1. 2 */
-  float unsafe_threshold;        /**< Unsafe when P(Unsafe) reaches it. -1 */
-  float controversial_threshold; /**< else Controversial when P(Unsafe) + P(Controversial) does. -1 */
-  float category_thresholds[Q3G_CATEGORY_COUNT]; /**< Safe when 1 - P(Safe) is below the category's. -1 */
-  uint32_t category_mask;                        /**< bit 1 << Q3G_CATEGORY_: the category counts. All */
-  int32_t release_tokens;  /**< a flag goes down after so many Safe tokens in a row; 0: it stays */
-  float release_threshold; /**< and whose 1 - P(Safe) is below it. -1 */
-  int32_t end_of_turn;     /**< Q3G_END_OF_TURN_ */
-} q3g_policy;
-
-/** How a verdict is reached. Thresholds are in [0, 1]; below 0: not set. */
+/** How a verdict is reached. */
 typedef struct q3g_classify_options {
   uint32_t struct_size;     /**< sizeof(q3g_classify_options) */
   int32_t decoder;          /**< Q3G_DECODER_; Gen only */
-  int32_t mode;             /**< Q3G_MODE_: of the action */
   int32_t invalid_utf8;     /**< Q3G_INVALID_UTF8_ */
-  int32_t dropped_messages; /**< Q3G_DROPPED_MESSAGES_; Gen only */
   int32_t thinking;         /**< Q3G_THINKING_: what becomes of the response's thinking */
-  float flag_threshold;     /**< of P(Unsafe), and P(Controversial) when strict. -1 */
-  float block_threshold;    /**< at least flag_threshold. -1 */
-  const q3g_policy* policy; /**< Stream only: from the verdicts of tokens to the severity; its mode and
-                               release of flags change nothing here. NULL: the published rule */
+  int32_t dropped_messages; /**< Q3G_DROPPED_MESSAGES_; Gen only. Q3G_FROM_POLICY */
+  int32_t long_text;        /**< Q3G_LONG_TEXT_. Q3G_FROM_POLICY */
+  const q3g_policy* policy; /**< kept as long as it is needed; NULL: the default policy */
   q3g_cancel* cancel;       /**< may be NULL */
   q3g_progress_fn progress; /**< of q3g_guard_classify_batch, in conversations; may be NULL */
   void* progress_user;      /**< the `user` of `progress` */
@@ -406,10 +391,11 @@ typedef struct q3g_classify_options {
 /** Judgement of the last message of a conversation. */
 typedef struct q3g_verdict {
   uint32_t struct_size; /**< sizeof(q3g_verdict) */
-  q3g_status status;    /**< of this conversation in a batch; else Q3G_OK. When it is not, the rest is 0: not
-                             judged, no action */
+  q3g_status status;    /**< of this conversation in a batch; else Q3G_OK. When it is not, nothing was judged:
+                             `action` is the policy's for that, never allow, and all else 0 or -1 */
+  int32_t role;         /**< Q3G_ROLE_: whose message it was */
   int32_t severity;     /**< Q3G_SEVERITY_ */
-  int32_t action;       /**< Q3G_ACTION_ */
+  int32_t action;       /**< Q3G_ACTION_, by the policy */
   /** Of the three severities, at the token `position`; sum 1. @{ */
   float p_safe, p_controversial, p_unsafe; /** @} */
   int32_t position;     /**< Stream: index of the token whose probabilities and category these are (see
@@ -426,6 +412,21 @@ typedef struct q3g_verdict {
   /** Messages (of a stream: turns) that the Gen template left out, so that nothing of them was seen: how
    * many, and the indices of the first Q3G_DROPPED_MESSAGES_SHOWN of them, ascending. @{ */
   int32_t n_dropped_messages, dropped_messages[Q3G_DROPPED_MESSAGES_SHOWN]; /** @} */
+  /** By the policy: what decided (Q3G_RULE_); the category whose rule it was, the phrase's index in the
+   * deny list, the token's index, each -1 when there is none; whether no text that follows can change it; the
+   * probability that thresholds were compared with, 0 where there are none; and the text that it fell on:
+   * what to take back begins at rule_byte_begin. Equal when it is about the whole. @{ */
+  int32_t rule, rule_category, rule_phrase, rule_position, rule_is_settled;
+  float rule_score;
+  int64_t rule_byte_begin, rule_byte_end; /** @} */
+  /** The policy's name and version, ending with NUL. @{ */
+  char policy_name[64], policy_version[32]; /** @} */
+  /** The message did not fit, and this part of it, [begin, end) in bytes, was the worst of n_windows; 0: it
+   * fitted. @{ */
+  int32_t n_windows, window_index;
+  int64_t window_byte_begin, window_byte_end; /** @} */
+  int32_t is_of_folded_copy;                  /**< 1: the folded copy was the worse one */
+  int32_t reserved;                           /**< 0 */
   char* text;           /**< set by the caller: room for the verdict as the model wrote it, or NULL */
   size_t text_capacity; /**< set by the caller, in bytes */
   size_t text_bytes;    /**< of the whole text; when it does not fit, nothing is written to `text`. 256 are
@@ -436,14 +437,15 @@ typedef struct q3g_verdict {
 typedef struct q3g_stream_options {
   uint32_t struct_size;        /**< sizeof(q3g_stream_options) */
   int32_t max_tokens;          /**< context; 0: the model's */
-  const q3g_policy* policy;    /**< copied; NULL: the published rule */
+  const q3g_policy* policy;    /**< kept as long as it is needed; NULL: the default policy */
   int32_t invalid_utf8;        /**< Q3G_INVALID_UTF8_ */
-  int32_t context;             /**< Q3G_CONTEXT_ */
+  int32_t context;             /**< Q3G_CONTEXT_. Q3G_FROM_POLICY */
   int32_t thinking;            /**< Q3G_THINKING_ */
   int32_t judge_unsettled;     /**< 1: text whose tokens may still change is judged at once. 1 */
   int32_t gen_interval_tokens; /**< Gen: a verdict every so many tokens; at least 1. 32 */
   int32_t allow_control_ids;   /**< 1: control tokens among pushed ids are judged, not an error. 0 */
-  int32_t dropped_messages;    /**< Q3G_DROPPED_MESSAGES_: Gen: turns that no verdict would see */
+  int32_t dropped_messages;    /**< Q3G_DROPPED_MESSAGES_: Gen: turns that no verdict would see.
+                                    Q3G_FROM_POLICY */
   int32_t reserved;            /**< 0 */
   q3g_cancel* cancel;          /**< stops running calls on the stream; may be NULL. One forward of several
                                     streams is stopped when all have the same */
@@ -461,7 +463,7 @@ typedef struct q3g_token_verdict {
   int32_t position;   /**< 0-based token index in the conversation, template included */
   int32_t id;         /**< the token; -1 where a Gen verdict is on no token */
   int32_t source;     /**< Q3G_SOURCE_ */
-  int32_t is_flagged; /**< the policy's flag is up at this token */
+  int32_t action;     /**< Q3G_ACTION_: what the policy does from this token on */
   int32_t counts;     /**< 0 inside thinking that is skipped, and of the token that ends a model's turn */
   int32_t is_settled; /**< no text that follows can change the token; 0: its verdict is provisional */
   int32_t reserved;   /**< 0 */
@@ -486,7 +488,7 @@ typedef struct q3g_decision {
   int32_t position;       /**< of the token where it fell, as in q3g_token_verdict; else -1 */
   int32_t reason;         /**< Q3G_REASON_ */
   int32_t n_run_tokens;   /**< of the run up to that token, it included */
-  int32_t is_flagged;     /**< the policy's flag is up at the last token */
+  int32_t action;         /**< Q3G_ACTION_: what to do now: ruling_action, or allow when it was released */
   int32_t is_complete;    /**< 1: all bytes of the turn so far were judged, and there is one at least */
   int32_t has_token;      /**< 1: what follows is about the token where it fell */
   int64_t run_byte_begin; /**< where the run begins in the turn's text: what to take back starts here */
@@ -500,6 +502,16 @@ typedef struct q3g_decision {
   int32_t reserved;   /**< 0 */
   float p_safe, p_controversial, p_unsafe;
   float category_probabilities[Q3G_CATEGORY_COUNT]; /** @} */
+  int32_t ruling_action;                            /**< Q3G_ACTION_: the strictest of the turn */
+  /** By the policy: what decided (Q3G_RULE_); the category whose rule it was, the phrase's index in the
+   * deny list, the token's index, each -1 when there is none; whether no text that follows can change it; the
+   * probability that thresholds were compared with, 0 where there are none; and the text that it fell on:
+   * what to take back begins at rule_byte_begin. Equal when it is about the whole. @{ */
+  int32_t rule, rule_category, rule_phrase, rule_position, rule_is_settled;
+  float rule_score;
+  int64_t rule_byte_begin, rule_byte_end; /** @} */
+  /** The policy's name and version, ending with NUL. @{ */
+  char policy_name[64], policy_version[32]; /** @} */
 } q3g_decision;
 
 /** What a turn came to. */
@@ -640,6 +652,8 @@ Q3G_API const char* q3g_severity_name(int32_t severity) Q3G_NOEXCEPT;
 Q3G_API const char* q3g_category_name(int32_t category) Q3G_NOEXCEPT;
 /** As q3g_status_name(), of Q3G_ACTION_. */
 Q3G_API const char* q3g_action_name(int32_t action) Q3G_NOEXCEPT;
+/** As q3g_status_name(), of Q3G_RULE_. */
+Q3G_API const char* q3g_rule_name(int32_t rule) Q3G_NOEXCEPT;
 /** As q3g_status_name(), of Q3G_ROLE_. */
 Q3G_API const char* q3g_role_name(int32_t role) Q3G_NOEXCEPT;
 /** As q3g_status_name(), of Q3G_SOURCE_. */
@@ -662,8 +676,6 @@ Q3G_API const char* q3g_embedded_model_name(size_t index) Q3G_NOEXCEPT;
 Q3G_API q3g_status q3g_guard_options_init(q3g_guard_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_classify_options_init(q3g_classify_options* options, size_t struct_size) Q3G_NOEXCEPT;
-/** As q3g_guard_options_init(). */
-Q3G_API q3g_status q3g_policy_init(q3g_policy* policy, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_stream_options_init(q3g_stream_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
@@ -755,11 +767,6 @@ Q3G_API q3g_status q3g_guard_classify(const q3g_guard* guard, const q3g_message*
 Q3G_API q3g_status q3g_guard_classify_batch(const q3g_guard* guard, const q3g_conversation* conversations,
                                             size_t n_conversations, const q3g_classify_options* options,
                                             q3g_verdict* out, q3g_error* errors, q3g_error* err) Q3G_NOEXCEPT;
-/** What a host should do, Q3G_ACTION_, by the mode and thresholds of `options`: Q3G_ACTION_NONE when nothing
- * was judged. A pure function; the probabilities are in [0, 1]. Any thread. */
-Q3G_API q3g_status q3g_decide_action(const q3g_classify_options* options, int32_t severity, float p_safe,
-                                     float p_controversial, float p_unsafe, int32_t* action,
-                                     q3g_error* err) Q3G_NOEXCEPT;
 /** @} */
 
 /** @{ @name Tokenizer */
@@ -875,6 +882,10 @@ Q3G_API q3g_status q3g_stream_set_cancel(q3g_stream* stream, q3g_cancel* cancel,
 /** The policy's decision over the open (or else the last) turn so far. One thread. */
 Q3G_API q3g_status q3g_stream_decision(const q3g_stream* stream, q3g_decision* out,
                                        q3g_error* err) Q3G_NOEXCEPT;
+/** The decision on the last user's turn that ended, whose rules say what the policy makes of the prompt. One
+ * thread. */
+Q3G_API q3g_status q3g_stream_prompt_decision(const q3g_stream* stream, q3g_decision* out,
+                                              q3g_error* err) Q3G_NOEXCEPT;
 /** That turn's verdicts from index `begin` on, as many as fit; *n: how many there are from there. One thread.
  * Errors: Q3G_E_INVALID_ARGUMENT (begin is outside q3g_stream_info::first_verdict to n_verdicts). */
 Q3G_API q3g_status q3g_stream_verdicts(const q3g_stream* stream, size_t begin, q3g_token_verdict* tokens,
@@ -891,16 +902,48 @@ Q3G_API q3g_status q3g_guard_push_batch(const q3g_guard* guard, q3g_stream_push*
 /** @} */
 
 /** @name Policy
- * Pure functions over stored verdicts; policy: NULL for the published rule. @{ */
-/** Q3G_OK when the policy's fields are in range. Any thread. */
-Q3G_API q3g_status q3g_policy_check(const q3g_policy* policy, q3g_error* err) Q3G_NOEXCEPT;
-/** The severity that a token counts with. Any thread. */
-Q3G_API q3g_status q3g_policy_counted_severity(const q3g_policy* policy, const q3g_token_verdict* token,
-                                               int32_t* severity, q3g_error* err) Q3G_NOEXCEPT;
-/** The decision over a turn's verdicts [n], whose is_flagged are written. has_ended: 1: the turn is over. Any
+ * What to do about verdicts: a document (docs/policy.md, policy.schema.json). Where a policy is a parameter,
+ * NULL is the default one, which blocks what is Unsafe or Controversial. @{ */
+/** Reads a policy's file. *out is the caller's (q3g_policy_free). Any thread. Errors:
+ * Q3G_E_INVALID_ARGUMENT (line and path of what is wrong), Q3G_E_FILE_NOT_FOUND, Q3G_E_IO,
+ * Q3G_E_UNSUPPORTED_MODEL (lists, in a library without RE2). */
+Q3G_API q3g_status q3g_policy_load(const char* path, size_t path_bytes, q3g_policy** out,
+                                   q3g_error* err) Q3G_NOEXCEPT;
+/** Reads a policy's JSON text. As q3g_policy_load(). */
+Q3G_API q3g_status q3g_policy_parse(const char* json, size_t json_bytes, q3g_policy** out,
+                                    q3g_error* err) Q3G_NOEXCEPT;
+/** A policy of the library, by its name (q3g_policy_preset_name). *out is the caller's (q3g_policy_free). Any
+ * thread. Errors: Q3G_E_INVALID_ARGUMENT (with the names there are). */
+Q3G_API q3g_status q3g_policy_preset(const char* name, size_t name_bytes, q3g_policy** out,
+                                     q3g_error* err) Q3G_NOEXCEPT;
+/** Name of the index-th policy of the library; NULL when there are not so many. Static storage. Any
  * thread. */
-Q3G_API q3g_status q3g_policy_decide(const q3g_policy* policy, q3g_token_verdict* tokens, size_t n_tokens,
-                                     int32_t has_ended, q3g_decision* out, q3g_error* err) Q3G_NOEXCEPT;
+Q3G_API const char* q3g_policy_preset_name(size_t index) Q3G_NOEXCEPT;
+/** The policy as JSON text that q3g_policy_parse() reads, without a NUL. Any thread. Errors:
+ * Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_policy_to_json(const q3g_policy* policy, char* text, size_t capacity, size_t* n_bytes,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** What the policy does, in plain words, some lines without a NUL. Any thread. Errors:
+ * Q3G_E_BUFFER_TOO_SMALL. */
+Q3G_API q3g_status q3g_policy_describe(const q3g_policy* policy, char* text, size_t capacity, size_t* n_bytes,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle; the policy goes with its last user. Any thread. */
+Q3G_API void q3g_policy_free(q3g_policy* policy) Q3G_NOEXCEPT;
+/** The action on what could not be judged, such as a call that failed: none or block, never allow. Any
+ * thread. */
+Q3G_API q3g_status q3g_policy_unjudged_action(const q3g_policy* policy, int32_t* action,
+                                              q3g_error* err) Q3G_NOEXCEPT;
+/** Rules on a verdict again: writes its `action`, `rule`s and policy, bit for bit what classifying under this
+ * policy would have given, from what else is in it. text: the judged message, which a policy with lists
+ * needs. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (a Stream checkpoint's verdict: rule on its tokens
+ * instead, q3g_policy_decide; no text for a policy with lists). */
+Q3G_API q3g_status q3g_policy_decide_verdict(const q3g_policy* policy, q3g_verdict* verdict, const char* text,
+                                             size_t text_bytes, q3g_error* err) Q3G_NOEXCEPT;
+/** The decision over the verdicts [n] of a turn of this role, Q3G_ROLE_; their `action` is written.
+ * has_ended: 1: the turn is over. Lists have no part in it. Any thread. */
+Q3G_API q3g_status q3g_policy_decide(const q3g_policy* policy, int32_t role, q3g_token_verdict* tokens,
+                                     size_t n_tokens, int32_t has_ended, q3g_decision* out,
+                                     q3g_error* err) Q3G_NOEXCEPT;
 /** One sentence for a person about a decision, without a NUL. Any thread. Errors: Q3G_E_BUFFER_TOO_SMALL. */
 Q3G_API q3g_status q3g_decision_explain(const q3g_decision* decision, char* text, size_t capacity,
                                         size_t* n_bytes, q3g_error* err) Q3G_NOEXCEPT;

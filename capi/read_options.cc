@@ -12,8 +12,6 @@
 namespace qwen3guard::capi {
 namespace {
 
-constexpr float kNotSet = -1;
-
 /// Large blocks from the caller's functions.
 class CallersMemory final : public std::pmr::memory_resource {
  public:
@@ -43,11 +41,13 @@ class CallersMemory final : public std::pmr::memory_resource {
   q3g_allocator allocator_;
 };
 
-std::optional<float> threshold(float value) {
-  return value < 0.0F ? std::optional<float>() : std::optional<float>(value);
+/// A choice that may be left to the policy.
+template <class Enum>
+Result<std::optional<Enum>> choice_of(std::int32_t value, std::int32_t n, const char* name) {
+  if (value == Q3G_FROM_POLICY) return std::optional<Enum>();
+  Q3G_ASSIGN(const Enum choice, enum_of<Enum>(value, n, name));
+  return std::optional<Enum>(choice);
 }
-
-float threshold(const std::optional<float>& value) { return value.value_or(kNotSet); }
 
 /// The caller's functions, copied. On an error, who gave them is told so if the struct itself is good.
 Result<std::shared_ptr<CallersMemory>> memory_of(const q3g_allocator* allocator) {
@@ -88,31 +88,14 @@ q3g_guard_options default_guard_options() noexcept {
 
 q3g_classify_options default_classify_options() noexcept {
   auto out = zeroed<q3g_classify_options>();
-  out.flag_threshold = out.block_threshold = kNotSet;
-  return out;
-}
-
-q3g_policy default_policy() noexcept {
-  const DecisionPolicy defaults;
-  auto out = zeroed<q3g_policy>();
-  out.mode = static_cast<std::int32_t>(defaults.mode);
-  out.run_rule = static_cast<std::int32_t>(defaults.run_rule);
-  out.consecutive_tokens = defaults.consecutive_tokens;
-  out.unsafe_threshold = threshold(defaults.unsafe_threshold);
-  out.controversial_threshold = threshold(defaults.controversial_threshold);
-  for (std::size_t i = 0; i < std::size(out.category_thresholds); ++i) {
-    out.category_thresholds[i] = threshold(defaults.category_thresholds[i]);
-    if (defaults.category_counts[i]) out.category_mask |= 1U << i;
-  }
-  out.release_tokens = defaults.release_tokens;
-  out.release_threshold = threshold(defaults.release_threshold);
-  out.end_of_turn = static_cast<std::int32_t>(defaults.end_of_turn);
+  out.dropped_messages = out.long_text = Q3G_FROM_POLICY;
   return out;
 }
 
 q3g_stream_options default_stream_options() noexcept {
   const StreamOptions defaults;
   auto out = zeroed<q3g_stream_options>();
+  out.context = out.dropped_messages = Q3G_FROM_POLICY;
   out.judge_unsettled = defaults.judge_unsettled ? 1 : 0;
   out.gen_interval_tokens = defaults.gen_interval_tokens;
   out.allow_control_ids = defaults.allow_control_ids ? 1 : 0;
@@ -173,44 +156,17 @@ Result<GuardOptions> read_options(const q3g_guard_options* options) {
   return out;
 }
 
-Result<DecisionPolicy> read_policy(const q3g_policy* policy) {
-  DecisionPolicy out;
-  if (policy == nullptr) return out;
-  Q3G_ASSIGN(const auto in, read_struct(policy, "policy", default_policy()));
-  Q3G_ASSIGN(out.mode, enum_of<Mode>(in.mode, 2, "policy.mode"));
-  Q3G_ASSIGN(out.run_rule, enum_of<RunRule>(in.run_rule, 2, "policy.run_rule"));
-  out.consecutive_tokens = in.consecutive_tokens;
-  out.unsafe_threshold = threshold(in.unsafe_threshold);
-  out.controversial_threshold = threshold(in.controversial_threshold);
-  if (in.category_mask >= 1U << static_cast<unsigned>(kCategoryCount)) {
-    return bad_argument("policy.category_mask is ", in.category_mask, "; expected bits 0 to ",
-                        kCategoryCount - 1);
-  }
-  for (std::size_t i = 0; i < out.category_counts.size(); ++i) {
-    out.category_thresholds[i] = threshold(in.category_thresholds[i]);
-    out.category_counts[i] = (in.category_mask >> i & 1U) != 0;
-  }
-  out.release_tokens = in.release_tokens;
-  out.release_threshold = threshold(in.release_threshold);
-  Q3G_ASSIGN(out.end_of_turn, enum_of<EndOfTurn>(in.end_of_turn, 2, "policy.end_of_turn"));
-  Q3G_TRY(check(out));
-  return out;
-}
-
 Result<ClassifyOptions> read_options(const q3g_classify_options* options) {
   ClassifyOptions out;
   if (options == nullptr) return out;
   Q3G_ASSIGN(const auto in, read_struct(options, "options", default_classify_options()));
   Q3G_ASSIGN(out.decoder, enum_of<Decoder>(in.decoder, 2, "options.decoder"));
-  Q3G_ASSIGN(out.policy.mode, enum_of<Mode>(in.mode, 2, "options.mode"));
   Q3G_ASSIGN(out.invalid_utf8, enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8"));
   Q3G_ASSIGN(out.dropped_messages,
-             enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages"));
-  Q3G_ASSIGN(out.decision, read_policy(in.policy));
+             choice_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages"));
+  Q3G_ASSIGN(out.long_text, choice_of<LongText>(in.long_text, 2, "options.long_text"));
+  Q3G_ASSIGN(out.policy, policy_of(in.policy));
   Q3G_ASSIGN(out.thinking, enum_of<Thinking>(in.thinking, 3, "options.thinking"));
-  out.policy.flag_threshold = threshold(in.flag_threshold);
-  out.policy.block_threshold = threshold(in.block_threshold);
-  Q3G_TRY(check(out.policy));
   Q3G_ASSIGN(out.cancel, flag_of(in.cancel));
   if (in.progress != nullptr) {
     out.progress = [progress = in.progress, user = in.progress_user](std::size_t n_done,
@@ -225,16 +181,16 @@ Result<StreamOptions> read_options(const q3g_stream_options* options) {
   StreamOptions out;
   if (options == nullptr) return out;
   Q3G_ASSIGN(const auto in, read_struct(options, "options", default_stream_options()));
-  Q3G_ASSIGN(out.policy, read_policy(in.policy));
+  Q3G_ASSIGN(out.policy, policy_of(in.policy));
   out.max_tokens = in.max_tokens;
   Q3G_ASSIGN(out.invalid_utf8, enum_of<InvalidUtf8>(in.invalid_utf8, 2, "options.invalid_utf8"));
-  Q3G_ASSIGN(out.context, enum_of<ContextPolicy>(in.context, 3, "options.context"));
+  Q3G_ASSIGN(out.context, choice_of<ContextPolicy>(in.context, 3, "options.context"));
   Q3G_ASSIGN(out.thinking, enum_of<Thinking>(in.thinking, 3, "options.thinking"));
   Q3G_ASSIGN(out.judge_unsettled, bool_of(in.judge_unsettled, "options.judge_unsettled"));
   out.gen_interval_tokens = in.gen_interval_tokens;
   Q3G_ASSIGN(out.allow_control_ids, bool_of(in.allow_control_ids, "options.allow_control_ids"));
   Q3G_ASSIGN(out.dropped_messages,
-             enum_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages"));
+             choice_of<DroppedMessages>(in.dropped_messages, 2, "options.dropped_messages"));
   Q3G_TRY(need_zero(static_cast<std::uint32_t>(in.reserved), "options"));
   Q3G_ASSIGN(out.cancel, flag_of(in.cancel));
   return out;

@@ -177,6 +177,15 @@ q3g_status q3g_stream_decision(const q3g_stream* stream, q3g_decision* out, q3g_
   });
 }
 
+q3g_status q3g_stream_prompt_decision(const q3g_stream* stream, q3g_decision* out, q3g_error* err) noexcept {
+  return call(err, "q3g_stream_prompt_decision", [&]() -> Status {
+    Q3G_ASSIGN(const auto session, needed(stream));
+    Q3G_ASSIGN(const auto place, need(out, "out"));
+    place.write(to_c(session->prompt_decision()));
+    return {};
+  });
+}
+
 q3g_status q3g_stream_verdicts(const q3g_stream* stream, size_t begin, q3g_token_verdict* tokens,
                                size_t capacity, size_t* n, q3g_error* err) noexcept {
   return call(err, "q3g_stream_verdicts", [&]() -> Status {

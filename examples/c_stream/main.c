@@ -22,7 +22,7 @@ int main(void) {
       q3g_stream_open(live, NULL, &stream, &error) ||
       q3g_stream_push_prompt(stream, "Hello!", 6, NULL, &error))
     goto done;
-  for (size_t i = 0; i < sizeof words / sizeof *words && !decision.is_flagged; ++i) {
+  for (size_t i = 0; i < sizeof words / sizeof *words && decision.action != Q3G_ACTION_BLOCK; ++i) {
     if (q3g_stream_push_text(stream, words[i], strlen(words[i]), NULL, NULL, 0, &error) ||
         q3g_stream_decision(stream, &decision, &error))
       goto done;

@@ -37,6 +37,17 @@ Guard nano() { return Guard::load_embedded("nano-stream").value(); }
 
 }  // namespace
 
+namespace {
+
+/// The default policy, but that so many tokens in a row decide.
+Policy with_run_of(std::int32_t n_tokens) {
+  PolicySpec spec;
+  spec.rules.debounce.consecutive_tokens = n_tokens;
+  return Policy::make(spec).value();
+}
+
+}  // namespace
+
 TEST_CASE("chat: what is not flagged is shown as it was written", "[chat]") {
   const Guard guard = nano();
   for (const std::size_t buffer : {std::size_t{0}, std::size_t{1}, std::size_t{40}, std::size_t{10000}}) {
@@ -102,7 +113,7 @@ TEST_CASE("chat: a prompt that does not pass never reaches the host", "[chat]") 
   ScriptedHost host({{"Hello."}});
   GuardedChat chat(guard, host, {});
   const Run run = say(chat, kThreat);
-  REQUIRE(run.outcome.prompt.flagged);
+  REQUIRE(run.outcome.prompt.action == Action::block);
   CHECK(run.outcome.prompt_was_refused);
   CHECK(run.seen == GuardedChat::kRefusal);
   CHECK(chat.messages().empty());
@@ -176,7 +187,7 @@ TEST_CASE("chat: an answer longer than the guard's context is shown to its end",
     ScriptedHost host({{answer}, {"Fine."}});
     chat::Settings settings;
     settings.buffer_tokens = buffer;
-    settings.policy.consecutive_tokens = 100000;  // answers always pass
+    settings.policy = with_run_of(100000);  // answers always pass
     GuardedChat chat(guard, host, settings);
     const Run run = say(chat);
     CHECK(run.seen == answer);
@@ -198,7 +209,7 @@ TEST_CASE("chat: text held back for longer than the context reaches is withheld"
   ScriptedHost host({{answer}, {"Fine."}});
   chat::Settings settings;
   settings.buffer_tokens = 10000;
-  settings.policy.consecutive_tokens = 50;  // first in the insults, behind a slide
+  settings.policy = with_run_of(50);  // first in the insults, behind a slide
   GuardedChat chat(guard, host, settings);
   const Run run = say(chat);
   CHECK(run.outcome.gave_up);
@@ -209,7 +220,7 @@ TEST_CASE("chat: text held back for longer than the context reaches is withheld"
 TEST_CASE("chat: a host goes on after text that is not UTF-8", "[chat]") {
   const Guard guard = nano(), model = Guard::load_embedded("nano-gen").value();
   chat::Settings settings;
-  settings.policy.consecutive_tokens = 100000;
+  settings.policy = with_run_of(100000);
   std::size_t n_ill_formed = 0;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
@@ -229,7 +240,7 @@ TEST_CASE("chat: a host whose context is full forgets the oldest turns", "[chat]
   small.max_context_tokens = 120;
   const Guard guard = nano(), model = Guard::load_embedded("nano-gen", small).value();
   chat::Settings settings;
-  settings.policy.consecutive_tokens = 100000;
+  settings.policy = with_run_of(100000);
   chat::ModelHost host(model, {1.0F, 0, 1.0F, 3}, 1000);
   GuardedChat chat(guard, host, settings);
   for (int turn = 0; turn < 5; ++turn) {

@@ -45,7 +45,7 @@ Outcome GuardedChat::say(const std::string& prompt, const Show& show) {
     const Timer timer(outcome.guard_ms);
     outcome.prompt = session_.push_prompt(prompt).value();
   }
-  if (outcome.prompt.flagged) {
+  if (outcome.prompt.action == Action::block) {
     // The host never hears of it, and neither does the next turn.
     if (!session_.rewind(before).ok()) start_over();
     outcome.prompt_was_refused = true;
@@ -102,10 +102,10 @@ bool GuardedChat::answer(Outcome& outcome, const Show& show) {
       const StreamUpdate update = session_.push_text(*piece).value();
       verdicts_.resize(update.first);
       verdicts_.insert(verdicts_.end(), update.tokens.begin(), update.tokens.end());
-      is_flagged = session_.decision().is_flagged;
+      is_flagged = session_.decision().action == Action::block;
     } else {
       const Timer timer(outcome.guard_ms);
-      is_flagged = session_.end_turn().value().decision.is_flagged;
+      is_flagged = session_.end_turn().value().decision.action == Action::block;
       // Those that the context slid over are gone from the session, not from the answer.
       const std::vector<TokenVerdict> last = session_.verdicts();
       verdicts_.resize(session_.first_verdict());

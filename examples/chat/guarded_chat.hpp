@@ -19,7 +19,7 @@ namespace chat {
 struct Settings {
   std::size_t buffer_tokens = 40;
   int max_retries = 5;
-  qwen3guard::DecisionPolicy policy;
+  qwen3guard::Policy policy;
 };
 
 /// What an exchange came to.

@@ -75,7 +75,9 @@ Flags parse(const std::vector<std::string>& arguments) {
       flags.guard = value;
     } else if (name == "--mode") {
       if (value != "strict" && value != "loose") throw BadArguments{"--mode: expected strict or loose"};
-      flags.settings.policy.mode = value == "strict" ? Mode::strict : Mode::loose;
+      PolicySpec spec;
+      spec.rules.mode = value == "strict" ? Mode::strict : Mode::loose;
+      flags.settings.policy = Policy::make(spec).value();
     } else if (name == "--buffer") {
       flags.settings.buffer_tokens = static_cast<std::size_t>(number(name, value, 0, 1e6));
     } else if (name == "--retries") {

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
       return 2;
     }
     std::cout << to_string((*verdict)->severity) << ", P(unsafe) = " << (*verdict)->probabilities.unsafe
-              << ": " << to_string((*verdict)->action) << '\n';
+              << ": " << to_string((*verdict)->ruling.action) << '\n';
     for (const CategoryScore& score : (*verdict)->categories)
       std::cout << "  " << to_string(score.category) << '\n';
     if ((*verdict)->refusal)

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     const std::string text = "It smells lovely. Only an ugly idiot like you would eat it, nobody likes you.";
     for (std::size_t pos = 0; pos < text.size(); pos += 5) {
       session.push_text(std::string_view(text).substr(pos, 5)).throw_if_error();
-      if (session.decision().is_flagged) break;
+      if (session.decision().action == Action::block) break;
       std::cout << text.substr(pos, 5) << std::flush;
     }
     std::cout << "\nstopped: " << explain(session.decision()) << '\n';

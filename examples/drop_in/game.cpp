@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
        {"Nice shot! Want to trade your shield?", "I know where you live and I will kill you."}) {
     const auto verdict = guard->classify_prompt(line);
     const bool shown =
-        verdict.ok() && verdict->action == q3g::Action::allow;  // what was not judged is not shown
+        verdict.ok() && verdict->ruling.action == q3g::Action::allow;  // what was not judged is not shown
     std::printf("%s: %s\n", shown ? "shown" : "held", line);
     if (!verdict.ok()) std::fprintf(stderr, "%s\n", verdict.error().detail.c_str());
   }

@@ -17,36 +17,34 @@ namespace {
 struct ClassifyFlags {
   ModelFlags model;
   DecisionFlags decision;
-  std::string prompt, response, decode = "constrained", dropped = "report";
-  float flag_threshold = -1, block_threshold = -1;
-  bool replace_invalid_utf8 = false, json = false, lines = false;
+  std::string prompt, response, decode = "constrained";
+  std::optional<std::string> dropped;
+  bool replace_invalid_utf8 = false, json = false, lines = false, token_verdicts = false;
   std::size_t batch = 1;
   CLI::Option* prompt_option = nullptr;
   CLI::Option* response_option = nullptr;
-  CLI::Option* flag_option = nullptr;
-  CLI::Option* block_option = nullptr;
 };
 
 ClassifyOptions to_options(const ClassifyFlags& flags) {
   ClassifyOptions options;
   options.decoder = flags.decode == "greedy" ? Decoder::greedy : Decoder::constrained;
-  options.decision = policy_of(flags.decision);
-  options.policy.mode = options.decision.mode;
+  options.policy = policy_of(flags.decision);
   options.thinking = thinking_of(flags.decision);
-  if (flags.flag_option->count() > 0) options.policy.flag_threshold = flags.flag_threshold;
-  if (flags.block_option->count() > 0) options.policy.block_threshold = flags.block_threshold;
-  options.dropped_messages = flags.dropped == "reject" ? DroppedMessages::reject : DroppedMessages::report;
+  options.keep_token_verdicts = flags.token_verdicts;
+  if (flags.dropped)
+    options.dropped_messages = *flags.dropped == "reject" ? DroppedMessages::reject : DroppedMessages::report;
   options.invalid_utf8 = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
   return options;
 }
 
 /// A conversation that could not be judged still gets its line, so that output and input stay in step.
-void report_error(const ClassifyFlags& flags, const std::string& id_json, ErrorCode code,
-                  const std::string& message) {
+void report_error(const ClassifyFlags& flags, const Policy& policy, const std::string& id_json,
+                  ErrorCode code, const std::string& message) {
   if (!flags.json) return print_line("error: " + escaped(message));
   JsonOut json;
   json.begin_output("error");
   json.key("id").raw(id_json);
+  put_ruling(json.key("ruling"), rule_unjudged(policy));
   json.key("error").begin_object();
   json.key("code").string(to_string(code));
   json.key("message").string(message);
@@ -73,7 +71,7 @@ void read_line(const ClassifyFlags& flags, std::string_view text, std::size_t nu
     out.messages.push_back({Role::user, std::string(text)});
     return;
   }
-  const InvalidUtf8 policy = to_options(flags).invalid_utf8;
+  const InvalidUtf8 policy = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
   try {
     const JsonValue json = JsonValue::parse(text);
     out.id = read_id(json, policy);
@@ -86,16 +84,17 @@ void read_line(const ClassifyFlags& flags, std::string_view text, std::size_t nu
 }
 
 /// Judges the lines, together when there are several, and prints a line for each. Returns how many failed.
-std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, std::vector<Line>& lines) {
+std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, const ClassifyOptions& options,
+                        std::vector<Line>& lines) {
   std::vector<std::vector<Message>> conversations;
   for (Line& line : lines) {
     if (!line.error) conversations.push_back(std::move(line.messages));
   }
   std::vector<Result<Verdict>> verdicts;
   if (conversations.size() == 1) {
-    verdicts.push_back(guard.classify(conversations.front(), to_options(flags)));
+    verdicts.push_back(guard.classify(conversations.front(), options));
   } else {
-    verdicts = guard.classify_batch(conversations, to_options(flags));
+    verdicts = guard.classify_batch(conversations, options);
   }
   std::size_t n_failed = 0;
   auto verdict = verdicts.begin();
@@ -105,7 +104,7 @@ std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, std::vec
     } else {
       ++n_failed;
       const Error& error = line.error ? *line.error : verdict->error();
-      report_error(flags, line.id, error.code, line.where + error.detail);
+      report_error(flags, options.policy, line.id, error.code, line.where + error.detail);
     }
     if (!line.error) ++verdict;
   }
@@ -114,7 +113,7 @@ std::size_t judge_lines(const Guard& guard, const ClassifyFlags& flags, std::vec
 }
 
 /// Standard input, line by line. Returns the number of lines that failed.
-std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags) {
+std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags, const ClassifyOptions& options) {
   const bool show_progress = wants_color(stderr) && !wants_color(stdout);
   InputLines input;
   std::vector<Line> lines;
@@ -127,7 +126,7 @@ std::size_t classify_lines(const Guard& guard, const ClassifyFlags& flags) {
       read_line(flags, text, input.number(), lines.back());
       ++n_done;
     }
-    if (lines.size() >= flags.batch || !more) n_failed += judge_lines(guard, flags, lines);
+    if (lines.size() >= flags.batch || !more) n_failed += judge_lines(guard, flags, options, lines);
     if (show_progress && n_done >= n_shown + 16) {
       std::fprintf(stderr, "\r%zu conversations judged", n_done);
       n_shown = n_done;
@@ -147,12 +146,12 @@ void run(const ClassifyFlags& flags) {
           "prompts "
           "as lines of text (--lines)");
   }
+  const ClassifyOptions options = to_options(flags);
   const Guard guard = load_guard(flags.model);
   if (flags.prompt_option->count() == 0) {
-    if (classify_lines(guard, flags) > 0) throw CLI::RuntimeError(kExitError);
+    if (classify_lines(guard, flags, options) > 0) throw CLI::RuntimeError(kExitError);
     return;
   }
-  const ClassifyOptions options = to_options(flags);
   const auto verdict = flags.response_option->count() > 0
                            ? guard.classify_response(flags.prompt, flags.response, options)
                            : guard.classify_prompt(flags.prompt, options);
@@ -176,19 +175,15 @@ void add_classify_command(CLI::App& app) {
       ->check(CLI::IsMember({"constrained", "greedy"}))
       ->capture_default_str();
   add_decision_flags(*command, flags->decision);
-  flags->flag_option = command->add_option("--flag-threshold", flags->flag_threshold,
-                                           "flag from this probability of unsafe on");
-  flags->block_option = command->add_option("--block-threshold", flags->block_threshold,
-                                            "block from this probability of unsafe on");
   command->add_flag("--lines", flags->lines, "standard input is text, and each line of it a user's message")
       ->excludes(flags->prompt_option)
       ->excludes(flags->response_option);
   command
       ->add_option("--dropped-messages", flags->dropped,
                    "messages that a Gen model's template leaves out (an assistant's first, a system's in the "
-                   "middle, tools'): report them in the verdict, or reject the conversation")
-      ->check(CLI::IsMember({"report", "reject"}))
-      ->capture_default_str();
+                   "middle, tools'): report them in the verdict, or reject the conversation (default: the "
+                   "policy's, report)")
+      ->check(CLI::IsMember({"report", "reject"}));
   command->add_flag("--replace-invalid-utf8", flags->replace_invalid_utf8,
                     "judge ill-formed bytes as U+FFFD instead of failing");
   command
@@ -197,6 +192,9 @@ void add_classify_command(CLI::App& app) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_flag("--json", flags->json, "one JSON object a line");
+  command->add_flag(
+      "--token-verdicts", flags->token_verdicts,
+      "with --json, Stream models: the tokens' verdicts, too, from which another policy can rule");
   command->callback([flags] { run(*flags); });
 }
 

@@ -52,7 +52,7 @@ std::string to_json(const TokenLine& token) {
   put_severity(json.key("severity"), token.verdict.severity);
   put_probabilities(json.key("probabilities"), token.verdict.probabilities);
   put_category(json, token.verdict);
-  json.key("flagged").boolean(token.verdict.flagged);
+  json.key("action").string(to_string(token.verdict.action));
   json.key("source").string(to_string(token.verdict.source));
   if (token.role == Role::assistant) {
     json.key("byte_begin").integer(token.verdict.byte_begin);
@@ -92,7 +92,8 @@ std::string to_json(Role role, const Decision& decision, const TokenVerdict* tok
   } else {
     json.null();
   }
-  json.key("flagged").boolean(decision.is_flagged);
+  json.key("action").string(to_string(decision.action));
+  put_ruling(json.key("ruling"), decision.ruling);
   json.key("reason").string(name_of(decision.reason));
   json.key("token");
   if (token == nullptr) {
@@ -112,17 +113,6 @@ std::string to_json(Role role, const Decision& decision, const TokenVerdict* tok
   return json.text();
 }
 
-/// A prompt's verdict as the decision on the user's turn: it is about all of it.
-Decision decision_of(const TokenVerdict& prompt) {
-  Decision out;
-  out.severity = prompt.severity;
-  out.is_flagged = prompt.flagged;
-  out.is_complete = prompt.severity != Severity::not_judged;
-  out.is_settled = out.is_complete;
-  if (prompt.source == VerdictSource::written) out.reason = DecisionReason::written;
-  return out;
-}
-
 std::string summary(const TokenVerdict& token, bool color) {
   std::string out(color_of(token.severity, color));
   out += to_string(token.severity);
@@ -137,20 +127,21 @@ class Writer {
  public:
   Writer(bool json, bool color) : json_(json), color_(color) {}
 
-  void prompt(const TokenLine& token) {
+  void prompt(const TokenLine& token, const Decision& decision) {
     if (json_) {
       print_line(to_json(token));
-      return print_line(to_json(Role::user, decision_of(token.verdict), &token.verdict));
+      return print_line(to_json(Role::user, decision, &token.verdict));
     }
-    print_line("prompt:   " + summary(token.verdict, color_));
+    print_line("prompt:   " + summary(token.verdict, color_) + ", " + ruling_to_text(decision.ruling));
     print_text("response: ");
   }
 
   void response(const TokenLine& token) {
     if (json_) return print_line(to_json(token));
     std::string text;
-    if (token.verdict.flagged && !was_flagged_) text += color_ ? "\033[1m|\033[0m" : "|";
-    was_flagged_ = token.verdict.flagged;
+    const bool is_blocked = token.verdict.action == Action::block;
+    if (is_blocked && !was_blocked_) text += color_ ? "\033[1m|\033[0m" : "|";
+    was_blocked_ = is_blocked;
     text += color_of(token.verdict.severity, color_);
     text += escaped(token.text);
     text += color_off(color_);
@@ -166,7 +157,7 @@ class Writer {
   }
 
  private:
-  bool json_, color_, was_flagged_ = false;
+  bool json_, color_, was_blocked_ = false;
 };
 
 /// Shows the response's tokens as soon as no text that follows can change them.
@@ -248,7 +239,8 @@ void run(const StreamFlags& flags) {
 
   Writer writer(flags.json, wants_color(stdout));
   const TokenVerdict prompt = session.push_prompt(flags.prompt).value();
-  writer.prompt({Role::user, tokenizer.find_added("<|im_end|>").value_or(-1), "<|im_end|>", prompt});
+  writer.prompt({Role::user, tokenizer.find_added("<|im_end|>").value_or(-1), "<|im_end|>", prompt},
+                session.prompt_decision());
   Response response(tokenizer, writer);
   each_piece(flags, [&](std::string_view piece) { response.follow(session.push_text(piece).value()); });
   const Decision decision = session.end_turn().value().decision;

@@ -11,17 +11,19 @@
 
 namespace qwen3guard::cli {
 
-/// How a response's tokens make a decision: the same for `classify` and `stream`.
+/// What is done about verdicts: the same for `classify` and `stream`. A flag that is given changes the
+/// policy.
 struct DecisionFlags {
-  std::string mode = "strict", run_rule = "published", thinking = "none";
-  std::int32_t consecutive_tokens = DecisionPolicy().consecutive_tokens;
-  std::optional<float> unsafe_threshold, controversial_threshold;
+  std::optional<std::string> mode, run_rule;
+  std::optional<std::int32_t> consecutive_tokens;
+  std::optional<float> flag_threshold, block_threshold;
   bool count_open_run = false;
+  std::string thinking = "none";
 };
 void add_decision_flags(CLI::App& command, DecisionFlags& flags);
 
-/// What the flags say. The library finds what is out of range.
-[[nodiscard]] DecisionPolicy policy_of(const DecisionFlags& flags);
+/// The policy with what the flags change. Throws Exception (what is out of range).
+[[nodiscard]] Policy policy_of(const DecisionFlags& flags);
 [[nodiscard]] Thinking thinking_of(const DecisionFlags& flags);
 
 }  // namespace qwen3guard::cli

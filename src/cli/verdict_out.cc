@@ -15,6 +15,25 @@ std::string percent(float p) {
   return buffer.data();
 }
 
+/// What decide() needs of a Stream checkpoint's tokens.
+void put_token_verdicts(JsonOut& json, const Verdict& verdict) {
+  json.key("n_as_written").integer(verdict.n_as_written);
+  json.key("token_verdicts").begin_array();
+  for (const TokenVerdict& token : verdict.token_verdicts) {
+    json.begin_object();
+    json.key("position").integer(token.position);
+    json.key("id").integer(token.id);
+    put_severity(json.key("severity"), token.severity);
+    put_probabilities(json.key("probabilities"), token.probabilities);
+    json.key("category").string(to_string(token.category));
+    json.key("source").string(to_string(token.source));
+    json.key("counts").boolean(token.counts);
+    json.key("bytes").begin_array().integer(token.byte_begin).integer(token.byte_end).end_array();
+    json.end_object();
+  }
+  json.end_array();
+}
+
 }  // namespace
 
 void put_severity(JsonOut& json, Severity severity) {
@@ -37,10 +56,38 @@ void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities
   json.end_object();
 }
 
+void put_ruling(JsonOut& json, const Ruling& ruling) {
+  json.begin_object();
+  json.key("action").string(to_string(ruling.action));
+  json.key("rule").string(to_string(ruling.rule));
+  json.key("category");
+  if (ruling.category) {
+    json.string(to_string(*ruling.category));
+  } else {
+    json.null();
+  }
+  json.key("score").number(ruling.score);
+  if (ruling.phrase >= 0) json.key("phrase").integer(ruling.phrase);
+  if (ruling.byte_begin < ruling.byte_end)
+    json.key("bytes").begin_array().integer(ruling.byte_begin).integer(ruling.byte_end).end_array();
+  json.key("policy").string(ruling.policy_name);
+  json.key("version").string(ruling.policy_version);
+  json.end_object();
+}
+
+std::string ruling_to_text(const Ruling& ruling) {
+  std::string out = std::string("action: ") + to_string(ruling.action);
+  if (ruling.rule == Rule::none || ruling.rule == Rule::safe || ruling.rule == Rule::severity) return out;
+  out += std::string(" (") + to_string(ruling.rule);
+  if (ruling.category) out += std::string(", ") + to_string(*ruling.category);
+  return out + ")";
+}
+
 std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
   JsonOut json;
   json.begin_output("verdict");
   json.key("id").raw(id_json);
+  json.key("role").string(to_string(verdict.role));
   put_severity(json.key("severity"), verdict.severity);
   put_probabilities(json.key("probabilities"), verdict.probabilities);
   json.key("position");
@@ -66,7 +113,7 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
   } else {
     json.null();
   }
-  json.key("action").string(to_string(verdict.action));
+  put_ruling(json.key("ruling"), verdict.ruling);
   json.key("dropped_messages").begin_array();
   for (const std::int32_t index : verdict.dropped_messages) json.integer(index);
   json.end_array();
@@ -75,6 +122,7 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
   json.key("cached").integer(verdict.tokens.cached);
   json.end_object();
   json.key("latency_ms").rounded(verdict.latency_ms);
+  if (!verdict.token_verdicts.empty()) put_token_verdicts(json, verdict);
   json.end_object();
   return json.text();
 }
@@ -85,7 +133,7 @@ std::string verdict_to_text(const Verdict& verdict, bool color) {
   out += color_off(color);
   out += " (safe " + percent(verdict.probabilities.safe) + ", controversial " +
          percent(verdict.probabilities.controversial) + ", unsafe " + percent(verdict.probabilities.unsafe) +
-         "), action: " + to_string(verdict.action);
+         "), " + ruling_to_text(verdict.ruling);
   if (!verdict.categories.empty()) {
     out += "\n  categories: ";
     for (std::size_t i = 0; i < verdict.categories.size(); ++i) {

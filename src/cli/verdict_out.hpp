@@ -12,9 +12,13 @@ namespace qwen3guard::cli {
 
 /// The severity's name; null when nothing was judged.
 void put_severity(JsonOut& json, Severity severity);
+/// What the policy made of it: an object.
+void put_ruling(JsonOut& json, const Ruling& ruling);
 /// {"safe":p,"controversial":p,"unsafe":p}; null when nothing was judged.
 void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities);
 
+/// The action, and where that is not plain from the severity, the rule.
+[[nodiscard]] std::string ruling_to_text(const Ruling& ruling);
 /// The documented object of `classify --json`. `id_json` is JSON already ("null" when the input had none).
 [[nodiscard]] std::string verdict_to_json(const Verdict& verdict, std::string_view id_json);
 

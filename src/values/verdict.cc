@@ -86,4 +86,18 @@ std::optional<Category> parse_category(std::string_view text) noexcept {
   return find_name<Category>(kCategoryNames, text);
 }
 
+const char* to_string(VerdictSource source) noexcept {
+  switch (source) {
+    case VerdictSource::none:
+      return "none";
+    case VerdictSource::heads:
+      return "heads";
+    case VerdictSource::written:
+      return "written";
+    case VerdictSource::carried:
+      return "carried";
+  }
+  return "unknown";
+}
+
 }  // namespace qwen3guard

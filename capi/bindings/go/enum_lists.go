@@ -122,6 +122,46 @@ const (
 // String is the name; "unknown" for a value of a newer library.
 func (v ChatTemplate) String() string { return nameOf(int32(v), "absent", "known", "unknown") }
 
+// Rule is what in a policy decided.
+type Rule int32
+
+// Values of Rule.
+const (
+	// Nothing was judged, and the policy gives no advice for that.
+	RuleNone Rule = C.Q3G_RULE_NONE
+	// Nothing harmful was found, or no run of tokens that decides.
+	RuleSafe Rule = C.Q3G_RULE_SAFE
+	// The action of a category for its severity.
+	RuleSeverity Rule = C.Q3G_RULE_SEVERITY
+	// A category's score reached a threshold.
+	RuleThreshold Rule = C.Q3G_RULE_THRESHOLD
+	// Harmful, and its score below the category's thresholds.
+	RuleBelowThreshold Rule = C.Q3G_RULE_BELOW_THRESHOLD
+	// Harmful, but every category that was found is off.
+	RuleCategoryOff Rule = C.Q3G_RULE_CATEGORY_OFF
+	// A phrase of the policy's deny list.
+	RuleDenyList Rule = C.Q3G_RULE_DENY_LIST
+	// Nothing was judged, or not all.
+	RuleNotJudged Rule = C.Q3G_RULE_NOT_JUDGED
+)
+
+// String is the name; "unknown" for a value of a newer library.
+func (v Rule) String() string { return C.GoString(C.q3g_rule_name(C.int32_t(v))) }
+
+// LongText is what happens to a message to classify that does not fit the context.
+type LongText int32
+
+// Values of LongText.
+const (
+	// The call fails with StatusContextFull.
+	LongTextError LongText = C.Q3G_LONG_TEXT_ERROR
+	// Judged in overlapping windows; the worst verdict counts.
+	LongTextWindows LongText = C.Q3G_LONG_TEXT_WINDOWS
+)
+
+// String is the name; "unknown" for a value of a newer library.
+func (v LongText) String() string { return nameOf(int32(v), "error", "windows") }
+
 // Source is where a token's verdict comes from.
 type Source int32
 
@@ -153,7 +193,7 @@ const (
 	ReasonEndOfTurn Reason = C.Q3G_REASON_END_OF_TURN
 	// A Gen checkpoint's verdict.
 	ReasonWritten Reason = C.Q3G_REASON_WRITTEN
-	// As many, some Unsafe and some Controversial: RunReport.
+	// As many, some Unsafe and some Controversial, by the report's rule.
 	ReasonMixedRun Reason = C.Q3G_REASON_MIXED_RUN
 )
 
@@ -208,21 +248,6 @@ const (
 
 // String is the name; "unknown" for a value of a newer library.
 func (v Thinking) String() string { return nameOf(int32(v), "none", "judge", "skip") }
-
-// RunRule is which tokens in a row decide.
-type RunRule int32
-
-// Values of RunRule.
-const (
-	// Those of one severity, as the published evaluation script has it.
-	RunPublished RunRule = C.Q3G_RUN_RULE_PUBLISHED
-	// Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when one of
-	// them is.
-	RunReport RunRule = C.Q3G_RUN_RULE_REPORT
-)
-
-// String is the name; "unknown" for a value of a newer library.
-func (v RunRule) String() string { return nameOf(int32(v), "published", "report") }
 
 // LogLevel is how much a line of the log matters.
 type LogLevel int32

@@ -86,6 +86,36 @@ namespace Qwen3Guard
         Unknown = 2,
     }
 
+    /// <summary>What in a policy decided.</summary>
+    public enum Rule
+    {
+        /// <summary>Nothing was judged, and the policy gives no advice for that.</summary>
+        None = 0,
+        /// <summary>Nothing harmful was found, or no run of tokens that decides.</summary>
+        Safe = 1,
+        /// <summary>The action of a category for its severity.</summary>
+        Severity = 2,
+        /// <summary>A category's score reached a threshold.</summary>
+        Threshold = 3,
+        /// <summary>Harmful, and its score below the category's thresholds.</summary>
+        BelowThreshold = 4,
+        /// <summary>Harmful, but every category that was found is off.</summary>
+        CategoryOff = 5,
+        /// <summary>A phrase of the policy's deny list.</summary>
+        DenyList = 6,
+        /// <summary>Nothing was judged, or not all.</summary>
+        NotJudged = 7,
+    }
+
+    /// <summary>What happens to a message to classify that does not fit the context.</summary>
+    public enum LongText
+    {
+        /// <summary>The call fails with Status.ContextFull.</summary>
+        Error = 0,
+        /// <summary>Judged in overlapping windows; the worst verdict counts.</summary>
+        Windows = 1,
+    }
+
     /// <summary>Where a token's verdict comes from.</summary>
     public enum Source
     {
@@ -110,17 +140,8 @@ namespace Qwen3Guard
         EndOfTurn = 2,
         /// <summary>A Gen checkpoint's verdict.</summary>
         Written = 3,
-        /// <summary>As many, some Unsafe and some Controversial: RunRule.Report.</summary>
+        /// <summary>As many, some Unsafe and some Controversial, by the report's rule.</summary>
         MixedRun = 4,
-    }
-
-    /// <summary>What Controversial counts as.</summary>
-    public enum Mode
-    {
-        /// <summary>Controversial counts as unsafe.</summary>
-        Strict = 0,
-        /// <summary>Controversial counts as safe.</summary>
-        Loose = 1,
     }
 
     /// <summary>What happens to text that is not UTF-8. A lone surrogate in a string is three such bytes.</summary>
@@ -164,16 +185,6 @@ namespace Qwen3Guard
         Judge = 1,
         /// <summary>It does not count; without an answer behind it nothing was judged.</summary>
         Skip = 2,
-    }
-
-    /// <summary>Which tokens in a row decide.</summary>
-    public enum RunRule
-    {
-        /// <summary>Those of one severity, as the published evaluation script has it.</summary>
-        Published = 0,
-        /// <summary>Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is
-        /// Unsafe when one of them is.</summary>
-        Report = 1,
     }
 
     /// <summary>How matrices are stored in a packed file.</summary>

@@ -112,40 +112,15 @@ namespace Qwen3Guard.Native
     }
 
     [StructLayout(LayoutKind.Sequential)]
-    internal unsafe struct q3g_policy
-    {
-        public uint struct_size;
-        public int mode;
-        public int run_rule;
-        public int consecutive_tokens;
-        public float unsafe_threshold;
-        public float controversial_threshold;
-        public fixed float category_thresholds[9];
-        public uint category_mask;
-        public int release_tokens;
-        public float release_threshold;
-        public int end_of_turn;
-        public static q3g_policy New() => new q3g_policy { struct_size = (uint)sizeof(q3g_policy) };
-        public static q3g_policy Defaults()
-        {
-            q3g_policy raw;
-            NativeMethods.q3g_policy_init(&raw, (UIntPtr)(uint)sizeof(q3g_policy));
-            return raw;
-        }
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
     internal unsafe struct q3g_classify_options
     {
         public uint struct_size;
         public int decoder;
-        public int mode;
         public int invalid_utf8;
-        public int dropped_messages;
         public int thinking;
-        public float flag_threshold;
-        public float block_threshold;
-        public q3g_policy* policy;
+        public int dropped_messages;
+        public int long_text;
+        public IntPtr policy;
         public IntPtr cancel;
         public IntPtr progress;
         public void* progress_user;
@@ -163,6 +138,7 @@ namespace Qwen3Guard.Native
     {
         public uint struct_size;
         public int status;
+        public int role;
         public int severity;
         public int action;
         public float p_safe;
@@ -181,6 +157,22 @@ namespace Qwen3Guard.Native
         public double latency_ms;
         public int n_dropped_messages;
         public fixed int dropped_messages[31];
+        public int rule;
+        public int rule_category;
+        public int rule_phrase;
+        public int rule_position;
+        public int rule_is_settled;
+        public float rule_score;
+        public long rule_byte_begin;
+        public long rule_byte_end;
+        public fixed byte policy_name[64];
+        public fixed byte policy_version[32];
+        public int n_windows;
+        public int window_index;
+        public long window_byte_begin;
+        public long window_byte_end;
+        public int is_of_folded_copy;
+        public int reserved;
         public byte* text;
         public UIntPtr text_capacity;
         public UIntPtr text_bytes;
@@ -192,7 +184,7 @@ namespace Qwen3Guard.Native
     {
         public uint struct_size;
         public int max_tokens;
-        public q3g_policy* policy;
+        public IntPtr policy;
         public int invalid_utf8;
         public int context;
         public int thinking;
@@ -224,7 +216,7 @@ namespace Qwen3Guard.Native
         public int position;
         public int id;
         public int source;
-        public int is_flagged;
+        public int action;
         public int counts;
         public int is_settled;
         public int reserved;
@@ -253,7 +245,7 @@ namespace Qwen3Guard.Native
         public int position;
         public int reason;
         public int n_run_tokens;
-        public int is_flagged;
+        public int action;
         public int is_complete;
         public int has_token;
         public long run_byte_begin;
@@ -271,6 +263,17 @@ namespace Qwen3Guard.Native
         public float p_controversial;
         public float p_unsafe;
         public fixed float category_probabilities[9];
+        public int ruling_action;
+        public int rule;
+        public int rule_category;
+        public int rule_phrase;
+        public int rule_position;
+        public int rule_is_settled;
+        public float rule_score;
+        public long rule_byte_begin;
+        public long rule_byte_end;
+        public fixed byte policy_name[64];
+        public fixed byte policy_version[32];
         public static q3g_decision New() => new q3g_decision { struct_size = (uint)sizeof(q3g_decision) };
     }
 
@@ -528,6 +531,16 @@ namespace Qwen3Guard.Native
         }
     }
 
+    internal sealed class PolicyHandle : Q3gHandle
+    {
+        internal PolicyHandle(IntPtr handle) : base(handle) { }
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.q3g_policy_free(handle);
+            return true;
+        }
+    }
+
     internal static unsafe class NativeMethods
     {
         private const string Library = "qwen3guard_c";
@@ -568,14 +581,20 @@ namespace Qwen3Guard.Native
         public const int Q3G_ACTION_ALLOW = 1;
         public const int Q3G_ACTION_FLAG = 2;
         public const int Q3G_ACTION_BLOCK = 3;
+        public const int Q3G_RULE_NONE = 0;
+        public const int Q3G_RULE_SAFE = 1;
+        public const int Q3G_RULE_SEVERITY = 2;
+        public const int Q3G_RULE_THRESHOLD = 3;
+        public const int Q3G_RULE_BELOW_THRESHOLD = 4;
+        public const int Q3G_RULE_CATEGORY_OFF = 5;
+        public const int Q3G_RULE_DENY_LIST = 6;
+        public const int Q3G_RULE_NOT_JUDGED = 7;
         public const int Q3G_ROLE_SYSTEM = 0;
         public const int Q3G_ROLE_USER = 1;
         public const int Q3G_ROLE_ASSISTANT = 2;
         public const int Q3G_ROLE_TOOL = 3;
         public const int Q3G_MODEL_GEN = 0;
         public const int Q3G_MODEL_STREAM = 1;
-        public const int Q3G_MODE_STRICT = 0;
-        public const int Q3G_MODE_LOOSE = 1;
         public const int Q3G_DECODER_CONSTRAINED = 0;
         public const int Q3G_DECODER_GREEDY = 1;
         public const int Q3G_INVALID_UTF8_REJECT = 0;
@@ -597,10 +616,8 @@ namespace Qwen3Guard.Native
         public const int Q3G_THINKING_NONE = 0;
         public const int Q3G_THINKING_JUDGE = 1;
         public const int Q3G_THINKING_SKIP = 2;
-        public const int Q3G_END_OF_TURN_IGNORE_OPEN_RUN = 0;
-        public const int Q3G_END_OF_TURN_COUNT_OPEN_RUN = 1;
-        public const int Q3G_RUN_RULE_PUBLISHED = 0;
-        public const int Q3G_RUN_RULE_REPORT = 1;
+        public const int Q3G_LONG_TEXT_ERROR = 0;
+        public const int Q3G_LONG_TEXT_WINDOWS = 1;
         public const int Q3G_SOURCE_NONE = 0;
         public const int Q3G_SOURCE_HEADS = 1;
         public const int Q3G_SOURCE_WRITTEN = 2;
@@ -635,6 +652,8 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern byte* q3g_action_name(int action);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern byte* q3g_rule_name(int rule);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern byte* q3g_role_name(int role);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern byte* q3g_source_name(int source);
@@ -650,8 +669,6 @@ namespace Qwen3Guard.Native
         public static extern int q3g_guard_options_init(q3g_guard_options* options, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_classify_options_init(q3g_classify_options* options, UIntPtr struct_size);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_policy_init(q3g_policy* policy, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_options_init(q3g_stream_options* options, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -698,8 +715,6 @@ namespace Qwen3Guard.Native
         public static extern int q3g_guard_classify(GuardHandle guard, q3g_message* messages, UIntPtr n_messages, q3g_classify_options* options, q3g_verdict* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_guard_classify_batch(GuardHandle guard, q3g_conversation* conversations, UIntPtr n_conversations, q3g_classify_options* options, q3g_verdict* @out, q3g_error* errors, q3g_error* err);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_decide_action(q3g_classify_options* options, int severity, float p_safe, float p_controversial, float p_unsafe, int* action, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_tokenizer_load(byte* path, UIntPtr path_bytes, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -757,6 +772,8 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_decision(StreamHandle stream, q3g_decision* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_stream_prompt_decision(StreamHandle stream, q3g_decision* @out, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_verdicts(StreamHandle stream, UIntPtr begin, q3g_token_verdict* tokens, UIntPtr capacity, UIntPtr* n, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_stream_get_info(StreamHandle stream, q3g_stream_info* @out, q3g_error* err);
@@ -765,11 +782,25 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_guard_push_batch(GuardHandle guard, q3g_stream_push* pushes, UIntPtr n_pushes, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_policy_check(q3g_policy* policy, q3g_error* err);
+        public static extern int q3g_policy_load(byte* path, UIntPtr path_bytes, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_policy_counted_severity(q3g_policy* policy, q3g_token_verdict* token, int* severity, q3g_error* err);
+        public static extern int q3g_policy_parse(byte* json, UIntPtr json_bytes, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_policy_decide(q3g_policy* policy, q3g_token_verdict* tokens, UIntPtr n_tokens, int has_ended, q3g_decision* @out, q3g_error* err);
+        public static extern int q3g_policy_preset(byte* name, UIntPtr name_bytes, IntPtr* @out, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern byte* q3g_policy_preset_name(UIntPtr index);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_policy_to_json(PolicyHandle policy, byte* text, UIntPtr capacity, UIntPtr* n_bytes, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_policy_describe(PolicyHandle policy, byte* text, UIntPtr capacity, UIntPtr* n_bytes, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern void q3g_policy_free(IntPtr policy);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_policy_unjudged_action(PolicyHandle policy, int* action, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_policy_decide_verdict(PolicyHandle policy, q3g_verdict* verdict, byte* text, UIntPtr text_bytes, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_policy_decide(PolicyHandle policy, int role, q3g_token_verdict* tokens, UIntPtr n_tokens, int has_ended, q3g_decision* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_decision_explain(q3g_decision* decision, byte* text, UIntPtr capacity, UIntPtr* n_bytes, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -845,13 +876,12 @@ namespace Qwen3Guard.Native
             (typeof(q3g_model_info), 456),
             (typeof(q3g_message), 24),
             (typeof(q3g_conversation), 24),
-            (typeof(q3g_policy), 76),
-            (typeof(q3g_classify_options), 64),
-            (typeof(q3g_verdict), 296),
+            (typeof(q3g_classify_options), 56),
+            (typeof(q3g_verdict), 464),
             (typeof(q3g_stream_options), 56),
             (typeof(q3g_token_verdict), 104),
             (typeof(q3g_update), 40),
-            (typeof(q3g_decision), 144),
+            (typeof(q3g_decision), 288),
             (typeof(q3g_turn), 16),
             (typeof(q3g_mark), 24),
             (typeof(q3g_stream_info), 48),

@@ -83,6 +83,34 @@ class ChatTemplate(Open):
     UNKNOWN = 2
 
 
+class Rule(Named):
+    """What in a policy decided."""
+    #: Nothing was judged, and the policy gives no advice for that.
+    NONE = 0
+    #: Nothing harmful was found, or no run of tokens that decides.
+    SAFE = 1
+    #: The action of a category for its severity.
+    SEVERITY = 2
+    #: A category's score reached a threshold.
+    THRESHOLD = 3
+    #: Harmful, and its score below the category's thresholds.
+    BELOW_THRESHOLD = 4
+    #: Harmful, but every category that was found is off.
+    CATEGORY_OFF = 5
+    #: A phrase of the policy's deny list.
+    DENY_LIST = 6
+    #: Nothing was judged, or not all.
+    NOT_JUDGED = 7
+
+
+class LongText(Open):
+    """What happens to a message to classify that does not fit the context."""
+    #: The call fails with ContextFullError.
+    ERROR = 0
+    #: Judged in overlapping windows; the worst verdict counts.
+    WINDOWS = 1
+
+
 class Source(Named):
     """Where a token's verdict comes from."""
     #: Not judged: Severity.NOT_JUDGED, all probabilities are 0.
@@ -105,16 +133,8 @@ class Reason(Named):
     END_OF_TURN = 2
     #: A Gen checkpoint's verdict.
     WRITTEN = 3
-    #: As many, some Unsafe and some Controversial: RunRule.REPORT.
+    #: As many, some Unsafe and some Controversial, by the report's rule.
     MIXED_RUN = 4
-
-
-class Mode(Open):
-    """What Controversial counts as."""
-    #: Controversial counts as unsafe.
-    STRICT = 0
-    #: Controversial counts as safe.
-    LOOSE = 1
 
 
 class Decoder(Open):
@@ -164,23 +184,6 @@ class Thinking(Open):
     SKIP = 2
 
 
-class EndOfTurn(Open):
-    """What a run of tokens that the end of the turn cuts off does."""
-    #: It does not decide: the published rule.
-    IGNORE_OPEN_RUN = 0
-    #: It decides.
-    COUNT_OPEN_RUN = 1
-
-
-class RunRule(Open):
-    """Which tokens in a row decide."""
-    #: Those of one severity, as the published evaluation script has it.
-    PUBLISHED = 0
-    #: Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when one of
-    #: them is.
-    REPORT = 1
-
-
 class LogLevel(Open):
     """How much a line of the log matters."""
     #: What was loaded and how.
@@ -219,6 +222,7 @@ NAMES[Severity] = library.q3g_severity_name
 NAMES[Category] = library.q3g_category_name
 NAMES[Action] = library.q3g_action_name
 NAMES[Role] = library.q3g_role_name
+NAMES[Rule] = library.q3g_rule_name
 NAMES[Source] = library.q3g_source_name
 NAMES[Reason] = library.q3g_reason_name
 PARSERS[Severity] = library.q3g_parse_severity

@@ -44,14 +44,20 @@ Q3G_ACTION_NONE = 0
 Q3G_ACTION_ALLOW = 1
 Q3G_ACTION_FLAG = 2
 Q3G_ACTION_BLOCK = 3
+Q3G_RULE_NONE = 0
+Q3G_RULE_SAFE = 1
+Q3G_RULE_SEVERITY = 2
+Q3G_RULE_THRESHOLD = 3
+Q3G_RULE_BELOW_THRESHOLD = 4
+Q3G_RULE_CATEGORY_OFF = 5
+Q3G_RULE_DENY_LIST = 6
+Q3G_RULE_NOT_JUDGED = 7
 Q3G_ROLE_SYSTEM = 0
 Q3G_ROLE_USER = 1
 Q3G_ROLE_ASSISTANT = 2
 Q3G_ROLE_TOOL = 3
 Q3G_MODEL_GEN = 0
 Q3G_MODEL_STREAM = 1
-Q3G_MODE_STRICT = 0
-Q3G_MODE_LOOSE = 1
 Q3G_DECODER_CONSTRAINED = 0
 Q3G_DECODER_GREEDY = 1
 Q3G_INVALID_UTF8_REJECT = 0
@@ -73,10 +79,8 @@ Q3G_CONTEXT_SLIDE = 2
 Q3G_THINKING_NONE = 0
 Q3G_THINKING_JUDGE = 1
 Q3G_THINKING_SKIP = 2
-Q3G_END_OF_TURN_IGNORE_OPEN_RUN = 0
-Q3G_END_OF_TURN_COUNT_OPEN_RUN = 1
-Q3G_RUN_RULE_PUBLISHED = 0
-Q3G_RUN_RULE_REPORT = 1
+Q3G_LONG_TEXT_ERROR = 0
+Q3G_LONG_TEXT_WINDOWS = 1
 Q3G_SOURCE_NONE = 0
 Q3G_SOURCE_HEADS = 1
 Q3G_SOURCE_WRITTEN = 2
@@ -198,33 +202,15 @@ class q3g_conversation(Structure):
     ]
 
 
-class q3g_policy(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("mode", c_int32),
-        ("run_rule", c_int32),
-        ("consecutive_tokens", c_int32),
-        ("unsafe_threshold", c_float),
-        ("controversial_threshold", c_float),
-        ("category_thresholds", c_float * 9),
-        ("category_mask", c_uint32),
-        ("release_tokens", c_int32),
-        ("release_threshold", c_float),
-        ("end_of_turn", c_int32),
-    ]
-
-
 class q3g_classify_options(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("decoder", c_int32),
-        ("mode", c_int32),
         ("invalid_utf8", c_int32),
-        ("dropped_messages", c_int32),
         ("thinking", c_int32),
-        ("flag_threshold", c_float),
-        ("block_threshold", c_float),
-        ("policy", POINTER(q3g_policy)),
+        ("dropped_messages", c_int32),
+        ("long_text", c_int32),
+        ("policy", c_void_p),
         ("cancel", c_void_p),
         ("progress", q3g_progress_fn),
         ("progress_user", c_void_p),
@@ -235,6 +221,7 @@ class q3g_verdict(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("status", c_int32),
+        ("role", c_int32),
         ("severity", c_int32),
         ("action", c_int32),
         ("p_safe", c_float),
@@ -253,6 +240,22 @@ class q3g_verdict(Structure):
         ("latency_ms", c_double),
         ("n_dropped_messages", c_int32),
         ("dropped_messages", c_int32 * 31),
+        ("rule", c_int32),
+        ("rule_category", c_int32),
+        ("rule_phrase", c_int32),
+        ("rule_position", c_int32),
+        ("rule_is_settled", c_int32),
+        ("rule_score", c_float),
+        ("rule_byte_begin", c_int64),
+        ("rule_byte_end", c_int64),
+        ("policy_name", c_char * 64),
+        ("policy_version", c_char * 32),
+        ("n_windows", c_int32),
+        ("window_index", c_int32),
+        ("window_byte_begin", c_int64),
+        ("window_byte_end", c_int64),
+        ("is_of_folded_copy", c_int32),
+        ("reserved", c_int32),
         ("text", POINTER(c_char)),
         ("text_capacity", c_size_t),
         ("text_bytes", c_size_t),
@@ -263,7 +266,7 @@ class q3g_stream_options(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("max_tokens", c_int32),
-        ("policy", POINTER(q3g_policy)),
+        ("policy", c_void_p),
         ("invalid_utf8", c_int32),
         ("context", c_int32),
         ("thinking", c_int32),
@@ -288,7 +291,7 @@ class q3g_token_verdict(Structure):
         ("position", c_int32),
         ("id", c_int32),
         ("source", c_int32),
-        ("is_flagged", c_int32),
+        ("action", c_int32),
         ("counts", c_int32),
         ("is_settled", c_int32),
         ("reserved", c_int32),
@@ -315,7 +318,7 @@ class q3g_decision(Structure):
         ("position", c_int32),
         ("reason", c_int32),
         ("n_run_tokens", c_int32),
-        ("is_flagged", c_int32),
+        ("action", c_int32),
         ("is_complete", c_int32),
         ("has_token", c_int32),
         ("run_byte_begin", c_int64),
@@ -333,6 +336,17 @@ class q3g_decision(Structure):
         ("p_controversial", c_float),
         ("p_unsafe", c_float),
         ("category_probabilities", c_float * 9),
+        ("ruling_action", c_int32),
+        ("rule", c_int32),
+        ("rule_category", c_int32),
+        ("rule_phrase", c_int32),
+        ("rule_position", c_int32),
+        ("rule_is_settled", c_int32),
+        ("rule_score", c_float),
+        ("rule_byte_begin", c_int64),
+        ("rule_byte_end", c_int64),
+        ("policy_name", c_char * 64),
+        ("policy_version", c_char * 32),
     ]
 
 
@@ -479,13 +493,12 @@ SIZES = {
     q3g_model_info: 456,
     q3g_message: 24,
     q3g_conversation: 24,
-    q3g_policy: 76,
-    q3g_classify_options: 64,
-    q3g_verdict: 296,
+    q3g_classify_options: 56,
+    q3g_verdict: 464,
     q3g_stream_options: 56,
     q3g_token_verdict: 104,
     q3g_update: 40,
-    q3g_decision: 144,
+    q3g_decision: 288,
     q3g_turn: 16,
     q3g_mark: 24,
     q3g_stream_info: 48,
@@ -506,6 +519,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_severity_name": (c_char_p, [c_int32]),
     "q3g_category_name": (c_char_p, [c_int32]),
     "q3g_action_name": (c_char_p, [c_int32]),
+    "q3g_rule_name": (c_char_p, [c_int32]),
     "q3g_role_name": (c_char_p, [c_int32]),
     "q3g_source_name": (c_char_p, [c_int32]),
     "q3g_reason_name": (c_char_p, [c_int32]),
@@ -514,7 +528,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_embedded_model_name": (c_char_p, [c_size_t]),
     "q3g_guard_options_init": (c_int32, [POINTER(q3g_guard_options), c_size_t]),
     "q3g_classify_options_init": (c_int32, [POINTER(q3g_classify_options), c_size_t]),
-    "q3g_policy_init": (c_int32, [POINTER(q3g_policy), c_size_t]),
     "q3g_stream_options_init": (c_int32, [POINTER(q3g_stream_options), c_size_t]),
     "q3g_batch_options_init": (c_int32, [POINTER(q3g_batch_options), c_size_t]),
     "q3g_sampling_options_init": (c_int32, [POINTER(q3g_sampling_options), c_size_t]),
@@ -538,7 +551,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_guard_classify_response": (c_int32, [c_void_p, c_char_p, c_size_t, c_char_p, c_size_t, POINTER(q3g_classify_options), POINTER(q3g_verdict), POINTER(q3g_error)]),
     "q3g_guard_classify": (c_int32, [c_void_p, POINTER(q3g_message), c_size_t, POINTER(q3g_classify_options), POINTER(q3g_verdict), POINTER(q3g_error)]),
     "q3g_guard_classify_batch": (c_int32, [c_void_p, POINTER(q3g_conversation), c_size_t, POINTER(q3g_classify_options), POINTER(q3g_verdict), POINTER(q3g_error), POINTER(q3g_error)]),
-    "q3g_decide_action": (c_int32, [POINTER(q3g_classify_options), c_int32, c_float, c_float, c_float, POINTER(c_int32), POINTER(q3g_error)]),
     "q3g_tokenizer_load": (c_int32, [c_char_p, c_size_t, POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_tokenizer_free": (None, [c_void_p]),
     "q3g_tokenizer_encode": (c_int32, [c_void_p, c_char_p, c_size_t, c_int32, POINTER(c_int32), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),
@@ -567,13 +579,21 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_stream_fork": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_stream_set_cancel": (c_int32, [c_void_p, c_void_p, POINTER(q3g_error)]),
     "q3g_stream_decision": (c_int32, [c_void_p, POINTER(q3g_decision), POINTER(q3g_error)]),
+    "q3g_stream_prompt_decision": (c_int32, [c_void_p, POINTER(q3g_decision), POINTER(q3g_error)]),
     "q3g_stream_verdicts": (c_int32, [c_void_p, c_size_t, POINTER(q3g_token_verdict), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),
     "q3g_stream_get_info": (c_int32, [c_void_p, POINTER(q3g_stream_info), POINTER(q3g_error)]),
     "q3g_stream_reset": (c_int32, [c_void_p, POINTER(q3g_error)]),
     "q3g_guard_push_batch": (c_int32, [c_void_p, POINTER(q3g_stream_push), c_size_t, POINTER(q3g_error)]),
-    "q3g_policy_check": (c_int32, [POINTER(q3g_policy), POINTER(q3g_error)]),
-    "q3g_policy_counted_severity": (c_int32, [POINTER(q3g_policy), POINTER(q3g_token_verdict), POINTER(c_int32), POINTER(q3g_error)]),
-    "q3g_policy_decide": (c_int32, [POINTER(q3g_policy), POINTER(q3g_token_verdict), c_size_t, c_int32, POINTER(q3g_decision), POINTER(q3g_error)]),
+    "q3g_policy_load": (c_int32, [c_char_p, c_size_t, POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_policy_parse": (c_int32, [c_char_p, c_size_t, POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_policy_preset": (c_int32, [c_char_p, c_size_t, POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_policy_preset_name": (c_char_p, [c_size_t]),
+    "q3g_policy_to_json": (c_int32, [c_void_p, POINTER(c_char), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),
+    "q3g_policy_describe": (c_int32, [c_void_p, POINTER(c_char), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),
+    "q3g_policy_free": (None, [c_void_p]),
+    "q3g_policy_unjudged_action": (c_int32, [c_void_p, POINTER(c_int32), POINTER(q3g_error)]),
+    "q3g_policy_decide_verdict": (c_int32, [c_void_p, POINTER(q3g_verdict), c_char_p, c_size_t, POINTER(q3g_error)]),
+    "q3g_policy_decide": (c_int32, [c_void_p, c_int32, POINTER(q3g_token_verdict), c_size_t, c_int32, POINTER(q3g_decision), POINTER(q3g_error)]),
     "q3g_decision_explain": (c_int32, [POINTER(q3g_decision), POINTER(c_char), c_size_t, POINTER(c_size_t), POINTER(q3g_error)]),
     "q3g_batch_open": (c_int32, [c_void_p, POINTER(q3g_batch_options), POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_batch_free": (None, [c_void_p]),

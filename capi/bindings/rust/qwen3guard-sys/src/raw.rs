@@ -40,14 +40,20 @@ pub const Q3G_ACTION_NONE: i32 = 0;
 pub const Q3G_ACTION_ALLOW: i32 = 1;
 pub const Q3G_ACTION_FLAG: i32 = 2;
 pub const Q3G_ACTION_BLOCK: i32 = 3;
+pub const Q3G_RULE_NONE: i32 = 0;
+pub const Q3G_RULE_SAFE: i32 = 1;
+pub const Q3G_RULE_SEVERITY: i32 = 2;
+pub const Q3G_RULE_THRESHOLD: i32 = 3;
+pub const Q3G_RULE_BELOW_THRESHOLD: i32 = 4;
+pub const Q3G_RULE_CATEGORY_OFF: i32 = 5;
+pub const Q3G_RULE_DENY_LIST: i32 = 6;
+pub const Q3G_RULE_NOT_JUDGED: i32 = 7;
 pub const Q3G_ROLE_SYSTEM: i32 = 0;
 pub const Q3G_ROLE_USER: i32 = 1;
 pub const Q3G_ROLE_ASSISTANT: i32 = 2;
 pub const Q3G_ROLE_TOOL: i32 = 3;
 pub const Q3G_MODEL_GEN: i32 = 0;
 pub const Q3G_MODEL_STREAM: i32 = 1;
-pub const Q3G_MODE_STRICT: i32 = 0;
-pub const Q3G_MODE_LOOSE: i32 = 1;
 pub const Q3G_DECODER_CONSTRAINED: i32 = 0;
 pub const Q3G_DECODER_GREEDY: i32 = 1;
 pub const Q3G_INVALID_UTF8_REJECT: i32 = 0;
@@ -69,10 +75,8 @@ pub const Q3G_CONTEXT_SLIDE: i32 = 2;
 pub const Q3G_THINKING_NONE: i32 = 0;
 pub const Q3G_THINKING_JUDGE: i32 = 1;
 pub const Q3G_THINKING_SKIP: i32 = 2;
-pub const Q3G_END_OF_TURN_IGNORE_OPEN_RUN: i32 = 0;
-pub const Q3G_END_OF_TURN_COUNT_OPEN_RUN: i32 = 1;
-pub const Q3G_RUN_RULE_PUBLISHED: i32 = 0;
-pub const Q3G_RUN_RULE_REPORT: i32 = 1;
+pub const Q3G_LONG_TEXT_ERROR: i32 = 0;
+pub const Q3G_LONG_TEXT_WINDOWS: i32 = 1;
 pub const Q3G_SOURCE_NONE: i32 = 0;
 pub const Q3G_SOURCE_HEADS: i32 = 1;
 pub const Q3G_SOURCE_WRITTEN: i32 = 2;
@@ -128,6 +132,10 @@ pub struct q3g_logits {
 }
 #[repr(C)]
 pub struct q3g_cancel {
+    _private: [u8; 0],
+}
+#[repr(C)]
+pub struct q3g_policy {
     _private: [u8; 0],
 }
 pub type q3g_log_fn =
@@ -229,30 +237,13 @@ pub struct q3g_conversation {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct q3g_policy {
-    pub struct_size: u32,
-    pub mode: i32,
-    pub run_rule: i32,
-    pub consecutive_tokens: i32,
-    pub unsafe_threshold: f32,
-    pub controversial_threshold: f32,
-    pub category_thresholds: [f32; 9],
-    pub category_mask: u32,
-    pub release_tokens: i32,
-    pub release_threshold: f32,
-    pub end_of_turn: i32,
-}
-#[repr(C)]
-#[derive(Clone, Copy)]
 pub struct q3g_classify_options {
     pub struct_size: u32,
     pub decoder: i32,
-    pub mode: i32,
     pub invalid_utf8: i32,
-    pub dropped_messages: i32,
     pub thinking: i32,
-    pub flag_threshold: f32,
-    pub block_threshold: f32,
+    pub dropped_messages: i32,
+    pub long_text: i32,
     pub policy: *const q3g_policy,
     pub cancel: *mut q3g_cancel,
     pub progress: q3g_progress_fn,
@@ -263,6 +254,7 @@ pub struct q3g_classify_options {
 pub struct q3g_verdict {
     pub struct_size: u32,
     pub status: q3g_status,
+    pub role: i32,
     pub severity: i32,
     pub action: i32,
     pub p_safe: f32,
@@ -281,6 +273,22 @@ pub struct q3g_verdict {
     pub latency_ms: f64,
     pub n_dropped_messages: i32,
     pub dropped_messages: [i32; 31],
+    pub rule: i32,
+    pub rule_category: i32,
+    pub rule_phrase: i32,
+    pub rule_position: i32,
+    pub rule_is_settled: i32,
+    pub rule_score: f32,
+    pub rule_byte_begin: i64,
+    pub rule_byte_end: i64,
+    pub policy_name: [c_char; 64],
+    pub policy_version: [c_char; 32],
+    pub n_windows: i32,
+    pub window_index: i32,
+    pub window_byte_begin: i64,
+    pub window_byte_end: i64,
+    pub is_of_folded_copy: i32,
+    pub reserved: i32,
     pub text: *mut c_char,
     pub text_capacity: usize,
     pub text_bytes: usize,
@@ -314,7 +322,7 @@ pub struct q3g_token_verdict {
     pub position: i32,
     pub id: i32,
     pub source: i32,
-    pub is_flagged: i32,
+    pub action: i32,
     pub counts: i32,
     pub is_settled: i32,
     pub reserved: i32,
@@ -339,7 +347,7 @@ pub struct q3g_decision {
     pub position: i32,
     pub reason: i32,
     pub n_run_tokens: i32,
-    pub is_flagged: i32,
+    pub action: i32,
     pub is_complete: i32,
     pub has_token: i32,
     pub run_byte_begin: i64,
@@ -357,6 +365,17 @@ pub struct q3g_decision {
     pub p_controversial: f32,
     pub p_unsafe: f32,
     pub category_probabilities: [f32; 9],
+    pub ruling_action: i32,
+    pub rule: i32,
+    pub rule_category: i32,
+    pub rule_phrase: i32,
+    pub rule_position: i32,
+    pub rule_is_settled: i32,
+    pub rule_score: f32,
+    pub rule_byte_begin: i64,
+    pub rule_byte_end: i64,
+    pub policy_name: [c_char; 64],
+    pub policy_version: [c_char; 32],
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -493,7 +512,7 @@ macro_rules! sized {
         }
     )+};
 }
-sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_policy q3g_classify_options q3g_verdict q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
+sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options q3g_verdict q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
 extern "C" {
     pub fn q3g_version() -> *const c_char;
     pub fn q3g_abi_version() -> u32;
@@ -501,6 +520,7 @@ extern "C" {
     pub fn q3g_severity_name(severity: i32) -> *const c_char;
     pub fn q3g_category_name(category: i32) -> *const c_char;
     pub fn q3g_action_name(action: i32) -> *const c_char;
+    pub fn q3g_rule_name(rule: i32) -> *const c_char;
     pub fn q3g_role_name(role: i32) -> *const c_char;
     pub fn q3g_source_name(source: i32) -> *const c_char;
     pub fn q3g_reason_name(reason: i32) -> *const c_char;
@@ -509,7 +529,6 @@ extern "C" {
     pub fn q3g_embedded_model_name(index: usize) -> *const c_char;
     pub fn q3g_guard_options_init(options: *mut q3g_guard_options, struct_size: usize) -> q3g_status;
     pub fn q3g_classify_options_init(options: *mut q3g_classify_options, struct_size: usize) -> q3g_status;
-    pub fn q3g_policy_init(policy: *mut q3g_policy, struct_size: usize) -> q3g_status;
     pub fn q3g_stream_options_init(options: *mut q3g_stream_options, struct_size: usize) -> q3g_status;
     pub fn q3g_batch_options_init(options: *mut q3g_batch_options, struct_size: usize) -> q3g_status;
     pub fn q3g_sampling_options_init(options: *mut q3g_sampling_options, struct_size: usize) -> q3g_status;
@@ -533,7 +552,6 @@ extern "C" {
     pub fn q3g_guard_classify_response(guard: *const q3g_guard, prompt: *const c_char, prompt_bytes: usize, response: *const c_char, response_bytes: usize, options: *const q3g_classify_options, out: *mut q3g_verdict, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_guard_classify(guard: *const q3g_guard, messages: *const q3g_message, n_messages: usize, options: *const q3g_classify_options, out: *mut q3g_verdict, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_guard_classify_batch(guard: *const q3g_guard, conversations: *const q3g_conversation, n_conversations: usize, options: *const q3g_classify_options, out: *mut q3g_verdict, errors: *mut q3g_error, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_decide_action(options: *const q3g_classify_options, severity: i32, p_safe: f32, p_controversial: f32, p_unsafe: f32, action: *mut i32, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_tokenizer_load(path: *const c_char, path_bytes: usize, out: *mut *mut q3g_tokenizer, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_tokenizer_free(tokenizer: *mut q3g_tokenizer);
     pub fn q3g_tokenizer_encode(tokenizer: *const q3g_tokenizer, text: *const c_char, text_bytes: usize, special: i32, ids: *mut i32, capacity: usize, n_ids: *mut usize, err: *mut q3g_error) -> q3g_status;
@@ -562,13 +580,21 @@ extern "C" {
     pub fn q3g_stream_fork(stream: *const q3g_stream, out: *mut *mut q3g_stream, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_set_cancel(stream: *mut q3g_stream, cancel: *mut q3g_cancel, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_decision(stream: *const q3g_stream, out: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_stream_prompt_decision(stream: *const q3g_stream, out: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_verdicts(stream: *const q3g_stream, begin: usize, tokens: *mut q3g_token_verdict, capacity: usize, n: *mut usize, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_get_info(stream: *const q3g_stream, out: *mut q3g_stream_info, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_stream_reset(stream: *mut q3g_stream, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_guard_push_batch(guard: *const q3g_guard, pushes: *mut q3g_stream_push, n_pushes: usize, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_policy_check(policy: *const q3g_policy, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_policy_counted_severity(policy: *const q3g_policy, token: *const q3g_token_verdict, severity: *mut i32, err: *mut q3g_error) -> q3g_status;
-    pub fn q3g_policy_decide(policy: *const q3g_policy, tokens: *mut q3g_token_verdict, n_tokens: usize, has_ended: i32, out: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_load(path: *const c_char, path_bytes: usize, out: *mut *mut q3g_policy, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_parse(json: *const c_char, json_bytes: usize, out: *mut *mut q3g_policy, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_preset(name: *const c_char, name_bytes: usize, out: *mut *mut q3g_policy, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_preset_name(index: usize) -> *const c_char;
+    pub fn q3g_policy_to_json(policy: *const q3g_policy, text: *mut c_char, capacity: usize, n_bytes: *mut usize, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_describe(policy: *const q3g_policy, text: *mut c_char, capacity: usize, n_bytes: *mut usize, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_free(policy: *mut q3g_policy);
+    pub fn q3g_policy_unjudged_action(policy: *const q3g_policy, action: *mut i32, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_decide_verdict(policy: *const q3g_policy, verdict: *mut q3g_verdict, text: *const c_char, text_bytes: usize, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_policy_decide(policy: *const q3g_policy, role: i32, tokens: *mut q3g_token_verdict, n_tokens: usize, has_ended: i32, out: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_decision_explain(decision: *const q3g_decision, text: *mut c_char, capacity: usize, n_bytes: *mut usize, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_batch_open(guard: *const q3g_guard, options: *const q3g_batch_options, out: *mut *mut q3g_batch, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_batch_free(batch: *mut q3g_batch);
@@ -616,13 +642,12 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_model_info>(), 456);
         assert_eq!(core::mem::size_of::<q3g_message>(), 24);
         assert_eq!(core::mem::size_of::<q3g_conversation>(), 24);
-        assert_eq!(core::mem::size_of::<q3g_policy>(), 76);
-        assert_eq!(core::mem::size_of::<q3g_classify_options>(), 64);
-        assert_eq!(core::mem::size_of::<q3g_verdict>(), 296);
+        assert_eq!(core::mem::size_of::<q3g_classify_options>(), 56);
+        assert_eq!(core::mem::size_of::<q3g_verdict>(), 464);
         assert_eq!(core::mem::size_of::<q3g_stream_options>(), 56);
         assert_eq!(core::mem::size_of::<q3g_token_verdict>(), 104);
         assert_eq!(core::mem::size_of::<q3g_update>(), 40);
-        assert_eq!(core::mem::size_of::<q3g_decision>(), 144);
+        assert_eq!(core::mem::size_of::<q3g_decision>(), 288);
         assert_eq!(core::mem::size_of::<q3g_turn>(), 16);
         assert_eq!(core::mem::size_of::<q3g_mark>(), 24);
         assert_eq!(core::mem::size_of::<q3g_stream_info>(), 48);

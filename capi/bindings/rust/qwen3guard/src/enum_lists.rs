@@ -95,6 +95,40 @@ open_enum!(
     }
 );
 open_enum!(
+    /// What in a policy decided.
+    #[derive(Default, PartialOrd, Ord)]
+    Rule {
+        /// Nothing was judged, and the policy gives no advice for that.
+        #[default]
+        None = 0,
+        /// Nothing harmful was found, or no run of tokens that decides.
+        Safe = 1,
+        /// The action of a category for its severity.
+        Severity = 2,
+        /// A category's score reached a threshold.
+        Threshold = 3,
+        /// Harmful, and its score below the category's thresholds.
+        BelowThreshold = 4,
+        /// Harmful, but every category that was found is off.
+        CategoryOff = 5,
+        /// A phrase of the policy's deny list.
+        DenyList = 6,
+        /// Nothing was judged, or not all.
+        NotJudged = 7,
+    }, q3g_rule_name
+);
+closed_enum!(
+    /// What happens to a message to classify that does not fit the context.
+    #[derive(Default)]
+    LongText {
+        /// The call fails with `ErrorKind::ContextFull`.
+        #[default]
+        Error = 0,
+        /// Judged in overlapping windows; the worst verdict counts.
+        Windows = 1,
+    }
+);
+open_enum!(
     /// Where a token's verdict comes from.
     #[derive(Default, PartialOrd, Ord)]
     Source {
@@ -122,20 +156,9 @@ open_enum!(
         EndOfTurn = 2,
         /// A Gen checkpoint's verdict.
         Written = 3,
-        /// As many, some Unsafe and some Controversial: `RunRule::Report`.
+        /// As many, some Unsafe and some Controversial, by the report's rule.
         MixedRun = 4,
     }, q3g_reason_name
-);
-closed_enum!(
-    /// What Controversial counts as.
-    #[derive(Default)]
-    Mode {
-        /// Controversial counts as unsafe.
-        #[default]
-        Strict = 0,
-        /// Controversial counts as safe.
-        Loose = 1,
-    }
 );
 closed_enum!(
     /// How a Gen checkpoint's verdict is read.
@@ -197,29 +220,6 @@ closed_enum!(
         Judge = 1,
         /// It does not count; without an answer behind it nothing was judged.
         Skip = 2,
-    }
-);
-closed_enum!(
-    /// What a run of tokens that the end of the turn cuts off does.
-    #[derive(Default)]
-    EndOfTurn {
-        /// It does not decide: the published rule.
-        #[default]
-        IgnoreOpenRun = 0,
-        /// It decides.
-        CountOpenRun = 1,
-    }
-);
-closed_enum!(
-    /// Which tokens in a row decide.
-    #[derive(Default)]
-    RunRule {
-        /// Those of one severity, as the published evaluation script has it.
-        #[default]
-        Published = 0,
-        /// Those that are not Safe, as the report has it (arXiv:2510.14276, section 4.4); the decision is Unsafe when
-        /// one of them is.
-        Report = 1,
     }
 );
 closed_enum!(
