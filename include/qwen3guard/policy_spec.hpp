@@ -76,12 +76,12 @@ enum class Unjudged : std::int32_t {
 
 /// What one category leads to. Without thresholds the severity decides. With one of them, the score does,
 /// P(Unsafe) (strict mode: + P(Controversial)) at the policy's temperature: block at score >=
-/// block_threshold, else flag at score >= flag_threshold, else allow; one that is not set never triggers. A
-/// plain value.
+/// block_threshold, else flag at score >= flag_threshold, else allow; one that is not set never triggers.
+/// Actions stay at their defaults then. A plain value.
 struct CategoryRule {
   Action unsafe = Action::block;  ///< of Unsafe: allow (the category is off), flag or block
-  /// Of Controversial. Empty: by the mode; strict: as `unsafe`; loose: one step milder, so that block becomes
-  /// flag, and flag becomes allow.
+  /// Of Controversial; not stricter than `unsafe`. Empty: by the mode; strict: as `unsafe`; loose: one step
+  /// milder, so that block becomes flag, and flag becomes allow.
   std::optional<Action> controversial;
   /// In [0, 1]; flag_threshold <= block_threshold. @{
   std::optional<float> flag_threshold, block_threshold;  /// @}
@@ -93,7 +93,7 @@ struct CategoryRule {
 struct RoleRules {
   std::array<CategoryRule, kCategoryCount> categories{};  ///< by Category
   /// Divides the logarithms of the probabilities before they are compared with thresholds (Guo et al. 2017,
-  /// arXiv:1706.04599, section 4.2); above 0. Probabilities are reported as the model gave them.
+  /// arXiv:1706.04599, section 4.2); in [0.01, 100]. Probabilities are reported as the model gave them.
   float temperature = 1.0F;
 
   friend bool operator==(const RoleRules&, const RoleRules&) = default;
@@ -108,7 +108,7 @@ struct Debounce {
   /// row that lead to none, and, when `release_threshold` is set, whose score is below it. 0: it stays. The
   /// ruling stays in any case: it says what the turn held.
   std::int32_t release_tokens = 0;
-  std::optional<float> release_threshold;  ///< in [0, 1]
+  std::optional<float> release_threshold;  ///< in [0, 1]; with `release_tokens` only
 
   friend bool operator==(const Debounce&, const Debounce&) = default;
 };
@@ -155,7 +155,7 @@ struct PhraseLists {
 
 /// Everything that a policy says. A plain value.
 struct PolicySpec {
-  std::string name = "default";  ///< 1 to 63 bytes of UTF-8; every ruling names it
+  std::string name = "default";  ///< 1 to 63 bytes of UTF-8 without control characters; rulings name it
   std::string version = "1";     ///< 1 to 31 bytes; the same
   PolicyRules rules;
   PhraseLists lists;

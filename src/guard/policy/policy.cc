@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "guard/policy/policy_document.hpp"
 #include "guard/policy/policy_impl.hpp"
 #include "util/guarded.hpp"
 #include "util/try.hpp"
@@ -18,7 +19,7 @@ constexpr PolicyRules kDefaultRules{};
 
 Result<Policy> Policy::make(PolicySpec spec) {
   return detail::guarded("policy", [&]() -> Result<Policy> {
-    Q3G_TRY(detail::check_spec(spec));
+    Q3G_TRY(detail::check_policy(spec));
     auto impl = std::make_shared<Impl>();
     impl->spec = std::move(spec);
     Policy out;
@@ -27,9 +28,34 @@ Result<Policy> Policy::make(PolicySpec spec) {
   });
 }
 
+Result<Policy> Policy::parse(std::string_view json) {
+  return detail::guarded("policy", [&]() -> Result<Policy> {
+    Q3G_ASSIGN(PolicySpec spec, detail::read_policy(json));
+    return make(std::move(spec));
+  });
+}
+
+Result<Policy> Policy::load(std::string_view path) {
+  return detail::guarded("policy", [&]() -> Result<Policy> {
+    Q3G_ASSIGN(PolicySpec spec, detail::load_policy_spec(path));
+    return make(std::move(spec));
+  });
+}
+
+Result<Policy> Policy::preset(std::string_view name) {
+  return detail::guarded("policy", [&]() -> Result<Policy> {
+    Q3G_ASSIGN(PolicySpec spec, detail::preset_spec(name));
+    return make(std::move(spec));
+  });
+}
+
+std::span<const std::string_view> Policy::presets() noexcept { return detail::preset_names(); }
+
 std::string_view Policy::name() const noexcept { return impl_ ? impl_->spec.name : kDefaultName; }
 std::string_view Policy::version() const noexcept { return impl_ ? impl_->spec.version : kDefaultVersion; }
 const PolicyRules& Policy::rules() const noexcept { return impl_ ? impl_->spec.rules : kDefaultRules; }
 PolicySpec Policy::spec() const { return impl_ ? impl_->spec : PolicySpec(); }
+std::string Policy::to_json() const { return detail::write_policy(spec()); }
+std::string Policy::describe() const { return detail::describe_policy(spec()); }
 
 }  // namespace qwen3guard

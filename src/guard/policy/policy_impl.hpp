@@ -12,12 +12,6 @@ class Policy::Impl {
   PolicySpec spec;
 };
 
-namespace detail {
-
-/// Errors: invalid_argument (the field by its path in a file, what it holds, and what was expected).
-[[nodiscard]] Status check_spec(const PolicySpec& spec);
-
-}  // namespace detail
 }  // namespace qwen3guard
 
 #endif  // QWEN3GUARD_SRC_GUARD_POLICY_POLICY_IMPL_HPP
