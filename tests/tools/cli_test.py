@@ -40,8 +40,8 @@ class CliTest(unittest.TestCase):
 
 class ClassifyTest(CliTest):
     def check_verdict(self, verdict, response):
-        self.assertEqual(list(verdict), ["schema", "type", "id", "severity", "probabilities", "position", "categories", "refusal",
-                                         "action", "dropped_messages", "tokens", "latency_ms"])
+        self.assertEqual(list(verdict), ["schema", "type", "id", "role", "severity", "probabilities", "position", "categories",
+                                         "refusal", "ruling", "dropped_messages", "tokens", "latency_ms"])
         self.assertIn(verdict["severity"], ["Safe", "Controversial", "Unsafe"])
         self.assertEqual(list(verdict["probabilities"]), ["safe", "controversial", "unsafe"])
         self.assertAlmostEqual(sum(verdict["probabilities"].values()), 1, places=5)
@@ -53,7 +53,9 @@ class ClassifyTest(CliTest):
             self.assertIsInstance(verdict["refusal"]["value"], bool)
         else:
             self.assertIsNone(verdict["refusal"])
-        self.assertIn(verdict["action"], ["allow", "flag", "block"])
+        self.assertEqual(verdict["role"], "assistant" if response else "user")
+        self.assertIn(verdict["ruling"]["action"], ["allow", "flag", "block"])
+        self.assertEqual((verdict["ruling"]["policy"], verdict["ruling"]["version"]), ("default", "1"))
         self.assertEqual(list(verdict["tokens"]), ["prompt", "cached"])
         self.assertGreater(verdict["latency_ms"], 0)
 
@@ -97,14 +99,24 @@ class ClassifyTest(CliTest):
         for extra in ([], ["--response", "That is a nice day."]):
             code, stdout, _ = run("classify", "--model", "nano-stream", "--prompt", "Hello", "--json", *extra)
             self.assertEqual(code, 0)
-            self.check_verdict(lines(stdout)[0], response=False)
+            (verdict,) = lines(stdout)
+            self.assertEqual(verdict["role"], "assistant" if extra else "user")
+            self.assertIsNone(verdict["refusal"])
+            self.assertNotIn("token_verdicts", verdict)
+            (verdict,) = lines(run("classify", "--model", "nano-stream", "--prompt", "Hello", "--json", "--token-verdicts",
+                                   *extra)[1])
+            self.assertIn(verdict["position"], [token["position"] for token in verdict["token_verdicts"]])
 
     def test_thresholds_and_modes(self):
-        def action(*args):
-            return lines(run("classify", "--model", "nano-gen", "--prompt", "Hello", "--json", *args)[1])[0]["action"]
-        self.assertEqual(action("--block-threshold", "0"), "block")
-        self.assertEqual(action("--flag-threshold", "0"), "flag")
-        self.assertEqual(action("--block-threshold", "1", "--mode", "loose"), "allow")
+        def ruling(*args):
+            (verdict,) = lines(run("classify", "--model", "nano-gen", "--prompt", "Hello", "--json", *args)[1])
+            self.assertEqual(verdict["severity"], "Safe")  # whatever is made of it
+            return verdict["ruling"]["action"], verdict["ruling"]["rule"]
+        self.assertEqual(ruling("--block-threshold", "0"), ("block", "threshold"))
+        self.assertEqual(ruling("--flag-threshold", "0"), ("flag", "threshold"))
+        self.assertEqual(ruling("--block-threshold", "1", "--mode", "loose"), ("allow", "safe"))
+        self.assert_error(run("classify", "--model", "nano-gen", "--prompt", "Hello", "--flag-threshold", "0.9",
+                              "--block-threshold", "0.1"), "flag_threshold", "block_threshold")
 
     def test_human_output_has_no_colour_in_a_pipe(self):
         code, stdout, _ = run("classify", "--model", "nano-gen", "--prompt", "Hello")
@@ -230,7 +242,7 @@ class StreamTest(CliTest):
         self.assertEqual([row["type"] for row in lines(stdout)].count("decision"), 2)
         tokens = [row for row in lines(stdout) if row["type"] == "token"]
         for token in tokens:
-            keys = ["schema", "type", "role", "index", "id", "text", "severity", "probabilities", "category", "flagged", "source"]
+            keys = ["schema", "type", "role", "index", "id", "text", "severity", "probabilities", "category", "action", "source"]
             if token["role"] == "assistant":
                 keys += ["byte_begin", "byte_end"]
             self.assertEqual(list(token), keys)
@@ -249,38 +261,46 @@ class StreamTest(CliTest):
         self.assertIn("decision:", stdout.decode())
 
     def test_decision_flags(self):
-        """`stream` and `classify` decide alike by the same flags, as the two rules say of the tokens' probabilities."""
+        """`stream` and `classify` rule alike by the same flags, as the two rules say of the tokens' probabilities; the
+        severity is the model's, with any thresholds."""
         said = ("--prompt", "Go on.", "--response", "Those people are vermin and somebody should burn them all, I hate them.")
         args = ("--model", "nano-stream", "--json", *said)
         found = []
-        for unsafe, harmful, n in ((0.83, 0.79, 4), (0.83, 0.23, 4), (0.5, 0.4, 2), (0.95, 0.5, 1), (1, 1, 2)):
+        for block, flag, n in ((0.83, 0.79, 4), (0.83, 0.23, 4), (0.5, 0.4, 2), (0.95, 0.5, 1), (1, 1, 2)):
             for rule in ("published", "report"):
-                flags = ("--run-rule", rule, "--consecutive-tokens", str(n), "--unsafe-threshold", str(unsafe),
-                         "--controversial-threshold", str(harmful))
+                flags = ("--run-rule", rule, "--consecutive-tokens", str(n), "--block-threshold", str(block),
+                         "--flag-threshold", str(flag))
                 code, stdout, stderr = run("stream", *args, *flags)
                 self.assertEqual(code, 0, stderr)
                 *tokens, decision = lines(stdout)
                 ps = [token["probabilities"] for token in tokens if token["type"] == "token" and token["role"] == "assistant"]
-                word = "".join("u" if p["unsafe"] >= unsafe else "c" if p["unsafe"] + p["controversial"] >= harmful else "s"
-                               for p in ps)
-                runs = [word[i:i + n] for i in range(len(word) - n + 1)]
-                runs = [each for each in runs if "s" not in each and (rule == "report" or len(set(each)) == 1)]
-                wanted = "Unsafe" if any("u" in each for each in runs) else "Controversial" if runs else "Safe"
-                self.assertEqual((decision["role"], decision["severity"]), ("assistant", wanted), (word, rule, n))
+
+                def worst(word):
+                    runs = [word[i:i + n] for i in range(len(word) - n + 1)]
+                    runs = [each for each in runs if "s" not in each and (rule == "report" or len(set(each)) == 1)]
+                    return "u" if any("u" in each for each in runs) else "c" if runs else "s"
+
+                scores = [p["unsafe"] + p["controversial"] for p in ps]
+                action = {"u": "block", "c": "flag", "s": "allow"}[
+                    worst("".join("u" if s >= block else "c" if s >= flag else "s" for s in scores))]
+                severity = {"u": "Unsafe", "c": "Controversial", "s": "Safe"}[
+                    worst("".join(max("scu", key=lambda x: (p[{"s": "safe", "c": "controversial", "u": "unsafe"}[x]], "scu".index(x)))
+                                  for p in ps))]
+                self.assertEqual((decision["role"], decision["severity"], decision["ruling"]["action"]),
+                                 ("assistant", severity, action), (scores, rule, n))
                 (verdict,) = lines(run("classify", *args, *flags)[1])
-                self.assertEqual(verdict["severity"], wanted, (word, rule, n))
-                found.append(wanted)
-        self.assertEqual(found[:4], ["Safe", "Unsafe", "Controversial", "Unsafe"])
+                self.assertEqual((verdict["severity"], verdict["ruling"]["action"]), (severity, action), (scores, rule, n))
+                found.append(action)
+        self.assertGreater(len(set(found)), 1)
         for command in ("stream", "classify"):
             self.assert_error(run(command, *args, "--run-rule", "both"), "--run-rule")
             self.assert_error(run(command, *args, "--consecutive-tokens", "0"), "consecutive_tokens")
-            self.assert_error(run(command, *args, "--unsafe-threshold", "2"), "unsafe_threshold")
+            self.assert_error(run(command, *args, "--block-threshold", "2"), "block_threshold")
         code, stdout, stderr = run("stream", "--model", "nano-stream", "--prompt", "x", "--json", "--thinking", "skip",
                                    "--response", "<think>\nHm.\n</think>\n\nYes.")
         self.assertEqual((code, lines(stdout)[-1]["severity"]), (0, "Safe"), stderr)
-        loose = ("--controversial-threshold", "0", "--unsafe-threshold", "1")
-        self.assertIs(lines(run("stream", *args, *loose, "--mode", "loose")[1])[-1]["flagged"], False)
-        self.assertIs(lines(run("stream", *args, *loose)[1])[-1]["flagged"], True)
+        self.assertEqual(lines(run("stream", *args, "--flag-threshold", "0")[1])[-1]["action"], "flag")
+        self.assertEqual(lines(run("stream", *args, "--block-threshold", "0")[1])[-1]["action"], "block")
 
     def test_empty_response(self):
         code, stdout, _ = run("stream", "--model", "nano-stream", "--prompt", "x", "--response", "", "--json")

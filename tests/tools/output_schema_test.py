@@ -113,10 +113,14 @@ class OutputSchemaTest(unittest.TestCase):
     def test_a_verdict_of_nothing_is_none_of_the_schemas(self):
         """A Safe without probabilities, and an action that allows what was not judged, do not pass unseen."""
         _, (row,) = run("classify", "--model", "nano-gen", "--json", "--prompt", "Hi")
-        for member, value in (("severity", "safe"), ("severity", 0), ("action", "pass"), ("probabilities", {}), ("tokens", None)):
+        for member, value in (("severity", "safe"), ("severity", 0), ("ruling", "block"), ("probabilities", {}), ("tokens", None)):
             spoiled = copy.deepcopy(row)
             spoiled[member] = value
             self.assertFalse(self.validator.is_valid(spoiled), member)
+        unjudged = {**row, "severity": None, "probabilities": None}
+        for action, is_valid in (("allow", False), ("pass", False), ("none", True), ("block", True)):
+            unjudged["ruling"] = {**row["ruling"], "action": action}
+            self.assertEqual(self.validator.is_valid(unjudged), is_valid, action)
 
 
 if __name__ == "__main__":
