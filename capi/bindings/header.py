@@ -114,7 +114,7 @@ def read(path: Path = HEADER) -> Header:
         body = match[1].rsplit("/**", 1)[-1]
         docs[match[2]] = _plain(body)
     # A constant's comment follows it, or comes right before it.
-    constant = r"(?:/\*\*((?:(?!\*/).)*)\*/\n)?#define (Q3G_\w+) \d+[ \t]*(?:/\*\*<((?:(?!\*/).)*)\*/)?"
+    constant = r"(?:/\*\*((?:(?!\*/).)*)\*/\n)?#define (Q3G_\w+) (?:\d+|\(-\d+\))[ \t]*(?:/\*\*<((?:(?!\*/).)*)\*/)?"
     for match in re.finditer(constant, text, re.S):
         if body := match[3] or match[1]:
             header.docs[match[2]] = _plain(body)
@@ -124,8 +124,8 @@ def read(path: Path = HEADER) -> Header:
         field_docs[match[1]] = {item[1]: _plain(item[2]) for item in behind}
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     code = re.sub(r"//[^\n]*", "", code)
-    for name, value in re.findall(r"^#define (Q3G_\w+) (\d+)[ \t]*$", code, re.M):
-        header.constants[name] = int(value)
+    for name, value in re.findall(r"^#define (Q3G_\w+) (\d+|\(-\d+\))[ \t]*$", code, re.M):
+        header.constants[name] = int(value.strip("()"))
     code = re.sub(r"^#(?:[^\n]*\\\n)*[^\n]*$", "", code, flags=re.M)
     code = code.replace('extern "C" {', "")
 

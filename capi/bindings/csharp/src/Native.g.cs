@@ -589,6 +589,7 @@ namespace Qwen3Guard.Native
         public const int Q3G_RULE_CATEGORY_OFF = 5;
         public const int Q3G_RULE_DENY_LIST = 6;
         public const int Q3G_RULE_NOT_JUDGED = 7;
+        public const int Q3G_FROM_POLICY = -1;
         public const int Q3G_ROLE_SYSTEM = 0;
         public const int Q3G_ROLE_USER = 1;
         public const int Q3G_ROLE_ASSISTANT = 2;

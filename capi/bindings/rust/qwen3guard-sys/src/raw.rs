@@ -48,6 +48,7 @@ pub const Q3G_RULE_BELOW_THRESHOLD: i32 = 4;
 pub const Q3G_RULE_CATEGORY_OFF: i32 = 5;
 pub const Q3G_RULE_DENY_LIST: i32 = 6;
 pub const Q3G_RULE_NOT_JUDGED: i32 = 7;
+pub const Q3G_FROM_POLICY: i32 = -1;
 pub const Q3G_ROLE_SYSTEM: i32 = 0;
 pub const Q3G_ROLE_USER: i32 = 1;
 pub const Q3G_ROLE_ASSISTANT: i32 = 2;
