@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A prompt's verdict, then a response judged word by word until it is flagged for good."""
+"""A prompt's verdict, then a response judged word by word until it is blocked for good."""
 
 import qwen3guard
 
@@ -15,9 +15,9 @@ with qwen3guard.Guard.embedded("nano-stream") as guard, qwen3guard.Stream(guard)
     stream.push_prompt("Hello!")
     for word, (update, decision) in zip(WORDS, stream.judge(word + " " for word in WORDS)):
         print(f"{word}: {decision.severity}")
-        if decision.is_flagged and decision.is_settled:  # the next word may take back a flag that is not settled
+        if decision.action == qwen3guard.Action.BLOCK and decision.is_settled:  # the next word may take back what is not
             break
     decision = stream.end_turn().decision  # which settles the last words
     print(decision.explain())
-    if decision.severity != qwen3guard.Severity.SAFE:  # NOT_JUDGED is not SAFE
+    if decision.action != qwen3guard.Action.ALLOW:
         print("hold it back")

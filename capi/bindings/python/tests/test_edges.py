@@ -123,8 +123,6 @@ class NumberTest(unittest.TestCase):
             q.Guard.embedded("nano-gen", n_threads="2")
         with self.assertRaises(TypeError):
             q.Guard.embedded("nano-gen", threads=2)
-        with self.assertRaisesRegex(q.InvalidArgumentError, "consecutive_tokens"):
-            q.check_policy(q.Policy(consecutive_tokens=huge))
         with live() as guard, gen() as writer:
             for wrong in (lambda: q.Stream(guard, max_tokens=huge), lambda: q.Stream(guard, max_tokens=-1),
                           lambda: q.Generator(writer, seed=huge), lambda: q.Generator(writer, seed=-1),
@@ -146,21 +144,6 @@ class NumberTest(unittest.TestCase):
                         wrong()
                 self.assertEqual(stream.info.turn_bytes, 6)
 
-    def test_thresholds_and_categories(self) -> None:
-        below = (q.Policy(unsafe_threshold=-0.5), q.Policy(category_thresholds={q.Category.PII: -1}),
-                 q.Policy(category_thresholds={q.Category(77): 0.5}), q.Policy(category_thresholds={-1: 0.5}),
-                 q.Policy(ignored_categories=(q.Category(77),)), q.Policy(release_threshold=1e300))
-        for policy in below:
-            with self.assertRaises(q.InvalidArgumentError, msg=str(policy)):
-                q.check_policy(policy)
-        q.check_policy(q.Policy(category_thresholds={q.Category.PII: 0.5}, ignored_categories=(q.Category.JAILBREAK,)))
-        with gen() as guard, self.assertRaisesRegex(q.InvalidArgumentError, "flag_threshold is -0.1"):
-            guard.classify_prompt(PROMPT, q.ClassifyOptions(flag_threshold=-0.1))
-        for severity, p in ((q.Severity.SAFE, q.Probabilities(2, 0, 0)), (q.Severity.SAFE, q.Probabilities(float("nan"))),
-                            (q.Severity(7), q.Probabilities(0.5, 0.5, 0))):
-            with self.assertRaises(q.InvalidArgumentError):
-                q.decide_action(severity, p)
-
     def test_probabilities_are_by_severity(self) -> None:
         p = q.Probabilities(0.25, 0.5, 0.125)
         self.assertEqual([p[severity] for severity in q.Severity], [0, 0.25, 0.5, 0.125])
@@ -169,16 +152,13 @@ class NumberTest(unittest.TestCase):
         for index in (0, 1, -1, True, slice(2), q.Action.ALLOW, q.Category.PII, "safe", None):
             with self.assertRaisesRegex(TypeError, "by Severity"):
                 p[index]
-        for plain in ((0.5, 0.5, 0), (0, 0.5, 0.5, 0), 0.5, None):
-            with self.assertRaisesRegex(TypeError, "must be Probabilities"):
-                q.decide_action(q.Severity.SAFE, plain)
 
     def test_values_of_a_newer_library(self) -> None:
         unknown = q.Severity(7)
         self.assertEqual((unknown, str(unknown), repr(unknown)), (7, "unknown", "Severity.UNKNOWN_7"))
         self.assertEqual({unknown: 1}[q.Severity(7)], 1)
         self.assertEqual(pickle.loads(pickle.dumps(unknown)), unknown)
-        self.assertEqual(f"{q.Severity.UNSAFE} {q.Mode.LOOSE} {q.Mode(9)} {q.Action.BLOCK:>6}", "Unsafe loose unknown_9  block")
+        self.assertEqual(f"{q.Severity.UNSAFE} {q.Context.STOP} {q.Context(9)} {q.Action.BLOCK:>6}", "Unsafe stop unknown_9  block")
         raw = _raw.q3g_token_verdict(severity=9, category=99, source=-3)
         self.assertEqual(_convert.token_of(raw)[0:3:2] + (_convert.token_of(raw).source,), (9, 99, -3))
         with self.assertRaises(ValueError):

@@ -257,22 +257,18 @@ class NamesTest(unittest.TestCase):
         self.assertIs(q.Role("developer"), q.Role.SYSTEM)
 
     def test_wherever_enums_come_in(self) -> None:
-        policy = q.Policy(mode="loose", end_of_turn="count_open_run", ignored_categories=("PII", "jailbreak"),
-                          category_thresholds={"sexual_content": 0.5})
-        same = q.Policy(mode=q.Mode.LOOSE, end_of_turn=q.EndOfTurn.COUNT_OPEN_RUN, category_thresholds={q.Category(2): 0.5},
-                        ignored_categories=(q.Category.PII, q.Category.JAILBREAK))
+        policy = q.Policy.preset("strict")
         token = q.TokenVerdict(q.Severity.UNSAFE, q.Probabilities(0.2, 0.1, 0.7), source=q.Source.HEADS, is_settled=True)
-        named = token._replace(severity="unsafe", category="Violent", source="heads")
-        self.assertEqual(q.decide(policy, [named], True), q.decide(same, [token], True))
-        self.assertIs(q.counted_severity(policy, named), q.Severity.UNSAFE)
+        named = token._replace(severity="unsafe", category="Violent", source="heads", action="none")
+        self.assertEqual(policy.decide("assistant", [named], True), policy.decide(q.Role.ASSISTANT, [token], True))
+        ruling = q.Ruling("block", "severity", "PII")
+        self.assertIn("block (severity, PII)", q.Decision(severity="Unsafe", token=named, ruling=ruling).explain())
+        verdict = q.Verdict("Unsafe", probabilities=q.Probabilities(0.2, 0.1, 0.7), categories={"violent": 0.9}, role="user")
+        self.assertIs(policy.decide_verdict(verdict).category, q.Category.VIOLENT)
         self.assertEqual(q.Decision(severity="Unsafe", reason="run", token=named).explain(),
                          q.Decision(severity=q.Severity.UNSAFE, reason=q.Reason.RUN, token=token).explain())
-        likely = q.Probabilities(0.1, 0.8, 0.1)
-        for mode in q.Mode:
-            self.assertIs(q.decide_action("controversial", likely, q.ClassifyOptions(mode=str(mode))),
-                          q.decide_action(q.Severity.CONTROVERSIAL, likely, q.ClassifyOptions(mode=mode)))
         with q.Guard.embedded("nano-gen", verify="full") as guard:
-            self.assertTrue(guard.classify_prompt(PROMPT, q.ClassifyOptions(decoder="greedy", mode="loose")).text)
+            self.assertTrue(guard.classify_prompt(PROMPT, q.ClassifyOptions(decoder="greedy", long_text="error")).text)
         with live() as guard, q.Batch(guard) as batch:
             with q.Stream(guard, policy, invalid_utf8="replace", context="slide", thinking="skip") as stream:
                 stream.begin_turn("user")
@@ -285,21 +281,21 @@ class NamesTest(unittest.TestCase):
 
     def test_names_that_there_are_not(self) -> None:
         with live() as guard, q.Stream(guard) as stream:
-            for call in (lambda: guard.classify_prompt("x", q.ClassifyOptions(mode="lose")), lambda: stream.begin_turn("robot"),
-                         lambda: q.check_policy(q.Policy(ignored_categories=("Violence",))),
+            for call in (lambda: guard.classify_prompt("x", q.ClassifyOptions(long_text="window")), lambda: stream.begin_turn("robot"),
+                         lambda: q.Policy().decide("robot", [], True),
                          lambda: q.Stream(guard, context="wait"), lambda: q.quantize("a", "b", type="int2")):
                 with self.assertRaisesRegex(q.InvalidArgumentError, r"^\w+: '.*' is no \w+; expected one of \w+, "):
                     call()
-            for bad in (None, b"loose", 1.5):
-                with self.assertRaisesRegex(TypeError, "mode must be Mode or its name"):
-                    guard.classify_prompt("x", q.ClassifyOptions(mode=bad))
+            for bad in (None, b"none", 1.5):
+                with self.assertRaisesRegex(TypeError, "thinking must be Thinking or its name"):
+                    guard.classify_prompt("x", q.ClassifyOptions(thinking=bad))
 
     def test_values_are_written_with_names(self) -> None:
         with gen() as guard:
             written = repr(guard.classify_prompt(PROMPT))
-        self.assertIn("severity=Severity.SAFE, action=Action.ALLOW", written)
+        self.assertIn("severity=Severity.SAFE, ruling=Ruling(action=Action.ALLOW, rule=Rule.SAFE, category=None", written)
         self.assertNotIn("<", written.split("text=")[0])
-        self.assertIn("mode=Mode.STRICT", repr(dataclasses.replace(q.Policy())))
+        self.assertIn("decoder=Decoder.CONSTRAINED", repr(dataclasses.replace(q.ClassifyOptions())))
 
 
 class SurrogateTest(unittest.TestCase):

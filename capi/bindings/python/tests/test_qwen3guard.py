@@ -83,8 +83,8 @@ class GuardTest(unittest.TestCase):
                 guard.classify_prompt("\ud800")
             replaced = guard.classify_prompt(b"caf\xe9", q.ClassifyOptions(invalid_utf8=q.InvalidUtf8.REPLACE))
             self.assertIsInstance(replaced, q.Verdict)
-            with self.assertRaises(q.InvalidArgumentError):
-                guard.classify_prompt("x", q.ClassifyOptions(flag_threshold=0.9, block_threshold=0.1))
+            with self.assertRaisesRegex(q.InvalidArgumentError, "thinking"):
+                guard.classify_prompt("x", q.ClassifyOptions(thinking=3))
             with self.assertRaises(q.InvalidArgumentError):
                 guard.classify([])
             with self.assertRaises(q.InvalidArgumentError):
@@ -217,39 +217,6 @@ class GuardTest(unittest.TestCase):
                 q.Guard.from_memory(b"\0" * 1000)
         self.assertEqual(q._memory._lent, {})
 
-    def test_run_rules(self) -> None:
-        """The script wants one severity in a row, the report none that is Safe."""
-        harmful = q.TokenVerdict(q.Severity.UNSAFE, q.Probabilities(0.1, 0.1, 0.8), source=q.Source.HEADS)
-        mixed = [harmful, harmful._replace(severity=q.Severity.CONTROVERSIAL, category=q.Category.PII)] * 50
-        self.assertIs(q.decide(q.Policy(), mixed, True)[0].severity, q.Severity.SAFE)
-        for rule in (q.RunRule.REPORT, "report"):
-            decision = q.decide(q.Policy(run_rule=rule), mixed, True)[0]
-            self.assertIs(decision.severity, q.Severity.UNSAFE)
-            self.assertEqual((decision.reason, decision.n_run_tokens), (q.Reason.MIXED_RUN, 2))
-            self.assertIs(decision.token.category, q.Category.PII)
-            self.assertIn("2 in a row, each Unsafe or Controversial", decision.explain())
-        with self.assertRaisesRegex(q.InvalidArgumentError, "run_rule"):
-            q.check_policy(q.Policy(run_rule=2))
-
-    def test_classifying_by_a_policy(self) -> None:
-        with live() as guard:
-            strict = q.ClassifyOptions(policy=q.Policy(unsafe_threshold=0.0))
-            self.assertIs(guard.classify_prompt("Hello", strict).severity, q.Severity.UNSAFE)
-            self.assertIs(guard.classify_response("Hello", TEXT, strict).severity, q.Severity.UNSAFE)
-            [found] = guard.classify_batch([[("user", "Hello")]], strict)
-            self.assertIs(found.severity, q.Severity.UNSAFE)
-            none = q.ClassifyOptions(policy=q.Policy(ignored_categories=tuple(q.Category)))
-            self.assertIs(guard.classify_response("Hello", THREAT, none).severity, q.Severity.SAFE)
-            with self.assertRaisesRegex(q.InvalidArgumentError, "consecutive_tokens"):
-                guard.classify_prompt("x", q.ClassifyOptions(policy=q.Policy(consecutive_tokens=0)))
-            with self.assertRaisesRegex(q.InvalidArgumentError, "thinking"):
-                guard.classify_prompt("x", q.ClassifyOptions(thinking=3))
-
-    def test_action(self) -> None:
-        loose, p = q.ClassifyOptions(mode=q.Mode.LOOSE), q.Probabilities(0.2, 0.5, 0.3)
-        self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, p, loose), q.Action.FLAG)
-        self.assertEqual(q.decide_action(q.Severity.CONTROVERSIAL, p), q.Action.BLOCK)
-
 
 class TokenizerTest(unittest.TestCase):
     def test_round_trip_and_pieces(self) -> None:
@@ -365,25 +332,25 @@ class StreamTest(unittest.TestCase):
 
     def test_flag_policy_and_iterators(self) -> None:
         words = [word + " " for word in (THREAT + " " + THREAT).split()]
-        with live() as guard, q.Stream(guard, policy=q.Policy(consecutive_tokens=1)) as stream:
+        one = {"schema": 1, "name": "one", "version": "1", "debounce": {"consecutive_tokens": 1}}
+        with live() as guard, q.Policy.parse(one) as policy, q.Stream(guard, policy=policy) as stream:
             stream.push_prompt("Hello!")
             decisions = []
             for _, decision in stream.judge(words):
                 decisions.append(decision)
                 if decision.token is not None:
                     fell = next(token for token in stream.verdicts() if token.position == decision.position)
-                    self.assertEqual(decision.token._replace(is_flagged=fell.is_flagged), fell)
+                    self.assertEqual(decision.token._replace(action=fell.action), fell)
                     self.assertIs(decision.is_settled, fell.is_settled)
-            self.assertIn(False, [decision.is_settled for decision in decisions if decision.is_flagged])
-            self.assertTrue(decisions[-1].is_settled and decisions[-1].is_flagged)
+            self.assertIn(False, [decision.is_settled for decision in decisions if decision.token is not None])
+            self.assertTrue(decisions[-1].is_settled)
+            self.assertIs(decisions[-1].ruling.action, q.Action.BLOCK)
+            self.assertEqual((decisions[-1].ruling.policy_name, decisions[-1].ruling.rule), ("one", q.Rule.SEVERITY))
+            self.assertIs(stream.prompt_decision().ruling.rule, q.Rule.SAFE)
             self.assertIn("Unsafe", decisions[-1].explain())
-            policy = q.Policy(consecutive_tokens=1)
-            again, tokens = q.decide(policy, stream.verdicts(), True)
+            again, tokens = policy.decide("assistant", stream.verdicts(), True)
             self.assertEqual(again.position, decisions[-1].position)
-            self.assertTrue(tokens[-1].is_flagged)
-            self.assertEqual(q.counted_severity(policy, again.token), q.Severity.UNSAFE)
-            none = q.Policy(ignored_categories=tuple(q.Category))
-            self.assertEqual(q.decide(none, tokens, True)[0].severity, q.Severity.SAFE)
+            self.assertIs(tokens[-1].action, q.Action.BLOCK)
 
             async def pieces():
                 for word in words:
@@ -397,11 +364,7 @@ class StreamTest(unittest.TestCase):
 
             with q.Stream(guard) as other:
                 other.push_prompt("Hello!")
-                self.assertTrue(asyncio.run(run()).is_flagged)
-        q.check_policy(q.Policy())
-        for bad in (q.Policy(consecutive_tokens=0), q.Policy(unsafe_threshold=2), q.Policy(unsafe_threshold=float("nan"))):
-            with self.assertRaises(q.InvalidArgumentError):
-                q.check_policy(bad)
+                self.assertIs(asyncio.run(run()).ruling.action, q.Action.BLOCK)
 
     def test_many_tokens_in_one_push(self) -> None:
         with live() as guard, q.Stream(guard) as stream:

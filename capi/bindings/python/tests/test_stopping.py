@@ -190,8 +190,8 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             decisions = [decision async for _, decision in stream.ajudge(pieces())]
             wanted = [decision for _, decision in other.judge([piece async for piece in pieces()])]
             self.assertEqual([d.position for d in decisions], [d.position for d in wanted])
-            self.assertTrue(decisions[-1].is_flagged)
-            self.assertIs((await stream.aend_turn()).decision.is_flagged, True)  # the turn was open until here
+            self.assertIs(decisions[-1].ruling.action, q.Action.BLOCK)
+            self.assertIs((await stream.aend_turn()).decision.action, q.Action.BLOCK)  # the turn was open until here
 
             stream.reset()
             await stream.apush_prompt("Hello!")
@@ -236,10 +236,10 @@ class JudgeTest(unittest.TestCase):
         with live() as guard, q.Stream(guard) as stream:
             stream.push_prompt("Hello!")
             for _, decision in stream.judge(word + " " for word in (THREAT * 3).split()):
-                if decision.is_flagged:
+                if decision.ruling.action == q.Action.BLOCK:
                     break
-            self.assertTrue(decision.is_flagged)
-            self.assertTrue(stream.end_turn().decision.is_flagged)
+            self.assertIs(decision.ruling.action, q.Action.BLOCK)
+            self.assertIs(stream.end_turn().decision.action, q.Action.BLOCK)
             with self.assertRaises(q.InvalidArgumentError):
                 stream.end_turn()
             with self.assertRaises(q.InvalidArgumentError):
@@ -249,7 +249,7 @@ class JudgeTest(unittest.TestCase):
                 list(stream.judge(source()))
             self.assertEqual(list(stream.judge([])), [])
             self.assertEqual(stream.info.turn_bytes, len("Hello "))
-            self.assertFalse(stream.end_turn().decision.is_flagged)
+            self.assertIs(stream.end_turn().decision.action, q.Action.ALLOW)
 
 
 if __name__ == "__main__":

@@ -29,14 +29,14 @@ def conversation(text: q.Text) -> Any:
 class UnjudgedTest(unittest.TestCase):
     def is_unjudged(self, value: Any, where: str) -> int:
         """Looks at every severity, action and the like in a result; how many there were."""
-        wanted = {q.Severity: q.Severity.NOT_JUDGED, q.Action: q.Action.NONE, q.Source: q.Source.NONE,
+        wanted = {q.Severity: q.Severity.NOT_JUDGED, q.Action: q.Action.NONE, q.Source: q.Source.NONE, q.Rule: q.Rule.NONE,
                   q.Probabilities: q.Probabilities(0, 0, 0)}
         n = 0
         for name in getattr(value, "_fields", None) or (*getattr(value, "__dataclass_fields__", ()),):
             field, at = getattr(value, name), f"{where}.{name}"
             if type(field) in wanted:
                 self.assertEqual(field, wanted[type(field)], at)
-            elif name in ("is_complete", "is_settled", "is_flagged"):
+            elif name in ("is_complete", "is_settled"):
                 self.assertIs(field, False, at)
             else:
                 n += self.is_unjudged(field, at)
@@ -75,16 +75,24 @@ class UnjudgedTest(unittest.TestCase):
                 except TypeError:
                     continue  # it cannot be made of nothing
                 n += self.is_unjudged(value, name)
-        self.assertGreaterEqual(n, 3 + 4 + 3 + 3 + 3)  # those of Verdict, TokenVerdict, Decision, Turn, Event
+        self.assertGreaterEqual(n, 3 + 5 + 5 + 7 + 7 + 7)  # those of Ruling, Verdict, TokenVerdict, Decision, Turn, Event
         self.assertEqual(q.Decision().explain(), "not judged; there was nothing to judge")
-        self.assertIs(q.decide_action(q.Severity.NOT_JUDGED, q.Probabilities(1, 0, 0)), q.Action.NONE)
-        options = q.ClassifyOptions(flag_threshold=0.5, mode=q.Mode.LOOSE)
-        self.assertIs(q.decide_action(q.Severity.NOT_JUDGED, q.Probabilities(), options), q.Action.NONE)
-        for tokens in ([], [q.TokenVerdict()] * 3, [q.TokenVerdict(severity=q.Severity.SAFE, counts=False)]):
-            for has_ended in (False, True):
-                decision, _ = q.decide(q.Policy(), tokens, has_ended)
-                self.is_unjudged(decision, f"{tokens}")
-            self.assertIs(q.counted_severity(q.Policy(), q.TokenVerdict(severity=q.Severity.SAFE)), q.Severity.NOT_JUDGED)
+        self.assertIs(q.Verdict().action, q.Action.NONE)
+        lied = q.Verdict(probabilities=q.Probabilities(1, 0, 0), ruling=q.Ruling(q.Action.ALLOW, q.Rule.SAFE))
+        strict = q.Policy.preset("strict")
+        with q.Policy() as policy:
+            self.assertIs(policy.decide_verdict(lied).action, q.Action.NONE)
+            self.assertIs(strict.decide_verdict(lied).action, q.Action.BLOCK)
+            self.assertIs(strict.decide_verdict(lied).rule, q.Rule.NOT_JUDGED)
+            for tokens in ([], [q.TokenVerdict()] * 3, [q.TokenVerdict(severity=q.Severity.SAFE, counts=False)]):
+                for has_ended in (False, True):
+                    decision, _ = policy.decide("assistant", tokens, has_ended)
+                    ruling = decision.ruling._replace(policy_name="", policy_version="")
+                    self.is_unjudged(decision._replace(ruling=ruling), f"{tokens}")
+                    decision, _ = strict.decide("assistant", tokens, has_ended)
+                    self.assertIsNot(decision.action, q.Action.ALLOW)
+                    self.assertIsNot(decision.ruling.action, q.Action.ALLOW)
+            self.assertEqual((policy.unjudged_action, strict.unjudged_action), (q.Action.NONE, q.Action.BLOCK))
 
     def test_batches_of_conversations(self) -> None:
         with gen() as guard, live() as other, q.Cancel() as cancel:

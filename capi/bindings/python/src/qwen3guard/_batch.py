@@ -15,9 +15,10 @@ from ._guard import Guard
 from ._handle import Cancel, Handle
 from ._library import (ClosedError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c, library, new, put,
                        whole)
+from ._policy import Policy
 from ._stream import Stream, stream_options_to_c
 from ._value_structs import BatchStats
-from ._values import Event, Policy, Turn, Update
+from ._values import Event, Turn, Update
 
 
 class _Events(Handle, free=library.q3g_events_free):
@@ -67,9 +68,9 @@ class Batch(Handle, free=library.q3g_batch_free):
         self._pid = os.getpid()
 
     def add(self, policy: Optional[Policy] = None, max_tokens: int = 0,
-            invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
+            invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str, None] = None,
             thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True,
-            gen_interval_tokens: int = 32, allow_control_ids: bool = False, reject_dropped: bool = False,
+            gen_interval_tokens: int = 32, allow_control_ids: bool = False, reject_dropped: Optional[bool] = None,
             cancel: Optional[Cancel] = None) -> int:
         """A new session; options as Stream's."""
         raw, out = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,

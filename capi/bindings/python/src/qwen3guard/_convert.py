@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Optional
 
 from . import _raw
 from ._enum_kinds import number
-from ._enums import Action, Category, EndOfTurn, Mode, Reason, RunRule, Severity, Source
-from ._library import bad_argument, defaults, error_of, new, put
-from ._values import Decision, Policy, Probabilities, TokenVerdict, Verdict, put_probabilities
+from ._enums import Action, Category, Reason, Role, Rule, Severity, Source
+from ._library import bad_argument, error_of, new, put
+from ._values import (Decision, Probabilities, Ruling, TokenVerdict, Verdict, Window, put_probabilities, put_ruling)
 
 
 class _Members(Dict[int, Any]):
@@ -26,25 +26,35 @@ class _Members(Dict[int, Any]):
 
 
 _SEVERITIES, _CATEGORIES, _SOURCES, _REASONS = _Members(Severity), _Members(Category), _Members(Source), _Members(Reason)
+_ACTIONS, _RULES = _Members(Action), _Members(Rule)
 
 
-def _token(raw: Any, severity: int, id: int, counts: bool) -> TokenVerdict:
+def ruling_of(raw: Any, action: int) -> Ruling:
+    """Of any struct that has one. action: from the place that this struct has for it."""
+    category, phrase, position = raw.rule_category, raw.rule_phrase, raw.rule_position
+    return Ruling(
+        _ACTIONS[action], _RULES[raw.rule], None if category < 0 else _CATEGORIES[category], raw.rule_score,
+        None if phrase < 0 else phrase, None if position < 0 else position, raw.rule_byte_begin, raw.rule_byte_end,
+        raw.rule_is_settled != 0, raw.policy_name.decode("utf-8", "replace"), raw.policy_version.decode("utf-8", "replace"))
+
+
+def _token(raw: Any, severity: int, id: int, action: Action, counts: bool) -> TokenVerdict:
     """Of the fields that several structs have, and those that they do not share."""
     return TokenVerdict(
         _SEVERITIES[severity], Probabilities(raw.p_safe, raw.p_controversial, raw.p_unsafe), _CATEGORIES[raw.category],
-        tuple(raw.category_probabilities), raw.position, id, _SOURCES[raw.source], raw.is_flagged != 0, counts,
+        tuple(raw.category_probabilities), raw.position, id, _SOURCES[raw.source], action, counts,
         raw.is_settled != 0, raw.byte_begin, raw.byte_end)
 
 
 def token_of(raw: Any) -> TokenVerdict:
     """Of q3g_token_verdict."""
-    return _token(raw, raw.severity, raw.id, raw.counts != 0)
+    return _token(raw, raw.severity, raw.id, _ACTIONS[raw.action], raw.counts != 0)
 
 
 def token_to_c(raw: Any, token: TokenVerdict) -> None:
     """Raises InvalidArgumentError for a number that C cannot hold."""
     put(raw, severity=number("severity", Severity, token.severity), category=number("category", Category, token.category),
-        source=number("source", Source, token.source), position=token.position, id=token.id, is_flagged=bool(token.is_flagged),
+        source=number("source", Source, token.source), position=token.position, id=token.id, action=number("action", Action, token.action),
         counts=bool(token.counts), is_settled=bool(token.is_settled), byte_begin=token.byte_begin, byte_end=token.byte_end)
     put_probabilities(raw, token.probabilities)
     raw.category_probabilities[:] = token.category_probabilities
@@ -55,9 +65,10 @@ def decision_of(raw: Any) -> Decision:
     position = raw.position
     return Decision(
         _SEVERITIES[raw.severity], None if position < 0 else position,
-        _REASONS[raw.reason], raw.n_run_tokens, raw.is_flagged != 0, raw.is_complete != 0,
+        _REASONS[raw.reason], raw.n_run_tokens, _ACTIONS[raw.action], raw.is_complete != 0,
         raw.run_byte_begin, raw.unjudged_begin, raw.unjudged_end,
-        _token(raw, raw.token_severity, raw.token_id, True) if raw.has_token else None)
+        _token(raw, raw.token_severity, raw.token_id, Action.NONE, True) if raw.has_token else None,
+        ruling_of(raw, raw.ruling_action), raw.is_settled != 0)
 
 
 VERDICT_TEXT_BYTES = 2048  # Constrained decoding writes at most 256; greedy, what the model likes.
@@ -86,38 +97,25 @@ class VerdictPlace:
                            f"{len(self.room)}")
         categories = {Category(raw.categories[i]): raw.category_probabilities[i] for i in range(raw.n_categories)}
         return Verdict(
-            Severity(raw.severity), Action(raw.action), Probabilities(raw.p_safe, raw.p_controversial, raw.p_unsafe),
+            Severity(raw.severity), ruling_of(raw, raw.action), Probabilities(raw.p_safe, raw.p_controversial, raw.p_unsafe),
             None if raw.position < 0 else raw.position, categories, bool(raw.refusal) if raw.has_refusal else None,
             raw.refusal_probability, raw.prompt_tokens, raw.cached_tokens, raw.generated_tokens, raw.latency_ms,
             bytes(self.room[:raw.text_bytes]).decode("utf-8", "replace"),
-            tuple(raw.dropped_messages[:raw.n_dropped_messages]), raw.n_dropped_messages)
+            tuple(raw.dropped_messages[:raw.n_dropped_messages]), raw.n_dropped_messages, Role(raw.role),
+            Window(raw.window_index, raw.n_windows, raw.window_byte_begin, raw.window_byte_end) if raw.n_windows else None,
+            raw.is_of_folded_copy != 0)
 
 
-def threshold(name: str, value: Optional[float]) -> float:
-    """C's way to say "not set" is a number below 0. Raises InvalidArgumentError."""
-    if value is not None and value < 0:
-        raise bad_argument(f"{name} is {value}; expected 0 to 1, or None")
-    return -1.0 if value is None else value
-
-
-def policy_to_c(policy: Policy) -> Any:
-    """Raises InvalidArgumentError for what C cannot hold."""
-    raw = defaults(_raw.q3g_policy)
-    put(raw, mode=number("mode", Mode, policy.mode), run_rule=number("run_rule", RunRule, policy.run_rule),
-        consecutive_tokens=policy.consecutive_tokens, release_tokens=policy.release_tokens,
-        unsafe_threshold=threshold("unsafe_threshold", policy.unsafe_threshold),
-        controversial_threshold=threshold("controversial_threshold", policy.controversial_threshold),
-        release_threshold=threshold("release_threshold", policy.release_threshold),
-        end_of_turn=number("end_of_turn", EndOfTurn, policy.end_of_turn))
-    for category, value in policy.category_thresholds.items():
-        raw.category_thresholds[_index(category)] = threshold(f"category_thresholds[{category!s}]", value)
-    for category in policy.ignored_categories:
-        raw.category_mask &= ~(1 << _index(category))
+def verdict_to_c(verdict: Verdict) -> Any:
+    """What rules on a verdict again, and its ruling. Raises InvalidArgumentError for what C cannot hold."""
+    raw = new(_raw.q3g_verdict)
+    put(raw, severity=number("severity", Severity, verdict.severity), role=number("role", Role, verdict.role),
+        position=-1 if verdict.position is None else verdict.position, n_categories=len(verdict.categories),
+        action=number("ruling.action", Action, verdict.ruling.action))
+    put_probabilities(raw, verdict.probabilities)
+    for i, (category, probability) in enumerate(verdict.categories.items()):
+        if i == _raw.Q3G_CATEGORY_COUNT:
+            raise bad_argument(f"categories has {len(verdict.categories)} entries; expected at most {i}")
+        raw.categories[i], raw.category_probabilities[i] = number("categories", Category, category), probability
+    put_ruling(raw, verdict.ruling)
     return raw
-
-
-def _index(category: Union[Category, str]) -> int:
-    index = number("category", Category, category)
-    if not 0 <= index < _raw.Q3G_CATEGORY_COUNT:
-        raise bad_argument(f"category {index}; expected 0 to {_raw.Q3G_CATEGORY_COUNT - 1}")
-    return index

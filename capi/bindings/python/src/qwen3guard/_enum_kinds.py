@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What enums can do. str() gives the library's name of a value, where it has one. Where a parameter or a field takes a
-member, it takes the member's name, too: Mode.LOOSE is "loose", Category.SEXUAL_CONTENT is "sexual_content" or what str()
+member, it takes the member's name, too: Context.STOP is "stop", Category.SEXUAL_CONTENT is "sexual_content" or what str()
 gives."""
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 
 from . import _raw
 from ._guard import Guard
-from ._handle import Cancel, Exclusive
+from ._handle import Cancel, Exclusive, lend_handle
 from ._library import defaults, ids_to_c, library, put, whole
 from ._messages import Messages, messages_to_c
 
@@ -22,9 +22,7 @@ class Generator(Exclusive, free=library.q3g_generator_free):
                  cancel: Optional[Cancel] = None) -> None:
         raw = defaults(_raw.q3g_sampling_options)
         put(raw, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-        if cancel is not None:
-            raw.kept = cancel._pointer_to()
-            raw.cancel = raw.kept.value
+        lend_handle(raw, "cancel", cancel)
         self._open(library.q3g_generator_open, guard._handle, ctypes.byref(raw))
 
     def set_conversation(self, messages: Messages) -> None:

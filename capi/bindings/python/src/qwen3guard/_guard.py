@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import _raw
-from ._convert import VerdictPlace, policy_to_c, threshold
+from ._convert import VerdictPlace
 from ._enum_kinds import number
-from ._enums import Action, Decoder, InvalidUtf8, Mode, Severity, Thinking, Verify
-from ._handle import Callback, Cancel, Handle
-from ._library import (Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c,
-                       library, new, put)
+from ._enums import Decoder, InvalidUtf8, LongText, Thinking, Verify
+from ._handle import Callback, Cancel, Handle, lend_handle
+from ._library import (Path, Qwen3GuardError, Text, array, c_string, call, defaults, encoded, error_of, ids_to_c, library, new,
+                       path_to_c, put)
 from ._memory import address_of, give_back, lend
 from ._messages import Messages, messages_to_c
-from ._tokenizer import Path, Tokenizer, path_to_c
+from ._policy import Policy
+from ._tokenizer import Tokenizer
 from ._value_structs import ModelInfo
-from ._values import Policy, Probabilities, Verdict
+from ._values import Verdict
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -55,33 +56,27 @@ class LoadOptions(TypedDict, total=False):
 
 @dataclass
 class ClassifyOptions:
-    """How a verdict is reached. Thresholds are in [0, 1]; None: not set."""
+    """How a verdict is reached, and what is done about it."""
     decoder: Union[Decoder, str] = Decoder.CONSTRAINED  #: Gen only
-    mode: Union[Mode, str] = Mode.STRICT  #: of the action
-    #: Stream: from the verdicts of tokens to the severity; its mode and release of flags change nothing here. None: the
-    #: published rule.
-    policy: Optional[Policy] = None
+    policy: Optional[Policy] = None  #: None: the default one, which blocks what is Unsafe or Controversial
     thinking: Union[Thinking, str] = Thinking.NONE  #: what becomes of the response's thinking
     invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT
-    flag_threshold: Optional[float] = None  #: of P(Unsafe), and P(Controversial) when strict
-    block_threshold: Optional[float] = None  #: at least flag_threshold
-    reject_dropped: bool = False  #: Gen: messages that the template leaves out are an error; else the verdict names them
+    long_text: Union[LongText, str, None] = None  #: messages that do not fit the context; None: as the policy says
+    #: Gen: messages that the template leaves out are an error; False: the verdict names them; None: as the policy says.
+    reject_dropped: Optional[bool] = None
     cancel: Optional[Cancel] = None
     #: progress(n_done, n_total): of classify_batch(), in conversations; returning False stops, and so does raising.
     progress: Optional[Callable[[int, int], Optional[bool]]] = None
 
     def _to_c(self, callback: Optional[Callback] = None) -> Any:
         raw = defaults(_raw.q3g_classify_options)
-        put(raw, decoder=number("decoder", Decoder, self.decoder), mode=number("mode", Mode, self.mode),
+        put(raw, decoder=number("decoder", Decoder, self.decoder),
             invalid_utf8=number("invalid_utf8", InvalidUtf8, self.invalid_utf8),
-            dropped_messages=bool(self.reject_dropped), thinking=number("thinking", Thinking, self.thinking),
-            flag_threshold=threshold("flag_threshold", self.flag_threshold),
-            block_threshold=threshold("block_threshold", self.block_threshold))
-        if self.policy is not None:
-            raw.policy = ctypes.pointer(policy_to_c(self.policy))
-        if self.cancel is not None:
-            raw.kept = self.cancel._pointer_to()
-            raw.cancel = raw.kept.value
+            dropped_messages=_raw.Q3G_FROM_POLICY if self.reject_dropped is None else bool(self.reject_dropped),
+            long_text=_raw.Q3G_FROM_POLICY if self.long_text is None else number("long_text", LongText, self.long_text),
+            thinking=number("thinking", Thinking, self.thinking))
+        lend_handle(raw, "policy", self.policy)
+        lend_handle(raw, "cancel", self.cancel)
         if self.progress is not None and callback is not None:
             raw.progress = callback.progress(self.progress)
         return raw
@@ -265,14 +260,3 @@ class _Logits(Handle, free=library.q3g_logits_free):
             values.frombytes(ctypes.string_at(raw.values, 4 * raw.rows * raw.cols))
             out.append(HeadLogits(raw.name.decode(), raw.rows, raw.cols, values))
         return out
-
-
-def decide_action(severity: Union[Severity, str], probabilities: Probabilities,
-                  options: Optional[ClassifyOptions] = None) -> Action:
-    """What a host should do, by the mode and thresholds of the options; Action.NONE when nothing was judged. A pure function.
-    Raises InvalidArgumentError."""
-    if not isinstance(probabilities, Probabilities):  # whose order nobody can mistake
-        raise TypeError(f"probabilities must be Probabilities, not {type(probabilities).__name__}")
-    out, raw = ctypes.c_int32(), (options or ClassifyOptions())._to_c()
-    call(library.q3g_decide_action, ctypes.byref(raw), number("severity", Severity, severity), *probabilities, ctypes.byref(out))
-    return Action(out.value)

@@ -67,6 +67,11 @@ class Handle:
         """True after close()."""
         return self._handle is None
 
+    def _pointer_to(self) -> Pointer:
+        if self._handle is None:
+            raise ClosedError(_raw.Q3G_E_BAD_HANDLE, f"the {type(self).__name__} is closed")
+        return self._handle
+
     def __enter__(self: _Handle) -> _Handle:
         return self
 
@@ -78,6 +83,18 @@ class Handle:
 
     def __reduce_ex__(self, _protocol: Any) -> Any:
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled")
+
+
+def lend_handle(raw: Any, field: str, handle: Optional[Handle]) -> None:
+    """Sets a struct's field to a handle, which lives as long as the struct: another thread may close the object meanwhile.
+    None leaves NULL. Raises ClosedError, TypeError."""
+    if handle is None:
+        return
+    if not isinstance(handle, Handle):
+        raise TypeError(f"{field} must be a {field.capitalize()}, not {type(handle).__name__}")
+    pointer = handle._pointer_to()
+    raw.__dict__.setdefault("kept", []).append(pointer)
+    setattr(raw, field, pointer.value)
 
 
 class Exclusive(Handle):
@@ -111,11 +128,6 @@ class Cancel(Handle, free=library.q3g_cancel_free):
             if parent.is_set():
                 out.set()
         return out
-
-    def _pointer_to(self) -> Pointer:
-        if self._handle is None:
-            raise ClosedError(_raw.Q3G_E_BAD_HANDLE, "the Cancel is closed")
-        return self._handle
 
     def close(self) -> None:
         """Frees the flag; calls that were given it keep it."""

@@ -15,6 +15,7 @@ from . import _raw
 
 Text = Union[str, bytes, bytearray, memoryview]
 """What is taken for text: a str, or UTF-8 as anything with bytes in it."""
+Path = Union[str, "os.PathLike[str]"]
 
 _NAMES = {"win32": "qwen3guard_c.dll", "darwin": "libqwen3guard_c.1.dylib"}
 
@@ -149,6 +150,29 @@ def encoded(text: Text) -> bytes:
         raise TypeError(f"text must be str or bytes-like, not {type(text).__name__}") from None
 
 
+# Few types for all lengths, because ctypes takes long to make one. Of that with one element, the buffer has more.
+_ONE_CHAR, _CHARS_256 = ctypes.c_char * 1, ctypes.c_char * 256
+
+
+def path_to_c(path: Path) -> bytes:
+    """UTF-8, as the library wants paths on every system. Raises InvalidUtf8Error, TypeError."""
+    return encoded(os.fspath(path))
+
+
+def read_text(function: Any, *arguments: Any) -> str:
+    """The text that a function writes, in a buffer that grows until it fits. Raises Qwen3GuardError."""
+    n, room = ctypes.c_size_t(), _CHARS_256()
+    try:
+        call(function, *arguments, room, 256, ctypes.byref(n))
+        return room.raw[:n.value].decode()
+    except Qwen3GuardError as error:
+        if error.status != _raw.Q3G_E_BUFFER_TOO_SMALL:
+            raise
+    longer = bytearray(n.value)
+    call(function, *arguments, _ONE_CHAR.from_buffer(longer), len(longer), ctypes.byref(n))
+    return longer[:n.value].decode()
+
+
 def c_string(text: Text, name: str) -> bytes:
     """The same for what C takes to end at a NUL. Raises InvalidArgumentError."""
     data = encoded(text)
@@ -240,7 +264,6 @@ def defaults(struct: Any) -> Any:
 _INITS = {
     _raw.q3g_guard_options: library.q3g_guard_options_init,
     _raw.q3g_classify_options: library.q3g_classify_options_init,
-    _raw.q3g_policy: library.q3g_policy_init,
     _raw.q3g_stream_options: library.q3g_stream_options_init,
     _raw.q3g_batch_options: library.q3g_batch_options_init,
     _raw.q3g_sampling_options: library.q3g_sampling_options_init,

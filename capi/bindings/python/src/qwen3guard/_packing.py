@@ -10,8 +10,7 @@ from . import _raw
 from ._enum_kinds import number
 from ._enums import PackedWeights
 from ._handle import Callback, Cancel
-from ._library import CancelledError, call, defaults, library, new, put
-from ._tokenizer import Path, path_to_c
+from ._library import CancelledError, Path, call, defaults, library, new, path_to_c, put
 from ._value_structs import QuantizeReport
 
 

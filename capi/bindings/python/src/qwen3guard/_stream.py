@@ -10,35 +10,35 @@ from typing import (Any, AsyncIterable, AsyncIterator, Callable, Iterable, Itera
                     Union)
 
 from . import _raw
-from ._convert import VerdictPlace, decision_of, policy_to_c, token_of
+from ._convert import VerdictPlace, decision_of, token_of
 from ._enum_kinds import number
 from ._enums import Context, InvalidUtf8, Role, Thinking
 from ._guard import Guard
-from ._handle import Cancel, Exclusive, Pointer
+from ._handle import Cancel, Exclusive, Pointer, lend_handle
 from ._library import (ClosedError, Qwen3GuardError, Text, array, bad_argument, call, defaults, encoded, error_of, ids_to_c,
                        library, new, put, whole)
 from ._messages import Messages, messages_to_c
+from ._policy import Policy
 from ._value_structs import StreamInfo
-from ._values import Decision, Mark, Policy, TokenVerdict, Turn, Update
+from ._values import Decision, Mark, TokenVerdict, Turn, Update
 
 _T = TypeVar("_T")
 _ROOM = 64  # verdicts that an update has room for at once; others are asked for
 
 
 def stream_options_to_c(policy: Optional[Policy], max_tokens: int, invalid_utf8: Union[InvalidUtf8, str],
-                        context: Union[Context, str], thinking: Union[Thinking, str], judge_unsettled: bool, gen_interval_tokens: int,
-                        allow_control_ids: bool, reject_dropped: bool, cancel: Optional[Cancel]) -> Any:
+                        context: Union[Context, str, None], thinking: Union[Thinking, str], judge_unsettled: bool,
+                        gen_interval_tokens: int, allow_control_ids: bool, reject_dropped: Optional[bool],
+                        cancel: Optional[Cancel]) -> Any:
     """Raises InvalidArgumentError, ClosedError."""
     raw = defaults(_raw.q3g_stream_options)
-    if policy is not None:
-        raw.policy = ctypes.pointer(policy_to_c(policy))
     put(raw, max_tokens=max_tokens, invalid_utf8=number("invalid_utf8", InvalidUtf8, invalid_utf8),
-        context=number("context", Context, context), thinking=number("thinking", Thinking, thinking),
+        context=_raw.Q3G_FROM_POLICY if context is None else number("context", Context, context), thinking=number("thinking", Thinking, thinking),
         judge_unsettled=bool(judge_unsettled), gen_interval_tokens=gen_interval_tokens,
-        allow_control_ids=bool(allow_control_ids), dropped_messages=bool(reject_dropped))
-    if cancel is not None:
-        raw.kept = cancel._pointer_to()
-        raw.cancel = raw.kept.value
+        allow_control_ids=bool(allow_control_ids),
+        dropped_messages=_raw.Q3G_FROM_POLICY if reject_dropped is None else bool(reject_dropped))
+    lend_handle(raw, "policy", policy)
+    lend_handle(raw, "cancel", cancel)
     return raw
 
 
@@ -55,21 +55,22 @@ class Stream(Exclusive, free=library.q3g_stream_free):
         with Stream(guard) as stream:
             stream.push_prompt("...")
             for update, decision in stream.judge(pieces):
-                if decision.is_flagged: break
+                if decision.action == Action.BLOCK: break
             turn = stream.end_turn()
 
-    max_tokens: of the context; 0: the model's. judge_unsettled: text whose tokens may still change is judged at once.
+    policy: what to do about verdicts; None: the default one, which blocks what is Unsafe or Controversial. context (at the
+    end of the context) and reject_dropped (Gen: turns that no verdict would see (Verdict.dropped_messages) are an error): None:
+    as the policy says. max_tokens: of the context; 0: the model's. judge_unsettled: text whose tokens may still change is judged at once.
     gen_interval_tokens: Gen: a verdict every so many tokens. allow_control_ids: control tokens among pushed ids are judged like
-    others, not an error. reject_dropped: Gen: turns that no verdict would see (Verdict.dropped_messages) are one. cancel: stops running calls. One thread at a time: calls of several
-    threads wait for each other; different streams are independent. Methods raise Qwen3GuardError, and a call that does has
+    others, not an error. cancel: stops running calls. One thread at a time: calls of several threads wait for each other; different streams are independent. Methods raise Qwen3GuardError, and a call that does has
     changed nothing. Those named a... run on a thread of the event loop's executor; cancelling the task stops the call."""
 
     _cancel: Optional[Cancel] = None
 
     def __init__(self, guard: Guard, policy: Optional[Policy] = None, max_tokens: int = 0,
-                 invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str] = Context.ERROR,
+                 invalid_utf8: Union[InvalidUtf8, str] = InvalidUtf8.REJECT, context: Union[Context, str, None] = None,
                  thinking: Union[Thinking, str] = Thinking.NONE, judge_unsettled: bool = True, gen_interval_tokens: int = 32,
-                 allow_control_ids: bool = False, reject_dropped: bool = False, cancel: Optional[Cancel] = None) -> None:
+                 allow_control_ids: bool = False, reject_dropped: Optional[bool] = None, cancel: Optional[Cancel] = None) -> None:
         raw = stream_options_to_c(policy, max_tokens, invalid_utf8, context, thinking, judge_unsettled,
                                   gen_interval_tokens, allow_control_ids, reject_dropped, cancel)
         self._open(library.q3g_stream_open, guard._handle, ctypes.byref(raw))
@@ -183,6 +184,12 @@ class Stream(Exclusive, free=library.q3g_stream_free):
         """The policy's decision over the open (or else the last) turn so far."""
         with self._lock:
             call(library.q3g_stream_decision, self._handle, self._decision_at)
+            return decision_of(self._decision)
+
+    def prompt_decision(self) -> Decision:
+        """The decision on the last user's turn that ended: its ruling says what the policy makes of the prompt."""
+        with self._lock:
+            call(library.q3g_stream_prompt_decision, self._handle, self._decision_at)
             return decision_of(self._decision)
 
     def verdicts(self, begin: int = 0) -> List[TokenVerdict]:

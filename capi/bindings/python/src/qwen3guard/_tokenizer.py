@@ -5,37 +5,15 @@ from __future__ import annotations
 
 import array as arrays
 import ctypes
-import os
-from typing import Any, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 from . import _raw
 from ._handle import Exclusive, Handle
-from ._library import Qwen3GuardError, Text, call, encoded, ids_to_c, library, whole
-
-Path = Union[str, os.PathLike[str]]
+from ._library import Path, Text, call, encoded, ids_to_c, library, path_to_c, read_text, whole
 
 # Few types for all lengths, because ctypes takes long to make one. Of those with one element, the buffer has more.
-_ONE_ID, _ONE_CHAR = ctypes.c_int32 * 1, ctypes.c_char * 1
-_IDS_64, _IDS_1024, _CHARS_256 = ctypes.c_int32 * 64, ctypes.c_int32 * 1024, ctypes.c_char * 256
-
-
-def path_to_c(path: Path) -> bytes:
-    """UTF-8, as the library wants paths on every system. Raises InvalidUtf8Error, TypeError."""
-    return encoded(os.fspath(path))
-
-
-def _text(function: Any, *arguments: Any) -> str:
-    """The text that a function writes, in a buffer that grows until it fits. Raises Qwen3GuardError."""
-    n, room = ctypes.c_size_t(), _CHARS_256()
-    try:
-        call(function, *arguments, room, 256, ctypes.byref(n))
-        return room.raw[:n.value].decode()
-    except Qwen3GuardError as error:
-        if error.status != _raw.Q3G_E_BUFFER_TOO_SMALL:
-            raise
-    longer = bytearray(n.value)
-    call(function, *arguments, _ONE_CHAR.from_buffer(longer), len(longer), ctypes.byref(n))
-    return longer[:n.value].decode()
+_ONE_ID = ctypes.c_int32 * 1
+_IDS_64, _IDS_1024 = ctypes.c_int32 * 64, ctypes.c_int32 * 1024
 
 
 class Tokenizer(Handle, free=library.q3g_tokenizer_free):
@@ -68,7 +46,7 @@ class Tokenizer(Handle, free=library.q3g_tokenizer_free):
         """Text of tokens; ill-formed UTF-8 becomes U+FFFD. skip_special: without control tokens. Raises
         InvalidArgumentError for an id that is not in the vocabulary."""
         c_ids, n = ids_to_c(ids)
-        return _text(library.q3g_tokenizer_decode, self._handle, c_ids, n, 1 if skip_special else 0)
+        return read_text(library.q3g_tokenizer_decode, self._handle, c_ids, n, 1 if skip_special else 0)
 
     def token_bytes(self, id: int) -> bytes:
         """A token's bytes, which may be a part of a character. Raises InvalidArgumentError for an unknown id."""
@@ -113,9 +91,9 @@ class StreamingDecoder(Exclusive, free=library.q3g_decoder_free):
     def push(self, id: int) -> str:
         """Text that the token completes; may be none. Raises InvalidArgumentError for an unknown id."""
         with self._lock:
-            return _text(library.q3g_decoder_push, self._handle, whole("id", id))
+            return read_text(library.q3g_decoder_push, self._handle, whole("id", id))
 
     def finish(self) -> str:
         """What was held back, as U+FFFD; the decoder is then as new."""
         with self._lock:
-            return _text(library.q3g_decoder_finish, self._handle)
+            return read_text(library.q3g_decoder_finish, self._handle)

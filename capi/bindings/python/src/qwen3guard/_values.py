@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import _raw
 from ._enum_kinds import number
-from ._enums import Action, Category, EndOfTurn, EventKind, Mode, Reason, Role, RunRule, Severity, Source
-from ._library import Qwen3GuardError, Text, call, library, new, put
+from ._enums import Action, Category, EventKind, Reason, Role, Rule, Severity, Source
+from ._library import Qwen3GuardError, Text, bad_argument, c_string, library, new, put, read_text
 
 
 class Probabilities(NamedTuple):
@@ -36,12 +36,36 @@ class Message(NamedTuple):
     text: Text
 
 
+class Ruling(NamedTuple):
+    """What a policy made of a text, and why. It never changes a severity. Ruling() is no advice, and does not mean allow."""
+    action: Action = Action.NONE  #: what to do
+    rule: Rule = Rule.NONE  #: what decided
+    category: Optional[Category] = None  #: whose rule it was
+    score: float = 0.0  #: that was compared, calibrated; 0 where there are no thresholds
+    phrase: Optional[int] = None  #: Rule.DENY_LIST: index in the policy's deny list
+    position: Optional[int] = None  #: Stream: index of the token where it fell
+    byte_begin: int = 0  #: the text that it fell on, as UTF-8: what to take back begins here
+    byte_end: int = 0  #: equal to byte_begin when it is about the whole message
+    is_settled: bool = False  #: no text that follows can change it
+    policy_name: str = ""  #: of the policy that ruled
+    policy_version: str = ""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a long message that was the worst (LongText.WINDOWS)."""
+    index: int  #: from 0
+    n_windows: int
+    byte_begin: int  #: of the message as UTF-8
+    byte_end: int
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Judgement of the last message of a conversation. prompt_tokens were read, of which cached_tokens did not have to be
     computed again, and generated_tokens written; latency_ms runs from the start of the call. Verdict() is not judged."""
-    severity: Severity = Severity.NOT_JUDGED
-    action: Action = Action.NONE
+    severity: Severity = Severity.NOT_JUDGED  #: the model's; no policy changes it
+    ruling: Ruling = Ruling()  #: the policy's
     probabilities: Probabilities = Probabilities()  #: at the token `position`
     position: Optional[int] = None  #: Stream: index of the token whose probabilities and category these are; Gen: None
     categories: Dict[Category, float] = field(default_factory=dict)  #: with probabilities, most relevant first; none when Safe
@@ -56,6 +80,14 @@ class Verdict:
     #: assistant's that came first, a system's that did not, a tool's. The first 31; n_dropped_messages: how many there are.
     dropped_messages: Tuple[int, ...] = ()
     n_dropped_messages: int = 0
+    role: Role = Role.USER  #: whose message it was
+    window: Optional[Window] = None  #: the message did not fit, and this part of it was the worst
+    is_of_folded_copy: bool = False  #: the folded copy was the worse one
+
+    @property
+    def action(self) -> Action:
+        """What to do: the ruling's. Action.NONE is not ALLOW."""
+        return self.ruling.action
 
 
 class TokenVerdict(NamedTuple):
@@ -68,7 +100,7 @@ class TokenVerdict(NamedTuple):
     position: int = 0  #: token index in the conversation, from 0
     id: int = -1  #: -1 where a Gen verdict is on no token
     source: Source = Source.NONE
-    is_flagged: bool = False  #: the policy's flag is up at this token
+    action: Action = Action.NONE  #: what the policy does from this token on
     counts: bool = True
     is_settled: bool = False
     byte_begin: int = 0  #: where it comes from in the turn's text as UTF-8
@@ -81,24 +113,21 @@ class Decision(NamedTuple):
     position: Optional[int] = None  #: of the token where it fell, as in TokenVerdict; None when none decided
     reason: Reason = Reason.NONE
     n_run_tokens: int = 0  #: of the run up to that token, it included
-    is_flagged: bool = False  #: the policy's flag is up at the last token
+    action: Action = Action.NONE  #: what to do now: the ruling's, or ALLOW when the policy has released it
     is_complete: bool = False  #: every byte of the turn so far was judged, and there is one at least
     run_byte_begin: int = 0  #: where the run begins in the turn's text: what to take back starts here
     unjudged_begin: int = 0  #: the bytes of the turn's text from here to unjudged_end were not judged
     unjudged_end: int = 0  #: equal to unjudged_begin when it is complete, or there is no text
     token: Optional[TokenVerdict] = None  #: where it fell
-
-    @property
-    def is_settled(self) -> bool:
-        """The token where it fell is settled. False: there is none, or the text that follows may change that token, and take
-        the decision back ("sex" may become "sexton")."""
-        return self.token is not None and self.token.is_settled
+    ruling: Ruling = Ruling()  #: the strictest of the turn
+    #: A token decided, and no text that follows can change it. False: there is none, or the text that follows may change that
+    #: token, and take the decision back ("sex" may become "sexton").
+    is_settled: bool = False
 
     def explain(self) -> str:
         """One sentence for a person. Raises InvalidArgumentError for a decision with values out of range."""
-        raw, text, n = decision_to_c(self), ctypes.create_string_buffer(1024), ctypes.c_size_t()
-        call(library.q3g_decision_explain, ctypes.byref(raw), text, len(text), ctypes.byref(n))
-        return text.raw[:n.value].decode()
+        raw = decision_to_c(self)
+        return read_text(library.q3g_decision_explain, ctypes.byref(raw))
 
 
 @dataclass(frozen=True)
@@ -139,38 +168,39 @@ class Event:
     is_late: bool = False  #: later than its deadline
 
 
-@dataclass
-class Policy:
-    """From the verdicts of tokens to a decision; the default is the published rule. Thresholds are in [0, 1]; None: not
-    set."""
-    mode: Union[Mode, str] = Mode.STRICT  #: STRICT: a Controversial decision flags, too
-    run_rule: Union[RunRule, str] = RunRule.PUBLISHED  #: which tokens make a run
-    consecutive_tokens: int = 2  #: in a row that decide; at least 1
-    unsafe_threshold: Optional[float] = None  #: Unsafe when P(Unsafe) reaches it
-    controversial_threshold: Optional[float] = None  #: else Controversial when P(Unsafe) + P(Controversial) does
-    category_thresholds: Mapping[Union[Category, str], float] = field(default_factory=dict)  #: Safe when 1 - P(Safe) is below it
-    ignored_categories: Tuple[Union[Category, str], ...] = ()
-    release_tokens: int = 0  #: a flag goes down after so many Safe tokens in a row; 0: it stays
-    release_threshold: Optional[float] = None  #: and whose 1 - P(Safe) is below it
-    end_of_turn: Union[EndOfTurn, str] = EndOfTurn.IGNORE_OPEN_RUN
-
-
 def put_probabilities(raw: Any, probabilities: Probabilities) -> None:
     """Into any struct that has them."""
     raw.p_safe, raw.p_controversial, raw.p_unsafe = probabilities
+
+
+def put_ruling(raw: Any, ruling: Ruling) -> None:
+    """All but the action, for which each struct has a place of its own. Raises InvalidArgumentError for what C cannot hold."""
+    put(raw, rule=number("ruling.rule", Rule, ruling.rule),
+        rule_category=-1 if ruling.category is None else number("ruling.category", Category, ruling.category),
+        rule_phrase=-1 if ruling.phrase is None else ruling.phrase,
+        rule_position=-1 if ruling.position is None else ruling.position, rule_is_settled=bool(ruling.is_settled),
+        rule_score=ruling.score, rule_byte_begin=ruling.byte_begin, rule_byte_end=ruling.byte_end)
+    for name in ("policy_name", "policy_version"):
+        data = c_string(getattr(ruling, name), f"ruling.{name}")
+        room = getattr(type(raw), name).size
+        if len(data) >= room:
+            raise bad_argument(f"ruling.{name} has {len(data)} bytes; expected fewer than {room}")
+        setattr(raw, name, data)
 
 
 def decision_to_c(decision: Decision) -> Any:
     """Raises InvalidArgumentError for a number that C cannot hold."""
     raw, token = new(_raw.q3g_decision), decision.token
     put(raw, severity=number("severity", Severity, decision.severity), reason=number("reason", Reason, decision.reason), n_run_tokens=decision.n_run_tokens,
-        position=-1 if decision.position is None else decision.position, is_flagged=bool(decision.is_flagged),
-        is_complete=bool(decision.is_complete), unjudged_begin=decision.unjudged_begin, unjudged_end=decision.unjudged_end,
-        run_byte_begin=decision.run_byte_begin)
+        position=-1 if decision.position is None else decision.position, action=number("action", Action, decision.action),
+        is_complete=bool(decision.is_complete), is_settled=bool(decision.is_settled), unjudged_begin=decision.unjudged_begin,
+        unjudged_end=decision.unjudged_end, run_byte_begin=decision.run_byte_begin,
+        ruling_action=number("ruling.action", Action, decision.ruling.action))
+    put_ruling(raw, decision.ruling)
     if token is not None:
         put(raw, has_token=1, token_severity=number("severity", Severity, token.severity),
             category=number("category", Category, token.category), source=number("source", Source, token.source), token_id=token.id,
-            is_settled=bool(token.is_settled), byte_begin=token.byte_begin, byte_end=token.byte_end)
+            byte_begin=token.byte_begin, byte_end=token.byte_end)
         put_probabilities(raw, token.probabilities)
         raw.category_probabilities[:] = token.category_probabilities
     return raw
