@@ -61,8 +61,8 @@ impl Batch {
 
     /// A new session, by its number. Errors: as [`Stream::open_with`]; `BudgetExceeded`.
     pub fn add(&self, options: &StreamOptions<'_>) -> Result<u64> {
-        let mut id = 0;
-        options.with_c(|raw| call(|err| unsafe { sys::q3g_batch_add(self.raw.as_ptr(), raw, &mut id, err) }))?;
+        let (mut id, raw) = (0, options.to_c());
+        call(|err| unsafe { sys::q3g_batch_add(self.raw.as_ptr(), &raw, &mut id, err) })?;
         Ok(id)
     }
 

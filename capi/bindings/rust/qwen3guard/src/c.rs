@@ -42,6 +42,15 @@ pub(crate) fn text_of_chars(chars: &[c_char]) -> String {
     String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
+/// A field that ends with a NUL, for a text; what does not fit is cut.
+pub(crate) fn chars_of<const N: usize>(text: &str) -> [c_char; N] {
+    let mut out = [0; N];
+    for (to, byte) in out.iter_mut().take(N - 1).zip(text.bytes()) {
+        *to = byte as c_char;
+    }
+    out
+}
+
 /// What C lent, which may be NULL when there is nothing.
 ///
 /// # Safety
@@ -131,6 +140,8 @@ mod tests {
         let chars: Vec<c_char> = b"caf\xe9\0rest".iter().map(|b| *b as c_char).collect();
         assert_eq!(text_of_chars(&chars), "caf\u{fffd}");
         assert_eq!(text_of_chars(&chars[5..]), "rest");
+        assert_eq!(text_of_chars(&chars_of::<5>("four")), "four");
+        assert_eq!(text_of_chars(&chars_of::<4>("four")), "fou");
         assert_eq!(unsafe { lent::<f32>(std::ptr::null(), 0) }, &[] as &[f32]);
         assert_eq!(unsafe { static_text(std::ptr::null()) }, "");
         assert_eq!(sized::<sys::q3g_verdict>().struct_size as usize, std::mem::size_of::<sys::q3g_verdict>());

@@ -116,7 +116,7 @@ impl Batch {
     /// ```
     /// # fn main() -> qwen3guard::Result<()> {
     /// use std::time::Duration;
-    /// use qwen3guard::{Batch, BatchOptions, Guard};
+    /// use qwen3guard::{Action, Batch, BatchOptions, Guard};
     /// let batch = Batch::open(&Guard::embedded("nano-stream")?, BatchOptions::default())?;
     /// batch.start()?;
     /// let session = batch.add(&Default::default())?;
@@ -124,7 +124,7 @@ impl Batch {
     /// batch.push_text(session, "Good morning!", None)?;
     /// batch.end_turn(session, None)?;
     /// for event in batch.events(session, Duration::from_secs(60)) {
-    ///     assert!(!event?.decision.is_flagged);
+    ///     assert_ne!(event?.decision.action, Action::Block);
     /// }
     /// # Ok(())
     /// # }

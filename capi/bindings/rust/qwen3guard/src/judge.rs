@@ -2,7 +2,7 @@
 //! A response judged while it flows, through an iterator or a writer.
 use std::{fmt, io, iter::FusedIterator};
 
-use crate::{Decision, Result, Severity, StreamRef, Turn, Update};
+use crate::{Action, Decision, Result, StreamRef, Turn, Update};
 
 impl StreamRef {
     /// Pushes each piece of an iterator into the open turn; yields what it changed and the decision so far. Ends with the
@@ -15,7 +15,7 @@ impl StreamRef {
     /// stream.push_prompt("Hello!")?;
     /// for judged in stream.judge(["Good ", "morning!"]) {
     ///     let (update, decision) = judged?;
-    ///     assert!(!decision.is_flagged);
+    ///     assert_ne!(decision.action, qwen3guard::Action::Block);
     /// }
     /// stream.end_turn()?;
     /// # Ok(())
@@ -34,8 +34,8 @@ impl StreamRef {
     /// ends the turn and passes on the rest. Each write is judged at once: a `BufWriter` around this one makes fewer and
     /// larger steps.
     ///
-    /// When the policy's flag goes up, also provisionally, the write fails with [`io::ErrorKind::PermissionDenied`] and
-    /// [`Flagged`], and its bytes are not passed on. When the context is full and judging has stopped, it fails in the
+    /// When the policy blocks, also provisionally, the write fails with [`io::ErrorKind::PermissionDenied`] and
+    /// [`Blocked`], and its bytes are not passed on. When the context is full and judging has stopped, it fails in the
     /// same way with [`Unjudged`], and what was judged has been passed on. After any error, what was judged may be more
     /// than what was passed on.
     ///
@@ -105,23 +105,18 @@ impl<W: io::Write> JudgedWriter<'_, W> {
     /// judged, which is not passed on.
     pub fn finish(mut self) -> io::Result<Turn> {
         let turn = self.stream.end_turn()?;
-        // A user's turn has a verdict of its own instead of a decision, which only names the bytes that were left out.
-        let left_out = &turn.decision.unjudged_bytes;
-        let prompt = turn.prompt.as_ref().map(|prompt| Decision {
-            severity: prompt.severity,
-            is_flagged: prompt.is_flagged,
-            is_complete: prompt.severity != Severity::NotJudged && left_out.is_empty(),
-            unjudged_bytes: left_out.clone(),
-            ..Decision::default()
-        });
-        self.pass_on(prompt.as_ref().unwrap_or(&turn.decision), true)?;
+        // A user's turn has a decision of its own.
+        match turn.prompt {
+            Some(_) => self.pass_on(&self.stream.prompt_decision()?, true)?,
+            None => self.pass_on(&turn.decision, true)?,
+        }
         Ok(turn)
     }
 
     /// Passes on what the decision says was judged.
     fn pass_on(&mut self, decision: &Decision, is_last: bool) -> io::Result<()> {
-        if decision.is_flagged {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, Flagged(Box::new(decision.clone()))));
+        if decision.action == Action::Block {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, Blocked(Box::new(decision.clone()))));
         }
         let n_unjudged = match decision.is_complete {
             true => 0,
@@ -153,20 +148,20 @@ impl<W: io::Write> io::Write for JudgedWriter<'_, W> {
     }
 }
 
-/// The policy's flag is up, by this decision; the error inside the [`io::Error`] of a [`JudgedWriter`].
+/// The policy blocks the text, by this decision; the error inside the [`io::Error`] of a [`JudgedWriter`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Flagged(pub Box<Decision>);
+pub struct Blocked(pub Box<Decision>);
 
-impl fmt::Display for Flagged {
+impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.explain() {
-            Ok(why) => write!(f, "flagged: {why}"),
-            Err(_) => write!(f, "flagged: {}", self.0.severity),
+            Ok(why) => write!(f, "blocked: {why}"),
+            Err(_) => write!(f, "blocked: {}", self.0.severity),
         }
     }
 }
 
-impl std::error::Error for Flagged {}
+impl std::error::Error for Blocked {}
 
 /// Part of the text was not judged, as this decision says; the error inside the [`io::Error`] of a [`JudgedWriter`].
 #[derive(Clone, Debug, PartialEq)]

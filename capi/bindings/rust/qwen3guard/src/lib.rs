@@ -10,7 +10,7 @@
 //! # }
 //! ```
 //!
-//! **Threads.** [`Guard`], [`Tokenizer`], [`Batch`] and [`Cancel`] are `Send + Sync`; [`Stream`], [`StreamingDecoder`]
+//! **Threads.** [`Guard`], [`Tokenizer`], [`Policy`], [`Batch`] and [`Cancel`] are `Send + Sync`; [`Stream`], [`StreamingDecoder`]
 //! and [`Generator`] are `Send` only: they may move to another thread, but serve one at a time.
 //!
 //! ```compile_fail,E0277
@@ -46,6 +46,7 @@ mod judge;
 mod load;
 mod pack;
 mod policy;
+mod ruling;
 mod stream;
 mod stream_options;
 mod tokenizer;
@@ -58,25 +59,26 @@ pub use allocator::Allocator;
 pub use batch::{Batch, BatchOptions};
 pub use callback::Progress;
 pub use cancel::Cancel;
-pub use classify::ClassifyOptions;
+pub use classify::{ClassifyOptions, NotJudged};
 pub use enums::{
-    Action, Category, ChatTemplate, Context, Decoder, EndOfTurn, InvalidUtf8, LogLevel, Mode, ModelKind, PackedWeights,
-    Reason, Role, RunRule, Severity, Source, SpecialTokens, Thinking, Verify,
+    Action, Category, ChatTemplate, Context, Decoder, InvalidUtf8, LogLevel, LongText, ModelKind, PackedWeights,
+    Reason, Role, Rule, Severity, Source, SpecialTokens, Thinking, Verify,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};
 pub use generator::{Generator, SamplingOptions, Tokens};
 pub use guard::{Guard, HeadLogits};
-pub use judge::{Flagged, Judge, JudgedWriter, Unjudged};
+pub use judge::{Blocked, Judge, JudgedWriter, Unjudged};
 pub use load::{embedded_models, GuardOptions, Log};
 pub use pack::{quantize, verify_packed, Model, QuantizeOptions};
-pub use policy::{decide, decide_action, Policy};
+pub use policy::Policy;
+pub use ruling::Ruling;
 pub use stream::{push_batch, Stream, StreamRef};
 pub use stream_options::StreamOptions;
 pub use tokenizer::{StreamingDecoder, Tokenizer};
 pub use value_structs::{BatchStats, ModelInfo, QuantizeReport, StreamInfo};
 pub use values::{Decision, DecisionToken, Mark, Message, Probabilities, TokenVerdict, Turn, Update};
-pub use verdict::Verdict;
+pub use verdict::{Verdict, Window};
 
 /// Version of the C library in use, as "major.minor.patch".
 #[must_use]

@@ -1,139 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From the verdicts of tokens to a decision: pure functions.
+//! What to do about verdicts.
+use std::{path::Path, ptr::null, sync::Arc};
+
 use qwen3guard_sys as sys;
 
 use crate::{
-    c::{defaults, sized},
+    c::{sized, static_text, text_of},
     error::call,
-    stream_options::threshold,
-    Action, Category, ClassifyOptions, Decision, EndOfTurn, Error, Mode, Probabilities, Result, RunRule, Severity,
-    TokenVerdict,
+    load::path_bytes,
+    Action, Decision, Result, Role, Ruling, TokenVerdict, Verdict,
 };
 
-/// How tokens make a decision; the default is the published rule. Thresholds are in [0, 1].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// Strict: a Controversial decision flags too.
-    pub mode: Mode,
-    /// Which tokens make a run.
-    pub run_rule: RunRule,
-    /// Tokens in a row that decide; at least 1.
-    pub consecutive_tokens: i32,
-    /// Unsafe when P(Unsafe) reaches it.
-    pub unsafe_threshold: Option<f32>,
-    /// Else Controversial when P(Unsafe) + P(Controversial) does.
-    pub controversial_threshold: Option<f32>,
-    /// Safe when 1 - P(Safe) is below the category's.
-    pub category_thresholds: Vec<(Category, f32)>,
-    /// Categories that do not count.
-    pub ignored_categories: Vec<Category>,
-    /// A flag goes down after so many Safe tokens in a row; 0: it stays.
-    pub release_tokens: i32,
-    /// And whose 1 - P(Safe) is below it.
-    pub release_threshold: Option<f32>,
-    /// What the turn's end does.
-    pub end_of_turn: EndOfTurn,
-}
+crate::c::handle!(
+    /// The owner of the C handle.
+    Handle,
+    q3g_policy,
+    q3g_policy_free
+);
+// SAFETY: "any thread" in qwen3guard.h.
+unsafe impl Send for Handle {}
+unsafe impl Sync for Handle {}
 
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            mode: Mode::Strict,
-            run_rule: RunRule::Published,
-            consecutive_tokens: 2,
-            unsafe_threshold: None,
-            controversial_threshold: None,
-            category_thresholds: Vec::new(),
-            ignored_categories: Vec::new(),
-            release_tokens: 0,
-            release_threshold: None,
-            end_of_turn: EndOfTurn::IgnoreOpenRun,
-        }
-    }
-}
-
-/// Errors: `InvalidArgument` (a category that this crate does not know has no place in the C struct).
-fn index_of(category: Category) -> Result<usize> {
-    usize::try_from(category.value())
-        .ok()
-        .filter(|index| *index < sys::Q3G_CATEGORY_COUNT)
-        .ok_or_else(|| Error::invalid(format!("policy: {category:?} is unknown; expected one of Category::ALL")))
-}
+/// What to do about verdicts: a document (docs/policy.md), read and checked. Immutable, `Send + Sync`, and cheap to clone:
+/// clones share it. The default blocks what is Unsafe or Controversial, by the published evaluation's rule.
+///
+/// ```
+/// # fn main() -> qwen3guard::Result<()> {
+/// use qwen3guard::{Action, ClassifyOptions, Guard, Policy};
+/// let policy = Policy::preset("chat-game")?; // or Policy::load("policy.json")
+/// let options = ClassifyOptions { policy: Some(&policy), ..Default::default() };
+/// let verdict = Guard::embedded("nano-gen")?.classify_prompt_with("Good morning!", options)?;
+/// assert_eq!(verdict.ruling.action, Action::Allow);
+/// assert_eq!(verdict.ruling.policy_name, "chat-game");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Policy(Option<Arc<Handle>>);
 
 impl Policy {
-    pub(crate) fn to_c(&self) -> Result<sys::q3g_policy> {
-        let mut raw = defaults(sys::q3g_policy_init);
-        raw.mode = self.mode as i32;
-        raw.run_rule = self.run_rule as i32;
-        raw.consecutive_tokens = self.consecutive_tokens;
-        raw.unsafe_threshold = threshold("policy.unsafe_threshold", self.unsafe_threshold)?;
-        raw.controversial_threshold = threshold("policy.controversial_threshold", self.controversial_threshold)?;
-        for (category, value) in &self.category_thresholds {
-            raw.category_thresholds[index_of(*category)?] = threshold("policy.category_thresholds", Some(*value))?;
-        }
-        for category in &self.ignored_categories {
-            raw.category_mask &= !(1 << index_of(*category)?);
-        }
-        raw.release_tokens = self.release_tokens;
-        raw.release_threshold = threshold("policy.release_threshold", self.release_threshold)?;
-        raw.end_of_turn = self.end_of_turn as i32;
-        Ok(raw)
+    fn of(handle: Handle) -> Self {
+        Self(Some(Arc::new(handle)))
     }
 
-    /// Errors: `InvalidArgument` (a field out of range, with its name).
-    pub fn check(&self) -> Result<()> {
-        let raw = self.to_c()?;
-        call(|err| unsafe { sys::q3g_policy_check(&raw, err) })
+    /// NULL, for the default policy, is good wherever C takes a policy.
+    pub(crate) fn ptr(policy: Option<&Self>) -> *const sys::q3g_policy {
+        policy.and_then(|policy| policy.0.as_ref()).map_or(null(), |handle| handle.raw.as_ptr().cast_const())
     }
 
-    /// The severity that a token counts with; `NotJudged` when its source is none. Errors: `InvalidArgument`, as [`Policy::check`].
-    pub fn counted_severity(&self, token: &TokenVerdict) -> Result<Severity> {
-        let (raw, mut out) = (self.to_c()?, 0);
-        call(|err| unsafe { sys::q3g_policy_counted_severity(&raw, &token.to_c(), &mut out, err) })?;
-        Ok(Severity::of(out))
+    fn raw(&self) -> *const sys::q3g_policy {
+        Self::ptr(Some(self))
     }
-}
 
-/// The decision over a turn's verdicts; sets their `is_flagged`. `has_ended`: the turn is over. Any thread. Errors:
-/// `InvalidArgument` (a field of the policy or of a verdict, with its name).
-pub fn decide(policy: &Policy, tokens: &mut [TokenVerdict], has_ended: bool) -> Result<Decision> {
-    let mut raw: Vec<_> = tokens.iter().map(TokenVerdict::to_c).collect();
-    let (policy, mut out) = (policy.to_c()?, sized::<sys::q3g_decision>());
-    call(|err| unsafe {
-        sys::q3g_policy_decide(&policy, raw.as_mut_ptr(), raw.len(), has_ended.into(), &mut out, err)
-    })?;
-    for (token, raw) in tokens.iter_mut().zip(&raw) {
-        token.is_flagged = raw.is_flagged != 0;
+    /// Reads a policy's file. The path must be UTF-8. Errors: those of [`Policy::parse`]; `FileNotFound`, `Io`,
+    /// `InvalidUtf8` (the path).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path_bytes(path.as_ref());
+        Handle::make(|out, err| unsafe { sys::q3g_policy_load(path.as_ptr().cast(), path.len(), out, err) })
+            .map(Self::of)
     }
-    Ok(Decision::of(&out))
-}
 
-/// What a host should do, by the mode and thresholds of the options; [`Action::None`] when nothing was judged. Any thread.
-/// Errors: `InvalidArgument` (an option; a probability outside of [0, 1]).
-pub fn decide_action(options: ClassifyOptions<'_>, severity: Severity, p: Probabilities) -> Result<Action> {
-    let mut out = 0;
-    options.with_c(|options| {
+    /// Reads a policy's JSON text. Errors: `InvalidArgument` (line and path of what is wrong, and what was expected),
+    /// `UnsupportedModel` (lists, in a library without RE2).
+    pub fn parse(json: impl AsRef<[u8]>) -> Result<Self> {
+        let json = json.as_ref();
+        Handle::make(|out, err| unsafe { sys::q3g_policy_parse(json.as_ptr().cast(), json.len(), out, err) })
+            .map(Self::of)
+    }
+
+    /// A policy of the library: one of [`Policy::presets`]. Errors: `InvalidArgument` (with the names there are).
+    pub fn preset(name: &str) -> Result<Self> {
+        Handle::make(|out, err| unsafe { sys::q3g_policy_preset(name.as_ptr().cast(), name.len(), out, err) })
+            .map(Self::of)
+    }
+
+    /// Names of the policies of the library.
+    #[must_use]
+    pub fn presets() -> Vec<&'static str> {
+        // SAFETY: static storage.
+        (0..).map(|i| unsafe { static_text(sys::q3g_policy_preset_name(i)) }).take_while(|n| !n.is_empty()).collect()
+    }
+
+    /// The policy as a document that [`Policy::parse`] reads back to an equal one.
+    pub fn to_json(&self) -> Result<String> {
+        text_of(|text, capacity, n, err| unsafe { sys::q3g_policy_to_json(self.raw(), text, capacity, n, err) })
+    }
+
+    /// What the policy does, in plain words: some lines for a person.
+    pub fn describe(&self) -> Result<String> {
+        text_of(|text, capacity, n, err| unsafe { sys::q3g_policy_describe(self.raw(), text, capacity, n, err) })
+    }
+
+    /// What to do about a text that could not be judged, because a call failed: [`Action::None`] or [`Action::Block`],
+    /// never to allow it.
+    pub fn unjudged_action(&self) -> Result<Action> {
+        let mut out = 0;
+        call(|err| unsafe { sys::q3g_policy_unjudged_action(self.raw(), &mut out, err) })?;
+        Ok(Action::of(out))
+    }
+
+    /// What this policy makes of a verdict that was given under another one, or was stored: bit for bit what classifying
+    /// under it would have given. `text` is the judged message, which only a policy with lists needs. Errors:
+    /// `InvalidArgument` (a Stream checkpoint's verdict, whose tokens [`Policy::decide`] takes; no text for a policy with
+    /// lists; a value that the library does not know).
+    pub fn decide_verdict(&self, verdict: &Verdict, text: impl AsRef<[u8]>) -> Result<Ruling> {
+        let (text, mut raw) = (text.as_ref(), verdict.to_c());
         call(|err| unsafe {
-            sys::q3g_decide_action(&options, severity.value(), p.safe, p.controversial, p.r#unsafe, &mut out, err)
-        })
-    })?;
-    Ok(Action::of(out))
-}
+            sys::q3g_policy_decide_verdict(self.raw(), &mut raw, text.as_ptr().cast(), text.len(), err)
+        })?;
+        Ok(Ruling::of_verdict(&raw))
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_are_those_of_the_library() {
-        let (library, ours) = (defaults(sys::q3g_policy_init), Policy::default().to_c().unwrap());
-        assert_eq!((ours.mode, ours.run_rule), (library.mode, library.run_rule));
-        assert_eq!(ours.consecutive_tokens, library.consecutive_tokens);
-        assert_eq!(ours.unsafe_threshold, library.unsafe_threshold);
-        assert_eq!(ours.controversial_threshold, library.controversial_threshold);
-        assert_eq!(ours.category_thresholds, library.category_thresholds);
-        assert_eq!(ours.category_mask, library.category_mask);
-        assert_eq!((ours.release_tokens, ours.release_threshold), (library.release_tokens, library.release_threshold));
-        assert_eq!(ours.end_of_turn, library.end_of_turn);
+    /// The decision over the verdicts of one turn of this role; sets their `action`. `has_ended`: the turn is over. Lists
+    /// have no part in it. Errors: `InvalidArgument` (a value that the library does not know).
+    pub fn decide(&self, role: Role, tokens: &mut [TokenVerdict], has_ended: bool) -> Result<Decision> {
+        let mut raw: Vec<_> = tokens.iter().map(TokenVerdict::to_c).collect();
+        let mut out: sys::q3g_decision = sized();
+        call(|err| unsafe {
+            let (at, n) = (raw.as_mut_ptr(), raw.len());
+            sys::q3g_policy_decide(self.raw(), role.value(), at, n, has_ended.into(), &mut out, err)
+        })?;
+        for (token, raw) in tokens.iter_mut().zip(&raw) {
+            token.action = Action::of(raw.action);
+        }
+        Ok(Decision::of(&out))
     }
 }

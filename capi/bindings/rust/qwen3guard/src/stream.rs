@@ -40,14 +40,15 @@ unsafe impl Send for Stream {}
 const ROOM: usize = 32;
 
 impl Stream {
-    /// Opens a conversation by the published rule. Errors: `BadTokenizer` (a Gen checkpoint without one), `OutOfMemory`.
+    /// Opens a conversation under the default policy. Errors: `BadTokenizer` (a Gen checkpoint without one), `OutOfMemory`.
     pub fn open(guard: &Guard) -> Result<Self> {
         Self::open_with(guard, &StreamOptions::default())
     }
 
     /// The same with options. Errors: `InvalidArgument` too (an option).
     pub fn open_with(guard: &Guard, options: &StreamOptions<'_>) -> Result<Self> {
-        options.with_c(|raw| Self::make(|out, err| unsafe { sys::q3g_stream_open(guard.raw.as_ptr(), raw, out, err) }))
+        let raw = options.to_c();
+        Self::make(|out, err| unsafe { sys::q3g_stream_open(guard.raw.as_ptr(), &raw, out, err) })
     }
 }
 
@@ -216,7 +217,14 @@ impl StreamRef {
         Ok(Decision::of(&out))
     }
 
-    /// That turn's verdicts from index `begin` on. Errors: `InvalidArgument` (`begin` is outside
+    /// The decision on the last user's turn that ended: its ruling is what the policy makes of the prompt.
+    pub fn prompt_decision(&self) -> Result<Decision> {
+        let mut out: sys::q3g_decision = sized();
+        call(|err| unsafe { sys::q3g_stream_prompt_decision(self.raw(), &mut out, err) })?;
+        Ok(Decision::of(&out))
+    }
+
+    /// The open (or else the last) turn's verdicts from index `begin` on. Errors: `InvalidArgument` (`begin` is outside
     /// [`StreamInfo::first_verdict`] to [`StreamInfo::n_verdicts`]).
     pub fn verdicts(&self, begin: usize) -> Result<Vec<TokenVerdict>> {
         let n_there = self.info()?.n_verdicts;

@@ -6,7 +6,7 @@ use qwen3guard_sys as sys;
 
 use crate::{
     c::{sized, text_of},
-    Category, Reason, Result, Role, Severity, Source, Verdict,
+    Action, Category, Reason, Result, Role, Ruling, Severity, Source, Verdict,
 };
 
 /// Probabilities of the three severities; their sum is 1, or 0 where nothing was judged.
@@ -104,8 +104,9 @@ pub struct TokenVerdict {
     pub id: i32,
     /// Where the verdict comes from.
     pub source: Source,
-    /// The policy's flag is up at this token.
-    pub is_flagged: bool,
+    /// What the policy does from this token on: the strictest action so far, until the debounce releases it; `None` where
+    /// nothing was judged yet.
+    pub action: Action,
     /// For the decision; false inside thinking that is skipped.
     pub counts: bool,
     /// No text that follows can change the token. False: its verdict is provisional.
@@ -124,7 +125,7 @@ impl Default for TokenVerdict {
             position: 0,
             id: -1,
             source: Source::None,
-            is_flagged: false,
+            action: Action::None,
             counts: true,
             is_settled: false,
             bytes: 0..0,
@@ -147,7 +148,7 @@ impl TokenVerdict {
             position: raw.position,
             id: raw.id,
             source: Source::of(raw.source),
-            is_flagged: raw.is_flagged != 0,
+            action: Action::of(raw.action),
             counts: raw.counts != 0,
             is_settled: raw.is_settled != 0,
             bytes: raw.byte_begin..raw.byte_end,
@@ -164,7 +165,7 @@ impl TokenVerdict {
             position: self.position,
             id: self.id,
             source: self.source.value(),
-            is_flagged: self.is_flagged.into(),
+            action: self.action.value(),
             counts: self.counts.into(),
             is_settled: self.is_settled.into(),
             byte_begin: self.bytes.start,
@@ -176,8 +177,8 @@ impl TokenVerdict {
 
 /// What the policy made of a turn so far. The default was not judged.
 ///
-/// A decision can be taken back while [`Decision::is_settled`] is false: "sex" may become "sexton". A host that must not
-/// act on a provisional flag holds the text back until the flag is settled or gone.
+/// A ruling can be taken back while [`Ruling::is_settled`] is false: "sex" may become "sexton". A host that must not act on a
+/// provisional block holds the text back until the block is settled or gone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     /// How bad. `Safe` only when `is_complete`; `NotJudged` when part of the text was not judged and nothing worse was
@@ -189,8 +190,13 @@ pub struct Decision {
     pub reason: Reason,
     /// Tokens of the run up to that one, it included.
     pub n_run_tokens: i32,
-    /// The policy's flag is up at the last token.
-    pub is_flagged: bool,
+    /// What to do now: the ruling's action, or a milder one when the debounce has released it. `None`, never `Allow`, while
+    /// the decision is not complete.
+    pub action: Action,
+    /// The strictest of the turn, and where it fell.
+    pub ruling: Ruling,
+    /// A token decided, and no text that follows can change it. False: the decision may be taken back.
+    pub is_settled: bool,
     /// Every byte of the turn's text so far was judged, and there is at least one.
     pub is_complete: bool,
     /// What of the turn's text was not judged, in bytes; empty when `is_complete`, or when there is no text.
@@ -204,7 +210,7 @@ pub struct Decision {
 /// The token where a decision fell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecisionToken {
-    /// The most probable one; a threshold can make the decision worse.
+    /// The most probable one; in a mixed run the decision can be worse.
     pub severity: Severity,
     /// Of the severities.
     pub probabilities: Probabilities,
@@ -216,8 +222,6 @@ pub struct DecisionToken {
     pub id: Option<i32>,
     /// Where its verdict comes from.
     pub source: Source,
-    /// False: the text that follows may change the token, and take the decision back.
-    pub is_settled: bool,
     /// Where it comes from in the turn's text, in bytes.
     pub bytes: Range<i64>,
 }
@@ -229,7 +233,9 @@ impl Decision {
             position: (raw.position >= 0).then_some(raw.position),
             reason: Reason::of(raw.reason),
             n_run_tokens: raw.n_run_tokens,
-            is_flagged: raw.is_flagged != 0,
+            action: Action::of(raw.action),
+            ruling: Ruling::of_decision(raw),
+            is_settled: raw.is_settled != 0,
             is_complete: raw.is_complete != 0,
             unjudged_bytes: raw.unjudged_begin..raw.unjudged_end,
             run_byte_begin: raw.run_byte_begin,
@@ -240,26 +246,19 @@ impl Decision {
                 category_probabilities: raw.category_probabilities,
                 id: (raw.token_id >= 0).then_some(raw.token_id),
                 source: Source::of(raw.source),
-                is_settled: raw.is_settled != 0,
                 bytes: raw.byte_begin..raw.byte_end,
             }),
         }
     }
 
-    /// True when something worse than Safe was found, and no text that follows can take that back.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        // A token that is gone was settled: the context slides over no other.
-        self.severity > Severity::Safe && self.token.as_ref().map_or(true, |token| token.is_settled)
-    }
-
     fn to_c(&self) -> sys::q3g_decision {
-        let raw = sys::q3g_decision {
+        let mut raw = sys::q3g_decision {
             severity: self.severity.value(),
             position: self.position.unwrap_or(-1),
             reason: self.reason.value(),
             n_run_tokens: self.n_run_tokens,
-            is_flagged: self.is_flagged.into(),
+            action: self.action.value(),
+            is_settled: self.is_settled.into(),
             is_complete: self.is_complete.into(),
             unjudged_begin: self.unjudged_bytes.start,
             unjudged_end: self.unjudged_bytes.end,
@@ -267,6 +266,7 @@ impl Decision {
             token_id: -1,
             ..sized()
         };
+        self.ruling.write_to_decision(&mut raw);
         let Some(token) = &self.token else { return raw };
         sys::q3g_decision {
             has_token: 1,
@@ -276,7 +276,6 @@ impl Decision {
             category: token.category.value(),
             token_id: token.id.unwrap_or(-1),
             source: token.source.value(),
-            is_settled: token.is_settled.into(),
             p_safe: token.probabilities.safe,
             p_controversial: token.probabilities.controversial,
             p_unsafe: token.probabilities.r#unsafe,
@@ -339,12 +338,15 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rule;
 
     #[test]
     fn values_of_a_newer_library() {
-        let raw = sys::q3g_decision { severity: 9, reason: 9, has_token: 1, category: 99, source: 9, ..sized() };
+        let raw =
+            sys::q3g_decision { severity: 9, reason: 9, rule: 99, has_token: 1, category: 99, source: 9, ..sized() };
         let decision = Decision::of(&raw);
         assert_eq!((decision.severity, decision.reason), (Severity::Other(9), Reason::Other(9)));
+        assert_eq!(decision.ruling.rule, Rule::Other(99));
         let token = decision.token.as_ref().unwrap();
         assert_eq!((token.category, token.source), (Category::Other(99), Source::Other(9)));
         assert_eq!((decision.to_c().category, decision.to_c().reason), (99, 9));

@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Judgement of a whole message, and room for its text.
+use std::ops::Range;
+
 use qwen3guard_sys as sys;
 
 use crate::{
     c::sized,
     error::{call, Error, Result},
     values::probabilities_of,
-    Action, Category, Probabilities, Severity,
+    Category, Probabilities, Role, Ruling, Severity,
 };
+
+/// The part of a long message that a verdict is about ([`LongText::Windows`](crate::LongText::Windows)).
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Which of `n_windows`, from 0.
+    pub index: usize,
+    /// Into how many the message was cut.
+    pub n_windows: usize,
+    /// The part, in bytes of the message.
+    pub bytes: Range<i64>,
+}
 
 /// Judgement of the last message of a conversation. The default was not judged.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// How bad.
+    /// How bad; no policy changes it.
     pub severity: Severity,
-    /// What a host should do.
-    pub action: Action,
+    /// What the policy makes of it: `ruling.action` is what a host should do.
+    pub ruling: Ruling,
+    /// Whose message it was.
+    pub role: Role,
     /// Of the severities, at the token that `position` names.
     pub probabilities: Probabilities,
     /// Stream checkpoints: the token, by its index in the conversation, whose probabilities and category these are. Of a
@@ -42,6 +58,56 @@ pub struct Verdict {
     pub dropped_messages: Vec<i32>,
     /// How many the template left out.
     pub n_dropped_messages: usize,
+    /// The message did not fit the context, and this part of it was the worst.
+    pub window: Option<Window>,
+    /// The folded copy of the message was worse than the message itself.
+    pub is_of_folded_copy: bool,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self {
+            severity: Severity::NotJudged,
+            ruling: Ruling::default(),
+            role: Role::User,
+            probabilities: Probabilities::default(),
+            position: None,
+            categories: Vec::new(),
+            refusal: None,
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            generated_tokens: 0,
+            latency_ms: 0.0,
+            text: String::new(),
+            dropped_messages: Vec::new(),
+            n_dropped_messages: 0,
+            window: None,
+            is_of_folded_copy: false,
+        }
+    }
+}
+
+impl Verdict {
+    /// What a policy looks at, and the ruling that there is.
+    pub(crate) fn to_c(&self) -> sys::q3g_verdict {
+        let mut raw = sys::q3g_verdict {
+            role: self.role.value(),
+            severity: self.severity.value(),
+            p_safe: self.probabilities.safe,
+            p_controversial: self.probabilities.controversial,
+            p_unsafe: self.probabilities.r#unsafe,
+            position: self.position.unwrap_or(-1),
+            // One too many is an error of the call.
+            n_categories: self.categories.len().try_into().unwrap_or(i32::MAX),
+            ..sized()
+        };
+        let places = raw.categories.iter_mut().zip(&mut raw.category_probabilities);
+        for ((category, probability), score) in places.zip(&self.categories) {
+            (*category, *probability) = (score.0.value(), score.1);
+        }
+        self.ruling.write_to_verdict(&mut raw);
+        raw
+    }
 }
 
 /// Bytes of text that any verdict fits in, unless decoding is greedy and the model wanders; greedy decoding that does
@@ -103,7 +169,8 @@ pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> std::result::Re
     let n_dropped = raw.n_dropped_messages.max(0) as usize;
     Ok(Verdict {
         severity: Severity::of(raw.severity),
-        action: Action::of(raw.action),
+        ruling: Ruling::of_verdict(raw),
+        role: Role::of(raw.role),
         probabilities: probabilities_of!(raw),
         position: (raw.position >= 0).then_some(raw.position),
         categories: categories.take(raw.n_categories.max(0) as usize).map(|(c, p)| (Category::of(*c), p)).collect(),
@@ -115,6 +182,12 @@ pub(crate) fn verdict_of(raw: &sys::q3g_verdict, text: &[u8]) -> std::result::Re
         text: String::from_utf8_lossy(text).into_owned(),
         dropped_messages: raw.dropped_messages.iter().take(n_dropped).copied().collect(),
         n_dropped_messages: n_dropped,
+        window: (raw.n_windows > 0).then(|| Window {
+            index: raw.window_index.max(0) as usize,
+            n_windows: raw.n_windows as usize,
+            bytes: raw.window_byte_begin..raw.window_byte_end,
+        }),
+        is_of_folded_copy: raw.is_of_folded_copy != 0,
     })
 }
 

@@ -17,6 +17,7 @@ fn threads() {
     fn send<T: Send>() {}
     send_sync::<Guard>();
     send_sync::<Tokenizer>();
+    send_sync::<Policy>();
     send_sync::<Batch>();
     send_sync::<Cancel>();
     send::<Stream>();
@@ -44,6 +45,7 @@ fn names_and_versions() {
     assert_eq!(kind("unsafe".parse::<Severity>()), ErrorKind::InvalidArgument);
     assert_eq!((Action::Block.to_string(), Role::User.to_string()), ("block".into(), "user".into()));
     assert_eq!((Source::Heads.to_string(), Reason::Run.to_string()), ("heads".into(), "run".into()));
+    assert_eq!(Rule::BelowThreshold.to_string(), "below_threshold");
     assert_eq!(Category::Other(99).to_string(), "unknown");
     assert_eq!(format!("{:>7}|{:<5}|", Severity::Safe, Action::Flag), "   Safe|flag |");
     for (i, category) in Category::ALL.into_iter().enumerate() {
@@ -56,12 +58,14 @@ fn names_and_versions() {
 fn verdicts_and_their_errors() {
     let guard = gen();
     let (safe, bad) = (guard.classify_prompt(PROMPT).unwrap(), guard.classify_prompt(THREAT).unwrap());
-    assert_eq!((safe.severity, safe.action), (Severity::Safe, Action::Allow));
-    assert_eq!((bad.severity, bad.action), (Severity::Unsafe, Action::Block));
+    assert_eq!((safe.severity, safe.ruling.action, safe.ruling.rule), (Severity::Safe, Action::Allow, Rule::Safe));
+    assert_eq!((bad.severity, bad.ruling.action, bad.ruling.rule), (Severity::Unsafe, Action::Block, Rule::Severity));
+    assert_eq!((bad.role, bad.ruling.category, bad.window.as_ref()), (Role::User, Some(bad.categories[0].0), None));
+    assert_eq!((&bad.ruling.policy_name[..], bad.ruling.is_settled), ("default", true));
     assert!(safe.text.starts_with("Safety: Safe") && !bad.categories.is_empty());
     let none = ClassifyOptions::default();
     let answer = guard.classify_response(PROMPT, "I cannot help with that.").unwrap();
-    assert!(answer.refusal.is_some());
+    assert!(answer.refusal.is_some() && answer.role == Role::Assistant);
     let messages = [Message::user(PROMPT), Message::assistant("I cannot help with that.")];
     assert_eq!(guard.classify(&messages).unwrap().severity, answer.severity);
     assert!(guard.classify_prompt("").is_ok());
@@ -78,21 +82,9 @@ fn verdicts_and_their_errors() {
     assert!(error.to_string().starts_with("invalid_utf8: ") && error.to_string().contains('3'));
     let replace = ClassifyOptions { invalid_utf8: InvalidUtf8::Replace, ..none };
     assert!(guard.classify_prompt_with(b"caf\xe9", replace).is_ok());
-    let crossed = ClassifyOptions { flag_threshold: Some(0.9), block_threshold: Some(0.1), ..none };
-    assert_eq!(kind(guard.classify_prompt_with(PROMPT, crossed)), ErrorKind::InvalidArgument);
     assert_eq!(kind(guard.classify(&[])), ErrorKind::InvalidArgument);
-    for bad in [-0.5, f32::NEG_INFINITY, 1.5, f32::NAN] {
-        let flag = ClassifyOptions { flag_threshold: Some(bad), ..none };
-        assert_eq!(kind(guard.classify_prompt_with(PROMPT, flag)), ErrorKind::InvalidArgument, "{bad}");
-        let block = ClassifyOptions { block_threshold: Some(bad), ..none };
-        assert_eq!(kind(guard.classify_batch(&[&messages], block, None)), ErrorKind::InvalidArgument, "{bad}");
-    }
     assert_eq!(kind(Guard::load("no/such/folder")), ErrorKind::FileNotFound);
     assert_eq!(kind(Guard::embedded("nobody")), ErrorKind::FileNotFound);
-    let p = Probabilities { safe: 0.2, controversial: 0.5, r#unsafe: 0.3 };
-    let loose = ClassifyOptions { mode: Mode::Loose, ..none };
-    assert_eq!(decide_action(loose, Severity::Controversial, p).unwrap(), Action::Flag);
-    assert_eq!(decide_action(none, Severity::Controversial, p).unwrap(), Action::Block);
 }
 
 #[test]
@@ -106,12 +98,14 @@ fn batch_of_conversations_progress_and_panics() {
     };
     let verdicts = guard.classify_batch(&[&good, &bad, &good], none, Some(&mut count)).unwrap();
     assert_eq!(verdicts[0].as_ref().unwrap().severity, Severity::Safe);
-    assert_eq!(verdicts[1].as_ref().unwrap_err().kind(), ErrorKind::InvalidUtf8);
+    let failed = verdicts[1].as_ref().unwrap_err();
+    assert_eq!((failed.error.kind(), failed.ruling.action), (ErrorKind::InvalidUtf8, Action::None));
+    assert_eq!(Error::from(failed.clone()), failed.error);
     assert!(verdicts[2].as_ref().unwrap().text.starts_with("Safety"));
     assert_eq!(seen, [(2, 3), (3, 3)]);
     let stopped = guard.classify_batch(&[&good[..]; 4], none, Some(&mut |_, _| ControlFlow::Break(()))).unwrap();
-    let is_cancelled = |v: &&Result<Verdict>| v.as_ref().is_err_and(|e| e.kind() == ErrorKind::Cancelled);
-    assert_eq!(stopped.iter().filter(is_cancelled).count(), 3);
+    let is_cancelled = |failed: &&NotJudged| failed.error.kind() == ErrorKind::Cancelled;
+    assert_eq!(stopped.iter().filter_map(|v| v.as_ref().err()).filter(is_cancelled).count(), 3);
     let panic = catch_unwind(AssertUnwindSafe(|| {
         guard.classify_batch(&[&good[..]; 4], none, Some(&mut |_, _| panic!("mine")))
     }));
@@ -132,26 +126,59 @@ fn run_rules() {
     };
     let pair = [token(Severity::Unsafe, Category::Violent), token(Severity::Controversial, Category::Pii)];
     let mut mixed: Vec<_> = pair.iter().cycle().take(100).cloned().collect();
-    assert_eq!(decide(&Policy::default(), &mut mixed, true).unwrap().severity, Severity::Safe);
-    let report = Policy { run_rule: RunRule::Report, ..Default::default() };
-    let decision = decide(&report, &mut mixed, true).unwrap();
+    let decision = Policy::default().decide(Role::Assistant, &mut mixed, true).unwrap();
+    assert_eq!((decision.severity, decision.action), (Severity::Safe, Action::Allow));
+    let report = policy(r#""debounce": {"rule": "report"}"#);
+    let decision = report.decide(Role::Assistant, &mut mixed, true).unwrap();
     assert_eq!((decision.severity, decision.reason), (Severity::Unsafe, Reason::MixedRun));
+    assert_eq!((decision.action, mixed[0].action, mixed[99].action), (Action::Block, Action::Allow, Action::Block));
     assert_eq!(decision.token.as_ref().unwrap().category, Category::Pii);
     assert!(decision.explain().unwrap().contains("2 in a row, each Unsafe or Controversial"));
 }
 
+/// The model's severity stays, whatever the policy makes of it.
 #[test]
 fn classifying_by_a_policy() {
     let guard = live();
-    let hard = Policy { unsafe_threshold: Some(0.0), ..Default::default() };
+    let hard =
+        policy(r#""prompt": {"categories": {"Violent": {"block_threshold": 0}}}, "response": {"default": "off"}"#);
     let options = ClassifyOptions { policy: Some(&hard), ..Default::default() };
-    assert_eq!(guard.classify_prompt_with("Hello", options).unwrap().severity, Severity::Unsafe);
-    assert_eq!(guard.classify_response_with("Hello", TEXT, options).unwrap().severity, Severity::Unsafe);
+    let verdict = guard.classify_prompt_with("Hello", options).unwrap();
+    assert_eq!(verdict.severity, Severity::Safe);
+    let response = guard.classify_response_with("Hello", THREAT, options).unwrap();
+    assert_eq!((response.severity, response.ruling.action), (Severity::Unsafe, Action::Allow));
+    assert_eq!((response.ruling.rule, response.ruling.policy_name.as_str()), (Rule::CategoryOff, "test"));
     let verdicts = guard.classify_batch(&[&[Message::user("Hello")]], options, None).unwrap();
-    assert_eq!(verdicts[0].as_ref().unwrap().severity, Severity::Unsafe);
-    let none = Policy { consecutive_tokens: 0, ..Default::default() };
-    let options = ClassifyOptions { policy: Some(&none), ..Default::default() };
-    assert_eq!(kind(guard.classify_prompt_with("Hello", options)), ErrorKind::InvalidArgument);
+    assert_eq!(verdicts[0].as_ref().unwrap().ruling, verdict.ruling);
+}
+
+/// Deciding a stored verdict again gives, bit for bit, what classifying under the policy gives.
+#[test]
+fn deciding_again() {
+    let guard = gen();
+    let loose = policy(r#""mode": "loose", "prompt": {"default": "flag"}, "response": {"temperature": 2}"#);
+    let sharp = policy(r#""prompt": {"default": {"flag_threshold": 0.2, "block_threshold": 0.6}}"#);
+    for text in [PROMPT, THREAT, TEXT] {
+        for policy in [Policy::default(), loose.clone(), sharp.clone(), Policy::preset("chat-game").unwrap()] {
+            let options = ClassifyOptions { policy: Some(&policy), ..Default::default() };
+            let mut stored = guard.classify_prompt_with(text, options).unwrap();
+            let wanted = std::mem::take(&mut stored.ruling);
+            assert_eq!(policy.decide_verdict(&stored, "").unwrap(), wanted);
+            stored.ruling = sharp.decide_verdict(&stored, "").unwrap(); // another one's is not looked at
+            assert_eq!(policy.decide_verdict(&stored, "").unwrap(), wanted);
+        }
+    }
+    // A Stream checkpoint's verdict is on tokens; one that is made up has values that there are not.
+    let tokens = live().classify_prompt(THREAT).unwrap();
+    assert_eq!(kind(loose.decide_verdict(&tokens, "")), ErrorKind::InvalidArgument);
+    let mut odd = Verdict::default();
+    odd.severity = Severity::Unsafe;
+    odd.categories = vec![(Category::Pii, 0.5); 10];
+    let error = loose.decide_verdict(&odd, "").unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidArgument && error.to_string().contains("n_categories is 10"), "{error}");
+    odd.categories.truncate(1);
+    let ruling = loose.decide_verdict(&odd, "").unwrap();
+    assert_eq!((ruling.action, ruling.rule, ruling.category), (Action::Flag, Rule::Severity, Some(Category::Pii)));
 }
 
 #[test]
@@ -197,39 +224,63 @@ fn tokenizer_and_decoder() {
 
 #[test]
 fn policies() {
-    let policy = Policy { consecutive_tokens: 1, ..Default::default() };
-    let options = StreamOptions { policy: Some(policy.clone()), ..Default::default() };
+    let quick = policy(r#""debounce": {"consecutive_tokens": 1}"#);
+    let options = StreamOptions { policy: Some(&quick), ..Default::default() };
     let mut stream = Stream::open_with(&live(), &options).unwrap();
     stream.push_prompt("Hello!").unwrap();
+    assert_eq!(stream.prompt_decision().unwrap().action, Action::Allow);
     let text = THREAT.repeat(2);
     let last = stream.judge(text.split_inclusive(' ')).last().unwrap().unwrap().1;
-    assert!(last.is_flagged && last.explain().unwrap().starts_with("Unsafe"));
+    assert!(last.action == Action::Block && last.explain().unwrap().starts_with("Unsafe"));
+    assert_eq!((last.ruling.action, last.ruling.policy_name.as_str()), (Action::Block, "test"));
+    assert!(last.ruling.bytes.start < last.ruling.bytes.end && last.ruling.position.is_some());
     let token = last.token.as_ref().unwrap();
     assert!(token.severity == Severity::Unsafe && token.source == Source::Heads && token.bytes.start > 0);
     assert!(last.run_byte_begin <= token.bytes.start);
     let mut tokens = stream.verdicts(0).unwrap();
-    let again = decide(&policy, &mut tokens, true).unwrap();
-    assert_eq!(again.position, last.position);
-    let at = tokens.iter().find(|t| Some(t.position) == again.position).unwrap();
-    assert_eq!(policy.counted_severity(at).unwrap(), Severity::Unsafe);
-    let none = Policy { ignored_categories: Category::ALL.to_vec(), ..policy };
-    assert_eq!(decide(&none, &mut tokens, true).unwrap().severity, Severity::Safe);
-    Policy::default().check().unwrap();
-    for bad in [Some(2.0), Some(-1.0), Some(f32::NAN)] {
-        assert_eq!(kind(Policy { unsafe_threshold: bad, ..Default::default() }.check()), ErrorKind::InvalidArgument);
+    let again = quick.decide(Role::Assistant, &mut tokens, false).unwrap();
+    assert_eq!((again.position, again.ruling), (last.position, last.ruling));
+    assert!(tokens.iter().any(|token| token.action == Action::Block));
+    let off = policy(r#""response": {"default": "off"}"#).decide(Role::Assistant, &mut tokens, true).unwrap();
+    assert_eq!((off.severity, off.action, off.ruling.rule), (Severity::Unsafe, Action::Allow, Rule::CategoryOff));
+    assert!(tokens.iter().all(|token| token.action == Action::Allow));
+}
+
+/// Where policies come from, and what they are on paper.
+#[test]
+fn documents() {
+    assert_eq!(Policy::presets(), ["strict", "loose", "chat-game", "assistant"]);
+    let folder = Folder::new("policies");
+    let path = folder.0.join("policy.json");
+    for name in Policy::presets() {
+        let preset = Policy::preset(name).unwrap();
+        let json = preset.to_json().unwrap();
+        assert_eq!(Policy::parse(&json).unwrap().to_json().unwrap(), json);
+        std::fs::write(&path, &json).unwrap();
+        assert_eq!(Policy::load(&path).unwrap().to_json().unwrap(), json);
+        assert!(preset.describe().unwrap().contains(name), "{}", preset.describe().unwrap());
     }
-    for unknown in [Category::Other(77), Category::Other(-1)] {
-        let thresholds = Policy { category_thresholds: vec![(unknown, 0.5)], ..Default::default() };
-        let ignored = Policy { ignored_categories: vec![unknown], ..Default::default() };
-        for odd in [thresholds, ignored] {
-            let error = odd.check().unwrap_err();
-            assert!(error.kind() == ErrorKind::InvalidArgument && error.to_string().contains("Other("), "{error}");
-            let options = StreamOptions { policy: Some(odd), ..Default::default() };
-            assert_eq!(kind(Stream::open_with(&live(), &options)), ErrorKind::InvalidArgument);
-        }
-    }
-    let below = Policy { category_thresholds: vec![(Category::Pii, -0.1)], ..Default::default() };
-    assert_eq!(kind(below.check()), ErrorKind::InvalidArgument);
+    let default = Policy::default();
+    assert_eq!(Policy::parse(default.to_json().unwrap()).unwrap().describe().unwrap(), default.describe().unwrap());
+    assert_eq!(default.unjudged_action().unwrap(), Action::None);
+    assert_eq!(Policy::preset("strict").unwrap().unjudged_action().unwrap(), Action::Block);
+    let error = Policy::preset("kind").unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidArgument && error.to_string().contains("chat-game"), "{error}");
+    std::fs::write(&path, "{\n  \"schema\": 1,\n  \"modus\": \"strict\"\n}").unwrap();
+    let error = Policy::load(&path).unwrap_err().to_string();
+    assert!(error.contains("policy.json:3:") && error.contains("modus"), "{error}");
+    assert_eq!(kind(Policy::load("no/such/file")), ErrorKind::FileNotFound);
+    assert_eq!(kind(Policy::parse("")), ErrorKind::InvalidArgument);
+    assert_eq!(kind(Policy::parse(b"\xff")), ErrorKind::InvalidArgument);
+    // A clone, and a stream, keep what they share.
+    let mut stream = {
+        let policy = Policy::preset("strict").unwrap();
+        let copy = policy.clone();
+        drop(policy);
+        Stream::open_with(&live(), &StreamOptions { policy: Some(&copy), ..Default::default() }).unwrap()
+    };
+    stream.push_prompt(PROMPT).unwrap();
+    assert_eq!(stream.decision().unwrap().ruling.policy_name, "strict");
 }
 
 #[test]

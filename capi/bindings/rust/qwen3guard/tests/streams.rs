@@ -91,7 +91,7 @@ fn turns_marks_and_forks() {
     let done = push_batch(&guard, &mut [(&mut a, &ids), (&mut b, &[-1])]).unwrap();
     assert_close(done[0].as_ref().unwrap(), &a.verdicts(0).unwrap());
     assert_eq!(done[1].as_ref().unwrap_err().kind(), ErrorKind::TokenRange);
-    let full = StreamOptions { max_tokens: 40, context: Context::Error, ..Default::default() };
+    let full = StreamOptions { max_tokens: 40, context: Some(Context::Error), ..Default::default() };
     let mut small = Stream::open_with(&guard, &full).unwrap();
     assert_eq!(kind(small.push_prompt(TEXT.repeat(9))), ErrorKind::ContextFull);
 }
@@ -220,7 +220,7 @@ fn judging_ends_behind_an_error() {
     let pieces = [&b"Once "[..], b"\xff", b"upon", b" a time"];
     let mut judged = stream.judge(pieces.into_iter().inspect(|_| n_taken += 1));
     let (update, decision) = judged.next().unwrap().unwrap();
-    assert!(!update.tokens.is_empty() && !decision.is_flagged);
+    assert!(!update.tokens.is_empty() && decision.action != Action::Block);
     assert_eq!(kind(judged.next().unwrap()), ErrorKind::InvalidUtf8);
     assert!(judged.next().is_none() && judged.next().is_none());
     assert_eq!(judged.size_hint(), (0, Some(0)));
@@ -261,8 +261,8 @@ fn a_response_is_judged_while_it_is_copied() {
     shown.clear();
     let error = io::copy(&mut Dribble(THREAT.as_bytes()), &mut stream.writer(&mut shown)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-    let Flagged(decision) = error.get_ref().unwrap().downcast_ref().unwrap();
-    assert!(decision.is_flagged && error.to_string().starts_with("flagged: Unsafe"), "{error}");
+    let Blocked(decision) = error.get_ref().unwrap().downcast_ref().unwrap();
+    assert!(decision.action == Action::Block && error.to_string().starts_with("blocked: Unsafe"), "{error}");
     assert_eq!(**decision, stream.decision().unwrap());
     assert!(!shown.is_empty() && shown.len() < THREAT.len() && THREAT.as_bytes().starts_with(&shown));
     assert_eq!(stream.info().unwrap().turn_bytes as usize, shown.len() + 3); // the last write went no further

@@ -16,6 +16,7 @@ fn checked(decision: Decision) -> Decision {
     assert!(decision.severity != Severity::Safe || decision.is_complete, "{decision:?}");
     assert!(!decision.is_complete || decision.severity != Severity::NotJudged, "{decision:?}");
     assert!(!decision.is_complete || decision.unjudged_bytes.is_empty(), "{decision:?}");
+    assert!(decision.action != Action::Allow || decision.is_complete, "{decision:?}");
     decision
 }
 
@@ -36,11 +37,12 @@ fn defaults() {
     assert_eq!((Severity::default(), Action::default()), (Severity::NotJudged, Action::None));
     assert_eq!((Severity::NotJudged.value(), Action::None.value()), (0, 0));
     let verdict = Verdict::default();
-    assert_eq!((verdict.severity, verdict.action, verdict.position), Default::default());
+    assert_eq!((verdict.severity, verdict.ruling, verdict.position), Default::default());
     let token = TokenVerdict::default();
-    assert_eq!((token.severity, token.source, token.is_settled), Default::default());
+    assert_eq!((token.severity, token.source, token.action, token.is_settled), Default::default());
     let decision = checked(Decision::default());
-    assert!(decision.severity == Severity::NotJudged && !decision.is_complete && !decision.is_settled());
+    assert!(decision.severity == Severity::NotJudged && !decision.is_complete && !decision.is_settled);
+    assert_eq!((decision.action, &decision.ruling), (Action::None, &Ruling::default()));
     assert!(decision.explain().unwrap().starts_with("not judged"));
     // No name, comparison or probability makes one of it.
     assert_eq!((Severity::NotJudged.to_string(), Action::None.to_string()), ("not judged".into(), "none".into()));
@@ -49,17 +51,16 @@ fn defaults() {
     let p = Probabilities { safe: 0.5, controversial: 0.3, r#unsafe: 0.2 };
     let all = [Severity::NotJudged, Severity::Safe, Severity::Controversial, Severity::Unsafe, Severity::Other(4)];
     assert_eq!(all.map(|severity| p.of(severity)), [0.0, 0.5, 0.3, 0.2, 0.0]);
-    let thresholds = ClassifyOptions { flag_threshold: Some(0.9), block_threshold: Some(0.9), ..Default::default() };
-    for options in [ClassifyOptions::default(), thresholds] {
-        assert_eq!(decide_action(options, Severity::NotJudged, p).unwrap(), Action::None);
-        assert_eq!(decide_action(options, Severity::Safe, p).unwrap(), Action::Allow);
-    }
-    let policy = Policy::default();
-    assert_eq!(policy.counted_severity(&TokenVerdict::default()).unwrap(), Severity::NotJudged);
-    for n in [0, 1, 5] {
-        for has_ended in [false, true] {
-            let decided = decide(&policy, &mut vec![TokenVerdict::default(); n], has_ended).unwrap();
-            assert!(checked(decided).severity == Severity::NotJudged, "{n} tokens");
+    for (policy, action) in [(Policy::default(), Action::None), (Policy::preset("strict").unwrap(), Action::Block)] {
+        assert_eq!(policy.unjudged_action().unwrap(), action);
+        assert_eq!(policy.decide_verdict(&Verdict::default(), "").unwrap().action, action);
+        for n in [0, 1, 5] {
+            for has_ended in [false, true] {
+                let mut tokens = vec![TokenVerdict::default(); n];
+                let decided = checked(policy.decide(Role::Assistant, &mut tokens, has_ended).unwrap());
+                assert_eq!(decided.severity, Severity::NotJudged, "{n} tokens");
+                assert_eq!(decided.action, if has_ended { action } else { Action::None }, "{n} tokens");
+            }
         }
     }
 }
@@ -69,18 +70,28 @@ fn conversations_that_failed_or_were_stopped() {
     let (guard, cancel) = (gen(), Cancel::new().unwrap());
     let long = TEXT.repeat(20); // some 700 tokens: not all are judged at once
     let (good, bad) = ([Message::user(&long)], [Message { role: Role::User, text: b"\xff" }]);
-    let options = ClassifyOptions { cancel: Some(&cancel), ..Default::default() };
+    let strict = policy(r#""unjudged": "block""#);
+    let options = ClassifyOptions { policy: Some(&strict), cancel: Some(&cancel), ..Default::default() };
     let mut all = [&good[..]; 8];
     all[1] = &bad;
     // How many were judged, and how many were stopped; the odd one fails, or is stopped as well.
-    let count = |results: Vec<Result<Verdict>>| {
+    let count = |results: Vec<std::result::Result<Verdict, NotJudged>>| {
         assert_eq!(results.len(), all.len());
         let mut n = [0, 0];
         for (i, result) in results.into_iter().enumerate() {
-            match result.map(|verdict| (verdict.severity, verdict.action)).map_err(|error| error.kind()) {
-                Ok((severity, action)) if i != 1 && severity >= Severity::Safe && action >= Action::Allow => n[0] += 1,
-                Err(ErrorKind::Cancelled) => n[1] += 1,
-                Err(ErrorKind::InvalidUtf8) if i == 1 => {}
+            let failed = match result {
+                Ok(verdict) => {
+                    assert!(i != 1 && verdict.severity >= Severity::Safe && verdict.ruling.action >= Action::Allow);
+                    n[0] += 1;
+                    continue;
+                }
+                Err(failed) => failed,
+            };
+            assert_eq!((failed.ruling.action, failed.ruling.rule), (Action::Block, Rule::NotJudged), "{failed:?}");
+            assert_eq!(failed.ruling.policy_name, "test");
+            match failed.error.kind() {
+                ErrorKind::Cancelled => n[1] += 1,
+                ErrorKind::InvalidUtf8 if i == 1 => {}
                 odd => panic!("{i}: {odd:?}"),
             }
         }
@@ -95,7 +106,8 @@ fn conversations_that_failed_or_were_stopped() {
     let [n_judged, n_stopped] = count(guard.classify_batch(&all, options, None).unwrap());
     assert!(n_judged == 0 && n_stopped > 0); // the flag was up before the call
     let mut stop = |_, _| ControlFlow::Break(());
-    let [n_judged, n_stopped] = count(guard.classify_batch(&all, ClassifyOptions::default(), Some(&mut stop)).unwrap());
+    let free = ClassifyOptions { cancel: None, ..options };
+    let [n_judged, n_stopped] = count(guard.classify_batch(&all, free, Some(&mut stop)).unwrap());
     assert!(n_judged > 0 && n_stopped > 0);
     assert_eq!(kind(guard.classify_prompt_with(PROMPT, options)), ErrorKind::Cancelled);
 }
@@ -147,13 +159,15 @@ fn streams_that_have_not_judged_all() {
     assert_eq!(incomplete(&stream).severity, Severity::NotJudged);
 
     // The context's end.
-    let options = StreamOptions { max_tokens: 64, context: Context::Stop, policy: Some(calm()), ..Default::default() };
+    let calm = calm();
+    let options =
+        StreamOptions { max_tokens: 64, context: Some(Context::Stop), policy: Some(&calm), ..Default::default() };
     let mut full = open(options);
     full.push_prompt("Hello!").unwrap();
     let at = full.push_text(TEXT.repeat(4)).unwrap().stopped_at_byte.unwrap();
     assert_eq!(incomplete(&full).unjudged_bytes, at..4 * TEXT.len() as i64);
     let ended = checked(full.end_turn().unwrap().decision);
-    assert!(!ended.is_complete && ended.severity == Severity::NotJudged, "{ended:?}");
+    assert!(!ended.is_complete && ended.severity != Severity::Safe && ended.action == Action::None, "{ended:?}");
     // Text whose tokens may still change, when it has to wait.
     let mut waiting = open(StreamOptions { judge_unsettled: false, ..Default::default() });
     waiting.push_prompt("Hello!").unwrap();
@@ -181,7 +195,7 @@ fn gen_streams_between_two_verdicts() {
 }
 
 #[test]
-fn a_provisional_flag() {
+fn a_provisional_block() {
     let mut stream = Stream::open(&live()).unwrap();
     stream.push_prompt("Hello!").unwrap();
     let mut seen = [0; 2];
@@ -189,21 +203,18 @@ fn a_provisional_flag() {
         stream.push_text(&THREAT[byte..=byte]).unwrap();
         let decision = checked(stream.decision().unwrap());
         let Some(position) = decision.position else {
-            assert!(!decision.is_settled());
+            assert!(!decision.is_settled);
             continue;
         };
         let tokens = stream.verdicts(0).unwrap();
         let token = tokens.iter().find(|token| token.position == position).unwrap();
-        assert_eq!(decision.token.as_ref().unwrap().is_settled, token.is_settled);
-        assert_eq!(decision.is_settled(), token.is_settled);
+        assert_eq!((decision.is_settled, decision.ruling.is_settled), (token.is_settled, token.is_settled));
         assert_eq!(decision.explain().unwrap().contains("provisional"), !token.is_settled);
         seen[usize::from(token.is_settled)] += 1;
     }
     assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
-    assert!(stream.end_turn().unwrap().decision.is_settled());
-    // A flag whose token the context slid over stands.
-    let gone = Decision { severity: Severity::Unsafe, is_flagged: true, ..Default::default() };
-    assert!(gone.is_settled());
+    let end = stream.end_turn().unwrap().decision;
+    assert!(end.is_settled && end.ruling.is_settled && end.action == Action::Block);
 }
 
 #[test]
@@ -235,11 +246,6 @@ fn batches_that_failed_or_ran_out_of_time() {
     }
 }
 
-/// By which nothing is worse than Safe.
-fn calm() -> Policy {
-    Policy { ignored_categories: Category::ALL.to_vec(), ..Default::default() }
-}
-
 fn unjudged(error: io::Error) -> Decision {
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     let Unjudged(decision) = error.get_ref().unwrap().downcast_ref().unwrap();
@@ -261,7 +267,9 @@ fn writers_hold_back_what_was_not_judged() {
     assert!(checked(writer.finish().unwrap().decision).is_complete);
     assert_eq!(shown.len() + 2, "Good \u{4f60} morning.".len()); // but for what the first writer was dropped with
 
-    let options = StreamOptions { max_tokens: 64, context: Context::Stop, policy: Some(calm()), ..Default::default() };
+    let calm = calm();
+    let options =
+        StreamOptions { max_tokens: 64, context: Some(Context::Stop), policy: Some(&calm), ..Default::default() };
     let mut stream = Stream::open_with(&live(), &options).unwrap();
     stream.push_prompt("Hello!").unwrap();
     shown.clear();
@@ -285,14 +293,14 @@ fn writers_hold_back_what_was_not_judged() {
 
     // A user's turn is judged when it ends; an empty one has nothing to pass on.
     let guard = live();
-    for (text, is_flagged) in [("Good morning.", false), (THREAT, true), ("", false)] {
+    for (text, is_blocked) in [("Good morning.", false), (THREAT, true), ("", false)] {
         let mut stream = Stream::open(&guard).unwrap();
         stream.begin_turn(Role::User).unwrap();
         shown.clear();
         let mut writer = stream.writer(&mut shown);
         writer.write_all(text.as_bytes()).unwrap();
         let turn = writer.finish();
-        assert_eq!((turn.is_err(), &shown[..]), (is_flagged, if is_flagged { &b""[..] } else { text.as_bytes() }));
+        assert_eq!((turn.is_err(), &shown[..]), (is_blocked, if is_blocked { &b""[..] } else { text.as_bytes() }));
     }
 }
 
@@ -300,7 +308,7 @@ fn writers_hold_back_what_was_not_judged() {
 fn messages_that_the_gen_template_leaves_out() {
     let messages =
         [Message::assistant("Hello!"), Message::user("Hi"), Message::tool("x"), Message::assistant("It is fine.")];
-    let options = ClassifyOptions { reject_dropped: true, ..Default::default() };
+    let options = ClassifyOptions { reject_dropped: Some(true), ..Default::default() };
     let verdict = gen().classify(&messages).unwrap();
     assert_eq!((&verdict.dropped_messages[..], verdict.n_dropped_messages), (&[0, 2][..], 2));
     assert_eq!(kind(gen().classify_with(&messages, options)), ErrorKind::InvalidArgument);
@@ -308,7 +316,7 @@ fn messages_that_the_gen_template_leaves_out() {
     let many = [&[Message::tool("x"); 40][..], &[Message::user("Hi")]].concat();
     let verdict = gen().classify(&many).unwrap();
     assert_eq!((verdict.dropped_messages, verdict.n_dropped_messages), ((0..31).collect(), 40));
-    let options = StreamOptions { reject_dropped: true, ..Default::default() };
+    let options = StreamOptions { reject_dropped: Some(true), ..Default::default() };
     let mut stream = Stream::open_with(&gen(), &options).unwrap();
     assert_eq!(kind(stream.restore(&messages)), ErrorKind::InvalidArgument);
     assert_eq!(kind(stream.begin_turn(Role::Tool)), ErrorKind::InvalidArgument);

@@ -14,6 +14,14 @@ pub fn gen() -> Guard {
 pub fn live() -> Guard {
     Guard::embedded("nano-stream").unwrap()
 }
+/// A policy named "test" with these members.
+pub fn policy(members: &str) -> Policy {
+    Policy::parse(format!(r#"{{"schema": 1, "name": "test", "version": "7", {members}}}"#)).unwrap()
+}
+/// By which nothing is blocked.
+pub fn calm() -> Policy {
+    policy(r#""prompt": {"default": "off"}, "response": {"default": "off"}"#)
+}
 pub fn kind<T>(result: Result<T>) -> ErrorKind {
     result.err().expect("an error").kind()
 }
