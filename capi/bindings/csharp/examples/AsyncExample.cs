@@ -27,11 +27,11 @@ internal static class AsyncExample
             var updates = stream.JudgeAsync(queue);
             while (await updates.MoveNextAsync()) // from C# 8 on: await foreach (var update in updates)
             {
-                if (stream.Decision.IsFlagged && stream.Decision.IsSettled) break;
+                if (stream.Decision.Action == GuardAction.Block && stream.Decision.IsSettled) break;
             }
             var decision = (await stream.EndTurnAsync()).Decision;
             Console.WriteLine(decision.Explain());
-            if (decision.Severity != Severity.Safe) Console.WriteLine("hold it back"); // NotJudged is not Safe
+            if (decision.Action != GuardAction.Allow) Console.WriteLine("hold it back");
             await writing;
         }
     }

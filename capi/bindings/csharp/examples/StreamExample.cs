@@ -21,12 +21,12 @@ internal static class StreamExample
             {
                 stream.PushText(word + " ");
                 Console.WriteLine(word + ": " + stream.Decision.Severity);
-                // The next word may take back a flag that is not settled.
-                if (stream.Decision.IsFlagged && stream.Decision.IsSettled) break;
+                // The next word may take back what is not settled.
+                if (stream.Decision.Action == GuardAction.Block && stream.Decision.IsSettled) break;
             }
             var decision = stream.EndTurn().Decision; // which settles the last words
             Console.WriteLine(decision.Explain());
-            if (decision.Severity != Severity.Safe) Console.WriteLine("hold it back"); // NotJudged is not Safe
+            if (decision.Action != GuardAction.Allow) Console.WriteLine("hold it back");
         }
     }
 }

@@ -150,6 +150,9 @@ namespace Qwen3Guard
 
         public static int Bool(bool value) => value ? 1 : 0;
 
+        /// <summary>What may be left to the policy.</summary>
+        public static int Choice(bool? value) => value == null ? NativeMethods.Q3G_FROM_POLICY : Bool(value.Value);
+
         /// <summary>Text of unknown size: asked for again when the buffer was too small.</summary>
         public delegate int ReadText(byte* text, UIntPtr capacity, UIntPtr* n, q3g_error* error);
 

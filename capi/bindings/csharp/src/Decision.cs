@@ -20,7 +20,7 @@ namespace Qwen3Guard
         internal static q3g_decision Place()
         {
             var raw = q3g_decision.New();
-            raw.position = -1;
+            raw.position = raw.rule_category = raw.rule_phrase = raw.rule_position = -1;
             return raw;
         }
 
@@ -32,11 +32,19 @@ namespace Qwen3Guard
         public Reason Reason => (Reason)raw.reason;
         /// <summary>Tokens of the run up to where it fell, that token included.</summary>
         public int RunTokens => raw.n_run_tokens;
-        /// <summary>The policy's flag is up at the last token.</summary>
-        public bool IsFlagged => raw.is_flagged != 0;
-        /// <summary>The token where it fell is settled. False: there is none, or the text that follows may change that token, and
-        /// take the decision back ("sex" may become "sexton").</summary>
-        public bool IsSettled => raw.has_token != 0 && raw.is_settled != 0;
+        /// <summary>What to do now: the ruling's action, or Allow when the policy has released it.</summary>
+        public GuardAction Action => (GuardAction)raw.action;
+        /// <summary>The strictest of the turn.</summary>
+        public Ruling Ruling
+        {
+            get
+            {
+                fixed (q3g_decision* p = &raw) return Ruling.Of(p);
+            }
+        }
+        /// <summary>A token decided, and no text that follows can change it. False: there is none, or the text that follows may
+        /// change that token, and take the decision back ("sex" may become "sexton").</summary>
+        public bool IsSettled => raw.is_settled != 0;
         /// <summary>Every byte of the turn so far was judged, and there is one at least.</summary>
         public bool IsComplete => raw.is_complete != 0;
         /// <summary>The bytes of the turn's text from here to UnjudgedEnd were not judged.</summary>
@@ -45,7 +53,7 @@ namespace Qwen3Guard
         public long UnjudgedEnd => raw.unjudged_end;
         /// <summary>Where the run begins in the turn's text, in bytes: what to take back starts here.</summary>
         public long RunByteBegin => raw.run_byte_begin;
-        /// <summary>The verdict on the token where it fell, without its IsFlagged; null when no token decided.</summary>
+        /// <summary>The verdict on the token where it fell, without its Action; null when no token decided.</summary>
         public TokenVerdict Token
         {
             get

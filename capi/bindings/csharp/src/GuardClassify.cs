@@ -13,12 +13,12 @@ namespace Qwen3Guard
 
         private static Verdict Classify(ClassifyOptions options, CancellationToken token, Judge judge)
         {
-            q3g_policy policy;
-            var raw = ClassifyOptions.ToC(options, &policy);
             int capacity = options?.TextBytes ?? Verdict.TextBytes;
             byte* small = stackalloc byte[capacity];
+            using (var policy = new PolicyScope(options?.Policy))
             using (var scope = CancelScope.For(token))
             {
+                var raw = ClassifyOptions.ToC(options, policy);
                 if (scope != null) raw.cancel = scope.Raw;
                 var verdict = Run(&raw, small, capacity, token, judge);
                 // Only greedy decoding writes that much. The model then writes the same again.
@@ -106,8 +106,6 @@ namespace Qwen3Guard
             var verdicts = new q3g_verdict[n];
             var errors = new q3g_error[n];
             var texts = new byte[n * room];
-            q3g_policy policy;
-            var c = ClassifyOptions.ToC(options, &policy);
             var error = Call.Slot();
             try
             {
@@ -117,8 +115,10 @@ namespace Qwen3Guard
                 fixed (q3g_verdict* verdictAt = verdicts)
                 fixed (q3g_error* errorAt = errors)
                 using (var callback = new Callback { Progress = options?.Progress })
+                using (var policy = new PolicyScope(options?.Policy))
                 using (var scope = CancelScope.For(token))
                 {
+                    var c = ClassifyOptions.ToC(options, policy);
                     for (int i = 0; i < n; ++i)
                     {
                         raw[i].struct_size = (uint)sizeof(q3g_conversation);
@@ -163,19 +163,6 @@ namespace Qwen3Guard
                 foreach (var messages in pinned) messages.Dispose();
             }
             return results;
-        }
-
-        /// <summary>What a host should do, by the mode and thresholds of the options; None when nothing was judged. A pure
-        /// function.</summary>
-        public static GuardAction DecideAction(Severity severity, Probabilities probabilities, ClassifyOptions options = null)
-        {
-            q3g_policy policy;
-            var raw = ClassifyOptions.ToC(options, &policy);
-            var error = Call.Slot();
-            int action;
-            Call.Check(NativeMethods.q3g_decide_action(&raw, (int)severity, probabilities.Safe, probabilities.Controversial,
-                probabilities.Unsafe, &action, &error), &error);
-            return (GuardAction)action;
         }
     }
 }

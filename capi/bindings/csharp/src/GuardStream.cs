@@ -15,7 +15,7 @@ namespace Qwen3Guard
         private readonly StreamHandle handle;
         private readonly CancelHandle cancel; // the stream's own; null in a batch's visit
 
-        /// <summary>Opens a conversation. options: null for the published rule.</summary>
+        /// <summary>Opens a conversation. options: null for the defaults.</summary>
         public GuardStream(Guard guard, StreamOptions options = null)
         {
             Call.Need(guard, nameof(guard));
@@ -236,6 +236,19 @@ namespace Qwen3Guard
                 var raw = Qwen3Guard.Decision.Place();
                 var error = Call.Slot();
                 using (handle.Enter()) Call.Check(NativeMethods.q3g_stream_decision(handle, &raw, &error), &error);
+                return new Decision(raw);
+            }
+        }
+
+        /// <summary>The decision on the last user's turn that ended: its ruling says what the policy makes of the
+        /// prompt.</summary>
+        public Decision PromptDecision
+        {
+            get
+            {
+                var raw = Qwen3Guard.Decision.Place();
+                var error = Call.Slot();
+                using (handle.Enter()) Call.Check(NativeMethods.q3g_stream_prompt_decision(handle, &raw, &error), &error);
                 return new Decision(raw);
             }
         }

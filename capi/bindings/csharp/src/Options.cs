@@ -58,27 +58,23 @@ namespace Qwen3Guard
         public NativeAllocator Allocator;
     }
 
-    /// <summary>How a verdict is reached. Thresholds are in [0, 1].</summary>
+    /// <summary>How a verdict is reached, and what is done about it.</summary>
     public sealed class ClassifyOptions
     {
         /// <summary>The published way: generate, then parse; Gen only. A text that is no verdict is
         /// Status.UnparsableOutput.</summary>
         public bool Greedy;
-        /// <summary>What Controversial counts as, for the action.</summary>
-        public Mode Mode;
-        /// <summary>Stream: from the verdicts of tokens to the severity; its mode and release of flags change nothing here.
-        /// Null: the published rule.</summary>
+        /// <summary>Null: the default one, which blocks what is Unsafe or Controversial.</summary>
         public Policy Policy;
         /// <summary>What becomes of the response's thinking.</summary>
         public Thinking Thinking;
         /// <summary>What happens to bytes that are not UTF-8.</summary>
         public InvalidUtf8 InvalidUtf8;
-        /// <summary>Messages that the Gen template leaves out are an error; else Verdict.DroppedMessages names them.</summary>
-        public bool RejectDropped;
-        /// <summary>Of P(Unsafe), and P(Controversial) when strict: flag from here on. Null: not set.</summary>
-        public float? FlagThreshold;
-        /// <summary>Block from here on; at least FlagThreshold. Null: not set.</summary>
-        public float? BlockThreshold;
+        /// <summary>What happens to a message that does not fit the context. Null: as the policy says.</summary>
+        public LongText? LongText;
+        /// <summary>Messages that the Gen template leaves out are an error; false: Verdict.DroppedMessages names them. Null: as the
+        /// policy says.</summary>
+        public bool? RejectDropped;
         /// <summary>Of ClassifyBatch, in conversations (done, total), on the calling thread; false stops. An exception stops
         /// too, and is thrown again.</summary>
         public Func<long, long, bool> Progress;
@@ -86,23 +82,17 @@ namespace Qwen3Guard
         // The room for a verdict's text at first; a longer text takes a second run.
         internal int TextBytes = Verdict.TextBytes;
 
-        /// <summary>policy: room for what the C struct points to, which the caller keeps as long as that.</summary>
-        internal static unsafe q3g_classify_options ToC(ClassifyOptions options, q3g_policy* policy)
+        /// <summary>policy: of the options, which the caller keeps as long as the C struct.</summary>
+        internal static unsafe q3g_classify_options ToC(ClassifyOptions options, PolicyScope policy)
         {
             var raw = q3g_classify_options.Defaults();
             if (options == null) return raw;
             raw.decoder = Call.Bool(options.Greedy);
-            raw.mode = (int)options.Mode;
             raw.thinking = (int)options.Thinking;
-            if (options.Policy != null)
-            {
-                *policy = options.Policy.ToC();
-                raw.policy = policy;
-            }
+            raw.policy = policy.Raw;
             raw.invalid_utf8 = (int)options.InvalidUtf8;
-            raw.dropped_messages = Call.Bool(options.RejectDropped);
-            raw.flag_threshold = options.FlagThreshold ?? -1;
-            raw.block_threshold = options.BlockThreshold ?? -1;
+            raw.long_text = (int?)options.LongText ?? NativeMethods.Q3G_FROM_POLICY;
+            raw.dropped_messages = Call.Choice(options.RejectDropped);
             return raw;
         }
     }

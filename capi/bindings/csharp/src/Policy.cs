@@ -1,98 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
+using System;
 using System.Collections.Generic;
 using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>Makes a decision of the verdicts of tokens; the default is the published rule. Thresholds are in [0, 1]; null:
-    /// not set. It is read when it is used: what changes later does not change a stream.</summary>
-    public sealed unsafe class Policy
+    /// <summary>What to do about verdicts, as a document says it (docs/policy.md): Policy.Load, Parse or Preset. A policy never
+    /// changes a severity: its Ruling stands beside it. Immutable: any number of threads at once. It may be disposed of while a
+    /// stream or a call uses it.</summary>
+    public sealed unsafe class Policy : IDisposable
     {
-        /// <summary>Strict: a Controversial decision flags too.</summary>
-        public Mode Mode;
-        /// <summary>Which tokens make a run.</summary>
-        public RunRule RunRule;
-        /// <summary>Tokens in a row that decide; at least 1.</summary>
-        public int ConsecutiveTokens = 2;
-        /// <summary>Unsafe when P(Unsafe) reaches it.</summary>
-        public float? UnsafeThreshold;
-        /// <summary>Else Controversial when P(Unsafe) + P(Controversial) does.</summary>
-        public float? ControversialThreshold;
-        /// <summary>Safe when 1 - P(Safe) is below the category's.</summary>
-        public readonly Dictionary<Category, float> CategoryThresholds = new Dictionary<Category, float>();
-        /// <summary>Categories that do not count.</summary>
-        public readonly HashSet<Category> IgnoredCategories = new HashSet<Category>();
-        /// <summary>A flag goes down after so many Safe tokens in a row; 0: it stays.</summary>
-        public int ReleaseTokens;
-        /// <summary>And whose 1 - P(Safe) is below it.</summary>
-        public float? ReleaseThreshold;
-        /// <summary>A run that the turn's end cuts off decides.</summary>
-        public bool CountOpenRun;
+        private static readonly PolicyHandle Default = new PolicyHandle(IntPtr.Zero);
 
-        internal q3g_policy ToC()
+        internal readonly PolicyHandle Handle;
+
+        /// <summary>The default policy, which blocks what is Unsafe or Controversial.</summary>
+        public Policy() : this(Parsed(Json(Default))) { }
+
+        private Policy(PolicyHandle handle)
         {
-            var raw = q3g_policy.Defaults();
-            raw.mode = (int)Mode;
-            raw.run_rule = (int)RunRule;
-            raw.consecutive_tokens = ConsecutiveTokens;
-            raw.unsafe_threshold = UnsafeThreshold ?? -1;
-            raw.controversial_threshold = ControversialThreshold ?? -1;
-            foreach (var pair in CategoryThresholds)
-            {
-                raw.category_thresholds[Known(pair.Key, nameof(CategoryThresholds))] = pair.Value;
-            }
-            foreach (var category in IgnoredCategories)
-            {
-                raw.category_mask &= ~(1u << Known(category, nameof(IgnoredCategories)));
-            }
-            raw.release_tokens = ReleaseTokens;
-            raw.release_threshold = ReleaseThreshold ?? -1;
-            raw.end_of_turn = Call.Bool(CountOpenRun);
-            return raw;
+            Handle = handle;
         }
 
-        private static int Known(Category category, string where)
-        {
-            if ((uint)category < NativeMethods.Q3G_CATEGORY_COUNT) return (int)category;
-            throw Call.InvalidArgument("{0} names category {1}; expected one of the {2} that there are", where, (int)category,
-                NativeMethods.Q3G_CATEGORY_COUNT);
-        }
+        /// <summary>Frees the policy when nothing uses it any more.</summary>
+        public void Dispose() => Handle.Dispose();
 
-        /// <summary>Throws, with the field's name, when one is out of range.</summary>
-        public void Check()
+        private delegate int Maker(byte* text, UIntPtr bytes, IntPtr* policy, q3g_error* error);
+
+        private static PolicyHandle Make(string text, string name, Maker make)
         {
-            var raw = ToC();
+            var data = Call.Utf8(text, name);
             var error = Call.Slot();
-            Call.Check(NativeMethods.q3g_policy_check(&raw, &error), &error);
+            IntPtr policy;
+            fixed (byte* p = data) Call.Check(make(p, Call.Size(data.Length), &policy, &error), &error);
+            return new PolicyHandle(policy);
         }
 
-        /// <summary>The severity that a token counts with.</summary>
-        public Severity CountedSeverity(TokenVerdict token)
+        private static PolicyHandle Parsed(string json)
         {
-            var raw = ToC();
+            return Make(json, nameof(json),
+                (text, bytes, policy, error) => NativeMethods.q3g_policy_parse(text, bytes, policy, error));
+        }
+
+        private static string Json(PolicyHandle handle)
+        {
+            return Call.Read((text, capacity, n, error) =>
+                NativeMethods.q3g_policy_to_json(handle, text, capacity, n, error));
+        }
+
+        /// <summary>Reads a policy's file. Status.FileNotFound, Status.Io, and Status.InvalidArgument, with the line and the path
+        /// of what is wrong.</summary>
+        public static Policy Load(string path)
+        {
+            return new Policy(Make(path, nameof(path),
+                (text, bytes, policy, error) => NativeMethods.q3g_policy_load(text, bytes, policy, error)));
+        }
+
+        /// <summary>Reads a policy's JSON text. As Load.</summary>
+        public static Policy Parse(string json) => new Policy(Parsed(json));
+
+        /// <summary>A policy of the library. Status.InvalidArgument, with the names there are.</summary>
+        public static Policy Preset(string name)
+        {
+            return new Policy(Make(name, nameof(name),
+                (text, bytes, policy, error) => NativeMethods.q3g_policy_preset(text, bytes, policy, error)));
+        }
+
+        /// <summary>Names of the library's policies.</summary>
+        public static IReadOnlyList<string> Presets()
+        {
+            var names = new List<string>();
+            for (;;)
+            {
+                byte* name = NativeMethods.q3g_policy_preset_name(Call.Size(names.Count));
+                if (name == null) return names;
+                names.Add(Call.Text(name));
+            }
+        }
+
+        /// <summary>The policy as JSON text that Parse reads.</summary>
+        public string ToJson() => Json(Handle);
+
+        /// <summary>What it does, in plain words: some lines for a person.</summary>
+        public string Describe()
+        {
+            return Call.Read((text, capacity, n, error) =>
+                NativeMethods.q3g_policy_describe(Handle, text, capacity, n, error));
+        }
+
+        /// <summary>The action on what could not be judged, such as a call that failed: None or Block, never Allow.</summary>
+        public GuardAction UnjudgedAction
+        {
+            get
+            {
+                var error = Call.Slot();
+                int action;
+                Call.Check(NativeMethods.q3g_policy_unjudged_action(Handle, &action, &error), &error);
+                return (GuardAction)action;
+            }
+        }
+
+        /// <summary>The ruling on a verdict that was given under another policy, bit for bit what classifying under this one
+        /// would have ruled. text: the judged message, which a policy with lists needs. Status.InvalidArgument for a Stream
+        /// checkpoint's verdict: Decide rules on its tokens.</summary>
+        public Ruling DecideVerdict(Verdict verdict, string text = "")
+        {
+            var data = Call.Utf8(text, nameof(text));
             var error = Call.Slot();
-            q3g_token_verdict c;
-            Call.Need(token, nameof(token)).ToC(&c);
-            int severity;
-            Call.Check(NativeMethods.q3g_policy_counted_severity(&raw, &c, &severity, &error), &error);
-            return (Severity)severity;
+            q3g_verdict raw;
+            Call.Need(verdict, nameof(verdict)).ToC(&raw);
+            fixed (byte* p = data)
+            {
+                Call.Check(NativeMethods.q3g_policy_decide_verdict(Handle, &raw, p, Call.Size(data.Length), &error), &error);
+            }
+            return Ruling.Of(&raw);
         }
 
-        /// <summary>The decision over a turn's verdicts, whose IsFlagged it sets. hasEnded: the turn is over.</summary>
-        public Decision Decide(IReadOnlyList<TokenVerdict> tokens, bool hasEnded)
+        /// <summary>The decision over the verdicts of a turn of this role, whose Action it sets. hasEnded: the turn is over. Lists
+        /// have no part in it.</summary>
+        public Decision Decide(Role role, IReadOnlyList<TokenVerdict> tokens, bool hasEnded)
         {
-            var policy = ToC();
             var error = Call.Slot();
             var decision = Decision.Place();
             var raw = new q3g_token_verdict[Call.Need(tokens, nameof(tokens)).Count];
             fixed (q3g_token_verdict* p = raw)
             {
                 for (int i = 0; i < raw.Length; ++i) Call.Need(tokens[i], nameof(tokens)).ToC(p + i);
-                Call.Check(NativeMethods.q3g_policy_decide(&policy, p, Call.Size(raw.Length), Call.Bool(hasEnded), &decision,
-                    &error), &error);
-                for (int i = 0; i < raw.Length; ++i) tokens[i].IsFlagged = p[i].is_flagged != 0;
+                Call.Check(NativeMethods.q3g_policy_decide(Handle, (int)role, p, Call.Size(raw.Length), Call.Bool(hasEnded),
+                    &decision, &error), &error);
+                for (int i = 0; i < raw.Length; ++i) tokens[i].Action = (GuardAction)p[i].action;
             }
             return new Decision(decision);
         }
+    }
+
+    /// <summary>A policy in a C struct, kept alive for one call: it may be disposed of meanwhile.</summary>
+    internal struct PolicyScope : IDisposable
+    {
+        private readonly PolicyHandle handle;
+
+        public PolicyScope(Policy policy)
+        {
+            handle = policy?.Handle;
+            bool isKept = false;
+            handle?.DangerousAddRef(ref isKept);
+        }
+
+        /// <summary>NULL when there is none.</summary>
+        public IntPtr Raw => handle != null ? handle.DangerousGetHandle() : IntPtr.Zero;
+
+        public void Dispose() => handle?.DangerousRelease();
     }
 }

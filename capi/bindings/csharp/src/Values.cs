@@ -13,6 +13,8 @@ namespace Qwen3Guard
         public static string Of(Category value) => Call.Text(NativeMethods.q3g_category_name((int)value));
         /// <summary>E.g. "block".</summary>
         public static string Of(GuardAction value) => Call.Text(NativeMethods.q3g_action_name((int)value));
+        /// <summary>E.g. "category_off".</summary>
+        public static string Of(Rule value) => Call.Text(NativeMethods.q3g_rule_name((int)value));
         /// <summary>E.g. "assistant".</summary>
         public static string Of(Role value) => Call.Text(NativeMethods.q3g_role_name((int)value));
         /// <summary>E.g. "heads".</summary>

@@ -5,20 +5,25 @@ using Qwen3Guard.Native;
 
 namespace Qwen3Guard
 {
-    /// <summary>Judgement of the last message of a conversation.</summary>
+    /// <summary>Judgement of the last message of a conversation. What a policy decides by can be stored, made again and given to
+    /// Policy.DecideVerdict. A new one is not judged.</summary>
     public sealed class Verdict
     {
-        /// <summary>What was decided.</summary>
-        public Severity Severity { get; }
-        /// <summary>What a host should do.</summary>
-        public GuardAction Action { get; }
+        /// <summary>The model's; no policy changes it.</summary>
+        public Severity Severity { get; set; }
+        /// <summary>The policy's.</summary>
+        public Ruling Ruling { get; } = new Ruling();
+        /// <summary>What a host should do: the ruling's.</summary>
+        public GuardAction Action => Ruling.Action;
+        /// <summary>Whose message it was.</summary>
+        public Role Role { get; set; } = Role.User;
         /// <summary>Of the severities, at the token that Position names.</summary>
-        public Probabilities Probabilities { get; }
+        public Probabilities Probabilities { get; set; }
         /// <summary>Stream checkpoints: index in the conversation of the token whose probabilities and category these are; null
         /// for Gen.</summary>
-        public int? Position { get; }
+        public int? Position { get; set; }
         /// <summary>With probabilities, most relevant first; empty when Safe.</summary>
-        public IReadOnlyList<KeyValuePair<Category, float>> Categories { get; }
+        public IReadOnlyList<KeyValuePair<Category, float>> Categories { get; set; }
         /// <summary>The response refuses; null unless Gen judged a response.</summary>
         public bool? Refusal { get; }
         /// <summary>Of a refusal.</summary>
@@ -39,6 +44,10 @@ namespace Qwen3Guard
         public IReadOnlyList<int> DroppedMessages { get; }
         /// <summary>How many the template left out.</summary>
         public int DroppedMessageCount { get; }
+        /// <summary>The message did not fit, and this part of it was the worst; else null.</summary>
+        public Window? Window { get; }
+        /// <summary>The folded copy was the worse one.</summary>
+        public bool IsOfFoldedCopy { get; }
 
         /// <summary>One that says nothing: NotJudged, and no action.</summary>
         public Verdict()
@@ -51,7 +60,8 @@ namespace Qwen3Guard
         internal unsafe Verdict(q3g_verdict* raw)
         {
             Severity = (Severity)raw->severity;
-            Action = (GuardAction)raw->action;
+            Ruling = Ruling.Of(raw);
+            Role = (Role)raw->role;
             Probabilities = new Probabilities(raw->p_safe, raw->p_controversial, raw->p_unsafe);
             if (raw->position >= 0) Position = raw->position;
             var categories = new KeyValuePair<Category, float>[Math.Min(raw->n_categories, NativeMethods.Q3G_CATEGORY_COUNT)];
@@ -70,11 +80,45 @@ namespace Qwen3Guard
             var dropped = new int[Math.Min(raw->n_dropped_messages, NativeMethods.Q3G_DROPPED_MESSAGES_SHOWN)];
             for (int i = 0; i < dropped.Length; ++i) dropped[i] = raw->dropped_messages[i];
             DroppedMessages = dropped;
+            if (raw->n_windows != 0)
+            {
+                Window = new Window
+                {
+                    Index = raw->window_index, Count = raw->n_windows, ByteBegin = raw->window_byte_begin,
+                    ByteEnd = raw->window_byte_end,
+                };
+            }
+            IsOfFoldedCopy = raw->is_of_folded_copy != 0;
             if (raw->text_bytes.ToUInt64() > raw->text_capacity.ToUInt64())
             {
                 throw new Qwen3GuardException(Status.Internal, "a verdict's text is longer than any that the decoder writes");
             }
             Text = Call.Text(raw->text, Call.Int(raw->text_bytes));
+        }
+
+        /// <summary>What a policy decides by.</summary>
+        internal unsafe void ToC(q3g_verdict* raw)
+        {
+            int n = Call.Need(Categories, nameof(Categories)).Count;
+            if (n > NativeMethods.Q3G_CATEGORY_COUNT)
+            {
+                throw Call.InvalidArgument("Categories has {0} elements; expected at most {1}", n,
+                    NativeMethods.Q3G_CATEGORY_COUNT);
+            }
+            *raw = Place(null, 0);
+            raw->role = (int)Role;
+            raw->severity = (int)Severity;
+            raw->p_safe = Probabilities.Safe;
+            raw->p_controversial = Probabilities.Controversial;
+            raw->p_unsafe = Probabilities.Unsafe;
+            raw->position = Position ?? -1;
+            raw->n_categories = n;
+            for (int i = 0; i < n; ++i)
+            {
+                raw->categories[i] = (int)Categories[i].Key;
+                raw->category_probabilities[i] = Categories[i].Value;
+            }
+            raw->rule_category = raw->rule_phrase = raw->rule_position = -1;
         }
 
         /// <summary>Enough unless decoding is greedy; only Guard's calls can be that, and they look.</summary>
@@ -108,8 +152,8 @@ namespace Qwen3Guard
         public int Id { get; set; } = -1;
         /// <summary>Where it comes from.</summary>
         public Source Source { get; set; }
-        /// <summary>The policy's flag is up at this token.</summary>
-        public bool IsFlagged { get; set; }
+        /// <summary>What the policy does from this token on.</summary>
+        public GuardAction Action { get; set; }
         /// <summary>False inside thinking that is skipped.</summary>
         public bool Counts { get; set; } = true;
         /// <summary>No text that follows can change the token; when false, the verdict is provisional.</summary>
@@ -126,7 +170,7 @@ namespace Qwen3Guard
                 Severity = (Severity)raw->severity,
                 Probabilities = new Probabilities(raw->p_safe, raw->p_controversial, raw->p_unsafe),
                 Category = (Category)raw->category, CategoryProbabilities = Floats(raw->category_probabilities),
-                Position = raw->position, Id = raw->id, Source = (Source)raw->source, IsFlagged = raw->is_flagged != 0,
+                Position = raw->position, Id = raw->id, Source = (Source)raw->source, Action = (GuardAction)raw->action,
                 Counts = raw->counts != 0, IsSettled = raw->is_settled != 0, ByteBegin = raw->byte_begin,
                 ByteEnd = raw->byte_end,
             };
@@ -156,7 +200,7 @@ namespace Qwen3Guard
             raw->position = Position;
             raw->id = Id;
             raw->source = (int)Source;
-            raw->is_flagged = Call.Bool(IsFlagged);
+            raw->action = (int)Action;
             raw->counts = Call.Bool(Counts);
             raw->is_settled = Call.Bool(IsSettled);
             raw->byte_begin = ByteBegin;

@@ -56,8 +56,8 @@ public static class ApiTests
             Check.Fails(Status.InvalidUtf8, () => guard.ClassifyPrompt(invalid));
             Check.Fails(Status.InvalidUtf8, () => guard.ClassifyPrompt("\ud800"));
             guard.ClassifyPrompt(invalid, new ClassifyOptions { InvalidUtf8 = InvalidUtf8.Replace });
-            var crossed = new ClassifyOptions { FlagThreshold = 0.9f, BlockThreshold = 0.1f };
-            Check.Fails(Status.InvalidArgument, () => guard.ClassifyPrompt(Prompt, crossed));
+            var strange = new ClassifyOptions { Thinking = (Thinking)3 };
+            Check.Fails(Status.InvalidArgument, () => guard.ClassifyPrompt(Prompt, strange));
             Check.Fails(Status.InvalidArgument, () => guard.Classify(new Message[0]));
             Check.Fails(Status.InvalidArgument, () => guard.Classify(new[] { new Message((Role)9, "x") }));
             Check.Throws<ArgumentNullException>(() => guard.ClassifyPrompt((string)null));
@@ -70,11 +70,6 @@ public static class ApiTests
         var p = new Probabilities { Safe = 0.2f, Controversial = 0.5f, Unsafe = 0.3f };
         Check.Same("0 0.2 0.5 0.3 0", string.Join(" ", new[] { Severity.NotJudged, Severity.Safe, Severity.Controversial,
             Severity.Unsafe, (Severity)7 }.Select(s => p[s].ToString(CultureInfo.InvariantCulture))));
-        Check.Same(GuardAction.Block, Guard.DecideAction(Severity.Controversial, p));
-        Check.Fails(Status.InvalidArgument, () => Guard.DecideAction(Severity.Safe, new Probabilities { Safe = 2 }));
-        Check.Fails(Status.InvalidArgument, () => Guard.DecideAction((Severity)7, p));
-        var loose = new ClassifyOptions { Mode = Mode.Loose };
-        Check.Same(GuardAction.Flag, Guard.DecideAction(Severity.Controversial, p, loose));
     }
 
     public static void BatchOfConversations()

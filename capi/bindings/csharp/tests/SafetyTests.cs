@@ -22,6 +22,7 @@ public static class SafetyTests
         {
             ulong session = batch.Add();
             var ids = new[] { 1 };
+            var policy = new Policy();
             var calls = new Action[]
             {
                 () => Guard.Load(null), () => Guard.Embedded(null), () => Guard.FromMemory((byte[])null),
@@ -44,8 +45,10 @@ public static class SafetyTests
                 () => batch.PushText(session, (byte[])null), () => batch.PushTokens(session, null),
                 () => batch.Visit(session, null),
                 () => new Generator(null), () => writer.SetConversation(null), () => writer.SetTokens(null),
-                () => new Policy().Decide(null, true), () => new Policy().Decide(new TokenVerdict[] { null }, true),
-                () => new Policy().CountedSeverity(null), () => Names.ParseSeverity(null), () => Names.ParseCategory(null),
+                () => policy.Decide(Role.User, null, true), () => policy.Decide(Role.User, new TokenVerdict[] { null }, true),
+                () => policy.DecideVerdict(null), () => policy.DecideVerdict(new Verdict(), null), () => Policy.Parse(null),
+                () => policy.DecideVerdict(new Verdict { Categories = null }), () => Policy.Load(null),
+                () => Policy.Preset(null), () => Names.ParseSeverity(null), () => Names.ParseCategory(null),
                 () => Packing.Quantize(null, ""), () => Packing.Quantize("", null), () => Packing.Verify(null),
                 () => new TextQueue().Add(null),
             };
@@ -252,33 +255,29 @@ public static class SafetyTests
     public static void Values()
     {
         var policy = new Policy();
-        policy.IgnoredCategories.Add((Category)9);
-        Check.Fails(Status.InvalidArgument, policy.Check);
-        policy = new Policy();
-        policy.CategoryThresholds[(Category)(-1)] = 0.5f;
+        var token = new TokenVerdict
+        {
+            Severity = Severity.Unsafe, Probabilities = new Probabilities { Unsafe = 1 }, Source = Source.Heads, Counts = true,
+            CategoryProbabilities = new float[9],
+        };
         var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
         culture.NumberFormat.NegativeSign = "~";
         var before = CultureInfo.CurrentCulture;
         CultureInfo.CurrentCulture = culture;
         try
         {
-            var e = Check.Throws<Qwen3GuardException>(policy.Check);
-            Check.That(e.Status == Status.InvalidArgument && e.Message.Contains("category -1;"), e.Message);
+            token.CategoryProbabilities = new float[100];
+            var e = Check.Throws<Qwen3GuardException>(() => policy.Decide(Role.Assistant, new[] { token }, true));
+            Check.That(e.Status == Status.InvalidArgument && e.Message.Contains("has 100 elements;"), e.Message);
         }
         finally
         {
             CultureInfo.CurrentCulture = before;
         }
-        var token = new TokenVerdict
-        {
-            Severity = Severity.Unsafe, Probabilities = new Probabilities { Unsafe = 1 }, Source = Source.Heads, Counts = true,
-            CategoryProbabilities = new float[9],
-        };
-        Check.Same(Severity.Unsafe, new Policy { ConsecutiveTokens = 1 }.Decide(new[] { token }, true).Severity);
         foreach (var wrong in new[] { null, new float[0], new float[100] })
         {
             token.CategoryProbabilities = wrong;
-            Check.Fails(Status.InvalidArgument, () => new Policy().CountedSeverity(token));
+            Check.Fails(Status.InvalidArgument, () => policy.Decide(Role.Assistant, new[] { token }, true));
         }
         using (var guard = Live())
         using (var stream = new GuardStream(guard))

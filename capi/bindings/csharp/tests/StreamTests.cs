@@ -105,69 +105,6 @@ public static class StreamTests
         }
     }
 
-    public static void Policies()
-    {
-        var policy = new Policy { ConsecutiveTokens = 1 };
-        using (var guard = Live())
-        using (var stream = new GuardStream(guard, new StreamOptions { Policy = policy }))
-        {
-            stream.PushPrompt("Hello!");
-            var before = stream.Decision;
-            var updates = stream.Judge(Times(Threat, 2).Split(' ').Select(word => word + " ")).ToList();
-            Check.That(updates.Count > 10, "an update for each piece");
-            var decision = stream.Decision;
-            Check.That(decision.IsFlagged && decision.Explain().StartsWith("Unsafe"), "it is flagged");
-            var tokens = stream.Verdicts();
-            Check.Same(decision.Position, policy.Decide(tokens, false).Position);
-            Check.That(tokens.Last().IsFlagged, "the flags are written");
-            var fell = tokens.First(t => t.Position == decision.Position);
-            Check.Same(Severity.Unsafe, policy.CountedSeverity(fell));
-            Check.Same(fell.Id, decision.Token.Id);
-            Check.Same(fell.Severity, decision.Token.Severity);
-            Check.Same(fell.ByteEnd, decision.Token.ByteEnd);
-            Check.Same(fell.IsSettled, decision.Token.IsSettled);
-            Check.Same(fell.IsSettled, decision.IsSettled);
-            Check.Same(fell.CategoryProbabilities[3], decision.Token.CategoryProbabilities[3]);
-            Check.That(before.Token == null && before.Position == null, "no token decided");
-            var none = new Policy();
-            foreach (Category category in Enum.GetValues(typeof(Category))) none.IgnoredCategories.Add(category);
-            Check.Same(Severity.Safe, none.Decide(tokens, true).Severity);
-        }
-        new Policy().Check();
-        Check.Fails(Status.InvalidArgument, () => new Policy { UnsafeThreshold = 2 }.Check());
-        Check.Fails(Status.InvalidArgument, () => new Policy { UnsafeThreshold = float.NaN }.Check());
-    }
-
-    public static void RunRules()
-    {
-        // The script wants one severity in a row, the report none that is Safe.
-        var mixed = Enumerable.Range(0, 100).Select(i => new TokenVerdict
-        {
-            Severity = i % 2 == 0 ? Severity.Unsafe : Severity.Controversial, Source = Source.Heads, Counts = true,
-            Category = i % 2 == 0 ? Category.Violent : Category.Pii, CategoryProbabilities = new float[9],
-            Probabilities = new Probabilities { Safe = 0.01f, Controversial = 0.5f, Unsafe = 0.49f },
-        }).ToArray();
-        Check.Same(Severity.Safe, new Policy().Decide(mixed, true).Severity);
-        var decision = new Policy { RunRule = RunRule.Report }.Decide(mixed, true);
-        Check.Same(Severity.Unsafe, decision.Severity);
-        Check.Same(Reason.MixedRun, decision.Reason);
-        Check.Same(Category.Pii, decision.Token.Category);
-        Check.That(decision.Explain().Contains("2 in a row, each Unsafe or Controversial"), decision.Explain());
-        Check.Fails(Status.InvalidArgument, new Policy { RunRule = (RunRule)2 }.Check);
-
-        using (var guard = Live())
-        {
-            var hard = new ClassifyOptions { Policy = new Policy { UnsafeThreshold = 0 } };
-            Check.Same(Severity.Unsafe, guard.ClassifyPrompt("Hello", hard).Severity);
-            var conversation = new[] { new Message(Role.User, "Hello"), new Message(Role.Assistant, Story) };
-            Check.Same(Severity.Unsafe, guard.ClassifyBatch(new[] { conversation }, hard)[0].Verdict.Severity);
-            hard.Policy.ConsecutiveTokens = 0;
-            Check.Fails(Status.InvalidArgument, () => guard.ClassifyPrompt("Hello", hard));
-            var strange = new ClassifyOptions { Thinking = (Thinking)3 };
-            Check.Fails(Status.InvalidArgument, () => guard.ClassifyPrompt("Hello", strange));
-        }
-    }
-
     public static void BatchOfStreams()
     {
         using (var guard = Live())

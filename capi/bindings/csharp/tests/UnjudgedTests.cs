@@ -13,7 +13,7 @@ public static class UnjudgedTests
 {
     private static readonly byte[] Bad = { 0xFF };
     private static readonly string Long = Times("The fox ran over the hill. ", 2000); // more work than a test waits for
-    private static readonly string[] Promises = { "IsComplete", "IsSettled", "IsFlagged" };
+    private static readonly string[] Promises = { "IsComplete", "IsSettled" };
 
     private static Message[] Conversation(string text) => new[] { new Message(Role.User, text) };
 
@@ -30,14 +30,14 @@ public static class UnjudgedTests
         {
             string at = where + "." + member.Key;
             object unjudged = member.Value is Severity ? Severity.NotJudged : member.Value is GuardAction ? GuardAction.None
-                : member.Value is Source ? Source.None : member.Value is Probabilities ? new Probabilities()
+                : member.Value is Source ? Source.None : member.Value is Rule ? Rule.None : member.Value is Probabilities ? new Probabilities()
                 : Promises.Contains(member.Key) ? (object)false : null;
             if (unjudged != null)
             {
                 Check.That(Equals(unjudged, member.Value), at + " is " + member.Value);
                 ++n;
             }
-            else if (member.Value is Decision || member.Value is Verdict || member.Value is TokenVerdict)
+            else if (member.Value is Decision || member.Value is Verdict || member.Value is TokenVerdict || member.Value is Ruling)
             {
                 n += LookAt(member.Value, at);
             }
@@ -56,22 +56,30 @@ public static class UnjudgedTests
             if (type.IsEnum || !(type.IsValueType || type.GetConstructor(Type.EmptyTypes) != null)) continue;
             seen[type.Name] = LookAt(Activator.CreateInstance(type), type.Name);
         }
-        foreach (var name in new[] { "Verdict", "TokenVerdict", "Decision", "Turn", "BatchEvent", "BatchVerdict" })
+        foreach (var name in new[] { "Ruling", "Verdict", "TokenVerdict", "Decision", "Turn", "BatchEvent", "BatchVerdict" })
             Check.That(seen[name] >= 2, name + " has " + seen[name]);
         var nothing = new Decision();
         Check.Same(null, nothing.Position);
         Check.Same("not judged; there was nothing to judge", nothing.Explain());
         var sure = new Probabilities { Safe = 1 };
         Check.Same(0f, sure[default(Severity)]);
-        Check.Same(GuardAction.None, Guard.DecideAction(Severity.NotJudged, sure));
-        var loose = new ClassifyOptions { FlagThreshold = 0.5f, Mode = Mode.Loose };
-        Check.Same(GuardAction.None, Guard.DecideAction(Severity.NotJudged, default(Probabilities), loose));
+        Policy usual = new Policy(), strict = Policy.Preset("strict");
+        LookAt(usual.DecideVerdict(new Verdict { Probabilities = sure }), "ruling");
+        var held = strict.DecideVerdict(new Verdict { Probabilities = sure });
+        Check.Same(GuardAction.Block, held.Action);
+        Check.Same(Rule.NotJudged, held.Rule);
+        Check.Same(GuardAction.None, usual.UnjudgedAction);
+        Check.Same(GuardAction.Block, strict.UnjudgedAction);
         var lied = new TokenVerdict { Severity = Severity.Safe, Counts = false };
         foreach (var tokens in new[] { new TokenVerdict[0], new[] { new TokenVerdict(), new TokenVerdict() }, new[] { lied } })
         {
-            foreach (bool hasEnded in new[] { false, true }) LookAt(new Policy().Decide(tokens, hasEnded), "decision");
+            foreach (bool hasEnded in new[] { false, true })
+            {
+                LookAt(usual.Decide(Role.Assistant, tokens, hasEnded), "decision");
+                var strictly = strict.Decide(Role.Assistant, tokens, hasEnded);
+                Check.That(strictly.Action != GuardAction.Allow && strictly.Ruling.Action != GuardAction.Allow, "not allowed");
+            }
         }
-        Check.Same(Severity.NotJudged, new Policy().CountedSeverity(lied));
     }
 
     /// <summary>Which items are errors (Ok: judged); these have nothing that reads as a verdict.</summary>
