@@ -102,6 +102,7 @@ Policy changing_policy(std::mt19937& random) {
   PolicySpec spec = test::random::spec(random);
   test::each_category(spec.rules, [&](CategoryRule& rule) {
     if (random() % 2 == 0) return;
+    rule = CategoryRule();
     rule.flag_threshold = 0.1F + 0.1F * static_cast<float>(random() % 3);
     rule.block_threshold = 0.4F + 0.1F * static_cast<float>(random() % 5);
   });

@@ -70,10 +70,11 @@ namespace random {
 
 [[nodiscard]] inline CategoryRule category_rule(std::mt19937& random) {
   CategoryRule rule;
-  rule.unsafe = static_cast<Action>(1 + random() % 3);
-  if (coin(random))
-    rule.controversial = static_cast<Action>(1 + random() % static_cast<unsigned>(rule.unsafe));
-  if (random() % 3 == 0) {
+  if (random() % 3 != 0) {
+    rule.unsafe = static_cast<Action>(1 + random() % 3);
+    if (coin(random))
+      rule.controversial = static_cast<Action>(1 + random() % static_cast<unsigned>(rule.unsafe));
+  } else {
     const float a = eighths(random), b = eighths(random);
     if (random() % 4 != 0) rule.flag_threshold = a < b ? a : b;
     if (random() % 4 != 0) rule.block_threshold = a < b ? b : a;
@@ -87,11 +88,11 @@ namespace random {
   out.consecutive_tokens = 1 + static_cast<std::int32_t>(random() % 4);
   out.end_of_turn = coin(random) ? EndOfTurn::ignore_open_run : EndOfTurn::count_open_run;
   out.release_tokens = coin(random) ? 0 : 1 + static_cast<std::int32_t>(random() % 4);
-  if (coin(random)) out.release_threshold = eighths(random);
+  if (out.release_tokens > 0 && coin(random)) out.release_threshold = eighths(random);
   return out;
 }
 
-/// A spec that check_spec() accepts. What sessions and calls do with long texts and dropped messages stays
+/// A spec that make() accepts. What sessions and calls do with long texts and dropped messages stays
 /// as it is.
 [[nodiscard]] inline PolicySpec spec(std::mt19937& random) {
   PolicySpec out;
