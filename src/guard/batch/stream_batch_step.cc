@@ -32,10 +32,12 @@ void miss(const Policy& policy, Decision& decision, std::int64_t at, bool has_en
 void miss(const Policy& policy, TurnVerdict& turn, std::int64_t at) {
   miss(policy, turn.decision, at, true);
   if (turn.prompt && turn.prompt->severity == Severity::safe) turn.prompt->severity = Severity::not_judged;
-  if (turn.prompt && turn.prompt->action == Action::allow) turn.prompt->action = Action::none;
+  if (turn.prompt) turn.prompt->action = turn.decision.action;
   if (!turn.written) return;
   if (turn.written->severity == Severity::safe) turn.written->severity = Severity::not_judged;
-  if (turn.written->ruling.action <= Action::allow) turn.written->ruling = rule_unjudged(policy);
+  Ruling& ruling = turn.written->ruling;
+  Ruling unjudged = rule_unjudged(policy);
+  if (ruling.action <= Action::allow || ruling.action < unjudged.action) ruling = std::move(unjudged);
 }
 
 double ms_of(detail::TimeSource::TimePoint time) noexcept {
@@ -91,11 +93,12 @@ void StreamBatch::Impl::add_event(Entry& entry, const Op& op, StreamEvent event)
   const bool is_added = detail::if_memory_lasts([&] {
     event.decision = entry.session.decision();
     const bool is_end = event.kind == StreamEvent::Kind::turn_end;
+    const bool is_error = event.kind == StreamEvent::Kind::error;
     const Policy policy = entry.session.impl_->last_turn().policy;
     if (entry.gap_byte) {
-      miss(policy, event.decision, *entry.gap_byte, is_end);
+      miss(policy, event.decision, *entry.gap_byte, is_end || is_error);
       if (is_end) miss(policy, event.turn, *entry.gap_byte);
-    } else if (event.kind == StreamEvent::Kind::error) {
+    } else if (is_error) {
       // What failed was not judged, whatever the turn came to without it.
       detail::make_incomplete(policy, event.decision, true);
     }

@@ -66,25 +66,39 @@ TokenVerdict shown_token(const Decision& decision, std::span<const TokenVerdict>
 }
 
 /// Keeps what decide() needs to rule again.
-void keep_tokens(Verdict& verdict, const StreamRequest& request,
-                 const std::vector<TokenVerdict>& final_form) {
-  // As it was written; empty where the answer was judged in its final form alone.
-  if (verdict.role == Role::assistant) verdict.token_verdicts = request.session->verdicts(0);
-  if (request.feed.form.is_rendered())
-    verdict.n_as_written = static_cast<std::int32_t>(verdict.token_verdicts.size());
-  verdict.token_verdicts.insert(verdict.token_verdicts.end(), final_form.begin(), final_form.end());
+void keep_tokens(Verdict& verdict, const FinalForm::Judged& judged, bool is_rendered) {
+  std::vector<TokenVerdict>& out = verdict.token_verdicts;
+  const auto append = [&](const std::vector<TokenVerdict>& tokens) {
+    // What has no verdict at all stands in front, where it ends no run.
+    TokenVerdict missing;
+    missing.byte_begin = judged.missing.begin;
+    missing.byte_end = judged.missing.end;
+    missing.is_settled = true;
+    if (judged.missing.is_any) out.push_back(missing);
+    out.insert(out.end(), tokens.begin(), tokens.end());
+  };
+  if (is_rendered && !judged.as_written.empty()) {
+    append(judged.as_written);
+    verdict.n_as_written = static_cast<std::int32_t>(out.size());
+    append(judged.final_form);
+    return;
+  }
+  // One after the other they are one form.
+  std::vector<TokenVerdict> whole = judged.as_written;
+  whole.insert(whole.end(), judged.final_form.begin(), judged.final_form.end());
+  append(whole);
 }
 
 Verdict verdict_of(const ClassifyOptions& options, StreamRequest& request) {
   StreamUpdate update;
-  std::vector<TokenVerdict> tokens;
-  const TurnVerdict turn = request.session->commit_end(request.feed, update, &tokens);
-  const TokenVerdict token = turn.prompt ? *turn.prompt : shown_token(turn.decision, tokens);
+  FinalForm::Judged judged;
+  const TurnVerdict turn = request.session->commit_end(request.feed, update, &judged);
+  const TokenVerdict token = turn.prompt ? *turn.prompt : shown_token(turn.decision, judged.final_form);
   Verdict verdict;
   verdict.role = turn.role;
   verdict.severity = turn.decision.severity;
   verdict.ruling = turn.decision.ruling;
-  if (options.keep_token_verdicts) keep_tokens(verdict, request, tokens);
+  if (options.keep_token_verdicts) keep_tokens(verdict, judged, request.feed.form.is_rendered());
   verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
   if (verdict.severity == Severity::not_judged) return verdict;
   verdict.probabilities = token.probabilities;

@@ -19,7 +19,7 @@ constexpr Action one_step_milder(Action action) noexcept {
 
 Action action_on(const PolicyRules& rules, const CategoryRule& rule, Severity severity) noexcept {
   if (severity <= Severity::safe) return Action::allow;
-  if (severity == Severity::unsafe) return rule.unsafe;
+  if (severity >= Severity::unsafe) return rule.unsafe;
   if (rule.controversial) return *rule.controversial;
   return rules.mode == Mode::strict ? rule.unsafe : one_step_milder(rule.unsafe);
 }
@@ -43,9 +43,13 @@ Assessment assess_category(const PolicyRules& rules, const CategoryRule& rule, S
     return out;
   }
   out.score = score;
-  out.action = rule.block_threshold && score >= *rule.block_threshold ? Action::block
-               : rule.flag_threshold && score >= *rule.flag_threshold ? Action::flag
-                                                                      : Action::allow;
+  // A stored score that is no number is below nothing.
+  const auto reaches = [score](const std::optional<float>& threshold) {
+    return threshold && !(score < *threshold);
+  };
+  out.action = reaches(rule.block_threshold)  ? Action::block
+               : reaches(rule.flag_threshold) ? Action::flag
+                                              : Action::allow;
   out.rule = out.action > Action::allow ? Rule::threshold : is_harmful ? Rule::below_threshold : Rule::safe;
   return out;
 }
@@ -62,13 +66,15 @@ float score_of(const PolicyRules& rules, Role role, const SeverityProbabilities&
   SeverityProbabilities p = probabilities;
   const float temperature = rules_of(rules, role).temperature;
   if (temperature != 1.0F) {
+    // By the largest, so that not all of them vanish at a small temperature. All 0: nothing was judged.
+    const float most = std::max({p.safe, p.controversial, p.unsafe});
     const auto scaled = [&](float value) {
-      return std::pow(static_cast<double>(value), 1.0 / static_cast<double>(temperature));
+      return std::pow(static_cast<double>(value) / static_cast<double>(most),
+                      1.0 / static_cast<double>(temperature));
     };
     const double safe = scaled(p.safe), controversial = scaled(p.controversial), unsafe = scaled(p.unsafe);
     const double sum = safe + controversial + unsafe;
-    // A temperature so small that all of them vanish leaves the probabilities as they are.
-    if (sum > 0.0) {
+    if (most > 0.0F) {
       p.controversial = static_cast<float>(controversial / sum);
       p.unsafe = static_cast<float>(unsafe / sum);
     }
@@ -78,7 +84,7 @@ float score_of(const PolicyRules& rules, Role role, const SeverityProbabilities&
 
 Assessment assess(const PolicyRules& rules, Role role, Severity severity,
                   const SeverityProbabilities& probabilities, std::span<const Category> found) noexcept {
-  if (severity == Severity::not_judged) return {};
+  if (severity < Severity::safe) return {};
   const RoleRules& of_role = rules_of(rules, role);
   const float score = score_of(rules, role, probabilities);
   const bool is_harmful = severity > Severity::safe;
@@ -91,11 +97,17 @@ Assessment assess(const PolicyRules& rules, Role role, Severity severity,
   const auto action_of = [&](std::size_t category) {
     return assess_category(rules, of_role.categories[category], severity, score).action;
   };
+  bool is_unknown = false;
   for (const Category category : found) {
     const auto i = static_cast<std::size_t>(category);
-    if (i < of_role.categories.size()) take(i, action_of(i) > out.action);
+    if (i < of_role.categories.size()) {
+      take(i, action_of(i) > out.action);
+    } else {
+      is_unknown = true;
+    }
   }
-  if (out.action == Action::none) {
+  if (out.action == Action::none || (is_unknown && is_harmful)) {
+    const Action known = out.action;
     for (std::size_t i = 0; i < of_role.categories.size(); ++i) {
       // Responses have no Jailbreak.
       if (role == Role::assistant && static_cast<Category>(i) == Category::jailbreak) continue;
@@ -103,7 +115,8 @@ Assessment assess(const PolicyRules& rules, Role role, Severity severity,
       const Action action = action_of(i);
       take(i, out.action == Action::none || (is_harmful ? action > out.action : action < out.action));
     }
-    out.category.reset();
+    // It is not that of a category that was found.
+    if (out.action != known) out.category.reset();
     // Every category is off.
     if (out.action == Action::none) out = {Action::allow, Rule::safe, std::nullopt, 0.0F};
   }

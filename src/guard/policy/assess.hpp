@@ -29,9 +29,9 @@ struct Assessment {
                              const SeverityProbabilities& probabilities) noexcept;
 
 /// The strictest action of the categories found; of equal ones the first's. A verdict that is worse than Safe
-/// and names none gets the strictest of all categories. A Safe one that names none gets the mildest of the
-/// categories that are not off: it is not known which of them a threshold would be for. none when nothing was
-/// judged.
+/// and names none, or one that is not known, gets the strictest of all categories. A Safe one that names none
+/// gets the mildest of the categories that are not off: it is not known which of them a threshold would be
+/// for. none when nothing was judged.
 [[nodiscard]] Assessment assess(const PolicyRules& rules, Role role, Severity severity,
                                 const SeverityProbabilities& probabilities,
                                 std::span<const Category> found) noexcept;

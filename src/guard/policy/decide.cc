@@ -53,10 +53,10 @@ Ruling rule_on_tokens(const Policy& policy, Role role, std::span<const TokenVerd
 }
 
 Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
-  if (verdict.severity == Severity::not_judged) return rule_unjudged(policy);
-  if (!verdict.position) return rule_by_severity(policy, verdict);
   const std::span<const TokenVerdict> tokens = verdict.token_verdicts;
   if (tokens.empty()) {
+    if (verdict.severity == Severity::not_judged) return rule_unjudged(policy);
+    if (!verdict.position) return rule_by_severity(policy, verdict);
     return detail::error(
         ErrorCode::invalid_argument,
         "decide: a Stream checkpoint's verdict without its token verdicts; expected one given with "
@@ -71,7 +71,7 @@ Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
   Ruling out = rule_on_tokens(policy, verdict.role, tokens.subspan(n_written));
   if (n_written == 0) return out;
   Ruling before = rule_on_tokens(policy, verdict.role, tokens.first(n_written));
-  return before.action > out.action ? before : out;
+  return before.action > std::max(out.action, Action::allow) ? before : out;
 }
 
 void append_ruling(std::string& out, const Ruling& ruling) {
@@ -110,7 +110,7 @@ Decision decide(const Policy& policy, Role role, std::span<TokenVerdict> tokens,
 
 std::string explain(const Decision& decision) {
   std::string out = to_string(decision.severity);
-  if (decision.token) {
+  if (decision.token && decision.reason != DecisionReason::none) {
     const TokenVerdict& token = *decision.token;
     out += detail::concat(decision.is_settled ? " (" : ", provisionally (", to_string(token.category),
                           ") at token ", token.position, ", bytes ", decision.run_byte_begin, " to ",

@@ -53,11 +53,13 @@ void set_place(Ruling& out, const TokenVerdict& at, const TokenVerdict* begin) {
 
 /// What was not judged at a turn's end, where that is more than was ruled already.
 void rule_on_unjudged(const Policy& policy, Decision& out) {
-  if (policy.rules().unjudged != qwen3guard::Unjudged::block || out.ruling.action == Action::block) return;
+  if (policy.rules().unjudged != qwen3guard::Unjudged::block) return;
+  // Also when what was ruled was released since.
+  out.action = Action::block;
+  if (out.ruling.action == Action::block) return;
   out.ruling = rule_unjudged(policy);
   out.ruling.byte_begin = out.unjudged_begin;
   out.ruling.byte_end = out.unjudged_end;
-  out.action = out.ruling.action;
 }
 
 /// The ruling of a decision whose severity is known, and the action in force.
@@ -174,7 +176,6 @@ Decision make_decision(const Policy& policy, Role role, const PolicyState& state
 
 Decision decide_prompt(const Policy& policy, TokenVerdict& prompt, const Unjudged& unjudged) {
   const Assessment found = assess(policy.rules(), Role::user, prompt);
-  prompt.action = found.action;
   Decision out;
   out.is_complete = !unjudged.is_any && prompt.severity != Severity::not_judged;
   if (unjudged.is_any) {
@@ -182,8 +183,6 @@ Decision decide_prompt(const Policy& policy, TokenVerdict& prompt, const Unjudge
     out.unjudged_end = unjudged.end;
   }
   out.severity = out.is_complete || prompt.severity > Severity::safe ? prompt.severity : Severity::not_judged;
-  out.position = prompt.position;
-  out.token = prompt;
   out.is_settled = out.severity != Severity::not_judged;
   if (prompt.severity > Severity::safe) {
     out.reason = prompt.source == VerdictSource::written ? DecisionReason::written : DecisionReason::run;
@@ -201,6 +200,10 @@ Decision decide_prompt(const Policy& policy, TokenVerdict& prompt, const Unjudge
   }
   out.action = out.ruling.action;
   if (!out.is_complete) rule_on_unjudged(policy, out);
+  // What a host does about the prompt, of which this verdict is.
+  prompt.action = out.action;
+  out.position = prompt.position;
+  out.token = prompt;
   return out;
 }
 

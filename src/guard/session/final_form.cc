@@ -63,8 +63,8 @@ std::vector<TokenVerdict> FinalForm::counted(const Conversation& conversation,
 }
 
 Decision FinalForm::decide(const Policy& policy, const Conversation& conversation, const TurnRecord& record,
-                           Unjudged missing, std::vector<TokenVerdict>& tokens) const {
-  tokens = counted(conversation, record);
+                           Unjudged missing, Judged* judged) const {
+  std::vector<TokenVerdict> tokens = counted(conversation, record);
   const ClosedTurn& turn = *conversation.turns().back().turn;
   const bool was_judged = record.n_tokens() > 0;
   if (is_rendered_ && !was_judged) {
@@ -87,6 +87,13 @@ Decision FinalForm::decide(const Policy& policy, const Conversation& conversatio
     return index >= first ? &tokens[static_cast<std::size_t>(index - first)] : record.verdict(index);
   };
   Decision out = make_decision(policy, Role::assistant, state, deciding_tokens(state, found), missing, true);
+  if (judged != nullptr) {
+    for (const auto* part : {&record.lead, &record.tokens}) {
+      for (const TurnToken& token : *part) judged->as_written.push_back(token.verdict);
+    }
+    judged->final_form = tokens;
+    judged->missing = missing;
+  }
   if (!is_rendered_ || !was_judged) return out;
   written.end_turn(policy.rules(), TurnRecord::index(record.n_tokens()) - 1);
   Decision before = make_decision(

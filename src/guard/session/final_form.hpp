@@ -19,6 +19,13 @@ namespace qwen3guard::detail {
 /// QwenLM/Qwen3Guard): the response's tokens and the <|im_end|> and line break that close it. A plain value.
 class FinalForm {
  public:
+  /// What a decision came of, whole: decide() rules on it again.
+  struct Judged {
+    std::vector<TokenVerdict> as_written;  ///< empty when it was judged in this form alone
+    std::vector<TokenVerdict> final_form;
+    Unjudged missing;
+  };
+
   /// <|im_end|> and a line break.
   static constexpr std::size_t kClosingTokens = 2;
 
@@ -42,11 +49,10 @@ class FinalForm {
   [[nodiscard]] std::span<const TokenVerdict> verdicts() const noexcept { return verdicts_; }
 
   /// What a response came to: the worse of what was found in this form and as it was written. missing: what
-  /// of the text as it was written was not judged. tokens: set to the verdicts that count in this form.
-  /// Throws std::bad_alloc.
+  /// of the text as it was written was not judged. judged: may be null; else set to what it came of. Throws
+  /// std::bad_alloc.
   [[nodiscard]] Decision decide(const Policy& policy, const Conversation& conversation,
-                                const TurnRecord& record, Unjudged missing,
-                                std::vector<TokenVerdict>& tokens) const;
+                                const TurnRecord& record, Unjudged missing, Judged* judged) const;
 
  private:
   /// The verdicts that count, each with its id, position and bytes.

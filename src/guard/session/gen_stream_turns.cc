@@ -26,7 +26,7 @@ TurnRecord& GenStream::changing() {
 }
 
 std::shared_ptr<TurnRecord> GenStream::new_record() const {
-  auto record = std::make_shared<TurnRecord>();
+  auto record = empty_record();
   record->written.begin_position = static_cast<std::size_t>(position());
   if (!records_.empty()) record->written.skip_turns = records_.back()->written.skip_turns;
   return record;
@@ -73,8 +73,7 @@ Status GenStream::append_turns(std::span<const Message> messages, std::size_t fi
     if (!status.ok()) return error(status.error().code, "messages[", i, "]: ", status.error().detail);
     std::shared_ptr<TurnRecord> record = new_record();
     record->written.n_tokens = text.n_tokens();
-    if (message.role == Role::assistant)
-      record->decision = decide_unread(options_.policy, static_cast<std::int64_t>(message.content.size()));
+    record->decision = unread_decision(message);
     Q3G_TRY(conversation_.append({&message, 1}, log_));
     records_.push_back(std::move(record));
   }

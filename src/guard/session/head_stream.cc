@@ -372,30 +372,27 @@ StreamUpdate HeadStream::commit(Feed& feed) {
   return update;
 }
 
-TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update,
-                                   std::vector<TokenVerdict>* final_tokens) {
+TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update, FinalForm::Judged* judged) {
   Rollback undone([&] { abandon(feed); });
   TurnVerdict out;
   out.role = conversation_.turns().back().turn->role;
   TurnRecord& record = *records_.back();
   for (TurnToken& token : record.tokens) token.verdict.is_settled = true;
   record.marks.n_settled = record.n_tokens();
-  std::vector<TokenVerdict> tokens;
   if (out.role == Role::assistant) {
     const std::int64_t n_bytes = conversation_.turns().back().turn->n_bytes + record.marks.unread_bytes;
     record.decision =
-        feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), tokens);
+        feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), judged);
   } else {
     const ClosedTurn& turn = *conversation_.turns().back().turn;
     if (out.role == Role::user) {
       out.prompt = end_prompt(feed, turn, record);
-      if (final_tokens != nullptr) tokens.push_back(*out.prompt);
+      if (judged != nullptr) judged->final_form.push_back(*out.prompt);
     }
   }
   update = take_update(feed);
   update.n_settled = n_verdicts();
   out.decision = record.decision;
-  if (final_tokens != nullptr) *final_tokens = std::move(tokens);
   undone.keep();
   log_.commit();
   return out;

@@ -79,9 +79,8 @@ class HeadStream final : public RecordedSession {
   /// Makes what was run the session's state. Throws std::bad_alloc; the change is taken back then.
   [[nodiscard]] StreamUpdate commit(Feed& feed);
   /// The same for what plan_end() or plan_conversation() planned; `update`: the tokens that had waited.
-  /// final_tokens: may be null; else set to the verdicts of the turn's final form.
-  [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update,
-                                       std::vector<TokenVerdict>* final_tokens = nullptr);
+  /// judged: may be null; else set to the verdicts that the decision came of, of a prompt the one of its end.
+  [[nodiscard]] TurnVerdict commit_end(Feed& feed, StreamUpdate& update, FinalForm::Judged* judged = nullptr);
   /// Takes a planned change back.
   void abandon(Feed& feed) noexcept;
 

@@ -39,7 +39,7 @@ Result<std::size_t> HeadStream::open_turn(Role role) {
   Q3G_TRY(check_not_stopped());
   const std::size_t n_kept = role == Role::user ? make_room() : conversation_.ids().size();
   Q3G_ASSIGN(const std::size_t keep, conversation_.begin(role, log_));
-  set_record(std::make_shared<TurnRecord>());
+  set_record(empty_record());
   next_cache_.reset();
   return std::min(n_kept, keep);
 }
@@ -72,9 +72,7 @@ Result<std::size_t> HeadStream::append_turns(std::span<const Message> messages) 
     log_.keep_tail(records_, records_.size());
     for (const Message& turn : turns) {
       records_.push_back(std::make_shared<TurnRecord>());
-      if (turn.role == Role::assistant)
-        records_.back()->decision =
-            decide_unread(options_.policy, static_cast<std::int64_t>(turn.content.size()));
+      records_.back()->decision = unread_decision(turn);
     }
     for (std::size_t i = 0; !slides && i < turns.size(); ++i) {
       const std::size_t next = n_turns + i + 1;

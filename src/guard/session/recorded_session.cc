@@ -43,6 +43,18 @@ TurnRecord& RecordedSession::writable() {
   return *record_;
 }
 
+std::shared_ptr<TurnRecord> RecordedSession::empty_record() const {
+  auto out = std::make_shared<TurnRecord>();
+  out->decision = undecided(options_.policy);
+  return out;
+}
+
+Decision RecordedSession::unread_decision(const Message& turn) const {
+  return turn.role == Role::system
+             ? undecided(options_.policy)
+             : decide_unread(options_.policy, static_cast<std::int64_t>(turn.content.size()));
+}
+
 void RecordedSession::set_record(std::shared_ptr<TurnRecord> record) {
   log_.keep_value(record_);
   log_.keep_value(is_record_shared_);

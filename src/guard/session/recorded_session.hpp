@@ -42,6 +42,11 @@ class RecordedSession : public StreamSession::Impl {
 
   /// The open turn's record, this session's own.
   [[nodiscard]] TurnRecord& writable();
+  /// Of a turn of which nothing was judged yet. Throws std::bad_alloc.
+  [[nodiscard]] std::shared_ptr<TurnRecord> empty_record() const;
+  /// Of a turn that came whole and that nobody judges: of the user or the assistant, or the system's. Throws
+  /// std::bad_alloc.
+  [[nodiscard]] Decision unread_decision(const Message& turn) const;
   /// Another record, or none, for the open turn.
   void set_record(std::shared_ptr<TurnRecord> record);
   /// Errors: context_full (judging stopped in the turn before).

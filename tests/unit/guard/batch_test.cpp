@@ -44,7 +44,7 @@ void check_same(const Result<Verdict>& a, const Result<Verdict>& b) {
   }
   CHECK(a->severity == b->severity);
   CHECK(a->text == b->text);
-  CHECK(a->action == b->action);
+  CHECK(a->ruling.action == b->ruling.action);
   CHECK(a->probabilities.safe == Approx(b->probabilities.safe).margin(kMargin));
   CHECK(a->probabilities.unsafe == Approx(b->probabilities.unsafe).margin(kMargin));
   REQUIRE(a->categories.size() == b->categories.size());
@@ -90,7 +90,7 @@ TEST_CASE("batch: greedy decoding, nothing, and bad options", "[batch]") {
   options.decoder = Decoder::greedy;
   check_batch(guard, options);
   CHECK(guard.classify_batch({}).empty());
-  options.policy.block_threshold = 2.0F;
+  options.thinking = Thinking::skip;
   for (const auto& verdict : guard.classify_batch(conversations(), options)) {
     REQUIRE_FALSE(verdict.ok());
     CHECK(verdict.error().code == ErrorCode::invalid_argument);

@@ -203,13 +203,6 @@ TEST_CASE("gen: bad input is one clear error", "[gen]") {
   const Message system{Role::system, "Be kind."}, lone{Role::assistant, "Sure."};
   CHECK(guard.classify({&system, 1}).error().code == ErrorCode::invalid_argument);
   CHECK(guard.classify({&lone, 1}).error().code == ErrorCode::invalid_argument);
-
-  ClassifyOptions thresholds;
-  thresholds.policy.block_threshold = 1.5F;
-  CHECK(guard.classify_prompt("x", thresholds).error().code == ErrorCode::invalid_argument);
-  thresholds.policy.block_threshold = 0.2F;
-  thresholds.policy.flag_threshold = 0.5F;
-  CHECK(guard.classify_prompt("x", thresholds).error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("gen: a conversation that does not fit is an error that says both sizes", "[gen]") {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "policies.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "stream_fixture.hpp"
@@ -66,56 +69,71 @@ TEST_CASE("stream checkpoint: an empty response has no token to judge", "[stream
 
 TEST_CASE("stream checkpoint: actions follow the mode", "[stream]") {
   const Guard guard = Guard::load_embedded("nano-stream").value();
-  ClassifyOptions options;
-  options.policy.block_threshold = 0.0F;
-  CHECK(guard.classify_prompt("Hello", options).value().action == Action::block);
-  options.policy.block_threshold.reset();
-  options.policy.flag_threshold = 0.0F;
-  CHECK(guard.classify_prompt("Hello", options).value().action == Action::flag);
+  const auto ruling_of = [&](Mode mode, std::optional<float> flag, std::optional<float> block) {
+    ClassifyOptions options;
+    options.policy = test::policy([&](PolicySpec& spec) {
+      spec.rules.mode = mode;
+      test::each_category(spec.rules, [&](CategoryRule& rule) {
+        rule.flag_threshold = flag;
+        rule.block_threshold = block;
+      });
+    });
+    const Verdict verdict = guard.classify_prompt("Hello", options).value();
+    CHECK(verdict.severity == Severity::safe);  // whatever the policy
+    CHECK(verdict.categories.empty());
+    CHECK(verdict.role == Role::user);
+    return verdict.ruling;
+  };
+  CHECK(ruling_of(Mode::strict, {}, {}).action == Action::allow);
+  CHECK(ruling_of(Mode::strict, {}, 0.0F).action == Action::block);
+  CHECK(ruling_of(Mode::strict, 0.0F, {}).action == Action::flag);
+  const Ruling strict = ruling_of(Mode::strict, {}, 1.0F), loose = ruling_of(Mode::loose, {}, 1.0F);
+  CHECK(strict.action == Action::allow);
+  CHECK(strict.rule == Rule::safe);
+  CHECK(strict.score > loose.score);
+  CHECK(loose.score > 0.0F);
 }
 
 namespace {
 
-/// What differs between two decisions on the same turn; what they say of unjudged bytes aside.
-std::string difference(const Decision& a, const Decision& b) {
-  std::string out;
-  if (a.position != b.position) out += " position";
-  if (a.reason != b.reason) out += " reason";
-  if (a.n_run_tokens != b.n_run_tokens) out += " n_run_tokens";
-  if (a.run_byte_begin != b.run_byte_begin) out += " run_byte_begin";
-  if (a.is_flagged != b.is_flagged) out += " is_flagged";
-  return out;
+/// Often another severity or action than that of the token before: thresholds about where the small model's
+/// probabilities lie.
+Policy changing_policy(std::mt19937& random) {
+  PolicySpec spec = test::random::spec(random);
+  test::each_category(spec.rules, [&](CategoryRule& rule) {
+    if (random() % 2 == 0) return;
+    rule = CategoryRule();
+    rule.flag_threshold = 0.1F + 0.1F * static_cast<float>(random() % 3);
+    rule.block_threshold = 0.4F + 0.1F * static_cast<float>(random() % 5);
+  });
+  return Policy::make(spec).value();
 }
 
 }  // namespace
 
-TEST_CASE("stream checkpoint: a session and decide() agree under either rule", "[stream]") {
+TEST_CASE("stream checkpoint: a session and decide() agree under any policy", "[stream]") {
   const Guard guard = Guard::load_embedded("nano-stream").value();
   const std::uint32_t seed = 1344;
   INFO("seed " << seed);
   std::mt19937 random(seed);
   test::StreamText texts(seed);
-  std::size_t n_decided = 0, n_mixed = 0;
+  std::size_t n_decided = 0;
+  std::map<Rule, int> rules;
   for (int n = 0; n < 24; ++n) {
     StreamOptions options;
     options.max_tokens = 512;
-    options.policy.run_rule = n % 2 == 0 ? RunRule::report : RunRule::published;
-    options.policy.consecutive_tokens = 1 + static_cast<std::int32_t>(random() % 3);
-    // Thresholds about where the small model's probabilities lie, so that severities change often.
-    options.policy.unsafe_threshold = 0.1F + 0.1F * static_cast<float>(random() % 5);
-    options.policy.controversial_threshold = 0.2F + 0.1F * static_cast<float>(random() % 5);
-    options.policy.release_tokens = static_cast<std::int32_t>(random() % 3);
-    options.policy.end_of_turn = n % 3 == 0 ? EndOfTurn::count_open_run : EndOfTurn::ignore_open_run;
+    options.policy = changing_policy(random);
     StreamSession session = guard.open_stream(options).value();
     REQUIRE(session.push_prompt("Go on.").ok());
     const auto check = [&](const Decision& decision, bool has_ended) {
       std::vector<TokenVerdict> tokens = session.verdicts();
       const std::vector<TokenVerdict> given = tokens;
-      const Decision again = decide(options.policy, tokens, has_ended);
-      CHECK(difference(decision, again).empty());
-      for (std::size_t i = 0; i < tokens.size(); ++i) REQUIRE(tokens[i].flagged == given[i].flagged);
+      const Decision again = decide(options.policy, Role::assistant, tokens, has_ended);
+      // All of the text is judged as it comes.
+      CHECK(test::text_of(decision) == test::text_of(again));
+      for (std::size_t i = 0; i < tokens.size(); ++i) REQUIRE(tokens[i].action == given[i].action);
       n_decided += decision.token ? 1 : 0;
-      n_mixed += decision.reason == DecisionReason::mixed_run ? 1 : 0;
+      ++rules[decision.ruling.rule];
     };
     for (int step = 0; step < 5; ++step) {
       const StreamMark mark = session.mark();
@@ -128,29 +146,36 @@ TEST_CASE("stream checkpoint: a session and decide() agree under either rule", "
     check(session.decision(), false);
     // The end of the turn is judged, too, and the decision is the worse one.
     std::vector<TokenVerdict> tokens = session.verdicts();
-    CHECK(session.end_turn().value().decision.severity >= decide(options.policy, tokens, true).severity);
+    const Decision as_written = decide(options.policy, Role::assistant, tokens, true);
+    const Decision end = session.end_turn().value().decision;
+    CHECK(end.severity >= as_written.severity);
+    CHECK(end.ruling.action >= as_written.ruling.action);
   }
+  CHECK(rules[Rule::severity] > 0);
+  CHECK(rules[Rule::threshold] > 0);
+  CHECK(rules[Rule::safe] > 0);
   CHECK(n_decided > 0);
-  CHECK(n_mixed > 0);
 }
 
-TEST_CASE("stream checkpoint: a verdict is made by the options' decision policy", "[stream]") {
+TEST_CASE("stream checkpoint: a verdict is ruled by the options' policy", "[stream]") {
   const Guard guard = Guard::load_embedded("nano-stream").value();
   const std::string prompt = "Go on.";
   const std::string responses[] = {"The sun is warm today.",
                                    "Those people are vermin and somebody should burn them all, I hate them."};
   for (const RunRule rule : {RunRule::published, RunRule::report}) {
-    for (const float unsafe : {0.05F, 0.4F, 1.0F}) {
+    for (const float threshold : {0.05F, 0.4F, 1.0F}) {
       ClassifyOptions options;
-      options.decision.run_rule = rule;
-      options.decision.consecutive_tokens = 3;
-      options.decision.unsafe_threshold = unsafe;
-      options.decision.end_of_turn = EndOfTurn::count_open_run;
+      options.policy = test::policy([&](PolicySpec& spec) {
+        spec.rules.debounce.rule = rule;
+        spec.rules.debounce.consecutive_tokens = 3;
+        spec.rules.debounce.end_of_turn = EndOfTurn::count_open_run;
+        test::each_category(spec.rules, [&](CategoryRule& each) { each.block_threshold = threshold; });
+      });
       std::vector<std::vector<Message>> conversations;
       for (const std::string& response : responses) {
-        CAPTURE(static_cast<int>(rule), unsafe, response);
+        CAPTURE(static_cast<int>(rule), threshold, response);
         StreamOptions stream;
-        stream.policy = options.decision;
+        stream.policy = options.policy;
         stream.max_tokens = 128;
         StreamSession session = guard.open_stream(stream).value();
         REQUIRE(session.push_prompt(prompt).ok());
@@ -159,28 +184,21 @@ TEST_CASE("stream checkpoint: a verdict is made by the options' decision policy"
         const Verdict verdict = guard.classify_response(prompt, response, options).value();
         CHECK(verdict.severity == decision.severity);
         if (decision.position) CHECK(verdict.position == decision.position);
+        CHECK(verdict.ruling.action == decision.ruling.action);
+        CHECK(verdict.ruling.rule == decision.ruling.rule);
+        CHECK(verdict.ruling.byte_begin == decision.ruling.byte_begin);
+        CHECK(verdict.role == Role::assistant);
         conversations.push_back({{Role::user, prompt}, {Role::assistant, response}});
       }
       const auto verdicts = guard.classify_batch(conversations, options);
-      for (std::size_t i = 0; i < verdicts.size(); ++i)
-        CHECK(verdicts[i].value().severity == guard.classify(conversations[i], options).value().severity);
+      for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const Verdict alone = guard.classify(conversations[i], options).value();
+        CHECK(verdicts[i].value().severity == alone.severity);
+        CHECK(verdicts[i].value().ruling.action == alone.ruling.action);
+        CHECK(verdicts[i].value().ruling.position == alone.ruling.position);
+      }
     }
   }
-  // Of a prompt the thresholds and categories count, and its mode changes nothing.
-  ClassifyOptions options;
-  options.decision.unsafe_threshold = 0.0F;
-  CHECK(guard.classify_prompt("Hello", options).value().severity == Severity::unsafe);
-  CHECK(guard.classify_prompt("Hello", options).value().categories.size() == 1);
-  options.decision.category_counts.fill(false);
-  CHECK(guard.classify_prompt("Hello", options).value().severity == Severity::safe);
-  options.decision = DecisionPolicy();
-  options.decision.controversial_threshold = 0.0F;
-  options.decision.unsafe_threshold = 1.0F;
-  options.decision.mode = Mode::loose;
-  CHECK(guard.classify_prompt("Hello", options).value().action == Action::block);
-  options.policy.mode = Mode::loose;
-  options.decision.mode = Mode::strict;
-  CHECK(guard.classify_prompt("Hello", options).value().action == Action::flag);
 }
 
 TEST_CASE("stream checkpoint: thinking is what a session makes of it", "[stream]") {
@@ -210,7 +228,7 @@ TEST_CASE("stream checkpoint: thinking is what a session makes of it", "[stream]
         } else {
           CHECK(verdict.severity == decision.severity);
         }
-        CHECK((verdict.action == Action::none) == (verdict.severity == Severity::not_judged));
+        CHECK((verdict.ruling.action == Action::none) == (verdict.severity == Severity::not_judged));
         if (verdict.severity == Severity::not_judged) {
           CHECK(verdict.probabilities.safe + verdict.probabilities.unsafe == 0.0F);
           CHECK_FALSE(verdict.position.has_value());
@@ -234,8 +252,6 @@ TEST_CASE("classify: options out of range are named", "[stream][gen]") {
       CHECK(batch.front().error().detail == verdict.error().detail);
       return verdict.error().detail;
     };
-    CHECK(detail_of([](ClassifyOptions& o) { o.decision.consecutive_tokens = 0; }) ==
-          "policy.consecutive_tokens: 0; expected 1 or more");
     CHECK(detail_of([](ClassifyOptions& o) { o.thinking = static_cast<Thinking>(3); }) ==
           "options.thinking: no value of Thinking");
     if (name == std::string("nano-stream")) continue;

@@ -24,7 +24,7 @@ TEST_CASE("heads: logits get their meaning from the label maps", "[heads]") {
   CHECK(verdict.category_probabilities[static_cast<std::size_t>(Category::pii)] == Approx(5.0F / 8));
   CHECK(verdict.category_probabilities[static_cast<std::size_t>(Category::jailbreak)] == 0.0F);
   CHECK(verdict.position == 17);
-  CHECK_FALSE(verdict.flagged);
+  CHECK(verdict.action == Action::none);  // which is the policy's
 }
 
 TEST_CASE("heads: a tie goes to the more severe, in whatever order the logits come", "[heads]") {

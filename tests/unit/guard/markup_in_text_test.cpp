@@ -44,7 +44,7 @@ void check_same(const Result<Verdict>& a, const Result<Verdict>& b) {
   REQUIRE(b.ok());
   CHECK(a->tokens.prompt == b->tokens.prompt);
   CHECK(a->severity == b->severity);
-  CHECK(a->action == b->action);
+  CHECK(a->ruling.action == b->ruling.action);
   CHECK(std::abs(double{a->probabilities.unsafe} - double{b->probabilities.unsafe}) < 1e-4);
 }
 

@@ -300,6 +300,12 @@ inline void check_ranges(const StreamSession& session) {
   REQUIRE(decision.unjudged_end <= session.turn_bytes());
   if (decision.is_complete) REQUIRE(decision.unjudged_begin == decision.unjudged_end);
   if (decision.severity == Severity::safe) REQUIRE(decision.is_complete);
+  REQUIRE(decision.ruling.policy_name == "default");
+  for (const Action action : {decision.action, decision.ruling.action}) {
+    if (action == Action::allow) REQUIRE(decision.is_complete);
+    if (action == Action::allow) REQUIRE(decision.severity != Severity::not_judged);
+  }
+  if (decision.is_complete) REQUIRE(decision.ruling.action != Action::none);
 }
 
 inline void check_record(const StreamSession& session, const TurnModel& turn) {
@@ -372,6 +378,17 @@ inline void check_decision(const StreamSession& session, const Model& model, con
   if (!decision.is_complete) REQUIRE(decision.unjudged_end == model.n_bytes(turn));
 }
 
+/// A user's turn has one verdict, when it is over; a system's has none.
+inline void check_other(const Decision& decision, const Model& model, const TurnModel& turn) {
+  const std::int64_t n = model.n_bytes(turn);
+  const bool is_user = turn.role == Role::user && !turn.is_open;
+  const std::int64_t n_unjudged = !is_user ? 0 : turn.is_restored ? n : n - model.n_judged_bytes(turn);
+  REQUIRE(decision.unjudged_end - decision.unjudged_begin == n_unjudged);
+  REQUIRE(decision.is_complete == (is_user && !turn.is_restored && n_unjudged == 0));
+  if (decision.is_complete) REQUIRE(decision.severity != Severity::not_judged);
+  REQUIRE(decision.token.has_value() == (is_user && !turn.is_restored));
+}
+
 /// A context that is full: what the last update said of it is what the decision says.
 inline void check_stop(const StreamSession& session, const TurnModel& turn, bool is_gen) {
   const Decision decision = session.decision();
@@ -429,12 +446,7 @@ inline void check(const StreamSession& session, const Model& model, const Stream
   }
   for (std::size_t i = 0; i < all.size() && !holds_back; ++i) REQUIRE(all[i].id == expected[i]);
   const Decision decision = session.decision();
-  if (turn.role != Role::assistant) {
-    REQUIRE(decision.severity == Severity::not_judged);
-    REQUIRE(decision.unjudged_end - decision.unjudged_begin ==
-            (turn.is_open ? 0 : model.n_bytes(turn) - model.n_judged_bytes(turn)));
-    return;
-  }
+  if (turn.role != Role::assistant) return check_other(decision, model, turn);
   check_decision(session, model, options, is_gen);
 }
 

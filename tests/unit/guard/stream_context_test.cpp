@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies.hpp"
 #include "stream_fixture.hpp"
 
 using namespace qwen3guard;
@@ -275,18 +276,27 @@ TEST_CASE("context: a Gen checkpoint's endless response slides with flat memory"
 TEST_CASE("context: what a Gen checkpoint has decided stays when it slides", "[stream][context][gen]") {
   const Guard guard = Guard::load_embedded("nano-gen").value();
   StreamOptions options = gen_options(guard, ContextPolicy::slide, 60);
-  options.policy.unsafe_threshold = 0.0F;  // every verdict is Unsafe
+  // Every verdict is blocked.
+  options.policy = test::policy([](PolicySpec& spec) {
+    test::each_category(spec.rules, [](CategoryRule& rule) { rule.block_threshold = 0.0F; });
+  });
   StreamSession session = guard.open_stream(options).value();
   session.push_prompt("Please go on with the text.").throw_if_error();
   for (int i = 0; i < 60; ++i) session.push_text(" and so on and on it goes").throw_if_error();
   REQUIRE(session.first_verdict() > 50);
+  std::optional<Ruling> first;
   const auto check = [&] {
     const Decision decision = session.decision();
-    CHECK(decision.severity == Severity::unsafe);
-    CHECK(decision.is_flagged);
-    CHECK(decision.reason == DecisionReason::written);
-    REQUIRE(decision.token.has_value());
-    CHECK(decision.token->byte_end < 100);
+    CHECK(decision.action == Action::block);
+    const Ruling ruling = decision.ruling;
+    CHECK(ruling.action == Action::block);
+    CHECK(ruling.rule == Rule::threshold);
+    REQUIRE(ruling.position.has_value());
+    CHECK(ruling.byte_end > 0);
+    CHECK(ruling.byte_end < 100);
+    CHECK(ruling.is_settled);
+    if (first) CHECK(test::text_of(ruling) == test::text_of(*first));
+    first = ruling;
   };
   check();
   const auto n_first = session.first_verdict();
@@ -402,10 +412,13 @@ TEST_CASE("context: what was decided stays, back to the very beginning of the wi
   StreamOptions options;
   options.context = ContextPolicy::slide;
   options.max_tokens = kCapacity;
-  options.policy.unsafe_threshold = 0.0F;  // every token is Unsafe
   for (const std::int32_t n_run : {2, 300}) {
     CAPTURE(n_run);
-    options.policy.consecutive_tokens = n_run;
+    // Every token is blocked.
+    options.policy = test::policy([&](PolicySpec& spec) {
+      spec.rules.debounce.consecutive_tokens = n_run;
+      test::each_category(spec.rules, [](CategoryRule& rule) { rule.block_threshold = 0.0F; });
+    });
     StreamSession session = guard.open_stream(options).value();
     session.push_prompt("Please go on with the text.").throw_if_error();
     const std::int32_t begin = session.position();
@@ -415,13 +428,14 @@ TEST_CASE("context: what was decided stays, back to the very beginning of the wi
     REQUIRE(session.first_verdict() > 0);
     const auto check = [&] {
       const Decision decision = session.decision();
-      CHECK(decision.severity == Severity::unsafe);
       CHECK(decision.is_complete);
-      CHECK(decision.is_flagged);
-      REQUIRE(decision.token.has_value());
-      CHECK(decision.position == begin + n_run - 1);
-      CHECK(decision.n_run_tokens == n_run);
-      CHECK(decision.run_byte_begin == 0);
+      CHECK(decision.action == Action::block);
+      CHECK(decision.ruling.action == Action::block);
+      CHECK(decision.ruling.rule == Rule::threshold);
+      CHECK(decision.ruling.category.has_value());
+      CHECK(decision.ruling.position == begin + n_run - 1);
+      CHECK(decision.ruling.byte_begin == 0);
+      CHECK(decision.ruling.byte_end == out[static_cast<std::size_t>(n_run) - 1].byte_end);
     };
     check();
     // Nothing of the window is left, but the turn has a past.

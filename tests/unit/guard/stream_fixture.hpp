@@ -30,7 +30,7 @@ inline bool is_close(const TokenVerdict& a, const TokenVerdict& b) {
   return ok;
 }
 
-/// Equal tokens, places and probabilities; flags too, unless a probability is so close to another that
+/// Equal tokens, places and probabilities; actions too, unless a probability is so close to another that
 /// rounding decides.
 inline void check_close(const std::vector<TokenVerdict>& a, const std::vector<TokenVerdict>& b) {
   REQUIRE(a.size() == b.size());
@@ -40,7 +40,7 @@ inline void check_close(const std::vector<TokenVerdict>& a, const std::vector<To
             a[i].position, b[i].position, a[i].probabilities.safe, b[i].probabilities.safe);
     REQUIRE(is_close(a[i], b[i]));
     is_certain = is_certain && a[i].severity == b[i].severity;
-    if (is_certain) REQUIRE(a[i].flagged == b[i].flagged);
+    if (is_certain) REQUIRE(a[i].action == b[i].action);
   }
 }
 

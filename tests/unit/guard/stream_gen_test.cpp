@@ -31,7 +31,7 @@ void check_same(const std::vector<TokenVerdict>& a, const std::vector<TokenVerdi
     REQUIRE(a[i].source == b[i].source);
     REQUIRE(std::abs(a[i].probabilities.safe - b[i].probabilities.safe) < test::kMargin);
     REQUIRE(a[i].severity == b[i].severity);
-    REQUIRE(a[i].flagged == b[i].flagged);
+    REQUIRE(a[i].action == b[i].action);
   }
 }
 

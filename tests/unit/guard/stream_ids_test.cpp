@@ -66,9 +66,9 @@ TEST_CASE("ids: a model's end of sequence ends the turn", "[stream][ids]") {
         CHECK(last.position == expected.back().position + 1);
         CHECK(last.byte_begin == static_cast<std::int64_t>(kText.size()));
         CHECK(last.byte_end == last.byte_begin);
-        CHECK(last.flagged == before.is_flagged);
-        CHECK(decide(DecisionPolicy(), out, false).severity ==
-              decide(DecisionPolicy(), expected, false).severity);
+        CHECK(last.action == (before.ruling.action > Action::allow ? before.action : Action::none));
+        CHECK(decide(Policy(), Role::assistant, out, false).severity ==
+              decide(Policy(), Role::assistant, expected, false).severity);
 
         // Nothing follows, not even text or nothing at all, until the turn is ended.
         const StreamMark ended = session.mark();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "policies.hpp"
 #include "q3g_catch.hpp"
-#include "qwen3guard/decision_policy.hpp"
+#include "qwen3guard/policy.hpp"
 
 using namespace qwen3guard;
 
@@ -34,11 +35,19 @@ struct Outcome {
 };
 
 Outcome run(const std::string& letters, Mode mode = Mode::strict, std::int32_t consecutive = 2) {
-  DecisionPolicy policy;
-  policy.mode = mode;
-  policy.consecutive_tokens = consecutive;
+  const Policy policy = test::policy([&](PolicySpec& spec) {
+    spec.rules.mode = mode;
+    spec.rules.debounce.consecutive_tokens = consecutive;
+  });
   Outcome out{{}, tokens_of(letters)};
-  out.decision = decide(policy, out.tokens, false);
+  out.decision = decide(policy, Role::assistant, out.tokens, false);
+  return out;
+}
+
+/// None, allow, flag or block: n, a, f, b.
+std::string actions(const std::vector<TokenVerdict>& tokens) {
+  std::string out;
+  for (const TokenVerdict& token : tokens) out += "nafb"[static_cast<std::size_t>(token.action)];
   return out;
 }
 
@@ -75,15 +84,10 @@ TEST_CASE("policy: Unsafe wins over an earlier Controversial", "[policy]") {
   CHECK(out.decision.token->severity == Severity::unsafe);
 }
 
-TEST_CASE("policy: flagged from the decision on, by mode", "[policy]") {
-  const auto flags = [](const Outcome& out) {
-    std::string text;
-    for (const TokenVerdict& token : out.tokens) text += token.flagged ? '1' : '0';
-    return text;
-  };
-  CHECK(flags(run("sccsuus", Mode::strict)) == "0011111");
-  CHECK(flags(run("sccsuus", Mode::loose)) == "0000011");
-  CHECK(run("suu").decision.token->flagged);
+TEST_CASE("policy: acted on from the decision on, by mode", "[policy]") {
+  CHECK(actions(run("sccsuus", Mode::strict).tokens) == "aabbbbb");
+  CHECK(actions(run("sccsuus", Mode::loose).tokens) == "aafffbb");
+  CHECK(run("suu").decision.token->action == Action::block);
 }
 
 TEST_CASE("policy: the length of the run is an option", "[policy]") {
@@ -111,11 +115,9 @@ TEST_CASE("policy: equals the published rule on random streams", "[policy]") {
 
 namespace {
 
-std::string flags(const DecisionPolicy& policy, std::vector<TokenVerdict> tokens) {
-  (void)decide(policy, tokens, false);
-  std::string text;
-  for (const TokenVerdict& token : tokens) text += token.flagged ? '1' : '0';
-  return text;
+std::string actions(const Policy& policy, std::vector<TokenVerdict> tokens) {
+  (void)decide(policy, Role::assistant, tokens, false);
+  return actions(tokens);
 }
 
 TokenVerdict token_with(float unsafe, float controversial, Category category = Category::violent) {
@@ -138,127 +140,230 @@ TEST_CASE("policy: a decision says where, how long and why", "[policy]") {
   CHECK(decision.n_run_tokens == 3);
   CHECK(decision.run_byte_begin == 9);
   CHECK(decision.token->byte_end == 18);
-  CHECK(decision.is_flagged);
+  CHECK(decision.action == Action::block);
+  CHECK(decision.ruling.action == Action::block);
+  CHECK(decision.ruling.rule == Rule::severity);
+  CHECK(decision.ruling.category == Category::violent);
+  CHECK(decision.ruling.position == 5);
+  CHECK(decision.ruling.byte_begin == 9);
+  CHECK(decision.ruling.byte_end == 18);
+  CHECK(decision.ruling.is_settled);
+  CHECK(decision.ruling.policy_name == "default");
+  CHECK(decision.ruling.policy_version == "1");
   CHECK(explain(decision) ==
-        "Unsafe (Violent) at token 5, bytes 9 to 18: 3 in a row, P(Unsafe) 0.00, P(Controversial) 0.00");
+        "Unsafe (Violent) at token 5, bytes 9 to 18: 3 in a row, P(Unsafe) 0.00, P(Controversial) 0.00; "
+        "policy default: block (severity, Violent)");
   CHECK(explain(run("su").decision) == "Safe");
   CHECK(explain(run("").decision) == "not judged; there was nothing to judge");
   auto tokens = tokens_of("ss");
   tokens[1].source = VerdictSource::none;
-  CHECK(explain(decide({}, tokens, true)) == "not judged; bytes 3 to 6 of the text were not judged");
+  CHECK(explain(decide({}, Role::assistant, tokens, true)) ==
+        "not judged; bytes 3 to 6 of the text were not judged");
   tokens = tokens_of("uu");
   tokens[1].is_settled = false;
-  CHECK(explain(decide({}, tokens, false)).starts_with("Unsafe, provisionally (Violent) at token 1"));
+  CHECK(explain(decide({}, Role::assistant, tokens, false))
+            .starts_with("Unsafe, provisionally (Violent) at token 1"));
   CHECK(run("su").decision.reason == DecisionReason::none);
 }
 
-TEST_CASE("policy: thresholds take the place of the most probable severity", "[policy]") {
-  DecisionPolicy policy;
-  CHECK(counted_severity(policy, token_with(0.4F, 0.3F)) == Severity::safe);
-  policy.unsafe_threshold = 0.35F;
-  CHECK(counted_severity(policy, token_with(0.4F, 0.3F)) == Severity::unsafe);
-  CHECK(counted_severity(policy, token_with(0.3F, 0.3F)) == Severity::safe);
-  policy.controversial_threshold = 0.6F;
-  CHECK(counted_severity(policy, token_with(0.31F, 0.3F)) == Severity::controversial);
-  policy.unsafe_threshold = 0.9F;  // most probably Unsafe, but not enough of it: still harmful
-  CHECK(counted_severity(policy, token_with(0.7F, 0.0F)) == Severity::controversial);
+TEST_CASE("policy: thresholds take the severity's place where it comes to acting", "[policy]") {
+  const auto with = [](std::optional<float> flag, std::optional<float> block, Mode mode = Mode::strict) {
+    return test::policy([&](PolicySpec& spec) {
+      spec.rules.mode = mode;
+      test::each_category(spec.rules, [&](CategoryRule& rule) {
+        rule.flag_threshold = flag;
+        rule.block_threshold = block;
+      });
+    });
+  };
+  const auto pair = [](float unsafe, float controversial) {
+    return std::vector<TokenVerdict>(2, token_with(unsafe, controversial));
+  };
+  // Strict: P(Unsafe) + P(Controversial); loose: P(Unsafe).
+  CHECK(actions(with({}, 0.7F), pair(0.4F, 0.4F)) == "ab");
+  CHECK(actions(with({}, 0.7F, Mode::loose), pair(0.4F, 0.4F)) == "aa");
+  CHECK(actions(with(0.3F, 0.7F, Mode::loose), pair(0.4F, 0.4F)) == "af");
+  CHECK(actions(with(0.3F, 0.7F), pair(0.2F, 0.0F)) == "aa");
+  CHECK(actions(with(0.3F, {}), pair(0.9F, 0.0F)) == "af");
+  // Most probably Unsafe, but not enough of it: it stays Unsafe, and is let pass.
+  auto tokens = pair(0.6F, 0.0F);
+  Decision decision = decide(with({}, 0.9F), Role::assistant, tokens, false);
+  CHECK(decision.severity == Severity::unsafe);
+  CHECK(decision.action == Action::allow);
+  CHECK(decision.ruling.rule == Rule::below_threshold);
+  CHECK(decision.ruling.score == 0.6F);
+  // Most probably Safe, and blocked.
+  tokens = pair(0.2F, 0.2F);
+  decision = decide(with({}, 0.3F), Role::assistant, tokens, false);
+  CHECK(decision.severity == Severity::safe);
+  CHECK_FALSE(decision.position.has_value());
+  CHECK(decision.action == Action::block);
+  CHECK(decision.ruling.rule == Rule::threshold);
+  CHECK(decision.ruling.score == 0.4F);
+  // What flags and what blocks are two runs of the published rule, and one of the report's.
+  const std::vector<TokenVerdict> mixed = {token_with(0.5F, 0), token_with(0.8F, 0)};
+  CHECK(actions(with(0.4F, 0.7F), mixed) == "aa");
+  const Policy report = test::policy([](PolicySpec& spec) {
+    spec.rules.debounce.rule = RunRule::report;
+    test::each_category(spec.rules, [](CategoryRule& rule) {
+      rule.flag_threshold = 0.4F;
+      rule.block_threshold = 0.7F;
+    });
+  });
+  CHECK(actions(report, mixed) == "ab");
 }
 
-TEST_CASE("policy: categories can be left out or held to a threshold of their own", "[policy]") {
-  DecisionPolicy policy;
-  policy.category_counts[static_cast<std::size_t>(Category::copyright_violation)] = false;
-  policy.category_thresholds[static_cast<std::size_t>(Category::pii)] = 0.8F;
-  CHECK(counted_severity(policy, token_with(0.9F, 0.0F)) == Severity::unsafe);
-  CHECK(counted_severity(policy, token_with(0.9F, 0.0F, Category::copyright_violation)) == Severity::safe);
-  CHECK(counted_severity(policy, token_with(0.7F, 0.0F, Category::pii)) == Severity::safe);
-  CHECK(counted_severity(policy, token_with(0.7F, 0.15F, Category::pii)) == Severity::unsafe);
+TEST_CASE("policy: categories can be off or held to a threshold of their own", "[policy]") {
+  const Policy policy = test::policy([](PolicySpec& spec) {
+    test::rule_of(spec.rules.response, Category::copyright_violation).unsafe = Action::allow;
+    test::rule_of(spec.rules.response, Category::pii).block_threshold = 0.8F;
+  });
+  const auto ruling_of = [&](Role role, float unsafe, float controversial, Category category) {
+    std::vector<TokenVerdict> tokens(2, token_with(unsafe, controversial, category));
+    const Decision decision = decide(policy, role, tokens, false);
+    CHECK(decision.severity == Severity::unsafe);
+    return decision.ruling;
+  };
+  CHECK(ruling_of(Role::assistant, 0.9F, 0.0F, Category::violent).action == Action::block);
+  const Ruling off = ruling_of(Role::assistant, 0.9F, 0.0F, Category::copyright_violation);
+  CHECK(off.action == Action::allow);
+  CHECK(off.rule == Rule::category_off);
+  CHECK(off.category == Category::copyright_violation);
+  CHECK(off.byte_end == 0);
+  CHECK(ruling_of(Role::assistant, 0.7F, 0.0F, Category::pii).rule == Rule::below_threshold);
+  CHECK(ruling_of(Role::assistant, 0.7F, 0.15F, Category::pii).action == Action::block);
+  // They are the responses' rules.
+  CHECK(ruling_of(Role::user, 0.9F, 0.0F, Category::copyright_violation).action == Action::block);
 }
 
-TEST_CASE("policy: a written verdict counts by all of its categories", "[policy]") {
-  DecisionPolicy policy;
-  policy.category_counts[static_cast<std::size_t>(Category::copyright_violation)] = false;
+TEST_CASE("policy: a written verdict is ruled by all of its categories", "[policy]") {
   TokenVerdict token = token_with(0.9F, 0.0F, Category::copyright_violation);
   token.source = VerdictSource::written;
   const auto name = [&](Category category) {
     token.category_probabilities[static_cast<std::size_t>(category)] = 0.5F;
   };
+  const auto ruling_of = [&](const auto& change) {
+    const Policy policy = test::policy([&](PolicySpec& spec) { change(spec.rules.response); });
+    std::vector<TokenVerdict> tokens = {token};
+    const Decision decision = decide(policy, Role::assistant, tokens, true);
+    CHECK(decision.severity == token.severity);
+    return decision.ruling;
+  };
+  const auto no_copyright = [](RoleRules& rules) {
+    test::rule_of(rules, Category::copyright_violation).unsafe = Action::allow;
+  };
   name(Category::copyright_violation);
-  CHECK(counted_severity(policy, token) == Severity::safe);
+  CHECK(ruling_of(no_copyright).rule == Rule::category_off);
   name(Category::violent);
-  CHECK(counted_severity(policy, token) == Severity::unsafe);
-  policy.category_thresholds[static_cast<std::size_t>(Category::violent)] = 0.95F;
-  CHECK(counted_severity(policy, token) == Severity::safe);
-  // It says Safe and names none; a threshold finds it harmful.
+  CHECK(ruling_of(no_copyright).action == Action::block);
+  CHECK(ruling_of(no_copyright).category == Category::violent);
+  CHECK(ruling_of([](RoleRules&) {}).category == Category::copyright_violation);  // the first of two equal
+  const auto lenient = [&](RoleRules& rules) {
+    no_copyright(rules);
+    test::rule_of(rules, Category::violent).block_threshold = 0.95F;
+  };
+  CHECK(ruling_of(lenient).action == Action::allow);
+  // It says Safe and names none; a threshold of every category that is not off finds it harmful.
   token = token_with(0.0F, 0.4F);
   token.source = VerdictSource::written;
-  policy.controversial_threshold = 0.3F;
-  policy.category_counts[static_cast<std::size_t>(Category::violent)] = false;
-  CHECK(counted_severity(policy, token) == Severity::controversial);
+  CHECK(token.severity == Severity::safe);
+  const Ruling found = ruling_of([](RoleRules& rules) {
+    for (CategoryRule& rule : rules.categories) rule.flag_threshold = 0.3F;
+    test::rule_of(rules, Category::violent) = {Action::allow, {}, {}, {}};
+  });
+  CHECK(found.action == Action::flag);
+  CHECK(found.rule == Rule::threshold);
+  CHECK_FALSE(found.category.has_value());
+  // One that has none lets it pass: nobody knows which of them it would be for.
+  const Ruling passed = ruling_of([](RoleRules& rules) {
+    for (CategoryRule& rule : rules.categories) rule.flag_threshold = 0.3F;
+    test::rule_of(rules, Category::violent) = {};
+  });
+  CHECK(passed.action == Action::allow);
+  CHECK(passed.rule == Rule::safe);
 }
 
-TEST_CASE("policy: a flag can be taken back, the decision stays", "[policy]") {
-  DecisionPolicy policy;
-  policy.release_tokens = 3;
-  CHECK(flags(policy, tokens_of("suussuusssssuu")) == "00111111100001");
+TEST_CASE("policy: an action can be taken back, the ruling stays", "[policy]") {
+  const auto with = [](std::optional<float> threshold) {
+    return test::policy([&](PolicySpec& spec) {
+      spec.rules.debounce.release_tokens = 3;
+      spec.rules.debounce.release_threshold = threshold;
+    });
+  };
+  CHECK(actions(with({}), tokens_of("suussuusssssuu")) == "aabbbbbbbaaaab");
   auto tokens = tokens_of("suusssss");
-  const Decision decision = decide(policy, tokens, false);
+  const Decision decision = decide(with({}), Role::assistant, tokens, false);
   CHECK(decision.severity == Severity::unsafe);
   CHECK(decision.position == 2);
-  CHECK_FALSE(decision.is_flagged);
+  CHECK(decision.action == Action::allow);
+  CHECK(decision.ruling.action == Action::block);
+  CHECK(decision.ruling.position == 2);
   // Tokens that are Safe, but not safe enough, do not count towards it.
-  policy.release_threshold = 0.2F;
-  CHECK(flags(policy, {token_with(0.9F, 0), token_with(0.9F, 0), token_with(0.3F, 0), token_with(0.3F, 0),
-                       token_with(0.3F, 0), token_with(0.1F, 0), token_with(0.1F, 0), token_with(0.1F, 0)}) ==
-        "01111110");
+  CHECK(actions(with(0.2F), {token_with(0.9F, 0), token_with(0.9F, 0), token_with(0.3F, 0),
+                             token_with(0.3F, 0), token_with(0.3F, 0), token_with(0.1F, 0),
+                             token_with(0.1F, 0), token_with(0.1F, 0)}) == "abbbbbba");
+  // What is not judged is not let go.
+  tokens = tokens_of("suusss");
+  tokens.back().source = VerdictSource::none;
+  CHECK(decide(with({}), Role::assistant, tokens, false).action == Action::block);
+  tokens = tokens_of("suussss");
+  tokens.back().source = VerdictSource::none;
+  CHECK(decide(with({}), Role::assistant, tokens, false).action == Action::none);
 }
 
 TEST_CASE("policy: the end of a turn can count what it cuts off", "[policy]") {
-  DecisionPolicy policy;
   auto tokens = tokens_of("ssu");
-  CHECK(decide(policy, tokens, true).severity == Severity::safe);
-  policy.end_of_turn = EndOfTurn::count_open_run;
-  CHECK(decide(policy, tokens, false).severity == Severity::safe);
-  const Decision decision = decide(policy, tokens, true);
+  CHECK(decide(Policy(), Role::assistant, tokens, true).severity == Severity::safe);
+  const Policy policy =
+      test::policy([](PolicySpec& spec) { spec.rules.debounce.end_of_turn = EndOfTurn::count_open_run; });
+  const auto decide_on = [&](bool has_ended) { return decide(policy, Role::assistant, tokens, has_ended); };
+  CHECK(decide_on(false).severity == Severity::safe);
+  CHECK(decide_on(false).action == Action::allow);
+  const Decision decision = decide_on(true);
   CHECK(decision.severity == Severity::unsafe);
   CHECK(decision.position == 2);
   CHECK(decision.reason == DecisionReason::end_of_turn);
+  CHECK(decision.action == Action::block);
+  CHECK(decision.ruling.position == 2);
   CHECK(explain(decision).find("the turn ended in a run of 1") != std::string::npos);
   // It adds to an earlier decision only what is worse.
   tokens = tokens_of("uusc");
-  CHECK(decide(policy, tokens, true).position == 1);
+  CHECK(decide_on(true).position == 1);
   tokens = tokens_of("ccsu");
-  CHECK(decide(policy, tokens, true).severity == Severity::unsafe);
+  CHECK(decide_on(true).severity == Severity::unsafe);
   tokens.clear();
-  CHECK(decide(policy, tokens, true).severity == Severity::not_judged);
+  CHECK(decide_on(true).severity == Severity::not_judged);
 }
 
 TEST_CASE("policy: tokens that do not count, or were not judged, decide nothing", "[policy]") {
-  DecisionPolicy policy;
+  const auto decide_on = [](std::vector<TokenVerdict>& tokens) {
+    return decide(Policy(), Role::assistant, tokens, false);
+  };
   auto tokens = tokens_of("uuuuuu");
   tokens[1].counts = false;
   tokens[3].source = VerdictSource::none;
-  CHECK(decide(policy, tokens, false).position == 2);
+  CHECK(decide_on(tokens).position == 2);
   // A token that does not count is passed over; one that was not judged ends the run.
   tokens = tokens_of("suxu");
   tokens[2].counts = false;
-  CHECK(decide(policy, tokens, false).position == 3);
+  CHECK(decide_on(tokens).position == 3);
   tokens[2].counts = true;
   tokens[2].source = VerdictSource::none;
-  CHECK(decide(policy, tokens, false).severity == Severity::not_judged);
+  CHECK(decide_on(tokens).severity == Severity::not_judged);
   // So the token that ends a model's turn does not let off what stands before it.
-  policy.end_of_turn = EndOfTurn::count_open_run;
+  const Policy policy =
+      test::policy([](PolicySpec& spec) { spec.rules.debounce.end_of_turn = EndOfTurn::count_open_run; });
   tokens = tokens_of("suss");
   tokens[2].counts = tokens[3].counts = false;
-  CHECK(decide(policy, tokens, true).position == 1);
-  CHECK(decide(policy, tokens, true).n_run_tokens == 1);
-  policy.end_of_turn = EndOfTurn::ignore_open_run;
+  CHECK(decide(policy, Role::assistant, tokens, true).position == 1);
+  CHECK(decide(policy, Role::assistant, tokens, true).n_run_tokens == 1);
   // A Gen checkpoint's verdict stands alone, and is not repeated by what it is carried over.
   tokens = tokens_of("suuu");
   for (TokenVerdict& token : tokens) token.source = VerdictSource::carried;
-  CHECK(decide(policy, tokens, false).severity == Severity::not_judged);
+  CHECK(decide_on(tokens).severity == Severity::not_judged);
   tokens[2].source = VerdictSource::written;
-  CHECK(decide(policy, tokens, false).position == 2);
-  CHECK(decide(policy, tokens, false).reason == DecisionReason::written);
+  CHECK(decide_on(tokens).position == 2);
+  CHECK(decide_on(tokens).reason == DecisionReason::written);
 }
 
 TEST_CASE("policy: what was not judged is never Safe", "[policy]") {
@@ -268,13 +373,12 @@ TEST_CASE("policy: what was not judged is never Safe", "[policy]") {
   CHECK(Decision().severity == Severity::not_judged);
   CHECK_FALSE(Decision().is_complete);
   CHECK(Verdict().severity == Severity::not_judged);
-  CHECK(Verdict().action == Action::none);
-  CHECK(counted_severity(DecisionPolicy(), TokenVerdict()) == Severity::not_judged);
+  CHECK(TokenVerdict().action == Action::none);
 
   const auto decision_of = [](const std::string& letters, const std::vector<VerdictSource>& sources) {
     std::vector<TokenVerdict> tokens = tokens_of(letters);
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i].source = sources[i];
-    return decide(DecisionPolicy(), tokens, true);
+    return decide(Policy(), Role::assistant, tokens, true);
   };
   using enum VerdictSource;
   struct Case {
@@ -298,36 +402,15 @@ TEST_CASE("policy: what was not judged is never Safe", "[policy]") {
     CAPTURE(c.letters, c.begin);
     CHECK(decision.severity == c.severity);
     CHECK(decision.is_complete == (c.begin == c.end));
+    CHECK(decision.action == (c.severity == Severity::not_judged ? Action::none
+                              : c.severity == Severity::safe     ? Action::allow
+                                                                 : Action::block));
+    CHECK(decision.ruling.action == decision.action);
     CHECK(decision.unjudged_begin == c.begin);
     CHECK(decision.unjudged_end == c.end);
   }
   // Tokens that do not count are not judged either: thinking that is skipped is no answer.
   auto skipped = tokens_of("ss");
   for (TokenVerdict& token : skipped) token.counts = false;
-  CHECK(decide(DecisionPolicy(), skipped, true).severity == Severity::not_judged);
-}
-
-TEST_CASE("policy: fields out of range are named", "[policy]") {
-  const auto detail = [](const auto& change) {
-    DecisionPolicy policy;
-    change(policy);
-    const Status status = check(policy);
-    return status.ok() ? std::string() : status.error().detail;
-  };
-  CHECK(detail([](DecisionPolicy&) {}).empty());
-  CHECK(detail([](DecisionPolicy& p) { p.mode = static_cast<Mode>(2); }) == "policy.mode: no value of Mode");
-  CHECK(detail([](DecisionPolicy& p) { p.run_rule = static_cast<RunRule>(2); }) ==
-        "policy.run_rule: no value of RunRule");
-  CHECK(detail([](DecisionPolicy& p) { p.end_of_turn = static_cast<EndOfTurn>(-1); }) ==
-        "policy.end_of_turn: no value of EndOfTurn");
-  CHECK(detail([](DecisionPolicy& p) { p.consecutive_tokens = 0; }).find("consecutive_tokens") !=
-        std::string::npos);
-  CHECK(detail([](DecisionPolicy& p) { p.release_tokens = -1; }).find("release_tokens") != std::string::npos);
-  CHECK(detail([](DecisionPolicy& p) { p.unsafe_threshold = 1.5F; }).find("unsafe_threshold") !=
-        std::string::npos);
-  CHECK(detail([](DecisionPolicy& p) { p.release_threshold = -0.1F; }).find("release_threshold") !=
-        std::string::npos);
-  CHECK(detail([](DecisionPolicy& p) {
-          p.category_thresholds[2] = std::nanf("");
-        }).find("category_thresholds") != std::string::npos);
+  CHECK(decide(Policy(), Role::assistant, skipped, true).severity == Severity::not_judged);
 }

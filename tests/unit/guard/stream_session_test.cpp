@@ -163,7 +163,7 @@ TEST_CASE("session: reset gives a session as new", "[session]") {
 TEST_CASE("session: options are checked", "[session]") {
   const Guard guard = Guard::load_embedded("nano-stream").value();
   StreamOptions options;
-  options.policy.consecutive_tokens = 0;
+  options.gen_interval_tokens = 0;
   CHECK(guard.open_stream(options).error().code == ErrorCode::invalid_argument);
   options = {};
   options.max_tokens = -1;

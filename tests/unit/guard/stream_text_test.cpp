@@ -177,8 +177,18 @@ TEST_CASE("text: a turn that ends inside a character ends", "[stream][text]") {
         const TurnVerdict other = session.end_turn().value();
         CHECK(other.prompt.has_value() == (role == Role::user));
         CHECK(session.turn_bytes() == 8);
+        CHECK(other.decision.is_complete == (replaces && role == Role::user));
+        if (role == Role::system) {
+          CHECK(other.decision.severity == Severity::not_judged);
+          continue;
+        }
         CHECK(other.decision.unjudged_end - other.decision.unjudged_begin == (replaces ? 0 : 3));
         if (!replaces) CHECK(other.decision.unjudged_begin == 5);
+        // What was left out is not allowed, whatever the verdict on the rest is.
+        if (!replaces) CHECK(other.decision.severity != Severity::safe);
+        if (!replaces) CHECK(other.decision.action != Action::allow);
+        CHECK(other.prompt->action == other.decision.action);
+        CHECK(session.prompt_decision().action == other.decision.action);
       }
     }
   }

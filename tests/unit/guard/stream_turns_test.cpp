@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies.hpp"
 #include "stream_fixture.hpp"
 
 using namespace qwen3guard;
@@ -46,7 +47,7 @@ TEST_CASE("turns: a session that lives on equals one that is given the transcrip
       }
       CHECK(prompt.position == expected.position);
       CHECK(prompt.probabilities.safe == Approx(expected.probabilities.safe).margin(test::kMargin));
-      CHECK(prompt.flagged == expected.flagged);
+      CHECK(prompt.action == expected.action);
       messages.push_back({Role::assistant, random.next(10)});
       check_close(respond(live, messages.back().content), respond(fresh, messages.back().content));
       REQUIRE(live.position() == fresh.position());
@@ -135,7 +136,7 @@ TEST_CASE("turns: thinking is judged, or read and passed over", "[stream][turns]
     const bool is_thought = b[i].byte_begin < static_cast<std::int64_t>(thoughts.size());
     CHECK(b[i].counts == !is_thought);
     n_passed_over += b[i].counts ? 0 : 1;
-    if (!b[i].counts) CHECK_FALSE(b[i].flagged);
+    if (!b[i].counts) CHECK(b[i].action == Action::none);
   }
   CHECK(n_passed_over > 10);
   CHECK(judged.decision().severity != Severity::safe);
@@ -182,8 +183,10 @@ TEST_CASE("turns: a response given as tokens stays as it was given", "[stream][t
 TEST_CASE("turns: the end of a turn can decide", "[stream][turns]") {
   const Guard guard = nano();
   StreamOptions options;
-  options.policy.consecutive_tokens = 1000;
-  options.policy.end_of_turn = EndOfTurn::count_open_run;
+  options.policy = test::policy([](PolicySpec& spec) {
+    spec.rules.debounce.consecutive_tokens = 1000;
+    spec.rules.debounce.end_of_turn = EndOfTurn::count_open_run;
+  });
   StreamSession session = guard.open_stream(options).value();
   session.push_prompt("Well?").throw_if_error();
   session.push_text("Only an ugly idiot like you would eat it, nobody likes you idiot").throw_if_error();
@@ -195,7 +198,7 @@ TEST_CASE("turns: the end of a turn can decide", "[stream][turns]") {
   } else {
     CHECK(turn.decision.severity == tokens.back().severity);
     CHECK(turn.decision.reason == DecisionReason::end_of_turn);
-    CHECK(turn.decision.is_flagged);
+    CHECK(turn.decision.action == Action::block);
   }
   CHECK(session.decision().reason == turn.decision.reason);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
+#include <set>
 #include <string>
 
 #include "q3g_catch.hpp"
@@ -34,34 +34,27 @@ TEST_CASE("values: an enumerator out of range has a name too", "[values]") {
   CHECK(std::string(to_string(ErrorCode::bad_checkpoint)) == "bad_checkpoint");
 }
 
-TEST_CASE("policy: without thresholds the severity decides", "[policy]") {
-  const SeverityProbabilities p = {0.2F, 0.5F, 0.3F};
-  const ActionPolicy strict{Mode::strict, {}, {}}, loose{Mode::loose, {}, {}};
-  // What was not judged is never allowed, whatever the thresholds and the probabilities beside it.
+TEST_CASE("values: what was not judged is neither Safe nor allowed", "[values]") {
   CHECK(Action() == Action::none);
   CHECK(Severity() == Severity::not_judged);
-  for (const ActionPolicy& any : {strict, loose, ActionPolicy{Mode::strict, 0.9F, 1.0F}})
-    CHECK(decide_action(any, Severity::not_judged, {1, 0, 0}) == Action::none);
+  CHECK(Ruling().action == Action::none);
+  CHECK(Ruling().rule == Rule::none);
+  CHECK(Verdict().ruling.action == Action::none);
+  CHECK(Decision().action == Action::none);
   CHECK(std::string(to_string(Action::none)) == "none");
   CHECK(std::string(to_string(Severity::not_judged)) == "not judged");
   CHECK_FALSE(parse_severity("not judged").has_value());
   CHECK(SeverityProbabilities{1, 0, 0}[Severity::not_judged] == 0);
-  CHECK(decide_action(strict, Severity::safe, p) == Action::allow);
-  CHECK(decide_action(strict, Severity::controversial, p) == Action::block);
-  CHECK(decide_action(strict, Severity::unsafe, p) == Action::block);
-  CHECK(decide_action(loose, Severity::safe, p) == Action::allow);
-  CHECK(decide_action(loose, Severity::controversial, p) == Action::flag);
-  CHECK(decide_action(loose, Severity::unsafe, p) == Action::block);
 }
 
-TEST_CASE("policy: thresholds act on the mode's score", "[policy]") {
-  const SeverityProbabilities p = {0.25F, 0.5F, 0.25F};
-  CHECK(decide_action({Mode::strict, 0.5F, 0.75F}, Severity::safe, p) == Action::block);  // 0.75 reaches 0.75
-  CHECK(decide_action({Mode::strict, 0.5F, 0.8F}, Severity::safe, p) == Action::flag);
-  CHECK(decide_action({Mode::loose, 0.5F, 0.8F}, Severity::unsafe, p) == Action::allow);
-  CHECK(decide_action({Mode::loose, 0.25F, {}}, Severity::unsafe, p) == Action::flag);
-  CHECK(decide_action({Mode::loose, {}, 0.25F}, Severity::safe, p) == Action::block);
-  CHECK(decide_action({Mode::loose, {}, 0.0F}, Severity::safe, {1, 0, 0}) == Action::block);
+TEST_CASE("values: every rule has a name of its own", "[values]") {
+  std::set<std::string> names;
+  for (Rule rule = Rule::none; rule <= Rule::not_judged; rule = static_cast<Rule>(static_cast<int>(rule) + 1))
+    names.insert(to_string(rule));
+  CHECK(names.size() == 8);
+  CHECK(names.count("unknown") == 0);
+  CHECK(std::string(to_string(Rule::category_off)) == "category_off");
+  CHECK(std::string(to_string(static_cast<Rule>(99))) == "unknown");
 }
 
 TEST_CASE("result: holds a value or an error", "[values]") {

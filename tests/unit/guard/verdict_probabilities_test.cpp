@@ -110,7 +110,7 @@ TEST_CASE("probabilities: a tie goes to the more severe", "[gen][decode]") {
   const Guard guard = files.load();
   const Verdict verdict = guard.classify_response("Hi", "Hello there").value();
   CHECK(verdict.severity == Severity::unsafe);
-  CHECK(verdict.action == Action::block);
+  CHECK(verdict.ruling.action == Action::block);
   CHECK(verdict.probabilities.unsafe == verdict.probabilities.safe);
   CHECK_FALSE(verdict.refusal->value);
   CHECK(verdict.refusal->probability == 0.5F);
