@@ -9,7 +9,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-const RoleRules& rules_of(const PolicyRules& rules, Role role) noexcept {
+const RoleRules& role_rules(const PolicyRules& rules, Role role) noexcept {
   return role == Role::assistant ? rules.response : rules.prompt;
 }
 
@@ -64,7 +64,7 @@ Severity Assessment::counted(Severity own) const noexcept {
 
 float score_of(const PolicyRules& rules, Role role, const SeverityProbabilities& probabilities) noexcept {
   SeverityProbabilities p = probabilities;
-  const float temperature = rules_of(rules, role).temperature;
+  const float temperature = role_rules(rules, role).temperature;
   if (temperature != 1.0F) {
     // By the largest, so that not all of them vanish at a small temperature. All 0: nothing was judged.
     const float most = std::max({p.safe, p.controversial, p.unsafe});
@@ -85,7 +85,7 @@ float score_of(const PolicyRules& rules, Role role, const SeverityProbabilities&
 Assessment assess(const PolicyRules& rules, Role role, Severity severity,
                   const SeverityProbabilities& probabilities, std::span<const Category> found) noexcept {
   if (severity < Severity::safe) return {};
-  const RoleRules& of_role = rules_of(rules, role);
+  const RoleRules& of_role = role_rules(rules, role);
   const float score = score_of(rules, role, probabilities);
   const bool is_harmful = severity > Severity::safe;
   Assessment out;
