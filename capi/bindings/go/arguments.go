@@ -39,20 +39,6 @@ func (a *arguments) size(name string, value int64) C.size_t {
 	return C.size_t(value)
 }
 
-func (a *arguments) probability(name string, value float32) C.float {
-	if !(value >= 0 && value <= 1) {
-		a.fail("%s is %v; expected 0 to 1", name, value)
-	}
-	return C.float(value)
-}
-
-func (a *arguments) threshold(name string, t Threshold) C.float {
-	if !t.Set {
-		return -1
-	}
-	return a.probability(name, t.Value)
-}
-
 // noNUL checks a text that C takes with a NUL at its end.
 func (a *arguments) noNUL(name, value string) string {
 	if i := strings.IndexByte(value, 0); i >= 0 {

@@ -14,47 +14,41 @@ import (
 	"unsafe"
 )
 
-// Threshold is a number in [0, 1] that may be left out.
-type Threshold struct {
-	Value float32
+// Optional is a choice of options that is left to the policy when it is not set: the zero value.
+type Optional[T any] struct {
+	Value T
 	Set   bool
 }
 
-// At is a threshold that is set.
-func At(value float32) Threshold { return Threshold{value, true} }
+// Some is a choice that is made, whatever the policy says.
+func Some[T any](value T) Optional[T] { return Optional[T]{value, true} }
 
 // ClassifyOptions says how a verdict is reached.
 type ClassifyOptions struct {
-	Greedy bool // the published way: generate, then parse; Gen only
-	Loose  bool // Controversial counts as safe, for the action
-	// Policy makes the severity of the verdicts of tokens; Stream only. Its Loose and its release of flags change nothing
-	// here. nil: the published rule.
-	Policy         *Policy
-	Thinking       Thinking // what becomes of the response's thinking
-	ReplaceUTF8    bool     // what is not UTF-8 is judged as U+FFFD; else it is an error
-	RejectDropped  bool     // messages that the Gen template leaves out are an error; else the verdict names them
-	FlagThreshold  Threshold
-	BlockThreshold Threshold
-	Progress       Progress // of ClassifyBatch, in conversations
+	Policy        *Policy            // what to do about verdicts; nil: the default policy
+	Greedy        bool               // the published way: generate, then parse; Gen only
+	Thinking      Thinking           // what becomes of the response's thinking
+	ReplaceUTF8   bool               // what is not UTF-8 is judged as U+FFFD; else it is an error
+	LongText      Optional[LongText] // what becomes of a message that does not fit the context
+	RejectDropped Optional[bool]     // messages that the Gen template leaves out are an error; else the verdict names them
+	Progress      Progress           // of ClassifyBatch, in conversations
 }
 
-// toC fills the C struct, which points to what the pinner holds.
-func (o *ClassifyOptions) toC(raw *C.q3g_classify_options, pinner *runtime.Pinner) error {
+// toC fills the C struct, and lends it the policy until leave is called.
+func (o *ClassifyOptions) toC(raw *C.q3g_classify_options) (leave func(), err error) {
 	C.q3g_classify_options_init(raw, C.size_t(unsafe.Sizeof(*raw)))
 	if o == nil {
-		return nil
+		return func() {}, nil
 	}
-	var a arguments
-	raw.decoder, raw.mode, raw.invalid_utf8 = cbool(o.Greedy), cbool(o.Loose), cbool(o.ReplaceUTF8)
-	raw.dropped_messages, raw.thinking = cbool(o.RejectDropped), C.int32_t(o.Thinking)
-	if o.Policy != nil {
-		policy := o.Policy.toC(&a)
-		pinner.Pin(&policy)
-		raw.policy = &policy
+	raw.decoder, raw.invalid_utf8, raw.thinking = cbool(o.Greedy), cbool(o.ReplaceUTF8), C.int32_t(o.Thinking)
+	if o.LongText.Set {
+		raw.long_text = C.int32_t(o.LongText.Value)
 	}
-	raw.flag_threshold = a.threshold("ClassifyOptions.FlagThreshold", o.FlagThreshold)
-	raw.block_threshold = a.threshold("ClassifyOptions.BlockThreshold", o.BlockThreshold)
-	return a.err
+	if o.RejectDropped.Set {
+		raw.dropped_messages = cbool(o.RejectDropped.Value)
+	}
+	raw.policy, leave, err = o.Policy.enter()
+	return leave, err
 }
 
 // verdictTextBytes is the room for a verdict's text at first. Constrained decoding writes at most 256 bytes; greedy
@@ -86,11 +80,17 @@ func needs(raw *C.q3g_verdict) int {
 
 func verdictOf(raw *C.q3g_verdict, text []byte) Verdict {
 	out := Verdict{
-		Severity: Severity(raw.severity), Action: Action(raw.action),
+		Severity: Severity(raw.severity), Ruling: rulingOfVerdict(raw), Role: Role(raw.role),
 		Probabilities: probabilitiesOf(raw.p_safe, raw.p_controversial, raw.p_unsafe), Position: int(raw.position),
 		HasRefusal: raw.has_refusal != 0, Refusal: raw.refusal != 0, RefusalProbability: float32(raw.refusal_probability),
 		PromptTokens: int(raw.prompt_tokens), CachedTokens: int(raw.cached_tokens),
 		GeneratedTokens: int(raw.generated_tokens), LatencyMs: float64(raw.latency_ms),
+		OfFoldedCopy: raw.is_of_folded_copy != 0,
+	}
+	if raw.n_windows > 0 {
+		out.Window = &Window{
+			int(raw.window_index), int(raw.n_windows), int64(raw.window_byte_begin), int64(raw.window_byte_end),
+		}
 	}
 	for i := 0; i < int(raw.n_categories) && i < len(raw.categories); i++ {
 		out.Categories = append(out.Categories,
@@ -104,6 +104,23 @@ func verdictOf(raw *C.q3g_verdict, text []byte) Verdict {
 		out.Text = string(text[:raw.text_bytes])
 	}
 	return out
+}
+
+// toC has what a policy looks at.
+func (v *Verdict) toC(a *arguments) (raw C.q3g_verdict) {
+	raw.struct_size = C.uint32_t(unsafe.Sizeof(raw))
+	raw.role, raw.severity, raw.rule_category = C.int32_t(v.Role), C.int32_t(v.Severity), -1
+	raw.p_safe, raw.p_controversial, raw.p_unsafe = v.Probabilities.toC()
+	raw.position = a.int32("Verdict.Position", v.Position)
+	if len(v.Categories) > len(raw.categories) {
+		a.fail("Verdict.Categories has %d categories; expected at most %d", len(v.Categories), len(raw.categories))
+		return raw
+	}
+	raw.n_categories = C.int32_t(len(v.Categories))
+	for i, score := range v.Categories {
+		raw.categories[i], raw.category_probabilities[i] = C.int32_t(score.Category), C.float(score.Probability)
+	}
+	return raw
 }
 
 // messagesToC points to copies of the texts, which the pinner holds: the strings themselves may be constants, and Go 1.21
@@ -133,11 +150,11 @@ func messagesToC(messages []Message, pinner *runtime.Pinner) (*C.q3g_message, C.
 func (g *Guard) judge(ctx context.Context, options *ClassifyOptions,
 	call func(*C.q3g_classify_options, *C.q3g_verdict, *C.q3g_error) C.q3g_status) (out Verdict, err error) {
 	var raw C.q3g_classify_options
-	var held runtime.Pinner
-	defer held.Unpin()
-	if err := options.toC(&raw, &held); err != nil {
+	leave, err := options.toC(&raw)
+	if err != nil {
 		return out, err
 	}
+	defer leave()
 	if err := g.life.enter(); err != nil {
 		return out, err
 	}
@@ -189,7 +206,8 @@ func (g *Guard) Classify(ctx context.Context, messages []Message, options *Class
 	})
 }
 
-// BatchVerdict is the verdict, or the error, of one conversation. With an error the verdict is the zero value: not judged.
+// BatchVerdict is the verdict, or the error, of one conversation. With an error the verdict was not judged: it has nothing
+// but the policy's ruling on that, which is NoAction or Block, never to allow.
 type BatchVerdict struct {
 	Verdict Verdict
 	Err     error
@@ -203,8 +221,9 @@ type BatchVerdict struct {
 func (g *Guard) ClassifyBatch(ctx context.Context, conversations [][]Message, options *ClassifyOptions) ([]BatchVerdict, error) {
 	results := make([]BatchVerdict, len(conversations))
 	if err := g.classifyBatch(ctx, conversations, options, results); err != nil {
+		unjudged := Verdict{Ruling: options.unjudged()}
 		for i := range results {
-			results[i] = BatchVerdict{Err: err}
+			results[i] = BatchVerdict{unjudged, err}
 		}
 		return results, err
 	}
@@ -221,9 +240,11 @@ func (g *Guard) classifyBatch(ctx context.Context, conversations [][]Message, op
 	var raw C.q3g_classify_options
 	var pinner runtime.Pinner
 	defer pinner.Unpin()
-	if err := options.toC(&raw, &pinner); err != nil {
+	leave, err := options.toC(&raw)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	if err := g.life.enter(); err != nil {
 		return err
 	}
@@ -246,7 +267,7 @@ func (g *Guard) classifyBatch(ctx context.Context, conversations [][]Message, op
 		out[i].text, out[i].text_capacity = (*C.char)(unsafe.Pointer(&texts[i*room])), C.size_t(room)
 		errs[i] = newSlot()
 	}
-	err := cancellable(ctx, func(flag *C.q3g_cancel) error {
+	err = cancellable(ctx, func(flag *C.q3g_cancel) error {
 		raw.cancel = flag
 		slot := newSlot()
 		var status C.q3g_status
@@ -263,13 +284,31 @@ func (g *Guard) classifyBatch(ctx context.Context, conversations [][]Message, op
 		return err
 	}
 	for i := range results {
-		if results[i].Err == nil && needs(&out[i]) > 0 {
-			results[i].Verdict, results[i].Err = g.Classify(ctx, conversations[i], options)
-		} else if results[i].Err == nil {
-			results[i].Verdict = verdictOf(&out[i], texts[i*room:(i+1)*room])
+		result := &results[i]
+		if result.Err == nil && needs(&out[i]) == 0 {
+			result.Verdict = verdictOf(&out[i], texts[i*room:(i+1)*room])
+			continue
+		}
+		if result.Err == nil {
+			result.Verdict, result.Err = g.Classify(ctx, conversations[i], options)
+		}
+		if result.Err != nil && out[i].status == C.Q3G_OK {
+			result.Verdict = Verdict{Ruling: options.unjudged()}
+		} else if result.Err != nil {
+			result.Verdict = Verdict{Ruling: rulingOfVerdict(&out[i])}
 		}
 	}
 	return nil
+}
+
+// unjudged is the policy's ruling on what was not judged; the zero value when even that cannot be had.
+func (o *ClassifyOptions) unjudged() Ruling {
+	var policy *Policy
+	if o != nil {
+		policy = o.Policy
+	}
+	ruling, _ := policy.DecideVerdict(Verdict{Position: -1}, "")
+	return ruling
 }
 
 func (o *ClassifyOptions) progress() Progress {
@@ -277,20 +316,4 @@ func (o *ClassifyOptions) progress() Progress {
 		return nil
 	}
 	return o.Progress
-}
-
-// DecideAction is what a host should do, by the mode and thresholds of the options, which may be nil; NoAction when nothing
-// was judged, and with an error.
-func DecideAction(options *ClassifyOptions, severity Severity, probabilities Probabilities) (Action, error) {
-	var raw C.q3g_classify_options
-	var pinner runtime.Pinner
-	defer pinner.Unpin()
-	if err := options.toC(&raw, &pinner); err != nil {
-		return NoAction, err
-	}
-	var out C.int32_t
-	slot := newSlot()
-	safe, controversial, harmful := probabilities.toC()
-	err := errorOf(C.q3g_decide_action(&raw, C.int32_t(severity), safe, controversial, harmful, &out, &slot), &slot)
-	return Action(out), err
 }

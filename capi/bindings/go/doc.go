@@ -5,7 +5,7 @@
 // It links libqwen3guard_c, found by pkg-config; with the build tag qwen3guard_env the flags come from CGO_CFLAGS and
 // CGO_LDFLAGS alone.
 //
-// Guard, Tokenizer and Batch may be used by any number of goroutines at once; Stream, StreamingDecoder and Generator by
+// Guard, Tokenizer, Policy and Batch may be used by any number of goroutines at once; Stream, StreamingDecoder and Generator by
 // one at a time: a call of a second one fails with StatusInvalidArgument.
 //
 // Close may come at any time and in any order, also during a call, which goes on to its end. Later calls fail with

@@ -30,7 +30,7 @@ func (e *Error) Unwrap() error { return e.Status }
 
 // What a stream's Writer returns.
 var (
-	ErrFlagged   = errors.New("qwen3guard: the text was flagged")            // the policy's flag is up
+	ErrBlocked   = errors.New("qwen3guard: the policy blocks the text")
 	ErrNotJudged = errors.New("qwen3guard: part of the text was not judged") // and will not be
 )
 

@@ -26,7 +26,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(verdict.Severity, "->", verdict.Action)
+	fmt.Println(verdict.Severity, "->", verdict.Ruling.Action)
 	// Output: Safe -> allow
 }
 
@@ -47,8 +47,28 @@ func ExampleStream_Writer() {
 	}
 	response := strings.NewReader("You are a worthless idiot and nobody likes you.")
 	_, err = io.Copy(stream.Writer(ctx, nil), response)
-	fmt.Println(errors.Is(err, qwen3guard.ErrFlagged))
+	fmt.Println(errors.Is(err, qwen3guard.ErrBlocked))
 	// Output: true
+}
+
+func ExamplePolicy() {
+	policy, err := qwen3guard.PresetPolicy("chat-game") // or LoadPolicy("policy.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer policy.Close()
+	guard, err := qwen3guard.LoadEmbedded("nano-gen", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer guard.Close()
+	options := &qwen3guard.ClassifyOptions{Policy: policy}
+	verdict, err := guard.ClassifyPrompt(context.Background(), "Good morning!", options)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(verdict.Ruling.PolicyName, verdict.Ruling.Action)
+	// Output: chat-game allow
 }
 
 func ExampleStatus() {

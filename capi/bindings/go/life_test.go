@@ -139,7 +139,8 @@ func TestUseAfterClose(t *testing.T) {
 	need(t, err)
 	writer, err := gen.OpenGenerator(DefaultSampling())
 	need(t, err)
-	for _, each := range []interface{ Close() }{gen, judge, tokenizer, decoder, stream, batch, writer} {
+	rules := policy(t, `"unjudged": "block"`)
+	for _, each := range []interface{ Close() }{gen, judge, tokenizer, decoder, stream, batch, writer, rules} {
 		each.Close()
 		each.Close()
 	}
@@ -154,6 +155,15 @@ func TestUseAfterClose(t *testing.T) {
 		func() error { _, err := gen.ClassifyResponse(ctx, "x", "y", nil); return err },
 		func() error { _, err := gen.ClassifyBatch(done, [][]Message{{{User, "x"}}}, nil); return err },
 		func() error { _, err := gen.OpenStream(&StreamOptions{Policy: &Policy{}}); return err },
+		func() error { _, err := load(t, "nano-stream").OpenStream(&StreamOptions{Policy: rules}); return err },
+		func() error {
+			_, err := load(t, "nano-gen").ClassifyPrompt(ctx, "x", &ClassifyOptions{Policy: rules})
+			return err
+		},
+		func() error { _, err := rules.Describe(); return err },
+		func() error { _, err := rules.UnjudgedAction(); return err },
+		func() error { _, err := rules.Decide(Assistant, nil, true); return err },
+		func() error { _, err := rules.DecideVerdict(Verdict{Position: -1}, ""); return err },
 		func() error { _, err := gen.OpenBatch(nil); return err },
 		func() error { _, err := gen.OpenGenerator(DefaultSampling()); return err },
 		func() error { return judge.PushBatch([]StreamPush{{Stream: stream}}) },
@@ -179,6 +189,8 @@ func TestUseAfterClose(t *testing.T) {
 		}
 	}
 	(&Guard{}).Close()
+	(&Policy{}).Close()
+	(*Policy)(nil).Close()
 	(&Stream{}).Close()
 	_, ok := tokenizer.FindAdded("<|im_end|>")
 	check(t, !ok && tokenizer.VocabSize() == 0 && !tokenizer.IsSpecial(1), options)
@@ -274,6 +286,8 @@ func TestMemoryStaysFlatWithoutClose(t *testing.T) {
 			tokenizer, err := guard.Tokenizer()
 			need(t, err)
 			_, err = tokenizer.NewDecoder(false)
+			need(t, err)
+			_, err = PresetPolicy("strict")
 			need(t, err)
 			if i%10 == 0 {
 				batch, err := guard.OpenBatch(nil)

@@ -96,11 +96,7 @@ func TestArguments(t *testing.T) {
 		"a file's name":          func() error { _, err := LoadFiles(map[string][]byte{"a\x00": nil}, nil); return err },
 		"StreamOptions.MaxToken": func() error { _, err := guard.OpenStream(&StreamOptions{MaxTokens: huge}); return err },
 		"StreamOptions.Gen":      func() error { _, err := guard.OpenStream(&StreamOptions{GenIntervalTokens: huge}); return err },
-		"Policy.Release": func() error {
-			_, err := guard.OpenStream(&StreamOptions{Policy: &Policy{ReleaseTokens: huge}})
-			return err
-		},
-		"context is 7": func() error { _, err := guard.OpenStream(&StreamOptions{Context: 7}); return err },
+		"context is 7":           func() error { _, err := guard.OpenStream(&StreamOptions{Context: Some(ContextPolicy(7))}); return err },
 		"BatchOptions.MemoryBudgetBytes": func() error {
 			_, err := guard.OpenBatch(&BatchOptions{MemoryBudgetBytes: -1})
 			return err
@@ -110,13 +106,22 @@ func TestArguments(t *testing.T) {
 			_, err := Quantize(ctx, "x", "y", QuantizeOptions{GroupSize: huge})
 			return err
 		},
-		"SamplingOptions.TopK":  func() error { _, err := guard.OpenGenerator(SamplingOptions{TopK: huge}); return err },
-		"TokenVerdict.Position": func() error { _, err := (&Policy{}).CountedSeverity(TokenVerdict{Position: huge}); return err },
-		"Decision.RunTokens":    func() error { _, err := Decision{RunTokens: huge}.Explain(); return err },
-		"ClassifyOptions.FlagThreshold": func() error {
-			_, err := DecideAction(&ClassifyOptions{FlagThreshold: At(-1)}, Safe, Probabilities{Safe: 1})
+		"SamplingOptions.TopK": func() error { _, err := guard.OpenGenerator(SamplingOptions{TopK: huge}); return err },
+		"TokenVerdict.Position": func() error {
+			_, err := (&Policy{}).Decide(Assistant, []TokenVerdict{{Position: huge}}, true)
 			return err
 		},
+		"Verdict.Position": func() error { _, err := (&Policy{}).DecideVerdict(Verdict{Position: huge}, ""); return err },
+		"Verdict.Categories": func() error {
+			_, err := (&Policy{}).DecideVerdict(Verdict{Position: -1, Categories: make([]CategoryScore, 10)}, "")
+			return err
+		},
+		"Ruling.Phrase": func() error { _, err := Decision{Ruling: Ruling{Phrase: huge}}.Explain(); return err },
+		"long_text": func() error {
+			_, err := guard.ClassifyPrompt(ctx, "x", &ClassifyOptions{LongText: Some(LongText(7))})
+			return err
+		},
+		"Decision.RunTokens":      func() error { _, err := Decision{RunTokens: huge}.Explain(); return err },
 		"pushes[0].Stream is nil": func() error { return guard.PushBatch([]StreamPush{{}}) },
 		"pushes[1].Stream": func() error {
 			return guard.PushBatch([]StreamPush{{Stream: stream}, {Stream: stream}})

@@ -8,99 +8,172 @@ package qwen3guard
 import "C"
 
 import (
-	"fmt"
+	"runtime"
 	"unsafe"
 )
 
-// Policy makes a decision of the verdicts of tokens; the zero value is the published rule. Thresholds are in [0, 1].
+// Policy says what to do about verdicts: a document (docs/policy.md), read and checked. Immutable; any number of
+// goroutines. The zero value and nil are the default policy, which blocks what is Unsafe or Controversial by the published
+// evaluation's rule. Streams and batches keep what they need of a policy, which may be closed.
 type Policy struct {
-	Loose                  bool      // a Controversial decision does not flag
-	RunRule                RunRule   // which tokens make a run
-	ConsecutiveTokens      int       // in a row that decide; 0: 2
-	UnsafeThreshold        Threshold // Unsafe when P(Unsafe) reaches it
-	ControversialThreshold Threshold // else Controversial when P(Unsafe) + P(Controversial) does
-	CategoryThresholds     map[Category]float32
-	IgnoredCategories      []Category
-	ReleaseTokens          int // a flag goes down after so many Safe tokens in a row; 0: it stays
-	ReleaseThreshold       Threshold
-	CountOpenRun           bool // a run that the turn's end cuts off decides
+	life   life
+	handle *C.q3g_policy
 }
 
-func (p *Policy) toC(a *arguments) C.q3g_policy {
-	var raw C.q3g_policy
-	C.q3g_policy_init(&raw, C.size_t(unsafe.Sizeof(raw)))
+func newPolicy(make func(out **C.q3g_policy, err *C.q3g_error) C.q3g_status) (*Policy, error) {
+	if err := checkLibrary(); err != nil {
+		return nil, err
+	}
+	var handle *C.q3g_policy
+	slot := newSlot()
+	if err := errorOf(make(&handle, &slot), &slot); err != nil {
+		return nil, err
+	}
+	out := &Policy{handle: handle, life: life{what: "policy", free: func() { C.q3g_policy_free(handle) }}}
+	runtime.SetFinalizer(out, (*Policy).Close)
+	return out, nil
+}
+
+// LoadPolicy reads a policy's file. What is wrong with it is StatusInvalidArgument, with line and path; a file that is not
+// there is StatusFileNotFound.
+func LoadPolicy(path string) (*Policy, error) {
+	return newPolicy(func(out **C.q3g_policy, err *C.q3g_error) C.q3g_status {
+		p, n := text(path)
+		return C.q3g_policy_load(p, n, out, err)
+	})
+}
+
+// ParsePolicy reads a policy's JSON text. What is wrong with it is StatusInvalidArgument, with line and path.
+func ParsePolicy(json string) (*Policy, error) {
+	return newPolicy(func(out **C.q3g_policy, err *C.q3g_error) C.q3g_status {
+		p, n := text(json)
+		return C.q3g_policy_parse(p, n, out, err)
+	})
+}
+
+// PresetPolicy is a policy of the library, one of PolicyPresets. Another name is StatusInvalidArgument.
+func PresetPolicy(name string) (*Policy, error) {
+	return newPolicy(func(out **C.q3g_policy, err *C.q3g_error) C.q3g_status {
+		p, n := text(name)
+		return C.q3g_policy_preset(p, n, out, err)
+	})
+}
+
+// PolicyPresets are the names of the policies of the library.
+func PolicyPresets() (names []string) {
+	for i := C.size_t(0); ; i++ {
+		name := C.q3g_policy_preset_name(i)
+		if name == nil {
+			return names
+		}
+		names = append(names, C.GoString(name))
+	}
+}
+
+// Close frees the policy, once; calls that run with it end first.
+func (p *Policy) Close() {
 	if p == nil {
-		return raw
+		return
 	}
-	raw.mode, raw.run_rule, raw.end_of_turn = cbool(p.Loose), C.int32_t(p.RunRule), cbool(p.CountOpenRun)
-	raw.release_tokens = a.int32("Policy.ReleaseTokens", p.ReleaseTokens)
-	if p.ConsecutiveTokens != 0 {
-		raw.consecutive_tokens = a.int32("Policy.ConsecutiveTokens", p.ConsecutiveTokens)
-	}
-	raw.unsafe_threshold = a.threshold("Policy.UnsafeThreshold", p.UnsafeThreshold)
-	raw.controversial_threshold = a.threshold("Policy.ControversialThreshold", p.ControversialThreshold)
-	raw.release_threshold = a.threshold("Policy.ReleaseThreshold", p.ReleaseThreshold)
-	known := func(name string, c Category) bool {
-		if c < 0 || c >= C.Q3G_CATEGORY_COUNT {
-			a.fail("Policy.%s has category %d; expected 0 to %d", name, int32(c), C.Q3G_CATEGORY_COUNT-1)
-			return false
-		}
-		return true
-	}
-	for category, threshold := range p.CategoryThresholds {
-		if known("CategoryThresholds", category) {
-			raw.category_thresholds[category] = a.probability(fmt.Sprintf("Policy.CategoryThresholds[%v]", category), threshold)
-		}
-	}
-	for _, category := range p.IgnoredCategories {
-		if known("IgnoredCategories", category) {
-			raw.category_mask &^= 1 << category
-		}
-	}
-	return raw
+	p.life.close()
+	runtime.SetFinalizer(p, nil)
 }
 
-// Check returns an error that names the field that is out of range.
-func (p *Policy) Check() error {
-	var a arguments
-	raw, slot := p.toC(&a), newSlot()
-	if a.err != nil {
-		return a.err
+// enter lends the handle, which is nil for the default policy, until leave is called.
+func (p *Policy) enter() (handle *C.q3g_policy, leave func(), err error) {
+	if p == nil || p.handle == nil {
+		return nil, func() {}, nil
 	}
-	return errorOf(C.q3g_policy_check(&raw, &slot), &slot)
+	if err := p.life.enter(); err != nil {
+		return nil, nil, err
+	}
+	return p.handle, p.life.leave, nil
 }
 
-// CountedSeverity is the severity that a token counts with; NotJudged when its source is SourceNone.
-func (p *Policy) CountedSeverity(token TokenVerdict) (Severity, error) {
-	var a arguments
-	var in C.q3g_token_verdict
-	raw, slot := p.toC(&a), newSlot()
-	token.toC(&in, &a)
-	if a.err != nil {
-		return NotJudged, a.err
+func (p *Policy) run(call func(handle *C.q3g_policy, err *C.q3g_error) C.q3g_status) error {
+	handle, leave, err := p.enter()
+	if err != nil {
+		return err
 	}
+	defer leave()
+	slot := newSlot()
+	return errorOf(call(handle, &slot), &slot)
+}
+
+func (p *Policy) text(read func(handle *C.q3g_policy, text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status) (string, error) {
+	handle, leave, err := p.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return readText(func(text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status {
+		return read(handle, text, capacity, n, err)
+	})
+}
+
+// JSON is the policy as a document that ParsePolicy reads back to an equal one.
+func (p *Policy) JSON() (string, error) {
+	return p.text(func(handle *C.q3g_policy, text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status {
+		return C.q3g_policy_to_json(handle, text, capacity, n, err)
+	})
+}
+
+// Describe says in plain words what the policy does: some lines for a person.
+func (p *Policy) Describe() (string, error) {
+	return p.text(func(handle *C.q3g_policy, text *C.char, capacity C.size_t, n *C.size_t, err *C.q3g_error) C.q3g_status {
+		return C.q3g_policy_describe(handle, text, capacity, n, err)
+	})
+}
+
+// UnjudgedAction is what to do about a text that could not be judged, because a call failed: NoAction or Block, never to
+// allow it. NoAction with an error.
+func (p *Policy) UnjudgedAction() (Action, error) {
 	var out C.int32_t
-	err := errorOf(C.q3g_policy_counted_severity(&raw, &in, &out, &slot), &slot)
-	return Severity(out), err
+	err := p.run(func(handle *C.q3g_policy, err *C.q3g_error) C.q3g_status {
+		return C.q3g_policy_unjudged_action(handle, &out, err)
+	})
+	return Action(out), err
 }
 
-// Decide is the decision over a turn's verdicts, whose Flagged it sets. A pure function.
-func (p *Policy) Decide(tokens []TokenVerdict, hasEnded bool) (Decision, error) {
+// DecideVerdict is what this policy makes of a verdict that was given under another one, or was stored: bit for bit what
+// classifying under it would have given. message is what was judged, which only a policy with lists needs. A Stream
+// checkpoint's verdict is StatusInvalidArgument: its tokens are for Decide.
+func (p *Policy) DecideVerdict(verdict Verdict, message string) (Ruling, error) {
 	var a arguments
-	policy, slot, out := p.toC(&a), newSlot(), newDecision()
-	raw := newTokens(len(tokens))
+	raw := verdict.toC(&a)
+	if a.err != nil {
+		return Ruling{}, a.err
+	}
+	err := p.run(func(handle *C.q3g_policy, err *C.q3g_error) C.q3g_status {
+		m, n := text(message)
+		return C.q3g_policy_decide_verdict(handle, &raw, m, n, err)
+	})
+	if err != nil {
+		return Ruling{}, err
+	}
+	return rulingOfVerdict(&raw), nil
+}
+
+// Decide is the decision over the verdicts of one turn of this role, whose Action it sets. hasEnded: the turn is over.
+// Lists have no part in it.
+func (p *Policy) Decide(role Role, tokens []TokenVerdict, hasEnded bool) (Decision, error) {
+	var a arguments
+	out, raw := newDecision(), newTokens(len(tokens))
 	for i := range tokens {
 		tokens[i].toC(&raw[i], &a)
 	}
 	if a.err != nil {
 		return Decision{}, a.err
 	}
-	status := C.q3g_policy_decide(&policy, unsafe.SliceData(raw), C.size_t(len(raw)), cbool(hasEnded), &out, &slot)
-	if err := errorOf(status, &slot); err != nil {
+	err := p.run(func(handle *C.q3g_policy, err *C.q3g_error) C.q3g_status {
+		at, n := unsafe.SliceData(raw), C.size_t(len(raw))
+		return C.q3g_policy_decide(handle, C.int32_t(role), at, n, cbool(hasEnded), &out, err)
+	})
+	if err != nil {
 		return Decision{}, err
 	}
 	for i := range tokens {
-		tokens[i].Flagged = raw[i].is_flagged != 0
+		tokens[i].Action = Action(raw[i].action)
 	}
 	return decisionOf(&out), nil
 }

@@ -80,6 +80,7 @@ func TestNames(t *testing.T) {
 	check(t, strings.Join(EmbeddedModels(), " ") == "nano-gen nano-stream", EmbeddedModels())
 	check(t, Unsafe.String() == "Unsafe" && PII.String() == "PII" && Block.String() == "block")
 	check(t, Assistant.String() == "assistant" && SourceCarried.String() == "carried" && ReasonRun.String() == "run")
+	check(t, RuleBelowThreshold.String() == "below_threshold" && LongTextWindows.String() == "windows")
 	check(t, Category(99).String() == "unknown")
 	severity, err := ParseSeverity("Controversial")
 	check(t, err == nil && severity == Controversial, err)
@@ -93,13 +94,16 @@ func TestVerdicts(t *testing.T) {
 	guard := load(t, "nano-gen")
 	good, err := guard.ClassifyPrompt(ctx, prompt, nil)
 	need(t, err)
-	check(t, good.Severity == Safe && good.Action == Allow && strings.HasPrefix(good.Text, "Safety: Safe"), good)
+	check(t, good.Severity == Safe && good.Ruling.Action == Allow && good.Ruling.Rule == RuleSafe && strings.HasPrefix(good.Text, "Safety: Safe"), good)
 	bad, err := guard.ClassifyPrompt(ctx, threat, nil)
 	need(t, err)
-	check(t, bad.Severity == Unsafe && bad.Action == Block && len(bad.Categories) > 0, bad)
+	check(t, bad.Severity == Unsafe && bad.Role == User && len(bad.Categories) > 0 && bad.Window == nil, bad)
+	category := bad.Categories[0].Category
+	check(t, bad.Ruling == Ruling{Action: Block, Rule: RuleSeverity, HasCategory: true, Category: category, Phrase: -1,
+		Position: -1, Settled: true, PolicyName: "default", PolicyVersion: bad.Ruling.PolicyVersion}, bad)
 	answer, err := guard.ClassifyResponse(ctx, prompt, "I cannot help with that.", nil)
 	need(t, err)
-	check(t, answer.HasRefusal, answer)
+	check(t, answer.HasRefusal && answer.Role == Assistant, answer)
 	again, err := guard.Classify(ctx, []Message{{User, prompt}, {Assistant, "I cannot help with that."}}, nil)
 	need(t, err)
 	check(t, again.Severity == answer.Severity, again)
@@ -112,16 +116,10 @@ func TestVerdicts(t *testing.T) {
 	check(t, errors.As(err, &failure) && strings.Contains(failure.Message, "3"), err)
 	_, err = guard.ClassifyPrompt(ctx, "caf\xe9", &ClassifyOptions{ReplaceUTF8: true})
 	need(t, err)
-	_, err = guard.ClassifyPrompt(ctx, prompt, &ClassifyOptions{FlagThreshold: At(0.9), BlockThreshold: At(0.1)})
-	want(t, err, StatusInvalidArgument)
 	_, err = guard.Classify(ctx, nil, nil)
 	want(t, err, StatusInvalidArgument)
 	_, err = guard.Classify(ctx, []Message{{9, "x"}}, nil)
 	want(t, err, StatusInvalidArgument)
-	action, err := DecideAction(&ClassifyOptions{Loose: true}, Controversial,
-		Probabilities{Safe: 0.2, Controversial: 0.5, Unsafe: 0.3})
-	check(t, err == nil && action == Flag, action, err)
-
 	guard.Close()
 	guard.Close()
 	_, err = guard.ClassifyPrompt(ctx, prompt, nil)
@@ -181,6 +179,7 @@ func TestBatchOfConversations(t *testing.T) {
 	need(t, err)
 	check(t, verdicts[0].Err == nil && verdicts[0].Verdict.Severity == Safe, verdicts[0])
 	want(t, verdicts[1].Err, StatusInvalidUTF8)
+	check(t, verdicts[1].Verdict.Ruling.Action == NoAction && verdicts[1].Verdict.Ruling.PolicyName == "default", verdicts[1])
 	check(t, verdicts[2].Verdict.Severity == Unsafe && verdicts[2].Verdict.Text != "", verdicts[2])
 	check(t, len(seen) == 4 && seen[0] == 2 && seen[2] == 3, seen)
 	stop := &ClassifyOptions{Progress: func(done, total int64) bool { return false }}
@@ -505,26 +504,12 @@ func TestRunRules(t *testing.T) {
 	for i := 0; i < 50; i++ {
 		mixed = append(mixed, pair...)
 	}
-	decision, err := (*Policy)(nil).Decide(mixed, true)
-	check(t, err == nil && decision.Severity == Safe, decision, err)
-	report := &Policy{RunRule: RunReport}
-	decision, err = report.Decide(mixed, true)
+	decision, err := (*Policy)(nil).Decide(Assistant, mixed, true)
+	check(t, err == nil && decision.Severity == Safe && decision.Action == Allow, decision, err)
+	report := policy(t, `"debounce": {"rule": "report"}`)
+	decision, err = report.Decide(Assistant, mixed, true)
 	check(t, err == nil && decision.Severity == Unsafe && decision.Reason == ReasonMixedRun, decision, err)
-	check(t, decision.HasToken && decision.Token.Category == PII, decision)
-	check(t, RunReport.String() == "report" && ReasonMixedRun.String() == "mixed_run")
-	want(t, (&Policy{RunRule: 2}).Check(), StatusInvalidArgument)
-}
-
-func TestClassifyByAPolicy(t *testing.T) {
-	ctx, guard := context.Background(), load(t, "nano-stream")
-	hard := &ClassifyOptions{Policy: &Policy{UnsafeThreshold: At(0)}}
-	verdict, err := guard.ClassifyPrompt(ctx, "Hello", hard)
-	check(t, err == nil && verdict.Severity == Unsafe, verdict, err)
-	conversation := []Message{{User, "Hello"}, {Assistant, "Once upon a time"}}
-	results, err := guard.ClassifyBatch(ctx, [][]Message{conversation}, hard)
-	check(t, err == nil && results[0].Verdict.Severity == Unsafe, results, err)
-	_, err = guard.ClassifyPrompt(ctx, "Hello", &ClassifyOptions{Policy: &Policy{ConsecutiveTokens: -1}})
-	want(t, err, StatusInvalidArgument)
-	_, err = guard.ClassifyPrompt(ctx, "Hello", &ClassifyOptions{Thinking: 3})
-	want(t, err, StatusInvalidArgument)
+	check(t, decision.HasToken && decision.Token.Category == PII && decision.Action == Block, decision)
+	check(t, mixed[0].Action == Allow && mixed[99].Action == Block, mixed[0], mixed[99])
+	check(t, ReasonMixedRun.String() == "mixed_run")
 }

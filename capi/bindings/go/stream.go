@@ -16,18 +16,18 @@ import (
 
 // StreamOptions says how a conversation is judged.
 type StreamOptions struct {
-	Policy            *Policy // nil: the published rule
-	MaxTokens         int     // context; 0: the model's
-	ReplaceUTF8       bool    // what is not UTF-8 is judged as U+FFFD
-	Context           ContextPolicy
+	Policy            *Policy                 // what to do about verdicts; nil: the default policy
+	MaxTokens         int                     // context; 0: the model's
+	ReplaceUTF8       bool                    // what is not UTF-8 is judged as U+FFFD
+	Context           Optional[ContextPolicy] // what happens at the end of the context
 	Thinking          Thinking
-	HoldUnsettled     bool // text whose tokens may still change waits
-	GenIntervalTokens int  // Gen: a verdict every so many tokens; 0: 32
-	AllowControlIDs   bool // control tokens among pushed ids are judged like others, not an error
-	RejectDropped     bool // Gen: turns that no verdict would see are an error; else the verdicts name them
+	HoldUnsettled     bool           // text whose tokens may still change waits
+	GenIntervalTokens int            // Gen: a verdict every so many tokens; 0: 32
+	AllowControlIDs   bool           // control tokens among pushed ids are judged like others, not an error
+	RejectDropped     Optional[bool] // Gen: turns that no verdict would see are an error; else the verdicts name them
 }
 
-// with runs body with the C struct, which points to the policy.
+// with runs body with the C struct, to which it lends the policy.
 func (o *StreamOptions) with(body func(*C.q3g_stream_options) error) error {
 	var a arguments
 	var raw C.q3g_stream_options
@@ -36,20 +36,26 @@ func (o *StreamOptions) with(body func(*C.q3g_stream_options) error) error {
 		return body(&raw)
 	}
 	raw.max_tokens, raw.invalid_utf8 = a.int32("StreamOptions.MaxTokens", o.MaxTokens), cbool(o.ReplaceUTF8)
-	raw.context, raw.thinking = C.int32_t(o.Context), C.int32_t(o.Thinking)
 	raw.judge_unsettled, raw.allow_control_ids = cbool(!o.HoldUnsettled), cbool(o.AllowControlIDs)
-	raw.dropped_messages = cbool(o.RejectDropped)
+	raw.thinking = C.int32_t(o.Thinking)
+	if o.Context.Set {
+		raw.context = C.int32_t(o.Context.Value)
+	}
+	if o.RejectDropped.Set {
+		raw.dropped_messages = cbool(o.RejectDropped.Value)
+	}
 	if o.GenIntervalTokens != 0 {
 		raw.gen_interval_tokens = a.int32("StreamOptions.GenIntervalTokens", o.GenIntervalTokens)
 	}
-	policy := o.Policy.toC(&a)
 	if a.err != nil {
 		return a.err
 	}
-	var pinner runtime.Pinner
-	defer pinner.Unpin()
-	pinner.Pin(&policy)
-	raw.policy = &policy
+	policy, leave, err := o.Policy.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	raw.policy = policy
 	return body(&raw)
 }
 
@@ -286,7 +292,19 @@ func (s *Stream) Decision() (Decision, error) {
 	return decisionOf(&raw), nil
 }
 
-// Verdicts are that turn's, from index begin on; those before StreamInfo.FirstVerdict are there no more.
+// PromptDecision is the policy's over the last user's turn that ended: its ruling is what it makes of the prompt.
+func (s *Stream) PromptDecision() (Decision, error) {
+	raw := newDecision()
+	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status {
+		return C.q3g_stream_prompt_decision(s.handle, &raw, err)
+	})
+	if err != nil {
+		return Decision{}, err
+	}
+	return decisionOf(&raw), nil
+}
+
+// Verdicts are the open (or else the last) turn's, from index begin on; those before StreamInfo.FirstVerdict are there no more.
 func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 	info, err := s.Info()
 	if err != nil {

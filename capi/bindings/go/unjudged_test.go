@@ -17,6 +17,7 @@ func checkDecision(t *testing.T, d Decision) {
 	t.Helper()
 	check(t, d.Severity != Safe || d.Complete, d)
 	check(t, !d.Complete || d.Severity != NotJudged && d.UnjudgedBegin == d.UnjudgedEnd, d)
+	check(t, d.Complete || d.Action != Allow, d)
 }
 
 // incomplete is the decision of a stream in which something is not judged.
@@ -50,7 +51,7 @@ func TestZeroValues(t *testing.T) {
 			check(t, each == NoAction)
 		case Decision:
 			checkDecision(t, each)
-			check(t, !each.Complete && !each.Settled())
+			check(t, !each.Complete && !each.Settled)
 		}
 		for i := 0; value.Kind() == reflect.Struct && i < value.NumField(); i++ {
 			if value.Type().Field(i).IsExported() {
@@ -74,25 +75,17 @@ func TestZeroValues(t *testing.T) {
 	for severity, probability := range map[Severity]float32{NotJudged: 0, Safe: 0.5, Controversial: 0.3, Unsafe: 0.2, 4: 0, -1: 0} {
 		check(t, p.Of(severity) == probability, severity)
 	}
-	for _, options := range []*ClassifyOptions{nil, {FlagThreshold: At(0.9), BlockThreshold: At(0.9)}} {
-		action, err := DecideAction(options, NotJudged, p)
-		check(t, err == nil && action == NoAction, action, err)
-		action, err = DecideAction(options, Safe, p)
-		check(t, err == nil && action == Allow, action, err)
-		action, err = DecideAction(options, Safe, Probabilities{Safe: 2})
-		want(t, err, StatusInvalidArgument)
-		check(t, action == NoAction, action)
-	}
-	action, err := DecideAction(&ClassifyOptions{FlagThreshold: At(2)}, Safe, p)
-	check(t, err != nil && action == NoAction, action, err)
-	severity, err := (&Policy{}).CountedSeverity(TokenVerdict{Counts: true})
-	check(t, err == nil && severity == NotJudged, severity, err)
-	severity, err = (&Policy{UnsafeThreshold: At(2)}).CountedSeverity(TokenVerdict{Severity: Safe, Source: SourceHeads})
-	check(t, err != nil && severity == NotJudged, severity, err)
-	for _, tokens := range [][]TokenVerdict{nil, make([]TokenVerdict, 5)} {
-		for _, hasEnded := range []bool{false, true} {
-			decision, err := (*Policy)(nil).Decide(tokens, hasEnded)
-			check(t, err == nil && decision.Severity == NotJudged && !decision.Complete, decision, err)
+	for policy, unjudged := range map[*Policy]Action{nil: NoAction, {}: NoAction, policy(t, `"unjudged": "block"`): Block} {
+		action, err := policy.UnjudgedAction()
+		check(t, err == nil && action == unjudged, action, err)
+		ruling, err := policy.DecideVerdict(Verdict{Position: -1}, "")
+		check(t, err == nil && ruling.Action == unjudged, ruling, err)
+		for _, tokens := range [][]TokenVerdict{nil, make([]TokenVerdict, 5)} {
+			for _, hasEnded := range []bool{false, true} {
+				decision, err := policy.Decide(Assistant, tokens, hasEnded)
+				check(t, err == nil && decision.Severity == NotJudged && !decision.Complete, decision, err)
+				check(t, decision.Action == NoAction || hasEnded && decision.Action == unjudged, decision)
+			}
 		}
 	}
 }
@@ -101,6 +94,7 @@ func TestZeroValues(t *testing.T) {
 func TestConversationsNotJudged(t *testing.T) {
 	guard := load(t, "nano-gen")
 	long := []Message{{User, strings.Repeat(story, 20)}} // some 700 tokens: not all are judged at once
+	block := policy(t, `"unjudged": "block"`)
 	all := [][]Message{long, {{User, "\xff"}}, long, long, long, long, long, long}
 	// The numbers of conversations that were judged, and that were stopped.
 	count := func(results []BatchVerdict) (judged, stopped int) {
@@ -109,12 +103,13 @@ func TestConversationsNotJudged(t *testing.T) {
 		for i, result := range results {
 			v := result.Verdict
 			if result.Err != nil {
-				check(t, v.Severity == NotJudged && v.Action == NoAction && v.Probabilities == Probabilities{}, i, result)
+				check(t, v.Severity == NotJudged && v.Probabilities == Probabilities{}, i, result)
+				check(t, v.Ruling.Action == Block && v.Ruling.Rule == RuleNotJudged && v.Ruling.PolicyName == "test", i, result)
 				if errors.Is(result.Err, StatusCancelled) {
 					stopped++
 				}
 			} else {
-				check(t, i != 1 && v.Severity != NotJudged && v.Action != NoAction, i, result)
+				check(t, i != 1 && v.Severity != NotJudged && v.Ruling.Action != NoAction, i, result)
 				judged++
 			}
 		}
@@ -122,7 +117,7 @@ func TestConversationsNotJudged(t *testing.T) {
 	}
 	// Cancelled in the middle: the rest is the context's error, and so is the call.
 	half, cancel := context.WithCancel(ctx)
-	results, err := guard.ClassifyBatch(half, all, &ClassifyOptions{Progress: func(int64, int64) bool {
+	results, err := guard.ClassifyBatch(half, all, &ClassifyOptions{Policy: block, Progress: func(int64, int64) bool {
 		cancel()
 		time.Sleep(50 * time.Millisecond) // until the flag is up
 		return true
@@ -136,19 +131,19 @@ func TestConversationsNotJudged(t *testing.T) {
 	// A deadline in the first forwards.
 	late, cancelLate := context.WithTimeout(ctx, 5*time.Millisecond)
 	defer cancelLate()
-	results, err = guard.ClassifyBatch(late, all, nil)
+	results, err = guard.ClassifyBatch(late, all, &ClassifyOptions{Policy: block})
 	check(t, errors.Is(err, context.DeadlineExceeded), err)
 	_, stopped = count(results)
 	check(t, stopped > 0, results)
 	// And after it.
-	results, err = guard.ClassifyBatch(late, all, nil)
+	results, err = guard.ClassifyBatch(late, all, &ClassifyOptions{Policy: block})
 	check(t, errors.Is(err, context.DeadlineExceeded), err)
 	judged, stopped = count(results)
 	check(t, judged == 0 && stopped == len(all), results)
 	verdict, err := guard.Classify(late, long, nil)
 	check(t, errors.Is(err, context.DeadlineExceeded) && reflect.DeepEqual(verdict, Verdict{}), verdict, err)
 	// The caller's own function.
-	results, err = guard.ClassifyBatch(ctx, all, &ClassifyOptions{Progress: func(int64, int64) bool { return false }})
+	results, err = guard.ClassifyBatch(ctx, all, &ClassifyOptions{Policy: block, Progress: func(int64, int64) bool { return false }})
 	want(t, err, StatusCancelled)
 	judged, stopped = count(results)
 	check(t, judged > 0 && stopped > 0, results)
@@ -156,14 +151,14 @@ func TestConversationsNotJudged(t *testing.T) {
 	results, err = guard.ClassifyBatch(ctx, all[:3], nil)
 	check(t, err == nil && results[0].Err == nil && results[2].Err == nil, results, err)
 	want(t, results[1].Err, StatusInvalidUTF8)
-	check(t, reflect.DeepEqual(results[1].Verdict, Verdict{}), results[1])
+	check(t, results[1].Verdict.Severity == NotJudged && results[1].Verdict.Ruling.Action == NoAction, results[1])
 	// A call that cannot be made.
-	results, err = guard.ClassifyBatch(ctx, all, &ClassifyOptions{FlagThreshold: At(2)})
+	results, err = guard.ClassifyBatch(ctx, all, &ClassifyOptions{Policy: block, Thinking: 3})
 	want(t, err, StatusInvalidArgument)
 	judged, _ = count(results)
 	check(t, judged == 0, results)
 	guard.Close()
-	results, err = guard.ClassifyBatch(ctx, all, nil)
+	results, err = guard.ClassifyBatch(ctx, all, &ClassifyOptions{Policy: block})
 	want(t, err, StatusBadHandle)
 	judged, _ = count(results)
 	check(t, judged == 0, results)
@@ -176,13 +171,19 @@ func TestVerdictPosition(t *testing.T) {
 	check(t, err == nil && verdict.Position == -1, verdict, err)
 }
 
-// calm is a policy by which nothing is worse than Safe.
-func calm() *Policy {
-	policy := &Policy{}
-	for c := Violent; c <= Jailbreak; c++ {
-		policy.IgnoredCategories = append(policy.IgnoredCategories, c)
-	}
-	return policy
+// policy is named "test" and has these members.
+func policy(t *testing.T, members string) *Policy {
+	t.Helper()
+	out, err := ParsePolicy(`{"schema": 1, "name": "test", "version": "7", ` + members + "}")
+	need(t, err)
+	t.Cleanup(out.Close)
+	return out
+}
+
+// calm is a policy by which nothing is blocked.
+func calm(t *testing.T) *Policy {
+	t.Helper()
+	return policy(t, `"prompt": {"default": "off"}, "response": {"default": "off"}`)
 }
 
 func push(t *testing.T, stream *Stream, text string) Update {
@@ -262,7 +263,7 @@ func TestStreamsNotJudged(t *testing.T) {
 	check(t, err == nil && turn.Decision.Complete && turn.Written.Severity == turn.Decision.Severity, turn, err)
 }
 
-func TestProvisionalFlag(t *testing.T) {
+func TestProvisionalBlock(t *testing.T) {
 	stream := judged(t)
 	seen := map[bool]int{}
 	for i := range threat {
@@ -271,25 +272,23 @@ func TestProvisionalFlag(t *testing.T) {
 		need(t, err)
 		checkDecision(t, decision)
 		if !decision.HasToken {
-			check(t, !decision.Settled(), decision)
+			check(t, !decision.Settled, decision)
 			continue
 		}
 		tokens, err := stream.Verdicts(0)
 		need(t, err)
 		for _, token := range tokens {
 			if token.Position == decision.Position {
-				check(t, decision.Settled() == token.Settled && decision.Token.Settled == token.Settled, decision)
+				check(t, decision.Settled == token.Settled && decision.Ruling.Settled == token.Settled, decision)
 			}
 		}
 		explained, err := decision.Explain()
-		check(t, err == nil && strings.Contains(explained, "provisional") != decision.Settled(), explained, err)
-		seen[decision.Settled()]++
+		check(t, err == nil && strings.Contains(explained, "provisional") != decision.Settled, explained, err)
+		seen[decision.Settled]++
 	}
 	check(t, seen[true] > 0 && seen[false] > 0, seen)
 	turn, err := stream.EndTurn(ctx)
-	check(t, err == nil && turn.Decision.Flagged && turn.Decision.Settled(), turn, err)
-	// A flag whose token the context slid over stands.
-	check(t, Decision{Severity: Unsafe, Flagged: true, Position: -1}.Settled())
+	check(t, err == nil && turn.Decision.Action == Block && turn.Decision.Settled && turn.Decision.Ruling.Settled, turn, err)
 }
 
 func TestBatchesNotJudged(t *testing.T) {
@@ -341,16 +340,16 @@ func TestBatchesNotJudged(t *testing.T) {
 // A writer's Close says when part of the turn was not judged.
 func TestWritersNotJudged(t *testing.T) {
 	guard := load(t, "nano-stream")
-	full := open(t, guard, &StreamOptions{MaxTokens: 64, Context: ContextStop, Policy: calm()})
+	full := open(t, guard, &StreamOptions{MaxTokens: 64, Context: Some(ContextStop), Policy: calm(t)})
 	_, err := full.PushPrompt(ctx, "Hello!")
 	need(t, err)
 	writer := full.Writer(ctx, nil)
 	_, err = io.Copy(writer, strings.NewReader(strings.Repeat(story, 9)))
-	check(t, errors.Is(err, ErrNotJudged) && strings.Contains(err.Error(), "not judged; bytes"), err)
-	check(t, incomplete(t, full).Severity == NotJudged)
+	check(t, errors.Is(err, ErrNotJudged) && strings.Contains(err.Error(), "of the text were not judged"), err)
+	check(t, incomplete(t, full).Action == NoAction)
 	check(t, errors.Is(writer.Close(), ErrNotJudged))
 
-	written := open(t, load(t, "nano-gen"), &StreamOptions{Policy: calm()})
+	written := open(t, load(t, "nano-gen"), &StreamOptions{Policy: calm(t)})
 	_, err = written.PushPrompt(ctx, "Hello!")
 	need(t, err)
 	writer = written.Writer(ctx, nil)
@@ -360,7 +359,7 @@ func TestWritersNotJudged(t *testing.T) {
 	need(t, writer.Close())
 
 	need(t, judged(t).Writer(ctx, nil).Close()) // nothing was written
-	for text, outcome := range map[string]error{"Good morning.": nil, threat: ErrFlagged, "": nil} {
+	for text, outcome := range map[string]error{"Good morning.": nil, threat: ErrBlocked, "": nil} {
 		user := open(t, guard, nil)
 		need(t, user.BeginTurn(User))
 		writer = user.Writer(ctx, nil)
@@ -384,9 +383,9 @@ func TestDroppedMessages(t *testing.T) {
 	verdict, err := gen.Classify(ctx, messages, nil)
 	need(t, err)
 	check(t, reflect.DeepEqual(verdict.DroppedMessages, []int{0, 2}) && verdict.NDroppedMessages == 2, verdict)
-	_, err = gen.Classify(ctx, messages, &ClassifyOptions{RejectDropped: true})
+	_, err = gen.Classify(ctx, messages, &ClassifyOptions{RejectDropped: Some(true)})
 	want(t, err, StatusInvalidArgument)
-	verdict, err = live.Classify(ctx, messages, &ClassifyOptions{RejectDropped: true})
+	verdict, err = live.Classify(ctx, messages, &ClassifyOptions{RejectDropped: Some(true)})
 	need(t, err)
 	check(t, verdict.DroppedMessages == nil && verdict.NDroppedMessages == 0, verdict)
 	many := []Message{}
@@ -396,7 +395,7 @@ func TestDroppedMessages(t *testing.T) {
 	verdict, err = gen.Classify(ctx, append(many, Message{User, "Hi"}), nil)
 	need(t, err)
 	check(t, len(verdict.DroppedMessages) == 31 && verdict.NDroppedMessages == 40, verdict)
-	stream := open(t, gen, &StreamOptions{RejectDropped: true})
+	stream := open(t, gen, &StreamOptions{RejectDropped: Some(true)})
 	want(t, stream.Restore(messages), StatusInvalidArgument)
 	want(t, stream.BeginTurn(Tool), StatusInvalidArgument)
 	check(t, Tool.String() == "tool")

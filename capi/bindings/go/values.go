@@ -70,8 +70,9 @@ type CategoryScore struct {
 
 // Verdict is the judgement of the last message of a conversation. The zero value was not judged.
 type Verdict struct {
-	Severity      Severity
-	Action        Action
+	Severity      Severity      // no policy changes it
+	Ruling        Ruling        // what the policy makes of it: Ruling.Action is what a host should do
+	Role          Role          // whose message it was
 	Probabilities Probabilities // at the token that Position names
 	// Position is, of a Stream checkpoint's verdict, the index in the conversation of the token whose probabilities and
 	// category these are: of a prompt the token that closes it; of a response the one where the decision fell, or when it
@@ -91,6 +92,14 @@ type Verdict struct {
 	// many there are.
 	DroppedMessages  []int
 	NDroppedMessages int
+	Window           *Window // the message did not fit the context, and this part of it was the worst
+	OfFoldedCopy     bool    // the folded copy of the message was worse than the message itself
+}
+
+// Window is the part of a long message that a verdict is about (LongTextWindows).
+type Window struct {
+	Index, Windows     int   // which of how many
+	ByteBegin, ByteEnd int64 // of the message
 }
 
 // TokenVerdict is the judgement of one token. The zero value was not judged.
@@ -103,34 +112,34 @@ type TokenVerdict struct {
 	Position              int // token index in the conversation
 	ID                    int32
 	Source                Source
-	Flagged               bool
-	Counts                bool
-	Settled               bool  // no text that follows can change the token; false: the verdict is provisional
-	ByteBegin, ByteEnd    int64 // in the turn's text
+	// Action is what the policy does from this token on: the strictest action so far, until the debounce releases it;
+	// NoAction where nothing was judged yet.
+	Action             Action
+	Counts             bool
+	Settled            bool  // no text that follows can change the token; false: the verdict is provisional
+	ByteBegin, ByteEnd int64 // in the turn's text
 }
 
 // Decision is what the policy made of a turn so far. The zero value was not judged.
 //
-// It can be taken back while Settled is false: "sex" may become "sexton". A host that must not act on a provisional flag
-// holds the text back until the flag is settled or gone.
+// A ruling can be taken back while Ruling.Settled is false: "sex" may become "sexton". A host that must not act on a
+// provisional block holds the text back until the block is settled or gone.
 type Decision struct {
 	Severity  Severity // Safe only when Complete; NotJudged when part of the turn was not judged and nothing worse was found
 	Position  int      // of the token where it fell; -1 when none did
 	Reason    Reason
 	RunTokens int
-	Flagged   bool
-	Complete  bool // every byte of the turn's text so far was judged, and there is at least one
+	// Action is what to do now: the ruling's, or a milder one when the debounce has released it. NoAction, never Allow,
+	// while the decision is not complete.
+	Action   Action
+	Ruling   Ruling // the strictest of the turn, and where it fell
+	Settled  bool   // a token decided, and no text that follows can change it; false: the decision may be taken back
+	Complete bool   // every byte of the turn's text so far was judged, and there is at least one
 	// What of the turn's text was not judged; equal when Complete, or when there is no text.
 	UnjudgedBegin, UnjudgedEnd int64
 	RunByteBegin               int64
 	HasToken                   bool // the rest is about the token where it fell; false when the context slid over it, too
 	Token                      TokenVerdict
-}
-
-// Settled tells that something worse than Safe was found, and that no text that follows can take it back.
-func (d Decision) Settled() bool {
-	// A token that is gone was settled: the context slides over no other.
-	return d.Severity > Safe && (!d.HasToken || d.Token.Settled)
 }
 
 // Update is what a change did to the verdicts of the open turn: those before First stand, Tokens take the place of
@@ -172,7 +181,7 @@ func tokenOf(raw *C.q3g_token_verdict) TokenVerdict {
 		Category:              Category(raw.category),
 		CategoryProbabilities: *(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)),
 		Position:              int(raw.position), ID: int32(raw.id), Source: Source(raw.source),
-		Flagged: raw.is_flagged != 0, Counts: raw.counts != 0, Settled: raw.is_settled != 0,
+		Action: Action(raw.action), Counts: raw.counts != 0, Settled: raw.is_settled != 0,
 		ByteBegin: int64(raw.byte_begin), ByteEnd: int64(raw.byte_end),
 	}
 }
@@ -183,7 +192,7 @@ func (t *TokenVerdict) toC(raw *C.q3g_token_verdict, a *arguments) {
 	raw.p_safe, raw.p_controversial, raw.p_unsafe = t.Probabilities.toC()
 	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = t.CategoryProbabilities
 	raw.position, raw.id, raw.source = a.int32("TokenVerdict.Position", t.Position), C.int32_t(t.ID), C.int32_t(t.Source)
-	raw.is_flagged, raw.counts, raw.is_settled = cbool(t.Flagged), cbool(t.Counts), cbool(t.Settled)
+	raw.action, raw.counts, raw.is_settled = C.int32_t(t.Action), cbool(t.Counts), cbool(t.Settled)
 	raw.byte_begin, raw.byte_end = C.int64_t(t.ByteBegin), C.int64_t(t.ByteEnd)
 }
 
@@ -211,7 +220,8 @@ func newDecision() C.q3g_decision {
 func decisionOf(raw *C.q3g_decision) Decision {
 	out := Decision{
 		Severity: Severity(raw.severity), Position: int(raw.position), Reason: Reason(raw.reason),
-		RunTokens: int(raw.n_run_tokens), Flagged: raw.is_flagged != 0, Complete: raw.is_complete != 0,
+		RunTokens: int(raw.n_run_tokens), Action: Action(raw.action), Ruling: rulingOfDecision(raw),
+		Settled: raw.is_settled != 0, Complete: raw.is_complete != 0,
 		UnjudgedBegin: int64(raw.unjudged_begin), UnjudgedEnd: int64(raw.unjudged_end),
 		RunByteBegin: int64(raw.run_byte_begin), HasToken: raw.has_token != 0,
 	}
@@ -235,12 +245,13 @@ func (d Decision) Explain() (string, error) {
 	raw.severity, raw.reason = C.int32_t(d.Severity), C.int32_t(d.Reason)
 	raw.position = a.int32("Decision.Position", d.Position)
 	raw.n_run_tokens = a.int32("Decision.RunTokens", d.RunTokens)
-	raw.is_flagged, raw.is_complete = cbool(d.Flagged), cbool(d.Complete)
+	raw.action, raw.is_complete = C.int32_t(d.Action), cbool(d.Complete)
+	d.Ruling.toDecision(&raw, &a)
 	raw.unjudged_begin, raw.unjudged_end = C.int64_t(d.UnjudgedBegin), C.int64_t(d.UnjudgedEnd)
 	raw.run_byte_begin, raw.has_token = C.int64_t(d.RunByteBegin), cbool(d.HasToken)
 	raw.token_severity, raw.category = C.int32_t(d.Token.Severity), C.int32_t(d.Token.Category)
 	raw.token_id, raw.source = C.int32_t(d.Token.ID), C.int32_t(d.Token.Source)
-	raw.is_settled = cbool(d.Token.Settled)
+	raw.is_settled = cbool(d.Settled)
 	raw.byte_begin, raw.byte_end = C.int64_t(d.Token.ByteBegin), C.int64_t(d.Token.ByteEnd)
 	raw.p_safe, raw.p_controversial, raw.p_unsafe = d.Token.Probabilities.toC()
 	*(*[9]float32)(unsafe.Pointer(&raw.category_probabilities)) = d.Token.CategoryProbabilities

@@ -19,11 +19,11 @@ type Writer struct {
 }
 
 // Writer makes a writer over the stream. onUpdate, which may be nil, is told of every change; an error that it returns is
-// the write's. While the policy's flag is up, also provisionally (Decision.Settled), writes return ErrFlagged beside the
+// the write's. While the policy blocks the text, also provisionally (Ruling.Settled), writes return ErrBlocked beside the
 // number of bytes, all of which were judged; the decision has the rest. Once the context is full and judging has stopped
 // they return ErrNotJudged in the same way. A write that fails otherwise has changed nothing.
 //
-// No error means that nothing is flagged so far, not that all was judged: a Gen checkpoint's verdict comes every so many
+// No error means that nothing is blocked so far, not that all was judged: a Gen checkpoint's verdict comes every so many
 // tokens. Decision.UnjudgedBegin says how far it got, and Close tells of the whole turn.
 func (s *Stream) Writer(ctx context.Context, onUpdate func(Update) error) *Writer {
 	return &Writer{s, ctx, onUpdate}
@@ -46,34 +46,35 @@ func (w *Writer) WriteString(piece string) (int, error) {
 			return len(piece), err
 		}
 	}
-	return len(piece), w.outcome(update.StoppedAtByte >= 0)
+	decision, err := w.stream.Decision()
+	if err == nil {
+		err = w.outcome(decision, update.StoppedAtByte >= 0)
+	}
+	return len(piece), err
 }
 
-// Close ends the turn: ErrFlagged when it is flagged, ErrNotJudged when part of it was not judged. To have what the turn
+// Close ends the turn: ErrBlocked when it is blocked, ErrNotJudged when part of it was not judged. To have what the turn
 // came to, call Stream.EndTurn instead.
 func (w *Writer) Close() error {
 	turn, err := w.stream.EndTurn(w.ctx)
 	if err != nil {
 		return err
 	}
-	// A user's turn has a verdict of its own instead of a decision, which only names the bytes that were left out.
-	isWhole := turn.Decision.UnjudgedBegin == turn.Decision.UnjudgedEnd
-	if prompt := turn.Prompt; prompt != nil && prompt.Flagged {
-		return fmt.Errorf("%w: the prompt is %v", ErrFlagged, prompt.Severity)
-	} else if prompt != nil && prompt.Severity != NotJudged && isWhole {
-		return nil
+	if turn.Prompt == nil {
+		return w.outcome(turn.Decision, true)
 	}
-	return w.outcome(true)
-}
-
-// outcome is the error of a turn that is flagged; or, when no more of it will be judged, of one that has not been whole.
-func (w *Writer) outcome(isOver bool) error {
-	decision, err := w.stream.Decision()
+	// A user's turn has a decision of its own.
+	decision, err := w.stream.PromptDecision()
 	if err != nil {
 		return err
 	}
-	outcome := ErrFlagged
-	if !decision.Flagged {
+	return w.outcome(decision, true)
+}
+
+// outcome is the error of a turn that is blocked; or, when no more of it will be judged, of one that was not judged whole.
+func (w *Writer) outcome(decision Decision, isOver bool) error {
+	outcome := ErrBlocked
+	if decision.Action != Block {
 		if !isOver || decision.Complete {
 			return nil
 		}

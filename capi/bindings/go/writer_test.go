@@ -7,49 +7,37 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"testing"
 )
 
 func TestWriterAndPolicy(t *testing.T) {
-	policy := &Policy{ConsecutiveTokens: 1}
-	stream := open(t, load(t, "nano-stream"), &StreamOptions{Policy: policy})
+	quick := policy(t, `"debounce": {"consecutive_tokens": 1}`)
+	stream := open(t, load(t, "nano-stream"), &StreamOptions{Policy: quick})
 	_, err := stream.PushPrompt(ctx, "Hello!")
 	need(t, err)
+	asked, err := stream.PromptDecision()
+	check(t, err == nil && asked.Action == Allow && asked.Ruling.PolicyName == "test", asked, err)
 	n := 0
 	writer := stream.Writer(ctx, func(Update) error { n++; return nil })
 	_, err = io.CopyBuffer(writer, io.LimitReader(strings.NewReader(threat+threat), 1000), make([]byte, 7))
-	check(t, errors.Is(err, ErrFlagged) && n > 1, err, n)
+	check(t, errors.Is(err, ErrBlocked) && n > 1, err, n)
 	decision, err := stream.Decision()
-	check(t, err == nil && decision.Flagged && decision.HasToken, decision, err)
+	check(t, err == nil && decision.Action == Block && decision.HasToken, decision, err)
 	tokens, err := stream.Verdicts(0)
 	need(t, err)
-	again, err := policy.Decide(tokens, false)
-	check(t, err == nil && again.Position == decision.Position && tokens[len(tokens)-1].Flagged, again, err)
-	severity, err := policy.CountedSeverity(decision.Token)
-	check(t, err == nil && severity == Unsafe, severity, err)
-	none := &Policy{}
-	for c := Violent; c <= Jailbreak; c++ {
-		none.IgnoredCategories = append(none.IgnoredCategories, c)
-	}
-	calm, err := none.Decide(tokens, true)
-	check(t, err == nil && calm.Severity == Safe, calm, err)
-	check(t, errors.Is(writer.Close(), ErrFlagged))
+	again, err := quick.Decide(Assistant, tokens, false)
+	check(t, err == nil && again.Position == decision.Position && tokens[len(tokens)-1].Action == Block, again, err)
+	check(t, again.Ruling == decision.Ruling && again.Ruling.ByteBegin < again.Ruling.ByteEnd, again, decision)
+	off, err := calm(t).Decide(Assistant, tokens, true)
+	check(t, err == nil && off.Severity == Unsafe && off.Action == Allow && off.Ruling.Rule == RuleCategoryOff, off, err)
+	check(t, errors.Is(writer.Close(), ErrBlocked))
 	mine := errors.New("mine")
 	need(t, stream.Reset())
 	_, err = stream.PushPrompt(ctx, "Hello!")
 	need(t, err)
 	_, err = stream.Writer(ctx, func(Update) error { return mine }).Write([]byte("x"))
 	check(t, errors.Is(err, mine), err)
-
-	need(t, (&Policy{CategoryThresholds: map[Category]float32{PII: 0.5}}).Check())
-	want(t, (&Policy{CategoryThresholds: map[Category]float32{77: 0.5}}).Check(), StatusInvalidArgument)
-	want(t, (&Policy{IgnoredCategories: []Category{40}}).Check(), StatusInvalidArgument)
-	for _, bad := range []float32{2, -0.5, float32(math.NaN())} {
-		want(t, (&Policy{UnsafeThreshold: At(bad)}).Check(), StatusInvalidArgument)
-		want(t, (&Policy{CategoryThresholds: map[Category]float32{PII: bad}}).Check(), StatusInvalidArgument)
-	}
 }
 
 func judged(t *testing.T) *Stream {
@@ -99,7 +87,7 @@ func TestWriterContract(t *testing.T) {
 
 	flagged := judged(t).Writer(ctx, nil)
 	n, err = flagged.WriteString(threat)
-	check(t, n == len(threat) && errors.Is(err, ErrFlagged) && len(err.Error()) > len(ErrFlagged.Error()), n, err)
+	check(t, n == len(threat) && errors.Is(err, ErrBlocked) && len(err.Error()) > len(ErrBlocked.Error()), n, err)
 	m, err := io.Copy(judged(t).Writer(ctx, nil), strings.NewReader(threat))
-	check(t, m == int64(len(threat)) && errors.Is(err, ErrFlagged), m, err)
+	check(t, m == int64(len(threat)) && errors.Is(err, ErrBlocked), m, err)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A prompt's verdict, then a response judged word by word until it is flagged. What was not judged is an error.
+// A prompt's verdict, then a response judged word by word until it is blocked. What was not judged is an error.
 package main
 
 import (
@@ -23,19 +23,19 @@ func main() {
 	ctx := context.Background()
 	gen := must(qwen3guard.LoadEmbedded("nano-gen", nil)) // or Load("path/to/Qwen3Guard-Gen-0.6B", nil)
 	verdict := must(gen.ClassifyPrompt(ctx, "How do I kill a Python process?", nil))
-	fmt.Println(verdict.Severity, "->", verdict.Action)
+	fmt.Println(verdict.Severity, "->", verdict.Ruling.Action)
 
 	stream := must(must(qwen3guard.LoadEmbedded("nano-stream", nil)).OpenStream(nil))
 	must(stream.PushPrompt(ctx, "Hello!"))
-	held := "" // until it is judged, and no flag is up
+	held := "" // until it is judged, and not blocked
 	for _, word := range strings.SplitAfter("You are a worthless idiot and nobody likes you.", " ") {
 		must(stream.PushText(ctx, word))
 		held += word
 		decision := must(stream.Decision())
-		if decision.Flagged && decision.Settled() {
-			break // the next word may take back a flag that is not settled
+		if decision.Action == qwen3guard.Block && decision.Ruling.Settled {
+			break // the next word may take back what is not settled
 		}
-		if decision.Complete && !decision.Flagged {
+		if decision.Complete && decision.Action != qwen3guard.Block {
 			fmt.Printf("%s: %v\n", held, decision.Severity)
 			held = ""
 		}
