@@ -82,8 +82,8 @@ void Room::take(const StreamEvent& event) {
   }
   is_held_ = false;
   if (event.kind == StreamEvent::Kind::turn_end) {
-    if (event.turn.prompt && event.turn.prompt->action == Action::block) ++n_flagged_lines_;
-    if (event.turn.decision.action == Action::block) ++n_flagged_answers_;
+    if (event.turn.prompt && event.turn.prompt->action == qwen3guard::Action::block) ++n_flagged_lines_;
+    if (event.turn.decision.action == qwen3guard::Action::block) ++n_flagged_answers_;
   }
 }
 
