@@ -102,6 +102,13 @@ if(TARGET qwen3guard_cli)
   install(FILES src/cli/output.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/qwen3guard COMPONENT program)
 endif()
 
+# What policies may say, for editors, and the library's own ones as files to begin with.
+install(FILES src/guard/policy/policy.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/qwen3guard COMPONENT program)
+install(
+  DIRECTORY src/guard/policy/presets/
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/qwen3guard/policies
+  COMPONENT program)
+
 include(cmake/packages/pkg_config.cmake)
 
 # The CMake package belongs to both development components: each brings it.
