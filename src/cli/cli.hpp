@@ -60,6 +60,7 @@ void add_info_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
+void add_policy_command(CLI::App& app);
 
 }  // namespace qwen3guard::cli
 

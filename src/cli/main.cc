@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   cli::add_info_command(app);
   cli::add_quantize_command(app);
   cli::add_verify_command(app);
+  cli::add_policy_command(app);
   cli::add_bench_command(app);
   try {
     cli::use_binary_streams();

@@ -59,11 +59,11 @@ std::string nearest(std::string_view given, const std::vector<std::string>& name
 }
 
 void check_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+  if (argc < 2 || argv[1][0] == '-' || app.get_subcommands({}).empty()) return;
   std::vector<std::string> names;
   std::string known;
   for (const CLI::App* command : app.get_subcommands({})) {
-    if (command->get_name() == argv[1]) return;
+    if (command->get_name() == argv[1]) return check_command(*command, argc - 1, argv + 1);
     names.push_back(command->get_name());
     known += (known.empty() ? "" : ", ") + names.back();
   }
@@ -71,17 +71,16 @@ void check_command(const CLI::App& app, int argc, char** argv) {
                    did_you_mean(nearest(argv[1], names)));
 }
 
-std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+std::string explain(const CLI::App& app, const CLI::ParseError& error, const std::string& help_of) {
   const auto chosen = app.get_subcommands();
-  const CLI::App& command = chosen.empty() ? app : *chosen.front();
-  const std::string help =
-      chosen.empty() ? "qwen3guard --help" : "qwen3guard " + command.get_name() + " --help";
-  for (const std::string& argument : command.remaining()) {
+  if (!chosen.empty()) return explain(*chosen.front(), error, help_of + " " + chosen.front()->get_name());
+  const std::string help = help_of + " --help";
+  for (const std::string& argument : app.remaining()) {
     if (!argument.starts_with('-') || argument == "-") continue;
     const std::string name = argument.substr(0, argument.find('='));
     const std::string with_dashes = "--" + name.substr(std::min(name.find_first_not_of('-'), name.size()));
-    return "unknown option " + printable(name) + did_you_mean(nearest(with_dashes, options_of(command))) +
-           " (" + help + " shows all)";
+    return "unknown option " + printable(name) + did_you_mean(nearest(with_dashes, options_of(app))) + " (" +
+           help + " shows all)";
   }
   return printable(error.what(), kMaxParseErrorBytes) + " (" + help + " shows how)";
 }
