@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "guard/policy/policy_fields.hpp"
+
 namespace qwen3guard::detail {
 namespace {
 
@@ -22,10 +24,6 @@ Action action_on(const PolicyRules& rules, const CategoryRule& rule, Severity se
   if (severity >= Severity::unsafe) return rule.unsafe;
   if (rule.controversial) return *rule.controversial;
   return rules.mode == Mode::strict ? rule.unsafe : one_step_milder(rule.unsafe);
-}
-
-constexpr bool has_thresholds(const CategoryRule& rule) noexcept {
-  return rule.flag_threshold.has_value() || rule.block_threshold.has_value();
 }
 
 bool is_off(const PolicyRules& rules, const CategoryRule& rule) noexcept {

@@ -53,7 +53,7 @@ constexpr CategoryActions kAssistantResponseActions = {{
 }};
 
 /// What `mode` makes of Controversial anyway is left to it. Responses are not judged for Jailbreak.
-RoleRules rules_of(const CategoryActions& actions, Mode mode, bool is_prompt) {
+RoleRules preset_rules(const CategoryActions& actions, Mode mode, bool is_prompt) {
   RoleRules rules;
   for (std::size_t i = 0; i < actions.size(); ++i) {
     if (static_cast<Category>(i) == Category::jailbreak && !is_prompt) continue;
@@ -74,15 +74,15 @@ void fill_strict(PolicyRules& rules) {
 }
 
 void fill_chat_game(PolicyRules& rules) {
-  rules.prompt = rules_of(kGameActions, rules.mode, true);
-  rules.response = rules_of(kGameActions, rules.mode, false);
+  rules.prompt = preset_rules(kGameActions, rules.mode, true);
+  rules.response = preset_rules(kGameActions, rules.mode, false);
   rules.unjudged = Unjudged::block;
 }
 
 void fill_assistant(PolicyRules& rules) {
   rules.mode = Mode::loose;
-  rules.prompt = rules_of(kAssistantPromptActions, rules.mode, true);
-  rules.response = rules_of(kAssistantResponseActions, rules.mode, false);
+  rules.prompt = preset_rules(kAssistantPromptActions, rules.mode, true);
+  rules.response = preset_rules(kAssistantResponseActions, rules.mode, false);
   rules.unjudged = Unjudged::block;
   rules.context = ContextPolicy::slide;
   rules.long_text = LongText::windows;
