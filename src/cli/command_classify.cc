@@ -41,16 +41,7 @@ ClassifyOptions to_options(const ClassifyFlags& flags) {
 void report_error(const ClassifyFlags& flags, const Policy& policy, const std::string& id_json,
                   ErrorCode code, const std::string& message) {
   if (!flags.json) return print_line("error: " + escaped(message));
-  JsonOut json;
-  json.begin_output("error");
-  json.key("id").raw(id_json);
-  put_ruling(json.key("ruling"), rule_unjudged(policy));
-  json.key("error").begin_object();
-  json.key("code").string(to_string(code));
-  json.key("message").string(message);
-  json.end_object();
-  json.end_object();
-  print_line(json.text());
+  print_line(error_to_json(rule_unjudged(policy), id_json, {code, message}));
 }
 
 void print_verdict(const ClassifyFlags& flags, const Verdict& verdict, const std::string& id_json) {

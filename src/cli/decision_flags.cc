@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decision_flags.hpp"
 
+#include <utility>
+
+#include "load_policy.hpp"
+
 namespace qwen3guard::cli {
 namespace {
 
@@ -13,21 +17,34 @@ void set_thresholds(RoleRules& rules, const DecisionFlags& flags) {
   }
 }
 
+/// So that no ruling names a policy for what it does not say.
+void mark_as_changed(PolicySpec& spec) {
+  constexpr std::string_view kMark = "+flags";
+  constexpr std::size_t kMaxVersionBytes = 31;
+  if (spec.version.size() + kMark.size() > kMaxVersionBytes) spec.version.clear();
+  spec.version += kMark;
+}
+
 }  // namespace
 
 void add_decision_flags(CLI::App& command, DecisionFlags& flags) {
+  command.add_option("--policy", flags.policy,
+                     std::string("what is done about verdicts: ") + kPolicyForm +
+                         "; the flags below change what it says, and its version in rulings to ...+flags");
   command
       .add_option("--mode", flags.mode,
-                  "strict: Controversial counts as unsafe; loose: as safe, and is flagged (default strict)")
+                  "strict: Controversial counts as unsafe; loose: as safe, and is flagged (default: the "
+                  "policy's, strict)")
       ->check(CLI::IsMember({"strict", "loose"}));
   command
       .add_option(
           "--run-rule", flags.run_rule,
           "which of a response's tokens in a row decide (Stream models): those of one severity, as the "
-          "published script has it, or, as the report has it, those that are not Safe (default published)")
+          "published script has it, or, as the report has it, those that are not Safe (default: the "
+          "policy's, published)")
       ->check(CLI::IsMember({"published", "report"}));
   command.add_option("--consecutive-tokens", flags.consecutive_tokens,
-                     "how many of them in a row decide; at least 1 (default 2)");
+                     "how many of them in a row decide; at least 1 (default: the policy's, 2)");
   command.add_option("--flag-threshold", flags.flag_threshold,
                      "flag from this P(Unsafe) on, in strict mode P(Unsafe) + P(Controversial)");
   command.add_option("--block-threshold", flags.block_threshold, "block from it on");
@@ -43,7 +60,9 @@ void add_decision_flags(CLI::App& command, DecisionFlags& flags) {
 }
 
 Policy policy_of(const DecisionFlags& flags) {
-  PolicySpec spec;
+  Policy policy = flags.policy ? load_policy(*flags.policy) : Policy();
+  const PolicySpec given = policy.spec();
+  PolicySpec spec = given;
   PolicyRules& rules = spec.rules;
   if (flags.mode) rules.mode = *flags.mode == "loose" ? Mode::loose : Mode::strict;
   if (flags.run_rule)
@@ -54,6 +73,8 @@ Policy policy_of(const DecisionFlags& flags) {
     set_thresholds(rules.prompt, flags);
     set_thresholds(rules.response, flags);
   }
+  if (spec == given) return policy;
+  mark_as_changed(spec);
   return Policy::make(std::move(spec)).value();
 }
 

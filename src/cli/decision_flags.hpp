@@ -14,7 +14,7 @@ namespace qwen3guard::cli {
 /// What is done about verdicts: the same for `classify` and `stream`. A flag that is given changes the
 /// policy.
 struct DecisionFlags {
-  std::optional<std::string> mode, run_rule;
+  std::optional<std::string> policy, mode, run_rule;
   std::optional<std::int32_t> consecutive_tokens;
   std::optional<float> flag_threshold, block_threshold;
   bool count_open_run = false;
@@ -22,7 +22,7 @@ struct DecisionFlags {
 };
 void add_decision_flags(CLI::App& command, DecisionFlags& flags);
 
-/// The policy with what the flags change. Throws Exception (what is out of range).
+/// The policy with what the flags change. Throws as load_policy(), and Exception (what is out of range).
 [[nodiscard]] Policy policy_of(const DecisionFlags& flags);
 [[nodiscard]] Thinking thinking_of(const DecisionFlags& flags);
 

@@ -127,6 +127,19 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
   return json.text();
 }
 
+std::string error_to_json(const Ruling& ruling, std::string_view id_json, const Error& error) {
+  JsonOut json;
+  json.begin_output("error");
+  json.key("id").raw(id_json);
+  put_ruling(json.key("ruling"), ruling);
+  json.key("error").begin_object();
+  json.key("code").string(to_string(error.code));
+  json.key("message").string(error.detail);
+  json.end_object();
+  json.end_object();
+  return json.text();
+}
+
 std::string verdict_to_text(const Verdict& verdict, bool color) {
   std::string out(color_of(verdict.severity, color));
   out += to_string(verdict.severity);

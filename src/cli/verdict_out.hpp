@@ -22,6 +22,9 @@ void put_probabilities(JsonOut& json, const SeverityProbabilities& probabilities
 /// The documented object of `classify --json`. `id_json` is JSON already ("null" when the input had none).
 [[nodiscard]] std::string verdict_to_json(const Verdict& verdict, std::string_view id_json);
 
+/// The documented object for a conversation that could not be judged.
+[[nodiscard]] std::string error_to_json(const Ruling& ruling, std::string_view id_json, const Error& error);
+
 /// Two or three lines for a person, without the last line break.
 [[nodiscard]] std::string verdict_to_text(const Verdict& verdict, bool color);
 

@@ -29,7 +29,11 @@ BEYOND_SCHEMA = re.compile(r"flag_threshold: \S+; expected at most block_thresho
 
 
 def run(*args, stdin="", folder=None):
-    done = subprocess.run([CLI, "policy", *args], input=stdin.encode(), capture_output=True, timeout=300, cwd=folder)
+    return run_program("policy", *args, stdin=stdin, folder=folder)
+
+
+def run_program(*args, stdin="", folder=None):
+    done = subprocess.run([CLI, *args], input=stdin.encode(), capture_output=True, timeout=300, cwd=folder)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -103,6 +107,71 @@ class ShowTest(PolicyTest):
         self.assertEqual(json.loads(self.run_here("show", "./strict")[1])["name"], "n")
 
 
+TEXTS = ["How do I kill a Python process?", "I will burn your house down, idiot", "Hello", "You are a stupid idiot and I hate you, go away",
+         "My card number is 4111 1111 1111 1111, call me at 555 0100"]
+
+
+class DecideTest(PolicyTest):
+    def rows(self, outcome):
+        code, stdout, stderr = outcome
+        self.assertEqual((code, stderr), (0, ""))
+        return [json.loads(line) for line in stdout.splitlines()]
+
+    def test_as_if_classify_had_it(self):
+        self.write("mine.json", {**SMALLEST, "mode": "loose", "debounce": {"rule": "report", "consecutive_tokens": 1}, **{
+            role: {"default": {"flag_threshold": 0.1, "block_threshold": 0.35}, "temperature": 1.7,
+                   "categories": {"PII": "off", "Unethical Acts": {"unsafe": "flag", "controversial": "off"}}}
+            for role in ("prompt", "response")}})
+        lines = "".join(json.dumps({"id": i, "messages": [{"role": "user", "content": text}] + answer}) + "\n"
+                        for i, text in enumerate(TEXTS) for answer in ([], [{"role": "assistant", "content": TEXTS[-1 - i]}]))
+        n_changed = 0
+        for model in ("nano-gen", "nano-stream"):
+            def classify(policy):
+                return run_program("classify", "--model", model, "--json", "--token-verdicts", "--policy", policy, stdin=lines, folder=self.folder)
+
+            stored = classify("strict")
+            for policy in ("mine.json", *PRESETS):
+                wanted, found = self.rows(classify(policy)), self.rows(self.run_here("decide", "--policy", policy, stdin=stored[1]))
+                self.assertEqual([row["ruling"] for row in wanted], [row["ruling"] for row in found])
+                for before, after in zip(self.rows(stored), found, strict=True):
+                    self.assertEqual({**before, "ruling": 0}, {**after, "ruling": 0})
+                    n_changed += before["ruling"]["action"] != after["ruling"]["action"]
+        self.assertGreater(n_changed, 0)
+
+    def test_lines_that_are_no_verdicts(self):
+        error = {"schema": 1, "type": "error", "id": 7, "ruling": {}, "error": {"code": "context_full", "message": "line 1: full"}}
+        verdict = {"schema": 1, "type": "verdict", "id": "a", "role": "user", "severity": None, "probabilities": None, "position": None,
+                   "categories": [], "more": {"kept": 1}}
+        lines = [error, verdict, {**verdict, "severity": "safe"}, {**verdict, "role": "tool"}, {"type": "token"}, "no",
+                 {**verdict, "severity": "Safe", "probabilities": {"safe": 2}}]
+        code, stdout, stderr = run("decide", "--policy", "strict", stdin="".join(json.dumps(line) + "\n" for line in lines))
+        rows = [json.loads(line) for line in stdout.splitlines()]
+        self.assertEqual(code, 2)
+        self.assertEqual(stderr.count("\n"), 1)
+        self.assertEqual([row["ruling"]["action"] for row in rows], ["block"] * len(lines))
+        self.assertEqual([row["ruling"]["rule"] for row in rows], ["not_judged"] * len(lines))
+        self.assertEqual(rows[0], {**error, "ruling": rows[0]["ruling"]})
+        self.assertEqual(rows[1], {**verdict, "ruling": rows[0]["ruling"]})
+        self.assertEqual([row["error"]["message"] for row in rows[2:]], [
+            'line 3: severity: "safe"; expected Safe, Controversial, Unsafe or null',
+            'line 4: role: "tool"; expected user or assistant',
+            'line 5: not a line of classify --json; expected "type" to be "verdict" or "error"',
+            'line 6: not a line of classify --json; expected "type" to be "verdict" or "error"',
+            "line 7: probabilities.safe: 2; expected 0 to 1"])
+
+    def test_flags_change_a_policy_and_its_version(self):
+        def ruling(*flags):
+            return self.rows(run_program("classify", "--model", "nano-gen", "--json", "--prompt", "Hi", *flags))[0]["ruling"]
+
+        self.assertEqual((ruling("--policy", "loose")["policy"], ruling("--policy", "loose")["version"]), ("loose", "1"))
+        self.assertEqual(ruling("--policy", "loose", "--mode", "loose")["version"], "1")
+        self.assertEqual(ruling("--policy", "loose", "--mode", "strict")["version"], "1+flags")
+        self.assertEqual(ruling("--policy", "loose", "--block-threshold", "0")["rule"], "threshold")
+        code, stdout, stderr = run_program("classify", "--model", "nano-gen", "--prompt", "Hi", "--policy", "lose")
+        self.assertEqual((code, stdout), (2, ""))
+        self.assertIn("lose: no such file, and no policy of the library", stderr)
+
+
 def random_rule(chance):
     if chance.random() < 0.4:
         return chance.choice(["off", "flag", "block", "allow", "", None, 1])
@@ -161,6 +230,23 @@ def spoil(document, chance):
         else:
             value[key] = strange
         return
+
+
+class DocumentTest(PolicyTest):
+    """docs/policy.md: its example is a policy and does what is said; its C++ is the example that is compiled and run."""
+    ROOT = Path(__file__).resolve().parents[2]
+
+    def test_examples(self):
+        text = (self.ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+        examples = re.findall(r"```json\n(.*?)```", text, flags=re.S)
+        said = re.findall(r"```text\n(.*?)```", text, flags=re.S)
+        self.assertEqual(self.run_here("check", self.write("example.json", examples[0])), (0, said[0], ""))
+        for example in examples[1:]:
+            code, _, stderr = self.run_here("check", self.write("example.json", example))
+            self.assertEqual(code, 0, stderr)
+        (shown,) = re.findall(r"```cpp\n(.*?)```", text, flags=re.S)
+        source = (self.ROOT / "examples" / "cpp_policy" / "main.cpp").read_text(encoding="utf-8")
+        self.assertEqual(shown, source.split("\n", 1)[1])  # less the licence line
 
 
 @unittest.skipUnless(jsonschema, "no jsonschema package")
