@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "util/utf8.hpp"
+
 namespace qwen3guard::capi {
 namespace {
 
@@ -41,10 +43,13 @@ void set_rule(Struct& out, const Ruling& in) noexcept {
   set_text(out.policy_version, in.policy_version);
 }
 
-/// The text of a field that ends with NUL, or fills it.
+/// The text of a field that ends with NUL, or fills it: UTF-8, as it is written into sentences.
 template <std::size_t n>
-std::string_view text_in(const char (&field)[n]) noexcept {
-  return {field, static_cast<std::size_t>(std::find(field, field + n, '\0') - field)};
+Result<std::string> text_in(const char (&field)[n], const std::string& name) {
+  const std::string_view text(field, static_cast<std::size_t>(std::find(field, field + n, '\0') - field));
+  if (const auto at = detail::find_invalid_utf8(text))
+    return failure(Q3G_E_INVALID_UTF8, name, ": ill-formed UTF-8 at byte ", *at);
+  return std::string(text);
 }
 
 /// name: of the struct, for errors.
@@ -63,8 +68,8 @@ Result<Ruling> rule_of(const Struct& in, std::int32_t action, const std::string&
   out.score = in.rule_score;
   out.byte_begin = in.rule_byte_begin;
   out.byte_end = in.rule_byte_end;
-  out.policy_name = text_in(in.policy_name);
-  out.policy_version = text_in(in.policy_version);
+  Q3G_ASSIGN(out.policy_name, text_in(in.policy_name, name + ".policy_name"));
+  Q3G_ASSIGN(out.policy_version, text_in(in.policy_version, name + ".policy_version"));
   return out;
 }
 

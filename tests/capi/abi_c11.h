@@ -13,6 +13,7 @@ void values_part(void);
 void models_part(void);
 void memory_part(void);
 void classify_part(void);
+void policy_part(void);
 void tokenizer_part(void);
 void stream_part(void);
 void stream_past_part(void);

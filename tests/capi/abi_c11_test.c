@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
     {"models", models_part},
     {"memory", memory_part},
     {"classify", classify_part},
+    {"policy", policy_part},
     {"tokenizer", tokenizer_part},
     {"stream", stream_part},
     {"stream_past", stream_past_part},

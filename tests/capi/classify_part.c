@@ -178,36 +178,17 @@ static void options(const q3g_guard* guard) {
   q3g_classify_options chosen;
   NEED_OK(q3g_classify_options_init(&chosen, sizeof chosen));
   q3g_verdict verdict = empty();
-  chosen.flag_threshold = 0;
   NEED_OK(q3g_guard_classify_prompt(guard, TEXT(ASK), &chosen, &verdict, &err));
-  CHECK(verdict.action == Q3G_ACTION_FLAG);
-  chosen.block_threshold = 0;
-  NEED_OK(q3g_guard_classify_prompt(guard, TEXT(ASK), &chosen, &verdict, &err));
-  CHECK(verdict.action == Q3G_ACTION_BLOCK);
+  CHECK(verdict.action == Q3G_ACTION_ALLOW && verdict.role == Q3G_ROLE_USER);
+  CHECK(verdict.n_windows == 0 && verdict.is_of_folded_copy == 0);
+  chosen.long_text = 2;
+  CHECK_FAILS(q3g_guard_classify_prompt(guard, TEXT(ASK), &chosen, &verdict, &err), Q3G_E_INVALID_ARGUMENT);
+  CHECK(strstr(err.message, "long_text") != NULL);
   CHECK_FAILS(q3g_guard_classify_prompt(guard, "abc\xFF", 4, NULL, &verdict, &err), Q3G_E_INVALID_UTF8);
   CHECK(err.code == Q3G_E_INVALID_UTF8 && strstr(err.message, "byte 3") != NULL);
-  CHECK(verdict.action == Q3G_ACTION_BLOCK);
+  CHECK(verdict.action == Q3G_ACTION_ALLOW);
   const q3g_message system = message(Q3G_ROLE_SYSTEM, "Be kind.");
   CHECK_FAILS(q3g_guard_classify(guard, &system, 1, NULL, &verdict, &err), Q3G_E_INVALID_ARGUMENT);
-}
-
-/// The severity of a Stream model's verdict is made by the policy; a Gen model's is what it wrote.
-static void policies(const q3g_guard* guard, int is_gen) {
-  q3g_policy policy;
-  NEED_OK(q3g_policy_init(&policy, sizeof policy));
-  q3g_classify_options options;
-  NEED_OK(q3g_classify_options_init(&options, sizeof options));
-  options.policy = &policy;
-  q3g_verdict usual = empty(), verdict = empty();
-  NEED_OK(q3g_guard_classify_response(guard, TEXT(ASK), TEXT("Yes, of course."), NULL, &usual, &err));
-  NEED_OK(q3g_guard_classify_response(guard, TEXT(ASK), TEXT("Yes, of course."), &options, &verdict, &err));
-  CHECK(is_same(&usual, &verdict));
-  policy.unsafe_threshold = 0;
-  NEED_OK(q3g_guard_classify_response(guard, TEXT(ASK), TEXT("Yes, of course."), &options, &verdict, &err));
-  CHECK(verdict.severity == (is_gen ? usual.severity : Q3G_SEVERITY_UNSAFE));
-  policy.consecutive_tokens = 0;
-  CHECK_FAILS(q3g_guard_classify_prompt(guard, TEXT(ASK), &options, &verdict, &err), Q3G_E_INVALID_ARGUMENT);
-  CHECK(strstr(err.message, "consecutive_tokens") != NULL);
 }
 
 /// A caller with an older, or a newer, header.
@@ -235,8 +216,6 @@ void classify_part(void) {
   progress(gen);
   progress(stream);
   written_text(gen);
-  policies(gen, 1);
-  policies(stream, 0);
   dropped_messages(gen, 1);
   dropped_messages(stream, 0);
   options(gen);

@@ -26,12 +26,17 @@ void host_part(void) {
   NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
   text[n] = '\0';
   CHECK(strstr(text, "P(Unsafe) 0.") != NULL);
-  // Numbers in errors, and numbers that are read: a checkpoint's config, in the library and from a folder.
-  q3g_policy policy;
-  NEED(q3g_policy_init(&policy, sizeof policy) == Q3G_OK);
-  policy.unsafe_threshold = 1.5F;
-  CHECK_FAILS(q3g_policy_check(&policy, &err), Q3G_E_INVALID_ARGUMENT);
-  CHECK(strstr(err.message, "1.5;") != NULL);
+  // Numbers that are written, and that are read: a policy, a checkpoint's config, in the library and from a
+  // folder.
+  static const char kPolicy[] =
+      "{\"schema\": 1, \"name\": \"n\", \"version\": \"1\", \"prompt\": {\"temperature\": 1.5}}";
+  q3g_policy* policy = NULL;
+  NEED_OK(q3g_policy_parse(TEXT(kPolicy), &policy, &err));
+  static char json[8192];
+  NEED_OK(q3g_policy_to_json(policy, json, sizeof json - 1, &n, &err));
+  json[n] = '\0';
+  CHECK(strstr(json, "\"temperature\": 1.5") != NULL);
+  q3g_policy_free(policy);
   static const char kFolder[] = Q3G_TEST_DIR "/golden/models/gen_gqa2_bf16";
   q3g_guard_options options;
   NEED_OK(q3g_guard_options_init(&options, sizeof options));

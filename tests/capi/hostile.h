@@ -36,8 +36,10 @@ enum {
   IS_READ = 2,
   IS_WRITTEN = 4,
   IS_PATH = 8,
-  IS_DATA = 16,  ///< any floats are fine
-  IS_BYTES = 32  ///< no text: any bytes are fine
+  IS_DATA = 16,    ///< any floats are fine
+  IS_BYTES = 32,   ///< no text: any bytes are fine
+  IS_RESULT = 64,  ///< read only where its whole struct is: elsewhere output
+  OR_NONE = 128    ///< of a choice: -1 is one, too
 };
 
 struct struct_type;

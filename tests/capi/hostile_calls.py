@@ -15,28 +15,39 @@ import header  # noqa: E402
 
 # Values of a list of constants, or 0 and 1: name -> how many. `struct.field`, or a parameter of any function.
 CHOICES = {
-    "role": 3, "special": 2, "last_only": 2, "skip_special": 2, "has_ended": 2, "must_run": 2, "severity": 4,
+    "role": 3, "q3g_policy_decide.role": 4, "special": 2, "last_only": 2, "skip_special": 2, "has_ended": 2, "must_run": 2, "severity": 4,
     "q3g_guard_options.require_tokenizer": 2, "q3g_guard_options.verify": 3, "q3g_guard_options.unknown_template": 2, "q3g_message.role": 4,
     "q3g_classify_options.decoder": 2, "q3g_classify_options.thinking": 3,
-    "q3g_classify_options.mode": 2, "q3g_classify_options.invalid_utf8": 2, "q3g_classify_options.dropped_messages": 2,
-    "q3g_stream_options.dropped_messages": 2, "q3g_policy.mode": 2,
-    "q3g_policy.run_rule": 2, "q3g_policy.end_of_turn": 2,
-    "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
+    "q3g_classify_options.invalid_utf8": 2, "q3g_classify_options.dropped_messages": 2, "q3g_classify_options.long_text": 2,
+    "q3g_stream_options.dropped_messages": 2, "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
     "q3g_stream_options.thinking": 3, "q3g_stream_options.judge_unsettled": 2,
     "q3g_stream_options.allow_control_ids": 2, "q3g_quantize_options.type": 4,
     "q3g_quantize_options.overwrite": 2, "q3g_quantize_options.keep_prefix": 2,
     "q3g_token_verdict.severity": 4, "q3g_token_verdict.category": 9, "q3g_token_verdict.source": 4,
-    "q3g_token_verdict.is_flagged": 2, "q3g_token_verdict.counts": 2, "q3g_token_verdict.is_settled": 2,
-    "q3g_decision.severity": 4, "q3g_decision.reason": 5, "q3g_decision.is_flagged": 2, "q3g_decision.is_complete": 2,
+    "q3g_token_verdict.action": 4, "q3g_token_verdict.counts": 2, "q3g_token_verdict.is_settled": 2,
+    "q3g_decision.severity": 4, "q3g_decision.reason": 5, "q3g_decision.action": 4, "q3g_decision.is_complete": 2,
     "q3g_decision.has_token": 2, "q3g_decision.is_settled": 2, "q3g_decision.token_severity": 4,
     "q3g_decision.category": 9,
-    "q3g_decision.source": 4, "q3g_mark.is_closed": 2,
+    "q3g_decision.source": 4, "q3g_decision.ruling_action": 4, "q3g_decision.rule": 8, "q3g_decision.rule_category": 9,
+    "q3g_decision.rule_is_settled": 2, "q3g_mark.is_closed": 2,
+    "q3g_verdict.role": 4, "q3g_verdict.severity": 4, "q3g_verdict.action": 4, "q3g_verdict.rule": 8,
+    "q3g_verdict.rule_category": 9, "q3g_verdict.rule_is_settled": 2,
+}
+# Of these -1 is a value too: from the policy; no category.
+OR_NONE = {
+    "q3g_classify_options.dropped_messages", "q3g_classify_options.long_text", "q3g_stream_options.dropped_messages",
+    "q3g_stream_options.context", "q3g_decision.rule_category", "q3g_verdict.rule_category",
+}
+# What a verdict that is ruled on again is read for; its other fields are results alone.
+RULED_ON = {
+    "role", "severity", "action", "p_safe", "p_controversial", "p_unsafe", "position", "n_categories", "categories",
+    "category_probabilities", "rule", "rule_category", "rule_phrase", "rule_position", "rule_is_settled", "rule_score",
+    "rule_byte_begin", "rule_byte_end",
 }
 # Any value may be given; which are good is not the interface's matter.
 NUMBERS = {
-    "status", "action", "category", "source", "reason", "index", "id", "position", "begin", "n_bytes", "session",
+    "status", "action", "category", "source", "reason", "rule", "index", "id", "position", "begin", "n_bytes", "session",
     "q3g_guard_options.n_threads", "q3g_guard_options.max_context_tokens", "q3g_guard_options.kept_tokens",
-    "q3g_policy.consecutive_tokens", "q3g_policy.category_mask", "q3g_policy.release_tokens",
     "q3g_stream_options.max_tokens", "q3g_stream_options.gen_interval_tokens", "q3g_token_verdict.position",
     "q3g_token_verdict.id", "q3g_token_verdict.byte_begin", "q3g_token_verdict.byte_end", "q3g_decision.position",
     "q3g_decision.unjudged_begin", "q3g_decision.unjudged_end", "q3g_decision.n_run_tokens",
@@ -44,7 +55,10 @@ NUMBERS = {
     "q3g_decision.token_id", "q3g_mark.turn", "q3g_mark.n_units", "q3g_batch_options.max_step_tokens",
     "q3g_batch_options.max_session_tokens", "q3g_batch_options.memory_budget_bytes",
     "q3g_batch_options.max_waiting_bytes", "q3g_sampling_options.top_k", "q3g_sampling_options.seed",
-    "q3g_quantize_options.group_size", "q3g_quantize_options.n_threads",
+    "q3g_quantize_options.group_size", "q3g_quantize_options.n_threads", "q3g_decision.rule_phrase",
+    "q3g_decision.rule_position", "q3g_decision.rule_byte_begin", "q3g_decision.rule_byte_end", "q3g_verdict.position",
+    "q3g_verdict.n_categories", "q3g_verdict.categories", "q3g_verdict.rule_phrase", "q3g_verdict.rule_position",
+    "q3g_verdict.rule_byte_begin", "q3g_verdict.rule_byte_end",
 }
 # May be NULL. What is called options or policy, and every error slot, always may.
 OPTIONAL = {
@@ -58,7 +72,7 @@ OPTIONAL = {
     "q3g_allocator.release", "q3g_quantize_options.progress",
 }
 # Structs that are read and written.
-IN_AND_OUT = {"q3g_policy_decide.tokens", "q3g_guard_push_batch.pushes"}
+IN_AND_OUT = {"q3g_policy_decide.tokens", "q3g_policy_decide_verdict.verdict", "q3g_guard_push_batch.pushes"}
 # What is counted by something other than the value behind it.
 COUNTED_BY = {
     "q3g_guard_classify_batch.out": "n_conversations", "q3g_guard_classify_batch.errors": "n_conversations",
@@ -67,6 +81,9 @@ COUNTED_BY = {
 # What bytes that are no text lead to, where it is not Q3G_E_INVALID_UTF8; None: the bytes are no text.
 NOT_TEXT = {
     "q3g_parse_severity.name": "Q3G_E_INVALID_ARGUMENT", "q3g_parse_category.name": "Q3G_E_INVALID_ARGUMENT",
+    "q3g_policy_parse.json": "Q3G_E_INVALID_ARGUMENT", "q3g_policy_preset.name": "Q3G_E_INVALID_ARGUMENT",
+    # No policy that has no lists looks at it.
+    "q3g_policy_decide_verdict.text": "Q3G_OK",
     "q3g_guard_load_embedded.name": "Q3G_E_FILE_NOT_FOUND", "q3g_quantize_embedded.name": "Q3G_E_FILE_NOT_FOUND",
     "q3g_tokenizer_find_bytes.bytes": None,
     "q3g_tokenizer_find_added.text": "Q3G_OK", "q3g_file.bytes": None,
@@ -75,7 +92,7 @@ NOT_TEXT = {
 }
 PATHS = {"path", "model_dir", "out_file", "file"}
 # Floats where NaN is not looked for: they are data, as the library gave it.
-DATA = {"q3g_token_verdict", "q3g_decision"}
+DATA = {"q3g_token_verdict", "q3g_decision", "q3g_verdict"}
 INTEGERS = {"int32_t", "uint32_t", "int64_t", "uint64_t", "size_t", "q3g_status"}
 
 
@@ -118,13 +135,17 @@ class Tables:
             return "RESERVED", "0"
         if is_count:
             return "COUNT", "0"
+        if name == "char":  # text in place, which policy_part.c looks at
+            return "OUTPUT", "0"
         if name in ("float", "double"):
             return "REAL", "0"
         if is_struct and f"{owner}.{value.name}" not in CHOICES and not self.is_input(owner):
             return "OUTPUT", "0"
+        if owner == "q3g_verdict" and value.name not in RULED_ON:
+            return "OUTPUT", "0"
         if owner == "q3g_stream_push" and value.name == "status":
             return "OUTPUT", "0"
-        for key in (f"{owner}.{value.name}",) if is_struct else (value.name,):
+        for key in (f"{owner}.{value.name}",) if is_struct else (f"{owner}.{value.name}", value.name):
             if key in CHOICES and not owner.endswith("_name"):
                 return "CHOICE", str(CHOICES[key])
             if key in NUMBERS or owner.endswith("_name"):
@@ -135,7 +156,7 @@ class Tables:
         key = header.Type(struct, True, 1)
         values = [v for f in self.header.functions for v in f.parameters] + [
             v for s in self.header.structs for v in s.fields]
-        return struct == "q3g_stream_push" or any(v.type == key for v in values)
+        return struct in ("q3g_stream_push", "q3g_verdict") or any(v.type == key for v in values)
 
     def pointer(self, owner: str, value: header.Value, count: int) -> str:
         kind = value.type
@@ -172,11 +193,16 @@ class Tables:
             element = f"sizeof({value.type.name})"
         if is_struct and kind == "BUFFER" and key not in OPTIONAL or is_struct and owner == "q3g_error":
             kind = "OUTPUT"
-        if is_struct and not self.is_input(owner) and owner != "q3g_verdict" and kind != "SIZE":
-            kind = "OUTPUT"
-        if owner == "q3g_verdict" and value.name not in ("struct_size", "text", "text_capacity"):
+        if is_struct and not self.is_input(owner) and kind != "SIZE":
             kind = "OUTPUT"
         flags = []
+        if owner == "q3g_verdict" and value.name not in ("struct_size", "text", "text_capacity"):
+            if value.name in RULED_ON:
+                flags.append("IS_RESULT")
+            else:
+                kind = "OUTPUT"
+        if key in OR_NONE:
+            flags.append("OR_NONE")
         if value.name in ("options", "policy") or kind == "ERROR_SLOT" or self.is_in(owner, value, OPTIONAL):
             flags.append("IS_OPTIONAL")
         if kind == "STRUCT":

@@ -26,7 +26,9 @@ enum { kBehind = 64 };
 
 static q3g_guard *gen, *stream_model;
 static q3g_tokenizer* tokenizer;
-static char packed[4096], output[4096];
+static char packed[4096], output[4096], policy_file[4096];
+static const char kPolicy[] =
+    "{\"schema\": 1, \"name\": \"hostile\", \"version\": \"1\", \"mode\": \"loose\"}";
 static unsigned char* packed_bytes;
 static size_t n_packed_bytes;
 static const int32_t kIds[] = {40, 41, 42, 43};
@@ -37,6 +39,7 @@ static int begins(const char* text, const char* with) { return strncmp(text, wit
 void open_fixture(const char* folder) {
   snprintf(packed, sizeof packed, "%s/hostile.q3g", folder);
   snprintf(output, sizeof output, "%s/hostile_output.q3g", folder);
+  snprintf(policy_file, sizeof policy_file, "%s/hostile_policy.json", folder);
   NEED_OK(q3g_guard_load_embedded(TEXT("nano-gen"), NULL, &gen, &err));
   NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), NULL, &stream_model, &err));
   NEED_OK(q3g_guard_tokenizer(gen, &tokenizer, &err));
@@ -51,6 +54,8 @@ void open_fixture(const char* folder) {
   packed_bytes = malloc(n_packed_bytes);
   NEED(packed_bytes != NULL && fread(packed_bytes, 1, n_packed_bytes, file) == n_packed_bytes);
   fclose(file);
+  file = fopen(policy_file, "wb");
+  NEED(file != NULL && fwrite(kPolicy, sizeof kPolicy - 1, 1, file) == 1 && fclose(file) == 0);
 }
 
 void close_fixture(void) {
@@ -60,6 +65,7 @@ void close_fixture(void) {
   free(packed_bytes);
   remove(packed);
   remove(output);
+  remove(policy_file);
 }
 
 int is_text(const char* text) {
@@ -153,6 +159,7 @@ void* new_handle(scene* at, const char* type) {
   if (is(type, "q3g_logits"))
     NEED_OK(q3g_guard_logits(stream_model, kIds, COUNT(kIds), 0, NULL, (q3g_logits**)&out, &err));
   if (is(type, "q3g_cancel")) NEED_OK(q3g_cancel_new((q3g_cancel**)&out, &err));
+  if (is(type, "q3g_policy")) NEED_OK(q3g_policy_preset(TEXT("loose"), (q3g_policy**)&out, &err));
   NEED(out != NULL && at->n_handles < kMostHandles);
   at->handles[at->n_handles].type = type;
   at->handles[at->n_handles++].handle = out;
@@ -169,6 +176,7 @@ void free_handle(const char* type, void* handle) {
   if (is(type, "q3g_generator")) q3g_generator_free(handle);
   if (is(type, "q3g_logits")) q3g_logits_free(handle);
   if (is(type, "q3g_cancel")) q3g_cancel_free(handle);
+  if (is(type, "q3g_policy")) q3g_policy_free(handle);
 }
 
 static void* good_handle(scene* at, const char* type) {
@@ -214,6 +222,9 @@ static const char* good_text(const scene* at, const value* what) {
   static const char kTokenizer[] = Q3G_TEST_DIR "/golden/tokenizer/small/tokenizer.json";
   static const char kFolder[] = Q3G_TEST_DIR "/golden/models/gen_gqa2_bf16";
   const char* name = at->called->name;
+  if (is(name, "q3g_policy_load")) return policy_file;
+  if (is(name, "q3g_policy_preset")) return "chat-game";
+  if (is(what->name, "json")) return kPolicy;
   if (is(what->name, "path")) return is(name, "q3g_tokenizer_load") ? kTokenizer : packed;
   if (is(what->name, "model_dir")) return is(name, "q3g_quantize") ? kFolder : packed;
   if (is(what->name, "file")) return packed;
@@ -234,7 +245,7 @@ static size_t good_count(const value* what) {
   if (is(what->name, "files")) return 1;
   if (what->kind == ARRAY) return COUNT(kIds);
   if (what->kind == STRUCT) return 40;  // verdicts of tokens
-  return 600;
+  return 4096;                          // a policy as JSON fits
 }
 
 /// Scalars that are not 0, and not what an init function says.

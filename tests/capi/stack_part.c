@@ -72,6 +72,21 @@ static void stream(const q3g_guard* guard) {
   q3g_batch_free(many);
 }
 
+static void rule(void) {
+  static char text[8192];
+  q3g_policy *preset = NULL, *policy = NULL;
+  size_t n = 0;
+  CHECK_OK(q3g_policy_preset(TEXT("chat-game"), &preset, &err));
+  CHECK_OK(q3g_policy_to_json(preset, text, sizeof text, &n, &err));
+  CHECK_OK(q3g_policy_parse(text, n, &policy, &err));
+  CHECK_OK(q3g_policy_describe(policy, text, sizeof text, &n, &err));
+  memset(text, '[', sizeof text);
+  q3g_policy* none = NULL;
+  CHECK_FAILS(q3g_policy_parse(text, sizeof text, &none, &err), Q3G_E_INVALID_ARGUMENT);
+  q3g_policy_free(policy);
+  q3g_policy_free(preset);
+}
+
 static void generate(const q3g_guard* guard) {
   static const int32_t ids[] = {40, 41, 42};
   q3g_generator* writer = NULL;
@@ -88,6 +103,7 @@ static void* use(void* user) {
   classify(guard);
   stream(guard);
   if (with->kind == Q3G_MODEL_GEN) generate(guard);
+  rule();
   q3g_guard_free(guard);
   return NULL;
 }

@@ -78,9 +78,12 @@ static void text(const q3g_guard* guard) {
   // The policy's function says of the stored verdicts what the stream decided.
   static q3g_token_verdict stored[kTokens];
   n = verdicts_of(whole, stored);
-  CHECK_OK(q3g_policy_decide(NULL, stored, n, 1, &before, &err));
+  CHECK_OK(q3g_policy_decide(NULL, Q3G_ROLE_ASSISTANT, stored, n, 1, &before, &err));
   CHECK(before.severity == after.severity && before.position == after.position);
   CHECK(before.reason == after.reason && before.n_run_tokens == after.n_run_tokens);
+  CHECK(before.action == after.action && before.rule == after.rule && before.rule_score == after.rule_score);
+  NEED_OK(q3g_stream_prompt_decision(whole, &before, &err));
+  CHECK(before.action == Q3G_ACTION_ALLOW && before.rule == Q3G_RULE_SAFE && before.is_complete == 1);
   CHECK_FAILS(q3g_stream_push_text(whole, TEXT("more"), NULL, NULL, 0, &err), Q3G_E_INVALID_ARGUMENT);
 
   // A user's turn by hand is a prompt.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Versions, names, defaults, flags, and the pure functions: actions and policies.
-#include <math.h>
+// Versions, names, defaults and flags.
 #include <stdio.h>
 
 #include "abi_c11.h"
@@ -20,6 +19,11 @@ static void names(void) {
   CHECK_TEXT(q3g_severity_name(Q3G_SEVERITY_UNSAFE), "Unsafe");
   CHECK_TEXT(q3g_category_name(Q3G_CATEGORY_SEXUAL_CONTENT), "Sexual Content or Sexual Acts");
   CHECK_TEXT(q3g_action_name(Q3G_ACTION_BLOCK), "block");
+  CHECK_TEXT(q3g_rule_name(Q3G_RULE_NONE), "none");
+  CHECK_TEXT(q3g_rule_name(Q3G_RULE_CATEGORY_OFF), "category_off");
+  CHECK_TEXT(q3g_rule_name(Q3G_RULE_NOT_JUDGED), "not_judged");
+  for (int32_t rule = Q3G_RULE_NONE; rule <= Q3G_RULE_NOT_JUDGED; ++rule)
+    CHECK(strcmp(q3g_rule_name(rule), "unknown") != 0);
   CHECK_TEXT(q3g_role_name(Q3G_ROLE_ASSISTANT), "assistant");
   CHECK_TEXT(q3g_role_name(Q3G_ROLE_TOOL), "tool");
   CHECK_TEXT(q3g_source_name(Q3G_SOURCE_HEADS), "heads");
@@ -34,6 +38,7 @@ static void names(void) {
     CHECK_TEXT(q3g_severity_name(strange[i]), "unknown");
     CHECK_TEXT(q3g_category_name(strange[i]), "unknown");
     CHECK_TEXT(q3g_action_name(strange[i]), "unknown");
+    CHECK_TEXT(q3g_rule_name(strange[i]), "unknown");
     CHECK_TEXT(q3g_role_name(strange[i]), "unknown");
     CHECK_TEXT(q3g_source_name(strange[i]), "unknown");
     CHECK_TEXT(q3g_reason_name(strange[i]), "unknown");
@@ -82,13 +87,14 @@ static void defaults(void) {
   CHECK(guard.isa == NULL && guard.allocator == NULL && guard.log == NULL && guard.log_user == NULL);
   q3g_classify_options classify;
   CHECK_OK(q3g_classify_options_init(&classify, sizeof classify));
-  CHECK(classify.decoder == Q3G_DECODER_CONSTRAINED && classify.mode == Q3G_MODE_STRICT);
+  CHECK(classify.decoder == Q3G_DECODER_CONSTRAINED && classify.progress == NULL);
   CHECK(classify.invalid_utf8 == Q3G_INVALID_UTF8_REJECT && classify.cancel == NULL);
   CHECK(classify.policy == NULL && classify.thinking == Q3G_THINKING_NONE);
-  CHECK(classify.flag_threshold == -1 && classify.block_threshold == -1 && classify.progress == NULL);
+  CHECK(classify.dropped_messages == Q3G_FROM_POLICY && classify.long_text == Q3G_FROM_POLICY);
   q3g_stream_options stream;
   CHECK_OK(q3g_stream_options_init(&stream, sizeof stream));
-  CHECK(stream.max_tokens == 0 && stream.policy == NULL && stream.context == Q3G_CONTEXT_ERROR);
+  CHECK(stream.max_tokens == 0 && stream.policy == NULL && stream.context == Q3G_FROM_POLICY);
+  CHECK(stream.dropped_messages == Q3G_FROM_POLICY);
   CHECK(stream.invalid_utf8 == Q3G_INVALID_UTF8_REJECT && stream.thinking == Q3G_THINKING_NONE);
   CHECK(stream.judge_unsettled == 1 && stream.gen_interval_tokens == 32 && stream.cancel == NULL);
   CHECK(stream.allow_control_ids == 0);
@@ -120,135 +126,9 @@ static void flags(void) {
   q3g_cancel_free(NULL);
 }
 
-static void actions(void) {
-  int32_t action = -1;
-  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, 0.5F, 0.3F, 0.2F, &action, &err));
-  CHECK(action == Q3G_ACTION_ALLOW);
-  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_NOT_JUDGED, 1, 0, 0, &action, &err));
-  CHECK(action == Q3G_ACTION_NONE);
-  CHECK_OK(q3g_decide_action(NULL, Q3G_SEVERITY_CONTROVERSIAL, 0.5F, 0.3F, 0.2F, &action, &err));
-  CHECK(action == Q3G_ACTION_BLOCK);
-  q3g_classify_options options;
-  CHECK_OK(q3g_classify_options_init(&options, sizeof options));
-  options.mode = Q3G_MODE_LOOSE;
-  CHECK_OK(q3g_decide_action(&options, Q3G_SEVERITY_CONTROVERSIAL, 0.5F, 0.3F, 0.2F, &action, &err));
-  CHECK(action == Q3G_ACTION_FLAG);
-  options.mode = Q3G_MODE_STRICT;
-  options.flag_threshold = 0.4F;
-  options.block_threshold = 0.6F;
-  CHECK_OK(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, 0.5F, 0.3F, 0.2F, &action, &err));
-  CHECK(action == Q3G_ACTION_FLAG);
-  options.block_threshold = 0.3F;
-  CHECK_FAILS(q3g_decide_action(&options, Q3G_SEVERITY_SAFE, 0.5F, 0.3F, 0.2F, &action, &err),
-              Q3G_E_INVALID_ARGUMENT);
-  CHECK(action == Q3G_ACTION_FLAG);
-  const float bad[] = {-0.1F, 1.1F, (float)INFINITY, (float)NAN};
-  for (size_t i = 0; i < COUNT(bad) * 3; ++i) {
-    float p[] = {0.5F, 0.3F, 0.2F};
-    p[i % 3] = bad[i / 3];
-    CHECK_FAILS(q3g_decide_action(NULL, Q3G_SEVERITY_SAFE, p[0], p[1], p[2], &action, &err),
-                Q3G_E_INVALID_ARGUMENT);
-  }
-}
-
-/// A token that is `severity` for certain, of the violent category.
-static q3g_token_verdict token(int32_t position, int32_t severity) {
-  q3g_token_verdict out = {.struct_size = sizeof out, .severity = severity, .position = position};
-  out.p_safe = severity == Q3G_SEVERITY_SAFE ? 1 : 0;
-  out.p_controversial = severity == Q3G_SEVERITY_CONTROVERSIAL ? 1 : 0;
-  out.p_unsafe = severity == Q3G_SEVERITY_UNSAFE ? 1 : 0;
-  out.category_probabilities[Q3G_CATEGORY_VIOLENT] = 1;
-  out.id = 100 + position;
-  out.source = Q3G_SOURCE_HEADS;
-  out.counts = out.is_settled = 1;
-  out.byte_begin = 10 * position;
-  out.byte_end = out.byte_begin + 10;
-  return out;
-}
-
-static void policies(void) {
-  q3g_policy policy;
-  NEED(q3g_policy_init(&policy, sizeof policy) == Q3G_OK);
-  CHECK(policy.run_rule == Q3G_RUN_RULE_PUBLISHED);
-  CHECK(policy.consecutive_tokens == 2 && policy.category_mask == (1U << Q3G_CATEGORY_COUNT) - 1);
-  CHECK_OK(q3g_policy_check(&policy, &err));
-  CHECK_OK(q3g_policy_check(NULL, &err));
-  q3g_token_verdict tokens[] = {token(0, Q3G_SEVERITY_SAFE), token(1, Q3G_SEVERITY_UNSAFE),
-                                token(2, Q3G_SEVERITY_UNSAFE), token(3, Q3G_SEVERITY_SAFE)};
-  q3g_decision decision = {.struct_size = sizeof decision};
-  NEED_OK(q3g_policy_decide(NULL, tokens, COUNT(tokens), 1, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_UNSAFE && decision.position == 2 && decision.n_run_tokens == 2);
-  CHECK(decision.reason == Q3G_REASON_RUN && decision.is_flagged == 1 && decision.has_token == 1);
-  CHECK(decision.run_byte_begin == 10 && decision.byte_begin == 20 && decision.byte_end == 30);
-  CHECK(decision.is_complete == 1 && decision.unjudged_begin == decision.unjudged_end);
-  CHECK(decision.is_settled == 1 && decision.p_unsafe == 1 && decision.p_safe == 0);
-  CHECK(decision.token_id == 102 && decision.category == Q3G_CATEGORY_VIOLENT);
-  CHECK(!tokens[0].is_flagged && !tokens[1].is_flagged && tokens[2].is_flagged && tokens[3].is_flagged);
-  CHECK(tokens[3].id == 103 && tokens[3].struct_size == sizeof tokens[3]);
-
-  char text[256];
-  size_t n = 0;
-  CHECK_FAILS(q3g_decision_explain(&decision, text, 3, &n, &err), Q3G_E_BUFFER_TOO_SMALL);
-  CHECK(n > 3 && n < sizeof text);
-  NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
-  text[n] = '\0';
-  CHECK(strstr(text, "Unsafe") != NULL && strstr(text, "Violent") != NULL);
-
-  // What raised the flag may change yet, and the sentence says so.
-  q3g_token_verdict provisional[] = {tokens[1], tokens[2]};
-  provisional[1].is_settled = 0;
-  NEED_OK(q3g_policy_decide(NULL, provisional, 2, 0, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_UNSAFE && decision.is_settled == 0);
-  NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
-  text[n] = '\0';
-  CHECK(strstr(text, "provisionally") != NULL);
-
-  // Without tokens, and behind one that was not judged, nothing is Safe.
-  NEED_OK(q3g_policy_decide(NULL, NULL, 0, 1, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_NOT_JUDGED && decision.is_complete == 0);
-  q3g_token_verdict unread[] = {tokens[0], tokens[3]};
-  unread[1].source = Q3G_SOURCE_NONE;
-  unread[1].severity = Q3G_SEVERITY_NOT_JUDGED;
-  NEED_OK(q3g_policy_decide(NULL, unread, 2, 1, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_NOT_JUDGED && decision.is_complete == 0);
-  CHECK(decision.unjudged_begin == 30 && decision.unjudged_end == 40);
-
-  // The script wants one severity, the report none that is Safe.
-  q3g_token_verdict mixed[] = {token(0, Q3G_SEVERITY_UNSAFE), token(1, Q3G_SEVERITY_CONTROVERSIAL)};
-  NEED_OK(q3g_policy_decide(&policy, mixed, 2, 1, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_SAFE);
-  policy.run_rule = Q3G_RUN_RULE_REPORT;
-  NEED_OK(q3g_policy_decide(&policy, mixed, 2, 1, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_UNSAFE && decision.token_severity == Q3G_SEVERITY_CONTROVERSIAL);
-  CHECK(decision.reason == Q3G_REASON_MIXED_RUN && decision.position == 1 && decision.n_run_tokens == 2);
-  NEED_OK(q3g_decision_explain(&decision, text, sizeof text - 1, &n, &err));
-  text[n] = '\0';
-  CHECK(strstr(text, "each Unsafe or Controversial") != NULL);
-  policy.run_rule = 2;
-  CHECK_FAILS(q3g_policy_check(&policy, &err), Q3G_E_INVALID_ARGUMENT);
-  CHECK(strstr(err.message, "run_rule") != NULL);
-  policy.run_rule = Q3G_RUN_RULE_PUBLISHED;
-
-  policy.consecutive_tokens = 3;
-  CHECK_OK(q3g_policy_decide(&policy, tokens, COUNT(tokens), 0, &decision, &err));
-  CHECK(decision.severity == Q3G_SEVERITY_SAFE && decision.position == -1 && decision.has_token == 0);
-  CHECK(!tokens[2].is_flagged);
-  int32_t severity = -1;
-  CHECK_OK(q3g_policy_counted_severity(NULL, &tokens[1], &severity, &err));
-  CHECK(severity == Q3G_SEVERITY_UNSAFE);
-  policy.category_mask &= ~(1U << Q3G_CATEGORY_VIOLENT);
-  CHECK_OK(q3g_policy_counted_severity(&policy, &tokens[1], &severity, &err));
-  CHECK(severity == Q3G_SEVERITY_SAFE);
-  policy.consecutive_tokens = 0;
-  CHECK_FAILS(q3g_policy_check(&policy, &err), Q3G_E_INVALID_ARGUMENT);
-  CHECK(strstr(err.message, "consecutive_tokens") != NULL);
-}
-
 void values_part(void) {
   names();
   parsing();
   defaults();
   flags();
-  actions();
-  policies();
 }
