@@ -12,6 +12,7 @@
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/generator.hpp"
 #include "qwen3guard/guard.hpp"
+#include "qwen3guard/hold_back.hpp"
 #include "qwen3guard/options.hpp"
 #include "qwen3guard/policy.hpp"
 #include "qwen3guard/policy_spec.hpp"

@@ -153,6 +153,7 @@ class StreamBatch {
   class Impl;  ///< internal
 
  private:
+  friend class HoldBack;
   explicit StreamBatch(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };

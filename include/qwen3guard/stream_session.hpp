@@ -198,6 +198,7 @@ class StreamSession {
 
  private:
   friend class Guard;
+  friend class HoldBack;
   friend class StreamBatch;
   explicit StreamSession(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;

@@ -12,7 +12,7 @@ LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "b
 # Folders that belong to a layer of another name. `values` holds the bodies of the base headers.
 FOLDERS = {"values": "base", "embedded": "guard"}
 # The floors of src/guard: a room includes itself and rooms on lower floors.
-GUARD_FLOORS = [["policy", "conversation"], ["heads", "loaded"], ["gen"], ["session"], ["calls", "batch"]]
+GUARD_FLOORS = [["policy", "conversation"], ["heads", "loaded"], ["gen"], ["session"], ["calls", "batch"], ["hold_back"]]
 # What the program may include besides public headers: the layer between it and the library.
 CLI_HEADERS = {"src/bench/measure.hpp"}
 # What src/model/checkpoint may include of the rest of its layer: formats know what a model is, and nothing of what it computes.

@@ -245,7 +245,8 @@ std::vector<StreamEvent> StreamBatch::Impl::take_events(Entry& entry) {
   return std::exchange(entry.events, {});
 }
 
-Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
+Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit,
+                                bool drops_waiting) {
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
@@ -257,6 +258,7 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
   entry->is_busy = true;
   entry->visitor = detail::this_thread_id();
   unset_ready(*entry);
+  if (drops_waiting) drop_last_turn(*entry);
   lock.unlock();
   // A long text that is judged by parts is brought to its end: no session is seen in between.
   if (entry->feed) {

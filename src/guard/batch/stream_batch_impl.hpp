@@ -93,7 +93,13 @@ class StreamBatch::Impl {
   [[nodiscard]] Status push(StreamId id, std::vector<Op> ops, double deadline_ms);
   [[nodiscard]] Status push_prompt(StreamId id, std::string_view prompt, double deadline_ms);
   [[nodiscard]] Result<std::vector<StreamEvent>> poll(StreamId id, double timeout_ms);
-  [[nodiscard]] Status visit(StreamId id, const std::function<void(StreamSession&)>& visit);
+  /// drops_waiting: what waits of the text and the end of the last turn is dropped before, without a verdict.
+  [[nodiscard]] Status visit(StreamId id, const std::function<void(StreamSession&)>& visit,
+                             bool drops_waiting = false);
+  /// What stands behind a session that is visited.
+  [[nodiscard]] static StreamSession::Impl& impl_of(StreamSession& session) noexcept {
+    return *session.impl_;
+  }
   std::size_t step(double budget_ms, bool must_run);
   [[nodiscard]] Status start();
   void stop() noexcept;
@@ -156,6 +162,7 @@ class StreamBatch::Impl {
   }
   [[nodiscard]] static const Times* oldest_of(const Entry& entry) noexcept;
   void queue_ops(Entry& entry, std::vector<Op>& ops);
+  static void drop_last_turn(Entry& entry) noexcept;
   void hurry(Entry& entry, std::size_t n, const Times& times);
   void move_on(Entry& entry) noexcept;
   void announce(Entry& entry);

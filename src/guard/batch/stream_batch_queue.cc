@@ -18,6 +18,16 @@ void StreamBatch::Impl::queue_ops(Entry& entry, std::vector<Op>& ops) {
   queued.keep();
 }
 
+/// What waits of the text and the end of the turn that was begun last is never judged.
+void StreamBatch::Impl::drop_last_turn(Entry& entry) noexcept {
+  while (!entry.queue.empty() && entry.queue.back().is_judged() && entry.queue.back().group == 0) {
+    const Op& op = entry.queue.back();
+    entry.queued_bytes -= op.text.size() + op.ids.size() * sizeof(TokenId);
+    entry.reserved_bytes -= std::min(entry.reserved_bytes, op.reserved_bytes);
+    entry.queue.pop_back();
+  }
+}
+
 /// Something that was pushed behind the first n operations of the queue waits for them, so that they are as
 /// urgent as it is.
 void StreamBatch::Impl::hurry(Entry& entry, std::size_t n, const Times& times) {
