@@ -187,7 +187,7 @@ struct Verdict {
   /// Stream checkpoints: the token, by its index in the rendered conversation, whose probabilities and
   /// category these are. A prompt's is the <|im_end|> that closes it. A response's is the token where the
   /// decision fell; of a Safe response the last token that is Safe, or the last one when none is (a single
-  /// Unsafe token decides nothing: DecisionPolicy). Gen checkpoints: empty; the probabilities are those of
+  /// Unsafe token decides nothing: Debounce). Gen checkpoints: empty; the probabilities are those of
   /// the verdict's word.
   std::optional<std::int32_t> position;
   std::vector<CategoryScore> categories;  ///< most relevant first; empty when severity is safe
@@ -200,8 +200,8 @@ struct Verdict {
   /// Gen checkpoints: indices of the messages (of a stream: turns) that the published template leaves out, in
   /// ascending order. Nothing of them was seen (DroppedMessages).
   std::vector<std::int32_t> dropped_messages;
-  /// ClassifyOptions::keep_token_verdicts, Stream checkpoints: those that were judged, of a prompt the one of
-  /// its end.
+  /// ClassifyOptions::keep_token_verdicts, Stream checkpoints: those that were judged, in front of them one
+  /// without a verdict for what was not (VerdictSource::none); of a prompt the one of its end.
   std::vector<TokenVerdict> token_verdicts;
   /// So many of them are of the answer as it was written, where that is judged beside its final form
   /// (StreamSession); the others are of that.

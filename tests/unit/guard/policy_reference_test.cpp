@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "guard/policy/assess.hpp"
+#include "guard/policy/stream_policy.hpp"
+#include "guard/session/turn_record.hpp"
 #include "iterations.hpp"
 #include "policies.hpp"
 #include "q3g_catch.hpp"
@@ -395,5 +397,35 @@ TEST_CASE("policy: a stricter category never rules milder, nor later", "[policy]
     REQUIRE(by_strict.ruling.action >= by_mild.ruling.action);
     REQUIRE(by_strict.ruling.position == by_mild.ruling.position);
     for (std::size_t i = 0; i < turn.size(); ++i) REQUIRE(b[i].action >= a[i].action);
+  }
+}
+
+TEST_CASE("policy: a turn that the context slides over keeps what its decision needs", "[policy]") {
+  const std::uint32_t seed = 80;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (int n = 0; n < q3g_test::iterations(5000); ++n) {
+    const Policy policy = Policy::make(test::random::spec(random)).value();
+    detail::TurnRecord record;
+    std::vector<TokenVerdict> all;
+    for (TokenVerdict token : random_turn(random)) {
+      // All that counts is judged, so that nothing else is to be known.
+      if (token.source != VerdictSource::heads) continue;
+      detail::TurnToken next;
+      next.state = record.last().state;
+      next.verdict = token;
+      next.state.push(policy.rules(), Role::assistant, detail::TurnRecord::index(record.n_tokens()),
+                      next.verdict);
+      record.tokens.push_back(next);
+      all.push_back(token);
+      if (random() % 4 == 0) record.slide(1 + random() % record.tokens.size());
+      const detail::PolicyState& state = record.last().state;
+      const auto found =
+          detail::deciding_tokens(state, [&](std::int32_t index) { return record.verdict(index); });
+      const Decision decision = detail::make_decision(policy, Role::assistant, state, found, {}, false);
+      std::vector<TokenVerdict> whole = all;
+      CAPTURE(n, story(all), record.n_slid);
+      REQUIRE(test::text_of(decision) == test::text_of(decide(policy, Role::assistant, whole, false)));
+    }
   }
 }
