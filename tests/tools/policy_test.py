@@ -24,8 +24,8 @@ PRESETS = ["strict", "loose", "chat-game", "assistant"]
 CATEGORIES = ["Violent", "Non-violent Illegal Acts", "Sexual Content or Sexual Acts", "PII", "Suicide & Self-Harm", "Unethical Acts",
               "Politically Sensitive Topics", "Copyright Violation", "Jailbreak"]
 SMALLEST = {"schema": 1, "name": "n", "version": "1"}
-# What a schema cannot say: that one number is at most another.
-BEYOND_SCHEMA = re.compile(r"flag_threshold: \S+; expected at most block_threshold")
+# What a schema cannot say: that one number is at most another; what phrases are once they are folded, or in a build without RE2.
+BEYOND_SCHEMA = re.compile(r"flag_threshold: \S+; expected at most block_threshold|: lists(\.deny|\.allow)?(\[\d+\])?: ")
 
 
 def run(*args, stdin="", folder=None):

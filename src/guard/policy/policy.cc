@@ -5,7 +5,9 @@
 
 #include "guard/policy/policy_document.hpp"
 #include "guard/policy/policy_impl.hpp"
+#include "qwen3guard/quote.hpp"
 #include "util/guarded.hpp"
+#include "util/mapped_file.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard {
@@ -14,6 +16,13 @@ namespace {
 /// Of the default: those of PolicySpec, without an object that lives as long as the program.
 constexpr std::string_view kDefaultName = "default", kDefaultVersion = "1";
 constexpr PolicyRules kDefaultRules{};
+
+Result<Policy> parse_document(std::string_view json, std::string_view display_name) {
+  Q3G_ASSIGN(PolicySpec spec, detail::read_policy(json, display_name));
+  auto policy = Policy::make(std::move(spec));
+  if (policy.ok() || policy.error().code == ErrorCode::out_of_memory) return policy;
+  return detail::at_its_place(std::move(policy).error(), json, display_name);
+}
 
 }  // namespace
 
@@ -29,16 +38,13 @@ Result<Policy> Policy::make(PolicySpec spec) {
 }
 
 Result<Policy> Policy::parse(std::string_view json) {
-  return detail::guarded("policy", [&]() -> Result<Policy> {
-    Q3G_ASSIGN(PolicySpec spec, detail::read_policy(json));
-    return make(std::move(spec));
-  });
+  return detail::guarded("policy", [&] { return parse_document(json, "policy"); });
 }
 
 Result<Policy> Policy::load(std::string_view path) {
   return detail::guarded("policy", [&]() -> Result<Policy> {
-    Q3G_ASSIGN(PolicySpec spec, detail::load_policy_spec(path));
-    return make(std::move(spec));
+    Q3G_ASSIGN(const detail::Blob file, detail::map_file(std::string(path)));
+    return parse_document(file.text(), printable(path));
   });
 }
 

@@ -9,8 +9,7 @@
 #include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/status.hpp"
 
-/// A policy as a document, and what it says. All functions are pure but for load_policy_spec(), which reads a
-/// file; they throw std::bad_alloc.
+/// A policy as a document, and what it says. All functions are pure; they throw std::bad_alloc.
 namespace qwen3guard::detail {
 
 /// Errors: invalid_argument (the field, by the path that it has in a file, what it holds, and what was
@@ -21,8 +20,10 @@ namespace qwen3guard::detail {
 /// column behind it. Errors: invalid_argument; out_of_memory.
 [[nodiscard]] Result<PolicySpec> read_policy(std::string_view json, std::string_view display_name = "policy");
 
-/// Reads a file. Errors: as read_policy(); file_not_found; io_error.
-[[nodiscard]] Result<PolicySpec> load_policy_spec(std::string_view path);
+/// An error that begins with a path in the document, "lists.deny[3]: ...", with the line and column of that
+/// in front; for what is found once it is read. `json` is what read_policy() read.
+[[nodiscard]] Error at_its_place(Error error, std::string_view json,
+                                 std::string_view display_name = "policy");
 
 /// A checked spec as JSON that read_policy() reads back to an equal one: every field, whether it has its
 /// default or not, one a line. Ends with a line break.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <type_traits>
 #include <utility>
@@ -12,8 +13,6 @@
 #include "util/foreign_format.hpp"
 #include "util/json.hpp"
 #include "util/json_position.hpp"
-#include "util/mapped_file.hpp"
-#include "util/try.hpp"
 #include "util/utf8.hpp"
 
 namespace qwen3guard::detail {
@@ -336,6 +335,35 @@ class ObjectReader {
   bool is_reading_ = false;
 };
 
+/// Which member or element of each value leads to "lists.deny[3]", as far as the document has it.
+std::vector<std::size_t> indices_of(simdjson::dom::element value, std::string_view path) {
+  std::vector<std::size_t> out;
+  while (!path.empty()) {
+    const std::size_t n = std::min(path.find_first_of(".["), path.size());
+    std::size_t index = 0, n_found = 0;
+    if (n > 0) {
+      simdjson::dom::object object;
+      if (value.get(object) != simdjson::SUCCESS) return out;
+      for (const auto field : object) {
+        if (n_found == 0 && field.key == path.substr(0, n)) n_found = 1, value = field.value;
+        if (n_found == 0) ++index;
+      }
+    } else {
+      simdjson::dom::array array;
+      std::from_chars(path.data() + 1, path.data() + path.size(), index);
+      if (value.get(array) != simdjson::SUCCESS || array.at(index).get(value) != simdjson::SUCCESS)
+        return out;
+      n_found = 1;
+    }
+    if (n_found == 0) return out;
+    out.push_back(index);
+    const std::size_t n_used = n > 0 ? n : path.find(']') + 1;
+    path.remove_prefix(std::min(n_used, path.size()));
+    if (path.starts_with('.')) path.remove_prefix(1);
+  }
+  return out;
+}
+
 /// "policy.json:12:5: ...".
 Error error_at(std::string_view display_name, std::string_view text, std::size_t at, std::string_view what) {
   const LineAndColumn where = line_and_column(text, at);
@@ -368,9 +396,16 @@ Result<PolicySpec> read_policy(std::string_view json, std::string_view display_n
   return spec;
 }
 
-Result<PolicySpec> load_policy_spec(std::string_view path) {
-  Q3G_ASSIGN(const Blob file, map_file(std::string(path)));
-  return read_policy(file.text(), printable(path));
+Error at_its_place(Error error, std::string_view json, std::string_view display_name) {
+  json = without_byte_order_mark(json);
+  const std::string_view path = std::string_view(error.detail).substr(0, error.detail.find(": "));
+  const auto file =
+      JsonFile::parse(json, std::string(display_name), ErrorCode::invalid_argument, kMaxConfigBytes);
+  const std::vector<std::size_t> indices =
+      file.ok() ? indices_of(file->root(), path) : std::vector<std::size_t>();
+  Error out = error_at(display_name, json, find_json_value(json, indices), error.detail);
+  out.code = error.code;
+  return out;
 }
 
 }  // namespace qwen3guard::detail

@@ -10,6 +10,7 @@
 
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
+#include "qwen3guard/policy.hpp"
 #include "random_data.hpp"
 #include "temporary_folder.hpp"
 
@@ -433,9 +434,10 @@ TEST_CASE("the library's policies are the files that are installed") {
     const std::string path =
         std::string(Q3G_TEST_DIR) + "/../src/guard/policy/presets/" + names.back() + ".json";
     CHECK(file_text(path) == write_policy(*spec));
-    const auto loaded = load_policy_spec(path);
+    const auto loaded = Policy::load(path);
     REQUIRE(loaded.ok());
-    CHECK(*loaded == *spec);
+    CHECK(loaded->spec() == *spec);
+    CHECK(Policy::preset(name).value().to_json() == loaded->to_json());
   }
   CHECK(names == std::vector<std::string>{"strict", "loose", "chat-game", "assistant"});
   const auto unknown = preset_spec("Strict");
@@ -447,9 +449,24 @@ TEST_CASE("the library's policies are the files that are installed") {
 TEST_CASE("a file's errors name the file") {
   const q3g_test::TemporaryFolder folder;
   const std::string path = folder / "a policy.json";
-  CHECK(load_policy_spec(path).error().code == ErrorCode::file_not_found);
+  CHECK(Policy::load(path).error().code == ErrorCode::file_not_found);
   std::ofstream(path) << "{\"schema\": 1,\n  \"nam\": 1}";
-  CHECK(load_policy_spec(path).error().detail == path + ":2:3: nam: unknown key; did you mean \"name\"?");
+  CHECK(Policy::load(path).error().detail == path + ":2:3: nam: unknown key; did you mean \"name\"?");
+}
+
+TEST_CASE("what is found behind the reader has its place, too") {
+  const std::string json =
+      "\xEF\xBB\xBF{\"schema\": 1, \"lists\":\n {\"allow\": [],\n \"deny\": [\"a\",\n  \"b\"]}}";
+  const auto placed = [&](const char* what) {
+    return at_its_place({ErrorCode::unsupported_model, what}, json, "x.json").detail;
+  };
+  CHECK(placed("lists.deny[1]: wrong") == "x.json:4:3: lists.deny[1]: wrong");
+  CHECK(placed("lists.deny: wrong: x") == "x.json:3:2: lists.deny: wrong: x");
+  CHECK(placed("lists: wrong") == "x.json:1:15: lists: wrong");
+  CHECK(placed("lists.deny[7]: wrong") == "x.json:3:2: lists.deny[7]: wrong");
+  CHECK(placed("lists.folding.width: wrong") == "x.json:1:15: lists.folding.width: wrong");
+  CHECK(placed("no path") == "x.json:1:1: no path");
+  CHECK(at_its_place({ErrorCode::unsupported_model, "lists: x"}, json).code == ErrorCode::unsupported_model);
 }
 
 TEST_CASE("a policy in plain words") {
