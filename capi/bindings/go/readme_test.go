@@ -8,16 +8,22 @@ import (
 	"testing"
 )
 
-// The README shows the example program, line for line, and a module has its own copy of the licence.
-func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	need(t, err)
-	program, err := os.ReadFile("examples/stream/main.go")
-	need(t, err)
-	_, block, _ := strings.Cut(string(readme), "```go\n")
-	block, _, found := strings.Cut(block, "```")
-	check(t, found && len(block) > 100, block)
-	check(t, strings.Contains(strings.ReplaceAll(string(program), "\n\t", "\n"), block), "README.md and main.go differ")
+// Documents show the example programs, line for line, and a module has its own copy of the licence.
+func TestDocuments(t *testing.T) {
+	for document, example := range map[string]string{"README.md": "stream", "../../../docs/policy.md": "policy"} {
+		shown, err := os.ReadFile(document)
+		if document != "README.md" && os.IsNotExist(err) {
+			continue // a module has its own folder alone
+		}
+		need(t, err)
+		program, err := os.ReadFile("examples/" + example + "/main.go")
+		need(t, err)
+		_, block, _ := strings.Cut(string(shown), "```go\n")
+		block, _, found := strings.Cut(block, "```")
+		check(t, found && len(block) > 100, document, block)
+		code := strings.ReplaceAll(string(program), "\n\t", "\n")
+		check(t, strings.Contains(code, block), document, "differs from", example)
+	}
 	own, err := os.ReadFile("LICENSE")
 	need(t, err)
 	if project, err := os.ReadFile("../../../LICENSE"); err == nil {

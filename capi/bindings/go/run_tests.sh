@@ -21,5 +21,7 @@ check formatted
 check go vet ./...
 check go test -count=1 -v .
 check env GOEXPERIMENT=cgocheck2 go test -count=1 -race .
-check go run ./examples/stream
+for example in examples/*/; do
+  check go run "./$example"
+done
 exit $status

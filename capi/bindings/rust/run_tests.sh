@@ -16,7 +16,9 @@ status=0
 check() { "$@" || { echo "failed: $*" && status=1; }; }
 check cargo build --offline --locked --workspace --all-targets
 check cargo test --offline --locked --workspace
-check cargo run --offline --locked --quiet --example stream
+for example in stream policy; do
+  check cargo run --offline --locked --quiet --example $example
+done
 RUSTDOCFLAGS="-D warnings" check cargo doc --offline --locked --workspace --no-deps
 if cargo clippy --version > /dev/null 2>&1; then
   check cargo clippy --offline --locked --workspace --all-targets -- -D warnings

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The README shows the example as it is.
+//! The README and the project's documents show the examples as they are.
 use std::{fs, path::Path};
 
 #[test]
-fn the_readme_shows_the_example() {
+fn documents_show_the_examples() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(here.join("../README.md")).unwrap();
-    let example = fs::read_to_string(here.join("examples/stream.rs")).unwrap();
-    // All but the lines of comments that the file begins with.
-    let code = &example[example.find("use ").unwrap()..];
-    assert!(readme.contains(&format!("```rust\n{code}```\n")), "README.md is not in step with examples/stream.rs");
-    assert!(code.lines().count() <= 30);
+    for (document, name) in [("../README.md", "stream"), ("../../../../docs/policy.md", "policy")] {
+        let text = fs::read_to_string(here.join(document)).unwrap();
+        let example = fs::read_to_string(here.join(format!("examples/{name}.rs"))).unwrap();
+        // All but the lines of comments that the file begins with.
+        let code = &example[example.find("use ").unwrap()..];
+        assert!(text.contains(&format!("```rust\n{code}```\n")), "{document} is not in step with examples/{name}.rs");
+        assert!(code.lines().count() <= 36, "{name}");
+    }
 }
