@@ -233,7 +233,8 @@ def spoil(document, chance):
 
 
 class DocumentTest(PolicyTest):
-    """docs/policy.md: its example is a policy and does what is said; its C++ is the example that is compiled and run."""
+    """docs/policy.md: its example is a policy and does what is said; its C++ and its C are the
+    examples that are compiled and run. The bindings look after theirs."""
     ROOT = Path(__file__).resolve().parents[2]
 
     def test_examples(self):
@@ -244,9 +245,10 @@ class DocumentTest(PolicyTest):
         for example in examples[1:]:
             code, _, stderr = self.run_here("check", self.write("example.json", example))
             self.assertEqual(code, 0, stderr)
-        (shown,) = re.findall(r"```cpp\n(.*?)```", text, flags=re.S)
-        source = (self.ROOT / "examples" / "cpp_policy" / "main.cpp").read_text(encoding="utf-8")
-        self.assertEqual(shown, source.split("\n", 1)[1])  # less the licence line
+        for language, path in (("cpp", "cpp_policy/main.cpp"), ("c", "c_policy/main.c")):
+            (shown,) = re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+            source = (self.ROOT / "examples" / path).read_text(encoding="utf-8")
+            self.assertEqual(shown, source.split("\n", 1)[1])  # less the licence line
 
 
 @unittest.skipUnless(jsonschema, "no jsonschema package")

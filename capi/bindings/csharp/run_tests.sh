@@ -11,10 +11,10 @@ mkdir -p "$out"
 export LD_LIBRARY_PATH=$build/capi
 status=0
 check() { "$@" || { echo "failed: $*" && status=1; }; }
-# What the README shows is the examples, word for word.
-is_shown() { # <which block> <example>
-  diff <(awk -v which="$1" '/^```csharp$/ { ++n; on = 1; next } /^```$/ { on = 0 } on && n == which' README.md) \
-    <(tail -n +3 "examples/$2.cs")
+# What the texts show is the examples, word for word.
+is_shown() { # <text> <which block> <example>
+  diff <(awk -v which="$2" '/^```csharp$/ { ++n; on = 1; next } /^```$/ { on = 0 } on && n == which' "$1") \
+    <(tail -n +3 "examples/$3.cs")
 }
 
 # Warnings are errors, a public member without a comment included.
@@ -23,13 +23,15 @@ check compile -target:library "-doc:$out/Qwen3Guard.xml" "-out:$out/Qwen3Guard.d
 # The tests see what is internal: they are compiled together with the library.
 check compile "-out:$out/tests.exe" src/*.cs tests/*.cs
 check mono "$out/tests.exe"
-which=0
-for example in StreamExample AsyncExample Overhead; do
+examples=(StreamExample AsyncExample PolicyExample Overhead)
+for example in "${examples[@]}"; do
   check compile "-r:$out/Qwen3Guard.dll" "-out:$out/$example.exe" "examples/$example.cs"
   if [[ $example == Overhead ]]; then continue; fi # a benchmark
   check mono "$out/$example.exe"
-  check is_shown $((++which)) "$example"
 done
+check is_shown README.md 1 StreamExample
+check is_shown README.md 2 AsyncExample
+check is_shown ../../../docs/policy.md 1 PolicyExample
 
 # .NET 8's runtime from a Python wheel, and its C# compiler, Roslyn 4.8, from a package of npm that brings it along.
 net=$out/net8 roslyn=http-client-csharp-0.1.9-alpha.20241225.1
@@ -61,7 +63,7 @@ test_net8() {
     src/*.cs
   check roslyn -define:NET8_0_OR_GREATER "-out:$net/tests.dll" src/*.cs tests/*.cs
   check dotnet "$net/tests.dll"
-  for example in StreamExample AsyncExample Overhead; do
+  for example in "${examples[@]}"; do
     check roslyn "-r:$net/Qwen3Guard.dll" "-out:$net/$example.dll" "examples/$example.cs"
     if [[ $example != Overhead ]]; then check dotnet "$net/$example.dll"; fi
   done

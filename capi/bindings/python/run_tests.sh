@@ -19,7 +19,7 @@ check_all() { # <python>
 export Q3G_CLI=${Q3G_CLI:-$build/bin/qwen3guard} # dictionaries are compared with its JSON, where it is
 export QWEN3GUARD_LIB_DIR=$build/capi PYTHONPATH=$here/src
 check_all python3
-check python3 "$here/examples/stream.py"
+for example in "$here"/examples/*.py; do check python3 "$example"; done
 if [[ -z ${CI:-} && ${Q3G_TEST_WHEEL:-} != 1 ]]; then
   echo "skipped: the wheel and mypy, without Q3G_TEST_WHEEL=1"
   exit $status

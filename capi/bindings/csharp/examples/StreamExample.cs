@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A prompt's verdict, then a response judged word by word until it is flagged for good.
+// A prompt's verdict, then a response judged word by word until it is blocked for good.
 using System;
 using Qwen3Guard;
 

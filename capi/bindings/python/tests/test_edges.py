@@ -391,10 +391,13 @@ class ImportTest(unittest.TestCase):
                     self.assertTrue(function.__doc__, f"{name}.{member}")
         self.assertRegex(q.__version__, r"^\d+\.\d+\.\d+$")
 
-    def test_the_readme_has_the_example(self) -> None:
+    def test_the_texts_have_the_examples(self) -> None:
+        """run_tests.sh runs them."""
         here = Path(__file__).resolve().parent.parent
-        example = (here / "examples" / "stream.py").read_text(encoding="utf-8")
-        self.assertIn(example[example.index("import qwen3guard"):], (here / "README.md").read_text(encoding="utf-8"))
+        for name, text in (("stream", here / "README.md"), ("policy", here.parents[2] / "docs" / "policy.md")):
+            example = (here / "examples" / f"{name}.py").read_text(encoding="utf-8")
+            example = example.split('"""\n\n', 1)[1]  # less the licence line and the docstring
+            self.assertIn(f"```python\n{example}```", text.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
