@@ -21,7 +21,7 @@ Result<Policy> parse_document(std::string_view json, std::string_view display_na
   Q3G_ASSIGN(PolicySpec spec, detail::read_policy(json, display_name));
   auto policy = Policy::make(std::move(spec));
   if (policy.ok() || policy.error().code == ErrorCode::out_of_memory) return policy;
-  return detail::at_its_place(std::move(policy).error(), json, display_name);
+  return detail::at_its_place(policy.error(), json, display_name);
 }
 
 }  // namespace

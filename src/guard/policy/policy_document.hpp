@@ -22,7 +22,7 @@ namespace qwen3guard::detail {
 
 /// An error that begins with a path in the document, "lists.deny[3]: ...", with the line and column of that
 /// in front; for what is found once it is read. `json` is what read_policy() read.
-[[nodiscard]] Error at_its_place(Error error, std::string_view json,
+[[nodiscard]] Error at_its_place(const Error& error, std::string_view json,
                                  std::string_view display_name = "policy");
 
 /// A checked spec as JSON that read_policy() reads back to an equal one: every field, whether it has its

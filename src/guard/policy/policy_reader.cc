@@ -396,7 +396,7 @@ Result<PolicySpec> read_policy(std::string_view json, std::string_view display_n
   return spec;
 }
 
-Error at_its_place(Error error, std::string_view json, std::string_view display_name) {
+Error at_its_place(const Error& error, std::string_view json, std::string_view display_name) {
   json = without_byte_order_mark(json);
   const std::string_view path = std::string_view(error.detail).substr(0, error.detail.find(": "));
   const auto file =
