@@ -48,6 +48,8 @@ q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, uint64_t* 
     if (session == nullptr) return bad_argument("session is NULL");
     Q3G_ASSIGN(const auto added, needed(stream));
     if (is_borrowed(stream)) return bad_argument("the stream is a batch's already");
+    if (is_in_use(stream))
+      return bad_argument("an answer of the stream is held back; expected it freed before");
     Q3G_ASSIGN(*session, all->add(std::move(*added)));
     free_handle(stream);
     return {};

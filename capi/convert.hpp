@@ -18,6 +18,7 @@ namespace qwen3guard::capi {
 [[nodiscard]] q3g_classify_options default_classify_options() noexcept;
 [[nodiscard]] q3g_stream_options default_stream_options() noexcept;
 [[nodiscard]] q3g_batch_options default_batch_options() noexcept;
+[[nodiscard]] q3g_hold_back_options default_hold_back_options() noexcept;
 [[nodiscard]] q3g_sampling_options default_sampling_options() noexcept;
 [[nodiscard]] q3g_quantize_options default_quantize_options() noexcept;
 
@@ -26,6 +27,7 @@ namespace qwen3guard::capi {
 [[nodiscard]] Result<ClassifyOptions> read_options(const q3g_classify_options* options);
 [[nodiscard]] Result<StreamOptions> read_options(const q3g_stream_options* options);
 [[nodiscard]] Result<StreamBatchOptions> read_options(const q3g_batch_options* options);
+[[nodiscard]] Result<HoldBackOptions> read_options(const q3g_hold_back_options* options);
 [[nodiscard]] Result<SamplingOptions> read_options(const q3g_sampling_options* options);
 [[nodiscard]] Result<QuantizeOptions> read_options(const q3g_quantize_options* options);
 

@@ -29,6 +29,8 @@ struct HandleShell {
 /// The magic word of a handle that was freed.
 inline constexpr std::uint32_t kDeadMagic = 0xDEAD5147;
 
+class HeldAnswer;  // hold_back.cc
+
 /// The object and the magic word of a handle type.
 template <class Handle>
 struct HandleTraits;
@@ -49,6 +51,7 @@ Q3G_HANDLE(q3g_generator, Generator, 0x51470007);
 Q3G_HANDLE(q3g_logits, std::vector<HeadLogits>, 0x51470008);
 Q3G_HANDLE(q3g_cancel, std::shared_ptr<CancelFlag>, 0x51470009);
 Q3G_HANDLE(q3g_policy, Policy, 0x5147000a);
+Q3G_HANDLE(q3g_hold_back, HeldAnswer, 0x5147000b);
 #undef Q3G_HANDLE
 
 template <class Handle>
@@ -152,6 +155,12 @@ class BorrowedHandle {
 template <class Handle>
 [[nodiscard]] bool is_borrowed(const Handle* handle) noexcept {
   return shell_of(handle)->destroy == nullptr;
+}
+
+/// Whether somebody else than its owner and one call uses the handle: a hold-back over it.
+template <class Handle>
+[[nodiscard]] bool is_in_use(const Handle* handle) noexcept {
+  return shell_of(handle)->n_users.load(std::memory_order_acquire) > 2;
 }
 
 /// Frees a handle; its object goes with the last call that uses it. NULL, one of another type and one that is

@@ -103,6 +103,9 @@ q3g_status q3g_stream_options_init(q3g_stream_options* options, size_t struct_si
 q3g_status q3g_batch_options_init(q3g_batch_options* options, size_t struct_size) noexcept {
   return init(options, struct_size, default_batch_options);
 }
+q3g_status q3g_hold_back_options_init(q3g_hold_back_options* options, size_t struct_size) noexcept {
+  return init(options, struct_size, default_hold_back_options);
+}
 q3g_status q3g_sampling_options_init(q3g_sampling_options* options, size_t struct_size) noexcept {
   return init(options, struct_size, default_sampling_options);
 }

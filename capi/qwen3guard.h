@@ -250,6 +250,18 @@ typedef int32_t q3g_status;
 #define Q3G_EVENT_OVERDUE 3
 /** @} */
 
+/** @{ @name Where an answer stands that is held back */
+#define Q3G_HOLD_BACK_WRITING 0   /**< the host writes */
+#define Q3G_HOLD_BACK_FINISHING 1 /**< over a batch: the end of the turn waits to be judged */
+#define Q3G_HOLD_BACK_BLOCKED 2   /**< something is blocked: q3g_hold_back_retry() or _withdraw() */
+#define Q3G_HOLD_BACK_ENDED 3     /**< the turn has ended, and all of its text was taken */
+/** The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
+ * completely. */
+#define Q3G_HOLD_BACK_WITHHELD 4
+#define Q3G_HOLD_BACK_FAILED 5 /**< the session had an error, and nothing leaves: q3g_hold_back_withdraw() \
+                                */
+/** @} */
+
 /** @{ @name Handles */
 typedef struct q3g_guard q3g_guard;         /**< a loaded model. Immutable: any thread */
 typedef struct q3g_tokenizer q3g_tokenizer; /**< a tokenizer. Immutable: any thread */
@@ -260,6 +272,7 @@ typedef struct q3g_events q3g_events;       /**< what became of pushes to a batc
 typedef struct q3g_generator q3g_generator; /**< a causal checkpoint writing text. One thread */
 typedef struct q3g_logits q3g_logits;       /**< raw logits. Immutable: any thread */
 typedef struct q3g_cancel q3g_cancel;       /**< a flag that stops running calls. Any thread */
+typedef struct q3g_hold_back q3g_hold_back; /**< an answer that is shown when it was judged. One thread */
 typedef struct q3g_policy q3g_policy;       /**< what to do about verdicts. Immutable: any thread */
 /** @} */
 
@@ -594,6 +607,53 @@ typedef struct q3g_batch_stats {
   double oldest_waiting_ms;    /**< milliseconds since the oldest push without a verdict; 0: nothing waits */
 } q3g_batch_stats;
 
+/** How text is held back. */
+typedef struct q3g_hold_back_options {
+  uint32_t struct_size;  /**< sizeof(q3g_hold_back_options) */
+  int32_t buffer_tokens; /**< text leaves when so many settled tokens of the guard stand behind it. 40 */
+  int32_t max_retries;   /**< of q3g_hold_back_retry(). 5 */
+  int32_t reports_provisional; /**< 1: a block that text to come may lift is reported, too. 0 */
+  double release_after_ms; /**< text leaves, too, when it was put so long ago; it must be judged and settled
+                              in any case. 0: never for that reason. 0 */
+  double deadline_ms;      /**< over a batch: of each push; below 0: the batch's default. -1 */
+} q3g_hold_back_options;
+
+/** What came out of an answer that is held back. Bytes are offsets in the turn's text. */
+typedef struct q3g_hold_back_release {
+  uint32_t struct_size;  /**< sizeof(q3g_hold_back_release) */
+  int32_t state;         /**< Q3G_HOLD_BACK_, behind the text */
+  size_t text_bytes;     /**< that were written to the buffer */
+  double waited_ms;      /**< of the oldest of them, since it was put */
+  int32_t has_more;      /**< 1: there was no room for all that may be shown: take again */
+  int32_t is_overdue;    /**< 1: over a batch: something waits past its deadline for its verdict */
+  int32_t has_block;     /**< 1: something is blocked, and the fields below say what; else they are 0 */
+  int32_t is_prompt;     /**< 1: over a batch: the prompt is blocked, and there is nothing to retry */
+  int32_t is_settled;    /**< 0: text to come may lift it (reports_provisional) */
+  int32_t retries_left;  /**< before q3g_hold_back_retry() is refused */
+  int64_t byte_begin;    /**< what is to be taken back begins here; it may have been shown */
+  int64_t shown_bytes;   /**< of the text, those that were taken, this call's among them */
+  int64_t continue_byte; /**< where the host goes on unless it says otherwise: behind what was shown */
+} q3g_hold_back_release;
+
+/** Counters of an answer that is held back. */
+typedef struct q3g_hold_back_stats {
+  uint32_t struct_size; /**< sizeof(q3g_hold_back_stats) */
+  int32_t n_retries;    /**< of q3g_hold_back_retry() */
+  int32_t n_overdue;    /**< deadlines that passed without a verdict */
+  int32_t reserved;     /**< 0 */
+  /** Bytes that were put, of these taken, and of these withdrawn; what is missing is held back now. @{ */
+  int64_t put_bytes, shown_bytes, withdrawn_bytes; /** @} */
+  int64_t retracted_bytes; /**< taken, and then taken back by a retry in front of them */
+  /** Of the guard's tokens: those taken; of these such that had others behind them before they left; those
+   * taken back unseen; and those that are held now. @{ */
+  int64_t shown_tokens, delayed_tokens, withdrawn_tokens, held_tokens; /** @} */
+  /** From a put until its last byte was taken: the sum over the texts that were, their number, and the
+   * longest. @{ */
+  double wait_ms;
+  int64_t n_waits;
+  double max_wait_ms; /** @} */
+} q3g_hold_back_stats;
+
 /** How a generator draws tokens. */
 typedef struct q3g_sampling_options {
   uint32_t struct_size; /**< sizeof(q3g_sampling_options) */
@@ -680,6 +740,9 @@ Q3G_API q3g_status q3g_classify_options_init(q3g_classify_options* options, size
 Q3G_API q3g_status q3g_stream_options_init(q3g_stream_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_batch_options_init(q3g_batch_options* options, size_t struct_size) Q3G_NOEXCEPT;
+/** For q3g_hold_back_open() and q3g_hold_back_open_batch(). */
+Q3G_API q3g_status q3g_hold_back_options_init(q3g_hold_back_options* options,
+                                              size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
 Q3G_API q3g_status q3g_sampling_options_init(q3g_sampling_options* options, size_t struct_size) Q3G_NOEXCEPT;
 /** As q3g_guard_options_init(). */
@@ -1030,6 +1093,55 @@ Q3G_API q3g_status q3g_events_turn(const q3g_events* events, size_t index, q3g_t
                                    q3g_verdict* written, q3g_error* err) Q3G_NOEXCEPT;
 /** Frees the handle. Any thread. */
 Q3G_API void q3g_events_free(q3g_events* events) Q3G_NOEXCEPT;
+/** @} */
+
+/** @{ @name Hold-back
+ * One answer of a host's model on its way to a person: what the model writes is put in, and what may be shown
+ * is taken out. That is at every time a prefix of the turn's text that was judged, is settled, and is not
+ * blocked (Q3G_ACTION_FLAG passes). Nothing is lost, and nothing comes twice. docs/hold_back.md. */
+/** Over a stream whose assistant's turn is open, behind q3g_stream_push_prompt(). Until the answer has ended
+ * nobody else changes the stream. options: NULL for the defaults. *out is the caller's (q3g_hold_back_free).
+ * One thread, for the stream too. Errors: Q3G_E_INVALID_ARGUMENT (no open turn of the assistant's; a handle
+ * lent by q3g_batch_visit()). */
+Q3G_API q3g_status q3g_hold_back_open(q3g_stream* stream, const q3g_hold_back_options* options,
+                                      q3g_hold_back** out, q3g_error* err) Q3G_NOEXCEPT;
+/** Over a batch's session, behind q3g_batch_push_prompt(). Until the answer has ended nobody else pushes to
+ * the session or polls it, and events that wait for it are taken. A prompt that is not judged yet is waited
+ * for, and when it is blocked, so is the answer. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such
+ * session). */
+Q3G_API q3g_status q3g_hold_back_open_batch(q3g_batch* batch, uint64_t session,
+                                            const q3g_hold_back_options* options, q3g_hold_back** out,
+                                            q3g_error* err) Q3G_NOEXCEPT;
+/** What the host's model has written next, split anywhere. Over a stream it is judged now. One thread.
+ * Errors: Q3G_E_INVALID_ARGUMENT (blocked, or over), Q3G_E_BUDGET_EXCEEDED (over a batch: nothing was put;
+ * try again); those of q3g_stream_push_text(), after which nothing leaves. */
+Q3G_API q3g_status q3g_hold_back_put(q3g_hold_back* hold_back, const char* text, size_t text_bytes,
+                                     q3g_error* err) Q3G_NOEXCEPT;
+/** What may be shown now goes to `text`, whole characters, as many as fit; `capacity` is at least 4.
+ * timeout_ms: over a batch it waits so long for something to happen. decision: written when has_block; may be
+ * NULL. One thread. Errors: what the session failed with. */
+Q3G_API q3g_status q3g_hold_back_take(q3g_hold_back* hold_back, double timeout_ms, char* text,
+                                      size_t capacity, q3g_hold_back_release* out, q3g_decision* decision,
+                                      q3g_error* err) Q3G_NOEXCEPT;
+/** The host's model has ended its answer: the turn is ended, and the rest may leave, or is blocked. One
+ * thread. Errors: as q3g_hold_back_put(). */
+Q3G_API q3g_status q3g_hold_back_finish(q3g_hold_back* hold_back, q3g_error* err) Q3G_NOEXCEPT;
+/** Goes on behind a block: the session is taken back to the first n_bytes bytes of the turn's text (-1: to
+ * continue_byte), and the host puts what its model writes from there on. Below shown_bytes: the host has
+ * taken back what it showed. One thread. Errors: Q3G_E_INVALID_ARGUMENT (nothing is blocked, no retries are
+ * left, no such byte, or the context has slid past it). */
+Q3G_API q3g_status q3g_hold_back_retry(q3g_hold_back* hold_back, int64_t n_bytes,
+                                       q3g_error* err) Q3G_NOEXCEPT;
+/** Ends the answer here, blocked or not: what was shown stands, the rest is withdrawn, and the session's turn
+ * is ended as if that had been all. One thread. Errors: Q3G_E_INVALID_ARGUMENT (it has ended); those of
+ * q3g_stream_rewind() and q3g_stream_end_turn(): then the answer has ended all the same, and the session has
+ * more in its past than was shown: reset it. Q3G_E_BUDGET_EXCEEDED (over a batch: try again). */
+Q3G_API q3g_status q3g_hold_back_withdraw(q3g_hold_back* hold_back, q3g_error* err) Q3G_NOEXCEPT;
+/** Counters. One thread. */
+Q3G_API q3g_status q3g_hold_back_get_stats(const q3g_hold_back* hold_back, q3g_hold_back_stats* out,
+                                           q3g_error* err) Q3G_NOEXCEPT;
+/** Frees the handle; the session stays as it is. Any thread. */
+Q3G_API void q3g_hold_back_free(q3g_hold_back* hold_back) Q3G_NOEXCEPT;
 /** @} */
 
 /** @{ @name Generator */

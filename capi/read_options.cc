@@ -113,6 +113,17 @@ q3g_batch_options default_batch_options() noexcept {
   return out;
 }
 
+q3g_hold_back_options default_hold_back_options() noexcept {
+  const HoldBackOptions defaults;
+  auto out = zeroed<q3g_hold_back_options>();
+  out.buffer_tokens = defaults.buffer_tokens;
+  out.max_retries = defaults.max_retries;
+  out.reports_provisional = defaults.reports_provisional ? 1 : 0;
+  out.release_after_ms = defaults.release_after_ms;
+  out.deadline_ms = defaults.deadline_ms;
+  return out;
+}
+
 q3g_sampling_options default_sampling_options() noexcept {
   const SamplingOptions defaults;
   auto out = zeroed<q3g_sampling_options>();
@@ -206,6 +217,18 @@ Result<StreamBatchOptions> read_options(const q3g_batch_options* options) {
   out.max_step_tokens = in.max_step_tokens;
   out.max_session_tokens = in.max_session_tokens;
   out.default_deadline_ms = in.default_deadline_ms;
+  return out;
+}
+
+Result<HoldBackOptions> read_options(const q3g_hold_back_options* options) {
+  HoldBackOptions out;
+  if (options == nullptr) return out;
+  Q3G_ASSIGN(const auto in, read_struct(options, "options", default_hold_back_options()));
+  out.buffer_tokens = in.buffer_tokens;
+  out.max_retries = in.max_retries;
+  Q3G_ASSIGN(out.reports_provisional, bool_of(in.reports_provisional, "options.reports_provisional"));
+  out.release_after_ms = in.release_after_ms;
+  out.deadline_ms = in.deadline_ms;
   return out;
 }
 

@@ -18,6 +18,7 @@ void tokenizer_part(void);
 void stream_part(void);
 void stream_past_part(void);
 void batch_part(void);
+void hold_back_part(void);
 void generator_part(void);
 void packing_part(void);
 void cancel_part(void);

@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
     {"stream", stream_part},
     {"stream_past", stream_past_part},
     {"batch", batch_part},
+    {"hold_back", hold_back_part},
     {"generator", generator_part},
     {"packing", packing_part},
     {"host", host_part},

@@ -133,6 +133,21 @@ static q3g_events* make_events(void) {
   return out;
 }
 
+static q3g_hold_back* make_hold_back(const scene* at) {
+  q3g_stream* stream = NULL;
+  q3g_hold_back* out = NULL;
+  NEED_OK(q3g_stream_open(stream_model, NULL, &stream, &err));
+  NEED_OK(q3g_stream_push_prompt(stream, TEXT("Hello"), NULL, &err));
+  NEED_OK(q3g_hold_back_open(stream, NULL, &out, &err));
+  q3g_stream_free(stream);
+  NEED_OK(q3g_hold_back_put(out, TEXT("An answer of some words."), &err));
+  // There is something to retry.
+  if (is(at->called->name, "q3g_hold_back_retry"))
+    NEED_OK(
+        q3g_hold_back_put(out, TEXT(" Only an ugly idiot like you would eat it, nobody likes you."), &err));
+  return out;
+}
+
 static q3g_generator* make_generator(void) {
   q3g_generator* out = NULL;
   int32_t id = 0;
@@ -155,6 +170,7 @@ void* new_handle(scene* at, const char* type) {
     if (is(at->called->name, "q3g_batch_poll")) NEED_OK(q3g_batch_step(out, 1e9, 1, NULL, &err));
   }
   if (is(type, "q3g_events")) out = make_events();
+  if (is(type, "q3g_hold_back")) out = make_hold_back(at);
   if (is(type, "q3g_generator")) out = make_generator();
   if (is(type, "q3g_logits"))
     NEED_OK(q3g_guard_logits(stream_model, kIds, COUNT(kIds), 0, NULL, (q3g_logits**)&out, &err));
@@ -173,6 +189,7 @@ void free_handle(const char* type, void* handle) {
   if (is(type, "q3g_stream")) q3g_stream_free(handle);
   if (is(type, "q3g_batch")) q3g_batch_free(handle);
   if (is(type, "q3g_events")) q3g_events_free(handle);
+  if (is(type, "q3g_hold_back")) q3g_hold_back_free(handle);
   if (is(type, "q3g_generator")) q3g_generator_free(handle);
   if (is(type, "q3g_logits")) q3g_logits_free(handle);
   if (is(type, "q3g_cancel")) q3g_cancel_free(handle);

@@ -379,6 +379,64 @@ namespace Qwen3Guard.Native
     }
 
     [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct q3g_hold_back_options
+    {
+        public uint struct_size;
+        public int buffer_tokens;
+        public int max_retries;
+        public int reports_provisional;
+        public double release_after_ms;
+        public double deadline_ms;
+        public static q3g_hold_back_options New() => new q3g_hold_back_options { struct_size = (uint)sizeof(q3g_hold_back_options) };
+        public static q3g_hold_back_options Defaults()
+        {
+            q3g_hold_back_options raw;
+            NativeMethods.q3g_hold_back_options_init(&raw, (UIntPtr)(uint)sizeof(q3g_hold_back_options));
+            return raw;
+        }
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct q3g_hold_back_release
+    {
+        public uint struct_size;
+        public int state;
+        public UIntPtr text_bytes;
+        public double waited_ms;
+        public int has_more;
+        public int is_overdue;
+        public int has_block;
+        public int is_prompt;
+        public int is_settled;
+        public int retries_left;
+        public long byte_begin;
+        public long shown_bytes;
+        public long continue_byte;
+        public static q3g_hold_back_release New() => new q3g_hold_back_release { struct_size = (uint)sizeof(q3g_hold_back_release) };
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct q3g_hold_back_stats
+    {
+        public uint struct_size;
+        public int n_retries;
+        public int n_overdue;
+        public int reserved;
+        public long put_bytes;
+        public long shown_bytes;
+        public long withdrawn_bytes;
+        public long retracted_bytes;
+        public long shown_tokens;
+        public long delayed_tokens;
+        public long withdrawn_tokens;
+        public long held_tokens;
+        public double wait_ms;
+        public long n_waits;
+        public double max_wait_ms;
+        public static q3g_hold_back_stats New() => new q3g_hold_back_stats { struct_size = (uint)sizeof(q3g_hold_back_stats) };
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
     internal unsafe struct q3g_sampling_options
     {
         public uint struct_size;
@@ -531,6 +589,16 @@ namespace Qwen3Guard.Native
         }
     }
 
+    internal sealed class Hold_backHandle : Q3gHandle
+    {
+        internal Hold_backHandle(IntPtr handle) : base(handle) { }
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.q3g_hold_back_free(handle);
+            return true;
+        }
+    }
+
     internal sealed class PolicyHandle : Q3gHandle
     {
         internal PolicyHandle(IntPtr handle) : base(handle) { }
@@ -640,6 +708,12 @@ namespace Qwen3Guard.Native
         public const int Q3G_EVENT_TURN_END = 1;
         public const int Q3G_EVENT_ERROR = 2;
         public const int Q3G_EVENT_OVERDUE = 3;
+        public const int Q3G_HOLD_BACK_WRITING = 0;
+        public const int Q3G_HOLD_BACK_FINISHING = 1;
+        public const int Q3G_HOLD_BACK_BLOCKED = 2;
+        public const int Q3G_HOLD_BACK_ENDED = 3;
+        public const int Q3G_HOLD_BACK_WITHHELD = 4;
+        public const int Q3G_HOLD_BACK_FAILED = 5;
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern byte* q3g_version();
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -674,6 +748,8 @@ namespace Qwen3Guard.Native
         public static extern int q3g_stream_options_init(q3g_stream_options* options, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_batch_options_init(q3g_batch_options* options, UIntPtr struct_size);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_options_init(q3g_hold_back_options* options, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_sampling_options_init(q3g_sampling_options* options, UIntPtr struct_size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
@@ -849,6 +925,24 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern void q3g_events_free(IntPtr events);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_open(StreamHandle stream, q3g_hold_back_options* options, IntPtr* @out, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_open_batch(BatchHandle batch, ulong session, q3g_hold_back_options* options, IntPtr* @out, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_put(Hold_backHandle hold_back, byte* text, UIntPtr text_bytes, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_take(Hold_backHandle hold_back, double timeout_ms, byte* text, UIntPtr capacity, q3g_hold_back_release* @out, q3g_decision* decision, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_finish(Hold_backHandle hold_back, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_retry(Hold_backHandle hold_back, long n_bytes, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_withdraw(Hold_backHandle hold_back, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern int q3g_hold_back_get_stats(Hold_backHandle hold_back, q3g_hold_back_stats* @out, q3g_error* err);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        public static extern void q3g_hold_back_free(IntPtr hold_back);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_generator_open(GuardHandle guard, q3g_sampling_options* options, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_generator_set_conversation(GeneratorHandle generator, q3g_message* messages, UIntPtr n_messages, q3g_error* err);
@@ -890,6 +984,9 @@ namespace Qwen3Guard.Native
             (typeof(q3g_batch_options), 40),
             (typeof(q3g_event), 72),
             (typeof(q3g_batch_stats), 72),
+            (typeof(q3g_hold_back_options), 32),
+            (typeof(q3g_hold_back_release), 72),
+            (typeof(q3g_hold_back_stats), 104),
             (typeof(q3g_sampling_options), 32),
             (typeof(q3g_head_logits), 32),
             (typeof(q3g_quantize_options), 48),

@@ -103,6 +103,12 @@ Q3G_EVENT_UPDATE = 0
 Q3G_EVENT_TURN_END = 1
 Q3G_EVENT_ERROR = 2
 Q3G_EVENT_OVERDUE = 3
+Q3G_HOLD_BACK_WRITING = 0
+Q3G_HOLD_BACK_FINISHING = 1
+Q3G_HOLD_BACK_BLOCKED = 2
+Q3G_HOLD_BACK_ENDED = 3
+Q3G_HOLD_BACK_WITHHELD = 4
+Q3G_HOLD_BACK_FAILED = 5
 q3g_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_void_p, c_size_t)
 q3g_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 q3g_release_fn = CFUNCTYPE(None, c_void_p)
@@ -439,6 +445,55 @@ class q3g_batch_stats(Structure):
     ]
 
 
+class q3g_hold_back_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("buffer_tokens", c_int32),
+        ("max_retries", c_int32),
+        ("reports_provisional", c_int32),
+        ("release_after_ms", c_double),
+        ("deadline_ms", c_double),
+    ]
+
+
+class q3g_hold_back_release(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_int32),
+        ("text_bytes", c_size_t),
+        ("waited_ms", c_double),
+        ("has_more", c_int32),
+        ("is_overdue", c_int32),
+        ("has_block", c_int32),
+        ("is_prompt", c_int32),
+        ("is_settled", c_int32),
+        ("retries_left", c_int32),
+        ("byte_begin", c_int64),
+        ("shown_bytes", c_int64),
+        ("continue_byte", c_int64),
+    ]
+
+
+class q3g_hold_back_stats(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_retries", c_int32),
+        ("n_overdue", c_int32),
+        ("reserved", c_int32),
+        ("put_bytes", c_int64),
+        ("shown_bytes", c_int64),
+        ("withdrawn_bytes", c_int64),
+        ("retracted_bytes", c_int64),
+        ("shown_tokens", c_int64),
+        ("delayed_tokens", c_int64),
+        ("withdrawn_tokens", c_int64),
+        ("held_tokens", c_int64),
+        ("wait_ms", c_double),
+        ("n_waits", c_int64),
+        ("max_wait_ms", c_double),
+    ]
+
+
 class q3g_sampling_options(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -507,6 +562,9 @@ SIZES = {
     q3g_batch_options: 40,
     q3g_event: 72,
     q3g_batch_stats: 72,
+    q3g_hold_back_options: 32,
+    q3g_hold_back_release: 72,
+    q3g_hold_back_stats: 104,
     q3g_sampling_options: 32,
     q3g_head_logits: 32,
     q3g_quantize_options: 48,
@@ -531,6 +589,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_classify_options_init": (c_int32, [POINTER(q3g_classify_options), c_size_t]),
     "q3g_stream_options_init": (c_int32, [POINTER(q3g_stream_options), c_size_t]),
     "q3g_batch_options_init": (c_int32, [POINTER(q3g_batch_options), c_size_t]),
+    "q3g_hold_back_options_init": (c_int32, [POINTER(q3g_hold_back_options), c_size_t]),
     "q3g_sampling_options_init": (c_int32, [POINTER(q3g_sampling_options), c_size_t]),
     "q3g_quantize_options_init": (c_int32, [POINTER(q3g_quantize_options), c_size_t]),
     "q3g_cancel_new": (c_int32, [POINTER(c_void_p), POINTER(q3g_error)]),
@@ -618,6 +677,15 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "q3g_events_decision": (c_int32, [c_void_p, c_size_t, POINTER(q3g_decision), POINTER(q3g_error)]),
     "q3g_events_turn": (c_int32, [c_void_p, c_size_t, POINTER(q3g_token_verdict), POINTER(q3g_verdict), POINTER(q3g_error)]),
     "q3g_events_free": (None, [c_void_p]),
+    "q3g_hold_back_open": (c_int32, [c_void_p, POINTER(q3g_hold_back_options), POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_hold_back_open_batch": (c_int32, [c_void_p, c_uint64, POINTER(q3g_hold_back_options), POINTER(c_void_p), POINTER(q3g_error)]),
+    "q3g_hold_back_put": (c_int32, [c_void_p, c_char_p, c_size_t, POINTER(q3g_error)]),
+    "q3g_hold_back_take": (c_int32, [c_void_p, c_double, POINTER(c_char), c_size_t, POINTER(q3g_hold_back_release), POINTER(q3g_decision), POINTER(q3g_error)]),
+    "q3g_hold_back_finish": (c_int32, [c_void_p, POINTER(q3g_error)]),
+    "q3g_hold_back_retry": (c_int32, [c_void_p, c_int64, POINTER(q3g_error)]),
+    "q3g_hold_back_withdraw": (c_int32, [c_void_p, POINTER(q3g_error)]),
+    "q3g_hold_back_get_stats": (c_int32, [c_void_p, POINTER(q3g_hold_back_stats), POINTER(q3g_error)]),
+    "q3g_hold_back_free": (None, [c_void_p]),
     "q3g_generator_open": (c_int32, [c_void_p, POINTER(q3g_sampling_options), POINTER(c_void_p), POINTER(q3g_error)]),
     "q3g_generator_set_conversation": (c_int32, [c_void_p, POINTER(q3g_message), c_size_t, POINTER(q3g_error)]),
     "q3g_generator_set_tokens": (c_int32, [c_void_p, POINTER(c_int32), c_size_t, POINTER(q3g_error)]),

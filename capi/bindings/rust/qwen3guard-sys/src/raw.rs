@@ -99,6 +99,12 @@ pub const Q3G_EVENT_UPDATE: i32 = 0;
 pub const Q3G_EVENT_TURN_END: i32 = 1;
 pub const Q3G_EVENT_ERROR: i32 = 2;
 pub const Q3G_EVENT_OVERDUE: i32 = 3;
+pub const Q3G_HOLD_BACK_WRITING: i32 = 0;
+pub const Q3G_HOLD_BACK_FINISHING: i32 = 1;
+pub const Q3G_HOLD_BACK_BLOCKED: i32 = 2;
+pub const Q3G_HOLD_BACK_ENDED: i32 = 3;
+pub const Q3G_HOLD_BACK_WITHHELD: i32 = 4;
+pub const Q3G_HOLD_BACK_FAILED: i32 = 5;
 #[repr(C)]
 pub struct q3g_guard {
     _private: [u8; 0],
@@ -133,6 +139,10 @@ pub struct q3g_logits {
 }
 #[repr(C)]
 pub struct q3g_cancel {
+    _private: [u8; 0],
+}
+#[repr(C)]
+pub struct q3g_hold_back {
     _private: [u8; 0],
 }
 #[repr(C)]
@@ -461,6 +471,52 @@ pub struct q3g_batch_stats {
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct q3g_hold_back_options {
+    pub struct_size: u32,
+    pub buffer_tokens: i32,
+    pub max_retries: i32,
+    pub reports_provisional: i32,
+    pub release_after_ms: f64,
+    pub deadline_ms: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct q3g_hold_back_release {
+    pub struct_size: u32,
+    pub state: i32,
+    pub text_bytes: usize,
+    pub waited_ms: f64,
+    pub has_more: i32,
+    pub is_overdue: i32,
+    pub has_block: i32,
+    pub is_prompt: i32,
+    pub is_settled: i32,
+    pub retries_left: i32,
+    pub byte_begin: i64,
+    pub shown_bytes: i64,
+    pub continue_byte: i64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct q3g_hold_back_stats {
+    pub struct_size: u32,
+    pub n_retries: i32,
+    pub n_overdue: i32,
+    pub reserved: i32,
+    pub put_bytes: i64,
+    pub shown_bytes: i64,
+    pub withdrawn_bytes: i64,
+    pub retracted_bytes: i64,
+    pub shown_tokens: i64,
+    pub delayed_tokens: i64,
+    pub withdrawn_tokens: i64,
+    pub held_tokens: i64,
+    pub wait_ms: f64,
+    pub n_waits: i64,
+    pub max_wait_ms: f64,
+}
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct q3g_sampling_options {
     pub struct_size: u32,
     pub temperature: f32,
@@ -513,7 +569,7 @@ macro_rules! sized {
         }
     )+};
 }
-sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options q3g_verdict q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
+sized!(q3g_error q3g_allocator q3g_guard_options q3g_file q3g_model_info q3g_message q3g_conversation q3g_classify_options q3g_verdict q3g_stream_options q3g_token_verdict q3g_update q3g_decision q3g_turn q3g_mark q3g_stream_info q3g_stream_push q3g_batch_options q3g_event q3g_batch_stats q3g_hold_back_options q3g_hold_back_release q3g_hold_back_stats q3g_sampling_options q3g_head_logits q3g_quantize_options q3g_quantize_report);
 extern "C" {
     pub fn q3g_version() -> *const c_char;
     pub fn q3g_abi_version() -> u32;
@@ -532,6 +588,7 @@ extern "C" {
     pub fn q3g_classify_options_init(options: *mut q3g_classify_options, struct_size: usize) -> q3g_status;
     pub fn q3g_stream_options_init(options: *mut q3g_stream_options, struct_size: usize) -> q3g_status;
     pub fn q3g_batch_options_init(options: *mut q3g_batch_options, struct_size: usize) -> q3g_status;
+    pub fn q3g_hold_back_options_init(options: *mut q3g_hold_back_options, struct_size: usize) -> q3g_status;
     pub fn q3g_sampling_options_init(options: *mut q3g_sampling_options, struct_size: usize) -> q3g_status;
     pub fn q3g_quantize_options_init(options: *mut q3g_quantize_options, struct_size: usize) -> q3g_status;
     pub fn q3g_cancel_new(out: *mut *mut q3g_cancel, err: *mut q3g_error) -> q3g_status;
@@ -619,6 +676,15 @@ extern "C" {
     pub fn q3g_events_decision(events: *const q3g_events, index: usize, out: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_events_turn(events: *const q3g_events, index: usize, prompt: *mut q3g_token_verdict, written: *mut q3g_verdict, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_events_free(events: *mut q3g_events);
+    pub fn q3g_hold_back_open(stream: *mut q3g_stream, options: *const q3g_hold_back_options, out: *mut *mut q3g_hold_back, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_open_batch(batch: *mut q3g_batch, session: u64, options: *const q3g_hold_back_options, out: *mut *mut q3g_hold_back, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_put(hold_back: *mut q3g_hold_back, text: *const c_char, text_bytes: usize, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_take(hold_back: *mut q3g_hold_back, timeout_ms: f64, text: *mut c_char, capacity: usize, out: *mut q3g_hold_back_release, decision: *mut q3g_decision, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_finish(hold_back: *mut q3g_hold_back, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_retry(hold_back: *mut q3g_hold_back, n_bytes: i64, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_withdraw(hold_back: *mut q3g_hold_back, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_get_stats(hold_back: *const q3g_hold_back, out: *mut q3g_hold_back_stats, err: *mut q3g_error) -> q3g_status;
+    pub fn q3g_hold_back_free(hold_back: *mut q3g_hold_back);
     pub fn q3g_generator_open(guard: *const q3g_guard, options: *const q3g_sampling_options, out: *mut *mut q3g_generator, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_generator_set_conversation(generator: *mut q3g_generator, messages: *const q3g_message, n_messages: usize, err: *mut q3g_error) -> q3g_status;
     pub fn q3g_generator_set_tokens(generator: *mut q3g_generator, ids: *const i32, n_ids: usize, err: *mut q3g_error) -> q3g_status;
@@ -656,6 +722,9 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_batch_options>(), 40);
         assert_eq!(core::mem::size_of::<q3g_event>(), 72);
         assert_eq!(core::mem::size_of::<q3g_batch_stats>(), 72);
+        assert_eq!(core::mem::size_of::<q3g_hold_back_options>(), 32);
+        assert_eq!(core::mem::size_of::<q3g_hold_back_release>(), 72);
+        assert_eq!(core::mem::size_of::<q3g_hold_back_stats>(), 104);
         assert_eq!(core::mem::size_of::<q3g_sampling_options>(), 32);
         assert_eq!(core::mem::size_of::<q3g_head_logits>(), 32);
         assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 48);
