@@ -258,8 +258,9 @@ typedef int32_t q3g_status;
 /** The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
  * completely. */
 #define Q3G_HOLD_BACK_WITHHELD 4
-#define Q3G_HOLD_BACK_FAILED 5 /**< the session had an error, and nothing leaves: q3g_hold_back_withdraw() \
-                                */
+#define Q3G_HOLD_BACK_FAILED                                                    \
+  5 /**< the session had an error, and nothing leaves: q3g_hold_back_withdraw() \
+     */
 /** @} */
 
 /** @{ @name Handles */

@@ -55,6 +55,8 @@ ENUMS = (
     Enum("Q3G_SOURCE_", "where a token's verdict comes from", _everywhere("Source"), go="Source{}", rust="open",
          default="NONE"),
     Enum("Q3G_REASON_", "what made a decision fall", _everywhere("Reason"), go="Reason{}", rust="open", default="NONE"),
+    Enum("Q3G_HOLD_BACK_", "where an answer stands that is held back", _everywhere("HoldBackState"), go="HoldBack{}", rust="open",
+         default="WRITING"),
     Enum("Q3G_DECODER_", "how a Gen checkpoint's verdict is read", {"rust": "Decoder", "python": "Decoder"},
          default="CONSTRAINED"),
     Enum("Q3G_INVALID_UTF8_", "what happens to text that is not UTF-8",

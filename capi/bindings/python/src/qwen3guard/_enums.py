@@ -137,6 +137,21 @@ class Reason(Named):
     MIXED_RUN = 4
 
 
+class HoldBackState(Open):
+    """Where an answer stands that is held back."""
+    #: The host writes.
+    WRITING = 0
+    #: Over a batch: the end of the turn waits to be judged.
+    FINISHING = 1
+    #: Something is blocked: q3g_hold_back_retry() or _withdraw().
+    BLOCKED = 2
+    #: The turn has ended, and all of its text was taken.
+    ENDED = 3
+    #: The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
+    #: completely.
+    WITHHELD = 4
+
+
 class Decoder(Open):
     """How a Gen checkpoint's verdict is read."""
     #: Only well-formed verdicts are possible.

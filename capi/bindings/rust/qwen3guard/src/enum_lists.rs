@@ -160,6 +160,24 @@ open_enum!(
         MixedRun = 4,
     }, q3g_reason_name
 );
+open_enum!(
+    /// Where an answer stands that is held back.
+    #[derive(Default, PartialOrd, Ord)]
+    HoldBackState {
+        /// The host writes.
+        #[default]
+        Writing = 0,
+        /// Over a batch: the end of the turn waits to be judged.
+        Finishing = 1,
+        /// Something is blocked: q3g_hold_back_retry() or _withdraw().
+        Blocked = 2,
+        /// The turn has ended, and all of its text was taken.
+        Ended = 3,
+        /// The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
+        /// completely.
+        Withheld = 4,
+    }
+);
 closed_enum!(
     /// How a Gen checkpoint's verdict is read.
     #[derive(Default)]
