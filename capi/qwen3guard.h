@@ -253,14 +253,13 @@ typedef int32_t q3g_status;
 /** @{ @name Where an answer stands that is held back */
 #define Q3G_HOLD_BACK_WRITING 0   /**< the host writes */
 #define Q3G_HOLD_BACK_FINISHING 1 /**< over a batch: the end of the turn waits to be judged */
-#define Q3G_HOLD_BACK_BLOCKED 2   /**< something is blocked: q3g_hold_back_retry() or _withdraw() */
+#define Q3G_HOLD_BACK_BLOCKED 2   /**< something is blocked: retry or withdraw */
 #define Q3G_HOLD_BACK_ENDED 3     /**< the turn has ended, and all of its text was taken */
 /** The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
  * completely. */
 #define Q3G_HOLD_BACK_WITHHELD 4
-#define Q3G_HOLD_BACK_FAILED                                                    \
-  5 /**< the session had an error, and nothing leaves: q3g_hold_back_withdraw() \
-     */
+/** The session had an error, and nothing leaves any more: withdraw. */
+#define Q3G_HOLD_BACK_FAILED 5
 /** @} */
 
 /** @{ @name Handles */

@@ -209,17 +209,19 @@ const (
 	HoldBackWriting HoldBackState = C.Q3G_HOLD_BACK_WRITING
 	// Over a batch: the end of the turn waits to be judged.
 	HoldBackFinishing HoldBackState = C.Q3G_HOLD_BACK_FINISHING
-	// Something is blocked: q3g_hold_back_retry() or _withdraw().
+	// Something is blocked: retry or withdraw.
 	HoldBackBlocked HoldBackState = C.Q3G_HOLD_BACK_BLOCKED
 	// The turn has ended, and all of its text was taken.
 	HoldBackEnded HoldBackState = C.Q3G_HOLD_BACK_ENDED
 	// The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
 	// completely.
 	HoldBackWithheld HoldBackState = C.Q3G_HOLD_BACK_WITHHELD
+	// The session had an error, and nothing leaves any more: withdraw.
+	HoldBackFailed HoldBackState = C.Q3G_HOLD_BACK_FAILED
 )
 
 // String is the name; "unknown" for a value of a newer library.
-func (v HoldBackState) String() string { return nameOf(int32(v), "writing", "finishing", "blocked", "ended", "withheld") }
+func (v HoldBackState) String() string { return nameOf(int32(v), "writing", "finishing", "blocked", "ended", "withheld", "failed") }
 
 // Verify is what is compared when a model is loaded, beyond its structure and a sample of its weights.
 type Verify int32

@@ -151,13 +151,15 @@ namespace Qwen3Guard
         Writing = 0,
         /// <summary>Over a batch: the end of the turn waits to be judged.</summary>
         Finishing = 1,
-        /// <summary>Something is blocked: q3g_hold_back_retry() or _withdraw().</summary>
+        /// <summary>Something is blocked: retry or withdraw.</summary>
         Blocked = 2,
         /// <summary>The turn has ended, and all of its text was taken.</summary>
         Ended = 3,
         /// <summary>The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not
         /// judged completely.</summary>
         Withheld = 4,
+        /// <summary>The session had an error, and nothing leaves any more: withdraw.</summary>
+        Failed = 5,
     }
 
     /// <summary>What happens to text that is not UTF-8. A lone surrogate in a string is three such bytes.</summary>

@@ -713,6 +713,7 @@ namespace Qwen3Guard.Native
         public const int Q3G_HOLD_BACK_BLOCKED = 2;
         public const int Q3G_HOLD_BACK_ENDED = 3;
         public const int Q3G_HOLD_BACK_WITHHELD = 4;
+        public const int Q3G_HOLD_BACK_FAILED = 5;
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern byte* q3g_version();
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]

@@ -143,13 +143,15 @@ class HoldBackState(Open):
     WRITING = 0
     #: Over a batch: the end of the turn waits to be judged.
     FINISHING = 1
-    #: Something is blocked: q3g_hold_back_retry() or _withdraw().
+    #: Something is blocked: retry or withdraw.
     BLOCKED = 2
     #: The turn has ended, and all of its text was taken.
     ENDED = 3
     #: The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
     #: completely.
     WITHHELD = 4
+    #: The session had an error, and nothing leaves any more: withdraw.
+    FAILED = 5
 
 
 class Decoder(Open):

@@ -108,6 +108,7 @@ Q3G_HOLD_BACK_FINISHING = 1
 Q3G_HOLD_BACK_BLOCKED = 2
 Q3G_HOLD_BACK_ENDED = 3
 Q3G_HOLD_BACK_WITHHELD = 4
+Q3G_HOLD_BACK_FAILED = 5
 q3g_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_void_p, c_size_t)
 q3g_progress_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64)
 q3g_release_fn = CFUNCTYPE(None, c_void_p)

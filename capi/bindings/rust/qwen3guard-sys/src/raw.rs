@@ -104,6 +104,7 @@ pub const Q3G_HOLD_BACK_FINISHING: i32 = 1;
 pub const Q3G_HOLD_BACK_BLOCKED: i32 = 2;
 pub const Q3G_HOLD_BACK_ENDED: i32 = 3;
 pub const Q3G_HOLD_BACK_WITHHELD: i32 = 4;
+pub const Q3G_HOLD_BACK_FAILED: i32 = 5;
 #[repr(C)]
 pub struct q3g_guard {
     _private: [u8; 0],

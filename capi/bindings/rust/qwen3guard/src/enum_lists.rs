@@ -169,13 +169,15 @@ open_enum!(
         Writing = 0,
         /// Over a batch: the end of the turn waits to be judged.
         Finishing = 1,
-        /// Something is blocked: q3g_hold_back_retry() or _withdraw().
+        /// Something is blocked: retry or withdraw.
         Blocked = 2,
         /// The turn has ended, and all of its text was taken.
         Ended = 3,
         /// The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not judged
         /// completely.
         Withheld = 4,
+        /// The session had an error, and nothing leaves any more: withdraw.
+        Failed = 5,
     }
 );
 closed_enum!(
