@@ -637,21 +637,21 @@ typedef struct q3g_hold_back_release {
 
 /** Counters of an answer that is held back. */
 typedef struct q3g_hold_back_stats {
-  uint32_t struct_size; /**< sizeof(q3g_hold_back_stats) */
-  int32_t n_retries;    /**< of q3g_hold_back_retry() */
-  int32_t n_overdue;    /**< deadlines that passed without a verdict */
-  int32_t reserved;     /**< 0 */
-  /** Bytes that were put, of these taken, and of these withdrawn; what is missing is held back now. @{ */
-  int64_t put_bytes, shown_bytes, withdrawn_bytes; /** @} */
-  int64_t retracted_bytes; /**< taken, and then taken back by a retry in front of them */
-  /** Of the guard's tokens: those taken; of these such that had others behind them before they left; those
-   * taken back unseen; and those that are held now. @{ */
-  int64_t shown_tokens, delayed_tokens, withdrawn_tokens, held_tokens; /** @} */
-  /** From a put until its last byte was taken: the sum over the texts that were, their number, and the
-   * longest. @{ */
-  double wait_ms;
-  int64_t n_waits;
-  double max_wait_ms; /** @} */
+  uint32_t struct_size;     /**< sizeof(q3g_hold_back_stats) */
+  int32_t n_retries;        /**< retries so far */
+  int32_t n_overdue;        /**< deadlines that passed without a verdict */
+  int32_t reserved;         /**< 0 */
+  int64_t put_bytes;        /**< bytes that were put; those neither shown nor withdrawn are held back now */
+  int64_t shown_bytes;      /**< bytes that were taken, to be shown */
+  int64_t withdrawn_bytes;  /**< bytes taken back unseen: by a retry, a withdrawal, or an unjudged end */
+  int64_t retracted_bytes;  /**< bytes that were taken, and then taken back by a retry in front of them */
+  int64_t shown_tokens;     /**< tokens of the guard that were taken */
+  int64_t delayed_tokens;   /**< of these such that had others behind them before they left */
+  int64_t withdrawn_tokens; /**< tokens taken back unseen */
+  int64_t held_tokens;      /**< tokens that are held back now */
+  double wait_ms;           /**< from a put until its last byte was taken: the sum over the texts that were */
+  int64_t n_waits;          /**< how many these are */
+  double max_wait_ms;       /**< the longest of these waits */
 } q3g_hold_back_stats;
 
 /** How a generator draws tokens. */

@@ -10,7 +10,7 @@ _KEYWORDS = {"out", "in", "ref", "params"}
 
 def handle_class(handle: str) -> str:
     """q3g_guard -> GuardHandle."""
-    return handle.removeprefix("q3g_").capitalize() + "Handle"
+    return "".join(word.capitalize() for word in handle.split("_")[1:]) + "Handle"
 
 
 def _name(name: str) -> str:

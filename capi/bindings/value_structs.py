@@ -27,6 +27,7 @@ VALUES = (
     Value("q3g_model_info", "ModelInfo", "what a loaded model is"),
     Value("q3g_stream_info", "StreamInfo", "where a stream is", {"n_verdicts": "VerdictsEnd"}),
     Value("q3g_batch_stats", "BatchStats", "what a batch counts"),
+    Value("q3g_hold_back_stats", "HoldBackStats", "what an answer that is held back counts"),
     Value("q3g_quantize_report", "QuantizeReport", "what packing did"),
 )
 

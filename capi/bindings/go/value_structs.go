@@ -139,6 +139,53 @@ func batchStatsOf(raw *C.q3g_batch_stats) (out BatchStats) {
 	return out
 }
 
+// HoldBackStats is what an answer that is held back counts.
+type HoldBackStats struct {
+	// Retries so far.
+	Retries int
+	// Deadlines that passed without a verdict.
+	Overdue int
+	// Bytes that were put; those neither shown nor withdrawn are held back now.
+	PutBytes int64
+	// Bytes that were taken, to be shown.
+	ShownBytes int64
+	// Bytes taken back unseen: by a retry, a withdrawal, or an unjudged end.
+	WithdrawnBytes int64
+	// Bytes that were taken, and then taken back by a retry in front of them.
+	RetractedBytes int64
+	// Tokens of the guard that were taken.
+	ShownTokens int64
+	// Of these such that had others behind them before they left.
+	DelayedTokens int64
+	// Tokens taken back unseen.
+	WithdrawnTokens int64
+	// Tokens that are held back now.
+	HeldTokens int64
+	// From a put until its last byte was taken: the sum over the texts that were.
+	Wait time.Duration
+	// How many these are.
+	Waits int64
+	// The longest of these waits.
+	MaxWait time.Duration
+}
+
+func holdBackStatsOf(raw *C.q3g_hold_back_stats) (out HoldBackStats) {
+	out.Retries = int(raw.n_retries)
+	out.Overdue = int(raw.n_overdue)
+	out.PutBytes = int64(raw.put_bytes)
+	out.ShownBytes = int64(raw.shown_bytes)
+	out.WithdrawnBytes = int64(raw.withdrawn_bytes)
+	out.RetractedBytes = int64(raw.retracted_bytes)
+	out.ShownTokens = int64(raw.shown_tokens)
+	out.DelayedTokens = int64(raw.delayed_tokens)
+	out.WithdrawnTokens = int64(raw.withdrawn_tokens)
+	out.HeldTokens = int64(raw.held_tokens)
+	out.Wait = time.Duration(float64(raw.wait_ms) * float64(time.Millisecond))
+	out.Waits = int64(raw.n_waits)
+	out.MaxWait = time.Duration(float64(raw.max_wait_ms) * float64(time.Millisecond))
+	return out
+}
+
 // QuantizeReport is what packing did.
 type QuantizeReport struct {
 	// Bytes of the checkpoint's weights.

@@ -589,9 +589,9 @@ namespace Qwen3Guard.Native
         }
     }
 
-    internal sealed class Hold_backHandle : Q3gHandle
+    internal sealed class HoldBackHandle : Q3gHandle
     {
-        internal Hold_backHandle(IntPtr handle) : base(handle) { }
+        internal HoldBackHandle(IntPtr handle) : base(handle) { }
         protected override bool ReleaseHandle()
         {
             NativeMethods.q3g_hold_back_free(handle);
@@ -929,17 +929,17 @@ namespace Qwen3Guard.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern int q3g_hold_back_open_batch(BatchHandle batch, ulong session, q3g_hold_back_options* options, IntPtr* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_hold_back_put(Hold_backHandle hold_back, byte* text, UIntPtr text_bytes, q3g_error* err);
+        public static extern int q3g_hold_back_put(HoldBackHandle hold_back, byte* text, UIntPtr text_bytes, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_hold_back_take(Hold_backHandle hold_back, double timeout_ms, byte* text, UIntPtr capacity, q3g_hold_back_release* @out, q3g_decision* decision, q3g_error* err);
+        public static extern int q3g_hold_back_take(HoldBackHandle hold_back, double timeout_ms, byte* text, UIntPtr capacity, q3g_hold_back_release* @out, q3g_decision* decision, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_hold_back_finish(Hold_backHandle hold_back, q3g_error* err);
+        public static extern int q3g_hold_back_finish(HoldBackHandle hold_back, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_hold_back_retry(Hold_backHandle hold_back, long n_bytes, q3g_error* err);
+        public static extern int q3g_hold_back_retry(HoldBackHandle hold_back, long n_bytes, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_hold_back_withdraw(Hold_backHandle hold_back, q3g_error* err);
+        public static extern int q3g_hold_back_withdraw(HoldBackHandle hold_back, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-        public static extern int q3g_hold_back_get_stats(Hold_backHandle hold_back, q3g_hold_back_stats* @out, q3g_error* err);
+        public static extern int q3g_hold_back_get_stats(HoldBackHandle hold_back, q3g_hold_back_stats* @out, q3g_error* err);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         public static extern void q3g_hold_back_free(IntPtr hold_back);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]

@@ -131,6 +131,53 @@ namespace Qwen3Guard
         };
     }
 
+    /// <summary>What an answer that is held back counts.</summary>
+    public sealed class HoldBackStats
+    {
+        /// <summary>Retries so far.</summary>
+        public int Retries { get; private set; }
+        /// <summary>Deadlines that passed without a verdict.</summary>
+        public int Overdue { get; private set; }
+        /// <summary>Bytes that were put; those neither shown nor withdrawn are held back now.</summary>
+        public long PutBytes { get; private set; }
+        /// <summary>Bytes that were taken, to be shown.</summary>
+        public long ShownBytes { get; private set; }
+        /// <summary>Bytes taken back unseen: by a retry, a withdrawal, or an unjudged end.</summary>
+        public long WithdrawnBytes { get; private set; }
+        /// <summary>Bytes that were taken, and then taken back by a retry in front of them.</summary>
+        public long RetractedBytes { get; private set; }
+        /// <summary>Tokens of the guard that were taken.</summary>
+        public long ShownTokens { get; private set; }
+        /// <summary>Of these such that had others behind them before they left.</summary>
+        public long DelayedTokens { get; private set; }
+        /// <summary>Tokens taken back unseen.</summary>
+        public long WithdrawnTokens { get; private set; }
+        /// <summary>Tokens that are held back now.</summary>
+        public long HeldTokens { get; private set; }
+        /// <summary>From a put until its last byte was taken: the sum over the texts that were.</summary>
+        public double WaitMs { get; private set; }
+        /// <summary>How many these are.</summary>
+        public long Waits { get; private set; }
+        /// <summary>The longest of these waits.</summary>
+        public double MaxWaitMs { get; private set; }
+        internal static unsafe HoldBackStats Of(q3g_hold_back_stats* raw) => new HoldBackStats
+        {
+            Retries = raw->n_retries,
+            Overdue = raw->n_overdue,
+            PutBytes = raw->put_bytes,
+            ShownBytes = raw->shown_bytes,
+            WithdrawnBytes = raw->withdrawn_bytes,
+            RetractedBytes = raw->retracted_bytes,
+            ShownTokens = raw->shown_tokens,
+            DelayedTokens = raw->delayed_tokens,
+            WithdrawnTokens = raw->withdrawn_tokens,
+            HeldTokens = raw->held_tokens,
+            WaitMs = raw->wait_ms,
+            Waits = raw->n_waits,
+            MaxWaitMs = raw->max_wait_ms,
+        };
+    }
+
     /// <summary>What packing did.</summary>
     public sealed class QuantizeReport
     {

@@ -107,6 +107,43 @@ class BatchStats(NamedTuple):
             raw.n_overdue_sessions, raw.oldest_waiting_ms)
 
 
+class HoldBackStats(NamedTuple):
+    """What an answer that is held back counts."""
+    #: Retries so far.
+    n_retries: int
+    #: Deadlines that passed without a verdict.
+    n_overdue: int
+    #: Bytes that were put; those neither shown nor withdrawn are held back now.
+    put_bytes: int
+    #: Bytes that were taken, to be shown.
+    shown_bytes: int
+    #: Bytes taken back unseen: by a retry, a withdrawal, or an unjudged end.
+    withdrawn_bytes: int
+    #: Bytes that were taken, and then taken back by a retry in front of them.
+    retracted_bytes: int
+    #: Tokens of the guard that were taken.
+    shown_tokens: int
+    #: Of these such that had others behind them before they left.
+    delayed_tokens: int
+    #: Tokens taken back unseen.
+    withdrawn_tokens: int
+    #: Tokens that are held back now.
+    held_tokens: int
+    #: From a put until its last byte was taken: the sum over the texts that were.
+    wait_ms: float
+    #: How many these are.
+    n_waits: int
+    #: The longest of these waits.
+    max_wait_ms: float
+
+    @classmethod
+    def _of(cls, raw: Any) -> "HoldBackStats":
+        return cls(
+            raw.n_retries, raw.n_overdue, raw.put_bytes, raw.shown_bytes, raw.withdrawn_bytes, raw.retracted_bytes,
+            raw.shown_tokens, raw.delayed_tokens, raw.withdrawn_tokens, raw.held_tokens, raw.wait_ms, raw.n_waits,
+            raw.max_wait_ms)
+
+
 class QuantizeReport(NamedTuple):
     """What packing did."""
     #: Bytes of the checkpoint's weights.

@@ -76,7 +76,7 @@ pub use ruling::Ruling;
 pub use stream::{push_batch, Stream, StreamRef};
 pub use stream_options::StreamOptions;
 pub use tokenizer::{StreamingDecoder, Tokenizer};
-pub use value_structs::{BatchStats, ModelInfo, QuantizeReport, StreamInfo};
+pub use value_structs::{BatchStats, HoldBackStats, ModelInfo, QuantizeReport, StreamInfo};
 pub use values::{Decision, DecisionToken, Mark, Message, Probabilities, TokenVerdict, Turn, Update};
 pub use verdict::{Verdict, Window};
 

@@ -145,6 +145,58 @@ impl BatchStats {
     }
 }
 
+/// What an answer that is held back counts.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HoldBackStats {
+    /// Retries so far.
+    pub n_retries: i32,
+    /// Deadlines that passed without a verdict.
+    pub n_overdue: i32,
+    /// Bytes that were put; those neither shown nor withdrawn are held back now.
+    pub put_bytes: i64,
+    /// Bytes that were taken, to be shown.
+    pub shown_bytes: i64,
+    /// Bytes taken back unseen: by a retry, a withdrawal, or an unjudged end.
+    pub withdrawn_bytes: i64,
+    /// Bytes that were taken, and then taken back by a retry in front of them.
+    pub retracted_bytes: i64,
+    /// Tokens of the guard that were taken.
+    pub shown_tokens: i64,
+    /// Of these such that had others behind them before they left.
+    pub delayed_tokens: i64,
+    /// Tokens taken back unseen.
+    pub withdrawn_tokens: i64,
+    /// Tokens that are held back now.
+    pub held_tokens: i64,
+    /// From a put until its last byte was taken: the sum over the texts that were.
+    pub wait_ms: f64,
+    /// How many these are.
+    pub n_waits: i64,
+    /// The longest of these waits.
+    pub max_wait_ms: f64,
+}
+
+impl HoldBackStats {
+    pub(crate) fn of(raw: &sys::q3g_hold_back_stats) -> Self {
+        Self {
+            n_retries: raw.n_retries,
+            n_overdue: raw.n_overdue,
+            put_bytes: raw.put_bytes,
+            shown_bytes: raw.shown_bytes,
+            withdrawn_bytes: raw.withdrawn_bytes,
+            retracted_bytes: raw.retracted_bytes,
+            shown_tokens: raw.shown_tokens,
+            delayed_tokens: raw.delayed_tokens,
+            withdrawn_tokens: raw.withdrawn_tokens,
+            held_tokens: raw.held_tokens,
+            wait_ms: raw.wait_ms,
+            n_waits: raw.n_waits,
+            max_wait_ms: raw.max_wait_ms,
+        }
+    }
+}
+
 /// What packing did.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
