@@ -31,6 +31,7 @@ EXPECTED = {
     "stream   --model nano-stream": [r"^\{.*\}$"],
     "tokenize": [r"^[\[{].*\n[\[{].*$"],
     "logits": [r"^\{"],
+    "policy check": [r'^Policy "assistant"'],
     "info": [r"nano-gen|Qwen3"],
     "classify --model guard.q3g": [r"Safe"],
     "bench": [r"\d"],
