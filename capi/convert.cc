@@ -222,6 +222,7 @@ void write_verdict(const Out<q3g_verdict>& out, const Verdict& in) noexcept {
     value.window_byte_begin = in.window->byte_begin;
     value.window_byte_end = in.window->byte_end;
   }
+  value.n_windows = std::max(value.n_windows, static_cast<std::int32_t>(in.windows.size()));
   value.is_of_folded_copy = in.is_of_folded_copy ? 1 : 0;
   set_probabilities(value, in.probabilities);
   value.position = in.position.value_or(-1);

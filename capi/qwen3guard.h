@@ -434,8 +434,9 @@ typedef struct q3g_verdict {
   int64_t rule_byte_begin, rule_byte_end; /** @} */
   /** The policy's name and version, ending with NUL. @{ */
   char policy_name[64], policy_version[32]; /** @} */
-  /** The message did not fit, and this part of it, [begin, end) in bytes, was the worst of n_windows; 0: it
-   * fitted. @{ */
+  /** Parts that were judged apart, windows of a message that did not fit and those of a folded copy; 0: it
+   * was judged in one piece. The verdict is the worst one's, [begin, end) in bytes of the message when that
+   * is a window. @{ */
   int32_t n_windows, window_index;
   int64_t window_byte_begin, window_byte_end; /** @} */
   int32_t is_of_folded_copy;                  /**< 1: the folded copy was the worse one */

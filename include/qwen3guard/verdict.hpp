@@ -211,9 +211,12 @@ struct Verdict {
   /// own: probabilities, position (in the rendering of that window), categories, text. But `ruling` is the
   /// strictest of all parts, `tokens` are those of all, and `refusal` says yes only where all of them refuse.
   std::optional<VerdictWindow> window;
-  /// Then what was said of every part, in order; else empty. Places in the text are those in the message.
+  /// What was said of every part, in order, where the message was judged in windows, or a folded copy was
+  /// judged, too, whose parts stand behind its own; else empty. Places in the text are those in the message.
   std::vector<Verdict> windows;
-  bool is_of_folded_copy = false;  ///< the folded copy was the worse one (PhraseLists::judge_folded_copy)
+  /// PhraseLists::judge_folded_copy: the folded copy was the worse one, by the same order. `position` is in
+  /// the rendering of that copy.
+  bool is_of_folded_copy = false;
 };
 
 /// What made a decision fall.

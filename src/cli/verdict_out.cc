@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verdict_out.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -130,6 +131,9 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
     json.integer(verdict.window->byte_begin).integer(verdict.window->byte_end).end_array();
     json.end_object();
   }
+  const bool has_copy = std::any_of(verdict.windows.begin(), verdict.windows.end(),
+                                    [](const Verdict& part) { return part.is_of_folded_copy; });
+  if (has_copy) json.key("is_of_folded_copy").boolean(verdict.is_of_folded_copy);
   if (!verdict.token_verdicts.empty()) put_token_verdicts(json, verdict);
   json.end_object();
   return json.text();
@@ -173,6 +177,7 @@ std::string verdict_to_text(const Verdict& verdict, bool color) {
            std::to_string(window.index + 1) + ", bytes " + std::to_string(window.byte_begin) + " to " +
            std::to_string(window.byte_end);
   }
+  if (verdict.is_of_folded_copy) out += "\n  of the folded copy, which is the worse one";
   if (!verdict.dropped_messages.empty()) {
     out += "\n  not seen, dropped by the model's template: ";
     for (std::size_t i = 0; i < verdict.dropped_messages.size(); ++i)

@@ -6,8 +6,9 @@
 
 #include "guard/calls/long_message.hpp"
 #include "guard/calls/wave.hpp"
+#include "guard/policy/ruling.hpp"
 #include "qwen3guard/policy.hpp"
-#include "util/not_cancelled.hpp"
+#include "util//not_cancelled.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard::detail {
@@ -20,7 +21,7 @@ constexpr std::size_t kWaveTokens = 2048;
 /// A Gen verdict's role and ruling; a Stream checkpoint's has them.
 Status rule_on_gen(BatchItem& item, const ClassifyOptions& options) {
   item.verdict->role = item.messages.back().role;
-  Q3G_ASSIGN(item.verdict->ruling, decide(options.policy, *item.verdict));
+  Q3G_ASSIGN(item.verdict->ruling, rule_on_verdict(options.policy, *item.verdict));
   return {};
 }
 

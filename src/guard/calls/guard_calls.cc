@@ -7,9 +7,12 @@
 
 #include "embedded/embedded_models.hpp"
 #include "guard/calls/classify_batch.hpp"
+#include "guard/calls/folded_copies.hpp"
 #include "guard/conversation/gen_template.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/loaded/guard_impl.hpp"
+#include "guard/policy/list_ruling.hpp"
+#include "guard/policy/policy_impl.hpp"
 #include "guard/session/gen_stream.hpp"
 #include "guard/session/head_stream.hpp"
 #include "guard/session/push_together.hpp"
@@ -24,6 +27,11 @@ namespace qwen3guard {
 namespace {
 
 Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
+  if (options.policy.impl() != nullptr && options.policy.impl()->spec.lists.judge_folded_copy) {
+    return Error{ErrorCode::invalid_argument,
+                 "options.policy: lists.judge_folded_copy: a stream judges no folded copy; expected a policy "
+                 "without it, or classify()"};
+  }
   if (options.gen_interval_tokens < 1) {
     return detail::error(ErrorCode::invalid_argument,
                          "options.gen_interval_tokens: ", options.gen_interval_tokens,
@@ -92,6 +100,22 @@ void finish(detail::BatchItem& item, std::span<const Message> given, bool is_gen
   verdict.latency_ms = ms_since(start);
 }
 
+/// The verdict on a conversation whose last message has a phrase that the policy denies: the model is not
+/// asked. Empty when there is none.
+std::optional<Verdict> denied(std::span<const Message> given, const Policy& policy, bool is_gen,
+                              std::chrono::steady_clock::time_point start) {
+  if (given.empty() || given.back().role == Role::system || given.back().role == Role::tool)
+    return std::nullopt;
+  auto ruling = detail::rule_by_lists(policy, given.back().content);
+  if (!ruling) return std::nullopt;
+  Verdict out;
+  out.role = given.back().role;
+  out.ruling = *std::move(ruling);
+  if (is_gen) out.dropped_messages = detail::dropped_by_gen(given);
+  out.latency_ms = ms_since(start);
+  return out;
+}
+
 /// Guard::classify().
 Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
                              std::span<const Message> messages, const ClassifyOptions& options) {
@@ -100,11 +124,14 @@ Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
   Q3G_TRY(check_options(options, is_gen));
   std::vector<Message> storage;
   Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
+  if (auto verdict = denied(messages, options.policy, is_gen, start)) return *std::move(verdict);
   detail::BatchItem item{checked};
-  detail::BatchItem* const items[] = {&item};
+  std::vector<detail::BatchItem*> items;
+  detail::FoldedCopies copies(options.policy);
+  copies.add(item, items);
   detail::BatchCalls calls;
-  calls.on_done = [&](detail::BatchItem& done) -> Status {
-    finish(done, messages, is_gen, start);
+  calls.on_done = [&](detail::BatchItem& part) -> Status {
+    if (detail::BatchItem* const done = copies.done(part)) finish(*done, messages, is_gen, start);
     return {};
   };
   Q3G_TRY(detail::classify_items(guard, items, options, calls));
@@ -187,28 +214,37 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
     const bool is_gen = !impl_->is_stream();
     Q3G_TRY(check_options(options, is_gen));
     std::vector<std::vector<Message>> storage(conversations.size());
-    std::vector<detail::BatchItem*> good;
+    std::vector<detail::BatchItem*> to_judge;
+    detail::FoldedCopies copies(options.policy);
+    std::size_t n_done = 0;
     for (std::size_t i = 0; i < conversations.size(); ++i) {
       auto checked = accepted(conversations[i], options, is_gen, impl_->max_text_bytes(), storage[i]);
       if (checked.ok()) {
-        items[i].messages = *checked;
-        good.push_back(&items[i]);
+        auto verdict = denied(conversations[i], options.policy, is_gen, start);
+        if (!verdict) {
+          items[i].messages = *checked;
+          copies.add(items[i], to_judge);
+          continue;
+        }
+        items[i].verdict = *std::move(verdict);
       } else {
         items[i].verdict = checked.error();
-        items[i].is_done = true;
       }
+      items[i].is_done = true;
+      ++n_done;
     }
-    std::size_t n_done = items.size() - good.size();
     const auto tell = [&]() -> Status {
       if (!options.progress || options.progress(n_done, items.size())) return {};
       return Error{ErrorCode::cancelled, "classify_batch: the progress callback asked to stop"};
     };
-    const auto on_done = [&](detail::BatchItem& item) -> Status {
-      finish(item, conversations[static_cast<std::size_t>(&item - items.data())], is_gen, start);
+    const auto on_done = [&](detail::BatchItem& part) -> Status {
+      detail::BatchItem* const item = copies.done(part);
+      if (item == nullptr) return {};
+      finish(*item, conversations[static_cast<std::size_t>(item - items.data())], is_gen, start);
       ++n_done;
       return tell();
     };
-    return detail::classify_items(impl_, good, options, {on_done, tell});
+    return detail::classify_items(impl_, to_judge, options, {on_done, tell});
   });
   std::vector<Result<Verdict>> out;
   out.reserve(items.size());

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "guard/calls/verdict_parts.hpp"
 #include "guard/conversation/answer_parts.hpp"
 #include "guard/conversation/markup.hpp"
 #include "guard/policy/ruling.hpp"
@@ -22,18 +23,6 @@ namespace {
 /// What a window's text may take more where it stands than alone: its first and last tokens can be others.
 constexpr std::size_t kSpareTokens = 4;
 
-/// a + b, or the largest number.
-std::int32_t saturating_sum(std::int32_t a, std::int32_t b) noexcept {
-  constexpr std::int32_t kMax = std::numeric_limits<std::int32_t>::max();
-  return a > kMax - b ? kMax : a + b;
-}
-
-void add_tokens(TokenUsage& sum, const TokenUsage& tokens) noexcept {
-  sum.prompt = saturating_sum(sum.prompt, tokens.prompt);
-  sum.cached = saturating_sum(sum.cached, tokens.cached);
-  sum.generated = saturating_sum(sum.generated, tokens.generated);
-}
-
 /// Offsets into a window's text become offsets into the message.
 void move_offsets(Verdict& verdict, std::size_t n_bytes) noexcept {
   const auto n = static_cast<std::int64_t>(n_bytes);
@@ -44,21 +33,6 @@ void move_offsets(Verdict& verdict, std::size_t n_bytes) noexcept {
   if (verdict.ruling.byte_begin == verdict.ruling.byte_end) return;
   verdict.ruling.byte_begin += n;
   verdict.ruling.byte_end += n;
-}
-
-/// From Safe on by harm.
-int rank(Severity severity) noexcept {
-  switch (severity) {
-    case Severity::safe:
-      return 0;
-    case Severity::not_judged:
-      return 1;
-    case Severity::controversial:
-      return 2;
-    case Severity::unsafe:
-      return 3;
-  }
-  return 1;
 }
 
 }  // namespace
@@ -171,19 +145,6 @@ void LongMessage::take(BatchItem& window) {
   open_.erase(found);
 }
 
-std::size_t LongMessage::worst() const noexcept {
-  const auto key = [&](std::size_t i) {
-    const Verdict& v = judged_[i];
-    return std::tuple(rank(v.severity), strictness(v.ruling.action),
-                      v.probabilities.unsafe + v.probabilities.controversial);
-  };
-  std::size_t worst = 0;
-  for (std::size_t i = 1; i < judged_.size(); ++i) {
-    if (key(i) > key(worst)) worst = i;
-  }
-  return worst;
-}
-
 std::optional<Refusal> LongMessage::refusal() const noexcept {
   Refusal all{true, 1}, none{false, 0};
   bool is_known = true, has_answer = false;
@@ -224,7 +185,7 @@ Result<Verdict> LongMessage::finish() {
     rulings.push_back(v.ruling);
     add_tokens(tokens, v.tokens);
   }
-  const std::size_t kept = worst();
+  const std::size_t kept = worst_verdict(judged_);
   Verdict out = judged_[kept];
   out.tokens = tokens;
   out.refusal = refusal();

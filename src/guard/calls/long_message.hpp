@@ -58,8 +58,6 @@ class LongMessage {
   [[nodiscard]] Result<Wave::Placed> place(Wave& wave, std::string_view text) const;
   /// Puts a window of the text into the wave. Errors: as Wave::add().
   [[nodiscard]] Result<std::size_t> add(Wave& wave, ByteRange range);
-  /// The window whose verdict is kept: not judged counts as worse than Safe.
-  [[nodiscard]] std::size_t worst() const noexcept;
   [[nodiscard]] std::optional<Refusal> refusal() const noexcept;
 
   const Guard::Impl& guard_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "guard/policy/assess.hpp"
+#include "guard/policy/list_ruling.hpp"
 #include "guard/policy/ruling.hpp"
 #include "guard/policy/stream_policy.hpp"
 #include "qwen3guard/policy.hpp"
@@ -75,14 +76,26 @@ Result<Ruling> rule_on_part(const Policy& policy, const Verdict& verdict) {
   return before.action > std::max(out.action, Action::allow) ? before : out;
 }
 
-Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
+void append_ruling(std::string& out, const Ruling& ruling) {
+  out += detail::concat("; policy ", ruling.policy_name, ": ", to_string(ruling.action), " (",
+                        to_string(ruling.rule));
+  if (ruling.category) out += detail::concat(", ", to_string(*ruling.category));
+  if (ruling.rule == Rule::threshold || ruling.rule == Rule::below_threshold)
+    out += detail::concat(", score ", detail::number_text(ruling.score, 2));
+  out += ")";
+}
+
+}  // namespace
+
+Result<Ruling> detail::rule_on_verdict(const Policy& policy, const Verdict& verdict) {
   const std::size_t n_windows =
       verdict.window ? static_cast<std::size_t>(std::max(verdict.window->n_windows, 0)) : 0;
-  if (n_windows > 1 && verdict.windows.size() != n_windows) {
-    return detail::error(
-        ErrorCode::invalid_argument, "decide: the verdict is one of ", n_windows,
-        " windows of a message, and a policy may make more of another; expected all of them in "
-        "Verdict::windows");
+  if ((n_windows > 1 || verdict.is_of_folded_copy) &&
+      verdict.windows.size() < std::max<std::size_t>(n_windows, 1)) {
+    return detail::error(ErrorCode::invalid_argument, "decide: the verdict is on one of ", n_windows,
+                         " windows of a message, or on a folded copy of it, and a policy may make more of "
+                         "another; expected all "
+                         "of them in Verdict::windows");
   }
   if (verdict.windows.empty()) {
     Q3G_ASSIGN(Ruling ruling, rule_on_part(policy, verdict));
@@ -95,21 +108,13 @@ Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
     if (window.window) detail::place_in_window(ruling, *window.window, window.role);
     rulings.push_back(std::move(ruling));
   }
-  const std::int32_t kept = verdict.window ? verdict.window->index : 0;
-  return detail::strictest_ruling(
-      rulings, std::clamp<std::size_t>(static_cast<std::size_t>(std::max(kept, 0)), 0, rulings.size() - 1));
+  // The parts of the message stand before those of its folded copy.
+  const auto n_originals = std::count_if(verdict.windows.begin(), verdict.windows.end(),
+                                         [](const Verdict& part) { return !part.is_of_folded_copy; });
+  const std::int32_t index = verdict.window ? std::max(verdict.window->index, 0) : 0;
+  const auto kept = static_cast<std::size_t>(index + (verdict.is_of_folded_copy ? n_originals : 0));
+  return detail::strictest_ruling(rulings, std::min(kept, rulings.size() - 1));
 }
-
-void append_ruling(std::string& out, const Ruling& ruling) {
-  out += detail::concat("; policy ", ruling.policy_name, ": ", to_string(ruling.action), " (",
-                        to_string(ruling.rule));
-  if (ruling.category) out += detail::concat(", ", to_string(*ruling.category));
-  if (ruling.rule == Rule::threshold || ruling.rule == Rule::below_threshold)
-    out += detail::concat(", score ", detail::number_text(ruling.score, 2));
-  out += ")";
-}
-
-}  // namespace
 
 Ruling rule_unjudged(const Policy& policy) {
   Ruling out = detail::empty_ruling(policy);
@@ -120,8 +125,15 @@ Ruling rule_unjudged(const Policy& policy) {
   return out;
 }
 
-Result<Ruling> decide(const Policy& policy, const Verdict& verdict, std::string_view /*text*/) {
-  return detail::guarded("decide", [&] { return rule_on_verdict(policy, verdict); });
+Result<Ruling> decide(const Policy& policy, const Verdict& verdict, std::string_view text) {
+  return detail::guarded("decide", [&]() -> Result<Ruling> {
+    if (detail::denied_phrases(policy) != nullptr && text.empty()) {
+      return Error{ErrorCode::invalid_argument,
+                   "decide: text: empty; the policy has lists, and needs the message that was judged"};
+    }
+    if (auto ruling = detail::rule_by_lists(policy, text)) return *std::move(ruling);
+    return detail::rule_on_verdict(policy, verdict);
+  });
 }
 
 Decision decide(const Policy& policy, Role role, std::span<TokenVerdict> tokens, bool has_ended) {

@@ -18,6 +18,9 @@ namespace qwen3guard::detail {
   return out;
 }
 
+/// The ruling on what the model said: decide() without lists. Errors: as decide(). Throws std::bad_alloc.
+[[nodiscard]] Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict);
+
 /// How much an action holds back. `none`, which is no leave, is above allow.
 [[nodiscard]] constexpr int strictness(Action action) noexcept {
   return action == Action::allow ? 0 : action == Action::none ? 1 : action == Action::flag ? 2 : 3;
