@@ -141,13 +141,14 @@ struct Folding {
 
 /// Phrases that decide before the model does. A plain value.
 struct PhraseLists {
-  /// Whole words, compared after folding. A hit of `deny` blocks at once; in classify() no forward is run.
+  /// Whole words, compared after folding. A hit of `deny` blocks at once; in classify() no forward is run. In
+  /// a stream the tokens are judged all the same, so that it can go on after a rewind.
   /// One of `allow` lifts the hits of `deny` that lie within it, and nothing else: never a model's verdict.
   /// UTF-8, not empty, at most 1,000 bytes each. @{
   std::vector<std::string> deny, allow;  /// @}
   Folding folding;                       ///< of the texts and of the phrases
   /// classify(): the model judges a folded copy, too, when it differs, and the worse verdict counts
-  /// (Verdict::is_of_folded_copy). Streams refuse it.
+  /// (Verdict::is_of_folded_copy). Not carried out yet: a call or a stream with it is unsupported_model.
   bool judge_folded_copy = false;
 
   friend bool operator==(const PhraseLists&, const PhraseLists&) = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,6 +10,8 @@
 #include "guard/conversation/gen_template.hpp"
 #include "guard/conversation/message_text.hpp"
 #include "guard/loaded/guard_impl.hpp"
+#include "guard/policy/list_ruling.hpp"
+#include "guard/policy/policy_impl.hpp"
 #include "guard/session/gen_stream.hpp"
 #include "guard/session/head_stream.hpp"
 #include "guard/session/push_together.hpp"
@@ -21,7 +24,16 @@
 namespace qwen3guard {
 namespace {
 
+/// Errors: unsupported_model (PhraseLists::judge_folded_copy, which nothing carries out yet).
+Status check_lists(const Policy& policy) {
+  if (policy.impl() == nullptr || !policy.impl()->spec.lists.judge_folded_copy) return {};
+  return Error{ErrorCode::unsupported_model,
+               "options.policy: lists.judge_folded_copy is true; this version judges no folded copies, "
+               "expected false"};
+}
+
 Status check_options(const StreamOptions& options, std::int32_t max_context_tokens) {
+  Q3G_TRY(check_lists(options.policy));
   if (options.gen_interval_tokens < 1) {
     return detail::error(ErrorCode::invalid_argument,
                          "options.gen_interval_tokens: ", options.gen_interval_tokens,
@@ -35,6 +47,7 @@ Status check_options(const StreamOptions& options, std::int32_t max_context_toke
 }
 
 Status check_options(const ClassifyOptions& options, bool is_gen) {
+  Q3G_TRY(check_lists(options.policy));
   if (options.thinking < Thinking::none || options.thinking > Thinking::skip)
     return Error{ErrorCode::invalid_argument, "options.thinking: no value of Thinking"};
   if (is_gen && options.thinking == Thinking::skip) {
@@ -62,6 +75,20 @@ Result<std::span<const Message>> accepted(std::span<const Message> messages, con
   return checked;
 }
 
+/// The verdict on a conversation whose last message has a phrase that the policy denies: no model is asked.
+std::optional<Verdict> denied_verdict(const Policy& policy, std::span<const Message> messages, bool is_gen) {
+  if (messages.empty()) return std::nullopt;
+  const Message& last = messages.back();
+  if (last.role != Role::user && last.role != Role::assistant) return std::nullopt;
+  auto ruling = detail::rule_by_lists(policy, last.content);
+  if (!ruling) return std::nullopt;
+  Verdict out;
+  out.role = last.role;
+  out.ruling = *std::move(ruling);
+  if (is_gen) out.dropped_messages = detail::dropped_by_gen(messages);
+  return out;
+}
+
 /// What every verdict gets at the end. A Stream checkpoint's has its role and ruling already.
 void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen,
             std::chrono::steady_clock::time_point start) {
@@ -71,7 +98,7 @@ void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen
   if (is_gen) {
     verdict.dropped_messages = detail::dropped_by_gen(item.messages);
     verdict.role = item.messages.back().role;
-    auto ruling = decide(options.policy, verdict);
+    auto ruling = detail::rule_on_model(options.policy, verdict);
     if (!ruling.ok()) {
       item.verdict = std::move(ruling).error();
       return;
@@ -89,6 +116,10 @@ Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
   Q3G_TRY(check_options(options, is_gen));
   std::vector<Message> storage;
   Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
+  if (auto denied = denied_verdict(options.policy, messages, is_gen)) {
+    denied->latency_ms = ms_since(start);
+    return *std::move(denied);
+  }
   detail::BatchItem item{checked};
   detail::BatchItem* const items[] = {&item};
   Q3G_TRY(detail::classify_items(guard, items, options, [&](detail::BatchItem& done) -> Status {
@@ -177,7 +208,12 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
     std::vector<detail::BatchItem*> good;
     for (std::size_t i = 0; i < conversations.size(); ++i) {
       auto checked = accepted(conversations[i], options, is_gen, impl_->max_text_bytes(), storage[i]);
-      if (checked.ok()) {
+      auto denied = checked.ok() ? denied_verdict(options.policy, conversations[i], is_gen) : std::nullopt;
+      if (denied) {
+        denied->latency_ms = ms_since(start);
+        items[i].verdict = *std::move(denied);
+        items[i].is_done = true;
+      } else if (checked.ok()) {
         items[i].messages = *checked;
         good.push_back(&items[i]);
       } else {

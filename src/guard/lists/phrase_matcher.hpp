@@ -40,6 +40,9 @@ class MatchTape {
 
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept {
+    return bytes_.capacity() + origins_.capacity() * sizeof(Origin);
+  }
   /// The bytes of the original that [begin, end) comes from; not only boundaries.
   [[nodiscard]] Origin origin(std::size_t begin, std::size_t end) const noexcept;
 

@@ -37,6 +37,7 @@ class PhraseScanner {
   [[nodiscard]] std::optional<ScannedHit> hit() const;
   /// Bytes pushed.
   [[nodiscard]] std::int64_t n_bytes() const noexcept { return n_bytes_; }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return sizeof *this + tape_.memory_bytes(); }
 
  private:
   void push_piece(std::string_view piece);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "guard/policy/assess.hpp"
+#include "guard/policy/list_ruling.hpp"
 #include "guard/policy/ruling.hpp"
 #include "guard/policy/stream_policy.hpp"
 #include "qwen3guard/policy.hpp"
@@ -78,6 +79,8 @@ void append_ruling(std::string& out, const Ruling& ruling) {
   out += detail::concat("; policy ", ruling.policy_name, ": ", to_string(ruling.action), " (",
                         to_string(ruling.rule));
   if (ruling.category) out += detail::concat(", ", to_string(*ruling.category));
+  if (ruling.rule == Rule::deny_list)
+    out += detail::concat(", phrase ", ruling.phrase, ", bytes ", ruling.byte_begin, " to ", ruling.byte_end);
   if (ruling.rule == Rule::threshold || ruling.rule == Rule::below_threshold)
     out += detail::concat(", score ", detail::number_text(ruling.score, 2));
   out += ")";
@@ -94,8 +97,20 @@ Ruling rule_unjudged(const Policy& policy) {
   return out;
 }
 
-Result<Ruling> decide(const Policy& policy, const Verdict& verdict, std::string_view /*text*/) {
-  return detail::guarded("decide", [&] { return rule_on_verdict(policy, verdict); });
+Result<Ruling> decide(const Policy& policy, const Verdict& verdict, std::string_view text) {
+  return detail::guarded("decide", [&]() -> Result<Ruling> {
+    if (detail::denied_phrases(policy) != nullptr) {
+      if (text.empty())
+        return Error{ErrorCode::invalid_argument,
+                     "decide: no text, and the policy has lists; expected the judged message"};
+      if (auto ruling = detail::rule_by_lists(policy, text)) return *std::move(ruling);
+    }
+    return rule_on_verdict(policy, verdict);
+  });
+}
+
+Result<Ruling> detail::rule_on_model(const Policy& policy, const Verdict& verdict) {
+  return rule_on_verdict(policy, verdict);
 }
 
 Decision decide(const Policy& policy, Role role, std::span<TokenVerdict> tokens, bool has_ended) {

@@ -30,6 +30,7 @@ Result<Policy> Policy::make(PolicySpec spec) {
   return detail::guarded("policy", [&]() -> Result<Policy> {
     Q3G_TRY(detail::check_policy(spec));
     auto impl = std::make_shared<Impl>();
+    Q3G_ASSIGN(impl->phrases, detail::PhraseMatcher::compile(spec.lists));
     impl->spec = std::move(spec);
     Policy out;
     out.impl_ = std::move(impl);

@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_GUARD_POLICY_POLICY_IMPL_HPP
 #define QWEN3GUARD_SRC_GUARD_POLICY_POLICY_IMPL_HPP
 
+#include "guard/lists/phrase_matcher.hpp"
 #include "qwen3guard/policy.hpp"
 
 namespace qwen3guard {
@@ -10,6 +11,7 @@ namespace qwen3guard {
 class Policy::Impl {
  public:
   PolicySpec spec;
+  detail::PhraseMatcher phrases;
 };
 
 }  // namespace qwen3guard

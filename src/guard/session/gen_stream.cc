@@ -12,6 +12,7 @@
 #include "guard/gen/classify_gen.hpp"
 #include "guard/gen/gen_decode.hpp"
 #include "guard/gen/prompt_prefix.hpp"
+#include "guard/policy/list_ruling.hpp"
 #include "util/common_prefix.hpp"
 #include "util/error.hpp"
 #include "util/exceptions.hpp"
@@ -160,7 +161,7 @@ Result<Verdict> GenStream::write_within_context(std::string_view text) {
   verdict.latency_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   verdict.role = conversation_.open()->role();
-  Q3G_ASSIGN(verdict.ruling, qwen3guard::decide(options_.policy, verdict));
+  Q3G_ASSIGN(verdict.ruling, rule_on_model(options_.policy, verdict));
   return verdict;
 }
 
@@ -199,7 +200,7 @@ Result<TokenVerdict> GenStream::judge_prompt() {
              classify_gen(*guard_, conversation(written.skip_turns, text_up_to(n_whole_bytes())), options));
   verdict.dropped_messages = dropped_turns(written.skip_turns);
   verdict.role = conversation_.open()->role();
-  Q3G_ASSIGN(verdict.ruling, qwen3guard::decide(options_.policy, verdict));
+  Q3G_ASSIGN(verdict.ruling, rule_on_model(options_.policy, verdict));
   TokenVerdict prompt = token_verdict(verdict);
   prompt.byte_begin = prompt.byte_end = conversation_.open()->n_bytes();
   prompt.position = position();

@@ -77,6 +77,8 @@ class GenStream final : public RecordedSession {
   /// The open turn goes on with `bytes`, of which `read` is looked at if judging stops there.
   [[nodiscard]] Result<StreamUpdate> add_text(std::string_view read, std::string_view bytes);
   [[nodiscard]] StreamUpdate add_unread(std::size_t n_bytes);
+  /// The update of a change of which nothing can fail any more, with what the policy's lists find.
+  [[nodiscard]] StreamUpdate with_lists(StreamUpdate update, std::string_view pushed);
   [[nodiscard]] Result<TurnVerdict> close(StreamUpdate& update);
   /// Goes back to a finished turn, which is open again (opens) or the last one.
   [[nodiscard]] Status go_back(std::size_t turn, bool opens);

@@ -94,6 +94,7 @@ Result<TokenVerdict> GenStream::push_conversation(std::span<const Message> messa
     Q3G_TRY(open_turn(Role::user));
     Q3G_TRY(check_text(prompt));
     Q3G_TRY(add_text(prompt, prompt));
+    follow_lists(prompt);
     StreamUpdate update;
     Q3G_ASSIGN(const TurnVerdict turn, close(update));
     Q3G_TRY(open_turn(Role::assistant));
@@ -148,9 +149,10 @@ Result<StreamUpdate> GenStream::push_text(std::string_view bytes) {
   Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
   const bool is_unread = record_->marks.is_stopped && turn->input() == OpenTurn::Input::text;
   return changed([&]() -> Result<StreamUpdate> {
-    if (is_unread) return add_unread(bytes.size());
+    if (is_unread) return with_lists(add_unread(bytes.size()), bytes);
     Q3G_TRY(check_text(bytes));
-    return add_text(readable(bytes), bytes);
+    Q3G_ASSIGN(StreamUpdate update, add_text(readable(bytes), bytes));
+    return with_lists(std::move(update), bytes);
   });
 }
 
@@ -171,8 +173,14 @@ Result<StreamUpdate> GenStream::push_tokens(std::span<const TokenId> ids) {
     std::size_t first = changing().n_tokens();
     follow(first);
     Q3G_TRY(judge(first));
-    return update_from(first);
+    return with_lists(update_from(first), spelled_for_lists(ids));
   });
+}
+
+StreamUpdate GenStream::with_lists(StreamUpdate update, std::string_view pushed) {
+  follow_lists(pushed);
+  add_list_hit(*record_, update.tokens);
+  return update;
 }
 
 Result<TurnVerdict> GenStream::end_turn(StreamUpdate& update) {
@@ -220,6 +228,8 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
   if (out.role == Role::assistant)
     end.end_turn(options_.policy.rules(), TurnRecord::index(record.n_tokens()) - 1);
   record.decision = decide(end, true);
+  add_list_hit(record, true, record.decision);
+  if (out.prompt) add_list_hit(record, {&*out.prompt, 1});
   if (!record.marks.is_stopped && written.verdict != nullptr && written.n_bytes == n_whole_bytes())
     out.written = *written.verdict;
   out.decision = record.decision;
@@ -228,6 +238,7 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
   records_.push_back(record_);
   set_record(nullptr);
   update = update_from(first);
+  add_list_hit(*last_record(), update.tokens);
   return out;
 }
 
@@ -238,7 +249,10 @@ Result<StreamUpdate> GenStream::rewind(const StreamMark& mark) {
   }
   if (const OpenTurn* open = conversation_.open(); open != nullptr && open->serial() == mark.turn) {
     if (mark.is_closed) return error(ErrorCode::invalid_argument, "stream: the mark is ahead of the session");
-    return changed([&] { return take_back(mark, false); });
+    return changed([&]() -> Result<StreamUpdate> {
+      Q3G_ASSIGN(StreamUpdate update, take_back(mark, false));
+      return with_lists(std::move(update), {});
+    });
   }
   const auto turns = conversation_.turns();
   const auto found = std::find_if(turns.begin(), turns.end(),
@@ -250,17 +264,24 @@ Result<StreamUpdate> GenStream::rewind(const StreamMark& mark) {
   const auto index = static_cast<std::size_t>(found - turns.begin());
   return changed([&]() -> Result<StreamUpdate> {
     Q3G_TRY(go_back(index, !mark.is_closed));
-    return mark.is_closed ? update_from(last_record()->n_tokens()) : take_back(mark, true);
+    if (mark.is_closed) return update_from(last_record()->n_tokens());
+    Q3G_ASSIGN(StreamUpdate update, take_back(mark, true));
+    return with_lists(std::move(update), {});
   });
 }
 
 Result<StreamUpdate> GenStream::rewind_to_byte(std::int64_t n) {
   Q3G_TRY(conversation_.need_open());
   return changed([&]() -> Result<StreamUpdate> {
-    if (conversation_.open()->input() != OpenTurn::Input::tokens) return take_back({0, n, false}, false);
-    Q3G_TRY(conversation_.rewind_to_byte(n, log_));
-    changing();
-    return follow_cut(n_open_tokens(), false);
+    StreamUpdate update;
+    if (conversation_.open()->input() != OpenTurn::Input::tokens) {
+      Q3G_ASSIGN(update, take_back({0, n, false}, false));
+    } else {
+      Q3G_TRY(conversation_.rewind_to_byte(n, log_));
+      changing();
+      Q3G_ASSIGN(update, follow_cut(n_open_tokens(), false));
+    }
+    return with_lists(std::move(update), {});
   });
 }
 
@@ -323,7 +344,11 @@ std::unique_ptr<StreamSession::Impl> GenStream::fork() const {
 }
 
 Decision GenStream::decision() const {
-  if (conversation_.open() != nullptr) return decide(record_->last().state, false);
+  if (conversation_.open() != nullptr) {
+    Decision out = decide(record_->last().state, false);
+    add_list_hit(*record_, false, out);
+    return out;
+  }
   return records_.empty() ? undecided(options_.policy) : records_.back()->decision;
 }
 
@@ -331,6 +356,7 @@ std::vector<TokenVerdict> GenStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
   for (std::size_t i = std::max(begin, first_verdict()); i < n_verdicts(); ++i)
     out.push_back(last_record()->token(i).verdict);
+  if (!out.empty()) add_list_hit(*last_record(), out);
   return out;
 }
 

@@ -132,12 +132,18 @@ HeadStream::Feed HeadStream::plan_unread(std::string_view bytes) {
 Result<HeadStream::Feed> HeadStream::plan_text(std::string_view bytes) {
   return planned([&]() -> Result<Feed> {
     Q3G_ASSIGN(const OpenTurn* turn, conversation_.need_open());
-    if (record_->marks.is_stopped && turn->input() == OpenTurn::Input::text) return plan_unread(bytes);
-    Q3G_TRY(check_text(bytes));
-    const std::string_view read = readable(bytes);
-    Q3G_ASSIGN(const std::size_t keep, conversation_.push_text(read, log_));
-    Q3G_ASSIGN(Feed feed, plan_change(keep));
-    record_->marks.unread_bytes += static_cast<std::int64_t>(bytes.size() - read.size());
+    std::string pushed(record_->lists ? bytes : std::string_view());
+    Feed feed;
+    if (record_->marks.is_stopped && turn->input() == OpenTurn::Input::text) {
+      feed = plan_unread(bytes);
+    } else {
+      Q3G_TRY(check_text(bytes));
+      const std::string_view read = readable(bytes);
+      Q3G_ASSIGN(const std::size_t keep, conversation_.push_text(read, log_));
+      Q3G_ASSIGN(feed, plan_change(keep));
+      record_->marks.unread_bytes += static_cast<std::int64_t>(bytes.size() - read.size());
+    }
+    feed.pushed = std::move(pushed);
     return feed;
   });
 }
@@ -155,7 +161,10 @@ Result<HeadStream::Feed> HeadStream::plan_tokens(std::span<const TokenId> ids) {
     }
     Q3G_ASSIGN(const std::size_t keep, conversation_.push_ids(ids, n_fit, log_));
     if (model_end >= 0) conversation_.set_model_end(model_end, log_);
-    return plan_change(keep);
+    std::string pushed = spelled_for_lists(ids);
+    Q3G_ASSIGN(Feed feed, plan_change(keep));
+    feed.pushed = std::move(pushed);
+    return feed;
   });
 }
 
@@ -367,6 +376,8 @@ StreamUpdate HeadStream::commit(Feed& feed) {
   const auto front = stripped();
   update.n_settled = std::min(n_settled, record.n_tokens());
   if (front) update.n_settled = front->is_settled ? update.n_settled + 1 : 0;
+  follow_lists(feed.pushed);
+  add_list_hit(*record_, update.tokens);
   undone.keep();
   log_.commit();
   return update;
@@ -383,6 +394,7 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update, FinalForm::
     const std::int64_t n_bytes = conversation_.turns().back().turn->n_bytes + record.marks.unread_bytes;
     record.decision =
         feed.form.decide(options_.policy, conversation_, record, unjudged(record, n_bytes), judged);
+    add_list_hit(record, true, record.decision);
   } else {
     const ClosedTurn& turn = *conversation_.turns().back().turn;
     if (out.role == Role::user) {
@@ -391,6 +403,7 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update, FinalForm::
     }
   }
   update = take_update(feed);
+  add_list_hit(record, update.tokens);
   update.n_settled = n_verdicts();
   out.decision = record.decision;
   undone.keep();
@@ -407,6 +420,8 @@ TokenVerdict HeadStream::end_prompt(const Feed& feed, const ClosedTurn& turn, Tu
   const auto n_incomplete = static_cast<std::int64_t>(turn.n_incomplete_bytes);
   record.decision =
       decide_prompt(options_.policy, verdict, {n_incomplete > 0, turn.n_bytes - n_incomplete, turn.n_bytes});
+  add_list_hit(record, true, record.decision);
+  add_list_hit(record, {&verdict, 1});
   return verdict;
 }
 

@@ -40,7 +40,8 @@ class HeadStream final : public RecordedSession {
     /// its final form.
     enum class End : std::uint8_t { none, due, running };
     End end = End::none;
-    FinalForm form;  // End::running
+    FinalForm form;      // End::running
+    std::string pushed;  // for the policy's lists: what the open turn's text ends in now
     Status status;
   };
 

@@ -118,6 +118,7 @@ Result<TokenVerdict> HeadStream::push_conversation(std::span<const Message> mess
                Q3G_TRY(naming_message(check_text(prompt.content), messages, messages.size() - 1));
                Q3G_TRY(conversation_.push_text(prompt.content, log_));
                Q3G_TRY(conversation_.finish(log_));
+               if (record_->lists) record_->lists->push(prompt.content);
                Q3G_TRY(close(planned_feed));
                Q3G_ASSIGN(const std::size_t begun, open_turn(Role::assistant));
                planned_feed.keep = std::min(planned_feed.keep, begun);
@@ -244,11 +245,15 @@ Unjudged HeadStream::unjudged(const TurnRecord& record, std::int64_t n_bytes) co
 Decision HeadStream::decision() const {
   if (conversation_.open() == nullptr)
     return records_.empty() ? undecided(options_.policy) : records_.back()->decision;
-  if (last_role() != Role::assistant) return undecided(options_.policy);
-  const PolicyState& state = record_->last().state;
-  return make_decision(options_.policy, Role::assistant, state,
-                       deciding_tokens(state, [&](std::int32_t index) { return record_->verdict(index); }),
-                       unjudged(*record_, turn_bytes()), false);
+  Decision out = undecided(options_.policy);
+  if (last_role() == Role::assistant) {
+    const PolicyState& state = record_->last().state;
+    out = make_decision(options_.policy, Role::assistant, state,
+                        deciding_tokens(state, [&](std::int32_t index) { return record_->verdict(index); }),
+                        unjudged(*record_, turn_bytes()), false);
+  }
+  add_list_hit(*record_, false, out);
+  return out;
 }
 
 std::size_t HeadStream::n_stripped_bytes() const noexcept {
@@ -266,6 +271,7 @@ std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {
   begin -= std::min<std::size_t>(begin, front ? 1 : 0);
   for (std::size_t i = std::max(begin, record->n_slid); i < record->n_tokens(); ++i)
     out.push_back(record->tokens[i - record->n_slid].verdict);
+  add_list_hit(*record, out);
   return out;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/session/recorded_session.hpp"
 
+#include <algorithm>
+
+#include "guard/policy/list_ruling.hpp"
 #include "util/error.hpp"
 
 namespace qwen3guard::detail {
@@ -46,6 +49,58 @@ TurnRecord& RecordedSession::writable() {
 std::shared_ptr<TurnRecord> RecordedSession::empty_record() const {
   auto out = std::make_shared<TurnRecord>();
   out->decision = undecided(options_.policy);
+  if (const PhraseMatcher* phrases = denied_phrases(options_.policy); phrases != nullptr)
+    out->lists.emplace(*phrases);
+  return out;
+}
+
+void RecordedSession::follow_lists(std::string_view pushed) {
+  if (record_ == nullptr || !record_->lists) return;
+  const OpenTurn& turn = *conversation_.open();
+  if (turn.role() == Role::system) return;  // nobody judges it
+  ListTrack& lists = *writable().lists;
+  const std::int64_t n_before = turn_bytes() - static_cast<std::int64_t>(pushed.size());
+  if (lists.n_bytes() >= n_before) {
+    lists.truncate(n_before);
+    lists.push(pushed);
+    return;
+  }
+  // The turn was restored, and is open again. What is not kept of it is line breaks.
+  const std::string_view kept = turn.host_text();
+  const auto n_bytes = static_cast<std::size_t>(turn_bytes());
+  ListTrack again(*denied_phrases(options_.policy));
+  again.push(std::string(n_bytes - std::min(n_bytes, kept.size()), '\n'));
+  again.push(kept);
+  lists = std::move(again);
+}
+
+void RecordedSession::add_list_hit(const TurnRecord& record, bool has_ended, Decision& decision) const {
+  if (!record.lists) return;
+  auto hit = record.lists->hit();
+  if (!hit) return;
+  hit->is_settled = hit->is_settled || has_ended;
+  std::optional<std::int32_t> position;
+  for (const TurnToken& token : record.tokens) {
+    if (token.verdict.byte_end < hit->hit.byte_end) continue;
+    position = token.verdict.position;
+    break;
+  }
+  add_hit(options_.policy, *hit, position, decision);
+}
+
+void RecordedSession::add_list_hit(const TurnRecord& record, std::span<TokenVerdict> tokens) const {
+  if (!record.lists || tokens.empty()) return;
+  const auto hit = record.lists->hit();
+  if (!hit) return;
+  for (TokenVerdict& token : tokens) {
+    if (token.byte_end >= hit->hit.byte_end) token.action = Action::block;
+  }
+}
+
+std::string RecordedSession::spelled_for_lists(std::span<const TokenId> ids) const {
+  std::string out;
+  if (record_ == nullptr || !record_->lists) return out;
+  for (const TokenId id : ids) out += guard_->tokenizer()->token_bytes(id).value_or(std::string_view());
   return out;
 }
 

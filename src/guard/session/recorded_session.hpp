@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,6 +50,16 @@ class RecordedSession : public StreamSession::Impl {
   /// Of a turn that came whole and that nobody judges: of the user or the assistant, or the system's. Throws
   /// std::bad_alloc.
   [[nodiscard]] Decision unread_decision(const Message& turn) const;
+  /// The lists look at the open turn's text as it is now, whose last bytes are `pushed`. To be called when
+  /// nothing else of a change can fail: it is not in the log. Throws std::bad_alloc; nothing has changed
+  /// then.
+  void follow_lists(std::string_view pushed);
+  /// What they find in a turn, added to a decision on it.
+  void add_list_hit(const TurnRecord& record, bool has_ended, Decision& decision) const;
+  /// And to the turn's tokens: from the one on in which the hit ends, the action in force is to block.
+  void add_list_hit(const TurnRecord& record, std::span<TokenVerdict> tokens) const;
+  /// The text that ids spell, where there are lists to look at it.
+  [[nodiscard]] std::string spelled_for_lists(std::span<const TokenId> ids) const;
   /// Another record, or none, for the open turn.
   void set_record(std::shared_ptr<TurnRecord> record);
   /// Errors: context_full (judging stopped in the turn before).

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "guard/conversation/thinking.hpp"
+#include "guard/lists/list_track.hpp"
 #include "guard/policy/stream_policy.hpp"
 #include "qwen3guard/verdict.hpp"
 
@@ -62,6 +64,9 @@ struct TurnRecord {
   };
   Written written;
   Decision decision;  ///< when the turn is over; of a user's, by its one verdict
+  /// Where the policy's lists look for phrases in the turn's text; empty when it has none. Holds no text of a
+  /// turn that nobody judges.
+  std::optional<ListTrack> lists;
 
   /// Tokens so far, those slid past among them.
   [[nodiscard]] std::size_t n_tokens() const noexcept { return n_slid + tokens.size(); }
@@ -89,7 +94,8 @@ struct TurnRecord {
   /// Forgets the first n of `tokens`, but for what the decision needs.
   void slide(std::size_t n);
   [[nodiscard]] std::size_t memory_bytes() const noexcept {
-    return sizeof *this + (lead.capacity() + tokens.capacity()) * sizeof(TurnToken);
+    return sizeof *this + (lead.capacity() + tokens.capacity()) * sizeof(TurnToken) +
+           (lists ? lists->memory_bytes() : 0);
   }
 };
 
