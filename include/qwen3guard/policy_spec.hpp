@@ -141,7 +141,8 @@ struct Folding {
 
 /// Phrases that decide before the model does. A plain value.
 struct PhraseLists {
-  /// Whole words, compared after folding. A hit of `deny` blocks at once; in classify() no forward is run.
+  /// Whole words, compared after folding. A hit of `deny` blocks at once; in classify() no forward is run. In
+  /// a stream the tokens are judged all the same, so that it can go on after a rewind.
   /// One of `allow` lifts the hits of `deny` that lie within it, and nothing else: never a model's verdict.
   /// UTF-8, not empty, at most 1,000 bytes each. @{
   std::vector<std::string> deny, allow;  /// @}

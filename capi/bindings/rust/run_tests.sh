@@ -16,7 +16,7 @@ status=0
 check() { "$@" || { echo "failed: $*" && status=1; }; }
 check cargo build --offline --locked --workspace --all-targets
 check cargo test --offline --locked --workspace
-for example in stream policy; do
+for example in stream policy hold_back; do
   check cargo run --offline --locked --quiet --example $example
 done
 RUSTDOCFLAGS="-D warnings" check cargo doc --offline --locked --workspace --no-deps

@@ -75,7 +75,7 @@ void HeldText::look(const Decision& decision, bool has_ended) {
   block_.reset();
   if (!blocked_token_ && !blocks(decision)) return;
   const bool has_settled_token = blocked_token_ && *blocked_token_ < n_settled_;
-  Block found;
+  FoundBlock found;
   found.decision = decision;
   found.is_settled = has_ended || has_settled_token || (blocks(decision) && decision.ruling.is_settled);
   found.token = blocked_token_.value_or(n_tokens());

@@ -20,6 +20,14 @@ namespace qwen3guard::detail {
   return decision.action == Action::block;
 }  /// @}
 
+/// What a policy blocks of an answer. (Not within the class: Clang 14 knows its defaults only behind that.)
+struct FoundBlock {
+  Decision decision;
+  bool is_settled = false;
+  std::size_t token = 0;  // the first one that is blocked, by its index in the turn
+  std::int64_t byte_begin = 0;
+};
+
 /// The text of an answer that was put and not shown, and what is known of it. Knows verdicts, and no session:
 /// who judges the text tells of it. Functions that are not noexcept may throw std::bad_alloc. Not
 /// thread-safe.
@@ -80,12 +88,6 @@ class HeldText {
     std::int64_t byte_end = 0;
     TimePoint time;
   };
-  struct Block {
-    Decision decision;
-    bool is_settled = false;
-    std::size_t token = 0;  // the first one that is blocked, by its index in the turn
-    std::int64_t byte_begin = 0;
-  };
 
   void apply(const StreamUpdate& update);
   void look(const Decision& decision, bool has_ended);
@@ -107,7 +109,7 @@ class HeldText {
   std::size_t first_token_ = 0;  // the index in the turn of the first one
   std::size_t n_settled_ = 0;
   std::optional<std::size_t> blocked_token_;  // the first one
-  std::optional<Block> block_;
+  std::optional<FoundBlock> block_;
   bool prompt_is_blocked_ = false, is_free_ = false, is_withheld_ = false, has_failed_ = false;
   bool is_overdue_ = false;
   HoldBackStats stats_;

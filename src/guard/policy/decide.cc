@@ -80,6 +80,8 @@ void append_ruling(std::string& out, const Ruling& ruling) {
   out += detail::concat("; policy ", ruling.policy_name, ": ", to_string(ruling.action), " (",
                         to_string(ruling.rule));
   if (ruling.category) out += detail::concat(", ", to_string(*ruling.category));
+  if (ruling.rule == Rule::deny_list)
+    out += detail::concat(", phrase ", ruling.phrase, ", bytes ", ruling.byte_begin, " to ", ruling.byte_end);
   if (ruling.rule == Rule::threshold || ruling.rule == Rule::below_threshold)
     out += detail::concat(", score ", detail::number_text(ruling.score, 2));
   out += ")";
@@ -127,11 +129,12 @@ Ruling rule_unjudged(const Policy& policy) {
 
 Result<Ruling> decide(const Policy& policy, const Verdict& verdict, std::string_view text) {
   return detail::guarded("decide", [&]() -> Result<Ruling> {
-    if (detail::denied_phrases(policy) != nullptr && text.empty()) {
-      return Error{ErrorCode::invalid_argument,
-                   "decide: text: empty; the policy has lists, and needs the message that was judged"};
+    if (detail::denied_phrases(policy) != nullptr) {
+      if (text.empty())
+        return Error{ErrorCode::invalid_argument,
+                     "decide: no text, and the policy has lists; expected the judged message"};
+      if (auto ruling = detail::rule_by_lists(policy, text)) return *std::move(ruling);
     }
-    if (auto ruling = detail::rule_by_lists(policy, text)) return *std::move(ruling);
     return detail::rule_on_verdict(policy, verdict);
   });
 }

@@ -7,6 +7,7 @@
 
 #include "guard/lists/phrase_scanner.hpp"
 #include "qwen3guard/policy.hpp"
+#include "qwen3guard/status.hpp"
 #include "qwen3guard/verdict.hpp"
 
 /// What a policy's lists rule. The functions throw std::bad_alloc.

@@ -199,7 +199,7 @@ TEST_CASE("lists: a stream finds a phrase across pieces, settled when the word h
     (void)session.rewind(begin).value();
     (void)session.push_text("A z0rblax was here, and everybody was glad to see it. ").value();
     CHECK(session.decision().ruling.phrase == 1);
-    CHECK(session.decision().ruling.is_settled);
+    CHECK(session.decision().ruling.rule == Rule::deny_list);
     CHECK(session.end_turn().value().decision.ruling.rule == Rule::deny_list);
     // In a prompt, too.
     CHECK(session.push_prompt("zorblax").value().action == Action::block);

@@ -10,8 +10,8 @@
 //! # }
 //! ```
 //!
-//! **Threads.** [`Guard`], [`Tokenizer`], [`Policy`], [`Batch`] and [`Cancel`] are `Send + Sync`; [`Stream`], [`StreamingDecoder`]
-//! and [`Generator`] are `Send` only: they may move to another thread, but serve one at a time.
+//! **Threads.** [`Guard`], [`Tokenizer`], [`Policy`], [`Batch`] and [`Cancel`] are `Send + Sync`; [`Stream`], [`HoldBack`],
+//! [`StreamingDecoder`] and [`Generator`] are `Send` only: they may move to another thread, but serve one at a time.
 //!
 //! ```compile_fail,E0277
 //! fn sync<T: Sync>() {}
@@ -42,6 +42,7 @@ mod error;
 mod events;
 mod generator;
 mod guard;
+mod hold_back;
 mod judge;
 mod load;
 mod pack;
@@ -61,13 +62,14 @@ pub use callback::Progress;
 pub use cancel::Cancel;
 pub use classify::{ClassifyOptions, NotJudged};
 pub use enums::{
-    Action, Category, ChatTemplate, Context, Decoder, InvalidUtf8, LogLevel, LongText, ModelKind, PackedWeights,
-    Reason, Role, Rule, Severity, Source, SpecialTokens, Thinking, Verify,
+    Action, Category, ChatTemplate, Context, Decoder, HoldBackState, InvalidUtf8, LogLevel, LongText, ModelKind,
+    PackedWeights, Reason, Role, Rule, Severity, Source, SpecialTokens, Thinking, Verify,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};
 pub use generator::{Generator, SamplingOptions, Tokens};
 pub use guard::{Guard, HeadLogits};
+pub use hold_back::{HoldBack, HoldBackBlock, HoldBackError, HoldBackOptions, HoldBackRelease, Shown};
 pub use judge::{Blocked, Judge, JudgedWriter, Unjudged};
 pub use load::{embedded_models, GuardOptions, Log};
 pub use pack::{quantize, verify_packed, Model, QuantizeOptions};

@@ -83,7 +83,7 @@ pub struct StreamRef {
 unsafe impl Send for StreamRef {}
 
 impl StreamRef {
-    fn raw(&self) -> *mut sys::q3g_stream {
+    pub(crate) fn raw(&self) -> *mut sys::q3g_stream {
         (self as *const Self).cast_mut().cast()
     }
 

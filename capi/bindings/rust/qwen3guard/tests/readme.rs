@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 #[test]
 fn documents_show_the_examples() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (document, name) in [("../README.md", "stream"), ("../../../../docs/policy.md", "policy")] {
+    let readme = "../README.md";
+    for (document, name) in [(readme, "stream"), (readme, "hold_back"), ("../../../../docs/policy.md", "policy")] {
         let text = fs::read_to_string(here.join(document)).unwrap();
         let example = fs::read_to_string(here.join(format!("examples/{name}.rs"))).unwrap();
         // All but the lines of comments that the file begins with.

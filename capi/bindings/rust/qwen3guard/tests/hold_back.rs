@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a hold-back shows is a prefix of judged, settled text that is not blocked; nothing is lost, and nothing comes twice.
+use std::{task::Poll, time::Duration};
+
+use common::*;
+use qwen3guard::*;
+
+mod common;
+
+struct Random(u64);
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % n
+    }
+    /// Cuts a text anywhere, also within characters.
+    fn pieces(&mut self, text: &str) -> Vec<Vec<u8>> {
+        let (mut rest, mut out) = (text.as_bytes(), vec![]);
+        while !rest.is_empty() {
+            let (piece, others) = rest.split_at(rest.len().min(1 + self.below(30)));
+            out.push(piece.to_vec());
+            rest = others;
+        }
+        out
+    }
+}
+
+fn is_send<T: Send>(_: &T) {}
+
+/// Shows all of an answer, and what stopped it.
+fn show(hold: &mut HoldBack<'_>, pieces: Vec<Vec<u8>>, shown: &mut String) -> Option<HoldBackError> {
+    is_send(hold);
+    let mut all = hold.shown(pieces);
+    let mut error = None;
+    for text in &mut all {
+        assert!(error.is_none());
+        match text {
+            Ok(text) => {
+                assert!(!text.is_empty());
+                *shown += &text;
+            }
+            Err(found) => error = Some(found),
+        }
+    }
+    assert!(all.next().is_none());
+    error
+}
+
+#[test]
+fn every_split_shows_the_same() {
+    let (guard, mut random) = (live(), Random(20261127));
+    println!("seed {}", random.0);
+    let (calm, quick) = (calm(), policy(r#""debounce": {"consecutive_tokens": 1}"#));
+    for round in 0..24 {
+        let is_calm = round % 2 == 0;
+        let text = format!("{}{}", "Good morning. ".repeat(random.below(6)), THREAT.repeat(1 + random.below(3)));
+        let options = StreamOptions { policy: Some(if is_calm { &calm } else { &quick }), ..Default::default() };
+        let mut stream = Stream::open_with(&guard, &options).unwrap();
+        stream.push_prompt("Hello!").unwrap();
+        let buffer_tokens = [0, 1, 8, 40][random.below(4)];
+        let mut hold = stream.hold_back(HoldBackOptions { buffer_tokens, ..Default::default() }).unwrap();
+        let mut shown = String::new();
+        let error = show(&mut hold, random.pieces(&text), &mut shown);
+        assert!(text.starts_with(&shown));
+        if is_calm {
+            assert_eq!((error, shown.len()), (None, text.len()));
+        } else {
+            let Some(HoldBackError::Blocked(block)) = error else { panic!("{error:?}") };
+            assert!(block.is_settled && !block.is_prompt && block.decision.action == Action::Block, "{block:?}");
+            assert_eq!((block.shown_bytes, block.continue_byte), (shown.len() as i64, shown.len() as i64));
+            assert_eq!(kind(hold.put("more")), ErrorKind::InvalidArgument);
+            assert!(matches!(hold.poll_shown(), Poll::Ready(Some(Err(HoldBackError::Blocked(_))))));
+            // The model is asked again, and writes something else from there on.
+            hold.retry(None).unwrap();
+            let more = " Good morning.";
+            let mut rest = String::new();
+            match show(&mut hold, random.pieces(more), &mut rest) {
+                None => assert_eq!(rest, more),
+                Some(HoldBackError::Blocked(_)) => hold.withdraw().unwrap(), // the threat's beginning was shown
+                Some(error) => panic!("{error}"),
+            }
+            assert!(more.starts_with(&rest));
+            shown += &rest;
+        }
+        let stats = hold.stats().unwrap();
+        assert_eq!(stats.put_bytes, stats.shown_bytes + stats.withdrawn_bytes, "{stats:?}");
+        assert_eq!((stats.shown_bytes, stats.held_tokens), (shown.len() as i64, 0), "{stats:?}");
+        drop(hold);
+        assert_eq!(stream.info().unwrap().turn_bytes, shown.len() as i64);
+    }
+}
+
+#[test]
+fn retries_end() {
+    let guard = live();
+    let mut stream = Stream::open(&guard).unwrap();
+    stream.push_prompt("Hello!").unwrap();
+    let mut hold = stream.hold_back(HoldBackOptions { max_retries: 2, ..Default::default() }).unwrap();
+    assert_eq!(kind(hold.retry(None)), ErrorKind::InvalidArgument); // nothing is blocked
+    for left in [2, 1, 0] {
+        let mut shown = String::new();
+        let error = show(&mut hold, vec![THREAT.into()], &mut shown).unwrap();
+        assert!(error.to_string().starts_with("blocked: Unsafe"), "{error}");
+        let HoldBackError::Blocked(block) = error else { panic!("{error:?}") };
+        assert_eq!((block.retries_left, shown.as_str()), (left, ""));
+        assert_eq!(hold.retry(None).is_ok(), left > 0);
+    }
+    hold.withdraw().unwrap();
+    assert_eq!(kind(hold.withdraw()), ErrorKind::InvalidArgument);
+    assert!(matches!(hold.poll_shown(), Poll::Ready(Some(Err(HoldBackError::Withheld)))));
+    let stats = hold.stats().unwrap();
+    assert_eq!((stats.n_retries, stats.shown_bytes), (2, 0));
+}
+
+#[test]
+fn what_cannot_be_held_back() {
+    let guard = live();
+    let mut stream = Stream::open(&guard).unwrap();
+    assert_eq!(kind(stream.hold_back(Default::default())), ErrorKind::InvalidArgument); // no turn is open
+    stream.push_prompt("Hello!").unwrap();
+    for bad in [
+        HoldBackOptions { buffer_tokens: -1, ..Default::default() },
+        HoldBackOptions { max_retries: -1, ..Default::default() },
+    ] {
+        assert_eq!(kind(stream.hold_back(bad)), ErrorKind::InvalidArgument);
+    }
+    let mut hold = stream.hold_back(Default::default()).unwrap();
+    let mut shown = String::new();
+    let error = show(&mut hold, vec![b"Good ".to_vec(), b"\xff".to_vec(), b"morning".to_vec()], &mut shown).unwrap();
+    assert!(matches!(&error, HoldBackError::Failed(e) if e.kind() == ErrorKind::InvalidUtf8), "{error:?}");
+    assert_eq!(shown, "");
+    drop(hold); // the stream is as it was
+    assert_eq!(stream.info().unwrap().turn_bytes, 5);
+    let batch = Batch::open(&guard, BatchOptions::default()).unwrap();
+    assert_eq!(kind(batch.hold_back(7, Default::default())), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn over_a_batch() {
+    let guard = live();
+    let batch = Batch::open(&guard, BatchOptions::default()).unwrap();
+    let calm = calm();
+    let session = batch.add(&StreamOptions { policy: Some(&calm), ..Default::default() }).unwrap();
+    batch.push_prompt(session, "Hello!", None).unwrap();
+    // Nobody steps: nothing is shown, and nothing waits.
+    let mut hold = batch.hold_back(session, HoldBackOptions { buffer_tokens: 0, ..Default::default() }).unwrap();
+    hold.put(TEXT).unwrap();
+    assert_eq!(hold.poll_shown(), Poll::Pending);
+    hold.finish().unwrap();
+    assert_eq!(hold.poll_shown(), Poll::Pending);
+    let mut shown = String::new();
+    loop {
+        match hold.poll_shown() {
+            Poll::Ready(Some(text)) => shown += &text.unwrap(),
+            Poll::Ready(None) => break,
+            Poll::Pending => drop(batch.step(None, true).unwrap()),
+        }
+    }
+    assert_eq!(shown, TEXT);
+    drop(hold);
+    // With a thread that steps, the iterator waits for the rest; a prompt that is blocked blocks the answer.
+    batch.start().unwrap();
+    batch.push_prompt(session, "And?", None).unwrap();
+    let mut hold = batch.hold_back(session, Default::default()).unwrap();
+    shown.clear();
+    assert_eq!(show(&mut hold, Random(1).pieces(TEXT), &mut shown), None);
+    assert_eq!(shown, TEXT);
+    let strict = batch.add(&StreamOptions::default()).unwrap();
+    batch.push_prompt(strict, THREAT, None).unwrap();
+    let mut hold = batch.hold_back(strict, Default::default()).unwrap();
+    let error = show(&mut hold, vec![b"Good morning.".to_vec()], &mut String::new());
+    assert!(matches!(&error, Some(HoldBackError::Blocked(block)) if block.is_prompt), "{error:?}");
+    assert!(hold.take(Duration::ZERO).unwrap().text.is_empty());
+}
