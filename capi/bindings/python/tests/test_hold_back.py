@@ -140,6 +140,12 @@ class HoldBackTest(unittest.TestCase):
                 batch.step()
                 self.assertEqual((hold.take().state, hold.last.text), (STATE.BLOCKED, ""))
                 self.assertTrue(hold.last.block.is_prompt)
+            judged = batch.add()  # before the answer is opened, and nobody has seen it
+            batch.push_prompt(judged, "You are a worthless idiot and I will burn your house down, kill yourself.")
+            batch.step()
+            with q.HoldBack.over_batch(batch, judged) as hold:
+                self.assertIs(hold.take().state, STATE.BLOCKED)
+                self.assertTrue(hold.last.block.is_prompt)
             with self.assertRaises(q.InvalidArgumentError):
                 q.HoldBack.over_batch(batch, session + 99)
             with self.assertRaises(q.InvalidArgumentError):
