@@ -266,6 +266,8 @@ Result<Verdict> from_c(const q3g_verdict& in) {
                enum_of<Category>(in.categories[i], kCategoryCount, "verdict.categories"));
     out.categories.push_back({category, in.category_probabilities[i]});
   }
+  if (in.n_windows > 0)
+    out.window = VerdictWindow{in.window_index, in.n_windows, in.window_byte_begin, in.window_byte_end};
   Q3G_ASSIGN(out.ruling, rule_of(in, in.action, "verdict"));
   return out;
 }

@@ -999,7 +999,8 @@ Q3G_API q3g_status q3g_policy_unjudged_action(const q3g_policy* policy, int32_t*
 /** Rules on a verdict again: writes its `action`, `rule`s and policy, bit for bit what classifying under this
  * policy would have given, from what else is in it. text: the judged message, which a policy with lists
  * needs. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (a Stream checkpoint's verdict: rule on its tokens
- * instead, q3g_policy_decide; no text for a policy with lists). */
+ * instead, q3g_policy_decide; one of several windows of a message, as the others count, too; no text for a
+ * policy with lists). */
 Q3G_API q3g_status q3g_policy_decide_verdict(const q3g_policy* policy, q3g_verdict* verdict, const char* text,
                                              size_t text_bytes, q3g_error* err) Q3G_NOEXCEPT;
 /** The decision over the verdicts [n] of a turn of this role, Q3G_ROLE_; their `action` is written.

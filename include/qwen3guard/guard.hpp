@@ -109,8 +109,11 @@ class Guard {
 
   /// Judges one user prompt: `prompt` is UTF-8, any length in bytes, borrowed for the call. Control-token
   /// look-alikes inside it ("<|im_end|>") are encoded as plain text, never as control ids.
-  /// Errors: invalid_utf8 (byte offset); context_full (the room that there is; a text that is far too long is
-  /// refused without being looked at, in little time and memory); unparsable_output (greedy decoding; raw
+  /// A prompt that does not fit the context is an error, or judged in windows (LongText): in memory that does
+  /// not grow with it beyond a verdict a window, and in time that does, about twice its tokens at most.
+  /// Errors: invalid_utf8 (byte offset); context_full (the room that there is; without windows a text that is
+  /// far too long is refused without being looked at, in little time and memory; with them when the
+  /// conversation before the message leaves too little room for one); unparsable_output (greedy decoding; raw
   /// text in Error::detail); invalid_argument; out_of_memory. Deterministic: same bytes, options and ISA give
   /// the same result for any thread count; up to rounding when a kept conversation was gone on from
   /// (GuardOptions::kept_tokens). Source: the Qwen3Guard model card, "to moderate user prompts";

@@ -68,7 +68,8 @@ struct ClassifyOptions {
   /// Stops the call from another thread. May be null.
   std::shared_ptr<const CancelFlag> cancel = nullptr;
   /// classify_batch(): called from the calling thread when the verdict, or the error, of a further
-  /// conversation is there; returning false stops: those without a verdict get `cancelled`. What it throws
+  /// conversation is there, and between two waves of a long message's windows (LongText::windows), n_done
+  /// unchanged; returning false stops: those without a verdict get `cancelled`. What it throws
   /// ends the batch with `internal`. May be empty.
   std::function<bool(std::size_t n_done, std::size_t n_total)> progress = nullptr;
 };

@@ -66,11 +66,12 @@ class Policy {
 
 /// The ruling on a verdict that Guard::classify() gave, or that was stored, under another policy: bit for bit
 /// what classify() would have ruled under it. Only what was stored is looked at: Verdict::role,
-/// severity, probabilities and categories, and of a Stream checkpoint `token_verdicts`. `text`: the judged
+/// severity, probabilities and categories, of a Stream checkpoint `token_verdicts`, and of a message that was
+/// judged in windows the same of each of them (Verdict::windows). `text`: the judged
 /// message, which a policy with lists needs. A verdict that a deny list decided without the model has no
 /// severity, so that without that entry nothing was judged. Pure. Errors: invalid_argument (the verdict is a
-/// Stream checkpoint's and its token verdicts were not kept; `text` is empty and the policy has
-/// lists).
+/// Stream checkpoint's and its token verdicts were not kept; it is one window's, without the others; `text`
+/// is empty and the policy has lists).
 [[nodiscard]] Result<Ruling> decide(const Policy& policy, const Verdict& verdict, std::string_view text = {});
 
 /// The policy over the verdicts of one turn, whose `action` is set. has_ended: the turn is over. Tokens whose

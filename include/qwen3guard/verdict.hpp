@@ -206,7 +206,13 @@ struct Verdict {
   /// So many of them are of the answer as it was written, where that is judged beside its final form
   /// (StreamSession); the others are of that.
   std::int32_t n_as_written = 0;
-  std::optional<VerdictWindow> window;  ///< the message did not fit, and this part of it was the worst
+  /// LongText::windows: the message did not fit, and this part of it was the worst: by severity, of equal
+  /// ones by action and by P(Unsafe) + P(Controversial), of equal ones the first. The verdict is that part's
+  /// own: probabilities, position (in the rendering of that window), categories, text. But `ruling` is the
+  /// strictest of all parts, `tokens` are those of all, and `refusal` says yes only where all of them refuse.
+  std::optional<VerdictWindow> window;
+  /// Then what was said of every part, in order; else empty. Places in the text are those in the message.
+  std::vector<Verdict> windows;
   bool is_of_folded_copy = false;  ///< the folded copy was the worse one (PhraseLists::judge_folded_copy)
 };
 

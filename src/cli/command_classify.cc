@@ -18,7 +18,7 @@ struct ClassifyFlags {
   ModelFlags model;
   DecisionFlags decision;
   std::string prompt, response, decode = "constrained";
-  std::optional<std::string> dropped;
+  std::optional<std::string> dropped, long_text;
   bool replace_invalid_utf8 = false, json = false, lines = false, token_verdicts = false;
   std::size_t batch = 1;
   CLI::Option* prompt_option = nullptr;
@@ -33,6 +33,8 @@ ClassifyOptions to_options(const ClassifyFlags& flags) {
   options.keep_token_verdicts = flags.token_verdicts;
   if (flags.dropped)
     options.dropped_messages = *flags.dropped == "reject" ? DroppedMessages::reject : DroppedMessages::report;
+  if (flags.long_text)
+    options.long_text = *flags.long_text == "windows" ? LongText::windows : LongText::error;
   options.invalid_utf8 = flags.replace_invalid_utf8 ? InvalidUtf8::replace : InvalidUtf8::reject;
   return options;
 }
@@ -169,6 +171,11 @@ void add_classify_command(CLI::App& app) {
   command->add_flag("--lines", flags->lines, "standard input is text, and each line of it a user's message")
       ->excludes(flags->prompt_option)
       ->excludes(flags->response_option);
+  command
+      ->add_option("--long-text", flags->long_text,
+                   "a last message that does not fit the model's context: an error, or judged in overlapping "
+                   "windows, of which the worst counts (default: as the policy says)")
+      ->check(CLI::IsMember({"error", "windows"}));
   command
       ->add_option("--dropped-messages", flags->dropped,
                    "messages that a Gen model's template leaves out (an assistant's first, a system's in the "

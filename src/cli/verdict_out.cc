@@ -122,6 +122,14 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
   json.key("cached").integer(verdict.tokens.cached);
   json.end_object();
   json.key("latency_ms").rounded(verdict.latency_ms);
+  if (verdict.window) {
+    json.key("window").begin_object();
+    json.key("index").integer(verdict.window->index);
+    json.key("n_windows").integer(verdict.window->n_windows);
+    json.key("bytes").begin_array();
+    json.integer(verdict.window->byte_begin).integer(verdict.window->byte_end).end_array();
+    json.end_object();
+  }
   if (!verdict.token_verdicts.empty()) put_token_verdicts(json, verdict);
   json.end_object();
   return json.text();
@@ -158,6 +166,12 @@ std::string verdict_to_text(const Verdict& verdict, bool color) {
   if (verdict.refusal) {
     out += std::string("\n  refusal: ") + (verdict.refusal->value ? "yes" : "no") + " (" +
            percent(verdict.refusal->probability) + ")";
+  }
+  if (verdict.window) {
+    const VerdictWindow& window = *verdict.window;
+    out += "\n  the worst of " + std::to_string(window.n_windows) + " windows: number " +
+           std::to_string(window.index + 1) + ", bytes " + std::to_string(window.byte_begin) + " to " +
+           std::to_string(window.byte_end);
   }
   if (!verdict.dropped_messages.empty()) {
     out += "\n  not seen, dropped by the model's template: ";

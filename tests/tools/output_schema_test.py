@@ -76,6 +76,21 @@ class OutputSchemaTest(unittest.TestCase):
             self.check(run("tokenize", "--model", "nano-gen", "--export-tiktoken", ranks)[1], "tiktoken")
         self.assertEqual(self.seen, self.types)
 
+    def test_a_long_text_names_the_window_that_was_the_worst(self):
+        text = "The bread rises in the warm oven. " * 400
+        line = json.dumps({"messages": [{"role": "user", "content": text}]})
+        for model in ("nano-gen", "nano-stream"):
+            code, rows = run("classify", "--model", model, "--json", stdin=line)
+            self.assertEqual((code, rows[0]["error"]["code"]), (2, "context_full"))
+            _, rows = run("classify", "--model", model, "--json", "--long-text", "windows", stdin=line)
+            self.check(rows, "verdict")
+            window = rows[0]["window"]
+            self.assertLess(window["index"], window["n_windows"])
+            self.assertLess(window["bytes"][0], window["bytes"][1])
+            done = subprocess.run([CLI, "classify", "--model", model, "--long-text", "windows"], input=line.encode(),
+                                  capture_output=True, check=True)
+            self.assertIn(f"the worst of {window['n_windows']} windows", done.stdout.decode())
+
     def test_what_was_not_judged_is_null(self):
         _, rows = run("stream", "--model", "nano-gen", "--json", "--prompt", "Hi", "--response", "word " * 40)
         tokens = [row for row in rows if row["type"] == "token" and row["role"] == "assistant"]

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <limits>
 #include <list>
 #include <utility>
 
 #include "guard/calls/wave.hpp"
 #include "guard/gen/classify_gen.hpp"
+#include "guard/gen/gen_decode.hpp"
 #include "guard/gen/verdict_decoder.hpp"
 #include "util/try.hpp"
 
@@ -24,14 +26,57 @@ struct GenRequest {
   }
 };
 
-class GenWave final : public Wave {
+/// What the two kinds of waves have in common.
+class AnyGenWave : public Wave {
+ public:
+  AnyGenWave(const Guard::Impl& guard, const CancelFlag* cancel) : guard_(guard), cancel_(cancel) {}
+
+  Result<Placed> place(std::span<const Message> messages) override {
+    Placed out;
+    Q3G_ASSIGN(out.ids, render_gen(guard_, messages));
+    out.n_needed = out.ids.size() + static_cast<std::size_t>(kMaxVerdictTokens);
+    return out;
+  }
+
+  Result<SharedBeginning> read(Role last_role, std::vector<TokenId> ids) override {
+    return read_gen_beginning(guard_, last_role, std::move(ids), cancel_);
+  }
+
+ protected:
+  const Guard::Impl& guard_;
+  const CancelFlag* cancel_;
+};
+
+class GenSingleWave final : public AnyGenWave {
+ public:
+  GenSingleWave(const Guard::Impl& guard, const ClassifyOptions& options)
+      : AnyGenWave(guard, options.cancel.get()), options_(options) {}
+
+  Result<std::size_t> add(BatchItem& item) override {
+    Q3G_ASSIGN(item.verdict, classify_gen(guard_, item.messages, options_, item.beginning));
+    item_ = &item;
+    return std::numeric_limits<std::size_t>::max();
+  }
+
+  Status run(const std::function<Status(BatchItem&)>& on_done) override {
+    BatchItem* const item = std::exchange(item_, nullptr);
+    return item != nullptr ? on_done(*item) : Status();
+  }
+
+ private:
+  const ClassifyOptions& options_;
+  BatchItem* item_ = nullptr;
+};
+
+class GenWave final : public AnyGenWave {
  public:
   GenWave(const Guard::Impl& guard, const CancelFlag* cancel)
-      : guard_(guard), cancel_(cancel), scratch_(guard.pool().borrow(guard.model(), 0)) {}
+      : AnyGenWave(guard, cancel), scratch_(guard.pool().borrow(guard.model(), 0)) {}
 
   Result<std::size_t> add(BatchItem& item) override {
     KvCache cache = guard_.model().new_cache(0);
-    Q3G_ASSIGN(GenPrompt prompt, begin_gen(guard_, item.messages, cache, scratch_->workspace, cancel_));
+    Q3G_ASSIGN(GenPrompt prompt,
+               begin_gen(guard_, item.messages, item.beginning, cache, scratch_->workspace, cancel_));
     VerdictDecoder decoder(guard_.model(), *guard_.tokenizer(), prompt.rest(), prompt.subject());
     if (!decoder.needs_tokens()) return decoder.result().error();
     const std::size_t n_tokens = prompt.rest().size();
@@ -72,13 +117,15 @@ class GenWave final : public Wave {
     return {};
   }
 
-  const Guard::Impl& guard_;
-  const CancelFlag* cancel_;
   WorkspacePool::Lease scratch_;
   std::list<GenRequest> requests_;
 };
 
 }  // namespace
+
+std::unique_ptr<Wave> gen_single_wave(const Guard::Impl& guard, const ClassifyOptions& options) {
+  return std::make_unique<GenSingleWave>(guard, options);
+}
 
 std::unique_ptr<Wave> gen_wave(const Guard::Impl& guard, const ClassifyOptions& options) {
   return std::make_unique<GenWave>(guard, options.cancel.get());

@@ -20,6 +20,7 @@ struct StreamRequest {
   std::unique_ptr<HeadStream> session;
   HeadStream::Feed feed;
   std::size_t n_tokens = 0;
+  PrefixCache::Shared shared;
 };
 
 /// What a Stream checkpoint can judge. Errors: invalid_argument.
@@ -49,11 +50,15 @@ Status prepare(const std::shared_ptr<const Guard::Impl>& guard, const ClassifyOp
   StreamOptions options;
   options.policy = classify.policy;
   options.context = ContextPolicy::error;
-  options.thinking = classify.thinking;
+  // Windows are of the answer behind the thinking that is skipped, whatever they begin with.
+  const bool is_answer = request.item->part_of != nullptr && classify.thinking == Thinking::skip;
+  options.thinking = is_answer ? Thinking::none : classify.thinking;
   options.cancel = classify.cancel;
   request.session = std::make_unique<HeadStream>(guard, options, guard->max_context_tokens());
   Q3G_ASSIGN(request.feed, request.session->plan_conversation(request.item->messages));
-  request.n_tokens = request.session->ids().size();
+  if (request.item->beginning != nullptr)
+    request.session->share_beginning(*request.item->beginning, request.feed, request.shared);
+  request.n_tokens = request.session->ids().size() - request.shared.n_tokens;
   return {};
 }
 
@@ -100,6 +105,7 @@ Verdict verdict_of(const ClassifyOptions& options, StreamRequest& request) {
   verdict.ruling = turn.decision.ruling;
   if (options.keep_token_verdicts) keep_tokens(verdict, judged, request.feed.form.is_rendered());
   verdict.tokens.prompt = static_cast<std::int32_t>(request.feed.judge_end);
+  verdict.tokens.cached = static_cast<std::int32_t>(request.shared.n_cached);
   if (verdict.severity == Severity::not_judged) return verdict;
   verdict.probabilities = token.probabilities;
   verdict.position = token.position;
@@ -121,6 +127,24 @@ class StreamWave final : public Wave {
     Q3G_TRY(prepare(guard_, options_, request));
     requests_.push_back(std::move(request));
     return requests_.back().n_tokens;
+  }
+
+  Result<Placed> place(std::span<const Message> messages) override {
+    BatchItem item{messages};
+    StreamRequest request;
+    request.item = &item;
+    Q3G_TRY(prepare(guard_, options_, request));
+    const auto ids = request.session->ids();
+    return Placed{{ids.begin(), ids.end()}, request.feed.judge_end};
+  }
+
+  Result<SharedBeginning> read(Role /*last_role*/, std::vector<TokenId> ids) override {
+    constexpr std::size_t kMinTokens = 64;
+    if (ids.size() < kMinTokens) return SharedBeginning();
+    auto scratch = guard_->pool().borrow(guard_->model(), 0);
+    KvCache cache = guard_->model().new_cache(ids.size());
+    Q3G_TRY(guard_->model().forward(ids, cache, scratch->workspace, {}, options_.cancel.get()));
+    return SharedBeginning(std::move(ids), std::move(cache), 0);
   }
 
   Status run(const std::function<Status(BatchItem&)>& on_done) override {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "guard/session/push_together.hpp"
 #include "model/checkpoint/open_checkpoint.hpp"
 #include "qwen3guard/guard.hpp"
+#include "tokenizer/aligned_tokens.hpp"
 #include "util/error.hpp"
 #include "util/guarded.hpp"
 #include "util/try.hpp"
@@ -53,8 +55,10 @@ double ms_since(std::chrono::steady_clock::time_point start) {
 /// for a Gen checkpoint.
 Result<std::span<const Message>> accepted(std::span<const Message> messages, const ClassifyOptions& options,
                                           bool is_gen, std::size_t max_bytes, std::vector<Message>& storage) {
+  const std::size_t max_last_bytes =
+      detail::uses_windows(options) ? std::numeric_limits<std::size_t>::max() : max_bytes;
   Q3G_ASSIGN(const auto checked,
-             detail::checked_messages(messages, options.invalid_utf8, storage, max_bytes));
+             detail::checked_messages(messages, options.invalid_utf8, storage, max_bytes, max_last_bytes));
   if (is_gen) {
     Q3G_TRY(detail::check_dropped(
         checked, options.dropped_messages.value_or(options.policy.rules().dropped_messages)));
@@ -62,22 +66,29 @@ Result<std::span<const Message>> accepted(std::span<const Message> messages, con
   return checked;
 }
 
-/// What every verdict gets at the end. A Stream checkpoint's has its role and ruling already.
-void finish(detail::BatchItem& item, const ClassifyOptions& options, bool is_gen,
+/// Offsets into a text that was repaired become offsets into that which was given.
+void restore_offsets(Verdict& verdict, const detail::ReplacedText& repaired) {
+  const auto restore = [&](std::int64_t& begin, std::int64_t& end) {
+    const detail::ByteRange range =
+        repaired.range({static_cast<std::size_t>(begin), static_cast<std::size_t>(end)});
+    begin = static_cast<std::int64_t>(range.begin);
+    end = static_cast<std::int64_t>(range.end);
+  };
+  for (TokenVerdict& token : verdict.token_verdicts) restore(token.byte_begin, token.byte_end);
+  restore(verdict.ruling.byte_begin, verdict.ruling.byte_end);
+  if (verdict.window) restore(verdict.window->byte_begin, verdict.window->byte_end);
+  for (Verdict& window : verdict.windows) restore_offsets(window, repaired);
+}
+
+/// What every verdict gets at the end. given: the conversation as the host gave it.
+void finish(detail::BatchItem& item, std::span<const Message> given, bool is_gen,
             std::chrono::steady_clock::time_point start) {
   item.is_done = true;
   if (!item.verdict.ok()) return;
   Verdict& verdict = *item.verdict;
-  if (is_gen) {
-    verdict.dropped_messages = detail::dropped_by_gen(item.messages);
-    verdict.role = item.messages.back().role;
-    auto ruling = decide(options.policy, verdict);
-    if (!ruling.ok()) {
-      item.verdict = std::move(ruling).error();
-      return;
-    }
-    verdict.ruling = *std::move(ruling);
-  }
+  const std::string& text = given.back().content;
+  if (item.messages.back().content != text) restore_offsets(verdict, detail::replaced_text(text, true));
+  if (is_gen) verdict.dropped_messages = detail::dropped_by_gen(item.messages);
   verdict.latency_ms = ms_since(start);
 }
 
@@ -91,10 +102,12 @@ Result<Verdict> classify_one(const std::shared_ptr<const Guard::Impl>& guard,
   Q3G_ASSIGN(const auto checked, accepted(messages, options, is_gen, guard->max_text_bytes(), storage));
   detail::BatchItem item{checked};
   detail::BatchItem* const items[] = {&item};
-  Q3G_TRY(detail::classify_items(guard, items, options, [&](detail::BatchItem& done) -> Status {
-    finish(done, options, is_gen, start);
+  detail::BatchCalls calls;
+  calls.on_done = [&](detail::BatchItem& done) -> Status {
+    finish(done, messages, is_gen, start);
     return {};
-  }));
+  };
+  Q3G_TRY(detail::classify_items(guard, items, options, calls));
   return std::move(item.verdict);
 }
 
@@ -186,12 +199,16 @@ std::vector<Result<Verdict>> Guard::classify_batch(std::span<const std::vector<M
       }
     }
     std::size_t n_done = items.size() - good.size();
-    const auto on_done = [&](detail::BatchItem& item) -> Status {
-      finish(item, options, is_gen, start);
-      if (!options.progress || options.progress(++n_done, items.size())) return {};
+    const auto tell = [&]() -> Status {
+      if (!options.progress || options.progress(n_done, items.size())) return {};
       return Error{ErrorCode::cancelled, "classify_batch: the progress callback asked to stop"};
     };
-    return detail::classify_items(impl_, good, options, on_done);
+    const auto on_done = [&](detail::BatchItem& item) -> Status {
+      finish(item, conversations[static_cast<std::size_t>(&item - items.data())], is_gen, start);
+      ++n_done;
+      return tell();
+    };
+    return detail::classify_items(impl_, good, options, {on_done, tell});
   });
   std::vector<Result<Verdict>> out;
   out.reserve(items.size());

@@ -12,10 +12,13 @@
 namespace qwen3guard::detail {
 
 Result<std::span<const Message>> checked_messages(std::span<const Message> messages, InvalidUtf8 policy,
-                                                  std::vector<Message>& storage, std::size_t max_bytes) {
+                                                  std::vector<Message>& storage, std::size_t max_bytes,
+                                                  std::size_t max_last_bytes) {
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const std::string& content = messages[i].content;
-    const auto offset = content.size() > max_bytes ? std::nullopt : find_invalid_utf8(content);
+    const auto offset = content.size() > (i + 1 < messages.size() ? max_bytes : max_last_bytes)
+                            ? std::nullopt
+                            : find_invalid_utf8(content);
     if (!offset) {
       if (!storage.empty()) storage.push_back(messages[i]);
       continue;

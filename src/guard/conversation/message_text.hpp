@@ -17,11 +17,12 @@ namespace qwen3guard::detail {
 
 /// The messages with their text checked: `messages` itself when all of it is UTF-8, else
 /// (InvalidUtf8::replace) a repaired copy in `storage`, which must outlive the result. Messages of more than
-/// max_bytes, which no context has room for, are not looked at. Errors (InvalidUtf8::reject): invalid_utf8
-/// with the message's index and the byte offset.
+/// max_bytes (the last one: of max_last_bytes), which no context has room for, are not looked at. Errors
+/// (InvalidUtf8::reject): invalid_utf8 with the message's index and the byte offset.
 [[nodiscard]] Result<std::span<const Message>> checked_messages(
     std::span<const Message> messages, InvalidUtf8 policy, std::vector<Message>& storage,
-    std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+    std::size_t max_bytes = std::numeric_limits<std::size_t>::max(),
+    std::size_t max_last_bytes = std::numeric_limits<std::size_t>::max());
 
 /// The same for one text that is whole, so that an incomplete last character is ill-formed, too.
 /// Errors (InvalidUtf8::reject): invalid_utf8 with the byte offset.

@@ -9,6 +9,7 @@
 #include "guard/gen/verdict_parser.hpp"
 #include "guard/loaded/guard_impl.hpp"
 #include "guard/loaded/prefix_cache.hpp"
+#include "guard/loaded/shared_beginning.hpp"
 #include "qwen3guard/cancel.hpp"
 #include "qwen3guard/guard.hpp"
 
@@ -33,17 +34,29 @@ struct GenPrompt {
   }
 };
 
+/// The prompt's tokens. Errors: bad_tokenizer (there is none); those of encode_gen_prompt(); context_full,
+/// when they and the longest verdict do not fit. Throws std::bad_alloc.
+[[nodiscard]] Result<std::vector<TokenId>> render_gen(const Guard::Impl& guard,
+                                                      std::span<const Message> messages);
+
 /// Renders the prompt and gives the empty `cache` room for it and its verdict, with what the guard has pinned
-/// of it. Errors: bad_tokenizer (there is none); those of encode_gen_prompt() and Model::forward;
-/// context_full. Throws std::bad_alloc.
+/// of it, or what `beginning` has. beginning: may be null. Errors: those of render_gen() and Model::forward.
+/// Throws std::bad_alloc.
 [[nodiscard]] Result<GenPrompt> begin_gen(const Guard::Impl& guard, std::span<const Message> messages,
-                                          KvCache& cache, Workspace& workspace, const CancelFlag* cancel);
+                                          SharedBeginning* beginning, KvCache& cache, Workspace& workspace,
+                                          const CancelFlag* cancel);
+
+/// Reads what prompts on the message of last_role begin with: nothing, when that is little more than what the
+/// guard has pinned. Errors: those of Model::forward. Throws std::bad_alloc.
+[[nodiscard]] Result<SharedBeginning> read_gen_beginning(const Guard::Impl& guard, Role last_role,
+                                                         std::vector<TokenId> ids, const CancelFlag* cancel);
 
 /// Judges one conversation, and keeps it for the next call. The action, latency and dropped messages are left
 /// to the caller; so are all options but `decoder` and `cancel`. Errors: as begin_gen(), decode_constrained()
 /// and decode_greedy(). Throws std::bad_alloc.
 [[nodiscard]] Result<Verdict> classify_gen(const Guard::Impl& guard, std::span<const Message> messages,
-                                           const ClassifyOptions& options);
+                                           const ClassifyOptions& options,
+                                           SharedBeginning* beginning = nullptr);
 
 }  // namespace qwen3guard::detail
 

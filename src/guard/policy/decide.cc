@@ -13,6 +13,7 @@
 #include "util/error.hpp"
 #include "util/guarded.hpp"
 #include "util/number_text.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard {
 namespace {
@@ -52,7 +53,7 @@ Ruling rule_on_tokens(const Policy& policy, Role role, std::span<const TokenVerd
   return decide(policy, role, copy, true).ruling;
 }
 
-Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
+Result<Ruling> rule_on_part(const Policy& policy, const Verdict& verdict) {
   const std::span<const TokenVerdict> tokens = verdict.token_verdicts;
   if (tokens.empty()) {
     if (verdict.severity == Severity::not_judged) return rule_unjudged(policy);
@@ -72,6 +73,31 @@ Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
   if (n_written == 0) return out;
   Ruling before = rule_on_tokens(policy, verdict.role, tokens.first(n_written));
   return before.action > std::max(out.action, Action::allow) ? before : out;
+}
+
+Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
+  const std::size_t n_windows =
+      verdict.window ? static_cast<std::size_t>(std::max(verdict.window->n_windows, 0)) : 0;
+  if (n_windows > 1 && verdict.windows.size() != n_windows) {
+    return detail::error(
+        ErrorCode::invalid_argument, "decide: the verdict is one of ", n_windows,
+        " windows of a message, and a policy may make more of another; expected all of them in "
+        "Verdict::windows");
+  }
+  if (verdict.windows.empty()) {
+    Q3G_ASSIGN(Ruling ruling, rule_on_part(policy, verdict));
+    if (verdict.window) detail::place_in_window(ruling, *verdict.window, verdict.role);
+    return ruling;
+  }
+  std::vector<Ruling> rulings;
+  for (const Verdict& window : verdict.windows) {
+    Q3G_ASSIGN(Ruling ruling, rule_on_part(policy, window));
+    if (window.window) detail::place_in_window(ruling, *window.window, window.role);
+    rulings.push_back(std::move(ruling));
+  }
+  const std::int32_t kept = verdict.window ? verdict.window->index : 0;
+  return detail::strictest_ruling(
+      rulings, std::clamp<std::size_t>(static_cast<std::size_t>(std::max(kept, 0)), 0, rulings.size() - 1));
 }
 
 void append_ruling(std::string& out, const Ruling& ruling) {

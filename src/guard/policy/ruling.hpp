@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_SRC_GUARD_POLICY_RULING_HPP
 #define QWEN3GUARD_SRC_GUARD_POLICY_RULING_HPP
 
+#include <cstddef>
+#include <span>
+
 #include "qwen3guard/policy.hpp"
 #include "qwen3guard/verdict.hpp"
 
@@ -13,6 +16,29 @@ namespace qwen3guard::detail {
   out.policy_name = policy.name();
   out.policy_version = policy.version();
   return out;
+}
+
+/// How much an action holds back. `none`, which is no leave, is above allow.
+[[nodiscard]] constexpr int strictness(Action action) noexcept {
+  return action == Action::allow ? 0 : action == Action::none ? 1 : action == Action::flag ? 2 : 3;
+}
+
+/// The place of a ruling on one window of a message, when it is about all of that.
+inline void place_in_window(Ruling& ruling, const VerdictWindow& window, Role role) noexcept {
+  if (role != Role::user && ruling.byte_begin < ruling.byte_end) return;
+  ruling.byte_begin = window.byte_begin;
+  ruling.byte_end = window.byte_end;
+}
+
+/// Of the rulings on all windows of a message the strictest: that on window `kept` if there is no stricter
+/// one, else the first. Precondition: kept < rulings.size().
+[[nodiscard]] inline const Ruling& strictest_ruling(std::span<const Ruling> rulings,
+                                                    std::size_t kept) noexcept {
+  const Ruling* out = &rulings[kept];
+  for (const Ruling& ruling : rulings) {
+    if (strictness(ruling.action) > strictness(out->action)) out = &ruling;
+  }
+  return *out;
 }
 
 }  // namespace qwen3guard::detail

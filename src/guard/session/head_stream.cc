@@ -212,6 +212,9 @@ Result<HeadStream::Feed> HeadStream::plan_conversation(std::span<const Message> 
       return feed;
     }
     Q3G_TRY(close(feed));
+    // What does not fit in that form stays as it was written, and would not be judged.
+    if (last.role == Role::assistant && !feed.form.is_rendered())
+      Q3G_TRY(check_room(kTooManyTokens, last.role));
     return feed;
   });
 }

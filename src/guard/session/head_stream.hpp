@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_GUARD_SESSION_HEAD_STREAM_HPP
 #define QWEN3GUARD_SRC_GUARD_SESSION_HEAD_STREAM_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "guard/loaded/shared_beginning.hpp"
 #include "guard/session/final_form.hpp"
 #include "guard/session/recorded_session.hpp"
 #include "model/kv_cache.hpp"
@@ -76,6 +78,11 @@ class HeadStream final : public RecordedSession {
   [[nodiscard]] Result<Feed> plan_end();
   /// On a new session: the whole conversation, whose last message is judged as classify() does.
   [[nodiscard]] Result<Feed> plan_conversation(std::span<const Message> messages);
+  /// Behind plan_conversation(): what `beginning` holds of the tape, in front of what is to be judged, is not
+  /// read again. shared: set to what that is. Throws std::bad_alloc.
+  void share_beginning(SharedBeginning& beginning, const Feed& feed, PrefixCache::Shared& shared) {
+    beginning.share(ids(), std::min(feed.judge_next, feed.judge_end), cache_, shared);
+  }
   /// Makes what was run the session's state. Throws std::bad_alloc; the change is taken back then.
   [[nodiscard]] StreamUpdate commit(Feed& feed);
   /// The same for what plan_end() or plan_conversation() planned; `update`: the tokens that had waited.
