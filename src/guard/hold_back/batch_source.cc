@@ -19,6 +19,7 @@ class BatchSource final : public HoldBackSource {
 
   /// opened: is told what the turn has.
   [[nodiscard]] Status open(OpenedSource& opened) {
+    Q3G_ASSIGN(std::vector<StreamEvent> events, batch_.poll(id_));
     Q3G_TRY(visit(false, [&](StreamSession& session, StreamSession::Impl& impl) -> Status {
       const StreamMark mark = session.mark();
       const Role role = impl.last_turn().role;
@@ -28,10 +29,15 @@ class BatchSource final : public HoldBackSource {
       if (is_first_turn_) opened.look_at(session);
       return {};
     }));
-    // Events that wait are about earlier turns, the prompt among them.
-    Q3G_ASSIGN(const std::vector<StreamEvent> events, batch_.poll(id_));
-    for (const StreamEvent& event : events) {
-      if (event.kind == StreamEvent::Kind::turn_end && event.turn.role == Role::user) prompt_ = event.turn;
+    // The events of a prompt that is waited for are still to come, also where it was judged since the look.
+    if (awaits_prompt_) return {};
+    // Others are about earlier turns. The last prompt among them is this answer's, and nobody has seen it.
+    Q3G_ASSIGN(std::vector<StreamEvent> late, batch_.poll(id_));
+    for (StreamEvent& event : late) events.push_back(std::move(event));
+    for (StreamEvent& event : events) {
+      if (event.kind != StreamEvent::Kind::turn_end || event.turn.role != Role::user) continue;
+      prompt_ = std::move(event.turn);
+      is_prompt_unseen_ = true;
     }
     return {};
   }
@@ -43,6 +49,7 @@ class BatchSource final : public HoldBackSource {
   [[nodiscard]] Status end_turn(HeldText& /*held*/) override { return batch_.end_turn(id_, deadline_ms_); }
 
   [[nodiscard]] Status poll(double timeout_ms, HeldText& held) override {
+    if (std::exchange(is_prompt_unseen_, false)) held.judge_prompt(prompt_->decision);
     Q3G_ASSIGN(std::vector<StreamEvent> events,
                timeout_ms > 0 ? batch_.wait(id_, timeout_ms) : batch_.poll(id_));
     for (StreamEvent& event : events) Q3G_TRY(take(event, held));
@@ -110,7 +117,7 @@ class BatchSource final : public HoldBackSource {
   const StreamId id_;
   const double deadline_ms_;
   std::uint64_t first_turn_ = 0;  // the last one when the answer began, which it was, or was not yet
-  bool is_first_turn_ = false, awaits_prompt_ = false;
+  bool is_first_turn_ = false, awaits_prompt_ = false, is_prompt_unseen_ = false;
 };
 
 }  // namespace

@@ -11,6 +11,8 @@ namespace Qwen3Guard
     {
         private readonly BatchHandle handle;
 
+        internal BatchHandle Handle => handle;
+
         /// <summary>Opens a batch.</summary>
         public GuardBatch(Guard guard, BatchOptions options = null)
         {

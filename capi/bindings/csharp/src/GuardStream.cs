@@ -61,7 +61,7 @@ namespace Qwen3Guard
             cancel?.Dispose();
         }
 
-        private void Invoke(CancellationToken token, NativeCall call)
+        internal void Invoke(CancellationToken token, NativeCall call)
         {
             using (handle.Enter()) CancelScope.Run(cancel, token, call);
         }

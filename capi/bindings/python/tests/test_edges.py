@@ -394,7 +394,8 @@ class ImportTest(unittest.TestCase):
     def test_the_texts_have_the_examples(self) -> None:
         """run_tests.sh runs them."""
         here = Path(__file__).resolve().parent.parent
-        for name, text in (("stream", here / "README.md"), ("policy", here.parents[2] / "docs" / "policy.md")):
+        readme, policy = here / "README.md", here.parents[2] / "docs" / "policy.md"
+        for name, text in (("stream", readme), ("hold_back", readme), ("policy", policy)):
             example = (here / "examples" / f"{name}.py").read_text(encoding="utf-8")
             example = example.split('"""\n\n', 1)[1]  # less the licence line and the docstring
             self.assertIn(f"```python\n{example}```", text.read_text(encoding="utf-8"))

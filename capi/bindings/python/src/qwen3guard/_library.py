@@ -266,6 +266,7 @@ _INITS = {
     _raw.q3g_classify_options: library.q3g_classify_options_init,
     _raw.q3g_stream_options: library.q3g_stream_options_init,
     _raw.q3g_batch_options: library.q3g_batch_options_init,
+    _raw.q3g_hold_back_options: library.q3g_hold_back_options_init,
     _raw.q3g_sampling_options: library.q3g_sampling_options_init,
     _raw.q3g_quantize_options: library.q3g_quantize_options_init,
 }
