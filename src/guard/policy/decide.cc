@@ -76,31 +76,6 @@ Result<Ruling> rule_on_part(const Policy& policy, const Verdict& verdict) {
   return before.action > std::max(out.action, Action::allow) ? before : out;
 }
 
-Result<Ruling> rule_on_verdict(const Policy& policy, const Verdict& verdict) {
-  const std::size_t n_windows =
-      verdict.window ? static_cast<std::size_t>(std::max(verdict.window->n_windows, 0)) : 0;
-  if (n_windows > 1 && verdict.windows.size() != n_windows) {
-    return detail::error(
-        ErrorCode::invalid_argument, "decide: the verdict is one of ", n_windows,
-        " windows of a message, and a policy may make more of another; expected all of them in "
-        "Verdict::windows");
-  }
-  if (verdict.windows.empty()) {
-    Q3G_ASSIGN(Ruling ruling, rule_on_part(policy, verdict));
-    if (verdict.window) detail::place_in_window(ruling, *verdict.window, verdict.role);
-    return ruling;
-  }
-  std::vector<Ruling> rulings;
-  for (const Verdict& window : verdict.windows) {
-    Q3G_ASSIGN(Ruling ruling, rule_on_part(policy, window));
-    if (window.window) detail::place_in_window(ruling, *window.window, window.role);
-    rulings.push_back(std::move(ruling));
-  }
-  const std::int32_t kept = verdict.window ? verdict.window->index : 0;
-  return detail::strictest_ruling(
-      rulings, std::clamp<std::size_t>(static_cast<std::size_t>(std::max(kept, 0)), 0, rulings.size() - 1));
-}
-
 void append_ruling(std::string& out, const Ruling& ruling) {
   out += detail::concat("; policy ", ruling.policy_name, ": ", to_string(ruling.action), " (",
                         to_string(ruling.rule));
