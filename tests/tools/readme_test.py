@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README.md against the project: its example is one that is compiled and run, its paths exist."""
+"""README.md and docs/hold_back.md against the project: examples are those that are compiled and run, paths exist."""
 import pathlib
 import re
 import unittest
@@ -13,6 +13,13 @@ class ReadmeTest(unittest.TestCase):
         (shown,) = re.findall(r"```cpp\n(.*?)```", README, flags=re.S)
         source = (ROOT / "examples/cpp_readme/main.cpp").read_text(encoding="utf-8")
         self.assertEqual(shown, source.split("\n", 1)[1])  # less the licence line
+
+    def test_examples_of_holding_back_are_the_compiled_ones(self):
+        text = (ROOT / "docs/hold_back.md").read_text(encoding="utf-8")
+        for language, path in (("cpp", "cpp_hold_back/main.cpp"), ("c", "c_hold_back/main.c")):
+            (shown,) = re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+            source = (ROOT / "examples" / path).read_text(encoding="utf-8")
+            self.assertEqual(shown, source.split("\n", 1)[1])  # less the licence line
 
     def test_named_files_exist(self):
         for path in re.findall(r"`((?:docs|scripts|examples|include|src|third_party)/[\w./-]*)`", README):
