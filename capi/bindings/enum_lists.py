@@ -184,6 +184,13 @@ def rust(found: header.Header) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _go_function(head: str, value: str) -> list[str]:
+    """On one line as long as gofmt leaves it there."""
+    if len(head) + len(value) < 110 or "nameOf" not in value:
+        return [f"{head} {{ return {value} }}"]
+    return [f"{head} {{", f"\treturn {value}", "}"]
+
+
 def go(found: header.Header) -> str:
     lines = [f"// {SPDX}", f"// Code {GENERATED[0].lower()}{GENERATED[1:].replace('do not edit', 'DO NOT EDIT')}", "",
              "package qwen3guard", "", "/*", "#include <qwen3guard.h>", "*/", 'import "C"']
@@ -201,7 +208,7 @@ def go(found: header.Header) -> str:
         plain = ", ".join(f'"{c.removeprefix(enum.prefix).lower()}"' for c in constants)
         body = f"C.GoString(C.{names}(C.int32_t(v)))" if names else f"nameOf(int32(v), {plain})"
         lines += ["", '// String is the name; "unknown" for a value of a newer library.',
-                  f"func (v {kind}) String() string {{ return {body} }}"]
+                  *_go_function(f"func (v {kind}) String() string", body)]
     return "\n".join(lines) + "\n"
 
 

@@ -221,7 +221,9 @@ const (
 )
 
 // String is the name; "unknown" for a value of a newer library.
-func (v HoldBackState) String() string { return nameOf(int32(v), "writing", "finishing", "blocked", "ended", "withheld", "failed") }
+func (v HoldBackState) String() string {
+	return nameOf(int32(v), "writing", "finishing", "blocked", "ended", "withheld", "failed")
+}
 
 // Verify is what is compared when a model is loaded, beyond its structure and a sample of its weights.
 type Verify int32

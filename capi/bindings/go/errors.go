@@ -28,7 +28,7 @@ func (e *Error) Error() string { return e.Status.Error() + ": " + e.Message }
 // Unwrap makes errors.Is(err, StatusInvalidUTF8) work.
 func (e *Error) Unwrap() error { return e.Status }
 
-// What a stream's Writer returns.
+// What the writers and readers of streams return.
 var (
 	ErrBlocked   = errors.New("qwen3guard: the policy blocks the text")
 	ErrNotJudged = errors.New("qwen3guard: part of the text was not judged") // and will not be

@@ -51,6 +51,9 @@ func (g *Guard) pushBatch(pushes []StreamPush) error {
 		if push.Stream == nil {
 			return &Error{StatusInvalidArgument, fmt.Sprintf("pushes[%d].Stream is nil", i)}
 		}
+		if err := push.Stream.notHeld(); err != nil {
+			return fmt.Errorf("pushes[%d].Stream: %w", i, err)
+		}
 		if err := push.Stream.life.enterAlone(); err != nil {
 			return fmt.Errorf("pushes[%d].Stream: %w", i, err)
 		}

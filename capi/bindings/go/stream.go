@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -65,6 +66,7 @@ type Stream struct {
 	handle *C.q3g_stream
 	flag   *C.q3g_cancel         // the stream's own, made for the first context that can be done
 	tokens []C.q3g_token_verdict // room for what a call changes, kept for the next one
+	isHeld atomic.Bool           // a HoldBack has it: nobody else changes it
 }
 
 func newStream(handle *C.q3g_stream) *Stream {
@@ -113,8 +115,29 @@ func (s *Stream) needFlag() error {
 	return nil
 }
 
-// run makes a call that the context stops.
+// notHeld is the error of a call that would change a stream whose answer is held back.
+func (s *Stream) notHeld() error {
+	if s.isHeld.Load() {
+		return &Error{StatusInvalidArgument, "the stream's answer is held back; expected calls of its HoldBack until that has ended"}
+	}
+	return nil
+}
+
+// run makes a call that changes the stream, and that the context stops.
 func (s *Stream) run(ctx context.Context, call func(err *C.q3g_error) C.q3g_status) error {
+	if err := s.notHeld(); err != nil {
+		return err
+	}
+	return s.call(ctx, call)
+}
+
+// look makes a call that changes nothing.
+func (s *Stream) look(call func(err *C.q3g_error) C.q3g_status) error {
+	return s.call(context.Background(), call)
+}
+
+// call makes a call that the context stops.
+func (s *Stream) call(ctx context.Context, call func(err *C.q3g_error) C.q3g_status) error {
 	if err := s.life.enterAlone(); err != nil {
 		return err
 	}
@@ -224,7 +247,7 @@ func (s *Stream) EndTurn(ctx context.Context) (Turn, error) {
 // Mark is the place where the conversation is now.
 func (s *Stream) Mark() (Mark, error) {
 	raw := C.q3g_mark{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_mark{}))}
-	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_mark(s.handle, &raw, err) })
+	err := s.look(func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_mark(s.handle, &raw, err) })
 	return Mark{uint64(raw.turn), int64(raw.n_units), int32(raw.is_closed)}, err
 }
 
@@ -275,7 +298,7 @@ func (s *Stream) change(ctx context.Context,
 // Fork makes a second stream with the same past.
 func (s *Stream) Fork() (*Stream, error) {
 	var handle *C.q3g_stream
-	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_fork(s.handle, &handle, err) })
+	err := s.look(func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_fork(s.handle, &handle, err) })
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +308,7 @@ func (s *Stream) Fork() (*Stream, error) {
 // Decision is the policy's, over the open (or else the last) turn so far.
 func (s *Stream) Decision() (Decision, error) {
 	raw := newDecision()
-	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_decision(s.handle, &raw, err) })
+	err := s.look(func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_decision(s.handle, &raw, err) })
 	if err != nil {
 		return Decision{}, err
 	}
@@ -295,7 +318,7 @@ func (s *Stream) Decision() (Decision, error) {
 // PromptDecision is the policy's over the last user's turn that ended: its ruling is what it makes of the prompt.
 func (s *Stream) PromptDecision() (Decision, error) {
 	raw := newDecision()
-	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status {
+	err := s.look(func(err *C.q3g_error) C.q3g_status {
 		return C.q3g_stream_prompt_decision(s.handle, &raw, err)
 	})
 	if err != nil {
@@ -313,7 +336,7 @@ func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 	begin = max(begin, info.FirstVerdict)
 	tokens := newTokens(max(info.VerdictsEnd-begin, 0))
 	var n C.size_t
-	err = s.run(context.Background(), func(err *C.q3g_error) C.q3g_status {
+	err = s.look(func(err *C.q3g_error) C.q3g_status {
 		return C.q3g_stream_verdicts(s.handle, C.size_t(begin), unsafe.SliceData(tokens), C.size_t(len(tokens)), &n, err)
 	})
 	if err != nil {
@@ -325,7 +348,7 @@ func (s *Stream) Verdicts(begin int) ([]TokenVerdict, error) {
 // Info tells where the stream is.
 func (s *Stream) Info() (StreamInfo, error) {
 	raw := C.q3g_stream_info{struct_size: C.uint32_t(unsafe.Sizeof(C.q3g_stream_info{}))}
-	err := s.run(context.Background(), func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_get_info(s.handle, &raw, err) })
+	err := s.look(func(err *C.q3g_error) C.q3g_status { return C.q3g_stream_get_info(s.handle, &raw, err) })
 	return streamInfoOf(&raw), err
 }
 
