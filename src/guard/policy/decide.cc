@@ -20,8 +20,8 @@ namespace qwen3guard {
 namespace {
 
 /// What the verdicts leave unjudged: all from the first token on that should have one and is not covered.
-detail::Unjudged unjudged_of(std::span<const TokenVerdict> tokens) {
-  detail::Unjudged out;
+detail::UnjudgedText unjudged_of(std::span<const TokenVerdict> tokens) {
+  detail::UnjudgedText out;
   for (const TokenVerdict& token : tokens) {
     const bool has_own = token.source == VerdictSource::heads || token.source == VerdictSource::written;
     // A written verdict is about all of the text up to its token.

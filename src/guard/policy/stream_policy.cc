@@ -53,7 +53,7 @@ void set_place(Ruling& out, const TokenVerdict& at, const TokenVerdict* begin) {
 
 /// What was not judged at a turn's end, where that is more than was ruled already.
 void rule_on_unjudged(const Policy& policy, Decision& out) {
-  if (policy.rules().unjudged != qwen3guard::Unjudged::block) return;
+  if (policy.rules().unjudged != Unjudged::block) return;
   // Also when what was ruled was released since.
   out.action = Action::block;
   if (out.ruling.action == Action::block) return;
@@ -162,7 +162,7 @@ std::array<std::int32_t, 17> PolicyState::known_tokens() const noexcept {
 }
 
 Decision make_decision(const Policy& policy, Role role, const PolicyState& state,
-                       const DecidingTokens& tokens, const Unjudged& unjudged, bool has_ended) {
+                       const DecidingTokens& tokens, const UnjudgedText& unjudged, bool has_ended) {
   Decision out;
   out.is_complete = !unjudged.is_any && state.judged_at != PolicyState::kNone;
   if (unjudged.is_any) {
@@ -174,7 +174,7 @@ Decision make_decision(const Policy& policy, Role role, const PolicyState& state
   return out;
 }
 
-Decision decide_prompt(const Policy& policy, TokenVerdict& prompt, const Unjudged& unjudged) {
+Decision decide_prompt(const Policy& policy, TokenVerdict& prompt, const UnjudgedText& unjudged) {
   const Assessment found = assess(policy.rules(), Role::user, prompt);
   Decision out;
   out.is_complete = !unjudged.is_any && prompt.severity != Severity::not_judged;

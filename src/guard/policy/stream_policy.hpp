@@ -35,7 +35,7 @@ struct PolicyState {
 };
 
 /// What of a turn's text was not judged: the bytes [begin, end).
-struct Unjudged {
+struct UnjudgedText {
   bool is_any = false;
   std::int64_t begin = 0, end = 0;
 };
@@ -59,10 +59,12 @@ template <class Find>
 /// The decision of a state, on a turn of this role. Safe and allowed only when nothing is unjudged and at
 /// least one token counts. Throws std::bad_alloc.
 [[nodiscard]] Decision make_decision(const Policy& policy, Role role, const PolicyState& state,
-                                     const DecidingTokens& tokens, const Unjudged& unjudged, bool has_ended);
+                                     const DecidingTokens& tokens, const UnjudgedText& unjudged,
+                                     bool has_ended);
 
 /// The decision on a user's turn, by the one verdict on it, whose `action` is set. Throws std::bad_alloc.
-[[nodiscard]] Decision decide_prompt(const Policy& policy, TokenVerdict& prompt, const Unjudged& unjudged);
+[[nodiscard]] Decision decide_prompt(const Policy& policy, TokenVerdict& prompt,
+                                     const UnjudgedText& unjudged);
 
 /// The decision on a turn of which nothing was judged yet. Throws std::bad_alloc.
 [[nodiscard]] Decision undecided(const Policy& policy);

@@ -63,7 +63,7 @@ std::vector<TokenVerdict> FinalForm::counted(const Conversation& conversation,
 }
 
 Decision FinalForm::decide(const Policy& policy, const Conversation& conversation, const TurnRecord& record,
-                           Unjudged missing, Judged* judged) const {
+                           UnjudgedText missing, Judged* judged) const {
   std::vector<TokenVerdict> tokens = counted(conversation, record);
   const ClosedTurn& turn = *conversation.turns().back().turn;
   const bool was_judged = record.n_tokens() > 0;

@@ -23,7 +23,7 @@ class FinalForm {
   struct Judged {
     std::vector<TokenVerdict> as_written;  ///< empty when it was judged in this form alone
     std::vector<TokenVerdict> final_form;
-    Unjudged missing;
+    UnjudgedText missing;
   };
 
   /// <|im_end|> and a line break.
@@ -52,7 +52,7 @@ class FinalForm {
   /// of the text as it was written was not judged. judged: may be null; else set to what it came of. Throws
   /// std::bad_alloc.
   [[nodiscard]] Decision decide(const Policy& policy, const Conversation& conversation,
-                                const TurnRecord& record, Unjudged missing, Judged* judged) const;
+                                const TurnRecord& record, UnjudgedText missing, Judged* judged) const;
 
  private:
   /// The verdicts that count, each with its id, position and bytes.

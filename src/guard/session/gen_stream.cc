@@ -432,7 +432,7 @@ Decision GenStream::decide(const PolicyState& state, bool is_over) const {
   if (turn.role() != Role::assistant) {
     return is_over ? record.decision : undecided(options_.policy);
   }
-  Unjudged unjudged;
+  UnjudgedText unjudged;
   unjudged.end = turn_bytes();
   if (state.judged_at != PolicyState::kNone) {
     const std::int64_t judged_end = record.judged_end(state);

@@ -183,7 +183,7 @@ class HeadStream final : public RecordedSession {
   /// The update that says that the last turn is as it was.
   [[nodiscard]] StreamUpdate unchanged() const;
   /// What of an assistant's turn was not judged, as it was written.
-  [[nodiscard]] Unjudged unjudged(const TurnRecord& record, std::int64_t n_bytes) const;
+  [[nodiscard]] UnjudgedText unjudged(const TurnRecord& record, std::int64_t n_bytes) const;
   /// The cache holds nothing of the tape from n on.
   void forget_cache(std::size_t n) noexcept;
 

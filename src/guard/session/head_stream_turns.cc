@@ -228,9 +228,9 @@ StreamUpdate HeadStream::unchanged() const {
   return update;
 }
 
-Unjudged HeadStream::unjudged(const TurnRecord& record, std::int64_t n_bytes) const {
+UnjudgedText HeadStream::unjudged(const TurnRecord& record, std::int64_t n_bytes) const {
   const TurnToken& last = record.last();
-  Unjudged out;
+  UnjudgedText out;
   out.end = n_bytes;
   // Thinking that is skipped is left out by the host's wish, but not when no answer follows it.
   const bool is_thinking = options_.thinking == Thinking::skip && last.thinking == ThinkState::inside;
