@@ -116,7 +116,8 @@ struct Debounce {
 /// The numbers of a policy. A plain value; the default is that of the library.
 struct PolicyRules {
   Mode mode = Mode::strict;                      ///< what Controversial counts as
-  RoleRules prompt, response;                    ///< by whose text it is
+  RoleRules prompt;                              ///< what holds for users' messages
+  RoleRules response;                            ///< and for assistants'
   Debounce debounce;                             ///< streams, and responses of Stream checkpoints
   Unjudged unjudged = Unjudged::no_action;       ///< the action on what was not judged
   ContextPolicy context = ContextPolicy::error;  ///< streams
@@ -158,8 +159,8 @@ struct PhraseLists {
 struct PolicySpec {
   std::string name = "default";  ///< 1 to 63 bytes of UTF-8 without control characters; rulings name it
   std::string version = "1";     ///< 1 to 31 bytes; the same
-  PolicyRules rules;
-  PhraseLists lists;
+  PolicyRules rules;             ///< its numbers and choices
+  PhraseLists lists;             ///< its phrases
 
   friend bool operator==(const PolicySpec&, const PolicySpec&) = default;
 };

@@ -131,7 +131,8 @@ struct Ruling {
   std::int64_t byte_begin = 0, byte_end = 0;  /// @}
   /// No text that follows can change it. False in streams: it may be taken back.
   bool is_settled = false;
-  std::string policy_name, policy_version;  ///< of the policy that ruled
+  std::string policy_name;     ///< of the policy that ruled
+  std::string policy_version;  ///< the same
 };
 
 /// Where the verdict of a token comes from.
@@ -174,8 +175,10 @@ struct TokenVerdict {
 
 /// The part of a long message that a verdict is about (LongText::windows). A plain value.
 struct VerdictWindow {
-  std::int32_t index = 0, n_windows = 1;      ///< which of how many
-  std::int64_t byte_begin = 0, byte_end = 0;  ///< of the message
+  std::int32_t index = 0;       ///< which
+  std::int32_t n_windows = 1;   ///< of how many
+  std::int64_t byte_begin = 0;  ///< where it begins in the message
+  std::int64_t byte_end = 0;    ///< where it ends
 };
 
 /// Judgement of the last message of a conversation. A plain value: owns everything, points to nothing.

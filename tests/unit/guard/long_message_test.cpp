@@ -122,7 +122,7 @@ TEST_CASE("text windows: cover every byte, fit, overlap and go on, whatever the 
   StreamText random(5);
   for (int i = 0; i < q3g_test::iterations(10); ++i) texts.push_back(random.next(400 + random.below(1500)));
   for (const std::string& text : texts) {
-    for (const std::size_t overlap : {0, 1, 17, 64, 200}) {
+    for (const std::size_t overlap : {0U, 1U, 17U, 64U, 200U}) {
       detail::WindowSizes sizes{0, overlap};
       sizes.max_tokens = sizes.least() + random.below(300);
       CAPTURE(text.substr(0, 40), text.size(), overlap, sizes.max_tokens);
