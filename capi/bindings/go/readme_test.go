@@ -10,7 +10,9 @@ import (
 
 // Documents show the example programs, line for line, and a module has its own copy of the licence.
 func TestDocuments(t *testing.T) {
-	for document, example := range map[string]string{"README.md": "stream", "../../../docs/policy.md": "policy"} {
+	for document, example := range map[string]string{
+		"README.md": "stream", "../../../docs/policy.md": "policy", "../../../docs/hold_back.md": "hold_back",
+	} {
 		shown, err := os.ReadFile(document)
 		if document != "README.md" && os.IsNotExist(err) {
 			continue // a module has its own folder alone

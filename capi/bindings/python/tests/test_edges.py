@@ -394,8 +394,9 @@ class ImportTest(unittest.TestCase):
     def test_the_texts_have_the_examples(self) -> None:
         """run_tests.sh runs them."""
         here = Path(__file__).resolve().parent.parent
-        readme, policy = here / "README.md", here.parents[2] / "docs" / "policy.md"
-        for name, text in (("stream", readme), ("hold_back", readme), ("policy", policy)):
+        readme, docs = here / "README.md", here.parents[2] / "docs"
+        for name, text in (("stream", readme), ("hold_back", readme), ("policy", docs / "policy.md"),
+                           ("hold_back", docs / "hold_back.md")):
             example = (here / "examples" / f"{name}.py").read_text(encoding="utf-8")
             example = example.split('"""\n\n', 1)[1]  # less the licence line and the docstring
             self.assertIn(f"```python\n{example}```", text.read_text(encoding="utf-8"))

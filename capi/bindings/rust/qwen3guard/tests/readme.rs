@@ -6,7 +6,10 @@ use std::{fs, path::Path};
 fn documents_show_the_examples() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = "../README.md";
-    for (document, name) in [(readme, "stream"), (readme, "hold_back"), ("../../../../docs/policy.md", "policy")] {
+    let hold_back = "../../../../docs/hold_back.md";
+    let policy = "../../../../docs/policy.md";
+    let shown = [(readme, "stream"), (readme, "hold_back"), (hold_back, "hold_back"), (policy, "policy")];
+    for (document, name) in shown {
         let text = fs::read_to_string(here.join(document)).unwrap();
         let example = fs::read_to_string(here.join(format!("examples/{name}.rs"))).unwrap();
         // All but the lines of comments that the file begins with.
