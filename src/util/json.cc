@@ -16,6 +16,7 @@ Result<JsonFile> JsonFile::parse(std::string_view text, std::string display_name
   file.name_ = std::move(display_name);
   file.code_ = code;
   text = without_byte_order_mark(text);
+  if (text.empty()) text = "";  // simdjson copies from it, and no bytes may be at a null pointer
   if (text.size() > max_bytes) {
     return file.error(text.size(), " bytes; at most ", max_bytes, " are expected");
   }
