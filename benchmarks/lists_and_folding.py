@@ -3,10 +3,11 @@
 """What phrases and folding do, in Markdown: false alarms on everyday text, recall under evasion with each folding, the same
 evasions against the model with and without a folded copy, and what a text costs.
 
-    lists_and_folding.py --program build/release/bin/qwen3guard [--data ../shared/data] [--seed 7]
+    lists_and_folding.py --program build/release/bin/qwen3guard [--data ../shared/data] [--seed 7] [--cost-of MODEL]
 
 The phrases and the evasions stand here. Everyday texts and the model's prompts come from labelled data beside the checkout;
-without it those tables are left out."""
+without it those tables are left out. With --cost-of only
+what lists and a folded copy cost in calls that this model judges (an embedded one, or a path with a slash)."""
 
 import argparse
 import json
@@ -82,14 +83,33 @@ def table(head: list[str], rows: list[list[str]]) -> None:
     print(flush=True)
 
 
+def judged_cost(program: Path, model: str, folder: Path, rng: random.Random) -> None:
+    """The same disguised texts with no list, with lists and all folding, and with a folded copy too, turn by turn."""
+    texts = [rng.choice(CARRIERS).format(rng.choice(("the weather", "my sister", "an old bicycle"))).translate(CYRILLIC) for _ in range(5)]
+    rules = {"no lists": policy(folder, (), set()), "lists, all folding": policy(folder, PHRASES, set(FOLDINGS)),
+             "the same, and a folded copy": policy(folder, PHRASES, set(FOLDINGS), True)}
+    times: dict[str, list[float]] = {name: [] for name in rules}
+    for _ in range(4):
+        for name, file in rules.items():
+            # The first call of a process reads the constant part of the prompt.
+            times[name].append(statistics.median(row["latency_ms"] for row in judge(program, model, file, texts)[1:]))
+    plain = min(times["no lists"])
+    print(f"A call on about {statistics.mean(len(t.encode()) for t in texts):.0f} bytes of disguised text, {Path(model).stem} (least of 4 medians):\n")
+    table(["policy", "ms", "ratio"], [[name, f"{min(ms):.2f}", f"{min(ms) / plain:.3f}"] for name, ms in times.items()])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--cost-of", metavar="MODEL")
     args = parser.parse_args()
     rng = random.Random(args.seed)
     print(f"seed {args.seed}\n")
+    if args.cost_of:
+        with tempfile.TemporaryDirectory() as name:
+            return judged_cost(args.program, args.cost_of, Path(name), rng)
     configs = {"nothing": set(), "default": DEFAULTS} | {f"default + {name}": DEFAULTS | {name} for name in FOLDINGS if name not in DEFAULTS}
     configs["all"] = set(FOLDINGS)
     with tempfile.TemporaryDirectory() as name:

@@ -4,7 +4,9 @@
 // in tokens that were written for nothing, for several buffers; and what HoldBack itself costs. Prints
 // Markdown.
 //
-//   care [ANSWERS [SEED]]
+//   care [ANSWERS [SEED [MODEL...]]]
+//
+// With models (embedded ones or paths) only what HoldBack costs over these.
 //
 // An answer is six sentences. In half of the answers one is harmful, by the script's own labels; the host
 // comes back to it with even chances when it is asked to go on. An answer is harmful when at least half of
@@ -14,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <string>
 #include <string_view>
@@ -152,9 +155,9 @@ void row(const char* guard, const char* buffer, const Totals& totals) {
 }
 
 /// Microseconds a token, of a session that is pushed to and of a HoldBack over one.
-void cost(const Guard& guard, const char* name) {
+void cost(const Guard& guard, const char* name, int n_texts, int n_rounds) {
   std::string text;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < n_texts; ++i) {
     for (const std::string_view sentence : kHarmless) text += sentence;
   }
   // Nothing is blocked, whatever the model says.
@@ -164,7 +167,7 @@ void cost(const Guard& guard, const char* name) {
   options.policy = Policy::make(spec).value();
   double best[2] = {1e9, 1e9};
   std::size_t n_tokens = 1;
-  for (int round = 0; round < 15; ++round) {
+  for (int round = 0; round < n_rounds; ++round) {
     for (const bool holds : {false, true}) {
       StreamSession session = guard.open_stream(options).value();
       (void)session.push_prompt("Hi").value();
@@ -187,11 +190,24 @@ void cost(const Guard& guard, const char* name) {
   std::printf("| %s | %.1f | %.1f | %.2f |\n", name, best[0], best[1], best[1] / best[0]);
 }
 
+void cost_head() {
+  std::puts("| guard | push_text, us a token | put and take, us a token | ratio |\n|---|---:|---:|---:|");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int n_answers = argc > 1 ? std::atoi(argv[1]) : 200;
   const auto seed = static_cast<std::uint32_t>(argc > 2 ? std::atoi(argv[2]) : 7);
+  if (argc > 3) {
+    cost_head();
+    for (int i = 3; i < argc; ++i) {
+      const auto guard =
+          std::filesystem::exists(argv[i]) ? Guard::load(argv[i]) : Guard::load_embedded(argv[i]);
+      cost(guard.value(), argv[i], 1, 3);
+    }
+    return 0;
+  }
   std::printf("%d answers, seed %u\n\n", n_answers, seed);
   std::puts(
       "| guard | buffer (tokens) | safety rate (%) | retries | wait tokens | withdrawn bytes | ended early "
@@ -219,7 +235,8 @@ int main(int argc, char** argv) {
       row(name, std::to_string(buffer).c_str(), totals);
     }
   }
-  std::puts("\n| guard | push_text, us a token | put and take, us a token | ratio |\n|---|---:|---:|---:|");
-  for (const char* name : {"nano-stream", "nano-gen"}) cost(Guard::load_embedded(name).value(), name);
+  std::puts("");
+  cost_head();
+  for (const char* name : {"nano-stream", "nano-gen"}) cost(Guard::load_embedded(name).value(), name, 4, 15);
   return 0;
 }
