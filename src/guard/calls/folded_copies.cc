@@ -47,6 +47,7 @@ Verdict join_copies(Verdict original, Verdict copy) {
   append_parts(std::move(original), parts);
   append_parts(std::move(copy), parts);
   std::vector<Ruling> rulings;
+  rulings.reserve(parts.size());
   for (const Verdict& part : parts) rulings.push_back(part.ruling);
   const std::size_t kept = worst_verdict(parts);
   Verdict out = parts[kept];
