@@ -10,9 +10,6 @@ function(q3g_add_test name)
   if(NOT Q3G_WITH_RE2)
     target_compile_definitions(${name} PRIVATE Q3G_WITHOUT_RE2)
   endif()
-  if(Q3G_SANITIZE)
-    target_compile_definitions(${name} PRIVATE Q3G_SANITIZED)
-  endif()
   catch_discover_tests(
     ${name}
     TEST_PREFIX "${name}/"

@@ -79,7 +79,7 @@ void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const L
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
   context.workers.run(n_workers, x.rows() * w.rows * w.cols / kGemmPerDot, [&](std::size_t worker) {
-    float* wide = context.scratch.wide.data() + worker * worker_floats;
+    float* wide = is_wide ? nullptr : context.scratch.wide.data() + worker * worker_floats;
     for (std::size_t tile = next.fetch_add(1); tile < n_tiles; tile = next.fetch_add(1)) {
       const std::size_t first = tile * rows;
       const std::size_t n = std::min(rows, w.rows - first);

@@ -18,7 +18,7 @@
 #define give_aligned(at) free(at)
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef Q3G_ADDRESS_SANITIZER
 enum { kBehind = 0 };
 #else
 enum { kBehind = 64 };

@@ -131,7 +131,7 @@ static void batch_freed_in_a_visit(void) {
 
 // Each round loads a model and has four threads judge with it, which takes a second where every access is
 // watched.
-#ifdef __SANITIZE_THREAD__
+#ifdef Q3G_SANITIZED
 enum { kThreads = 4, kRounds = 25 };
 #else
 enum { kThreads = 4, kRounds = 200 };
@@ -220,7 +220,7 @@ static void stopped_while_starting(void) {
 
 #endif
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(Q3G_PARALLEL_NONE)
+#if defined(Q3G_SANITIZED) || defined(Q3G_PARALLEL_NONE)
 // The one does not let a child of a fork make threads. The other's allocator has locks that the batch's
 // thread may hold when the process forks, so that the child waits for ever; malloc's own locks are made safe
 // for a fork.

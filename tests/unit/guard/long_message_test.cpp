@@ -117,7 +117,7 @@ TEST_CASE("text windows: cover every byte, fit, overlap and go on, whatever the 
   };
   for (const char* unit : {"a", " ", "\n", "\xCC\x81\xCC\x96", "\xF0\x9D\x85\xA0", "\xE4\xB8\xBA",
                            "One two. ", "\xF0\x9F\x98\x80", "\r\n", "<think>", "0"})
-    texts.push_back(repeated(unit, 20'000));
+    texts.push_back(repeated(unit, static_cast<std::size_t>(q3g_test::iterations(20'000))));
   texts.push_back("Hello. " + repeated("\xCC\x81\xCC\x96", 4'000) + " Then. " + benign(500));
   StreamText random(5);
   for (int i = 0; i < q3g_test::iterations(10); ++i) texts.push_back(random.next(400 + random.below(1500)));
@@ -223,7 +223,7 @@ TEST_CASE("long messages: prompts, responses and conversations against single ca
 TEST_CASE("long messages: the conversation before is read once", "[windows]") {
   for (const char* name : {"nano-gen", "nano-stream"}) {
     const Guard guard = small_guard(name, 500);
-    const std::vector<Message> messages = {{Role::user, benign(120)}, {Role::assistant, benign(2500)}};
+    const std::vector<Message> messages = {{Role::user, benign(120)}, {Role::assistant, benign(1400)}};
     const Verdict verdict = guard.classify(messages, windows()).value();
     REQUIRE(verdict.windows.size() > 3);
     const std::int32_t n_first = verdict.windows[0].tokens.cached,
@@ -240,12 +240,12 @@ TEST_CASE("long messages: a batch says what single calls say", "[windows][batch]
   const auto check = [&](const Guard& guard) {
     StreamText random(3);
     std::vector<std::vector<Message>> all;
-    for (int i = 0; i < 12; ++i) {
-      all.push_back({{Role::user, i % 3 == 0 ? benign(300 + random.below(1000)) + kHarmful : "Hello."}});
-      if (i % 4 == 0) all.back().push_back({Role::assistant, benign(700)});
+    for (int i = 0; i < 9; ++i) {
+      all.push_back({{Role::user, i % 3 == 0 ? benign(300 + random.below(400)) + kHarmful : "Hello."}});
+      if (i % 4 == 0) all.back().push_back({Role::assistant, benign(400)});
     }
     all.push_back({{Role::user, "bad \xff text"}});
-    all.push_back({{Role::user, benign(5000)}, {Role::assistant, benign(700)}});  // nothing before may be cut
+    all.push_back({{Role::user, benign(2000)}, {Role::assistant, benign(400)}});  // nothing before may be cut
     all.push_back({});
     const auto batch = guard.classify_batch(all, options);
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -274,17 +274,17 @@ TEST_CASE("long messages: greedy decoding", "[windows]") {
   const Guard guard = small_guard("nano-gen", 300);
   ClassifyOptions options = windows();
   options.decoder = Decoder::greedy;
-  const std::vector<Message> messages = {{Role::user, benign(700) + kHarmful + benign(200)}};
+  const std::vector<Message> messages = {{Role::user, benign(300) + kHarmful + benign(100)}};
   check_windows(guard, messages, options, guard.classify(messages, options).value());
 }
 
 TEST_CASE("long messages: a harmful sentence is found wherever a call on its window finds it", "[windows]") {
   for (const char* name : {"nano-gen", "nano-stream"}) {
     const Guard guard = small_guard(name, 200);
-    const std::string text = benign(800);
+    const std::string text = benign(400);
     const Verdict clean = guard.classify_prompt(text, windows()).value();
     int n_found = 0;
-    for (std::size_t at = 0; at < text.size(); at += text.size() / 6) {
+    for (std::size_t at = 0; at < text.size(); at += text.size() / 4) {
       std::string planted = text;
       planted.insert(text.find(' ', at) == std::string::npos ? text.size() : text.find(' ', at), kHarmful);
       const Verdict verdict = guard.classify_prompt(planted, windows()).value();
@@ -303,7 +303,7 @@ TEST_CASE("long messages: texts with no place to cut at", "[windows]") {
     for (const std::string& unit : {std::string("a"), std::string("\xCC\x81\xCC\x96"), std::string(" "),
                                     std::string("\n"), std::string("\xF0\x9D\x85\xA0")}) {
       std::string text = "x";
-      while (text.size() < 1'200) text += unit;
+      while (text.size() < 700) text += unit;
       CAPTURE(name, unit);
       const auto prompt = guard.classify_prompt(text, windows());
       if (!prompt.ok()) UNSCOPED_INFO(prompt.error().detail);
@@ -399,7 +399,7 @@ TEST_CASE("long messages: what the policy makes of windows, and makes again", "[
     ClassifyOptions options = windows();
     options.keep_token_verdicts = true;
     const std::string text =
-        benign(150) + kHarmful + benign(300) + " You are an idiot and I hate you." + benign(200);
+        benign(100) + kHarmful + benign(150) + " You are an idiot and I hate you." + benign(50);
     const std::vector<std::vector<Message>> conversations = {
         {{Role::user, text}}, {{Role::user, "Hello."}, {Role::assistant, text}}};
     std::vector<Policy> policies(4, options.policy);
@@ -499,7 +499,7 @@ TEST_CASE("long messages: stopped between windows, and told of them", "[windows]
   for (const char* name : {"nano-gen", "nano-stream"}) {
     CAPTURE(name);
     const Guard guard = small_guard(name, 300);
-    const std::vector<std::vector<Message>> all = {{{Role::user, "Hello."}}, {{Role::user, benign(9000)}}};
+    const std::vector<std::vector<Message>> all = {{{Role::user, "Hello."}}, {{Role::user, benign(3000)}}};
     ClassifyOptions options = windows();
     std::size_t n_calls = 0, n_last = 0;
     options.progress = [&](std::size_t n_done, std::size_t n_total) {
@@ -510,7 +510,7 @@ TEST_CASE("long messages: stopped between windows, and told of them", "[windows]
       return true;
     };
     const auto batch = guard.classify_batch(all, options);
-    CHECK(batch[1].value().windows.size() > 20);
+    CHECK(batch[1].value().windows.size() > 8);
     CHECK(n_calls > 4);
     CHECK(n_last == 2);
     // The callback stops it.

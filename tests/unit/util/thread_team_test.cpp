@@ -15,13 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
-#ifdef __SANITIZE_THREAD__
-#define Q3G_THREAD_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define Q3G_THREAD_SANITIZER
-#endif
-#endif
 
 using namespace qwen3guard::detail;
 
