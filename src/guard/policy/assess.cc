@@ -41,9 +41,8 @@ Assessment assess_category(const PolicyRules& rules, const CategoryRule& rule, S
     return out;
   }
   out.score = score;
-  // A stored score that is no number is below nothing.
   const auto reaches = [score](const std::optional<float>& threshold) {
-    return threshold && !(score < *threshold);
+    return threshold && score >= *threshold;
   };
   out.action = reaches(rule.block_threshold)  ? Action::block
                : reaches(rule.flag_threshold) ? Action::flag
@@ -77,7 +76,9 @@ float score_of(const PolicyRules& rules, Role role, const SeverityProbabilities&
       p.unsafe = static_cast<float>(unsafe / sum);
     }
   }
-  return rules.mode == Mode::strict ? p.unsafe + p.controversial : p.unsafe;
+  const float score = rules.mode == Mode::strict ? p.unsafe + p.controversial : p.unsafe;
+  // What has no probabilities, or such as are no numbers, is not known to be below any threshold.
+  return p.safe + p.controversial + p.unsafe > 0.0F && score >= 0.0F ? score : 1.0F;
 }
 
 Assessment assess(const PolicyRules& rules, Role role, Severity severity,

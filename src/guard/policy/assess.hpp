@@ -24,7 +24,7 @@ struct Assessment {
 };
 
 /// P(Unsafe), in strict mode + P(Controversial), at the role's temperature: what thresholds are compared
-/// with.
+/// with. 1, which reaches all of them, where probabilities are missing (all 0) or no numbers.
 [[nodiscard]] float score_of(const PolicyRules& rules, Role role,
                              const SeverityProbabilities& probabilities) noexcept;
 

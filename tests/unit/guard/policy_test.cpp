@@ -355,8 +355,8 @@ TEST_CASE("policy: a temperature spreads or sharpens, and keeps the order", "[po
     }
     CHECK(before == 1.0F);
   }
-  // Nothing was judged.
-  CHECK(calibrated({0, 0, 0}, 0.5F) == std::array<float, 3>{0, 0, 0});
+  // Without probabilities nothing is known to be below a threshold.
+  CHECK(calibrated({0, 0, 0}, 0.5F) == std::array<float, 3>{1, 1, 1});
 }
 
 TEST_CASE("policy: make() names what is out of range by its path", "[policy]") {
@@ -530,4 +530,51 @@ TEST_CASE("policy: a stored verdict is ruled again", "[policy]") {
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::invalid_argument);
   CHECK(refused.error().detail.find("keep_token_verdicts") != std::string::npos);
+}
+
+TEST_CASE("policy: a score that is missing, or no number, is below no threshold", "[policy]") {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<SeverityProbabilities> unknown = {{},
+                                                      {kNan, kNan, kNan},
+                                                      {0.9F, kNan, 0.1F},
+                                                      {kNan, 0.0F, 0.1F},
+                                                      {0.5F, 0.0F, -0.5F},
+                                                      {-1.0F, 0.0F, 0.0F}};
+  for (const Mode mode : {Mode::strict, Mode::loose}) {
+    for (const float temperature : {0.01F, 1.0F, 3.0F, 100.0F}) {
+      const Policy policy = test::policy([&](PolicySpec& spec) {
+        spec.rules.mode = mode;
+        spec.rules.debounce = {.consecutive_tokens = 1, .release_tokens = 1, .release_threshold = 1.0F};
+        test::each_category(spec.rules, [](CategoryRule& rule) {
+          rule.flag_threshold = 0.5F;
+          rule.block_threshold = 1.0F;
+        });
+        spec.rules.prompt.temperature = spec.rules.response.temperature = temperature;
+      });
+      for (const SeverityProbabilities& probabilities : unknown) {
+        for (const Severity severity : {Severity::safe, Severity::controversial, Severity::unsafe}) {
+          CAPTURE(to_string(severity), temperature, probabilities.safe, probabilities.controversial,
+                  probabilities.unsafe);
+          Verdict verdict = verdict_of(severity, kViolent);
+          verdict.probabilities = probabilities;
+          const Ruling ruling = decide(policy, verdict).value();
+          CHECK(ruling.action == Action::block);
+          CHECK(ruling.rule == Rule::threshold);
+          CHECK(ruling.score == 1.0F);
+          // Nor does it take an action back.
+          std::vector<TokenVerdict> tokens(2);
+          for (TokenVerdict& token : tokens) {
+            token.severity = severity;
+            token.source = VerdictSource::heads;
+            token.probabilities = probabilities;
+          }
+          CHECK(decide(policy, Role::assistant, tokens, true).action == Action::block);
+        }
+      }
+    }
+  }
+  // Where no score is asked for, none is missed.
+  Verdict verdict = verdict_of(Severity::safe, {});
+  verdict.probabilities = {};
+  CHECK(decide(Policy(), verdict).value().action == Action::allow);
 }
