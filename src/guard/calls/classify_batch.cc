@@ -8,7 +8,7 @@
 #include "guard/calls/wave.hpp"
 #include "guard/policy/ruling.hpp"
 #include "qwen3guard/policy.hpp"
-#include "util//not_cancelled.hpp"
+#include "util/not_cancelled.hpp"
 #include "util/try.hpp"
 
 namespace qwen3guard::detail {

@@ -53,7 +53,7 @@ Verdict join_copies(Verdict original, Verdict copy) {
   Verdict out = parts[kept];
   out.tokens = tokens;
   out.refusal = refusal;
-  out.ruling = strictest_ruling(rulings, kept);
+  out.ruling = strictest_ruling(rulings);
   out.windows = std::move(parts);
   return out;
 }

@@ -91,13 +91,16 @@ void restore_offsets(Verdict& verdict, const detail::ReplacedText& repaired) {
 /// What every verdict gets at the end. given: the conversation as the host gave it.
 void finish(detail::BatchItem& item, std::span<const Message> given, bool is_gen,
             std::chrono::steady_clock::time_point start) {
-  item.is_done = true;
-  if (!item.verdict.ok()) return;
+  if (!item.verdict.ok()) {
+    item.is_done = true;
+    return;
+  }
   Verdict& verdict = *item.verdict;
   const std::string& text = given.back().content;
   if (item.messages.back().content != text) restore_offsets(verdict, detail::replaced_text(text, true));
   if (is_gen) verdict.dropped_messages = detail::dropped_by_gen(item.messages);
   verdict.latency_ms = ms_since(start);
+  item.is_done = true;  // when nothing can fail any more
 }
 
 /// The verdict on a conversation whose last message has a phrase that the policy denies: the model is not

@@ -69,7 +69,7 @@ Result<Wave::Placed> LongMessage::place(Wave& wave, std::string_view text) const
 Status LongMessage::begin(Wave& wave) {
   text_ = judged_text();
   text_begin_ = item_.messages.back().content.size() - text_.size();
-  if (text_.empty()) return {};
+  if (text_.empty() && text_begin_ > 0) return {};  // thinking that is skipped, and no answer
   Q3G_ASSIGN(const Wave::Placed one, place(wave, "a"));
   Q3G_ASSIGN(Wave::Placed other, place(wave, "1"));
   WindowSizes sizes;
@@ -77,7 +77,8 @@ Status LongMessage::begin(Wave& wave) {
   const auto n_context = static_cast<std::size_t>(guard_.max_context_tokens());
   const std::size_t n_around = one.n_needed - 1 + kSpareTokens;
   sizes.max_tokens = n_context - std::min(n_context, n_around);
-  if (sizes.max_tokens < sizes.least()) {
+  // A message of nothing is in no window: what stands before it is too long.
+  if (sizes.max_tokens < sizes.least() || text_.empty()) {
     return error(ErrorCode::context_full, "the conversation before the last message leaves ",
                  sizes.max_tokens, " of the context's ", n_context,
                  " tokens for it; windows that overlap by ", sizes.overlap_tokens, " need ", sizes.least());
@@ -191,7 +192,7 @@ Result<Verdict> LongMessage::finish() {
   out.refusal = refusal();
   out.windows = std::move(judged_);
   // A milder severity can lead to a stricter action, as where a policy has switched a category off.
-  out.ruling = strictest_ruling(rulings, kept);
+  out.ruling = strictest_ruling(rulings);
   return out;
 }
 

@@ -344,23 +344,34 @@ void read_leetspeak(FoldedChars& chars) {
 
 FoldedText fold_text(std::string_view text, const Folding& folding) {
   FoldedText out;
-  out.n_original_bytes_ = static_cast<std::int64_t>(text.size());
+  FoldedChars chars;
   Folder folder(folding);
-  folder.push(text, out.chars_);
-  folder.finish(out.chars_);
+  folder.push(text, chars);
+  folder.finish(chars);
   if (folding.spaced_out) {
     FoldedChars joined;
-    joined.reserve(out.chars_.size());
-    SpacedOutJoiner(out.chars_, joined).run();
-    out.chars_ = std::move(joined);
+    joined.reserve(chars.size());
+    SpacedOutJoiner(chars, joined).run();
+    chars = std::move(joined);
   }
-  if (folding.leetspeak) read_leetspeak(out.chars_);
+  if (folding.leetspeak) read_leetspeak(chars);
   std::string decomposed;
   decomposed.reserve(text.size());
-  out.begin_.reserve(out.chars_.size());
-  for (const FoldedChar& folded : out.chars_) {
-    out.begin_.push_back(decomposed.size());
+  out.borders_.reserve(chars.size() + 1);
+  std::int64_t before = 0;
+  for (const FoldedChar& folded : chars) {
+    // The first has what was left out in front of it.
+    out.borders_.push_back({decomposed.size(), out.borders_.empty() ? 0 : folded.begin, before});
+    before = std::max(before, folded.end);
     append_utf8(folded.code_point, decomposed);
+  }
+  const auto n_bytes = static_cast<std::int64_t>(text.size());
+  out.borders_.push_back({decomposed.size(), n_bytes, chars.empty() ? 0 : n_bytes});
+  // Marks change their order: what stands behind a border can begin before what stands in front of it ends.
+  for (std::size_t i = out.borders_.size() - 1; i-- > 0;) {
+    FoldedText::Border& border = out.borders_[i];
+    border.behind_begin = std::min(border.behind_begin, out.borders_[i + 1].behind_begin);
+    border.before_end = std::max(border.before_end, border.behind_begin);
   }
   NfcScratch scratch;
   static_cast<void>(append_nfc(decomposed, scratch, out.text_, &out.composed_));
@@ -368,25 +379,13 @@ FoldedText fold_text(std::string_view text, const Folding& folding) {
 }
 
 std::pair<std::int64_t, std::int64_t> FoldedText::origin(std::size_t begin, std::size_t end) const {
+  const auto is_before = [](const Border& border, std::size_t byte) { return border.at < byte; };
+  // The borders in front of the character that holds the first byte, and behind that of the last one.
   const std::size_t from = composed_.begin_of(begin), to = composed_.end_of(end);
-  // The character that holds the byte `from`, and the one behind the byte `to` - 1.
-  const auto at = [&](std::size_t byte) {
-    return static_cast<std::size_t>(std::upper_bound(begin_.begin(), begin_.end(), byte) - begin_.begin());
-  };
-  if (begin == end) {
-    const std::size_t next =
-        static_cast<std::size_t>(std::lower_bound(begin_.begin(), begin_.end(), from) - begin_.begin());
-    const std::int64_t place = next < chars_.size() ? chars_[next].begin : n_original_bytes_;
-    return {place, place};
-  }
-  // Marks change their order: their ranges are not ascending.
-  std::pair<std::int64_t, std::int64_t> range{n_original_bytes_, 0};
-  const std::size_t last = at(to - 1);
-  for (std::size_t i = at(from) - 1; i < last; ++i) {
-    range.first = std::min(range.first, chars_[i].begin);
-    range.second = std::max(range.second, chars_[i].end);
-  }
-  return range;
+  auto first = std::lower_bound(borders_.begin(), borders_.end(), from, is_before);
+  if (first->at > from) --first;
+  const auto last = std::lower_bound(first, borders_.end(), to, is_before);
+  return {first->behind_begin, last->before_end};
 }
 
 bool is_copy_worth_judging(std::string_view text, const Folding& folding) {

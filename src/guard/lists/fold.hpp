@@ -78,17 +78,23 @@ class FoldedText {
  public:
   /// NFC, UTF-8.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
-  /// Bytes of the original that hold all that text()[begin, end) comes from; a character has all of its
-  /// marks. An empty range is a place. Precondition: begin <= end <= text().size().
+  /// Bytes of the original that hold all that text()[begin, end) comes from, and what was left out behind it:
+  /// ranges that follow one another have no gap between them, and the whole text has the whole original.
+  /// Either end is found for itself: the first of two ranges begins, and the second ends, where a range from
+  /// the one's beginning to the other's end does. Precondition: begin <= end <= text().size().
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> origin(std::size_t begin, std::size_t end) const;
 
  private:
   friend FoldedText fold_text(std::string_view text, const Folding& folding);
+  /// Between two characters of the decomposed text, in front of the first and behind the last.
+  struct Border {
+    std::size_t at;             // in the decomposed text
+    std::int64_t behind_begin;  // in the original: where what stands behind it begins
+    std::int64_t before_end;    // where what stands before it ends
+  };
   std::string text_;
-  OffsetMap composed_;              // text_ -> the decomposed text
-  std::vector<std::size_t> begin_;  // of each character in the decomposed text
-  std::vector<FoldedChar> chars_;
-  std::int64_t n_original_bytes_ = 0;
+  OffsetMap composed_;           // text_ -> the decomposed text
+  std::vector<Border> borders_;  // ascending; one more than there are characters
 };
 
 /// The whole of a text folded, spaced-out letters joined and leetspeak read as letters, too, where Folding

@@ -73,7 +73,7 @@ Result<Ruling> rule_on_part(const Policy& policy, const Verdict& verdict) {
   Ruling out = rule_on_tokens(policy, verdict.role, tokens.subspan(n_written));
   if (n_written == 0) return out;
   Ruling before = rule_on_tokens(policy, verdict.role, tokens.first(n_written));
-  return before.action > std::max(out.action, Action::allow) ? before : out;
+  return detail::strictness(before.action) > detail::strictness(out.action) ? before : out;
 }
 
 void append_ruling(std::string& out, const Ruling& ruling) {
@@ -110,12 +110,7 @@ Result<Ruling> detail::rule_on_verdict(const Policy& policy, const Verdict& verd
     if (window.window) detail::place_in_window(ruling, *window.window, window.role);
     rulings.push_back(std::move(ruling));
   }
-  // The parts of the message stand before those of its folded copy.
-  const auto n_originals = std::count_if(verdict.windows.begin(), verdict.windows.end(),
-                                         [](const Verdict& part) { return !part.is_of_folded_copy; });
-  const std::int32_t index = verdict.window ? std::max(verdict.window->index, 0) : 0;
-  const auto kept = static_cast<std::size_t>(index + (verdict.is_of_folded_copy ? n_originals : 0));
-  return detail::strictest_ruling(rulings, std::min(kept, rulings.size() - 1));
+  return detail::strictest_ruling(rulings);
 }
 
 Ruling rule_unjudged(const Policy& policy) {

@@ -2,8 +2,8 @@
 #ifndef QWEN3GUARD_SRC_GUARD_POLICY_RULING_HPP
 #define QWEN3GUARD_SRC_GUARD_POLICY_RULING_HPP
 
-#include <cstddef>
 #include <span>
+#include <tuple>
 
 #include "qwen3guard/policy.hpp"
 #include "qwen3guard/verdict.hpp"
@@ -33,13 +33,16 @@ inline void place_in_window(Ruling& ruling, const VerdictWindow& window, Role ro
   ruling.byte_end = window.byte_end;
 }
 
-/// Of the rulings on all windows of a message the strictest: that on window `kept` if there is no stricter
-/// one, else the first. Precondition: kept < rulings.size().
-[[nodiscard]] inline const Ruling& strictest_ruling(std::span<const Ruling> rulings,
-                                                    std::size_t kept) noexcept {
-  const Ruling* out = &rulings[kept];
+/// Of the rulings on all parts of a message the strictest; of equally strict ones that which says more than
+/// that nothing was found, then that of the highest score, then the first. It depends on nothing but them, so
+/// that decide() chooses as classify() does. Precondition: there is one.
+[[nodiscard]] inline const Ruling& strictest_ruling(std::span<const Ruling> rulings) noexcept {
+  const auto key = [](const Ruling& ruling) {
+    return std::tuple(strictness(ruling.action), ruling.rule != Rule::safe, ruling.score);
+  };
+  const Ruling* out = &rulings.front();
   for (const Ruling& ruling : rulings) {
-    if (strictness(ruling.action) > strictness(out->action)) out = &ruling;
+    if (key(ruling) > key(*out)) out = &ruling;
   }
   return *out;
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "guard/policy/ruling.hpp"
+
 namespace qwen3guard::detail {
 
 FinalForm::FinalForm(ClosedForm form, const ClosedTurn& turn, const TurnRecord& record,
@@ -100,8 +102,9 @@ Decision FinalForm::decide(const Policy& policy, const Conversation& conversatio
       policy, Role::assistant, written,
       deciding_tokens(written, [&](std::int32_t index) { return record.verdict(index); }), missing, true);
   // The worse of the two, and the stricter: one form may say more harm, and the other do more.
-  const Action in_force = std::max(out.action, before.action);
-  const Ruling ruling = before.ruling.action > out.ruling.action ? before.ruling : out.ruling;
+  const Action in_force = strictness(before.action) > strictness(out.action) ? before.action : out.action;
+  const Ruling ruling =
+      strictness(before.ruling.action) > strictness(out.ruling.action) ? before.ruling : out.ruling;
   if (before.severity > out.severity) out = std::move(before);
   out.action = in_force;
   out.ruling = ruling;

@@ -578,3 +578,55 @@ TEST_CASE("policy: a score that is missing, or no number, is below no threshold"
   verdict.probabilities = {};
   CHECK(decide(Policy(), verdict).value().action == Action::allow);
 }
+
+TEST_CASE("policy: of an answer in two forms, what one leaves unjudged is not let pass", "[policy]") {
+  Verdict verdict;
+  verdict.role = Role::assistant;
+  verdict.severity = Severity::safe;
+  verdict.position = 1;
+  verdict.token_verdicts.resize(2);
+  TokenVerdict& judged = verdict.token_verdicts[1];
+  judged.severity = Severity::safe;
+  judged.source = VerdictSource::heads;
+  judged.probabilities = kSafe;
+  verdict.n_as_written = 1;
+  CHECK(decide(Policy(), verdict).value().action == Action::none);
+  std::swap(verdict.token_verdicts[0], verdict.token_verdicts[1]);
+  CHECK(decide(Policy(), verdict).value().action == Action::none);
+  verdict.token_verdicts[1] = verdict.token_verdicts[0];
+  CHECK(decide(Policy(), verdict).value().action == Action::allow);
+}
+
+TEST_CASE("policy: of parts, the ruling does not depend on which of them was kept", "[policy]") {
+  const std::uint32_t seed = 1527;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (int n = 0; n < q3g_test::iterations(500); ++n) {
+    const Policy policy = Policy::make(test::random::spec(random)).value();
+    Verdict verdict;
+    const auto n_parts = static_cast<std::int32_t>(2 + random() % 4);
+    bool is_all_judged = true;
+    Action strictest = Action::allow;
+    for (std::int32_t i = 0; i < n_parts; ++i) {
+      Verdict part = verdict_of(static_cast<Severity>(random() % 4), {static_cast<Category>(random() % 9)});
+      part.window = VerdictWindow{i, n_parts, i, i + 1};
+      is_all_judged = is_all_judged && part.severity != Severity::not_judged;
+      strictest =
+          std::max(strictest, decide(policy, part.severity == Severity::not_judged
+                                                 ? Verdict()
+                                                 : verdict_of(part.severity, {part.categories[0].category}))
+                                  .value()
+                                  .action);
+      verdict.windows.push_back(part);
+    }
+    std::string first;
+    for (std::int32_t i = 0; i < n_parts; ++i) {
+      verdict.window = verdict.windows[static_cast<std::size_t>(i)].window;
+      const Ruling ruling = decide(policy, verdict).value();
+      if (i == 0) first = test::text_of(ruling);
+      CHECK(test::text_of(ruling) == first);
+      if (ruling.action == Action::allow) CHECK(is_all_judged);
+      CHECK(ruling.action == (strictest == Action::allow && !is_all_judged ? Action::none : strictest));
+    }
+  }
+}
