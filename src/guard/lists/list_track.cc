@@ -24,15 +24,27 @@ void ListTrack::push(std::string_view bytes) {
 }
 
 void ListTrack::truncate(std::int64_t n) {
+  n = std::max(n, begin_);
   if (n >= n_bytes()) return;
   const auto behind = std::find_if(marks_.begin(), marks_.end(),
                                    [&](const PhraseScanner& mark) { return mark.n_bytes() > n; });
   PhraseScanner next = behind == marks_.begin() ? PhraseScanner(matcher_) : *(behind - 1);
-  const auto begin = static_cast<std::size_t>(next.n_bytes());
-  next.push(std::string_view(text_).substr(begin, static_cast<std::size_t>(n) - begin));
+  const auto begin = static_cast<std::size_t>(next.n_bytes() - begin_),
+             end = static_cast<std::size_t>(n - begin_);
+  next.push(std::string_view(text_).substr(begin, end - begin));
   marks_.erase(behind, marks_.end());
-  text_.resize(static_cast<std::size_t>(n));
+  text_.resize(end);
   scanner_ = std::move(next);
+}
+
+void ListTrack::forget(std::int64_t n) noexcept {
+  const auto behind = std::find_if(marks_.begin(), marks_.end(),
+                                   [&](const PhraseScanner& mark) { return mark.n_bytes() > n; });
+  if (behind == marks_.begin()) return;
+  const std::int64_t kept = (behind - 1)->n_bytes();
+  marks_.erase(marks_.begin(), behind - 1);
+  text_.erase(0, static_cast<std::size_t>(kept - begin_));
+  begin_ = kept;
 }
 
 std::size_t ListTrack::memory_bytes() const noexcept {

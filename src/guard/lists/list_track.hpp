@@ -26,15 +26,20 @@ class ListTrack {
   /// Goes back to the first n bytes; does nothing when there are no more. Throws std::bad_alloc; nothing has
   /// changed then.
   void truncate(std::int64_t n);
+  /// Nobody will go back to less than the first n bytes: lets go of most of these. Throws nothing.
+  void forget(std::int64_t n) noexcept;
   /// The first hit if the text ended here. Throws std::bad_alloc.
   [[nodiscard]] std::optional<ScannedHit> hit() const { return scanner_.hit(); }
-  [[nodiscard]] std::int64_t n_bytes() const noexcept { return static_cast<std::int64_t>(text_.size()); }
+  [[nodiscard]] std::int64_t n_bytes() const noexcept {
+    return begin_ + static_cast<std::int64_t>(text_.size());
+  }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
  private:
   static constexpr std::int64_t kMarkEvery = 4096;
 
   PhraseMatcher matcher_;
+  std::int64_t begin_ = 0;  // of what is kept of the text: 0, or where a mark stands
   std::string text_;
   std::vector<PhraseScanner> marks_;  // ascending; where they stand they say themselves
   PhraseScanner scanner_;             // behind the text

@@ -232,6 +232,7 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
   if (out.prompt) add_list_hit(record, {&*out.prompt, 1});
   if (!record.marks.is_stopped && written.verdict != nullptr && written.n_bytes == n_whole_bytes())
     out.written = *written.verdict;
+  if (out.written) rule_by_list_hit(record, out.written->ruling);
   out.decision = record.decision;
   Q3G_TRY(conversation_.close(true, 0, log_));
   log_.keep_tail(records_, records_.size());

@@ -55,20 +55,25 @@ std::shared_ptr<TurnRecord> RecordedSession::empty_record() const {
 }
 
 void RecordedSession::follow_lists(std::string_view pushed) {
-  if (record_ == nullptr || !record_->lists) return;
+  const PhraseMatcher* phrases = denied_phrases(options_.policy);
+  if (record_ == nullptr || phrases == nullptr) return;
   const OpenTurn& turn = *conversation_.open();
   if (turn.role() == Role::system) return;  // nobody judges it
-  ListTrack& lists = *writable().lists;
+  TurnRecord& record = writable();
+  if (!record.lists) record.lists.emplace(*phrases);  // it was restored
+  ListTrack& lists = *record.lists;
   const std::int64_t n_before = turn_bytes() - static_cast<std::int64_t>(pushed.size());
   if (lists.n_bytes() >= n_before) {
     lists.truncate(n_before);
     lists.push(pushed);
+    // Nobody goes back to what the context has slid past.
+    if (record.n_slid > 0) lists.forget(record.before.verdict.byte_begin);
     return;
   }
   // The turn was restored, and is open again. What is not kept of it is line breaks.
   const std::string_view kept = turn.host_text();
   const auto n_bytes = static_cast<std::size_t>(turn_bytes());
-  ListTrack again(*denied_phrases(options_.policy));
+  ListTrack again(*phrases);
   again.push(std::string(n_bytes - std::min(n_bytes, kept.size()), '\n'));
   again.push(kept);
   lists = std::move(again);
@@ -80,8 +85,9 @@ void RecordedSession::add_list_hit(const TurnRecord& record, bool has_ended, Dec
   if (!hit) return;
   hit->is_settled = hit->is_settled || has_ended;
   std::optional<std::int32_t> position;
+  const bool is_gone = record.n_slid > 0 && hit->hit.byte_end <= record.before.verdict.byte_end;
   for (const TurnToken& token : record.tokens) {
-    if (token.verdict.byte_end < hit->hit.byte_end) continue;
+    if (is_gone || token.verdict.byte_end < hit->hit.byte_end) continue;
     position = token.verdict.position;
     break;
   }
@@ -95,6 +101,11 @@ void RecordedSession::add_list_hit(const TurnRecord& record, std::span<TokenVerd
   for (TokenVerdict& token : tokens) {
     if (token.byte_end >= hit->hit.byte_end) token.action = Action::block;
   }
+}
+
+void RecordedSession::rule_by_list_hit(const TurnRecord& record, Ruling& ruling) const {
+  if (!record.lists) return;
+  if (const auto hit = record.lists->hit()) ruling = rule_on_hit(options_.policy, {hit->hit, true});
 }
 
 std::string RecordedSession::spelled_for_lists(std::span<const TokenId> ids) const {

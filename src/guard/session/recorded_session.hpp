@@ -58,6 +58,8 @@ class RecordedSession : public StreamSession::Impl {
   void add_list_hit(const TurnRecord& record, bool has_ended, Decision& decision) const;
   /// And to the turn's tokens: from the one on in which the hit ends, the action in force is to block.
   void add_list_hit(const TurnRecord& record, std::span<TokenVerdict> tokens) const;
+  /// And to the ruling on a verdict on the whole turn, which is over: as classify() rules.
+  void rule_by_list_hit(const TurnRecord& record, Ruling& ruling) const;
   /// The text that ids spell, where there are lists to look at it.
   [[nodiscard]] std::string spelled_for_lists(std::span<const TokenId> ids) const;
   /// Another record, or none, for the open turn.
