@@ -526,3 +526,149 @@ TEST_CASE("a policy in plain words") {
 }
 
 }  // namespace
+
+namespace {
+
+/// What a policy's description says of each category of a role: the text behind its name.
+std::string said_of(const std::string& description, bool is_prompt, Category category) {
+  std::size_t at = description.find(is_prompt ? "Prompts:\n" : "Responses:\n");
+  at = description.find('\n', at) + 1;
+  while (description.compare(at, 2, "  ") == 0) {
+    const std::size_t end = description.find('\n', at);
+    const std::string line = description.substr(at + 2, end - at - 2);
+    const std::size_t colon = line.find(": ");
+    const std::string names = ", " + line.substr(0, colon) + ", ";
+    if (names == ", all categories, " ||
+        names.find(std::string(", ") + to_string(category) + ", ") != std::string::npos)
+      return line.substr(colon + 2);
+    at = end + 1;
+  }
+  return "nothing";
+}
+
+/// What that means for a severity, or a score.
+Action action_of(const std::string& text, Severity severity, float score) {
+  if (text == "off.") return Action::allow;
+  const auto named = [](const std::string& word) {
+    return word.starts_with("blocked")   ? Action::block
+           : word.starts_with("flagged") ? Action::flag
+                                         : Action::allow;
+  };
+  if (text.find("else allowed") != std::string::npos) {
+    Action out = Action::allow;
+    for (const char* word : {"flagged from ", "blocked from "}) {
+      const std::size_t at = text.find(word);
+      if (at != std::string::npos && score >= std::stof(text.substr(at + 13))) out = named(word);
+    }
+    return out;
+  }
+  const std::string all = "Unsafe and Controversial are ", unsafe = "Unsafe is ", other = "Controversial is ";
+  if (text.starts_with(all)) return named(text.substr(all.size()));
+  const std::string& word = severity == Severity::unsafe ? unsafe : other;
+  return named(text.substr(text.find(word) + word.size()));
+}
+
+}  // namespace
+
+TEST_CASE("what a policy says in plain words is what it does") {
+  constexpr std::uint64_t kSeed = 1529;
+  Random random(kSeed);
+  for (int i = 0; i < q3g_test::iterations(400); ++i) {
+    PolicySpec spec = random_spec(random);
+    spec.rules.prompt.temperature = spec.rules.response.temperature = 1;
+    spec.lists = {};
+    const Policy policy = Policy::make(spec).value();
+    const std::string description = policy.describe();
+    CAPTURE(kSeed, i, description);
+    CHECK((description.find("strict mode") != std::string::npos) == (spec.rules.mode == Mode::strict));
+    CHECK((description.find("What was not judged is blocked.") != std::string::npos) ==
+          (rule_unjudged(policy).action == Action::block));
+    for (const Role role : {Role::user, Role::assistant}) {
+      for (std::int32_t c = 0; c < kCategoryCount - (role == Role::user ? 0 : 1); ++c) {
+        Verdict verdict;
+        verdict.role = role;
+        verdict.severity = coin(random) ? Severity::unsafe : Severity::controversial;
+        verdict.categories = {{static_cast<Category>(c), 1.0F}};
+        verdict.probabilities.unsafe = random_probability(random);
+        verdict.probabilities.safe = 1 - verdict.probabilities.unsafe;
+        const std::string said = said_of(description, role == Role::user, static_cast<Category>(c));
+        CAPTURE(c, said, to_string(verdict.severity), verdict.probabilities.unsafe);
+        REQUIRE(decide(policy, verdict).value().action ==
+                action_of(said, verdict.severity, verdict.probabilities.unsafe));
+      }
+    }
+  }
+}
+
+TEST_CASE("texts and numbers at the edge of JSON are read, or refused at their place") {
+  const auto with = [](const std::string& member) {
+    return R"({"schema": 1, "name": "n", "version": "v", )" + member + "}";
+  };
+  const auto debounce = [&](const std::string& number) {
+    return with(R"("debounce": {"consecutive_tokens": )" + number + "}}").substr(0, std::string::npos);
+  };
+  // A lone surrogate is no text, a pair is; so are control characters and NUL.
+  for (const std::string phrase :
+       {R"("\ud800")", R"("\udc00\ud800")", R"("\ud83d")", "\"\x01\"", "\"\xED\xA0\x80\""})
+    CHECK(error_of(with(R"("lists": {"deny": [)" + phrase + "]}")) != "accepted");
+  CHECK(error_of(with(R"("lists": {"deny": ["\ud83d\ude00"]})")) == "accepted");
+  CHECK(error_of(with(R"("na\u006de": "x")")).find("given twice") != std::string::npos);
+  CHECK(error_of(with(R"("mo\u0064e": "loose")")) == "accepted");
+  CHECK(error_of(with(R"("mode": "loose", "mode": "loose")")).find("given twice") != std::string::npos);
+  CHECK(
+      error_of(
+          with(R"("prompt": {"categories": {"PII": "off", "Personally Identifiable Information": "block"}})"))
+          .find("given twice") != std::string::npos);
+  for (const char* number : {"1e999",
+                             "-1e999",
+                             "1e400",
+                             "0",
+                             "-1",
+                             "1.5",
+                             "2147483648",
+                             "9223372036854775808",
+                             "18446744073709551616",
+                             "123456789012345678901234567890",
+                             "NaN",
+                             "Infinity",
+                             "01",
+                             "+1",
+                             "0x1",
+                             "1.",
+                             "null",
+                             "true",
+                             "\"2\"",
+                             "[2]"}) {
+    CAPTURE(number);
+    CHECK(error_of(debounce(number).substr(0, debounce(number).size() - 1)) != "accepted");
+  }
+  for (const char* number : {"1", "2147483647", "1e3", "20E-1"}) {
+    CAPTURE(number);
+    CHECK(error_of(debounce(number).substr(0, debounce(number).size() - 1)) == "accepted");
+  }
+  // More than one document, or one that is cut off.
+  const std::string good = with(R"("mode": "loose")");
+  for (const std::string& text :
+       {good + "{}", good + ",", good + good, good + std::string(1, '\0'), good + "\xEF\xBB\xBF",
+        good.substr(0, good.size() - 1), std::string("\xEF\xBB\xBF"), std::string("\xFF\xFE{\0}\0", 6)})
+    CHECK(error_of(text) != "accepted");
+  CHECK(error_of("\xEF\xBB\xBF" + good + " \r\n\t") == "accepted");
+  for (std::size_t n = 0; n < good.size(); ++n) CHECK(error_of(good.substr(0, n)) != "accepted");
+}
+
+TEST_CASE("what is no file of a policy is an error that names it") {
+  const q3g_test::TemporaryFolder folder;
+  const auto load_error = [](const std::string& path) {
+    const auto policy = Policy::load(path);
+    return policy.ok() ? "accepted" : policy.error().detail;
+  };
+  CHECK(load_error(folder / ".") != "accepted");  // a directory
+  CHECK(load_error(folder / "none.json") != "accepted");
+  for (const std::string& text : {std::string(), std::string(4096, '\0'), std::string("\xEF\xBB\xBF")}) {
+    const std::string path = folder / "policy.json";
+    std::ofstream(path, std::ios::binary) << text;
+    const std::string error = load_error(path);
+    CHECK(error.find("policy.json") != std::string::npos);
+    CHECK(error.find('\n') == std::string::npos);
+  }
+}
