@@ -396,3 +396,77 @@ TEST_CASE("list streams: a context that slides keeps what was found, and not the
     CHECK(session.end_turn().value().decision.action == Action::block);
   }
 }
+
+namespace {
+
+/// What holds of a session whatever was done to it, under any policy.
+void check_never_let_pass(const StreamSession& session, const Policy& policy, const Turn* turn) {
+  const Decision decision = session.decision();
+  CAPTURE(text_of(decision));
+  const bool is_over = turn != nullptr && !turn->is_open;
+  for (const Action action : {decision.action, decision.ruling.action}) {
+    if (action != Action::allow) continue;
+    REQUIRE(decision.is_complete);
+    REQUIRE(decision.severity != Severity::not_judged);
+  }
+  if (decision.severity == Severity::safe) REQUIRE(decision.is_complete);
+  if (is_over && !decision.is_complete && policy.rules().unjudged == Unjudged::block)
+    REQUIRE(decision.action == Action::block);
+  if (is_over && !decision.is_complete) REQUIRE(decision.action != Action::allow);
+  for (const TokenVerdict& token : session.verdicts()) {
+    const bool is_judged = token.source == VerdictSource::heads || token.source == VerdictSource::written;
+    if (token.action == Action::allow) REQUIRE((is_judged && token.severity != Severity::not_judged));
+    if (token.severity == Severity::safe) REQUIRE(is_judged);
+  }
+  const Decision prompt = session.prompt_decision();
+  if (prompt.action == Action::allow)
+    REQUIRE((prompt.is_complete && prompt.severity != Severity::not_judged));
+}
+
+}  // namespace
+
+TEST_CASE("list streams: nothing that was not judged is let pass, under any policy, in any context",
+          "[lists]") {
+  const std::uint32_t seed = 15029;
+  INFO("seed " << seed);
+  int n_incomplete = 0, n_blocked = 0, n_allowed = 0;
+  for (const char* name : {"nano-stream", "nano-gen"}) {
+    const Guard guard = Guard::load_embedded(name).value();
+    const bool is_stream = guard.kind() == ModelKind::stream;
+    const std::int32_t n_template = is_stream ? 0 : guard.classify_prompt("").value().tokens.prompt + 128;
+    std::mt19937 random(seed);
+    for (int i = 0; i < q3g_test::iterations(48); ++i) {
+      PolicySpec spec = test::random::spec(random);
+      spec.rules.context = random() % 2 == 0 ? ContextPolicy::stop : ContextPolicy::slide;
+      if (random() % 2 == 0) spec.lists = phrases();
+      StreamOptions options;
+      options.policy = Policy::make(spec).value();
+      options.invalid_utf8 = InvalidUtf8::replace;
+      options.thinking = static_cast<Thinking>(random() % 3);
+      options.judge_unsettled = random() % 2 == 0;
+      options.gen_interval_tokens = 5;
+      options.max_tokens = n_template + (spec.rules.context == ContextPolicy::stop ? 60 : 200);
+      Walk walk{guard.open_stream(options).value(), {}, {}};
+      for (int k = 0; k < 40; ++k) {
+        CAPTURE(name, i, k, static_cast<int>(options.thinking), static_cast<int>(spec.rules.context),
+                static_cast<int>(spec.rules.unjudged), options.judge_unsettled);
+        bool has_failed = false;
+        try {
+          take_step(walk, random, *guard.tokenizer());
+        } catch (const Exception&) {
+          has_failed = true;  // what does not fit, and places that the context has slid past
+        }
+        const bool is_known = !has_failed && !walk.turns.empty();
+        check_never_let_pass(walk.session, options.policy, is_known ? &walk.turns.back() : nullptr);
+        if (has_failed) break;
+        const Decision decision = walk.session.decision();
+        n_incomplete += decision.is_complete ? 0 : 1;
+        n_blocked += decision.ruling.rule == Rule::not_judged ? 1 : 0;
+        n_allowed += decision.action == Action::allow ? 1 : 0;
+      }
+    }
+  }
+  CHECK(n_incomplete > 0);
+  CHECK(n_blocked > 0);
+  CHECK(n_allowed > 0);
+}
