@@ -23,7 +23,7 @@ check compile -target:library "-doc:$out/Qwen3Guard.xml" "-out:$out/Qwen3Guard.d
 # The tests see what is internal: they are compiled together with the library.
 check compile "-out:$out/tests.exe" src/*.cs tests/*.cs
 check mono "$out/tests.exe"
-examples=(StreamExample AsyncExample PolicyExample Overhead)
+examples=(StreamExample AsyncExample PolicyExample HoldBackExample Overhead)
 for example in "${examples[@]}"; do
   check compile "-r:$out/Qwen3Guard.dll" "-out:$out/$example.exe" "examples/$example.cs"
   if [[ $example == Overhead ]]; then continue; fi # a benchmark
@@ -32,6 +32,7 @@ done
 check is_shown README.md 1 StreamExample
 check is_shown README.md 2 AsyncExample
 check is_shown ../../../docs/policy.md 1 PolicyExample
+check is_shown ../../../docs/hold_back.md 1 HoldBackExample
 
 # .NET 8's runtime from a Python wheel, and its C# compiler, Roslyn 4.8, from a package of npm that brings it along.
 net=$out/net8 roslyn=http-client-csharp-0.1.9-alpha.20241225.1

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hold-back: what is shown is a prefix of text that was judged and is not blocked; nothing is lost or shown twice.
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
 using Qwen3Guard;
 using static Fixture;
 
@@ -65,4 +70,274 @@ public static class HoldBackTests
             Check.Fails(Status.InvalidArgument, () => new HoldBack(batch, session + 9));
         }
     }
+
+    private static IEnumerable<string> Cut(string text, Random random, int most)
+    {
+        for (int at = 0; at < text.Length;)
+        {
+            int n = Math.Min(1 + random.Next(most), text.Length - at); // within surrogate pairs, too
+            yield return text.Substring(at, n);
+            at += n;
+        }
+    }
+
+    private static Func<CancellationToken, Task<string>> Source(IEnumerable<string> pieces, Random random)
+    {
+        var all = pieces.GetEnumerator();
+        return async token =>
+        {
+            await Task.Delay(random.Next(2), token);
+            return all.MoveNext() ? all.Current : null;
+        };
+    }
+
+    private static string All(ShownTexts texts)
+    {
+        string shown = "";
+        while (texts.MoveNextAsync().GetAwaiter().GetResult()) shown += texts.Current;
+        Check.Same(null, texts.Current);
+        Check.That(!texts.MoveNextAsync().GetAwaiter().GetResult(), "nothing behind the end");
+        return shown;
+    }
+
+    /// <summary>A turn, and then another way to put and take.</summary>
+    private static void EachWay(Func<HoldBackOptions, HoldBack> open, Action prompt, Random random)
+    {
+        string text = Times(Clean, 3);
+        foreach (int most in new[] { 1, 7, 400 })
+        {
+            foreach (bool isAsync in new[] { false, true })
+            {
+                prompt();
+                using (var hold = open(new HoldBackOptions { BufferTokens = random.Next(30) }))
+                {
+                    var pieces = Cut(text, random, most);
+                    string shown = isAsync ? All(hold.ShowAsync(Source(pieces, random))) : string.Concat(hold.Show(pieces));
+                    Check.Same(HoldBackState.Ended, hold.Last.State);
+                    Check.Same(text, shown);
+                }
+                prompt();
+                using (var hold = open(new HoldBackOptions { BufferTokens = 12 }))
+                {
+                    string bad = Clean + Times(Insult, 3) + Clean;
+                    var pieces = Cut(bad, random, most);
+                    string shown = isAsync ? All(hold.ShowAsync(Source(pieces, random))) : string.Concat(hold.Show(pieces));
+                    Check.Same(HoldBackState.Blocked, hold.Last.State);
+                    Check.That(bad.StartsWith(shown) && shown.Length < Clean.Length + Insult.Length, "a prefix: " + shown);
+                    hold.Retry();
+                    string rest = string.Concat(hold.Show(new[] { " ", Clean }));
+                    if (hold.Last.State == HoldBackState.Blocked) hold.Withdraw(); // it had begun before what was shown
+                    else Check.Same(" " + Clean, rest);
+                }
+            }
+        }
+    }
+
+    public static void ShownHoweverItIsCut()
+    {
+        var random = new Random(Seed);
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        using (var batch = new GuardBatch(guard))
+        {
+            EachWay(options => new HoldBack(stream, options), () =>
+            {
+                stream.Reset();
+                stream.PushPrompt("Hello!");
+            }, random);
+            batch.Start();
+            ulong session = 0;
+            EachWay(options => new HoldBack(batch, session, options), () =>
+            {
+                session = batch.Add();
+                batch.PushPrompt(session, "Hello!");
+            }, random);
+        }
+        using (var guard = Gen())
+        using (var stream = new GuardStream(guard))
+        {
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream)) Check.Same(Clean, string.Concat(hold.Show(Cut(Clean, random, 5))));
+        }
+    }
+
+    public static void HalfACharacter()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        {
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream))
+            {
+                hold.Put("A \ud83d");
+                hold.Put("");
+                hold.Put("\ude00 and \ud83d");
+                // What does not go on is ill-formed, and nothing is shown behind it.
+                Check.Fails(Status.InvalidUtf8, () => { hold.Put("x"); hold.Finish(); });
+                Check.Fails(Status.InvalidUtf8, () => hold.Take());
+                hold.Withdraw();
+                Check.Same(HoldBackState.Withheld, hold.Take().State);
+            }
+            stream.Reset();
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream))
+            {
+                hold.Put("A \ud83d");
+                Check.Fails(Status.InvalidUtf8, () => hold.Finish());
+            }
+        }
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard, new StreamOptions { InvalidUtf8 = InvalidUtf8.Replace }))
+        {
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream)) // its bytes come out as they were put; runtimes replace them differently
+                Check.Same("A ", string.Concat(hold.Show(new[] { "A \ud83d" })).TrimEnd('\ufffd'));
+        }
+    }
+
+    public static void Stopped()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        using (var stop = new CancellationTokenSource())
+        {
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream))
+            {
+                // The source's exception passes through, and the answer goes on.
+                int n = 0;
+                var texts = hold.ShowAsync(token =>
+                {
+                    if (++n == 2) throw new InvalidOperationException("no model");
+                    return Task.FromResult(n > 3 ? null : Clean);
+                });
+                string shown = "";
+                Check.Throws<InvalidOperationException>(() =>
+                {
+                    while (texts.MoveNextAsync().GetAwaiter().GetResult()) shown += texts.Current;
+                });
+                while (texts.MoveNextAsync().GetAwaiter().GetResult()) shown += texts.Current;
+                Check.Same(Clean + Clean, shown);
+                Check.Same(HoldBackState.Ended, hold.Last.State);
+            }
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream))
+            {
+                hold.Put(Clean);
+                stop.Cancel();
+                Check.Throws<OperationCanceledException>(() => hold.Show(new[] { "x" }, stop.Token).Count());
+                Check.Throws<OperationCanceledException>(() =>
+                    hold.ShowAsync(new TextQueue()).MoveNextAsync(stop.Token).GetAwaiter().GetResult());
+                hold.Withdraw();
+                Check.Same(HoldBackState.Withheld, hold.Take().State);
+                Check.Throws<ArgumentNullException>(() => hold.Put((string)null));
+                Check.Throws<ArgumentNullException>(() => hold.Show(null));
+                Check.Throws<ArgumentNullException>(() => hold.ShowAsync((TextQueue)null));
+            }
+        }
+    }
+
+    public static void OldTextLeavesWhileTheSourceWaits()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        {
+            stream.PushPrompt("Hello!");
+            var queue = new TextQueue();
+            using (var hold = new HoldBack(stream, new HoldBackOptions { ReleaseAfterMs = 20 }))
+            {
+                queue.Add("Well met, traveller. ");
+                var texts = hold.ShowAsync(queue);
+                Check.That(texts.MoveNextAsync().GetAwaiter().GetResult(), "text, and no more was written");
+                Check.That(texts.Current.StartsWith("Well met"), texts.Current);
+                queue.Complete();
+                while (texts.MoveNextAsync().GetAwaiter().GetResult()) { }
+                Check.Same(HoldBackState.Ended, hold.Last.State);
+            }
+        }
+    }
+
+    public static void DeniedPhrases()
+    {
+        const string rules = "{\"schema\": 1, \"name\": \"lists\", \"version\": \"7\", \"lists\": {\"deny\": [\"blue moon\"]}}";
+        var random = new Random(Seed);
+        using (var policy = Policy.Parse(rules))
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard, new StreamOptions { Policy = policy }))
+        {
+            for (int most = 1; most < 12; most += 5)
+            {
+                stream.Reset();
+                stream.PushPrompt("Hello!");
+                using (var hold = new HoldBack(stream, new HoldBackOptions { BufferTokens = 0 }))
+                {
+                    string text = Clean + "Once in a Blue  MOON, they say. " + Clean;
+                    string shown = string.Concat(hold.Show(Cut(text, random, most)));
+                    Check.Same(HoldBackState.Blocked, hold.Last.State);
+                    Check.That(!shown.Contains("MOON") && text.StartsWith(shown), shown);
+                    Check.Same(Rule.DenyList, hold.Last.Block.Decision.Ruling.Rule);
+                    Check.Same("lists", hold.Last.Block.Decision.Ruling.PolicyName);
+                    hold.Withdraw();
+                }
+            }
+        }
+    }
+
+#if NET8_0_OR_GREATER
+    private static async IAsyncEnumerable<string> Words(string text, int delayMs,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
+    {
+        foreach (string word in text.Split(' '))
+        {
+            await Task.Delay(delayMs, token);
+            yield return word + " ";
+        }
+    }
+
+    public static void AsynchronousSequences() => AsynchronousSequencesAsync().GetAwaiter().GetResult();
+
+    private static async Task AsynchronousSequencesAsync()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        using (var batch = new GuardBatch(guard))
+        {
+            batch.Start();
+            foreach (bool isBatch in new[] { false, true })
+            {
+                foreach (string text in new[] { Clean + Clean, Clean + Times(Insult, 3) })
+                {
+                    ulong session = batch.Add();
+                    stream.Reset();
+                    if (isBatch) batch.PushPrompt(session, "Hello!");
+                    else stream.PushPrompt("Hello!");
+                    using (var hold = isBatch ? new HoldBack(batch, session) : new HoldBack(stream))
+                    {
+                        string shown = "";
+                        await foreach (string part in hold.ShowAsync(Words(text, 1))) shown += part;
+                        bool isGood = text == Clean + Clean;
+                        Check.Same(isGood ? HoldBackState.Ended : HoldBackState.Blocked, hold.Last.State);
+                        Check.That(isGood ? shown == text + " " : text.StartsWith(shown), shown);
+                    }
+                }
+            }
+            // Stopped while the source waits.
+            stream.Reset();
+            stream.PushPrompt("Hello!");
+            using (var stop = new CancellationTokenSource(50))
+            using (var hold = new HoldBack(stream))
+            {
+                try
+                {
+                    await foreach (string part in hold.ShowAsync(Words(Clean, 20000)).WithCancellation(stop.Token)) { }
+                    Check.That(false, "it was stopped");
+                }
+                catch (OperationCanceledException)
+                {
+                }
+                hold.Withdraw();
+            }
+        }
+    }
+#endif
 }

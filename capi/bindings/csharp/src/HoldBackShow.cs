@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the model writes as one sequence, and what may be shown as another.
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Qwen3Guard
+{
+    public sealed partial class HoldBack
+    {
+        private const int PollMs = 20; // how long a batch is waited for before the token and the source are looked at
+
+        /// <summary>Puts each piece, and yields what may be shown; behind the last it finishes, and yields the rest. It ends early
+        /// where something is blocked: ask Last, then Retry or Withdraw. What the source throws passes through, and the answer
+        /// stays open. ReleaseAfterMs is looked at when a piece comes: where that takes long, use ShowAsync.</summary>
+        public IEnumerable<string> Show(IEnumerable<string> pieces, CancellationToken token = default(CancellationToken))
+        {
+            return Texts(Call.Need(pieces, nameof(pieces)), token);
+        }
+
+        private IEnumerable<string> Texts(IEnumerable<string> pieces, CancellationToken token)
+        {
+            string text;
+            foreach (string piece in pieces)
+            {
+                while (!TryPut(piece, token)) // room comes with verdicts
+                {
+                    if ((text = TakeText(PollMs, token)) != "") yield return text;
+                    if (Last.State != HoldBackState.Writing) yield break;
+                }
+                if ((text = TakeText(0, token)) != "") yield return text;
+                if (Last.State != HoldBackState.Writing) yield break;
+            }
+            while (!TryFinish(token))
+            {
+                if ((text = TakeText(PollMs, token)) != "") yield return text;
+                if (Last.State != HoldBackState.Writing) yield break;
+            }
+            do
+            {
+                if ((text = TakeText(PollMs, token)) != "") yield return text;
+            } while (Last.State == HoldBackState.Finishing);
+        }
+
+        /// <summary>The same for a source that is waited for: next gives a piece, and null when there are no more. While it waits,
+        /// text leaves that is old enough, and what a batch has judged meanwhile.</summary>
+        public ShownTexts ShowAsync(Func<CancellationToken, Task<string>> next)
+        {
+            return new ShownTexts(this, Call.Need(next, nameof(next)));
+        }
+
+        /// <summary>The same for what the host's own code adds to a queue.</summary>
+        public ShownTexts ShowAsync(TextQueue queue)
+        {
+            return new ShownTexts(this, Call.Need(queue, nameof(queue)).ReadAsync);
+        }
+
+#if NET8_0_OR_GREATER || NETSTANDARD2_1
+        /// <summary>The same for an asynchronous sequence. Where it ends before the source does, it stops the source by the token
+        /// of its enumerator and waits for it.</summary>
+        public async IAsyncEnumerable<string> ShowAsync(IAsyncEnumerable<string> pieces,
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
+        {
+            using (var stop = CancellationTokenSource.CreateLinkedTokenSource(token))
+            {
+                var source = Call.Need(pieces, nameof(pieces)).GetAsyncEnumerator(stop.Token);
+                await using (source.ConfigureAwait(false))
+                {
+                    var texts = ShowAsync(async ignored => await source.MoveNextAsync().ConfigureAwait(false)
+                        ? Call.Need(source.Current, "a piece") : null);
+                    try
+                    {
+                        while (await texts.MoveNextAsync(token).ConfigureAwait(false)) yield return texts.Current;
+                    }
+                    finally
+                    {
+                        stop.Cancel();
+                        // It may not be disposed of while it runs.
+                        await texts.ReadingEnds().ConfigureAwait(false);
+                    }
+                }
+            }
+        }
+#endif
+
+        /// <summary>How long a source may be waited for before text has to be looked for; negative: as long as it takes.</summary>
+        internal int PatienceMs
+        {
+            get
+            {
+                int patience = stream == null ? PollMs : -1;
+                if (!(releaseAfterMs > 0)) return patience;
+                int release = (int)Math.Ceiling(Math.Min(releaseAfterMs, 1000));
+                return patience < 0 ? release : Math.Min(patience, release);
+            }
+        }
+
+        internal string TakeText(double timeoutMs, CancellationToken token)
+        {
+            token.ThrowIfCancellationRequested();
+            return Take(timeoutMs).Text;
+        }
+
+        // False: a batch has no room now.
+        internal bool TryPut(string piece, CancellationToken token)
+        {
+            return HasRoom(() => Put(piece, token));
+        }
+
+        internal bool TryFinish(CancellationToken token)
+        {
+            return HasRoom(() => Finish(token));
+        }
+
+        private bool HasRoom(Action change)
+        {
+            try
+            {
+                change();
+                return true;
+            }
+            catch (Qwen3GuardException error) when (stream == null && error.Status == Status.BudgetExceeded)
+            {
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+using System;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Qwen3Guard
+{
+    /// <summary>What HoldBack.ShowAsync gives: each MoveNextAsync waits for text that may be shown; the model runs on the thread
+    /// pool. C# 8 takes it in <c>await foreach</c>, on every runtime. It holds nothing that would have to be disposed of.</summary>
+    public sealed class ShownTexts
+    {
+        private const int PollMs = 20; // how long a call on the thread pool waits for a batch
+
+        private readonly HoldBack hold;
+        private readonly Func<CancellationToken, Task<string>> next;
+        private CancellationToken usual;
+        private Task<string> reading; // the source's task that nobody has taken the piece from
+        private string waiting; // was read, and is still to be put
+        private bool isAtEnd, isFinished, isOver;
+        private int isRunning;
+
+        internal ShownTexts(HoldBack hold, Func<CancellationToken, Task<string>> next)
+        {
+            this.hold = hold;
+            this.next = next;
+        }
+
+        /// <summary>What may be shown next; null before the first call and behind the last.</summary>
+        public string Current { get; private set; }
+
+        /// <summary>For <c>await foreach</c>: this object, whose calls the token stops.</summary>
+        public ShownTexts GetAsyncEnumerator(CancellationToken token = default(CancellationToken))
+        {
+            usual = token;
+            return this;
+        }
+
+        /// <summary>False when nothing more comes: the answer has ended, or something is blocked; HoldBack.Last.State says which,
+        /// and whether all of it was shown. One call at a time: a second one gets an InvalidOperationException. The token stops
+        /// it with an OperationCanceledException: while it waits for the source or for a batch nothing is lost, and while it
+        /// judges the answer has ended: Withdraw. What the source throws is thrown here, and the next call asks it
+        /// again.</summary>
+        public async Task<bool> MoveNextAsync(CancellationToken token = default(CancellationToken))
+        {
+            if (Interlocked.CompareExchange(ref isRunning, 1, 0) != 0)
+            {
+                throw new InvalidOperationException("MoveNextAsync runs already; expected one call at a time");
+            }
+            try
+            {
+                Current = null;
+                if (!token.CanBeCanceled) token = usual;
+                while (!isOver)
+                {
+                    token.ThrowIfCancellationRequested();
+                    if (waiting == null && !isAtEnd) await Read(token).ConfigureAwait(false);
+                    string text = await Task.Run(() => PutAndTake(token), token).ConfigureAwait(false);
+                    if (text == "") continue;
+                    Current = text;
+                    return true;
+                }
+                return false;
+            }
+            finally
+            {
+                Volatile.Write(ref isRunning, 0);
+            }
+        }
+
+        // A piece, the end, or neither, where text has to be looked for meanwhile.
+        private async Task Read(CancellationToken token)
+        {
+            if (reading == null) reading = next(token) ?? throw new InvalidOperationException("the source gave no task");
+            int patience = hold.PatienceMs;
+            if (patience >= 0 && !reading.IsCompleted)
+            {
+                await Task.WhenAny(reading, Task.Delay(patience, token)).ConfigureAwait(false);
+                token.ThrowIfCancellationRequested();
+                if (!reading.IsCompleted) return;
+            }
+            var read = reading;
+            try
+            {
+                waiting = await read.ConfigureAwait(false);
+                isAtEnd = waiting == null;
+            }
+            finally
+            {
+                if (read.IsCompleted) reading = null;
+            }
+        }
+
+        private string PutAndTake(CancellationToken token)
+        {
+            bool hasRoom = true;
+            if (waiting != null)
+            {
+                string piece = waiting;
+                waiting = null; // what the stream refuses, it would refuse again
+                hasRoom = hold.TryPut(piece, token);
+                if (!hasRoom) waiting = piece;
+            }
+            else if (isAtEnd && !isFinished)
+            {
+                isFinished = hasRoom = hold.TryFinish(token);
+            }
+            string text = hold.TakeText(isFinished || !hasRoom ? PollMs : 0, token);
+            isOver = hold.Last.State != HoldBackState.Writing && hold.Last.State != HoldBackState.Finishing;
+            return text;
+        }
+
+        /// <summary>Ends when no task of the source runs, however it ended.</summary>
+        internal async Task ReadingEnds()
+        {
+            if (reading != null) await Task.WhenAny(reading).ConfigureAwait(false);
+        }
+    }
+}
