@@ -161,6 +161,30 @@ public static class HoldBackTests
         }
     }
 
+    /// <summary>A source that is faster than the guard waits, and loses nothing.</summary>
+    public static void ABatchWithoutRoom()
+    {
+        const string rules = "{\"schema\": 1, \"name\": \"calm\", \"version\": \"1\", \"response\": {\"default\": \"off\"}}";
+        using (var calm = Policy.Parse(rules))
+        using (var guard = Live())
+        using (var batch = new GuardBatch(guard, new BatchOptions { MaxWaitingBytes = 64 }))
+        {
+            batch.Start();
+            var pieces = Enumerable.Repeat(Clean.Substring(0, 40), 12);
+            foreach (bool isAsync in new[] { false, true })
+            {
+                ulong session = batch.Add(new StreamOptions { Policy = calm });
+                batch.PushPrompt(session, "Hello!");
+                using (var hold = new HoldBack(batch, session))
+                {
+                    string shown = isAsync ? All(hold.ShowAsync(Source(pieces, new Random(Seed)))) : string.Concat(hold.Show(pieces));
+                    Check.Same(HoldBackState.Ended, hold.Last.State);
+                    Check.Same(string.Concat(pieces), shown);
+                }
+            }
+        }
+    }
+
     public static void HalfACharacter()
     {
         using (var guard = Live())

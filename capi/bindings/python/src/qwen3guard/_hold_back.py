@@ -174,21 +174,24 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
         something is blocked: ask `last`, then retry() or withdraw(). What `pieces` raises passes through, and the answer stays
         open. release_after_ms is looked at when a piece comes: where that takes long, use ashow()."""
         for piece in pieces:
-            while not self._try_put(piece):  # the batch's budget: room comes with verdicts
+            while not self._try(self.put, piece):  # the batch's budget: room comes with verdicts
                 yield from self._texts(_POLL_MS)
                 if self.last.state != HoldBackState.WRITING:
                     return
             yield from self._texts()
             if self.last.state != HoldBackState.WRITING:
                 return
-        self.finish()
+        while not self._try(self.finish):
+            yield from self._texts(_POLL_MS)
+            if self.last.state != HoldBackState.WRITING:
+                return
         yield from self._texts()
         while self.last.state == HoldBackState.FINISHING:
             yield from self._texts(_POLL_MS)
 
-    def _try_put(self, piece: Text) -> bool:
+    def _try(self, change: Callable[..., None], *arguments: Any) -> bool:
         try:
-            self.put(piece)
+            change(*arguments)
             return True
         except Qwen3GuardError as error:
             if self._stream is None and error.status == _raw.Q3G_E_BUDGET_EXCEEDED:
@@ -219,7 +222,7 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
                         piece, reading = reading.result(), None
                     except _End:
                         break
-                    while not await self._on_thread(self._try_put, piece):
+                    while not await self._on_thread(self._try, self.put, piece):
                         async for text in self._atexts(_POLL_MS):
                             yield text
                         if self.last.state != HoldBackState.WRITING:
@@ -232,7 +235,11 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
             if reading is not None and not reading.done():
                 reading.cancel()
                 await asyncio.wait({reading})
-        await self._on_thread(self.finish)
+        while not await self._on_thread(self._try, self.finish):
+            async for text in self._atexts(_POLL_MS):
+                yield text
+            if self.last.state != HoldBackState.WRITING:
+                return
         async for text in self._atexts():
             yield text
         while self.last.state == HoldBackState.FINISHING:

@@ -7,11 +7,13 @@ use qwen3guard_sys as sys;
 use crate::{
     c::{defaults, sized},
     error::call,
-    Batch, Decision, Error, HoldBackState, HoldBackStats, Result, StreamRef,
+    Batch, Decision, Error, ErrorKind, HoldBackState, HoldBackStats, Result, StreamRef,
 };
 
 /// Bytes that a call takes at once.
 const ROOM: usize = 1024;
+/// How long the iterator waits for a batch at a time.
+const POLL: Duration = Duration::from_millis(100);
 
 crate::c::handle!(
     /// The owner of the C handle.
@@ -133,6 +135,9 @@ pub struct HoldBackRelease {
 #[derive(Debug)]
 pub struct HoldBack<'a> {
     handle: Handle,
+    is_over_batch: bool,
+    /// Was taken before an error came.
+    kept: Vec<u8>,
     /// A stream is used by nobody else; of a batch's session the caller sees to that.
     _session: PhantomData<&'a mut StreamRef>,
 }
@@ -143,7 +148,7 @@ impl StreamRef {
     pub fn hold_back(&mut self, options: HoldBackOptions) -> Result<HoldBack<'_>> {
         let (raw, stream) = (options.to_c(), self.raw());
         let handle = Handle::make(|out, err| unsafe { sys::q3g_hold_back_open(stream, &raw, out, err) })?;
-        Ok(HoldBack { handle, _session: PhantomData })
+        Ok(HoldBack { handle, is_over_batch: false, kept: Vec::new(), _session: PhantomData })
     }
 }
 
@@ -154,7 +159,7 @@ impl Batch {
     pub fn hold_back(&self, session: u64, options: HoldBackOptions) -> Result<HoldBack<'_>> {
         let (raw, batch) = (options.to_c(), self.raw.as_ptr());
         let handle = Handle::make(|out, err| unsafe { sys::q3g_hold_back_open_batch(batch, session, &raw, out, err) })?;
-        Ok(HoldBack { handle, _session: PhantomData })
+        Ok(HoldBack { handle, is_over_batch: true, kept: Vec::new(), _session: PhantomData })
     }
 }
 
@@ -174,16 +179,21 @@ impl<'a> HoldBack<'a> {
     /// What may be shown now. Over a batch it waits at most `timeout` for something to happen. Errors: what the session
     /// failed with; `OutOfMemory`.
     pub fn take(&mut self, timeout: Duration) -> Result<HoldBackRelease> {
-        let (mut text, mut timeout_ms) = (Vec::new(), timeout.as_secs_f64() * 1e3);
+        let (mut text, mut timeout_ms) = (std::mem::take(&mut self.kept), timeout.as_secs_f64() * 1e3);
         let mut waited_ms = 0.0_f64;
         loop {
             let begin = text.len();
             text.resize(begin + ROOM, 0);
             let (mut raw, mut decision) = (sized::<sys::q3g_hold_back_release>(), sized::<sys::q3g_decision>());
-            call(|err| unsafe {
+            let taken = call(|err| unsafe {
                 let room = text[begin..].as_mut_ptr().cast();
                 sys::q3g_hold_back_take(self.raw(), timeout_ms, room, ROOM, &mut raw, &mut decision, err)
-            })?;
+            });
+            if let Err(error) = taken {
+                text.truncate(begin);
+                self.kept = text; // may be shown, and comes with the next call
+                return Err(error);
+            }
             text.truncate(begin + raw.text_bytes.min(ROOM));
             (timeout_ms, waited_ms) = (0.0, waited_ms.max(raw.waited_ms));
             if raw.has_more != 0 && text.len() > begin {
@@ -233,13 +243,14 @@ impl<'a> HoldBack<'a> {
     /// [`HoldBackError::Blocked`] the host goes on ([`HoldBack::retry`], then this function again with what its model writes
     /// now) or ends ([`HoldBack::withdraw`]).
     ///
-    /// Over a batch somebody has to step ([`Batch::start`]); behind the last piece it waits for the verdicts.
+    /// Over a batch somebody has to step ([`Batch::start`]): it waits where the batch has no room, and behind the last piece
+    /// for the verdicts.
     pub fn shown<I>(&mut self, pieces: I) -> Shown<'_, 'a, I::IntoIter>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        Shown { hold: self, pieces: Some(pieces.into_iter()), then: None }
+        Shown { hold: self, pieces: Some(pieces.into_iter()), waiting: None, then: None }
     }
 
     /// What may be shown now, without waiting: for a host that is asynchronous, and puts and finishes itself.
@@ -319,13 +330,20 @@ impl std::error::Error for HoldBackError {
 
 /// What [`HoldBack::shown`] returns.
 #[must_use = "nothing is put until the iterator is advanced"]
-#[derive(Debug)]
-pub struct Shown<'h, 'a, I> {
+pub struct Shown<'h, 'a, I: Iterator> {
     hold: &'h mut HoldBack<'a>,
     /// None behind the last one.
     pieces: Option<I>,
+    /// A piece that the batch had no room for, or the end (`Some(None)`).
+    waiting: Option<Option<I::Item>>,
     /// What comes next, once text in front of it was yielded: an error, or the end.
     then: Option<Option<HoldBackError>>,
+}
+
+impl<I: Iterator> fmt::Debug for Shown<'_, '_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("hold", &self.hold).field("then", &self.then).finish_non_exhaustive()
+    }
 }
 
 impl<I: Iterator> Shown<'_, '_, I>
@@ -335,16 +353,27 @@ where
     /// The next text, which may be empty; sets `then` when no more follows it.
     fn advance(&mut self) -> Result<String> {
         let mut timeout = Duration::ZERO;
-        if let Some(pieces) = &mut self.pieces {
-            match pieces.next() {
-                Some(piece) => self.hold.put(piece)?,
-                None => {
-                    self.pieces = None;
-                    self.hold.finish()?;
+        if self.waiting.is_none() {
+            self.waiting = self.pieces.as_mut().map(Iterator::next);
+        }
+        match &self.waiting {
+            Some(next) => {
+                let done = match next {
+                    Some(piece) => self.hold.put(piece),
+                    None => self.hold.finish(),
+                };
+                match done {
+                    // Room comes with verdicts.
+                    Err(e) if self.hold.is_over_batch && e.kind() == ErrorKind::BudgetExceeded => timeout = POLL,
+                    done => {
+                        if matches!(self.waiting.take(), Some(None)) {
+                            self.pieces = None;
+                        }
+                        done?;
+                    }
                 }
             }
-        } else {
-            timeout = Duration::from_millis(100);
+            None => timeout = POLL,
         }
         let release = self.hold.take(timeout)?;
         self.then = match HoldBackError::of(release.state, release.block) {

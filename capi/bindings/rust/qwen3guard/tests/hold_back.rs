@@ -172,3 +172,18 @@ fn over_a_batch() {
     assert!(matches!(&error, Some(HoldBackError::Blocked(block)) if block.is_prompt), "{error:?}");
     assert!(hold.take(Duration::ZERO).unwrap().text.is_empty());
 }
+
+/// A model that is faster than the guard waits, and loses nothing.
+#[test]
+fn a_batch_without_room() {
+    let guard = live();
+    let batch = Batch::open(&guard, BatchOptions { max_waiting_bytes: Some(64), ..Default::default() }).unwrap();
+    batch.start().unwrap();
+    let calm = calm();
+    let session = batch.add(&StreamOptions { policy: Some(&calm), ..Default::default() }).unwrap();
+    batch.push_prompt(session, "Hello!", None).unwrap();
+    let mut hold = batch.hold_back(session, Default::default()).unwrap();
+    let mut shown = String::new();
+    assert_eq!(show(&mut hold, vec![TEXT.as_bytes()[..48].to_vec(); 12], &mut shown), None);
+    assert_eq!(shown, TEXT[..48].repeat(12));
+}
