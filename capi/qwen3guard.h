@@ -1109,8 +1109,8 @@ Q3G_API q3g_status q3g_hold_back_open(q3g_stream* stream, const q3g_hold_back_op
                                       q3g_hold_back** out, q3g_error* err) Q3G_NOEXCEPT;
 /** Over a batch's session, behind q3g_batch_push_prompt(). Until the answer has ended nobody else pushes to
  * the session or polls it, and events that wait for it are taken. A prompt that is not judged yet is waited
- * for, and when it is blocked, so is the answer. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such
- * session). */
+ * for, and when it is blocked, so is the answer. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session;
+ * no turn of the assistant's that is open or waits to be; text of it that waits to be judged). */
 Q3G_API q3g_status q3g_hold_back_open_batch(q3g_batch* batch, uint64_t session,
                                             const q3g_hold_back_options* options, q3g_hold_back** out,
                                             q3g_error* err) Q3G_NOEXCEPT;

@@ -42,7 +42,7 @@ enum class HoldBackState : std::int32_t {
   blocked = 2,    ///< something is blocked: retry() or withdraw()
   ended = 3,      ///< the turn has ended, and all of its text was taken
   /// The turn has ended, and what was not taken will never leave: it was withdrawn, or the turn was not
-  /// judged completely.
+  /// judged completely. (An answer without any text is `ended`.)
   withheld = 4,
   failed = 5,  ///< the session had an error, and nothing leaves any more: withdraw()
 };
@@ -109,7 +109,8 @@ struct HoldBackStats {
 /// comes twice; what is not blocked comes out as it was put in, byte for byte, cut between characters. A turn
 /// that ends without being judged completely releases nothing more, nor does one whose session had an error.
 /// When something is blocked, text leaves if it stands `buffer_tokens` in front of it; so what was shown by
-/// then does not depend on how the text was cut, unless by release_after_ms.
+/// then does not depend on how the text was cut, unless by release_after_ms, or by a buffer that is shorter
+/// than the run of tokens that decides.
 ///
 /// Thinking that is skipped (Thinking::skip) is not judged; it leaves with the answer that follows it. A host
 /// that shows it has it judged.
@@ -121,14 +122,16 @@ struct HoldBackStats {
 class HoldBack {
  public:
   /// Over a session whose assistant's turn is open. The session is borrowed and stays in its place; until the
-  /// answer has ended nobody else changes it. What the turn has already counts as shown. Errors:
-  /// invalid_argument (no open turn of the assistant's; an option).
+  /// answer has ended nobody else changes it (its verdicts() may be read, to show text in their colours,
+  /// say). What the turn has already counts as shown. Errors: invalid_argument (no open turn of the
+  /// assistant's; an option).
   [[nodiscard]] static Result<HoldBack> over(StreamSession& session, const HoldBackOptions& options = {});
-  /// Over a batch's session, which has opened the assistant's turn or has it queued (push_prompt()). The
-  /// batch is borrowed; until the answer has ended nobody else pushes to the session or polls it, and events
-  /// that wait for it are taken. A prompt that is not judged yet is waited for, and when it is blocked, so is
-  /// the answer. Waits for a forward that the session is in. Errors: invalid_argument (no such session; an
-  /// option).
+  /// Over a batch's session, which has opened the assistant's turn or has it queued (push_prompt()), without
+  /// text of it that waits to be judged. The batch is borrowed; until the answer has ended nobody else pushes
+  /// to the session or polls it, and events that wait for it are taken. A prompt that is not judged yet is
+  /// waited for, as are turns before it, and when the prompt is blocked, so is the answer. Waits for a
+  /// forward that the session is in. Errors: invalid_argument (no such session, or no such turn; text that
+  /// waits; an option).
   [[nodiscard]] static Result<HoldBack> over(StreamBatch& batch, StreamId id,
                                              const HoldBackOptions& options = {});
 

@@ -245,8 +245,7 @@ std::vector<StreamEvent> StreamBatch::Impl::take_events(Entry& entry) {
   return std::exchange(entry.events, {});
 }
 
-Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSession&)>& visit,
-                                bool drops_waiting) {
+Status StreamBatch::Impl::visit(StreamId id, const std::function<bool(StreamSession&)>& visit) {
   std::unique_lock lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
@@ -258,7 +257,6 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
   entry->is_busy = true;
   entry->visitor = detail::this_thread_id();
   unset_ready(*entry);
-  if (drops_waiting) drop_last_turn(*entry);
   lock.unlock();
   // A long text that is judged by parts is brought to its end: no session is seen in between.
   if (entry->feed) {
@@ -266,6 +264,7 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
     finish(*entry);
     entry->n_new_rows = 1;
   }
+  bool drops_waiting = false;
   const StreamMark before = entry->session.mark();
   const detail::Rollback given_back([&] {
     // What failed is of no account in another turn, or where the host has gone back.
@@ -274,10 +273,11 @@ Status StreamBatch::Impl::visit(StreamId id, const std::function<void(StreamSess
     entry->session_bytes = entry->session.memory_bytes();
     lock.lock();
     entry->visitor = {};
+    if (drops_waiting) drop_last_turn(*entry);
     release(*entry);
     changed_.notify_all();
   });
-  visit(entry->session);
+  drops_waiting = visit(entry->session);
   return {};
 }
 
@@ -413,7 +413,7 @@ Result<std::vector<StreamEvent>> StreamBatch::wait(StreamId id, double timeout_m
   return detail::guarded("stream batch", [&] { return impl_->poll(id, timeout_ms); });
 }
 Status StreamBatch::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
-  return impl_->visit(id, visit);
+  return impl_->visit(id, [&](StreamSession& session) { return visit(session), false; });
 }
 std::size_t StreamBatch::step(double budget_ms, bool must_run) { return impl_->step(budget_ms, must_run); }
 Status StreamBatch::start() {

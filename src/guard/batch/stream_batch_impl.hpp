@@ -93,9 +93,18 @@ class StreamBatch::Impl {
   [[nodiscard]] Status push(StreamId id, std::vector<Op> ops, double deadline_ms);
   [[nodiscard]] Status push_prompt(StreamId id, std::string_view prompt, double deadline_ms);
   [[nodiscard]] Result<std::vector<StreamEvent>> poll(StreamId id, double timeout_ms);
-  /// drops_waiting: what waits of the text and the end of the last turn is dropped before, without a verdict.
-  [[nodiscard]] Status visit(StreamId id, const std::function<void(StreamSession&)>& visit,
-                             bool drops_waiting = false);
+  /// visit() returns true where what waits of the text and the end of the last turn is dropped, without a
+  /// verdict.
+  [[nodiscard]] Status visit(StreamId id, const std::function<bool(StreamSession&)>& visit);
+  struct Waiting {
+    std::size_t n_begins = 0;  ///< turns that are not begun yet
+    Role role = Role::user;    ///< of the last one of these
+    bool has_more = false;     ///< text or an end of it, or where there is none, of the session's last turn
+    /// Ends of turns in front of it that nobody has heard of yet, and errors until now.
+    std::size_t n_ends = 0, n_errors = 0;
+  };
+  /// What waits of a session that is visited.
+  [[nodiscard]] Waiting waiting(StreamId id) const;
   /// What stands behind a session that is visited.
   [[nodiscard]] static StreamSession::Impl& impl_of(StreamSession& session) noexcept {
     return *session.impl_;

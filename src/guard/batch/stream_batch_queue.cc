@@ -28,6 +28,32 @@ void StreamBatch::Impl::drop_last_turn(Entry& entry) noexcept {
   }
 }
 
+StreamBatch::Impl::Waiting StreamBatch::Impl::waiting(StreamId id) const {
+  const std::lock_guard lock(mutex_);
+  const Entry& entry = *entries_.find(id)->second;
+  Waiting out;
+  const auto count = [&](const std::vector<StreamEvent>& events) {
+    for (const StreamEvent& event : events) out.n_ends += event.kind == StreamEvent::Kind::turn_end ? 1 : 0;
+  };
+  for (const StreamEvent& event : entry.events)
+    out.n_errors += event.kind == StreamEvent::Kind::error ? 1 : 0;
+  count(entry.events);
+  count(entry.new_events);
+  std::size_t n_ends = 0;  // of the turn that is open, or was begun last
+  for (const Op& op : entry.queue) {
+    if (op.is_judged()) {
+      n_ends += op.kind == Op::Kind::end_turn ? 1 : 0;
+      out.has_more = true;
+      continue;
+    }
+    ++out.n_begins;
+    out.n_ends += std::exchange(n_ends, 0);
+    out.role = op.role;
+    out.has_more = false;
+  }
+  return out;
+}
+
 /// Something that was pushed behind the first n operations of the queue waits for them, so that they are as
 /// urgent as it is.
 void StreamBatch::Impl::hurry(Entry& entry, std::size_t n, const Times& times) {

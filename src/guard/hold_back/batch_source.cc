@@ -11,7 +11,7 @@
 namespace qwen3guard::detail {
 namespace {
 
-/// Verdicts come as events. The prompt's may come first: then what comes before it is not about the answer.
+/// Verdicts come as events. Those of earlier turns may come first, the prompt's last of them.
 class BatchSource final : public HoldBackSource {
  public:
   BatchSource(StreamBatch& batch, StreamBatch::Impl& impl, StreamId id, double deadline_ms)
@@ -19,21 +19,34 @@ class BatchSource final : public HoldBackSource {
 
   /// opened: is told what the turn has.
   [[nodiscard]] Status open(OpenedSource& opened) {
-    Q3G_ASSIGN(std::vector<StreamEvent> events, batch_.poll(id_));
     Q3G_TRY(visit(false, [&](StreamSession& session, StreamSession::Impl& impl) -> Status {
+      const StreamBatch::Impl::Waiting waiting = impl_.waiting(id_);
       const StreamMark mark = session.mark();
-      const Role role = impl.last_turn().role;
-      first_turn_ = mark.turn;
-      is_first_turn_ = role == Role::assistant && mark.turn != 0 && !mark.is_closed;
-      awaits_prompt_ = !is_first_turn_ && !(role == Role::user && mark.turn != 0 && mark.is_closed);
-      if (is_first_turn_) opened.look_at(session);
+      is_begun_ = waiting.n_begins == 0;
+      const Role role = is_begun_ ? impl.last_turn().role : waiting.role;
+      if (role != Role::assistant || (is_begun_ && mark.is_closed)) {
+        return Error{ErrorCode::invalid_argument,
+                     "hold back: the session has no turn of the assistant's that is open or waits to be; "
+                     "expected push_prompt() before"};
+      }
+      if (waiting.has_more) {
+        return Error{ErrorCode::invalid_argument,
+                     "hold back: text of the answer, or its end, waits to be judged already; expected it by "
+                     "put() and finish()"};
+      }
+      last_turn_ = mark.turn;
+      if (is_begun_) {
+        opened.look_at(session);
+      } else {
+        n_ends_ = waiting.n_ends;
+        n_errors_ = waiting.n_errors;
+      }
       return {};
     }));
-    // The events of a prompt that is waited for are still to come, also where it was judged since the look.
-    if (awaits_prompt_) return {};
-    // Others are about earlier turns. The last prompt among them is this answer's, and nobody has seen it.
-    Q3G_ASSIGN(std::vector<StreamEvent> late, batch_.poll(id_));
-    for (StreamEvent& event : late) events.push_back(std::move(event));
+    if (!is_begun_) return {};
+    // Nothing waits: the events are about what was looked at. The last prompt among them is this answer's,
+    // and nobody has seen it.
+    Q3G_ASSIGN(std::vector<StreamEvent> events, batch_.poll(id_));
     for (StreamEvent& event : events) {
       if (event.kind != StreamEvent::Kind::turn_end || event.turn.role != Role::user) continue;
       prompt_ = std::move(event.turn);
@@ -46,7 +59,11 @@ class BatchSource final : public HoldBackSource {
     return batch_.push_text(id_, bytes, deadline_ms_);
   }
 
-  [[nodiscard]] Status end_turn(HeldText& /*held*/) override { return batch_.end_turn(id_, deadline_ms_); }
+  [[nodiscard]] Status end_turn(HeldText& /*held*/) override {
+    Q3G_TRY(batch_.end_turn(id_, deadline_ms_));
+    is_ending_ = true;
+    return {};
+  }
 
   [[nodiscard]] Status poll(double timeout_ms, HeldText& held) override {
     if (std::exchange(is_prompt_unseen_, false)) held.judge_prompt(prompt_->decision);
@@ -61,30 +78,43 @@ class BatchSource final : public HoldBackSource {
     Decision decision;
     Q3G_TRY(visit(true, [&](StreamSession& session, StreamSession::Impl& impl) -> Status {
       const StreamMark mark = session.mark();
-      // Where the prompt still waits, so did all of the answer.
-      if (impl.last_turn().role != Role::assistant || (mark.turn == first_turn_) != is_first_turn_) return {};
+      is_begun_ =
+          is_begun_ || (impl_.waiting(id_).n_begins == 0 && impl.last_turn().role == Role::assistant &&
+                        mark.turn != last_turn_ && (is_ending_ || !mark.is_closed));
+      if (!is_begun_) return {};  // and all of the answer waits behind that
       Q3G_ASSIGN(update, session.rewind({mark.turn, byte, false}));
       decision = session.decision();
       return {};
     }));
     // What the events say of the answer is about text that is gone.
     Q3G_ASSIGN(std::vector<StreamEvent> events, batch_.poll(id_));
-    for (StreamEvent& event : events) {
-      if (awaits_prompt_) Q3G_TRY(take(event, held));
-    }
     turn_.reset();
+    is_ending_ = false;
+    n_errors_ = 0;
     held.rewind(byte, update, decision);
+    for (StreamEvent& event : events) {
+      if (event.kind == StreamEvent::Kind::turn_end && n_ends_ > 0) end_earlier(event, held);
+    }
     return {};
   }
 
  private:
+  /// drops_waiting: of the last turn, when look() succeeds.
   template <class Visit>
   [[nodiscard]] Status visit(bool drops_waiting, const Visit& look) {
     Status inner;
-    Q3G_TRY(impl_.visit(
-        id_, [&](StreamSession& session) { inner = look(session, StreamBatch::Impl::impl_of(session)); },
-        drops_waiting));
+    Q3G_TRY(impl_.visit(id_, [&](StreamSession& session) {
+      inner = look(session, StreamBatch::Impl::impl_of(session));
+      return drops_waiting && inner.ok();
+    }));
     return inner;
+  }
+
+  void end_earlier(StreamEvent& event, HeldText& held) {
+    --n_ends_;
+    if (event.turn.role != Role::user) return;
+    prompt_ = std::move(event.turn);
+    if (n_ends_ == 0) held.judge_prompt(prompt_->decision);
   }
 
   [[nodiscard]] Status take(StreamEvent& event, HeldText& held) {
@@ -93,21 +123,20 @@ class BatchSource final : public HoldBackSource {
         held.note_overdue();
         return {};
       case StreamEvent::Kind::error:
+        if (n_errors_ > 0) return --n_errors_, Status();
         // Behind a block it is about text that is to be taken back.
         return held.is_blocked() ? Status() : std::move(event.status);
       case StreamEvent::Kind::update:
-        if (!awaits_prompt_) held.update(event.update, event.decision);
+        if (n_ends_ == 0) held.update(event.update, event.decision);
         return {};
       case StreamEvent::Kind::turn_end:
         break;
     }
-    if (event.turn.role == Role::assistant && !awaits_prompt_) {
+    if (n_ends_ > 0) {
+      end_earlier(event, held);
+    } else if (event.turn.role == Role::assistant) {
       turn_ = std::move(event.turn);
       held.end(event.update, turn_->decision);
-    } else if (event.turn.role == Role::user) {
-      awaits_prompt_ = false;
-      prompt_ = std::move(event.turn);
-      held.judge_prompt(prompt_->decision);
     }
     return {};
   }
@@ -116,8 +145,10 @@ class BatchSource final : public HoldBackSource {
   StreamBatch::Impl& impl_;
   const StreamId id_;
   const double deadline_ms_;
-  std::uint64_t first_turn_ = 0;  // the last one when the answer began, which it was, or was not yet
-  bool is_first_turn_ = false, awaits_prompt_ = false, is_prompt_unseen_ = false;
+  std::uint64_t last_turn_ = 0;  // of the session, when the answer was queued or open
+  // Events that are still to come: of the ends of earlier turns, and of what has failed in these. @{
+  std::size_t n_ends_ = 0, n_errors_ = 0;  // @}
+  bool is_begun_ = false, is_ending_ = false, is_prompt_unseen_ = false;
 };
 
 }  // namespace

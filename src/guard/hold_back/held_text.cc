@@ -90,7 +90,7 @@ void HeldText::update(const StreamUpdate& update, const Decision& decision) {
 }
 
 void HeldText::judge_prompt(const Decision& decision) {
-  if (!blocks(decision)) return;
+  if (is_withheld_ || !blocks(decision)) return;
   block_.emplace();
   block_->decision = decision;
   block_->is_settled = prompt_is_blocked_ = true;
@@ -102,7 +102,8 @@ void HeldText::end(const StreamUpdate& update, const Decision& decision) {
   if (is_blocked()) return;
   look(decision, true);
   if (block_) return;
-  if (decision.is_complete)
+  // An answer without text has nothing that could be judged.
+  if (decision.is_complete || end_byte() == 0)
     is_free_ = true;
   else
     withhold();

@@ -82,18 +82,18 @@ Status HoldBack::Impl::put(std::string_view text) {
 
 Result<HoldBackRelease> HoldBack::Impl::take(double timeout_ms, std::size_t max_bytes) {
   if (!error_.ok()) return error_.error();
-  if (!is_over_ && !(held_.is_withheld() && source_->turn())) {
-    Status status = source_->poll(timeout_ms, held_);
-    if (!status.ok() && held_.is_withheld()) {
-      is_over_ = true;  // the turn of what was withdrawn cannot be ended
-      return std::move(status).error();
-    }
-    if (status.ok() && held_.has_failed() && !held_.is_withheld()) {
-      status =
-          Error{ErrorCode::invalid_argument, "hold back: the session was changed by somebody else meanwhile"};
-    }
-    if (!status.ok()) return fail(std::move(status)).error();
+  Status status;
+  // What comes behind the turn's end is about others.
+  if (!is_over_ && !source_->turn()) status = source_->poll(timeout_ms, held_);
+  if (!status.ok() && held_.is_withheld()) {
+    is_over_ = true;  // the turn of what was withdrawn cannot be ended
+    return std::move(status).error();
   }
+  if (status.ok() && held_.has_failed() && !held_.is_withheld()) {
+    status =
+        Error{ErrorCode::invalid_argument, "hold back: the session was changed by somebody else meanwhile"};
+  }
+  if (!status.ok()) return fail(std::move(status)).error();
   HoldBackRelease out = held_.take(time_->now(), max_bytes);
   out.state = state();
   if (out.has_more && out.state == HoldBackState::blocked) out.state = HoldBackState::writing;

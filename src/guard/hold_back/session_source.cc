@@ -18,12 +18,14 @@ class SessionSource final : public HoldBackSource {
       : session_(session), turn_serial_(session.mark().turn) {}
 
   [[nodiscard]] Status push(std::string_view bytes, HeldText& held) override {
+    Q3G_TRY(check_place(held.end_byte() - static_cast<std::int64_t>(bytes.size())));
     Q3G_ASSIGN(const StreamUpdate update, session_.push_text(bytes));
     held.update(update, session_.decision());
     return {};
   }
 
   [[nodiscard]] Status end_turn(HeldText& held) override {
+    Q3G_TRY(check_place(held.end_byte()));
     StreamUpdate update;
     Q3G_ASSIGN(turn_, session_.end_turn(update));
     held.end(update, turn_->decision);
@@ -40,6 +42,13 @@ class SessionSource final : public HoldBackSource {
   }
 
  private:
+  /// Text leaves by its place in the turn.
+  [[nodiscard]] Status check_place(std::int64_t byte) const {
+    if (session_.mark().turn == turn_serial_ && session_.turn_bytes() == byte) return {};
+    return Error{ErrorCode::invalid_argument,
+                 "hold back: the session was changed by somebody else meanwhile"};
+  }
+
   StreamSession::Impl& session_;
   const std::uint64_t turn_serial_;
 };
