@@ -17,10 +17,12 @@ void ListTrack::push(std::string_view bytes) {
     marked = next.n_bytes();
     marks.push_back(next);
   }
+  std::optional<ScannedHit> hit = next.hit();
   marks_.reserve(marks_.size() + marks.size());
   text_.append(bytes);
   std::move(marks.begin(), marks.end(), std::back_inserter(marks_));
   scanner_ = std::move(next);
+  hit_ = std::move(hit);
 }
 
 void ListTrack::truncate(std::int64_t n) {
@@ -32,6 +34,7 @@ void ListTrack::truncate(std::int64_t n) {
   const auto begin = static_cast<std::size_t>(next.n_bytes() - begin_),
              end = static_cast<std::size_t>(n - begin_);
   next.push(std::string_view(text_).substr(begin, end - begin));
+  hit_ = next.hit();
   marks_.erase(behind, marks_.end());
   text_.resize(end);
   scanner_ = std::move(next);

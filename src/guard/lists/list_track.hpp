@@ -28,8 +28,8 @@ class ListTrack {
   void truncate(std::int64_t n);
   /// Nobody will go back to less than the first n bytes: lets go of most of these. Throws nothing.
   void forget(std::int64_t n) noexcept;
-  /// The first hit if the text ended here. Throws std::bad_alloc.
-  [[nodiscard]] std::optional<ScannedHit> hit() const { return scanner_.hit(); }
+  /// The first hit if the text ended here.
+  [[nodiscard]] const std::optional<ScannedHit>& hit() const noexcept { return hit_; }
   [[nodiscard]] std::int64_t n_bytes() const noexcept {
     return begin_ + static_cast<std::int64_t>(text_.size());
   }
@@ -43,6 +43,7 @@ class ListTrack {
   std::string text_;
   std::vector<PhraseScanner> marks_;  // ascending; where they stand they say themselves
   PhraseScanner scanner_;             // behind the text
+  std::optional<ScannedHit> hit_;     // its
 };
 
 }  // namespace qwen3guard::detail

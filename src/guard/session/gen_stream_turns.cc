@@ -94,8 +94,8 @@ Result<TokenVerdict> GenStream::push_conversation(std::span<const Message> messa
     Q3G_TRY(open_turn(Role::user));
     Q3G_TRY(check_text(prompt));
     Q3G_TRY(add_text(prompt, prompt));
-    follow_lists(prompt);
     StreamUpdate update;
+    follow_lists(prompt, update);
     Q3G_ASSIGN(const TurnVerdict turn, close(update));
     Q3G_TRY(open_turn(Role::assistant));
     return *turn.prompt;
@@ -178,8 +178,7 @@ Result<StreamUpdate> GenStream::push_tokens(std::span<const TokenId> ids) {
 }
 
 StreamUpdate GenStream::with_lists(StreamUpdate update, std::string_view pushed) {
-  follow_lists(pushed);
-  add_list_hit(*record_, update.tokens);
+  follow_lists(pushed, update);
   return update;
 }
 
@@ -229,7 +228,7 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
     end.end_turn(options_.policy.rules(), TurnRecord::index(record.n_tokens()) - 1);
   record.decision = decide(end, true);
   add_list_hit(record, true, record.decision);
-  if (out.prompt) add_list_hit(record, {&*out.prompt, 1});
+  if (out.prompt) add_list_hit(record, true, {&*out.prompt, 1});
   if (!record.marks.is_stopped && written.verdict != nullptr && written.n_bytes == n_whole_bytes())
     out.written = *written.verdict;
   if (out.written) rule_by_list_hit(record, out.written->ruling);
@@ -239,7 +238,7 @@ Result<TurnVerdict> GenStream::close(StreamUpdate& update) {
   records_.push_back(record_);
   set_record(nullptr);
   update = update_from(first);
-  add_list_hit(*last_record(), update.tokens);
+  add_list_hit(*last_record(), true, update.tokens);
   return out;
 }
 
@@ -357,7 +356,7 @@ std::vector<TokenVerdict> GenStream::verdicts(std::size_t begin) const {
   std::vector<TokenVerdict> out;
   for (std::size_t i = std::max(begin, first_verdict()); i < n_verdicts(); ++i)
     out.push_back(last_record()->token(i).verdict);
-  if (!out.empty()) add_list_hit(*last_record(), out);
+  if (!out.empty()) add_list_hit(*last_record(), conversation_.open() == nullptr, out);
   return out;
 }
 

@@ -331,7 +331,7 @@ std::size_t HeadStream::n_settled_tokens() const noexcept {
 std::optional<TokenVerdict> HeadStream::stripped() const {
   const std::size_t n = n_stripped_bytes();
   const TurnRecord* record = last_record();
-  if (n == 0 || record == nullptr || record->n_slid > 0) return std::nullopt;
+  if (n == 0 || record == nullptr) return std::nullopt;
   TokenVerdict out;
   out.id = guard_->tokenizer()->find_bytes("\n").value_or(-1);
   out.counts = false;
@@ -339,7 +339,7 @@ std::optional<TokenVerdict> HeadStream::stripped() const {
   // The markup's own line break stands in their place.
   out.position = position();
   if (!record->tokens.empty()) {
-    out.position = record->tokens.front().verdict.position;
+    out.position = record->tokens.front().verdict.position - static_cast<std::int32_t>(record->n_slid);
   } else if (open != nullptr) {
     out.position = static_cast<std::int32_t>(conversation_.content_begin() + conversation_.n_gone());
   }
@@ -352,7 +352,7 @@ std::optional<TokenVerdict> HeadStream::stripped() const {
 StreamUpdate HeadStream::take_update(Feed& feed) {
   const auto front = stripped();
   StreamUpdate update;
-  update.first = feed.first == 0 ? 0 : feed.first + (front ? 1 : 0);
+  update.first = feed.first == 0 ? 0 : feed.first + n_front();
   if (feed.first == 0 && front) update.tokens.push_back(*front);
   update.tokens.insert(update.tokens.end(), feed.verdicts.begin() + static_cast<std::ptrdiff_t>(feed.n_lead),
                        feed.verdicts.end());
@@ -378,9 +378,8 @@ StreamUpdate HeadStream::commit(Feed& feed) {
   marks.n_settled = n_settled;
   const auto front = stripped();
   update.n_settled = std::min(n_settled, record.n_tokens());
-  if (front) update.n_settled = front->is_settled ? update.n_settled + 1 : 0;
-  follow_lists(feed.pushed);
-  add_list_hit(*record_, update.tokens);
+  update.n_settled = front && !front->is_settled ? 0 : update.n_settled + n_front();
+  follow_lists(feed.pushed, update);
   undone.keep();
   log_.commit();
   return update;
@@ -406,7 +405,7 @@ TurnVerdict HeadStream::commit_end(Feed& feed, StreamUpdate& update, FinalForm::
     }
   }
   update = take_update(feed);
-  add_list_hit(record, update.tokens);
+  add_list_hit(record, true, update.tokens);
   update.n_settled = n_verdicts();
   out.decision = record.decision;
   undone.keep();
@@ -424,7 +423,7 @@ TokenVerdict HeadStream::end_prompt(const Feed& feed, const ClosedTurn& turn, Tu
   record.decision =
       decide_prompt(options_.policy, verdict, {n_incomplete > 0, turn.n_bytes - n_incomplete, turn.n_bytes});
   add_list_hit(record, true, record.decision);
-  add_list_hit(record, {&verdict, 1});
+  add_list_hit(record, true, {&verdict, 1});
   return verdict;
 }
 

@@ -109,6 +109,7 @@ class HeadStream final : public RecordedSession {
   [[nodiscard]] std::unique_ptr<Impl> fork() const override;
   [[nodiscard]] Decision decision() const override;
   [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin) const override;
+  [[nodiscard]] std::size_t first_verdict() const noexcept override;
   [[nodiscard]] std::size_t n_verdicts() const noexcept override;
   [[nodiscard]] std::int32_t position() const noexcept override;
   [[nodiscard]] std::int32_t max_tokens() const noexcept override {
@@ -180,6 +181,8 @@ class HeadStream final : public RecordedSession {
   [[nodiscard]] StreamUpdate take_update(Feed& feed);
   /// The line breaks in front of a response that the template strips, as an entry of the turn's verdicts.
   [[nodiscard]] std::optional<TokenVerdict> stripped() const;
+  /// 1 where there is one, also when the context has slid over it: the verdicts keep their numbers.
+  [[nodiscard]] std::size_t n_front() const noexcept;
   /// The update that says that the last turn is as it was.
   [[nodiscard]] StreamUpdate unchanged() const;
   /// What of an assistant's turn was not judged, as it was written.

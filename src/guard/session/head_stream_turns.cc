@@ -221,7 +221,7 @@ StreamUpdate HeadStream::unchanged() const {
   update.first = update.n_settled = n_verdicts();
   if (conversation_.open() != nullptr) {
     const auto front = stripped();
-    update.n_settled = std::min(update.first, n_settled_tokens() + (front ? 1 : 0));
+    update.n_settled = std::min(update.first, n_settled_tokens() + n_front());
     if (front && !front->is_settled) update.n_settled = 0;
   }
   if (record->marks.is_stopped) update.stopped_at_byte = record->marks.judged_end_byte;
@@ -267,18 +267,24 @@ std::vector<TokenVerdict> HeadStream::verdicts(std::size_t begin) const {
   const TurnRecord* record = last_record();
   if (record == nullptr) return out;
   const auto front = stripped();
-  if (front && begin == 0) out.push_back(*front);
-  begin -= std::min<std::size_t>(begin, front ? 1 : 0);
+  if (front && begin == 0 && record->n_slid == 0) out.push_back(*front);
+  begin -= std::min<std::size_t>(begin, n_front());
   for (std::size_t i = std::max(begin, record->n_slid); i < record->n_tokens(); ++i)
     out.push_back(record->tokens[i - record->n_slid].verdict);
-  add_list_hit(*record, out);
+  add_list_hit(*record, conversation_.open() == nullptr, out);
   return out;
+}
+
+std::size_t HeadStream::n_front() const noexcept { return n_stripped_bytes() > 0 ? 1 : 0; }
+
+std::size_t HeadStream::first_verdict() const noexcept {
+  const std::size_t n_slid = RecordedSession::first_verdict();
+  return n_slid > 0 ? n_slid + n_front() : 0;
 }
 
 std::size_t HeadStream::n_verdicts() const noexcept {
   const TurnRecord* record = last_record();
-  const bool has_front = record != nullptr && record->n_slid == 0 && n_stripped_bytes() > 0;
-  return record == nullptr ? 0 : record->n_tokens() + (has_front ? 1 : 0);
+  return record == nullptr ? 0 : record->n_tokens() + n_front();
 }
 
 std::int32_t HeadStream::position() const noexcept {

@@ -54,13 +54,9 @@ std::shared_ptr<TurnRecord> RecordedSession::empty_record() const {
   return out;
 }
 
-void RecordedSession::follow_lists(std::string_view pushed) {
-  const PhraseMatcher* phrases = denied_phrases(options_.policy);
-  if (record_ == nullptr || phrases == nullptr) return;
+void RecordedSession::look_for_phrases(std::string_view pushed) {
   const OpenTurn& turn = *conversation_.open();
-  if (turn.role() == Role::system) return;  // nobody judges it
   TurnRecord& record = writable();
-  if (!record.lists) record.lists.emplace(*phrases);  // it was restored
   ListTrack& lists = *record.lists;
   const std::int64_t n_before = turn_bytes() - static_cast<std::int64_t>(pushed.size());
   if (lists.n_bytes() >= n_before) {
@@ -73,15 +69,43 @@ void RecordedSession::follow_lists(std::string_view pushed) {
   // The turn was restored, and is open again. What is not kept of it is line breaks.
   const std::string_view kept = turn.host_text();
   const auto n_bytes = static_cast<std::size_t>(turn_bytes());
-  ListTrack again(*phrases);
+  ListTrack again(*denied_phrases(options_.policy));
   again.push(std::string(n_bytes - std::min(n_bytes, kept.size()), '\n'));
   again.push(kept);
   lists = std::move(again);
 }
 
+void RecordedSession::follow_lists(std::string_view pushed, StreamUpdate& update) {
+  const PhraseMatcher* phrases = denied_phrases(options_.policy);
+  if (record_ == nullptr || phrases == nullptr) return;
+  if (conversation_.open()->role() == Role::system) return;  // nobody judges it
+  if (!record_->lists) writable().lists.emplace(*phrases);   // it was restored
+  const std::optional<ScannedHit> before = record_->lists->hit();
+  look_for_phrases(pushed);
+  const std::optional<ScannedHit>& now = record_->lists->hit();
+  if (!before && !now) return;
+  add_list_hit(*record_, false, update.tokens);
+  const bool is_provisional = now && !now->is_settled;
+  if (before == now && !is_provisional) return;
+  std::vector<TokenVerdict> all = verdicts(0);
+  const std::size_t first = first_verdict();
+  // Where a hit ends, the action changes; up to there nothing does.
+  const auto place = [&](const std::optional<ScannedHit>& hit) {
+    const auto in = std::find_if(all.begin(), all.end(), [&](const TokenVerdict& token) {
+      return hit && token.byte_end >= hit->hit.byte_end;
+    });
+    return static_cast<std::size_t>(in - all.begin());
+  };
+  if (is_provisional) update.n_settled = std::min(update.n_settled, first + place(now));
+  const std::size_t changed = std::min(place(before), place(now));
+  if (before == now || first + changed >= update.first) return;
+  update.first = first + changed;
+  update.tokens.assign(all.begin() + static_cast<std::ptrdiff_t>(changed), all.end());
+}
+
 void RecordedSession::add_list_hit(const TurnRecord& record, bool has_ended, Decision& decision) const {
   if (!record.lists) return;
-  auto hit = record.lists->hit();
+  std::optional<ScannedHit> hit = record.lists->hit();
   if (!hit) return;
   hit->is_settled = hit->is_settled || has_ended;
   std::optional<std::int32_t> position;
@@ -94,12 +118,15 @@ void RecordedSession::add_list_hit(const TurnRecord& record, bool has_ended, Dec
   add_hit(options_.policy, *hit, position, decision);
 }
 
-void RecordedSession::add_list_hit(const TurnRecord& record, std::span<TokenVerdict> tokens) const {
+void RecordedSession::add_list_hit(const TurnRecord& record, bool has_ended,
+                                   std::span<TokenVerdict> tokens) const {
   if (!record.lists || tokens.empty()) return;
-  const auto hit = record.lists->hit();
+  const auto& hit = record.lists->hit();
   if (!hit) return;
   for (TokenVerdict& token : tokens) {
-    if (token.byte_end >= hit->hit.byte_end) token.action = Action::block;
+    if (token.byte_end < hit->hit.byte_end) continue;
+    token.action = Action::block;
+    token.is_settled = token.is_settled && (hit->is_settled || has_ended);
   }
 }
 

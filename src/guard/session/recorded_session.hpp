@@ -50,14 +50,15 @@ class RecordedSession : public StreamSession::Impl {
   /// Of a turn that came whole and that nobody judges: of the user or the assistant, or the system's. Throws
   /// std::bad_alloc.
   [[nodiscard]] Decision unread_decision(const Message& turn) const;
-  /// The lists look at the open turn's text as it is now, whose last bytes are `pushed`. To be called when
-  /// nothing else of a change can fail: it is not in the log. Throws std::bad_alloc; nothing has changed
-  /// then.
-  void follow_lists(std::string_view pushed);
+  /// The lists look at the open turn's text as it is now, whose last bytes are `pushed`, and what they find
+  /// is added to `update`, which gets the tokens in front of its own for which that changes something, too.
+  /// To be called when nothing else of a change can fail: it is not in the log. Throws std::bad_alloc.
+  void follow_lists(std::string_view pushed, StreamUpdate& update);
   /// What they find in a turn, added to a decision on it.
   void add_list_hit(const TurnRecord& record, bool has_ended, Decision& decision) const;
-  /// And to the turn's tokens: from the one on in which the hit ends, the action in force is to block.
-  void add_list_hit(const TurnRecord& record, std::span<TokenVerdict> tokens) const;
+  /// And to the turn's tokens: from the one on in which the hit ends, the action in force is to block. While
+  /// the turn is open and the hit is not settled, neither are they.
+  void add_list_hit(const TurnRecord& record, bool has_ended, std::span<TokenVerdict> tokens) const;
   /// And to the ruling on a verdict on the whole turn, which is over: as classify() rules.
   void rule_by_list_hit(const TurnRecord& record, Ruling& ruling) const;
   /// The text that ids spell, where there are lists to look at it.
@@ -81,6 +82,8 @@ class RecordedSession : public StreamSession::Impl {
   std::shared_ptr<TurnRecord> record_;                // of the open one
 
  private:
+  void look_for_phrases(std::string_view pushed);
+
   mutable bool is_record_shared_ = false;  // a fork has it, too
 };
 

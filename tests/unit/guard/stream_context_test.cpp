@@ -515,3 +515,44 @@ TEST_CASE("context: marks that wait for what follows count at the end of the tur
     if (!end.ok()) CHECK(end.error().code == ErrorCode::context_full);
   }
 }
+
+TEST_CASE("context: verdicts keep their numbers behind line breaks that the template strips",
+          "[stream][context]") {
+  GuardOptions small;
+  small.max_context_tokens = 160;
+  const Guard guard = Guard::load_embedded("nano-stream", small).value();
+  for (const std::string begin : {"", "\n\n"}) {
+    for (const std::size_t n_pieces : {1, 80}) {
+      CAPTURE(begin.size(), n_pieces);
+      StreamOptions options;
+      options.context = ContextPolicy::slide;
+      StreamSession session = guard.open_stream(options).value();
+      session.push_prompt("Please go on with the text.").throw_if_error();
+      StreamText random(83);
+      std::string text = begin;
+      for (int i = 0; i < 80; ++i) text += " and " + random.next(3);
+      test::Record record;
+      for (std::size_t i = 0; i < n_pieces; ++i) {
+        const std::size_t n = text.size() / n_pieces;
+        record.apply(session.push_text(std::string_view(text).substr(i * n, n)).value());
+        REQUIRE(session.n_verdicts() == record.verdicts().size());
+        REQUIRE(session.first_verdict() + session.verdicts().size() == session.n_verdicts());
+      }
+      REQUIRE(session.first_verdict() > 200);
+      const auto tokens = session.verdicts();
+      for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const TokenVerdict& said = record.verdicts()[session.first_verdict() + i];
+        CAPTURE(i);
+        REQUIRE(tokens[i].id == said.id);
+        REQUIRE(tokens[i].position == said.position);
+        REQUIRE(tokens[i].byte_end == said.byte_end);
+      }
+      REQUIRE(session.verdicts(session.n_verdicts() - 1).size() == 1);
+      if (begin.empty()) continue;
+      const TokenVerdict &front = record.verdicts()[0], &next = record.verdicts()[1];
+      CHECK(front.byte_end == 2);
+      CHECK(front.source == VerdictSource::none);
+      CHECK(front.position == next.position - 1);
+    }
+  }
+}
