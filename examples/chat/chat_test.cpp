@@ -25,19 +25,22 @@ constexpr const char* kThreat = "You are a worthless idiot and I will burn your 
 struct Run {
   Outcome outcome;
   std::string seen;
+  int n_taken_back = 0;
 };
 
 Run say(GuardedChat& chat, const std::string& prompt = kPrompt) {
   Run run;
-  run.outcome = chat.say(prompt, [&](std::string_view text, const TokenVerdict&) { run.seen += text; });
+  run.outcome = chat.say(prompt, {[&](std::string_view text, const TokenVerdict&) { run.seen += text; },
+                                  [&](std::string_view kept) {
+                                    REQUIRE(run.seen.size() > kept.size());
+                                    REQUIRE(run.seen.starts_with(kept));
+                                    run.seen = kept;
+                                    ++run.n_taken_back;
+                                  }});
   return run;
 }
 
 Guard nano() { return Guard::load_embedded("nano-stream").value(); }
-
-}  // namespace
-
-namespace {
 
 /// The default policy, but that so many tokens in a row decide.
 Policy with_run_of(std::int32_t n_tokens) {
@@ -50,7 +53,7 @@ Policy with_run_of(std::int32_t n_tokens) {
 
 TEST_CASE("chat: what is not flagged is shown as it was written", "[chat]") {
   const Guard guard = nano();
-  for (const std::size_t buffer : {std::size_t{0}, std::size_t{1}, std::size_t{40}, std::size_t{10000}}) {
+  for (const std::int32_t buffer : {0, 1, 40, 10000}) {
     CAPTURE(buffer);
     ScriptedHost host({{kClean}});
     chat::Settings settings;
@@ -59,10 +62,10 @@ TEST_CASE("chat: what is not flagged is shown as it was written", "[chat]") {
     const Run run = say(chat);
     CHECK(run.seen == kClean);
     CHECK(run.outcome.shown == kClean);
-    CHECK(run.outcome.n_retries == 0);
+    CHECK(run.outcome.stats.n_retries == 0);
     CHECK(run.outcome.n_discarded_tokens == 0);
     CHECK_FALSE(run.outcome.gave_up);
-    CHECK(run.outcome.n_wait_tokens >= std::min<std::size_t>(buffer, 20));
+    CHECK(run.outcome.n_wait_tokens >= static_cast<std::size_t>(std::min(buffer, 20)));
   }
 }
 
@@ -71,7 +74,7 @@ TEST_CASE("chat: nothing of a flagged passage is seen, and the next try goes on"
   ScriptedHost host({{kClean + " " + kInsult, kClean + " Enjoy your meal, and tell me how it was."}});
   GuardedChat chat(guard, host, {});
   const Run run = say(chat);
-  CHECK(run.outcome.n_retries == 1);
+  CHECK(run.outcome.stats.n_retries == 1);
   CHECK(run.outcome.n_discarded_tokens > 0);
   CHECK_FALSE(run.outcome.gave_up);
   CHECK(run.seen.find("idiot") == std::string::npos);
@@ -100,7 +103,7 @@ TEST_CASE("chat: after the last retry the rest is withheld", "[chat]") {
   GuardedChat chat(guard, host, settings);
   const Run run = say(chat);
   CHECK(run.outcome.gave_up);
-  CHECK(run.outcome.n_retries == 3);
+  CHECK(run.outcome.stats.n_retries == 3);
   CHECK(run.seen == run.outcome.shown + std::string(GuardedChat::kGaveUp));
   CHECK(run.seen.find("idiot") == std::string::npos);
   // The conversation goes on.
@@ -128,8 +131,59 @@ TEST_CASE("chat: without a buffer what was shown stays", "[chat]") {
   settings.buffer_tokens = 0;
   GuardedChat chat(guard, host, settings);
   const Run run = say(chat);
-  CHECK(run.outcome.n_retries > 0);
+  CHECK(run.outcome.stats.n_retries > 0);
   CHECK(run.seen.substr(0, run.outcome.shown.size()) == run.outcome.shown);
+}
+
+TEST_CASE("chat: a denied phrase is taken back where it was shown, and what only begins like one stays",
+          "[chat]") {
+  PolicySpec spec;
+  spec.lists.deny = {"enjoy your meal"};
+  const Result<Policy> policy = Policy::make(spec);
+  if (!policy.ok()) return;  // a library without lists
+  const Guard guard = nano();
+  for (const std::int32_t buffer : {0, 40}) {
+    CAPTURE(buffer);
+    ScriptedHost host({{kClean + " Enjoy your mealtime."},
+                       {kClean + " Enjoy your meal, and more.", kClean + " Enjoy all of it."}});
+    chat::Settings settings;
+    settings.policy = *policy;
+    settings.buffer_tokens = buffer;
+    GuardedChat chat(guard, host, settings);
+    const Run lifted = say(chat);
+    CHECK(lifted.outcome.stats.n_retries == 0);
+    CHECK(lifted.seen == kClean + " Enjoy your mealtime.");
+    const Run denied = say(chat);
+    CHECK(denied.outcome.stats.n_retries == 1);
+    CHECK(denied.n_taken_back == (buffer == 0 ? 1 : 0));
+    CHECK(denied.seen == kClean + " Enjoy all of it.");
+    CHECK((denied.outcome.stats.retracted_bytes > 0) == (buffer == 0));
+    CHECK(chat.messages().back().content == denied.seen);
+    CHECK(chat.session().turn_bytes() == static_cast<std::int64_t>(denied.seen.size()));
+  }
+}
+
+TEST_CASE("chat: an answer without text is one", "[chat]") {
+  const Guard guard = nano();
+  ScriptedHost host({{""}, {"Fine."}});
+  GuardedChat chat(guard, host, {});
+  const Run run = say(chat);
+  CHECK(run.seen.empty());
+  CHECK_FALSE(run.outcome.gave_up);
+  CHECK(say(chat).seen == "Fine.");
+  CHECK(chat.messages().size() == 4);
+}
+
+TEST_CASE("chat: a Gen checkpoint as guard", "[chat]") {
+  const Guard guard = Guard::load_embedded("nano-gen").value();
+  ScriptedHost host({{kInsult + " " + kInsult}, {"Fine."}});
+  GuardedChat chat(guard, host, {});
+  const Run run = say(chat, "And now?");
+  CHECK(run.outcome.gave_up);
+  CHECK(run.outcome.stats.n_retries == 5);
+  CHECK(run.seen.ends_with(GuardedChat::kGaveUp));
+  CHECK(run.seen.find("idiot") == std::string::npos);
+  CHECK(say(chat, "Thank you.").seen == "Fine.");
 }
 
 TEST_CASE("chat: a model as host writes the same for the same seed", "[chat]") {
@@ -171,7 +225,7 @@ TEST_CASE("chat: every token of the host is shown or counted as discarded", "[ch
   Counted host(script);
   GuardedChat chat(guard, host, {});
   const Run run = say(chat);
-  CHECK(run.outcome.n_retries == 2);
+  CHECK(run.outcome.stats.n_retries == 2);
   CHECK(run.seen == kClean + " Enjoy your meal.");
   CHECK(run.outcome.n_discarded_tokens == host.n_written - host.n_kept);
 }
@@ -182,7 +236,7 @@ TEST_CASE("chat: an answer longer than the guard's context is shown to its end",
   const Guard guard = Guard::load_embedded("nano-stream", small).value();
   std::string answer;
   for (int i = 0; i < 24; ++i) answer += "It smells lovely, and the table looks great too. ";
-  for (const std::size_t buffer : {std::size_t{0}, std::size_t{40}, std::size_t{10000}}) {
+  for (const std::int32_t buffer : {0, 40, 10000}) {
     CAPTURE(buffer);
     ScriptedHost host({{answer}, {"Fine."}});
     chat::Settings settings;
@@ -191,7 +245,7 @@ TEST_CASE("chat: an answer longer than the guard's context is shown to its end",
     GuardedChat chat(guard, host, settings);
     const Run run = say(chat);
     CHECK(run.seen == answer);
-    CHECK(run.outcome.n_shown_tokens > 160);
+    CHECK(run.outcome.stats.shown_tokens > 160);
     // The place before the prompt is gone with the beginning of that answer.
     CHECK(say(chat, kThreat).outcome.prompt_was_refused);
     CHECK(chat.messages().size() == 2);

@@ -18,47 +18,35 @@ StreamOptions stream_options(const Settings& settings) {
   return options;
 }
 
-/// Adds the time of its life to a sum.
-class Timer {
- public:
-  explicit Timer(double& ms) : ms_(ms) {}
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-  ~Timer() {
-    ms_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  double& ms_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+/// What call() returns; adds the time that it takes.
+template <class Call>
+auto timed(double& ms, const Call& call) {
+  const auto start = std::chrono::steady_clock::now();
+  auto result = call();
+  ms += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
 
 }  // namespace
 
 GuardedChat::GuardedChat(const Guard& guard, Host& host, const Settings& settings)
     : host_(host), settings_(settings), session_(guard.open_stream(stream_options(settings)).value()) {}
 
-Outcome GuardedChat::say(const std::string& prompt, const Show& show) {
+Outcome GuardedChat::say(const std::string& prompt, const Screen& screen) {
   Outcome outcome;
   const StreamMark before = session_.mark();
-  {
-    const Timer timer(outcome.guard_ms);
-    outcome.prompt = session_.push_prompt(prompt).value();
-  }
+  outcome.prompt = timed(outcome.guard_ms, [&] { return session_.push_prompt(prompt); }).value();
   if (outcome.prompt.action == Action::block) {
     // The host never hears of it, and neither does the next turn.
     if (!session_.rewind(before).ok()) start_over();
     outcome.prompt_was_refused = true;
     outcome.shown = kRefusal;
-    show(kRefusal, {});
+    screen.show(kRefusal, {});
     return outcome;
   }
   messages_.push_back({Role::user, prompt});
   host_.begin(messages_).throw_if_error();
-  text_.clear();
-  piece_ends_.clear();
-  verdicts_.clear();
-  const bool follows = answer(outcome, show);
+  const bool follows = answer(outcome, screen);
   messages_.push_back({Role::assistant, outcome.shown});
   if (!follows) start_over();
   return outcome;
@@ -74,78 +62,67 @@ void GuardedChat::start_over() {
   }
 }
 
-/// Shows the answer's next tokens up to the n-th.
-void GuardedChat::release(Outcome& outcome, const Show& show, std::size_t n_tokens) {
-  while (outcome.n_shown_tokens < n_tokens) {
-    const TokenVerdict& verdict = verdicts_[outcome.n_shown_tokens++];
+/// Shows what the answer goes on with, each token's text with its verdict.
+void GuardedChat::show(std::string_view text, Outcome& outcome, const Screen& screen) {
+  if (text.empty()) return;
+  const std::size_t begin = outcome.shown.size();
+  outcome.shown += text;
+  std::size_t n_shown = 0;
+  const auto up_to = [&](std::int64_t byte, const TokenVerdict& verdict) {
+    const std::size_t place = std::clamp(static_cast<std::size_t>(byte), begin, outcome.shown.size()) - begin;
     // Tokens can share a character: it is shown with the first.
-    const std::size_t end = static_cast<std::size_t>(verdict.byte_end);
-    if (end <= outcome.shown.size()) continue;
-    const std::string_view text =
-        std::string_view(text_).substr(outcome.shown.size(), end - outcome.shown.size());
-    outcome.shown += text;
-    show(text, verdict);
+    if (place > n_shown) screen.show(text.substr(n_shown, place - n_shown), verdict);
+    n_shown = std::max(n_shown, place);
+  };
+  for (const TokenVerdict& verdict : session_.verdicts()) {
+    up_to(verdict.byte_begin, {});  // the context has slid over what was said of it
+    up_to(verdict.byte_end, verdict);
   }
+  up_to(static_cast<std::int64_t>(outcome.shown.size()), {});
 }
 
 /// False: the session could not go back to what the user saw.
-bool GuardedChat::answer(Outcome& outcome, const Show& show) {
-  for (bool has_ended = false; !has_ended;) {
+bool GuardedChat::answer(Outcome& outcome, const Screen& screen) {
+  HoldBackOptions options;
+  options.buffer_tokens = settings_.buffer_tokens;
+  options.max_retries = settings_.max_retries;
+  HoldBack hold = HoldBack::over(session_, options).value();
+  std::vector<std::size_t> borders{0};  // the host's first n pieces have borders[n] bytes
+  HoldBackState state = HoldBackState::writing;
+  while (state == HoldBackState::writing) {
     const std::optional<std::string> piece = host_.next().value();
-    has_ended = !piece;
-    const StreamMark open = session_.mark();
-    bool is_flagged = false;
-    if (piece) {
-      text_ += *piece;
-      piece_ends_.push_back(text_.size());
-      const Timer timer(outcome.guard_ms);
-      const StreamUpdate update = session_.push_text(*piece).value();
-      verdicts_.resize(update.first);
-      verdicts_.insert(verdicts_.end(), update.tokens.begin(), update.tokens.end());
-      is_flagged = session_.decision().action == Action::block;
-    } else {
-      const Timer timer(outcome.guard_ms);
-      is_flagged = session_.end_turn().value().decision.action == Action::block;
-      // Those that the context slid over are gone from the session, not from the answer.
-      const std::vector<TokenVerdict> last = session_.verdicts();
-      verdicts_.resize(session_.first_verdict());
-      verdicts_.insert(verdicts_.end(), last.begin(), last.end());
+    if (piece) borders.push_back(borders.back() + piece->size());
+    if (piece && hold.stats().shown_tokens == 0) ++outcome.n_wait_tokens;
+    const HoldBackRelease out = timed(outcome.guard_ms, [&] {
+                                  (piece ? hold.put(*piece) : hold.finish()).throw_if_error();
+                                  return hold.take();
+                                }).value();
+    show(out.text, outcome, screen);
+    state = out.state;
+    if (state != HoldBackState::blocked) continue;
+    // A piece that was shown in part stays, unless what is blocked begins in it or before.
+    const auto shown = std::lower_bound(borders.begin(), borders.end(), outcome.shown.size());
+    const auto begin = static_cast<std::size_t>(out.block->byte_begin);
+    const auto place = *shown <= begin ? shown : std::upper_bound(borders.begin(), shown, begin) - 1;
+    const Status retried =
+        timed(outcome.guard_ms, [&] { return hold.retry(static_cast<std::int64_t>(*place)); });
+    outcome.n_discarded_tokens +=
+        static_cast<std::size_t>(borders.end() - (retried.ok() ? place : shown)) - 1;
+    if (!retried.ok()) break;  // that was the last try, or the context has slid over the place
+    borders.erase(place + 1, borders.end());
+    host_.rewind(borders.size() - 1).throw_if_error();
+    if (borders.back() < outcome.shown.size()) {
+      outcome.shown.resize(borders.back());
+      screen.take_back(outcome.shown);
     }
-    if (piece && outcome.n_shown_tokens == 0) ++outcome.n_wait_tokens;
-    if (!is_flagged) {
-      const std::size_t n_held = has_ended ? 0 : settings_.buffer_tokens;
-      // The last word may still change; what is settled stays what it is.
-      std::size_t n_free = verdicts_.size() > n_held ? verdicts_.size() - n_held : 0;
-      while (n_free > 0 && !verdicts_[n_free - 1].is_settled) --n_free;
-      if (n_free > outcome.n_shown_tokens) release(outcome, show, n_free);
-      continue;
-    }
-    // What the user has not seen is discarded.
-    std::size_t n_pieces = 0, n_bytes = 0;
-    while (n_bytes < outcome.shown.size()) n_bytes = piece_ends_[n_pieces++];
-    outcome.n_discarded_tokens += piece_ends_.size() - n_pieces;
-    if (has_ended) session_.rewind(open).throw_if_error();
-    const bool is_last_try = outcome.n_retries == settings_.max_retries;
-    const Result<StreamUpdate> update = [&] {
-      const Timer timer(outcome.guard_ms);
-      return session_.rewind_to_byte(static_cast<std::int64_t>(is_last_try ? outcome.shown.size() : n_bytes));
-    }();
-    if (is_last_try || !update.ok()) {
-      // What was shown stands; the rest is withheld.
-      if (update.ok()) session_.end_turn().throw_if_error();
-      outcome.gave_up = true;
-      show(kGaveUp, {});
-      return update.ok();
-    }
-    ++outcome.n_retries;
-    host_.rewind(n_pieces).throw_if_error();
-    verdicts_.resize(update->first);
-    verdicts_.insert(verdicts_.end(), update->tokens.begin(), update->tokens.end());
-    text_.resize(n_bytes);
-    piece_ends_.resize(n_pieces);
-    has_ended = false;
+    state = hold.state();
   }
-  return true;
+  outcome.stats = hold.stats();
+  if (state == HoldBackState::ended) return true;
+  // What was shown stands; the rest is withheld.
+  outcome.gave_up = true;
+  screen.show(kGaveUp, {});
+  return state == HoldBackState::blocked && hold.withdraw().ok();
 }
 
 }  // namespace chat

@@ -17,31 +17,34 @@ namespace chat {
 /// arXiv:2510.14276 (CARE): 40 tokens are held back; what is flagged is rolled back and tried again, at most
 /// 5 times.
 struct Settings {
-  std::size_t buffer_tokens = 40;
-  int max_retries = 5;
+  std::int32_t buffer_tokens = 40, max_retries = 5;
   qwen3guard::Policy policy;
 };
 
 /// What an exchange came to.
 struct Outcome {
   bool prompt_was_refused = false;
-  bool gave_up = false;            ///< every try was flagged
-  std::string shown;               ///< the answer as the user saw it
-  std::size_t n_shown_tokens = 0;  ///< of the guard
-  std::size_t n_discarded_tokens =
-      0;                          ///< written by the host, flagged, and never shown: what the user waited for
-  std::size_t n_wait_tokens = 0;  ///< written before the first one was shown, discarded ones included
-  int n_retries = 0;
+  bool gave_up = false;             ///< the rest was withheld: every try was flagged
+  std::string shown;                ///< the answer as the user saw it
+  qwen3guard::HoldBackStats stats;  ///< tokens are the guard's
+  /// Of the host's tokens: those that were written, flagged and thrown away; and those that were written
+  /// before the first one was shown, these included. @{
+  std::size_t n_discarded_tokens = 0, n_wait_tokens = 0;  /// @}
   double guard_ms = 0;
   qwen3guard::TokenVerdict prompt;
+};
+
+/// What the user sees.
+struct Screen {
+  /// Text that may be shown, with the verdict of the token that it belongs to, where there is one.
+  std::function<void(std::string_view text, const qwen3guard::TokenVerdict& verdict)> show;
+  /// What was shown belongs to what is flagged, from some place on: of the answer only `kept` stays.
+  std::function<void(std::string_view kept)> take_back;
 };
 
 /// A conversation between a user and a host model, guarded at both ends. No input or output of its own.
 class GuardedChat {
  public:
-  /// Text released to the user, with the verdict of the token that it belongs to.
-  using Show = std::function<void(std::string_view text, const qwen3guard::TokenVerdict& verdict)>;
-
   static constexpr std::string_view kRefusal = "I would rather not talk about that.";
   static constexpr std::string_view kGaveUp = " [The rest of the answer was withheld.]";
 
@@ -49,23 +52,20 @@ class GuardedChat {
   GuardedChat(const qwen3guard::Guard& guard, Host& host, const Settings& settings);
 
   /// Judges the prompt, and when it passes lets the host answer. Throws qwen3guard::Exception.
-  Outcome say(const std::string& prompt, const Show& show);
+  Outcome say(const std::string& prompt, const Screen& screen);
 
   [[nodiscard]] const std::vector<qwen3guard::Message>& messages() const noexcept { return messages_; }
   [[nodiscard]] const qwen3guard::StreamSession& session() const noexcept { return session_; }
 
  private:
-  bool answer(Outcome& outcome, const Show& show);
+  bool answer(Outcome& outcome, const Screen& screen);
+  void show(std::string_view text, Outcome& outcome, const Screen& screen);
   void start_over();
-  void release(Outcome& outcome, const Show& show, std::size_t n_tokens);
 
   Host& host_;
   Settings settings_;
   qwen3guard::StreamSession session_;
   std::vector<qwen3guard::Message> messages_;
-  std::string text_;                     // the answer so far, shown or not
-  std::vector<std::size_t> piece_ends_;  // in text_
-  std::vector<qwen3guard::TokenVerdict> verdicts_;
 };
 
 }  // namespace chat

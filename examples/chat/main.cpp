@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A chat in the terminal with a guard between a host model and its user: prompts are judged before the host
-// sees them, answers while they are written; 40 tokens are held back, and what is flagged is taken back and
+// sees them, answers while they are written; 40 tokens are held back, and what is flagged is thrown away and
 // tried again. The user sees what passed, in the colours of its verdicts.
 #include <csignal>
 #include <cstdio>
@@ -35,7 +35,7 @@ constexpr const char* kUsage =
     "usage: chat (--host MODEL | --script FILE) [option...]\n"
     "  --host MODEL       the model that answers: a Qwen3 checkpoint; a name in the library, or a path\n"
     "  --script FILE      answers from a file instead (examples/chat/script.txt)\n"
-    "  --guard MODEL      a Qwen3Guard-Stream checkpoint (default: nano-stream)\n"
+    "  --guard MODEL      a Qwen3Guard checkpoint, Stream or Gen (default: nano-stream)\n"
     "  --mode MODE        strict (default): Controversial counts as unsafe; loose: it does not\n"
     "  --buffer N         tokens held back (40)     --retries N      tries after the first (5)\n"
     "  --temperature T    (0.7)                     --top-k N        (20)\n"
@@ -79,9 +79,9 @@ Flags parse(const std::vector<std::string>& arguments) {
       spec.rules.mode = value == "strict" ? Mode::strict : Mode::loose;
       flags.settings.policy = Policy::make(spec).value();
     } else if (name == "--buffer") {
-      flags.settings.buffer_tokens = static_cast<std::size_t>(number(name, value, 0, 1e6));
+      flags.settings.buffer_tokens = static_cast<std::int32_t>(number(name, value, 0, 1e6));
     } else if (name == "--retries") {
-      flags.settings.max_retries = static_cast<int>(number(name, value, 0, 1000));
+      flags.settings.max_retries = static_cast<std::int32_t>(number(name, value, 0, 1000));
     } else if (name == "--temperature") {
       flags.sampling.temperature = static_cast<float>(number(name, value, 0, 100));
     } else if (name == "--top-k") {
@@ -131,10 +131,10 @@ int run(const Flags& flags) {
   const std::unique_ptr<chat::Host> host = make_host(flags);
   chat::GuardedChat chat(guard, *host, flags.settings);
   const chat::Terminal terminal(flags.color);
-  const auto exchange = [&](const std::string& prompt) {
-    terminal.figures(chat.say(
-        prompt, [&](std::string_view text, const TokenVerdict& verdict) { terminal.show(text, verdict); }));
-  };
+  const chat::Screen screen{
+      [&](std::string_view text, const TokenVerdict& verdict) { terminal.show(text, verdict); },
+      [&](std::string_view kept) { terminal.take_back(kept); }};
+  const auto exchange = [&](const std::string& prompt) { terminal.figures(chat.say(prompt, screen)); };
   for (const std::string& prompt : flags.say) {
     terminal.ask();
     terminal.echo(prompt);

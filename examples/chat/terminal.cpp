@@ -52,16 +52,22 @@ void Terminal::show(std::string_view text, const TokenVerdict& verdict) const {
   if (!color.empty()) write("\033[0m");
 }
 
+void Terminal::take_back(std::string_view kept) const {
+  write(color_ ? "\n\033[2m[taken back]\033[0m\n" : "\n[taken back]\n");
+  write(kept);
+}
+
 void Terminal::figures(const Outcome& outcome) const {
   char line[256];
   if (outcome.prompt_was_refused) {
     std::snprintf(line, sizeof line, "prompt: %s (%s); guard %.1f ms", to_string(outcome.prompt.severity),
                   to_string(outcome.prompt.category), outcome.guard_ms);
   } else {
+    const HoldBackStats& stats = outcome.stats;
     std::snprintf(
         line, sizeof line,
-        "%zu tokens shown, %zu discarded in %d retries%s, %zu before the first was shown; guard %.1f ms",
-        outcome.n_shown_tokens, outcome.n_discarded_tokens, outcome.n_retries,
+        "%lld tokens shown, %zu discarded in %d retries%s, %zu before the first was shown; guard %.1f ms",
+        static_cast<long long>(stats.shown_tokens), outcome.n_discarded_tokens, stats.n_retries,
         outcome.gave_up ? ", gave up" : "", outcome.n_wait_tokens, outcome.guard_ms);
   }
   write(std::string("\n") + (color_ ? "\033[2m" : "") + "[" + line + "]" + (color_ ? "\033[0m" : "") + "\n");

@@ -19,6 +19,8 @@ class Terminal {
   void ask() const;
   void echo(std::string_view prompt) const;
   void show(std::string_view text, const qwen3guard::TokenVerdict& verdict) const;
+  /// Says so, and shows what stays of the answer again.
+  void take_back(std::string_view kept) const;
   void figures(const Outcome& outcome) const;
 
  private:
