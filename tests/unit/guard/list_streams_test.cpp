@@ -284,7 +284,7 @@ TEST_CASE("list streams: a batch rules as sessions do that were given the same",
                          })
                   .ok());
     }
-    CHECK(n_denied > 0);
+    if (q3g_test::iterations(400) == 400) CHECK(n_denied > 0);
   }
 }
 
@@ -360,6 +360,7 @@ TEST_CASE("list streams: a context that slides keeps what was found, and not the
     const bool is_stream = guard.kind() == ModelKind::stream;
     StreamOptions options;
     options.context = ContextPolicy::slide;
+    options.gen_interval_tokens = 64;
     options.max_tokens = is_stream ? 256 : guard.classify_prompt("").value().tokens.prompt + 400;
     StreamSession plain = guard.open_stream(options).value();
     options.policy = only_lists();
@@ -372,6 +373,7 @@ TEST_CASE("list streams: a context that slides keeps what was found, and not the
       if (i == kPushes) n_bytes = n_list_bytes();
       plain.push_text(filler).throw_if_error();
       session.push_text(filler).throw_if_error();
+      if (other.first_verdict() > 0) continue;
       other.push_text(i == 0 ? "A zorblax. " + filler : filler).throw_if_error();
     }
     REQUIRE(session.first_verdict() > 0);
