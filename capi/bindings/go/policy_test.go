@@ -120,3 +120,68 @@ func TestPolicyIsClosed(t *testing.T) {
 	shared.Close()
 	wait.Wait()
 }
+
+// Phrases decide before the model does, and are found across pieces.
+func TestLists(t *testing.T) {
+	rules := policy(t, `"lists": {"deny": ["blue moon", "zorblax"], "allow": ["zorblax museum"]}`)
+	options := &ClassifyOptions{Policy: rules}
+	for _, name := range []string{"nano-gen", "nano-stream"} {
+		guard := load(t, name)
+		text := "caf\u00e9: once in a Blue \u200bMOON"
+		found, err := guard.ClassifyPrompt(ctx, text, options)
+		need(t, err)
+		ruling := found.Ruling
+		check(t, found.Severity == NotJudged && ruling.Action == Block && ruling.Rule == RuleDenyList && ruling.Phrase == 0, found)
+		check(t, text[ruling.ByteBegin:ruling.ByteEnd] == "Blue \u200bMOON", ruling)
+		for _, kind := range []string{"The Zorblax museum is open.", "bluemoon, zorblaxes"} {
+			found, err = guard.ClassifyPrompt(ctx, kind, options)
+			check(t, err == nil && found.Ruling.Rule == RuleSafe, kind, found, err)
+		}
+	}
+	guard := load(t, "nano-gen")
+	stored, err := guard.ClassifyPrompt(ctx, "zorblax", nil)
+	need(t, err)
+	again, err := rules.DecideVerdict(stored, "zorblax")
+	check(t, err == nil && again.Rule == RuleDenyList && again.Phrase == 1, again, err)
+	live := load(t, "nano-stream")
+	for size := 1; size < 8; size++ {
+		stream := open(t, live, &StreamOptions{Policy: rules})
+		_, err := stream.PushPrompt(ctx, "Hello!")
+		need(t, err)
+		for text := "Once in a blue moon. "; text != ""; text = text[min(size, len(text)):] {
+			_, err = stream.PushText(ctx, text[:min(size, len(text))])
+			need(t, err)
+		}
+		turn, err := stream.EndTurn(ctx)
+		ruling := turn.Decision.Ruling
+		check(t, err == nil && ruling.Rule == RuleDenyList && ruling.ByteBegin == 10 && ruling.ByteEnd == 19, size, ruling, err)
+	}
+}
+
+// The worse of a message and its folded copy counts, and the worst of a long message's windows.
+func TestCopiesAndWindows(t *testing.T) {
+	disguised := strings.NewReplacer("a", "\u0430", "e", "\u0435", "o", "\u043e", "p", "\u0440").Replace(threat)
+	copies := policy(t, `"lists": {"folding": {"confusables": true}, "judge_folded_copy": true}`)
+	long := strings.Repeat("The bread rises in the warm oven. ", 200) + threat
+	for _, name := range []string{"nano-gen", "nano-stream"} {
+		guard := load(t, name)
+		found, err := guard.ClassifyPrompt(ctx, disguised, &ClassifyOptions{Policy: copies})
+		need(t, err)
+		plain, err := guard.ClassifyPrompt(ctx, disguised, nil)
+		need(t, err)
+		folded, err := guard.ClassifyPrompt(ctx, threat, nil)
+		need(t, err)
+		check(t, found.Severity == max(plain.Severity, folded.Severity), found, plain, folded)
+		check(t, found.OfFoldedCopy == (folded.Severity > plain.Severity), found)
+		_, err = guard.OpenStream(&StreamOptions{Policy: copies})
+		want(t, err, StatusInvalidArgument)
+
+		small, err := LoadEmbedded(name, &GuardOptions{MaxContextTokens: 800})
+		need(t, err)
+		defer small.Close()
+		_, err = small.ClassifyPrompt(ctx, long, nil)
+		want(t, err, StatusContextFull)
+		found, err = small.ClassifyPrompt(ctx, long, &ClassifyOptions{LongText: Some(LongTextWindows)})
+		check(t, err == nil && found.Window != nil && found.Window.Windows > 2 && found.Severity != NotJudged, found, err)
+	}
+}

@@ -96,6 +96,44 @@ public static class PolicyTests
         Check.Same("category_off", Names.Of(Rule.CategoryOff));
     }
 
+    /// <summary>Phrases decide before the model does; the worse of a message and its folded copy counts, and the worst of a long
+    /// message's windows.</summary>
+    public static void ListsCopiesAndWindows()
+    {
+        const string phrases = "\"deny\": [\"blue moon\"], \"allow\": [\"blue moon bar\"]";
+        string disguised = Threat.Replace('a', '\u0430').Replace('e', '\u0435').Replace('o', '\u043e').Replace('p', '\u0440');
+        string text = "caf\u00e9: once in a Blue \u200bMOON", all = Times("The bread rises in the warm oven. ", 200) + Threat;
+        using (var lists = Policy.Parse(Document("\"lists\": {" + phrases + "}")))
+        using (var copies = Policy.Parse(Document("\"lists\": {\"folding\": {\"confusables\": true}, \"judge_folded_copy\": true}")))
+        {
+            foreach (string name in new[] { "nano-gen", "nano-stream" })
+            {
+                using (var guard = Guard.Embedded(name))
+                using (var small = Guard.Embedded(name, new GuardOptions { MaxContextTokens = 800 }))
+                {
+                    var found = guard.ClassifyPrompt(text, new ClassifyOptions { Policy = lists });
+                    Check.Same("NotJudged Block DenyList 0", string.Join(" ", found.Severity, found.Action, found.Ruling.Rule,
+                        found.Ruling.Phrase));
+                    byte[] bytes = System.Text.Encoding.UTF8.GetBytes(text);
+                    Check.Same("Blue \u200bMOON", System.Text.Encoding.UTF8.GetString(bytes, (int)found.Ruling.ByteBegin,
+                        (int)(found.Ruling.ByteEnd - found.Ruling.ByteBegin)));
+                    found = guard.ClassifyPrompt("The Blue Moon Bar is open.", new ClassifyOptions { Policy = lists });
+                    Check.Same(Rule.Safe, found.Ruling.Rule);
+
+                    found = guard.ClassifyPrompt(disguised, new ClassifyOptions { Policy = copies });
+                    var plain = guard.ClassifyPrompt(disguised).Severity;
+                    var folded = guard.ClassifyPrompt(Threat).Severity;
+                    Check.Same(plain > folded ? plain : folded, found.Severity);
+                    Check.Same(folded > plain, found.IsOfFoldedCopy);
+
+                    Check.Fails(Status.ContextFull, () => small.ClassifyPrompt(all));
+                    found = small.ClassifyPrompt(all, new ClassifyOptions { LongText = LongText.Windows });
+                    Check.That(found.Window.Value.Count > 2 && found.Severity != Severity.NotJudged, "windows");
+                }
+            }
+        }
+    }
+
     public static void DecidedAgain()
     {
         var policies = Policy.Presets().Select(Policy.Preset).Concat(new[] { new Policy(), Off() }).ToList();

@@ -89,6 +89,69 @@ class DocumentTest(unittest.TestCase):
                     guard.classify_prompt("x", q.ClassifyOptions(**wrong_options))
 
 
+class ListsTest(unittest.TestCase):
+    RULES = document(lists={"deny": ["blue moon", "zorblax"], "allow": ["zorblax museum"]})
+
+    def test_calls(self) -> None:
+        with q.Policy.parse(self.RULES) as policy:
+            options = q.ClassifyOptions(policy=policy)
+            for model in (gen, live):
+                with model() as guard:
+                    text = "caf\u00e9: once in a Blue \u200bMOON"
+                    found = guard.classify_prompt(text, options)
+                    self.assertEqual((found.severity, found.action, found.ruling.rule, found.ruling.phrase),
+                                     (q.Severity.NOT_JUDGED, q.Action.BLOCK, q.Rule.DENY_LIST, 0))
+                    self.assertEqual(text.encode()[found.ruling.byte_begin:found.ruling.byte_end].decode(), "Blue \u200bMOON")
+                    self.assertEqual(guard.classify_prompt("The Zorblax museum is open.", options).ruling.rule, q.Rule.SAFE)
+                    self.assertEqual(guard.classify_prompt("bluemoon, zorblaxes", options).ruling.rule, q.Rule.SAFE)
+                    [one, other] = guard.classify_batch([[("user", "zorblax")], [("user", "Hello")]], options)
+                    self.assertEqual((one.ruling.rule, other.ruling.rule), (q.Rule.DENY_LIST, q.Rule.SAFE))
+            # A stored verdict needs the text to be ruled on again.
+            with gen() as guard:
+                stored = guard.classify_prompt("zorblax")
+            self.assertEqual(policy.decide_verdict(stored, "zorblax").rule, q.Rule.DENY_LIST)
+            self.assertNotEqual(policy.decide_verdict(stored, "Hello").rule, q.Rule.DENY_LIST)
+
+    def test_streams(self) -> None:
+        text = "Once in a blue moon. "
+        with q.Policy.parse(self.RULES) as policy, live() as guard:
+            for size in range(1, 8):
+                with q.Stream(guard, policy=policy) as stream:
+                    stream.push_prompt("Hello!")
+                    for at in range(0, len(text), size):
+                        stream.push_text(text[at:at + size])
+                    ruling = stream.end_turn().decision.ruling
+                    self.assertEqual((ruling.rule, ruling.phrase, ruling.byte_begin, ruling.byte_end),
+                                     (q.Rule.DENY_LIST, 0, 10, 19), size)
+            with q.Stream(guard, policy=policy) as stream:
+                self.assertEqual(stream.push_prompt("zorblax!").action, q.Action.BLOCK)
+                self.assertEqual(stream.prompt_decision().ruling.rule, q.Rule.DENY_LIST)
+
+    def test_copies_and_windows(self) -> None:
+        disguised = THREAT.translate(str.maketrans("aeop", "\u0430\u0435\u043e\u0440"))
+        folding = {"confusables": True, "leetspeak": True}
+        with q.Policy.parse(document(lists={"folding": folding, "judge_folded_copy": True})) as policy:
+            options = q.ClassifyOptions(policy=policy)
+            for model in (gen, live):
+                with model() as guard:
+                    found = guard.classify_prompt(disguised, options)
+                    plain, copy = guard.classify_prompt(disguised), guard.classify_prompt(THREAT)
+                    self.assertEqual(found.severity, max(plain.severity, copy.severity))
+                    self.assertEqual(found.is_of_folded_copy, copy.severity > plain.severity)
+                    self.assertFalse(guard.classify_prompt("hello", options).is_of_folded_copy)
+                with model() as guard, self.assertRaises(q.InvalidArgumentError):
+                    q.Stream(guard, policy=policy)
+        text = ("The bread rises in the warm oven. " * 200) + THREAT + (" We read while it bakes." * 200)
+        for name in ("nano-gen", "nano-stream"):
+            with q.Guard.embedded(name, max_context_tokens=800) as guard:
+                with self.assertRaisesRegex(q.Qwen3GuardError, "needs more than 800 tokens"):
+                    guard.classify_prompt(text)
+                found = guard.classify_prompt(text, q.ClassifyOptions(long_text=q.LongText.WINDOWS))
+                assert found.window is not None
+                self.assertGreater(found.window.n_windows, 2)
+                self.assertNotEqual(found.severity, q.Severity.NOT_JUDGED)
+
+
 class RulingTest(unittest.TestCase):
     def test_verdicts(self) -> None:
         off = q.ClassifyOptions(policy=q.Policy.parse(all_off("prompt", "response")))

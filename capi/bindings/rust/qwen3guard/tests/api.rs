@@ -342,3 +342,70 @@ fn what_a_model_is() {
     cancel.set();
     assert_eq!(kind(guard.logits(&ids, true, Some(&cancel))), ErrorKind::Cancelled);
 }
+
+/// Phrases decide before the model does, and are found across pieces.
+#[test]
+fn lists() {
+    let rules = policy(r#""lists": {"deny": ["blue moon", "zorblax"], "allow": ["zorblax museum"]}"#);
+    let options = ClassifyOptions { policy: Some(&rules), ..Default::default() };
+    for guard in [gen(), live()] {
+        let text = "caf\u{e9}: once in a Blue \u{200b}MOON";
+        let found = guard.classify_prompt_with(text, options).unwrap();
+        assert_eq!((found.severity, found.ruling.action), (Severity::NotJudged, Action::Block));
+        assert_eq!((found.ruling.rule, found.ruling.phrase), (Rule::DenyList, Some(0)));
+        let bytes = found.ruling.bytes.start as usize..found.ruling.bytes.end as usize;
+        assert_eq!(&text[bytes], "Blue \u{200b}MOON");
+        for kind in ["The Zorblax museum is open.", "bluemoon, zorblaxes"] {
+            assert_eq!(guard.classify_prompt_with(kind, options).unwrap().ruling.rule, Rule::Safe, "{kind}");
+        }
+    }
+    let stored = gen().classify_prompt("zorblax").unwrap();
+    assert_eq!(rules.decide_verdict(&stored, "zorblax").unwrap().phrase, Some(1));
+    let guard = live();
+    for size in 1..8 {
+        let mut stream =
+            Stream::open_with(&guard, &StreamOptions { policy: Some(&rules), ..Default::default() }).unwrap();
+        stream.push_prompt("Hello!").unwrap();
+        for piece in b"Once in a blue moon. ".chunks(size) {
+            stream.push_text(piece).unwrap();
+        }
+        let ruling = stream.end_turn().unwrap().decision.ruling;
+        assert_eq!((ruling.rule, ruling.bytes), (Rule::DenyList, 10..19), "{size}");
+    }
+}
+
+/// The worse of a message and its folded copy counts, and the worst of a long message's windows.
+#[test]
+fn copies_and_windows() {
+    let disguised: String = THREAT
+        .chars()
+        .map(|c| match c {
+            'a' => '\u{430}',
+            'e' => '\u{435}',
+            'o' => '\u{43e}',
+            'p' => '\u{440}',
+            c => c,
+        })
+        .collect();
+    let copies = policy(r#""lists": {"folding": {"confusables": true}, "judge_folded_copy": true}"#);
+    let long = "The bread rises in the warm oven. ".repeat(200) + THREAT;
+    for name in ["nano-gen", "nano-stream"] {
+        let guard = Guard::embedded(name).unwrap();
+        let options = ClassifyOptions { policy: Some(&copies), ..Default::default() };
+        let found = guard.classify_prompt_with(&disguised, options).unwrap();
+        let plain = guard.classify_prompt(&disguised).unwrap().severity;
+        let folded = guard.classify_prompt(THREAT).unwrap().severity;
+        assert_eq!(found.severity, plain.max(folded));
+        assert_eq!(found.is_of_folded_copy, folded > plain);
+        let refused = Stream::open_with(&guard, &StreamOptions { policy: Some(&copies), ..Default::default() });
+        assert_eq!(kind(refused), ErrorKind::InvalidArgument);
+
+        let small =
+            Guard::embedded_with(name, GuardOptions { max_context_tokens: 800, ..Default::default() }).unwrap();
+        assert_eq!(kind(small.classify_prompt(&long)), ErrorKind::ContextFull);
+        let options = ClassifyOptions { long_text: Some(LongText::Windows), ..Default::default() };
+        let found = small.classify_prompt_with(&long, options).unwrap();
+        assert!(found.window.is_some_and(|window| window.n_windows > 2));
+        assert_ne!(found.severity, Severity::NotJudged);
+    }
+}
