@@ -81,6 +81,9 @@ std::string ruling_to_text(const Ruling& ruling) {
   if (ruling.rule == Rule::none || ruling.rule == Rule::safe || ruling.rule == Rule::severity) return out;
   out += std::string(" (") + to_string(ruling.rule);
   if (ruling.category) out += std::string(", ") + to_string(*ruling.category);
+  if (ruling.phrase >= 0)
+    out += ", phrase " + std::to_string(ruling.phrase) + ", bytes " + std::to_string(ruling.byte_begin) +
+           " to " + std::to_string(ruling.byte_end);
   return out + ")";
 }
 
@@ -156,9 +159,11 @@ std::string verdict_to_text(const Verdict& verdict, bool color) {
   std::string out(color_of(verdict.severity, color));
   out += to_string(verdict.severity);
   out += color_off(color);
-  out += " (safe " + percent(verdict.probabilities.safe) + ", controversial " +
-         percent(verdict.probabilities.controversial) + ", unsafe " + percent(verdict.probabilities.unsafe) +
-         "), " + ruling_to_text(verdict.ruling);
+  if (verdict.severity != Severity::not_judged)
+    out += " (safe " + percent(verdict.probabilities.safe) + ", controversial " +
+           percent(verdict.probabilities.controversial) + ", unsafe " +
+           percent(verdict.probabilities.unsafe) + ")";
+  out += ", " + ruling_to_text(verdict.ruling);
   if (!verdict.categories.empty()) {
     out += "\n  categories: ";
     for (std::size_t i = 0; i < verdict.categories.size(); ++i) {

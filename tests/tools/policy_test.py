@@ -159,6 +159,17 @@ class DecideTest(PolicyTest):
             'line 6: not a line of classify --json; expected "type" to be "verdict" or "error"',
             "line 7: probabilities.safe: 2; expected 0 to 1"])
 
+    def test_a_phrase_decides_and_the_model_does_not(self):
+        self.write("lists.json", {**SMALLEST, "lists": {"deny": ["moon", "zorblax"]}})
+        classify = ["classify", "--model", "nano-gen", "--policy", "lists.json", "--prompt", "What is a ZORBLAX?"]
+        [row] = self.rows(run_program(*classify, "--json", folder=self.folder))
+        self.assertEqual((row["severity"], row["probabilities"], row["tokens"]["prompt"]), (None, None, 0))
+        self.assertEqual({name: row["ruling"][name] for name in ("action", "rule", "phrase", "bytes")},
+                         {"action": "block", "rule": "deny_list", "phrase": 1, "bytes": [10, 17]})
+        # Nobody judged it: there is no probability to show.
+        self.assertEqual(run_program(*classify, folder=self.folder),
+                         (0, "not judged, action: block (deny_list, phrase 1, bytes 10 to 17)\n", ""))
+
     def test_flags_change_a_policy_and_its_version(self):
         def ruling(*flags):
             return self.rows(run_program("classify", "--model", "nano-gen", "--json", "--prompt", "Hi", *flags))[0]["ruling"]
