@@ -166,8 +166,9 @@ void* new_handle(scene* at, const char* type) {
   if (is(type, "q3g_stream")) out = make_stream(at);
   if (is(type, "q3g_batch")) {
     out = make_batch(&at->session);
-    // Nothing waits: a poll without end would wait for what nobody does.
-    if (is(at->called->name, "q3g_batch_poll")) NEED_OK(q3g_batch_step(out, 1e9, 1, NULL, &err));
+    // A poll without end would wait for what nobody does; a hold-back takes no text over that waits already.
+    if (is(at->called->name, "q3g_batch_poll") || is(at->called->name, "q3g_hold_back_open_batch"))
+      NEED_OK(q3g_batch_step(out, 1e9, 1, NULL, &err));
   }
   if (is(type, "q3g_events")) out = make_events();
   if (is(type, "q3g_hold_back")) out = make_hold_back(at);
