@@ -27,12 +27,12 @@ async def main() -> None:
                 async for text in hold.ashow(model(shown, n_tries)):
                     print(text, end="", flush=True)
                     shown += text
-                block = hold.last.block  # None: the answer has ended, or was not judged completely
-                if hold.last.state != HoldBackState.BLOCKED or block.retries_left == 0:
+                block = hold.last.block  # None: the answer has ended
+                if block is None or block.retries_left == 0:
                     break
                 print(f"[held back: {block.decision.ruling.category}]", end=" ")
                 hold.retry()
-            if hold.last.state != HoldBackState.ENDED:
+            if hold.last.state == HoldBackState.BLOCKED:
                 hold.withdraw()
             print(f"\n{hold.stats.withdrawn_tokens} tokens were held back")
 

@@ -4,6 +4,7 @@ run_tests.sh."""
 
 import asyncio
 import random
+import threading
 import unittest
 from typing import Any, AsyncIterator, Iterator, List, Optional, Tuple
 
@@ -244,6 +245,76 @@ class HoldBackTest(unittest.TestCase):
             stream.push_prompt("Hello!")
             with q.HoldBack(stream) as hold, self.assertRaises(q.InvalidUtf8Error):
                 hold.put(b"abc\xff def")
+
+    def test_what_is_not_judged_is_no_end(self) -> None:
+        """An iterator that ends as usual has shown all of the answer, or is blocked."""
+        for guard, batch in self.both():
+            for is_async in (False, True):
+                with self.opened(guard, batch) as hold:
+                    with self.assertRaises(q.NotJudgedError):
+                        self.shown(hold, [CLEAN.encode(), b"\xe4\xbd"], is_async)  # ends within a character
+                    self.assertIs(hold.last.state, STATE.WITHHELD)
+                    self.assertEqual(hold.stats.put_bytes, hold.stats.shown_bytes + hold.stats.withdrawn_bytes)
+                with self.opened(guard, batch) as hold:
+                    with self.assertRaises(q.InvalidUtf8Error):
+                        self.shown(hold, [CLEAN.encode(), b"\xff", CLEAN.encode()], is_async)
+                    with self.assertRaises(q.InvalidUtf8Error):
+                        hold.take(1000)
+                with self.opened(guard, batch) as hold:  # two halves of a character are one
+                    self.assertEqual(self.shown(hold, [b"Hi \xe4", b"\xbd", b"\xa0"], is_async), "Hi \u4f60")
+
+    def test_calls_out_of_order(self) -> None:
+        for guard, batch in self.both():
+            with self.opened(guard, batch) as hold:
+                with self.assertRaises(q.InvalidArgumentError):
+                    hold.retry()  # nothing is blocked
+                hold.put(CLEAN)
+                hold.finish()
+                for call in (lambda: hold.put("more"), hold.finish, hold.retry):
+                    with self.assertRaises(q.InvalidArgumentError):
+                        call()
+                text = ""
+                while hold.last.state in (STATE.WRITING, STATE.FINISHING):
+                    text += hold.take(1000).text
+                self.assertEqual((text, hold.last.state), (CLEAN, STATE.ENDED))
+                for call in (lambda: hold.put("more"), hold.finish, hold.retry, hold.withdraw):
+                    with self.assertRaises(q.InvalidArgumentError):
+                        call()
+
+    def test_threads(self) -> None:
+        """One puts, another takes, and a third closes all of it."""
+        for guard, batch in self.both():
+            for closes in (False, True):
+                hold, texts, errors = self.opened(guard, batch, allows_all(), buffer_tokens=0), [], []
+
+                def run(call: Any) -> None:
+                    try:
+                        call()
+                    except q.ClosedError as error:
+                        errors.append(error)
+
+                def write() -> None:
+                    for piece in [CLEAN] * 12:
+                        hold.put(piece)
+                    hold.finish()
+
+                def read() -> None:
+                    state = STATE.WRITING
+                    while state in (STATE.WRITING, STATE.FINISHING):
+                        out = hold.take(5)
+                        texts.append(out.text)
+                        state = out.state
+
+                threads = [threading.Thread(target=run, args=[call]) for call in (write, read)]
+                for thread in threads:
+                    thread.start()
+                if closes:
+                    hold.close()
+                for thread in threads:
+                    thread.join()
+                self.assertTrue((CLEAN * 12).startswith("".join(texts)))
+                self.assertEqual("".join(texts) == CLEAN * 12, not errors)
+                hold.close()
 
     def test_lives(self) -> None:
         with live() as guard:

@@ -16,7 +16,7 @@ from ._enums import (Action, Category, ChatTemplate, Context, Decoder, EventKind
 from ._generator import Generator
 from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, embedded_models
 from ._handle import Cancel
-from ._hold_back import HoldBack, HoldBackBlock, HoldBackRelease
+from ._hold_back import HoldBack, HoldBackBlock, HoldBackRelease, NotJudgedError
 from ._library import (CancelledError, ClosedError, ContextFullError, InvalidArgumentError, InvalidUtf8Error,
                        ModelNotFoundError, OutOfMemoryError, Qwen3GuardError, Text, version)
 from ._packing import quantize, verify_packed
@@ -32,8 +32,8 @@ __all__ = [
     "Context", "ContextFullError", "Decision", "Decoder", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
     "HoldBack", "HoldBackBlock", "HoldBackRelease", "HoldBackState", "HoldBackStats", "InvalidArgumentError", "InvalidUtf8",
     "InvalidUtf8Error", "LoadOptions", "LogLevel", "LongText", "Mark", "Message", "ModelInfo", "ModelKind",
-    "ModelNotFoundError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities", "QuantizeReport", "Qwen3GuardError",
-    "Reason", "Role", "Rule", "Ruling", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder", "Text", "Thinking",
+    "ModelNotFoundError", "NotJudgedError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities", "QuantizeReport",
+    "Qwen3GuardError", "Reason", "Role", "Rule", "Ruling", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder", "Text", "Thinking",
     "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "Window", "embedded_models", "push_batch", "quantize",
     "verify_packed", "version"
 ]

@@ -46,6 +46,10 @@ class HoldBackRelease:
     block: Optional[HoldBackBlock] = None  #: the state is BLOCKED, or something is blocked provisionally
 
 
+class NotJudgedError(RuntimeError):
+    """An answer has ended, and not all of it was judged: the rest never comes out."""
+
+
 class _End(Exception):
     """A task cannot end with StopAsyncIteration, as a coroutine cannot."""
 
@@ -76,6 +80,7 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
 
     _stream: Optional[Stream] = None
     _release_after_ms = 0.0
+    _is_withdrawn = False
     #: What take() gave last; the iterators take, too.
     last: HoldBackRelease
 
@@ -161,6 +166,7 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
         answer has ended all the same, and the session has more in its past than was shown: reset it. Qwen3GuardError
         "budget_exceeded" (over a batch: try again)."""
         self._call(library.q3g_hold_back_withdraw)
+        self._is_withdrawn = True
 
     @property
     def stats(self) -> HoldBackStats:
@@ -171,23 +177,29 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
 
     def show(self, pieces: Iterable[Text]) -> Iterator[str]:
         """Puts each piece, and yields what may be shown; behind the last it finishes, and yields the rest. It ends early where
-        something is blocked: ask `last`, then retry() or withdraw(). What `pieces` raises passes through, and the answer stays
+        something is blocked: ask `last`, then retry() or withdraw(). Raises NotJudgedError behind the last text when the turn has
+        ended and was not judged completely, and what put() and take() raise. What `pieces` raises passes through, and the answer stays
         open. release_after_ms is looked at when a piece comes: where that takes long, use ashow()."""
         for piece in pieces:
             while not self._try(self.put, piece):  # the batch's budget: room comes with verdicts
                 yield from self._texts(_POLL_MS)
-                if self.last.state != HoldBackState.WRITING:
+                if self._is_over():
                     return
             yield from self._texts()
-            if self.last.state != HoldBackState.WRITING:
+            if self._is_over():
                 return
         while not self._try(self.finish):
             yield from self._texts(_POLL_MS)
-            if self.last.state != HoldBackState.WRITING:
+            if self._is_over():
                 return
         yield from self._texts()
-        while self.last.state == HoldBackState.FINISHING:
+        while not self._is_over():
             yield from self._texts(_POLL_MS)
+
+    def _is_over(self) -> bool:
+        if self.last.state == HoldBackState.WITHHELD and not self._is_withdrawn:
+            raise NotJudgedError("the answer has ended, and not all of it was judged; the rest is withheld")
+        return self.last.state not in (HoldBackState.WRITING, HoldBackState.FINISHING)
 
     def _try(self, change: Callable[..., None], *arguments: Any) -> bool:
         try:
@@ -225,11 +237,11 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
                     while not await self._on_thread(self._try, self.put, piece):
                         async for text in self._atexts(_POLL_MS):
                             yield text
-                        if self.last.state != HoldBackState.WRITING:
+                        if self._is_over():
                             return
                 async for text in self._atexts():
                     yield text
-                if self.last.state != HoldBackState.WRITING:
+                if self._is_over():
                     return
         finally:
             if reading is not None and not reading.done():
@@ -238,11 +250,11 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
         while not await self._on_thread(self._try, self.finish):
             async for text in self._atexts(_POLL_MS):
                 yield text
-            if self.last.state != HoldBackState.WRITING:
+            if self._is_over():
                 return
         async for text in self._atexts():
             yield text
-        while self.last.state == HoldBackState.FINISHING:
+        while not self._is_over():
             async for text in self._atexts(_POLL_MS):
                 yield text
 
