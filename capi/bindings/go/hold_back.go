@@ -359,9 +359,10 @@ type holdBackWriter struct {
 	attempt int
 }
 
-// Writer puts what is written to it, and finishes the answer when it is closed. When the answer is blocked its calls return
-// the *BlockedError, and go on to do so after Retry, whose continuation is for a new writer: a model that still writes
-// spoils nothing. Other errors are those of Put; a write that fails has put nothing. It is an io.StringWriter, too.
+// Writer puts what is written to it, and finishes the answer when it is closed. Where a batch has no room it waits for some,
+// until ctx is done. When the answer is blocked its calls return the *BlockedError, and go on to do so after Retry, whose
+// continuation is for a new writer: a model that still writes spoils nothing. Other errors are those of Put; a write that
+// fails has put nothing. It is an io.StringWriter, too.
 func (h *HoldBack) Writer(ctx context.Context) io.WriteCloser {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -384,7 +385,26 @@ func (w *holdBackWriter) Close() error {
 	return w.do(func() error { return w.hold.finish(w.ctx) })
 }
 
+// do waits where a batch has no room: that comes with verdicts.
 func (w *holdBackWriter) do(change func() error) error {
+	for {
+		err := w.try(change)
+		if w.hold.batch == nil || !errors.Is(err, StatusBudgetExceeded) {
+			return err
+		}
+		var done <-chan struct{}
+		if w.ctx != nil {
+			done = w.ctx.Done()
+		}
+		select {
+		case <-time.After(readerPause):
+		case <-done:
+			return doneBefore(w.ctx)
+		}
+	}
+}
+
+func (w *holdBackWriter) try(change func() error) error {
 	h := w.hold
 	return h.locked(func() error {
 		if (w.attempt != h.attempt || h.state == HoldBackBlocked) && h.block != nil {

@@ -220,3 +220,95 @@ func TestHoldBackOverBatch(t *testing.T) {
 	hold.Close()
 	more.Close()
 }
+
+// A reader never ends cleanly where the answer was not judged completely, over a stream and over a batch.
+func TestHoldBackNeverEndsUnjudged(t *testing.T) {
+	guard := load(t, "nano-stream")
+	batch, err := guard.OpenBatch(nil)
+	need(t, err)
+	defer batch.Close()
+	need(t, batch.Start())
+	open := func() []*HoldBack {
+		_, over := held(t, guard, nil, nil)
+		id, err := batch.Add(nil)
+		need(t, err)
+		need(t, batch.PushPrompt(id, "Hello", -1))
+		hold, err := batch.HoldBack(id, nil)
+		need(t, err)
+		t.Cleanup(hold.Close)
+		return []*HoldBack{over, hold}
+	}
+	for _, hold := range open() { // ends within a character
+		need(t, hold.Put(ctx, "Good \xe4\xbd"))
+		need(t, hold.Finish(ctx))
+		for range [2]int{} {
+			read, err := io.ReadAll(hold.Reader(ctx))
+			check(t, len(read) == 0 && errors.Is(err, ErrNotJudged), string(read), err)
+		}
+		want(t, hold.Put(ctx, "more"), StatusInvalidArgument)
+		want(t, hold.Finish(ctx), StatusInvalidArgument)
+		want(t, hold.Retry(ctx, -1), StatusInvalidArgument)
+	}
+	for _, hold := range open() { // fails
+		_ = hold.Put(ctx, "Good \xff")
+		_ = hold.Finish(ctx)
+		for range [2]int{} {
+			_, err := io.ReadAll(hold.Reader(ctx))
+			want(t, err, StatusInvalidUTF8)
+		}
+	}
+	for _, hold := range open() { // halves of a character, and places of one byte
+		writer := hold.Writer(ctx)
+		for _, piece := range []string{"Hi \xe4", "\xbd", "\xa0"} {
+			_, err := io.WriteString(writer, piece)
+			need(t, err)
+		}
+		need(t, writer.Close())
+		read, err := io.ReadAll(iotest.OneByteReader(hold.Reader(ctx)))
+		check(t, err == nil && string(read) == "Hi \u4f60", string(read), err)
+		want(t, hold.Put(ctx, "more"), StatusInvalidArgument)
+		want(t, writer.Close(), StatusInvalidArgument)
+	}
+	for _, hold := range open() { // a reader that waits stops with its context, and takes nothing away
+		stopping, stop := context.WithCancel(ctx)
+		time.AfterFunc(5*time.Millisecond, stop)
+		_, err := hold.Reader(stopping).Read(make([]byte, 9))
+		check(t, errors.Is(err, context.Canceled), err)
+		need(t, hold.Put(ctx, clean))
+		need(t, hold.Finish(ctx))
+		read, err := io.ReadAll(hold.Reader(ctx))
+		check(t, err == nil && string(read) == clean, string(read), err)
+	}
+}
+
+// A model that is faster than the guard waits; the context ends that.
+func TestHoldBackWaitsForRoom(t *testing.T) {
+	batch, err := load(t, "nano-stream").OpenBatch(&BatchOptions{MaxWaitingBytes: 64})
+	need(t, err)
+	defer batch.Close()
+	id, err := batch.Add(&StreamOptions{Policy: calm(t)})
+	need(t, err)
+	need(t, batch.PushPrompt(id, "Hello", -1))
+	hold, err := batch.HoldBack(id, nil)
+	need(t, err)
+	defer hold.Close()
+	piece := strings.Repeat("Good day. ", 5)
+	need(t, hold.Put(ctx, piece))
+	want(t, hold.Put(ctx, piece), StatusBudgetExceeded)
+	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	_, err = io.WriteString(hold.Writer(short), piece) // nobody steps
+	check(t, errors.Is(err, context.DeadlineExceeded), err)
+	need(t, batch.Start())
+	go func() {
+		writer := hold.Writer(ctx)
+		for i := 0; i < 12; i++ {
+			if _, err := io.WriteString(writer, piece); err != nil {
+				return
+			}
+		}
+		_ = writer.Close()
+	}()
+	read, err := io.ReadAll(hold.Reader(ctx))
+	check(t, err == nil && string(read) == strings.Repeat(piece, 13), len(read), err)
+}
