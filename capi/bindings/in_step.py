@@ -60,6 +60,7 @@ NOT_NEEDED = {
     # Closures carry what C needs a pointer for.
     "python": {"q3g_guard_options.log_user", "q3g_classify_options.progress_user", "q3g_quantize_options.progress_user",
                *NO_ALLOCATOR},
+    "rust": {"q3g_batch_start", "q3g_batch_stop"},  # its batch has a thread of the binding's own, which wakes tasks
 }
 # Every struct has them, and no user sees them; an error's code is what the call returns, too.
 PLUMBING = {"struct_size", "reserved", "code"}

@@ -101,6 +101,10 @@ impl Error {
         Self::new(sys::Q3G_E_INVALID_ARGUMENT, message)
     }
 
+    pub(crate) fn out_of_memory(message: String) -> Self {
+        Self::new(sys::Q3G_E_OUT_OF_MEMORY, message)
+    }
+
     pub(crate) fn internal(message: String) -> Self {
         Self::new(sys::Q3G_E_INTERNAL, message)
     }

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Text that is shown only when it was judged.
-use std::{fmt, iter::FusedIterator, marker::PhantomData, task::Poll, time::Duration};
+use std::{
+    fmt,
+    iter::FusedIterator,
+    marker::PhantomData,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use qwen3guard_sys as sys;
 
 use crate::{
     c::{defaults, sized},
     error::call,
+    stepper::Stepped,
     Batch, Decision, Error, ErrorKind, HoldBackState, HoldBackStats, Result, StreamRef,
 };
 
@@ -112,7 +119,7 @@ pub struct HoldBackRelease {
 }
 
 /// One answer of a host's model on its way to a person. The host puts in what the model writes and shows what comes out:
-/// [`HoldBack::shown`] does it for an iterator, [`HoldBack::poll_shown`] for a host that must not wait.
+/// [`HoldBack::shown`] does it for an iterator, [`HoldBack::shown_async`] for a task that must not wait.
 ///
 /// What was taken is at every time a prefix of the turn's text that was judged, is settled, and is not blocked; a flag
 /// passes. A deadline never releases text that is not. Nothing is lost and nothing comes twice. A turn that ends without
@@ -135,7 +142,8 @@ pub struct HoldBackRelease {
 #[derive(Debug)]
 pub struct HoldBack<'a> {
     handle: Handle,
-    is_over_batch: bool,
+    /// And the session.
+    batch: Option<(&'a Stepped, u64)>,
     /// Was taken before an error came.
     kept: Vec<u8>,
     /// A stream is used by nobody else; of a batch's session the caller sees to that.
@@ -148,7 +156,7 @@ impl StreamRef {
     pub fn hold_back(&mut self, options: HoldBackOptions) -> Result<HoldBack<'_>> {
         let (raw, stream) = (options.to_c(), self.raw());
         let handle = Handle::make(|out, err| unsafe { sys::q3g_hold_back_open(stream, &raw, out, err) })?;
-        Ok(HoldBack { handle, is_over_batch: false, kept: Vec::new(), _session: PhantomData })
+        Ok(HoldBack { handle, batch: None, kept: Vec::new(), _session: PhantomData })
     }
 }
 
@@ -157,13 +165,34 @@ impl Batch {
     /// ([`Batch::push_prompt`]). A prompt that is not judged yet is waited for, and when it is blocked, so is the answer.
     /// Errors: `InvalidArgument` (no such session; an option).
     pub fn hold_back(&self, session: u64, options: HoldBackOptions) -> Result<HoldBack<'_>> {
-        let (raw, batch) = (options.to_c(), self.raw.as_ptr());
+        let (raw, batch) = (options.to_c(), self.raw());
         let handle = Handle::make(|out, err| unsafe { sys::q3g_hold_back_open_batch(batch, session, &raw, out, err) })?;
-        Ok(HoldBack { handle, is_over_batch: true, kept: Vec::new(), _session: PhantomData })
+        Ok(HoldBack { handle, batch: Some((&self.shared, session)), kept: Vec::new(), _session: PhantomData })
+    }
+}
+
+impl Drop for HoldBack<'_> {
+    fn drop(&mut self) {
+        if let Some((batch, session)) = self.batch {
+            batch.forget(session);
+        }
     }
 }
 
 impl<'a> HoldBack<'a> {
+    pub(crate) fn is_over_batch(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// A call behind which something may wait to be judged.
+    fn change(&mut self, change: impl FnOnce(*mut sys::q3g_error) -> sys::q3g_status) -> Result<()> {
+        let changed = call(change);
+        if let Some((batch, _)) = self.batch {
+            batch.ring();
+        }
+        changed
+    }
+
     fn raw(&self) -> *mut sys::q3g_hold_back {
         self.handle.raw.as_ptr()
     }
@@ -173,7 +202,8 @@ impl<'a> HoldBack<'a> {
     /// [`StreamRef::push_text`], after which nothing leaves.
     pub fn put(&mut self, text: impl AsRef<[u8]>) -> Result<()> {
         let text = text.as_ref();
-        call(|err| unsafe { sys::q3g_hold_back_put(self.raw(), text.as_ptr().cast(), text.len(), err) })
+        let raw = self.raw();
+        self.change(|err| unsafe { sys::q3g_hold_back_put(raw, text.as_ptr().cast(), text.len(), err) })
     }
 
     /// What may be shown now. Over a batch it waits at most `timeout` for something to happen. Errors: what the session
@@ -213,7 +243,8 @@ impl<'a> HoldBack<'a> {
     /// The host's model has ended its answer: the turn is ended, and the rest may leave, or is blocked. Errors: as
     /// [`HoldBack::put`].
     pub fn finish(&mut self) -> Result<()> {
-        call(|err| unsafe { sys::q3g_hold_back_finish(self.raw(), err) })
+        let raw = self.raw();
+        self.change(|err| unsafe { sys::q3g_hold_back_finish(raw, err) })
     }
 
     /// Goes on behind a block: the session is taken back to the first `byte` bytes of the turn's text, and the host puts
@@ -221,14 +252,16 @@ impl<'a> HoldBack<'a> {
     /// of its own passes that; below `shown_bytes` it has taken back what it showed. Errors: `InvalidArgument` (nothing is
     /// blocked, no retries are left, no such byte); then nothing has changed.
     pub fn retry(&mut self, byte: Option<i64>) -> Result<()> {
-        call(|err| unsafe { sys::q3g_hold_back_retry(self.raw(), byte.unwrap_or(-1), err) })
+        let raw = self.raw();
+        self.change(|err| unsafe { sys::q3g_hold_back_retry(raw, byte.unwrap_or(-1), err) })
     }
 
     /// Ends the answer here, blocked or not: what was shown stands, the rest is withdrawn, and the turn is ended as if that
     /// had been all. Errors: `InvalidArgument` (it has ended); `BudgetExceeded` (a batch: try again); others of the
     /// session, after which it has more in its past than was shown: reset it.
     pub fn withdraw(&mut self) -> Result<()> {
-        call(|err| unsafe { sys::q3g_hold_back_withdraw(self.raw(), err) })
+        let raw = self.raw();
+        self.change(|err| unsafe { sys::q3g_hold_back_withdraw(raw, err) })
     }
 
     /// Counters.
@@ -253,17 +286,25 @@ impl<'a> HoldBack<'a> {
         Shown { hold: self, pieces: Some(pieces.into_iter()), waiting: None, then: None }
     }
 
-    /// What may be shown now, without waiting: for a host that is asynchronous, and puts and finishes itself.
+    /// What may be shown now, for a task that puts and finishes itself; [`HoldBack::shown_async`] does all of it.
     ///
-    /// * `Pending`: nothing may be shown yet. Nothing wakes the task: poll again behind the next [`HoldBack::put`], or
-    ///   behind [`HoldBack::finish`] after a while, or when the batch has been stepped.
+    /// * `Pending`: nothing may be shown yet. Over a batch the task is woken when something was judged, by the thread of
+    ///   [`Batch::start`] or by whoever calls [`Batch::step`]; often, and also for other sessions. Over a stream nothing
+    ///   happens between two calls, and nothing wakes it: put, or finish, then poll again. By its age alone
+    ///   ([`HoldBackOptions::release_after`]) text leaves when it is polled for, and wakes nobody.
     /// * `Ready(Some(Ok(text)))`: show it, and poll again.
     /// * `Ready(Some(Err(error)))`: blocked, as long as it is; or failed, or over without the rest.
     /// * `Ready(None)`: the answer has ended, and all of its text was shown.
     ///
-    /// Over a batch it never runs the model. Over a stream `put` and `finish` do, and this function does not.
-    pub fn poll_shown(&mut self) -> Poll<Option<std::result::Result<String, HoldBackError>>> {
-        match self.take(Duration::ZERO) {
+    /// It never runs the model. Over a stream `put` and `finish` do; over a batch neither does.
+    pub fn poll_shown(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<String, HoldBackError>>> {
+        if let Some((batch, session)) = self.batch {
+            batch.tell(session, context.waker()); // before it looks: no verdict is missed in between
+        }
+        let found = match self.take(Duration::ZERO) {
             Err(error) => Poll::Ready(Some(Err(error.into()))),
             Ok(release) if !release.text.is_empty() => Poll::Ready(Some(Ok(release.text))),
             Ok(release) => match HoldBackError::of(release.state, release.block) {
@@ -271,7 +312,11 @@ impl<'a> HoldBack<'a> {
                 None if release.state == HoldBackState::Ended => Poll::Ready(None),
                 None => Poll::Pending,
             },
+        };
+        if let (Poll::Ready(_), Some((batch, session))) = (&found, self.batch) {
+            batch.forget(session);
         }
+        found
     }
 }
 
@@ -364,7 +409,7 @@ where
                 };
                 match done {
                     // Room comes with verdicts.
-                    Err(e) if self.hold.is_over_batch && e.kind() == ErrorKind::BudgetExceeded => timeout = POLL,
+                    Err(e) if self.hold.is_over_batch() && e.kind() == ErrorKind::BudgetExceeded => timeout = POLL,
                     done => {
                         if matches!(self.waiting.take(), Some(None)) {
                             self.pieces = None;

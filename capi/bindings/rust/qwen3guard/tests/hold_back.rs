@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a hold-back shows is a prefix of judged, settled text that is not blocked; nothing is lost, and nothing comes twice.
-use std::{task::Poll, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::pin,
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Arc, Mutex,
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
 
 use common::*;
 use qwen3guard::*;
@@ -26,6 +37,78 @@ impl Random {
 }
 
 fn is_send<T: Send>(_: &T) {}
+
+/// An executor: a thread that sleeps until it is woken, and counts.
+struct Sleeper {
+    thread: Thread,
+    n_wakes: AtomicU32,
+}
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {
+        self.n_wakes.fetch_add(1, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+}
+fn sleeper() -> Arc<Sleeper> {
+    Arc::new(Sleeper { thread: thread::current(), n_wakes: AtomicU32::new(0) })
+}
+fn block_on<F: Future>(task: F) -> F::Output {
+    let (sleeper, mut task) = (sleeper(), pin!(task));
+    let waker = sleeper.clone().into();
+    loop {
+        if let Poll::Ready(out) = task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return out;
+        }
+        thread::park();
+    }
+}
+/// Without anybody to wake.
+fn poll(hold: &mut HoldBack<'_>) -> Poll<Option<std::result::Result<String, HoldBackError>>> {
+    hold.poll_shown(&mut Context::from_waker(&sleeper().into()))
+}
+
+/// None: the end.
+type Pieces = VecDeque<Option<Vec<u8>>>;
+/// A channel of an asynchronous host.
+#[derive(Default)]
+struct Channel(Mutex<(Pieces, Option<Waker>)>);
+impl Channel {
+    fn send(&self, piece: Option<Vec<u8>>) {
+        let mut inner = self.0.lock().unwrap();
+        inner.0.push_back(piece);
+        if let Some(task) = inner.1.take() {
+            task.wake();
+        }
+    }
+    fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+        let mut inner = self.0.lock().unwrap();
+        match inner.0.pop_front() {
+            Some(piece) => Poll::Ready(piece),
+            None => {
+                inner.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+async fn all<P, T>(mut shown: ShownAsync<'_, '_, P, T>) -> (String, Option<HoldBackError>)
+where
+    P: FnMut(&mut Context<'_>) -> Poll<Option<T>>,
+    T: AsRef<[u8]>,
+{
+    let mut out = String::new();
+    while let Some(text) = shown.next().await {
+        match text {
+            Ok(text) => out += &text,
+            Err(error) => {
+                assert!(shown.next().await.is_none());
+                return (out, Some(error));
+            }
+        }
+    }
+    (out, None)
+}
 
 /// Shows all of an answer, and what stopped it.
 fn show(hold: &mut HoldBack<'_>, pieces: Vec<Vec<u8>>, shown: &mut String) -> Option<HoldBackError> {
@@ -69,7 +152,7 @@ fn every_split_shows_the_same() {
             assert!(block.is_settled && !block.is_prompt && block.decision.action == Action::Block, "{block:?}");
             assert_eq!((block.shown_bytes, block.continue_byte), (shown.len() as i64, shown.len() as i64));
             assert_eq!(kind(hold.put("more")), ErrorKind::InvalidArgument);
-            assert!(matches!(hold.poll_shown(), Poll::Ready(Some(Err(HoldBackError::Blocked(_))))));
+            assert!(matches!(poll(&mut hold), Poll::Ready(Some(Err(HoldBackError::Blocked(_))))));
             // The model is asked again, and writes something else from there on.
             hold.retry(None).unwrap();
             let more = " Good morning.";
@@ -107,7 +190,7 @@ fn retries_end() {
     }
     hold.withdraw().unwrap();
     assert_eq!(kind(hold.withdraw()), ErrorKind::InvalidArgument);
-    assert!(matches!(hold.poll_shown(), Poll::Ready(Some(Err(HoldBackError::Withheld)))));
+    assert!(matches!(poll(&mut hold), Poll::Ready(Some(Err(HoldBackError::Withheld)))));
     let stats = hold.stats().unwrap();
     assert_eq!((stats.n_retries, stats.shown_bytes), (2, 0));
 }
@@ -145,12 +228,12 @@ fn over_a_batch() {
     // Nobody steps: nothing is shown, and nothing waits.
     let mut hold = batch.hold_back(session, HoldBackOptions { buffer_tokens: 0, ..Default::default() }).unwrap();
     hold.put(TEXT).unwrap();
-    assert_eq!(hold.poll_shown(), Poll::Pending);
+    assert_eq!(poll(&mut hold), Poll::Pending);
     hold.finish().unwrap();
-    assert_eq!(hold.poll_shown(), Poll::Pending);
+    assert_eq!(poll(&mut hold), Poll::Pending);
     let mut shown = String::new();
     loop {
-        match hold.poll_shown() {
+        match poll(&mut hold) {
             Poll::Ready(Some(text)) => shown += &text.unwrap(),
             Poll::Ready(None) => break,
             Poll::Pending => drop(batch.step(None, true).unwrap()),
@@ -186,4 +269,101 @@ fn a_batch_without_room() {
     let mut shown = String::new();
     assert_eq!(show(&mut hold, vec![TEXT.as_bytes()[..48].to_vec(); 12], &mut shown), None);
     assert_eq!(shown, TEXT[..48].repeat(12));
+}
+
+/// A task sleeps until there is something to show, whoever steps, and while the model writes nothing.
+#[test]
+fn tasks_are_woken() {
+    let guard = live();
+    let calm = calm();
+    for max_waiting_bytes in [None, Some(64)] {
+        let batch = Batch::open(&guard, BatchOptions { max_waiting_bytes, ..Default::default() }).unwrap();
+        batch.start().unwrap();
+        assert_eq!(kind(batch.start()), ErrorKind::InvalidArgument);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let session = batch.add(&StreamOptions { policy: Some(&calm), ..Default::default() }).unwrap();
+                    batch.push_prompt(session, "Hello!", None).unwrap();
+                    let mut hold =
+                        batch.hold_back(session, HoldBackOptions { buffer_tokens: 0, ..Default::default() }).unwrap();
+                    let channel = Channel::default();
+                    thread::scope(|scope| {
+                        scope.spawn(|| {
+                            for piece in TEXT.as_bytes().chunks(40) {
+                                channel.send(Some(piece.to_vec()));
+                                thread::yield_now();
+                            }
+                            channel.send(None);
+                        });
+                        let (shown, error) = block_on(all(hold.shown_async(|context| channel.poll_recv(context))));
+                        assert_eq!((shown.as_str(), error), (TEXT, None));
+                    });
+                });
+            }
+        });
+        // One that waits is woken by what is put later;
+        let session = batch.add(&StreamOptions::default()).unwrap();
+        batch.push_prompt(session, "Hello!", None).unwrap();
+        let mut hold = batch.hold_back(session, Default::default()).unwrap();
+        let idle = sleeper();
+        let waker = idle.clone().into();
+        assert!(hold.poll_shown(&mut Context::from_waker(&waker)).is_pending());
+        hold.put("Good morning.").unwrap();
+        while idle.n_wakes.load(Ordering::SeqCst) == 0 {
+            thread::park();
+        }
+        batch.stop().unwrap();
+        batch.stop().unwrap();
+        // by a host's own step, too, and when the session goes.
+        assert!(hold.poll_shown(&mut Context::from_waker(&waker)).is_pending());
+        let steps: &dyn Fn() = &|| assert!(batch.step(None, true).is_ok());
+        for wakes in [steps, &|| batch.remove(session).unwrap()] {
+            idle.n_wakes.store(0, Ordering::SeqCst);
+            assert!(hold.poll_shown(&mut Context::from_waker(&waker)).is_pending());
+            wakes();
+            assert_eq!(idle.n_wakes.load(Ordering::SeqCst), 1);
+        }
+        assert!(matches!(poll(&mut hold), Poll::Ready(Some(Err(HoldBackError::Failed(_))))));
+    }
+}
+
+/// What stops an answer is told as by the iterator, over a stream and over a batch; it is never its end.
+#[test]
+fn tasks_are_told() {
+    let guard = live();
+    let batch = Batch::open(&guard, BatchOptions::default()).unwrap();
+    batch.start().unwrap();
+    type IsTold = fn(&HoldBackError) -> bool;
+    let cases: [(&[&[u8]], IsTold); 3] = [
+        (&[THREAT.as_bytes(), THREAT.as_bytes()], |e| matches!(e, HoldBackError::Blocked(b) if b.is_settled)),
+        (
+            &[b"Good ", b"\xff", b"more"],
+            |e| matches!(e, HoldBackError::Failed(e) if e.kind() == ErrorKind::InvalidUtf8),
+        ),
+        (&[b"Good ", b"\xe4\xbd"], |e| matches!(e, HoldBackError::Withheld)), // it ends within a character
+    ];
+    for (pieces, is_told) in cases {
+        let mut stream = Stream::open(&guard).unwrap();
+        stream.push_prompt("Hello!").unwrap();
+        let session = batch.add(&StreamOptions::default()).unwrap();
+        batch.push_prompt(session, "Hello!", None).unwrap();
+        let over_batch = batch.hold_back(session, Default::default()).unwrap();
+        for mut hold in [stream.hold_back(Default::default()).unwrap(), over_batch] {
+            let mut rest = pieces.iter();
+            let (shown, error) = block_on(all(hold.shown_async(|_| Poll::Ready(rest.next()))));
+            assert!(error.as_ref().is_some_and(is_told), "{error:?}");
+            assert_eq!(shown, "");
+            assert_ne!(poll(&mut hold), Poll::Ready(None));
+            if let Some(HoldBackError::Blocked(_)) = error {
+                hold.retry(None).unwrap();
+                let (mut more, text) = (["Good ", "morning."].into_iter(), "Good morning.".to_owned());
+                assert_eq!(block_on(all(hold.shown_async(|_| Poll::Ready(more.next())))), (text, None));
+                assert_eq!(kind(hold.put("more")), ErrorKind::InvalidArgument);
+                assert_eq!(kind(hold.finish()), ErrorKind::InvalidArgument);
+                assert_eq!(kind(hold.retry(None)), ErrorKind::InvalidArgument);
+                assert_eq!(poll(&mut hold), Poll::Ready(None));
+            }
+        }
+    }
 }
