@@ -231,7 +231,6 @@ TEST_CASE("parts: windows, folded copies and lists together, and ruled again bit
       CHECK(beside.severity == verdict.severity);
       CHECK(beside.ruling.action == verdict.ruling.action);
       CHECK(beside.windows.size() == verdict.windows.size());
-      CHECK(beside.is_of_folded_copy == verdict.is_of_folded_copy);
     }
   }
   CHECK(n_windows > 0);
