@@ -44,7 +44,9 @@ namespace Qwen3Guard
         }
 
         /// <summary>The same for a source that is waited for: next gives a piece, and null when there are no more. While it waits,
-        /// text leaves that is old enough, and what a batch has judged meanwhile.</summary>
+        /// text leaves that is old enough, and what a batch has judged meanwhile. The token that next gets is cancelled with
+        /// MoveNextAsync's, and where something is blocked while next runs; then a new ShowAsync may go on with the same
+        /// source.</summary>
         public ShownTexts ShowAsync(Func<CancellationToken, Task<string>> next)
         {
             return new ShownTexts(this, Call.Need(next, nameof(next)));

@@ -15,6 +15,7 @@ namespace Qwen3Guard
         private readonly Func<CancellationToken, Task<string>> next;
         private CancellationToken usual;
         private Task<string> reading; // the source's task that nobody has taken the piece from
+        private CancellationTokenSource stop; // stops it
         private string waiting; // was read, and is still to be put
         private bool isAtEnd, isFinished, isOver;
         private int isRunning;
@@ -61,6 +62,11 @@ namespace Qwen3Guard
                 }
                 return false;
             }
+            catch (OperationCanceledException) when (token.IsCancellationRequested)
+            {
+                if (reading != null) stop.Cancel(); // what it has read all the same comes with the next call
+                throw;
+            }
             finally
             {
                 Volatile.Write(ref isRunning, 0);
@@ -70,23 +76,32 @@ namespace Qwen3Guard
         // A piece, the end, or neither, where text has to be looked for meanwhile.
         private async Task Read(CancellationToken token)
         {
-            if (reading == null) reading = next(token) ?? throw new InvalidOperationException("the source gave no task");
-            int patience = hold.PatienceMs;
-            if (patience >= 0 && !reading.IsCompleted)
+            bool isOld = reading != null; // another call has asked
+            if (!isOld)
             {
-                await Task.WhenAny(reading, Task.Delay(patience, token)).ConfigureAwait(false);
+                stop = new CancellationTokenSource();
+                reading = next(stop.Token) ?? throw new InvalidOperationException("the source gave no task");
+            }
+            if (!reading.IsCompleted)
+            {
+                using (var pause = CancellationTokenSource.CreateLinkedTokenSource(token))
+                {
+                    await Task.WhenAny(reading, Task.Delay(hold.PatienceMs, pause.Token)).ConfigureAwait(false);
+                    pause.Cancel();
+                }
                 token.ThrowIfCancellationRequested();
                 if (!reading.IsCompleted) return;
             }
             var read = reading;
+            reading = null;
             try
             {
                 waiting = await read.ConfigureAwait(false);
                 isAtEnd = waiting == null;
             }
-            finally
+            catch (OperationCanceledException) when (isOld && stop.IsCancellationRequested)
             {
-                if (read.IsCompleted) reading = null;
+                // The token of the call that asked has stopped it; this one asks again.
             }
         }
 
@@ -95,10 +110,8 @@ namespace Qwen3Guard
             bool hasRoom = true;
             if (waiting != null)
             {
-                string piece = waiting;
-                waiting = null; // what the stream refuses, it would refuse again
-                hasRoom = hold.TryPut(piece, token);
-                if (!hasRoom) waiting = piece;
+                hasRoom = hold.TryPut(waiting, token);
+                if (hasRoom) waiting = null; // an exception keeps it: without it the answer would have a gap
             }
             else if (isAtEnd && !isFinished)
             {
@@ -106,6 +119,7 @@ namespace Qwen3Guard
             }
             string text = hold.TakeText(isFinished || !hasRoom ? PollMs : 0, token);
             isOver = hold.Last.State != HoldBackState.Writing && hold.Last.State != HoldBackState.Finishing;
+            if (isOver && reading != null) stop.Cancel(); // what goes on behind a block may come from the same source
             return text;
         }
 

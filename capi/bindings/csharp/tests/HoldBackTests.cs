@@ -261,6 +261,73 @@ public static class HoldBackTests
         }
     }
 
+    /// <summary>A call that was stopped, or failed in front of the model, loses no piece: the next one goes on.</summary>
+    public static void StoppedCallsGoOn()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        using (var batch = new GuardBatch(guard))
+        {
+            batch.Start();
+            ulong session = batch.Add();
+            foreach (bool isBatch in new[] { false, true })
+            {
+                if (isBatch) batch.PushPrompt(session, "Hello!");
+                else stream.PushPrompt("Hello!");
+                var options = new HoldBackOptions { ReleaseAfterMs = 20 };
+                using (var hold = isBatch ? new HoldBack(batch, session, options) : new HoldBack(stream, options))
+                using (var stop = new CancellationTokenSource(50))
+                {
+                    int n = 0;
+                    var texts = hold.ShowAsync(async token =>
+                    {
+                        if (++n == 1) await Task.Delay(Timeout.Infinite, token);
+                        return n > 3 ? null : Clean;
+                    });
+                    var e = Check.Throws<OperationCanceledException>(() => texts.MoveNextAsync(stop.Token).GetAwaiter().GetResult());
+                    Check.Same(stop.Token, e.CancellationToken);
+                    Check.Same(Clean + Clean, All(texts));
+                    Check.Same(HoldBackState.Ended, hold.Last.State);
+                }
+            }
+            stream.Reset();
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream))
+            {
+                var texts = hold.ShowAsync(Source(new[] { Clean }, new Random(Seed)));
+                using (stream.Handle.Enter()) // as if another thread were in a call
+                    Check.Throws<InvalidOperationException>(() => texts.MoveNextAsync().GetAwaiter().GetResult());
+                string shown = All(texts);
+                Check.Same(HoldBackState.Ended, hold.Last.State);
+                Check.Same(Clean, shown);
+            }
+        }
+    }
+
+    /// <summary>Behind a block nobody reads the queue, which may go on with the next try.</summary>
+    public static void AQueueForTwoTries()
+    {
+        using (var guard = Live())
+        using (var batch = new GuardBatch(guard))
+        {
+            batch.Start();
+            ulong session = batch.Add();
+            batch.PushPrompt(session, "Hello!");
+            using (var hold = new HoldBack(batch, session))
+            {
+                var queue = new TextQueue();
+                queue.Add(Times(Insult, 3));
+                Check.Same("", All(hold.ShowAsync(queue)));
+                Check.Same(HoldBackState.Blocked, hold.Last.State);
+                hold.Retry();
+                queue.Add(Clean);
+                queue.Complete();
+                Check.Same(Clean, All(hold.ShowAsync(queue)));
+                Check.Same(HoldBackState.Ended, hold.Last.State);
+            }
+        }
+    }
+
     public static void OldTextLeavesWhileTheSourceWaits()
     {
         using (var guard = Live())
@@ -296,7 +363,8 @@ public static class HoldBackTests
                 using (var hold = new HoldBack(stream, new HoldBackOptions { BufferTokens = 0 }))
                 {
                     string text = Clean + "Once in a Blue  MOON, they say. " + Clean;
-                    string shown = string.Concat(hold.Show(Cut(text, random, most)));
+                    var pieces = Cut(text, random, most);
+                    string shown = most == 6 ? All(hold.ShowAsync(Source(pieces, random))) : string.Concat(hold.Show(pieces));
                     Check.Same(HoldBackState.Blocked, hold.Last.State);
                     Check.That(!shown.Contains("MOON") && text.StartsWith(shown), shown);
                     Check.Same(Rule.DenyList, hold.Last.Block.Decision.Ruling.Rule);
