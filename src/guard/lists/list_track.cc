@@ -17,12 +17,12 @@ void ListTrack::push(std::string_view bytes) {
     marked = next.n_bytes();
     marks.push_back(next);
   }
-  std::optional<ScannedHit> hit = next.hit();
+  const std::optional<ScannedHit> hit = next.hit();
   marks_.reserve(marks_.size() + marks.size());
   text_.append(bytes);
   std::move(marks.begin(), marks.end(), std::back_inserter(marks_));
   scanner_ = std::move(next);
-  hit_ = std::move(hit);
+  hit_ = hit;
 }
 
 void ListTrack::truncate(std::int64_t n) {

@@ -33,6 +33,11 @@ StreamBatchOptions short_steps() {
   return options;
 }
 
+/// However slow the machine is.
+void step_all(StreamBatch& batch) {
+  while (batch.stats().n_waiting_sessions > 0) batch.step();
+}
+
 /// What a host's model writes at each try: the next one goes on from where the host has gone back to.
 struct Script {
   explicit Script(std::uint32_t seed) {
@@ -159,7 +164,7 @@ TEST_CASE("hold back: another thread that steps the batch changes nothing of wha
       }
     }
   }
-  CHECK(n_blocked > 0);
+  if (q3g_test::iterations(8) == 8) CHECK(n_blocked > 0);
 }
 
 TEST_CASE("hold back: turns that wait in front of a batch's answer let none of it out", "[hold_back]") {
@@ -195,13 +200,13 @@ TEST_CASE("hold back: turns that wait in front of a batch's answer let none of i
       REQUIRE(hold.retry(0).ok());
       hold.put("Fine.").throw_if_error();
       hold.finish().throw_if_error();
-      batch.step();
+      step_all(batch);
       out = hold.take().value();
       CHECK(out.state == HoldBackState::ended);
       CHECK(out.text == "Fine.");
       // Nothing that belongs to another turn is taken behind the end.
       batch.push_prompt(id, "Thank you.").throw_if_error();
-      batch.step();
+      step_all(batch);
       CHECK(hold.take().value().state == HoldBackState::ended);
       CHECK(batch.poll(id).value().back().kind == StreamEvent::Kind::turn_end);
       batch.visit(id, [&](StreamSession& session) { CHECK(session.rewind_to_byte(0).ok()); })
@@ -222,7 +227,7 @@ TEST_CASE("hold back: an answer that is withdrawn before its prompt was judged",
   HoldBack hold = HoldBack::over(batch, id).value();
   hold.put(kClean).throw_if_error();
   REQUIRE(hold.withdraw().ok());
-  batch.step();
+  step_all(batch);
   CHECK(hold.take().value().state == HoldBackState::withheld);
   REQUIRE(hold.prompt() != nullptr);
   std::vector<std::int64_t> n_bytes;
@@ -251,16 +256,16 @@ TEST_CASE("hold back: a batch's session without an answer to hold, or with text 
   batch.push_text(id, "Hello").throw_if_error();
   batch.end_turn(id).throw_if_error();
   CHECK_FALSE(opens());
-  batch.step();
+  step_all(batch);
   CHECK_FALSE(opens());
   batch.begin_turn(id, Role::assistant).throw_if_error();
   CHECK(opens());
   batch.push_text(id, "Good morning").throw_if_error();
   CHECK_FALSE(opens());
-  batch.step();
+  step_all(batch);
   CHECK(opens());
   batch.end_turn(id).throw_if_error();
   CHECK_FALSE(opens());
-  batch.step();
+  step_all(batch);
   CHECK_FALSE(opens());
 }
