@@ -17,4 +17,12 @@ namespace Qwen3Guard
             Status = status;
         }
     }
+
+    /// <summary>The answer has ended, and the rest of its text was not judged completely: it is never shown.</summary>
+    public sealed class NotJudgedException : Exception
+    {
+        internal NotJudgedException() : base("the answer has ended, and not all of it was judged; the rest is withheld")
+        {
+        }
+    }
 }

@@ -12,8 +12,9 @@ namespace Qwen3Guard
         private const int PollMs = 20; // how long a batch is waited for before the token and the source are looked at
 
         /// <summary>Puts each piece, and yields what may be shown; behind the last it finishes, and yields the rest. It ends early
-        /// where something is blocked: ask Last, then Retry or Withdraw. What the source throws passes through, and the answer
-        /// stays open. ReleaseAfterMs is looked at when a piece comes: where that takes long, use ShowAsync.</summary>
+        /// where something is blocked: ask Last, then Retry or Withdraw. A NotJudgedException comes behind the last text where the
+        /// answer has ended without being judged completely. What the source throws passes through, and the answer stays open.
+        /// ReleaseAfterMs is looked at when a piece comes: where that takes long, use ShowAsync.</summary>
         public IEnumerable<string> Show(IEnumerable<string> pieces, CancellationToken token = default(CancellationToken))
         {
             return Texts(Call.Need(pieces, nameof(pieces)), token);
@@ -27,20 +28,20 @@ namespace Qwen3Guard
                 while (!TryPut(piece, token)) // room comes with verdicts
                 {
                     if ((text = TakeText(PollMs, token)) != "") yield return text;
-                    if (Last.State != HoldBackState.Writing) yield break;
+                    if (IsOver) yield break;
                 }
                 if ((text = TakeText(0, token)) != "") yield return text;
-                if (Last.State != HoldBackState.Writing) yield break;
+                if (IsOver) yield break;
             }
             while (!TryFinish(token))
             {
                 if ((text = TakeText(PollMs, token)) != "") yield return text;
-                if (Last.State != HoldBackState.Writing) yield break;
+                if (IsOver) yield break;
             }
             do
             {
                 if ((text = TakeText(PollMs, token)) != "") yield return text;
-            } while (Last.State == HoldBackState.Finishing);
+            } while (!IsOver);
         }
 
         /// <summary>The same for a source that is waited for: next gives a piece, and null when there are no more. While it waits,
@@ -95,6 +96,16 @@ namespace Qwen3Guard
                 if (!(releaseAfterMs > 0)) return patience;
                 int release = (int)Math.Ceiling(Math.Min(releaseAfterMs, 1000));
                 return patience < 0 ? release : Math.Min(patience, release);
+            }
+        }
+
+        /// <summary>Nothing more comes: the end, or a block. What was not judged is no end.</summary>
+        internal bool IsOver
+        {
+            get
+            {
+                if (Last.State == HoldBackState.Withheld) throw new NotJudgedException();
+                return Last.State != HoldBackState.Writing && Last.State != HoldBackState.Finishing;
             }
         }
 

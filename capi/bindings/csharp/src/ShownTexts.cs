@@ -36,11 +36,11 @@ namespace Qwen3Guard
             return this;
         }
 
-        /// <summary>False when nothing more comes: the answer has ended, or something is blocked; HoldBack.Last.State says which,
-        /// and whether all of it was shown. One call at a time: a second one gets an InvalidOperationException. The token stops
-        /// it with an OperationCanceledException: while it waits for the source or for a batch nothing is lost, and while it
-        /// judges the answer has ended: Withdraw. What the source throws is thrown here, and the next call asks it
-        /// again.</summary>
+        /// <summary>False when nothing more comes: all of the answer was shown, or something is blocked; HoldBack.Last.State says
+        /// which. A NotJudgedException where the answer has ended without being judged completely. One call at a time: a second
+        /// one gets an InvalidOperationException. The token stops it with an OperationCanceledException: while it waits for the
+        /// source or for a batch nothing is lost, and while it judges the answer has ended: Withdraw. What the source throws is
+        /// thrown here, and the next call asks it again.</summary>
         public async Task<bool> MoveNextAsync(CancellationToken token = default(CancellationToken))
         {
             if (Interlocked.CompareExchange(ref isRunning, 1, 0) != 0)
@@ -60,7 +60,7 @@ namespace Qwen3Guard
                     Current = text;
                     return true;
                 }
-                return false;
+                return !hold.IsOver; // false, or what was not judged throws
             }
             catch (OperationCanceledException) when (token.IsCancellationRequested)
             {

@@ -328,6 +328,32 @@ public static class HoldBackTests
         }
     }
 
+    /// <summary>What was not judged is no end like another.</summary>
+    public static void ShownIncompletely()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard, new StreamOptions { Context = ContextPolicy.Stop, MaxTokens = 40 }))
+        {
+            foreach (bool isAsync in new[] { false, true })
+            {
+                stream.Reset();
+                stream.PushPrompt("Hello!");
+                using (var hold = new HoldBack(stream))
+                {
+                    string text = Times(Clean, 5), shown = "";
+                    Check.Throws<NotJudgedException>(() =>
+                    {
+                        var texts = hold.ShowAsync(Source(new[] { text }, new Random(Seed)));
+                        if (!isAsync) foreach (string part in hold.Show(new[] { text })) shown += part;
+                        else while (texts.MoveNextAsync().GetAwaiter().GetResult()) shown += texts.Current;
+                    });
+                    Check.Same(HoldBackState.Withheld, hold.Last.State);
+                    Check.That(text.StartsWith(shown) && shown.Length < text.Length, shown);
+                }
+            }
+        }
+    }
+
     public static void OldTextLeavesWhileTheSourceWaits()
     {
         using (var guard = Live())
