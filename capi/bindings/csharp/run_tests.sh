@@ -23,7 +23,7 @@ check compile -target:library "-doc:$out/Qwen3Guard.xml" "-out:$out/Qwen3Guard.d
 # The tests see what is internal: they are compiled together with the library.
 check compile "-out:$out/tests.exe" src/*.cs tests/*.cs
 check mono "$out/tests.exe"
-examples=(StreamExample AsyncExample PolicyExample HoldBackExample Overhead)
+examples=(StreamExample AsyncExample PolicyExample Overhead)
 for example in "${examples[@]}"; do
   check compile "-r:$out/Qwen3Guard.dll" "-out:$out/$example.exe" "examples/$example.cs"
   if [[ $example == Overhead ]]; then continue; fi # a benchmark
@@ -64,7 +64,7 @@ test_net8() {
     src/*.cs
   check roslyn -define:NET8_0_OR_GREATER "-out:$net/tests.dll" src/*.cs tests/*.cs
   check dotnet "$net/tests.dll"
-  for example in "${examples[@]}"; do
+  for example in "${examples[@]}" HoldBackExample; do # which takes C# 8
     check roslyn "-r:$net/Qwen3Guard.dll" "-out:$net/$example.dll" "examples/$example.cs"
     if [[ $example != Overhead ]]; then check dotnet "$net/$example.dll"; fi
   done
