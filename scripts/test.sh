@@ -11,7 +11,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 stages=(rules gcc openmp none isa arm install bindings package small dropin docs clang asan tsan tidy python)
-declare -A needs=([arm]="aarch64-linux-gnu-g++ qemu-aarch64" [clang]=clang++ [tidy]=clang++)
+declare -A needs=([arm]="aarch64-linux-gnu-g++ qemu-aarch64" [clang]=clang++ [asan]=clang++ [tsan]=clang++ [tidy]=clang++)
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
   echo "stages: ${stages[*]}"
