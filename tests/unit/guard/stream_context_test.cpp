@@ -522,7 +522,7 @@ TEST_CASE("context: verdicts keep their numbers behind line breaks that the temp
   small.max_context_tokens = 160;
   const Guard guard = Guard::load_embedded("nano-stream", small).value();
   for (const std::string begin : {"", "\n\n"}) {
-    for (const std::size_t n_pieces : {1, 80}) {
+    for (const std::size_t n_pieces : {std::size_t{1}, std::size_t{80}}) {
       CAPTURE(begin.size(), n_pieces);
       StreamOptions options;
       options.context = ContextPolicy::slide;
