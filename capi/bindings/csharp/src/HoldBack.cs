@@ -67,6 +67,7 @@ namespace Qwen3Guard
         private readonly GuardStream stream; // null over a batch
         private readonly double releaseAfterMs;
         private readonly MemoryStream taken = new MemoryStream(); // and not handed over yet
+        private bool isWithdrawn; // by the host, who knows it
         private char half; // of a character whose other half has not been put; 0: none
 
         /// <summary>Over a stream whose assistant's turn is open, behind PushPrompt. Until the answer has ended nobody else changes
@@ -223,6 +224,7 @@ namespace Qwen3Guard
         public void Withdraw()
         {
             Invoke(CancellationToken.None, error => NativeMethods.q3g_hold_back_withdraw(handle, error));
+            isWithdrawn = true;
             half = '\0';
         }
 

@@ -62,12 +62,17 @@ namespace Qwen3Guard
 #if NET8_0_OR_GREATER || NETSTANDARD2_1
         /// <summary>The same for an asynchronous sequence. Where it ends before the source does, it stops the source by the token
         /// of its enumerator and waits for it.</summary>
-        public async IAsyncEnumerable<string> ShowAsync(IAsyncEnumerable<string> pieces,
-            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
+        public IAsyncEnumerable<string> ShowAsync(IAsyncEnumerable<string> pieces, CancellationToken token = default)
+        {
+            return TextsAsync(Call.Need(pieces, nameof(pieces)), token);
+        }
+
+        private async IAsyncEnumerable<string> TextsAsync(IAsyncEnumerable<string> pieces,
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token)
         {
             using (var stop = CancellationTokenSource.CreateLinkedTokenSource(token))
             {
-                var source = Call.Need(pieces, nameof(pieces)).GetAsyncEnumerator(stop.Token);
+                var source = pieces.GetAsyncEnumerator(stop.Token);
                 await using (source.ConfigureAwait(false))
                 {
                     var texts = ShowAsync(async ignored => await source.MoveNextAsync().ConfigureAwait(false)
@@ -79,8 +84,7 @@ namespace Qwen3Guard
                     finally
                     {
                         stop.Cancel();
-                        // It may not be disposed of while it runs.
-                        await texts.ReadingEnds().ConfigureAwait(false);
+                        await texts.DisposeAsync().ConfigureAwait(false); // it may not be disposed of while it runs
                     }
                 }
             }
@@ -104,7 +108,7 @@ namespace Qwen3Guard
         {
             get
             {
-                if (Last.State == HoldBackState.Withheld) throw new NotJudgedException();
+                if (Last.State == HoldBackState.Withheld && !isWithdrawn) throw new NotJudgedException();
                 return Last.State != HoldBackState.Writing && Last.State != HoldBackState.Finishing;
             }
         }

@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 namespace Qwen3Guard
 {
     /// <summary>What HoldBack.ShowAsync gives: each MoveNextAsync waits for text that may be shown; the model runs on the thread
-    /// pool. C# 8 takes it in <c>await foreach</c>, on every runtime. It holds nothing that would have to be disposed of.</summary>
+    /// pool. C# 8 takes it in <c>await foreach</c>, on every runtime. DisposeAsync is for who leaves before the end.</summary>
     public sealed class ShownTexts
     {
         private const int PollMs = 20; // how long a call on the thread pool waits for a batch
@@ -123,10 +123,13 @@ namespace Qwen3Guard
             return text;
         }
 
-        /// <summary>Ends when no task of the source runs, however it ended.</summary>
-        internal async Task ReadingEnds()
+        /// <summary>Stops the source where it is still read, and waits for it: for a host that leaves its loop early, as
+        /// <c>await foreach</c> does by itself. What the source gave all the same is kept for another MoveNextAsync.</summary>
+        public async Task DisposeAsync()
         {
-            if (reading != null) await Task.WhenAny(reading).ConfigureAwait(false);
+            if (reading == null) return;
+            stop.Cancel();
+            await Task.WhenAny(reading).ConfigureAwait(false);
         }
     }
 }

@@ -257,6 +257,9 @@ public static class HoldBackTests
                 Check.Throws<ArgumentNullException>(() => hold.Put((string)null));
                 Check.Throws<ArgumentNullException>(() => hold.Show(null));
                 Check.Throws<ArgumentNullException>(() => hold.ShowAsync((TextQueue)null));
+#if NET8_0_OR_GREATER
+                Check.Throws<ArgumentNullException>(() => hold.ShowAsync((IAsyncEnumerable<string>)null));
+#endif
             }
         }
     }
@@ -323,6 +326,48 @@ public static class HoldBackTests
                 queue.Add(Clean);
                 queue.Complete();
                 Check.Same(Clean, All(hold.ShowAsync(queue)));
+                Check.Same(HoldBackState.Ended, hold.Last.State);
+            }
+        }
+    }
+
+    /// <summary>Who withdraws knows that the rest is withheld: the sequences end.</summary>
+    public static void WithdrawnMeanwhile()
+    {
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard))
+        {
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream, new HoldBackOptions { ReleaseAfterMs = 5 }))
+            {
+                var queue = new TextQueue();
+                queue.Add("Well met. ");
+                var texts = hold.ShowAsync(queue);
+                Check.That(texts.MoveNextAsync().GetAwaiter().GetResult(), "text");
+                hold.Withdraw();
+                Check.That(!texts.MoveNextAsync().GetAwaiter().GetResult(), "the end");
+                Check.Same(HoldBackState.Withheld, hold.Last.State);
+                texts.DisposeAsync().GetAwaiter().GetResult();
+                queue.Add("Another reader's."); // nobody waits for the queue any more
+                Check.Same("Another reader's.", queue.ReadAsync().GetAwaiter().GetResult());
+            }
+        }
+    }
+
+    /// <summary>More than one call of the library takes.</summary>
+    public static void MuchAtOnce()
+    {
+        string text = Times("Well met, \u4f60\u597d \U0001f600. ", 200);
+        using (var calm = Policy.Parse("{\"schema\": 1, \"name\": \"calm\", \"version\": \"1\", \"response\": {\"default\": \"off\"}}"))
+        using (var guard = Live())
+        using (var stream = new GuardStream(guard, new StreamOptions { Policy = calm }))
+        {
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream))
+            {
+                hold.Put(text);
+                hold.Finish();
+                Check.Same(text, hold.Take().Text);
                 Check.Same(HoldBackState.Ended, hold.Last.State);
             }
         }
