@@ -90,10 +90,15 @@ namespace Qwen3Guard
 
 #if NET8_0_OR_GREATER || NETSTANDARD2_1
         /// <summary>The same for an asynchronous sequence.</summary>
-        public async IAsyncEnumerable<Update> JudgeAsync(IAsyncEnumerable<string> pieces,
-            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token = default)
+        public IAsyncEnumerable<Update> JudgeAsync(IAsyncEnumerable<string> pieces, CancellationToken token = default)
         {
-            var source = Call.Need(pieces, nameof(pieces)).GetAsyncEnumerator(token);
+            return EachAsync(Call.Need(pieces, nameof(pieces)), token);
+        }
+
+        private async IAsyncEnumerable<Update> EachAsync(IAsyncEnumerable<string> pieces,
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token)
+        {
+            var source = pieces.GetAsyncEnumerator(token);
             await using (source.ConfigureAwait(false))
             {
                 var updates = JudgeAsync(async stop => await source.MoveNextAsync().ConfigureAwait(false)

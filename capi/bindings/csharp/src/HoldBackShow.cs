@@ -9,7 +9,7 @@ namespace Qwen3Guard
 {
     public sealed partial class HoldBack
     {
-        private const int PollMs = 20; // how long a batch is waited for before the token and the source are looked at
+        internal const int PollMs = 20; // how long a batch is waited for before the token and the source are looked at
 
         /// <summary>Puts each piece, and yields what may be shown; behind the last it finishes, and yields the rest. It ends early
         /// where something is blocked: ask Last, then Retry or Withdraw. A NotJudgedException comes behind the last text where the
@@ -23,6 +23,9 @@ namespace Qwen3Guard
         private IEnumerable<string> Texts(IEnumerable<string> pieces, CancellationToken token)
         {
             string text;
+            // Something may be blocked already, a batch's prompt for one.
+            if ((text = TakeText(0, token)) != "") yield return text;
+            if (Last.State == HoldBackState.Blocked) yield break;
             foreach (string piece in pieces)
             {
                 while (!TryPut(piece, token)) // room comes with verdicts
@@ -109,9 +112,11 @@ namespace Qwen3Guard
             get
             {
                 if (Last.State == HoldBackState.Withheld && !isWithdrawn) throw new NotJudgedException();
-                return Last.State != HoldBackState.Writing && Last.State != HoldBackState.Finishing;
+                return !MayComeMore;
             }
         }
+
+        internal bool MayComeMore => Last.State == HoldBackState.Writing || Last.State == HoldBackState.Finishing;
 
         internal string TakeText(double timeoutMs, CancellationToken token)
         {

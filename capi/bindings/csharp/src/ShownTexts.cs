@@ -9,15 +9,13 @@ namespace Qwen3Guard
     /// pool. C# 8 takes it in <c>await foreach</c>, on every runtime. DisposeAsync is for who leaves before the end.</summary>
     public sealed class ShownTexts
     {
-        private const int PollMs = 20; // how long a call on the thread pool waits for a batch
-
         private readonly HoldBack hold;
         private readonly Func<CancellationToken, Task<string>> next;
         private CancellationToken usual;
         private Task<string> reading; // the source's task that nobody has taken the piece from
         private CancellationTokenSource stop; // stops it
         private string waiting; // was read, and is still to be put
-        private bool isAtEnd, isFinished, isOver;
+        private bool hasLooked, isAtEnd, isFinished, isOver;
         private int isRunning;
 
         internal ShownTexts(HoldBack hold, Func<CancellationToken, Task<string>> next)
@@ -54,7 +52,7 @@ namespace Qwen3Guard
                 while (!isOver)
                 {
                     token.ThrowIfCancellationRequested();
-                    if (waiting == null && !isAtEnd) await Read(token).ConfigureAwait(false);
+                    if (hasLooked && waiting == null && !isAtEnd) await Read(token).ConfigureAwait(false);
                     string text = await Task.Run(() => PutAndTake(token), token).ConfigureAwait(false);
                     if (text == "") continue;
                     Current = text;
@@ -117,8 +115,10 @@ namespace Qwen3Guard
             {
                 isFinished = hasRoom = hold.TryFinish(token);
             }
-            string text = hold.TakeText(isFinished || !hasRoom ? PollMs : 0, token);
-            isOver = hold.Last.State != HoldBackState.Writing && hold.Last.State != HoldBackState.Finishing;
+            string text = hold.TakeText(isFinished || !hasRoom ? HoldBack.PollMs : 0, token);
+            // Before the first piece something may be blocked already, a batch's prompt for one.
+            isOver = hasLooked ? !hold.MayComeMore : hold.Last.State == HoldBackState.Blocked;
+            hasLooked = true;
             if (isOver && reading != null) stop.Cancel(); // what goes on behind a block may come from the same source
             return text;
         }

@@ -168,6 +168,9 @@ public static class AsyncTests
             updates = stream.JudgeAsync(token => null);
             Check.Throws<InvalidOperationException>(() => Wait(updates.MoveNextAsync()));
             Check.Throws<ArgumentNullException>(() => stream.JudgeAsync((TextQueue)null));
+#if NET8_0_OR_GREATER
+            Check.Throws<ArgumentNullException>(() => stream.JudgeAsync((IAsyncEnumerable<string>)null));
+#endif
             Check.Throws<ArgumentNullException>(() => stream.JudgeAsync((Func<CancellationToken, Task<string>>)null));
             Check.Throws<ArgumentNullException>(() => stream.Judge(null));
 

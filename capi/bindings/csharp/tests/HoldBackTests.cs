@@ -161,6 +161,28 @@ public static class HoldBackTests
         }
     }
 
+    public static void ABlockedPrompt()
+    {
+        using (var guard = Live())
+        using (var batch = new GuardBatch(guard))
+        {
+            for (int i = 0; i < 4; ++i)
+            {
+                ulong session = batch.Add();
+                batch.PushPrompt(session, Threat);
+                if (i % 2 == 0) batch.Step(); // it is judged before the answer is opened
+                using (var hold = new HoldBack(batch, session))
+                {
+                    if (i % 2 != 0) batch.Step();
+                    string shown = i < 2 ? string.Concat(hold.Show(new[] { Clean })) : All(hold.ShowAsync(Source(new[] { Clean }, new Random(Seed))));
+                    Check.Same("", shown);
+                    Check.Same(HoldBackState.Blocked, hold.Last.State);
+                    Check.That(hold.Last.Block.IsPrompt, "the prompt");
+                }
+            }
+        }
+    }
+
     /// <summary>A source that is faster than the guard waits, and loses nothing.</summary>
     public static void ABatchWithoutRoom()
     {
@@ -483,6 +505,17 @@ public static class HoldBackTests
                         Check.That(isGood ? shown == text + " " : text.StartsWith(shown), shown);
                     }
                 }
+            }
+            // Left early: nobody reads the queue any more.
+            stream.Reset();
+            stream.PushPrompt("Hello!");
+            using (var hold = new HoldBack(stream, new HoldBackOptions { ReleaseAfterMs = 5 }))
+            {
+                var queue = new TextQueue();
+                queue.Add("Well met. ");
+                await foreach (string part in hold.ShowAsync(queue)) break;
+                queue.Add("And?");
+                Check.Same("And?", await queue.ReadAsync());
             }
             // Stopped while the source waits.
             stream.Reset();

@@ -145,8 +145,10 @@ class HoldBackTest(unittest.TestCase):
             batch.push_prompt(judged, "You are a worthless idiot and I will burn your house down, kill yourself.")
             batch.step()
             with q.HoldBack.over_batch(batch, judged) as hold:
-                self.assertIs(hold.take().state, STATE.BLOCKED)
-                self.assertTrue(hold.last.block.is_prompt)
+                for is_async in (False, True):
+                    self.assertEqual(self.shown(hold, [b"Well met. "], is_async), "")
+                    self.assertIs(hold.last.state, STATE.BLOCKED)
+                    self.assertTrue(hold.last.block.is_prompt)
             with self.assertRaises(q.InvalidArgumentError):
                 q.HoldBack.over_batch(batch, session + 99)
             with self.assertRaises(q.InvalidArgumentError):

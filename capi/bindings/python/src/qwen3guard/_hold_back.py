@@ -180,6 +180,9 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
         something is blocked: ask `last`, then retry() or withdraw(). Raises NotJudgedError behind the last text when the turn has
         ended and was not judged completely, and what put() and take() raise. What `pieces` raises passes through, and the answer stays
         open. release_after_ms is looked at when a piece comes: where that takes long, use ashow()."""
+        yield from self._texts()  # something may be blocked already, a batch's prompt for one
+        if self.last.state == HoldBackState.BLOCKED:
+            return
         for piece in pieces:
             while not self._try(self.put, piece):  # the batch's budget: room comes with verdicts
                 yield from self._texts(_POLL_MS)
@@ -222,6 +225,10 @@ class HoldBack(Exclusive, free=library.q3g_hold_back_free):
         poll_s: Optional[float] = _POLL_MS / 1000 if self._stream is None else None
         if self._release_after_ms > 0:
             poll_s = min(self._release_after_ms / 1000, poll_s or self._release_after_ms / 1000)
+        async for text in self._atexts():
+            yield text
+        if self.last.state == HoldBackState.BLOCKED:
+            return
         source = pieces.__aiter__()
         reading: "Optional[asyncio.Future[Text]]" = None
         try:

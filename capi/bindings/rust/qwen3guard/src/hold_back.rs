@@ -180,8 +180,16 @@ impl Drop for HoldBack<'_> {
 }
 
 impl<'a> HoldBack<'a> {
-    pub(crate) fn is_over_batch(&self) -> bool {
-        self.batch.is_some()
+    /// Puts the next piece, or finishes behind the last one; false: the batch has no room, which comes with verdicts.
+    pub(crate) fn go_on(&mut self, next: Option<&impl AsRef<[u8]>>) -> Result<bool> {
+        let done = match next {
+            Some(piece) => self.put(piece),
+            None => self.finish(),
+        };
+        match done {
+            Err(e) if self.batch.is_some() && e.kind() == ErrorKind::BudgetExceeded => Ok(false),
+            done => done.map(|()| true),
+        }
     }
 
     /// A call behind which something may wait to be judged.
@@ -397,35 +405,28 @@ where
 {
     /// The next text, which may be empty; sets `then` when no more follows it.
     fn advance(&mut self) -> Result<String> {
-        let mut timeout = Duration::ZERO;
+        // What the batch had no room for waits for verdicts, and so does the end.
+        let waits = self.waiting.is_some() || self.pieces.is_none();
+        // First it looks: something may be blocked already, a batch's prompt for one.
+        let release = self.hold.take(if waits { POLL } else { Duration::ZERO })?;
+        self.then = match HoldBackError::of(release.state, release.block) {
+            Some(error) => Some(Some(error)),
+            None => (release.state == HoldBackState::Ended && self.pieces.is_none()).then_some(None),
+        };
+        if !release.text.is_empty() || self.then.is_some() {
+            return Ok(release.text);
+        }
         if self.waiting.is_none() {
             self.waiting = self.pieces.as_mut().map(Iterator::next);
         }
-        match &self.waiting {
-            Some(next) => {
-                let done = match next {
-                    Some(piece) => self.hold.put(piece),
-                    None => self.hold.finish(),
-                };
-                match done {
-                    // Room comes with verdicts.
-                    Err(e) if self.hold.is_over_batch() && e.kind() == ErrorKind::BudgetExceeded => timeout = POLL,
-                    done => {
-                        if matches!(self.waiting.take(), Some(None)) {
-                            self.pieces = None;
-                        }
-                        done?;
-                    }
+        if let Some(next) = &self.waiting {
+            if self.hold.go_on(next.as_ref())? {
+                if let Some(None) = self.waiting.take() {
+                    self.pieces = None;
                 }
             }
-            None => timeout = POLL,
         }
-        let release = self.hold.take(timeout)?;
-        self.then = match HoldBackError::of(release.state, release.block) {
-            Some(error) => Some(Some(error)),
-            None => (release.state == HoldBackState::Ended).then_some(None),
-        };
-        Ok(release.text)
+        Ok(String::new())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::{ErrorKind, HoldBack, HoldBackError};
+use crate::{HoldBack, HoldBackError};
 
 type Item = Option<std::result::Result<String, HoldBackError>>;
 
@@ -113,18 +113,13 @@ where
                 }
             }
             let Some(next) = &self.waiting else { continue };
-            let done = match next {
-                Some(piece) => self.hold.put(piece),
-                None => self.hold.finish(),
-            };
-            match done {
-                // Room comes with verdicts, which wake the task.
-                Err(e) if self.hold.is_over_batch() && e.kind() == ErrorKind::BudgetExceeded => return Poll::Pending,
+            match self.hold.go_on(next.as_ref()) {
+                Ok(false) => return Poll::Pending, // the verdicts that make room wake the task
+                Ok(true) => self.has_ended = matches!(self.waiting.take(), Some(None)),
                 Err(error) => {
                     self.is_over = true;
                     return Poll::Ready(Some(Err(error.into())));
                 }
-                Ok(()) => self.has_ended = matches!(self.waiting.take(), Some(None)),
             }
         }
         Poll::Ready(None)

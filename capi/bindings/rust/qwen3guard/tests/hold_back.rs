@@ -248,12 +248,19 @@ fn over_a_batch() {
     shown.clear();
     assert_eq!(show(&mut hold, Random(1).pieces(TEXT), &mut shown), None);
     assert_eq!(shown, TEXT);
-    let strict = batch.add(&StreamOptions::default()).unwrap();
-    batch.push_prompt(strict, THREAT, None).unwrap();
-    let mut hold = batch.hold_back(strict, Default::default()).unwrap();
-    let error = show(&mut hold, vec![b"Good morning.".to_vec()], &mut String::new());
-    assert!(matches!(&error, Some(HoldBackError::Blocked(block)) if block.is_prompt), "{error:?}");
-    assert!(hold.take(Duration::ZERO).unwrap().text.is_empty());
+    for is_judged in [false, true] {
+        let strict = batch.add(&StreamOptions::default()).unwrap();
+        batch.push_prompt(strict, THREAT, None).unwrap();
+        if is_judged {
+            while batch.stats().unwrap().n_waiting_sessions > 0 {
+                std::thread::yield_now();
+            }
+        }
+        let mut hold = batch.hold_back(strict, Default::default()).unwrap();
+        let error = show(&mut hold, vec![b"Good morning.".to_vec()], &mut String::new());
+        assert!(matches!(&error, Some(HoldBackError::Blocked(block)) if block.is_prompt), "{error:?}");
+        assert!(hold.take(Duration::ZERO).unwrap().text.is_empty());
+    }
 }
 
 /// A model that is faster than the guard waits, and loses nothing.
