@@ -9,17 +9,16 @@
 #include <utility>
 
 #include "guard/hold_back/hold_back_impl.hpp"
+#include "hold_back_texts.hpp"
 #include "iterations.hpp"
 #include "stream_fixture.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
+using test::kClean;
+using test::kInsult;
 
 namespace {
-
-const std::string kClean =
-    "Well met, traveller. The bridge fell last winter, but the ferryman will take you across. ";
-const std::string kInsult = "Only an ugly idiot like you would eat it, nobody likes you, burn in hell. ";
 
 Guard load(const char* name, std::int32_t max_context_tokens = 0) {
   GuardOptions options;

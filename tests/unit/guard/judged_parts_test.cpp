@@ -80,16 +80,7 @@ Policy with_rules(const PolicyRules& rules, const PhraseLists& lists) {
   });
 }
 
-PolicyRules random_rules(std::mt19937& random) {
-  PolicySpec spec = test::random::spec(random);
-  test::each_category(spec.rules, [&](CategoryRule& rule) {
-    if (random() % 2 == 0) return;
-    rule = CategoryRule();
-    rule.flag_threshold = 0.05F + 0.1F * static_cast<float>(random() % 4);
-    rule.block_threshold = 0.4F + 0.15F * static_cast<float>(random() % 5);
-  });
-  return spec.rules;
-}
+PolicyRules random_rules(std::mt19937& random) { return test::random::spec_near_the_models(random).rules; }
 
 std::vector<PolicyRules> some_rules(std::mt19937& random) {
   std::vector<PolicyRules> out;

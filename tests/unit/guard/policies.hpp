@@ -107,6 +107,19 @@ namespace random {
   return out;
 }
 
+/// The same, with thresholds of some categories about where the small models' probabilities lie, so that
+/// rulings differ.
+[[nodiscard]] inline PolicySpec spec_near_the_models(std::mt19937& random) {
+  PolicySpec out = spec(random);
+  each_category(out.rules, [&](CategoryRule& rule) {
+    if (coin(random)) return;
+    rule = CategoryRule();
+    rule.flag_threshold = 0.05F + 0.1F * static_cast<float>(random() % 4);
+    rule.block_threshold = 0.4F + 0.15F * static_cast<float>(random() % 5);
+  });
+  return out;
+}
+
 }  // namespace random
 }  // namespace qwen3guard::test
 

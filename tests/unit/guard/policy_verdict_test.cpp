@@ -18,16 +18,8 @@ using test::text_of;
 
 namespace {
 
-/// Thresholds about where the small models' probabilities lie, so that rulings differ.
 Policy random_policy(std::mt19937& random) {
-  PolicySpec spec = test::random::spec(random);
-  test::each_category(spec.rules, [&](CategoryRule& rule) {
-    if (random() % 2 == 0) return;
-    rule = CategoryRule();
-    rule.flag_threshold = 0.05F + 0.1F * static_cast<float>(random() % 4);
-    rule.block_threshold = 0.4F + 0.15F * static_cast<float>(random() % 5);
-  });
-  return Policy::make(spec).value();
+  return Policy::make(test::random::spec_near_the_models(random)).value();
 }
 
 Policy blocking() {
