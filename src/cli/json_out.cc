@@ -12,6 +12,15 @@
 #include "errors.hpp"
 
 namespace qwen3guard::cli {
+namespace {
+
+template <class Float>
+std::string shortest(Float v) {
+  std::array<char, 32> buffer{};
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), v).ptr};
+}
+
+}  // namespace
 
 void JsonOut::separate() {
   if (need_comma_) text_ += ',';
@@ -63,12 +72,8 @@ JsonOut& JsonOut::string(std::string_view value) {
 
 JsonOut& JsonOut::integer(std::int64_t v) { return value(std::to_string(v)); }
 
-JsonOut& JsonOut::number(float v) {
-  if (!std::isfinite(v)) return null();
-  std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v).ptr;
-  return value({buffer.data(), static_cast<std::size_t>(end - buffer.data())});
-}
+JsonOut& JsonOut::number(float v) { return std::isfinite(v) ? value(shortest(v)) : null(); }
+JsonOut& JsonOut::number(double v) { return std::isfinite(v) ? value(shortest(v)) : null(); }
 
 JsonOut& JsonOut::rounded(double v) {
   std::array<char, 64> buffer{};

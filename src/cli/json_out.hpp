@@ -23,8 +23,9 @@ class JsonOut {
   JsonOut& key(std::string_view name);
   JsonOut& string(std::string_view value);
   JsonOut& integer(std::int64_t value);
-  /// Shortest form that reads back as the same float; null when it is not finite.
+  /// Shortest form that reads back as the same value; null when it is not finite. @{
   JsonOut& number(float value);
+  JsonOut& number(double value);  /// @}
   /// With three decimals: times and sizes for people.
   JsonOut& rounded(double value);
   JsonOut& boolean(bool value);
