@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`qwen3guard eval` on the benchmark data at hand, and float against int8 and int4 on a sample of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from .errors import NotCompared, UsageError
+from .results import StepResult
+
+SAMPLE_TYPES = ["float", "int8", "int4"]
+
+
+def find_data(folder: Path | None) -> list[Path]:
+    """The JSONL files of --data."""
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise UsageError(f"--data {folder}: no such folder")
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        raise UsageError(
+            f"--data {folder}: no *.jsonl files there; expected one for each benchmark (docs/evaluation.md has the form of a row)"
+        )
+    return files
+
+
+def sample(path: Path, out: Path, n: int) -> Path:
+    """Up to n rows of a file, in its order, under the same name: those whose bytes have the smallest digests, so that each run and
+    each machine takes the same."""
+    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
+    chosen = sorted(range(len(lines)), key=lambda i: (hashlib.sha256(lines[i]).digest(), i))[:n]
+    out.mkdir(parents=True, exist_ok=True)
+    written = out / path.name
+    written.write_bytes(b"".join(lines[i] + b"\n" for i in sorted(chosen)))
+    return written
+
+
+def run_eval(program, model: Path, files: list[Path], out: Path, inputs: dict) -> dict:
+    """metrics.json of a run, resumed where an interrupted one with the same inputs stopped."""
+    stamp = out / "official_inputs.json"
+    goes_on = stamp.exists() and json.loads(stamp.read_text("ascii")) == inputs
+    if not goes_on:
+        for name in ("run.json", "predictions.jsonl", "metrics.json"):
+            (out / name).unlink(missing_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(json.dumps(inputs) + "\n", "ascii")
+    resume = ["--resume"] if (out / "run.json").exists() else []
+    program.run("eval", "--data", *files, "--out", out, *resume, model=model, shows_progress=True)
+    try:
+        return json.loads((out / "metrics.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotCompared(f"qwen3guard eval left no metrics.json: {error}") from None
+
+
+def summary(metrics: dict) -> dict:
+    """What the page shows of metrics.json."""
+    sets = {}
+    for name, found in metrics["sets"].items():
+        sets[name] = {
+            "n": found["n"],
+            "n_bad": found.get("n_bad", 0),
+            "n_not_judged": found.get("n_not_judged", 0),
+            "auc": found.get("auc"),
+            **{
+                mode: {key: found[mode][key] for key in ("f1", "precision", "recall")} if found.get(mode) else None
+                for mode in ("strict", "loose")
+            },
+            "best": found.get("best"),
+            "refusal": found.get("refusal"),
+            "streaming": found.get("streaming"),
+            "rows_per_s": (found.get("speed") or {}).get("rows_per_s"),
+        }
+    return {"sets": sets, "mean": metrics.get("mean")}
+
+
+def compare_runs(program, a: Path, b: Path, out: Path) -> dict:
+    """What `eval compare` says: its JSON object, and its sentences for people."""
+    text = program.run("eval compare", a, b).decode("utf-8", "replace").strip()
+    found = program.json_lines("eval compare", a, b, "--json")
+    out.write_text(text + "\n", "utf-8")
+    return {"text": text, "json": found[0] if found else None}
+
+
+def evaluate(result: StepResult, program, models: dict[str, Path], files: list[Path], options, out: Path, inputs: dict) -> None:
+    """models: by the name of the weights: float, and those of int8 and int4 that were packed."""
+    if not files:
+        raise NotCompared("no benchmark data given (--data)")
+    if not program.has_command("eval"):
+        raise NotCompared("this qwen3guard has no command eval")
+    if options.eval_weights not in models:
+        raise NotCompared(f"{options.eval_weights} weights were not packed")
+    if not options.quick:
+        found = run_eval(
+            program, models[options.eval_weights], files, out / options.eval_weights, {**inputs, "weights": options.eval_weights}
+        )
+        result.figures["whole"] = {"weights": options.eval_weights, **summary(found)}
+        judge_rows(result, f"benchmarks, {options.eval_weights}", found)
+    samples = [sample(path, out / "sample", options.sample) for path in files]
+    sampled = {}
+    for name in SAMPLE_TYPES:
+        if name in models:
+            found = run_eval(
+                program, models[name], samples, out / f"sample-{name}", {**inputs, "weights": name, "rows": options.sample}
+            )
+            sampled[name] = summary(found)
+            judge_rows(result, f"sample of {options.sample} rows a set, {name}", found)
+    result.figures["sample"] = {"rows_per_set": options.sample, "weights": sampled}
+    compare_samples(result, program, list(sampled), out)
+
+
+def compare_samples(result: StepResult, program, names: list[str], out: Path) -> None:
+    result.figures["compare"] = {}
+    for name in names:
+        if name == "float":
+            continue
+        if not program.has_command("eval", "compare"):
+            result.skip(f"eval compare, float against {name}", "this qwen3guard has no command eval compare")
+            continue
+        result.figures["compare"][name] = compare_runs(
+            program, out / "sample-float", out / f"sample-{name}", out / f"float-{name}.txt"
+        )
+
+
+def judge_rows(result: StepResult, name: str, metrics: dict) -> None:
+    """Rows that could not be read are named by the program; rows without a verdict count against the model, and fail here."""
+    n = sum(found["n"] for found in metrics["sets"].values())
+    n_missing = sum(found.get("n_not_judged", 0) for found in metrics["sets"].values())
+    result.judge(f"{name}: every good row gets a verdict", n_missing == 0 and n > 0, f"{n - n_missing} of {n}", "all")
