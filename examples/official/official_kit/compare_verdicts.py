@@ -31,31 +31,30 @@ JSON_DIGITS = 1e-7  # probabilities are float32, printed with eight digits
 NO_VERDICT = {"severity": None, "categories": [], "refusal": None}
 
 
-def parse_text(text: str) -> dict:
+def parse_text(text: str, of_response: bool) -> dict:
     """What a generated text says: severity (None: it is no verdict), categories in its order, refusal. As forgiving as the
-    model cards' patterns; written apart from the runtime's parser."""
+    model cards' patterns; written apart from the runtime's parser. Prompts have no refusal, responses no Jailbreak."""
     severity = re.search(r"Safety:[ \t]*(Safe|Unsafe|Controversial)", text)
     if severity is None:
         return dict(NO_VERDICT)
     found = {"severity": severity[1], "categories": [], "refusal": None}
     if (listed := re.search(r"Categories:([^\n]*)", text)) and severity[1] != "Safe":
+        known = [name for name in CATEGORIES if name != "Jailbreak" or not of_response]
         names = [name.strip() for name in listed[1].split(",")]
-        found["categories"] = list(dict.fromkeys(name for name in names if name in CATEGORIES))
-    if refusal := re.search(r"Refusal:[ \t]*(Yes|No)", text):
+        found["categories"] = list(dict.fromkeys(name for name in names if name in known))
+    if of_response and (refusal := re.search(r"Refusal:[ \t]*(Yes|No)", text)):
         found["refusal"] = refusal[1] == "Yes"
     return found
 
 
 def is_canonical(text: str, verdict: dict, of_response: bool) -> bool:
-    """Whether the text is exactly what the instruction asks for. Only such a text must be the constrained decoder's, too."""
+    """Whether the text is what the instruction asks for and no more. Only such a text must be the constrained decoder's, too."""
     if verdict["severity"] is None or (verdict["severity"] == "Safe") != (not verdict["categories"]):
-        return False
-    if of_response and "Jailbreak" in verdict["categories"]:
         return False
     lines = [f"Safety: {verdict['severity']}", f"Categories: {', '.join(verdict['categories']) or 'None'}"]
     if of_response:
         lines.append(f"Refusal: {'Yes' if verdict['refusal'] else 'No'}")
-    return text == "\n".join(lines)
+    return text.strip() == "\n".join(lines)
 
 
 def verdict_of(row: dict) -> dict:
@@ -152,7 +151,7 @@ def compare_gen(result: StepResult, program, checkpoint, conversations: list[dic
             severity.count(name, ours["severity"] == SEVERITIES[int(best.argmax())], bool(margin(best) <= tolerance.margin))
             errors[name] = max(abs(float(p[k]) - row["probabilities"][key]) for k, key in enumerate(PROBABILITIES))
         text = str(reference["generated"])
-        said, may_tie = parse_text(text), bool(reference["margins"].min() <= tolerance.margin)
+        said, may_tie = parse_text(text, is_response(c)), bool(reference["margins"].min() <= tolerance.margin)
         greedy.count(name, verdict_of(greedy_row) == said, may_tie)
         if is_canonical(text, said, is_response(c)):
             constrained.count(name, ours == said, may_tie)

@@ -69,7 +69,7 @@ def not_compared(store: Store) -> list[str]:
             lines.append(f"* {KIND[kind]}, evaluation: no benchmark data were given (`--data`).")
     for name, step in store.steps.items():
         if step.reason is not None:
-            lines.append(f"* {name}: {step.reason}.")
+            lines.append(f"* {name}: {step.reason.rstrip('.')}.")
         lines += [f"* {name}, {check.name}: {check.detail}." for check in step.checks if check.status == NOT_COMPARED]
     if store.facts["quick"]:
         lines.append("* This was a quick run: fewer conversations, coarse speeds, benchmarks only by a sample.")

@@ -8,11 +8,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from . import shown
 from .errors import NotCompared, UsageError
 from .folder import hash_file
 
@@ -52,11 +52,13 @@ def ending(code: int) -> str:
 
 
 class Program:
-    """Runs commands. Each throws NotCompared with the program's own message when it fails."""
+    """Runs commands. Each throws NotCompared with the program's own message when it fails. said: the last line of the last
+    command's standard error."""
 
     def __init__(self, path: Path, n_threads: int):
         self.path = path
         self.n_threads = n_threads
+        self.said = ""
         try:
             done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True)
         except (OSError, subprocess.SubprocessError) as error:
@@ -73,24 +75,26 @@ class Program:
         shows_progress: bool = False,
         accepts: tuple[int, ...] = (0,),
         with_threads: bool = True,
+        folder: Path | None = None,
     ) -> bytes:
-        """Standard output of `qwen3guard COMMAND`. shows_progress: its standard error goes to ours as it comes."""
+        """Standard output of `qwen3guard COMMAND`. shows_progress: its standard error goes to ours as it comes; it has no stdin.
+        folder: where it runs, for paths that it prints."""
         words = [str(self.path), *command.split()]
         if model is not None:
             words += ["--model", str(model), *(["--threads", str(self.n_threads)] if with_threads else [])]
+        words += map(str, options)
         try:
-            done = subprocess.run(
-                [*words, *map(str, options)],
-                input=stdin,
-                stdout=subprocess.PIPE,
-                stderr=sys.stderr if shows_progress else subprocess.PIPE,
-            )
+            if shows_progress:
+                code, output, said = shown.run(words)
+            else:
+                done = subprocess.run(words, input=stdin, capture_output=True, cwd=folder)
+                code, output, said = done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
         except OSError as error:
             raise NotCompared(f"qwen3guard {command} cannot be started: {error}") from None
-        if done.returncode not in accepts:
-            said = "see above" if shows_progress else last_line(done.stderr.decode("utf-8", "replace"))
-            raise NotCompared(f"qwen3guard {command} failed ({ending(done.returncode)}): {said}")
-        return done.stdout
+        self.said = last_line(said)
+        if code not in accepts:
+            raise NotCompared(f"qwen3guard {command} failed ({ending(code)}): {self.said}")
+        return output
 
     def json_lines(self, command: str, *options: object, **kwargs) -> list[dict]:
         output = self.run(command, *options, **kwargs)

@@ -38,6 +38,7 @@ if np is not None:
         conversations,
         evaluation,
         options,
+        packing,
         page,
         program,
         reference,
@@ -50,6 +51,7 @@ if np is not None:
     import make_random_model
     import stream_oracle
 
+NEEDS_CLI = unittest.skipUnless(HAVE_CLI, "Q3G_CLI does not name the built program")
 NEEDS_NUMPY = unittest.skipUnless(np is not None, "NumPy is not installed (scripts/make_venv.sh)")
 
 
@@ -68,7 +70,9 @@ TORCH_PYTHON = torch_python()
 
 def setUpModule() -> None:
     if not TORCH_PYTHON:
-        print("skipped: official/AgainstTransformers, as torch and transformers are not installed (examples/official/setup_venv.sh)")
+        print(
+            "skipped: official/AgainstTransformers, as torch and transformers are not installed (examples/official/setup_venv.sh)"
+        )
 
 
 @NEEDS_NUMPY
@@ -200,10 +204,10 @@ class FolderErrors(Folders):
 class Arithmetic(unittest.TestCase):
     def test_text_of_a_verdict(self) -> None:
         text = "Safety: Unsafe\nCategories: Violent, PII, Violent\nRefusal: No"
-        found = compare_verdicts.parse_text(text)
+        found = compare_verdicts.parse_text(text, True)
         self.assertEqual(found, {"severity": "Unsafe", "categories": ["Violent", "PII"], "refusal": False})
         self.assertFalse(compare_verdicts.is_canonical(text, found, True))
-        self.assertIsNone(compare_verdicts.parse_text("Safety: perhaps")["severity"])
+        self.assertIsNone(compare_verdicts.parse_text("Safety: perhaps", False)["severity"])
         for text, of_response, expected in (
             ("Safety: Safe\nCategories: None", False, True),
             ("Safety: Safe\nCategories: None", True, False),
@@ -212,7 +216,9 @@ class Arithmetic(unittest.TestCase):
             ("Safety: Unsafe\nCategories: Jailbreak", False, True),
             ("Safety: Unsafe\nCategories: Jailbreak\nRefusal: No", True, False),
         ):
-            self.assertEqual(compare_verdicts.is_canonical(text, compare_verdicts.parse_text(text), of_response), expected, text)
+            self.assertEqual(
+                compare_verdicts.is_canonical(text, compare_verdicts.parse_text(text, of_response), of_response), expected, text
+            )
 
     def test_published_rule(self) -> None:
         for labels, expected in (
@@ -313,7 +319,7 @@ class Page(unittest.TestCase):
             self.assertFalse(results.Store(Path(folder)).finished("gen/logits", {"x": 1}))
 
 
-@unittest.skipUnless(HAVE_CLI, "Q3G_CLI does not name the built program")
+@NEEDS_CLI
 class AgainstAnOracle(Folders):
     """The logits' comparison without transformers: a NumPy oracle in float64 is the reference."""
 
@@ -357,7 +363,7 @@ class AgainstAnOracle(Folders):
             self.assertEqual([check.status for check in result.checks], [results.FAIL])
 
 
-@unittest.skipUnless(HAVE_CLI, "Q3G_CLI does not name the built program")
+@NEEDS_CLI
 class WithoutTransformers(Folders):
     def setUp(self) -> None:
         super().setUp()
@@ -386,6 +392,8 @@ class WithoutTransformers(Folders):
         self.assertIn("quantize", self.calls())
         self.main(*words)
         self.assertEqual(set(self.calls()), {"--version", "info"})
+        self.main(*words, "--again")
+        self.assertIn("quantize", self.calls())
         self.main(*words, "--again", "speed")
         self.assertEqual(set(self.calls()), {"--version", "info", "bench"})
         (self.out / "packed/gen-int4.q3g").unlink()
@@ -432,7 +440,104 @@ class WithoutTransformers(Folders):
         self.assertTrue((self.out / "report.md").exists())
 
 
-@unittest.skipUnless(HAVE_CLI, "Q3G_CLI does not name the built program")
+# Answers `eval` and `eval compare` in the place of the program; a flag ends it in the middle.
+OWN_EVAL = """
+import json, os, sys
+from pathlib import Path
+
+words = sys.argv[2:]
+if "--help" in words:
+    sys.exit()
+if words[0] == "compare":
+    print(json.dumps({"type": "compared"}) if "--json" in words else "Take the first one.")
+    sys.exit()
+out = Path(words[words.index("--out") + 1])
+files = [Path(word) for word in words if word.endswith(".jsonl")]
+if out.joinpath("run.json").exists() != ("--resume" in words):
+    sys.exit("resume?")
+out.joinpath("run.json").write_text("{}")
+flag = Path(sys.argv[1])
+if flag.exists():
+    print("error: the disk is full", file=sys.stderr)
+    sys.exit(2)
+scores = {"f1": 0.75, "precision": 0.5, "recall": None}
+sets = {}
+for file in files:
+    n = len(file.read_text().splitlines())
+    sets[file.stem] = {"n": n, "n_not_judged": 0, "strict": scores, "loose": scores, "best": {"mode": "strict", "f1": 0.75}, "auc": None}
+mean = {"strict_f1": 0.75, "loose_f1": 0.75, "best_f1": 0.75, "auc": None, "n_sets": len(sets)}
+out.joinpath("metrics.json").write_text(json.dumps({"sets": sets, "mean": mean}))
+"""
+
+
+@NEEDS_CLI
+class Evaluation(Folders):
+    def setUp(self) -> None:
+        super().setUp()
+        self.gen = checkpoints.copy_nano("gen", self.folder / "gen")
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        for name, n in (("kind_words", 30), ("harsh_words", 5)):
+            rows = [
+                {"id": f"{name}-{i}", "messages": [{"role": "user", "content": f"{name} number {i}"}], "label": "Safe"}
+                for i in range(n)
+            ]
+            rows[0]["label"] = "Unsafe"
+            (self.data / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "ascii")
+        quick = conversations.load(True)
+        for module, name, stand_in in (
+            (reference, "missing_packages", lambda: "torch not installed"),
+            (conversations, "load", lambda is_quick: quick),
+            (packing, "measure_speed", lambda *ignored: None),
+        ):
+            patch = mock.patch.object(module, name, stand_in)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def own_eval(self, flag: Path) -> Path:
+        script = self.folder / "own_eval.py"
+        script.write_text(OWN_EVAL, "ascii")
+        return self.wrapper(f'[ "$1" = eval ] && {{ shift; exec "{sys.executable}" "{script}" "{flag}" "$@"; }}')
+
+    def test_whole_and_sample(self) -> None:
+        flag = self.folder / "flag"
+        words = ["--checkpoint", self.gen, "--data", self.data, "--sample", 10, "--program", self.own_eval(flag)]
+        flag.touch()
+        code, said = self.main(*words)
+        self.assertIn("gen/evaluation: NOT COMPARED: qwen3guard eval left no metrics.json: error: the disk is full\n", said)
+        self.assertEqual(code, 3)
+        flag.unlink()
+        self.main(*words)  # which the stand-in answers only when it is told to resume
+        found = self.content()["steps"]["gen/evaluation"]
+        self.assertIsNone(found["reason"])
+        self.assertEqual(
+            {name: one["n"] for name, one in found["figures"]["whole"]["sets"].items()}, {"harsh_words": 5, "kind_words": 30}
+        )
+        sample = found["figures"]["sample"]["weights"]
+        self.assertEqual(set(sample), {"float", "int8", "int4"})
+        self.assertEqual({one["n"] for one in sample["int4"]["sets"].values()}, {5, 10})
+        text = self.page()
+        self.assertIn("| kind_words | 30 | 75.0 | 50.0 | - | 75.0 | 50.0 | - | 75.0 (strict) | - |", text)
+        self.assertEqual(text.count("Take the first one."), 2)
+        self.assertNotIn("number 1", text + (self.out / "check.json").read_text("ascii"))
+        self.assertNotIn(str(self.folder), text + (self.out / "check.json").read_text("ascii"))
+
+    def test_program_without_eval(self) -> None:
+        script = '[ "$1" = eval ] && exit 2'
+        self.main("--checkpoint", self.gen, "--data", self.data, "--quick", "--program", self.wrapper(script))
+        self.assertIn("gen/evaluation: this qwen3guard has no command eval", self.page())
+
+    def test_the_programs_own(self) -> None:
+        if not program.Program(Path(CLI), 0).has_command("eval"):
+            self.skipTest("this qwen3guard has no command eval")
+        _, said = self.main("--checkpoint", self.gen, "--data", self.data, "--sample", 10, "--program", CLI)
+        found = self.content()["steps"]["gen/evaluation"]
+        self.assertIsNone(found["reason"], said)
+        self.assertEqual({check["status"] for check in found["checks"]}, {results.PASS}, said)
+        self.assertEqual(set(found["figures"]["whole"]["sets"]), {"harsh_words", "kind_words"})
+
+
+@NEEDS_CLI
 @unittest.skipUnless(TORCH_PYTHON, "torch and transformers are not installed (examples/official/setup_venv.sh)")
 class AgainstTransformers(Folders):
     def failed(self) -> list[str]:
