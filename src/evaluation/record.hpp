@@ -11,9 +11,8 @@
 #include "qwen3guard/policy_spec.hpp"
 #include "qwen3guard/verdict.hpp"
 
-/// How good verdicts are: metrics over labelled rows, and what follows from them. Plain values in, plain
-/// values out; nothing here reads JSON, prints, or runs a model. No part of the library: the program and the
-/// tests link it.
+/// How good verdicts are: metrics over labelled rows, what follows from them, and the files of a run. Nothing
+/// here reads JSON, prints, or runs a model. No part of the library: the program and the tests link it.
 namespace qwen3guard::evaluation {
 
 /// Tokens first to last, both included, by their indices in the rendered conversation.
