@@ -63,6 +63,10 @@ void print_error(std::string_view message) {
   std::fprintf(stderr, "qwen3guard: error: %s\n", escaped(message).c_str());
 }
 
+void print_warning(std::string_view message) {
+  std::fprintf(stderr, "qwen3guard: %s\n", escaped(message).c_str());
+}
+
 bool wants_color(std::FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");

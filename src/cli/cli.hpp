@@ -17,6 +17,7 @@ namespace qwen3guard::cli {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitError = 2;
+inline constexpr int kExitInterrupted = 130;  ///< as shells have it for Ctrl-C
 
 /// --model, --threads, --verify: the same for every command that loads a model.
 struct ModelFlags {
@@ -41,6 +42,8 @@ void print_line(std::string_view line);
 void print_text(std::string_view text);
 /// "qwen3guard: error: " and the message, escaped, as one line on stderr.
 void print_error(std::string_view message);
+/// "qwen3guard: " and the message, escaped, as one line on stderr.
+void print_warning(std::string_view message);
 
 /// True when the stream is a terminal that wants colour (NO_COLOR is unset, TERM is not "dumb").
 [[nodiscard]] bool wants_color(std::FILE* stream);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli.hpp"
+#include "eval/commands.hpp"
 #include "platform.hpp"
 #include "suggest.hpp"
 
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   cli::add_quantize_command(app);
   cli::add_verify_command(app);
   cli::add_policy_command(app);
+  cli::add_eval_command(app);
   cli::add_bench_command(app);
   try {
     cli::use_binary_streams();

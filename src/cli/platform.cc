@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform.hpp"
 
+#include <array>
+#include <atomic>
+#include <csignal>
+
 #ifdef _WIN32
 #ifndef NOMINMAX
 #define NOMINMAX
@@ -25,6 +29,36 @@
 #endif
 
 namespace qwen3guard::cli {
+namespace {
+
+constexpr std::array<int, 2> kInterrupts = {SIGINT, SIGTERM};
+
+/// A signal's handler has no other way to say something.
+std::atomic<bool> has_interrupt = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void note_interrupt(int number) {
+  has_interrupt = true;
+  std::signal(number, SIG_DFL);
+}
+
+}  // namespace
+
+InterruptCatcher::InterruptCatcher() {
+  has_interrupt = false;
+  for (const int number : kInterrupts) {
+    // Who runs it with the signal ignored (nohup, a job in the background) keeps that.
+    if (std::signal(number, note_interrupt) == SIG_IGN) std::signal(number, SIG_IGN);
+  }
+}
+
+InterruptCatcher::~InterruptCatcher() {
+  for (const int number : kInterrupts) {
+    if (std::signal(number, SIG_DFL) == SIG_IGN) std::signal(number, SIG_IGN);
+  }
+}
+
+bool InterruptCatcher::is_interrupted() noexcept { return has_interrupt; }
 
 #ifdef _WIN32
 

@@ -24,6 +24,17 @@ void use_binary_streams();
 
 [[nodiscard]] bool is_terminal(std::FILE* stream);
 
+/// While it lives, a first Ctrl-C (or SIGTERM) only sets a flag, so that what is being written is finished; a
+/// second one ends the process as ever. One at a time.
+class InterruptCatcher {
+ public:
+  InterruptCatcher();
+  InterruptCatcher(const InterruptCatcher&) = delete;
+  InterruptCatcher& operator=(const InterruptCatcher&) = delete;
+  ~InterruptCatcher();
+  [[nodiscard]] static bool is_interrupted() noexcept;
+};
+
 }  // namespace qwen3guard::cli
 
 #endif  // QWEN3GUARD_SRC_CLI_PLATFORM_HPP

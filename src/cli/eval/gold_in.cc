@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/eval/gold_in.hpp"
+
+#include "cli/conversation_in.hpp"
+#include "cli/fields_in.hpp"
+#include "cli/values_in.hpp"
+
+namespace qwen3guard::cli {
+namespace {
+
+/// A member that is there and not null.
+std::optional<JsonValue> find_value(const JsonValue& line, const char* key) {
+  const auto found = line.find(key);
+  if (!found || found->kind() == JsonValue::Kind::null) return std::nullopt;
+  return found;
+}
+
+bool read_flag(const JsonValue& line, const char* key) {
+  const auto found = find_value(line, key);
+  return found && read_boolean(*found, key);
+}
+
+Severity read_label(const JsonValue& value) {
+  const auto label = value.kind() == JsonValue::Kind::string ? parse_severity(value.text()) : std::nullopt;
+  if (!label) fail_unlike("label", value, "Safe, Controversial or Unsafe");
+  return *label;
+}
+
+}  // namespace
+
+evaluation::Gold read_gold(const JsonValue& line) {
+  evaluation::Gold gold;
+  if (const auto label = find_value(line, "label")) gold.label = read_label(*label);
+  if (read_flag(line, "label_derived")) gold.label.reset();
+  if (const auto refusal = find_value(line, "refusal")) gold.refusal = read_boolean(*refusal, "refusal");
+  if (!gold.label && !gold.refusal) fail("", "no label and no refusal");
+  if (find_value(line, "categories")) {
+    for (const JsonValue& name : read_items(line, "categories"))
+      gold.categories.push_back(read_category(name, "categories"));
+  }
+  gold.is_weak = read_flag(line, "weak");
+  return gold;
+}
+
+std::string read_language(const JsonValue& line) {
+  const auto language = find_value(line, "lang");
+  return language ? read_text(*language, "lang", InvalidUtf8::reject) : "";
+}
+
+std::string read_row_id(const JsonValue& line, std::size_t number) {
+  if (!find_value(line, "id")) return "\"line " + std::to_string(number) + "\"";
+  return read_id(line, InvalidUtf8::reject);
+}
+
+}  // namespace qwen3guard::cli

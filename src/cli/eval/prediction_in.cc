@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/eval/prediction_in.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "cli/errors.hpp"
+#include "cli/eval/gold_in.hpp"
+#include "cli/fields_in.hpp"
+#include "cli/values_in.hpp"
+#include "evaluation/scores.hpp"
+
+namespace qwen3guard::cli {
+namespace {
+
+std::optional<JsonValue> find_known(const JsonValue& object, const char* key) {
+  const auto found = object.find(key);
+  if (!found || found->kind() == JsonValue::Kind::null) return std::nullopt;
+  return found;
+}
+
+Role read_judged_role(const JsonValue& line) {
+  const JsonValue role = member(line, "", "role");
+  const std::string name = role.kind() == JsonValue::Kind::string ? role.text() : "";
+  if (name != "user" && name != "assistant") fail_unlike("role", role, "user or assistant");
+  return name == "user" ? Role::user : Role::assistant;
+}
+
+/// The name of one of the enumeration's first n values.
+template <class Enum>
+Enum read_name(const JsonValue& value, const std::string& where, int n, const char* expected) {
+  for (int i = 0; i < n; ++i) {
+    const auto one = static_cast<Enum>(i);
+    if (value.kind() == JsonValue::Kind::string && value.text() == to_string(one)) return one;
+  }
+  fail_unlike(where, value, expected);
+}
+
+void read_ruling(const JsonValue& verdict, evaluation::Prediction& out) {
+  const auto ruling = find_known(verdict, "ruling");
+  if (!ruling) return;
+  constexpr int kActions = 4, kRules = 8;
+  if (const auto action = find_known(*ruling, "action"))
+    out.action = read_name<Action>(*action, "verdict.ruling.action", kActions, "none, allow, flag or block");
+  if (const auto rule = find_known(*ruling, "rule"))
+    out.rule = read_name<Rule>(*rule, "verdict.ruling.rule", kRules, "the name of a rule");
+}
+
+void read_said(const JsonValue& verdict, evaluation::Prediction& out) {
+  if (verdict.kind() != JsonValue::Kind::object) fail_unlike("verdict", verdict, "an object");
+  read_ruling(verdict, out);
+  if (find_known(verdict, "error")) return;
+  out.severity = read_severity(member(verdict, "verdict", "severity"), "verdict.severity");
+  if (const auto probabilities = find_known(verdict, "probabilities")) {
+    if (out.severity != Severity::not_judged)
+      out.scores = evaluation::scores_of(read_probabilities(*probabilities, "verdict.probabilities"));
+  }
+  const std::string where = "verdict.categories";
+  for (const JsonValue& one : read_items(verdict, "categories")) {
+    const bool has_form = one.kind() == JsonValue::Kind::object;
+    out.categories.push_back(
+        {read_category(has_form ? member(one, where, "name") : one, where),
+         has_form && one.find("probability") ? read_probability(one, where, "probability") : 1});
+  }
+  if (const auto refusal = find_known(verdict, "refusal")) {
+    const bool has_form = refusal->kind() == JsonValue::Kind::object;
+    out.refusal = {
+        read_boolean(has_form ? member(*refusal, "verdict.refusal", "value") : *refusal, "verdict.refusal"),
+        has_form && refusal->find("probability")
+            ? read_probability(*refusal, "verdict.refusal", "probability")
+            : 1};
+  }
+  if (const auto tokens = find_known(verdict, "tokens")) {
+    if (const auto prompt = find_known(*tokens, "prompt"))
+      out.n_tokens = read_integer(*prompt, "verdict.tokens.prompt");
+  }
+}
+
+void read_token_fields(const JsonValue& line, evaluation::Record& record) {
+  evaluation::Prediction& out = record.prediction;
+  if (const auto scores = find_known(line, "scores"))
+    out.scores = evaluation::Scores{read_probability(*scores, "scores", "strict"),
+                                    read_probability(*scores, "scores", "loose")};
+  constexpr std::array<Severity, 3> kLevels = {Severity::safe, Severity::unsafe, Severity::controversial};
+  // A prompt has one of its end, which no rule of neighbours is for.
+  if (record.role == Role::assistant && find_known(line, "pred_risk_levels")) {
+    for (const JsonValue& level : read_items(line, "pred_risk_levels")) {
+      const std::int32_t index = read_integer(level, "pred_risk_levels");
+      if (index < 0 || index > 2)
+        fail_unlike("pred_risk_levels", level, "0 (Safe), 1 (Unsafe) or 2 (Controversial)");
+      out.token_severities.push_back(kLevels[static_cast<std::size_t>(index)]);
+    }
+    out.first_token = read_integer(member(line, "", "split_idx_eval"), "split_idx_eval");
+  }
+  const auto first = find_known(line, "unsafe_start_index"), last = find_known(line, "unsafe_end_index");
+  if (first.has_value() != last.has_value())
+    fail(first ? "unsafe_end_index" : "unsafe_start_index",
+         "missing; expected both ends of a span or neither");
+  if (!first) return;
+  record.gold.unsafe_span = evaluation::TokenSpan{read_integer(*first, "unsafe_start_index"),
+                                                  read_integer(*last, "unsafe_end_index")};
+  if (record.gold.unsafe_span->last < record.gold.unsafe_span->first)
+    fail_unlike("unsafe_end_index", *last, "no less than unsafe_start_index");
+}
+
+}  // namespace
+
+evaluation::Record read_prediction(const JsonValue& line, std::size_t number) {
+  if (line.kind() != JsonValue::Kind::object) fail_unlike("", line, "an object: a prediction");
+  evaluation::Record out;
+  out.set = read_text(member(line, "", "set"), "set", InvalidUtf8::reject);
+  out.line = number;
+  if (const auto own = find_known(line, "line"))
+    out.line = static_cast<std::size_t>(std::max(read_integer(*own, "line"), 0));
+  out.id = read_row_id(line, number);
+  out.language = read_language(line);
+  out.role = read_judged_role(line);
+  out.gold = read_gold(line);
+  read_said(member(line, "", "verdict"), out.prediction);
+  read_token_fields(line, out);
+  constexpr double kMostMs = 1e12;
+  if (const auto ms = find_known(line, "ms")) out.prediction.ms = read_number(*ms, "ms", 0, kMostMs);
+  return out;
+}
+
+void for_each_json_line(std::string_view text, const std::string& path,
+                        const std::function<void(const JsonValue&, std::size_t)>& visit) {
+  const auto at = [&](std::size_t number, const char* what) {
+    return UsageError(printable(path) + ": line " + std::to_string(number) + ": " + what);
+  };
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    try {
+      visit(JsonValue::parse(line), number);
+    } catch (const JsonError& e) {
+      throw at(number, e.what());
+    } catch (const LineError& e) {
+      throw at(number, e.what());
+    }
+  }
+}
+
+std::vector<evaluation::Record> read_predictions(std::string_view text, const std::string& path) {
+  std::vector<evaluation::Record> out;
+  std::set<std::pair<std::string, std::string>> seen;
+  for_each_json_line(text, path, [&](const JsonValue& line, std::size_t number) {
+    out.push_back(read_prediction(line, number));
+    if (!seen.emplace(out.back().set, out.back().id).second)
+      fail("id", "the set " + printable(out.back().set) + " has " + printable(out.back().id) + " twice");
+  });
+  return out;
+}
+
+}  // namespace qwen3guard::cli
