@@ -375,9 +375,21 @@ class ImportTest(unittest.TestCase):
     def test_a_library_that_is_not_there(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             environment = dict(os.environ, QWEN3GUARD_LIB_DIR=folder)
-            done = subprocess.run([sys.executable, "-c", "import qwen3guard"], env=environment, stderr=subprocess.PIPE, text=True)
-            self.assertIn("ImportError: qwen3guard: the shared library was not found", done.stderr)
-            self.assertIn(folder, done.stderr)
+
+            def run(program: str) -> "subprocess.CompletedProcess[str]":
+                return subprocess.run([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True)
+
+            for program in ("import qwen3guard; qwen3guard.Guard", "from qwen3guard import Guard", "from qwen3guard import *",
+                            "import qwen3guard; qwen3guard.Nonsense"):
+                done = run(program)
+                self.assertIn("ImportError: qwen3guard: the shared library was not found", done.stderr, program)
+                self.assertIn(folder, done.stderr)
+            self.assertEqual(run("import qwen3guard").stderr, "")
+
+    def test_a_name_that_is_not_there(self) -> None:
+        for name in ("Nonsense", "_nonsense", "__nonsense__"):
+            with self.assertRaisesRegex(AttributeError, f"module 'qwen3guard' has no attribute '{name}'"):
+                getattr(q, name)
 
     def test_every_public_name(self) -> None:
         public = {name for name in dir(q) if not name.startswith("_")}

@@ -10,30 +10,24 @@ says what is done about verdicts, HoldBack shows what was judged and no more. Ca
 Qwen3GuardError, and ValueError, FileNotFoundError or MemoryError where they are that.
 """
 
-from ._batch import Batch
-from ._enums import (Action, Category, ChatTemplate, Context, Decoder, EventKind, HoldBackState, InvalidUtf8, LogLevel, LongText,
-                     ModelKind, PackedWeights, Reason, Role, Rule, Severity, Source, Thinking, Verify)
-from ._generator import Generator
-from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, embedded_models
-from ._handle import Cancel
-from ._hold_back import HoldBack, HoldBackBlock, HoldBackRelease, NotJudgedError
-from ._library import (CancelledError, ClosedError, ContextFullError, InvalidArgumentError, InvalidUtf8Error,
-                       ModelNotFoundError, OutOfMemoryError, Qwen3GuardError, Text, version)
-from ._packing import quantize, verify_packed
-from ._policy import Policy
-from ._stream import Stream, push_batch
-from ._tokenizer import StreamingDecoder, Tokenizer
-from ._value_structs import BatchStats, HoldBackStats, ModelInfo, QuantizeReport, StreamInfo
-from ._values import (Decision, Event, Mark, Message, Probabilities, Ruling, TokenVerdict, Turn, Update, Verdict, Window)
+import typing
 
-__version__ = version()
-__all__ = [
-    "Action", "Batch", "BatchStats", "Cancel", "CancelledError", "Category", "ChatTemplate", "ClassifyOptions", "ClosedError",
-    "Context", "ContextFullError", "Decision", "Decoder", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
-    "HoldBack", "HoldBackBlock", "HoldBackRelease", "HoldBackState", "HoldBackStats", "InvalidArgumentError", "InvalidUtf8",
-    "InvalidUtf8Error", "LoadOptions", "LogLevel", "LongText", "Mark", "Message", "ModelInfo", "ModelKind",
-    "ModelNotFoundError", "NotJudgedError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities", "QuantizeReport",
-    "Qwen3GuardError", "Reason", "Role", "Rule", "Ruling", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder", "Text", "Thinking",
-    "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "Window", "embedded_models", "push_batch", "quantize",
-    "verify_packed", "version"
-]
+if typing.TYPE_CHECKING:
+    from ._api import *
+    from ._api import __all__ as __all__
+    from ._api import __version__ as __version__
+else:
+
+    def __getattr__(name):
+        """The names come, and the C library is loaded, with the first one that is asked for: qwen3guard.report needs no library.
+        Raises ImportError where there is none."""
+        if name == "report" or (name.startswith("_") and name not in ("__all__", "__version__")):  # modules of this package
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import _api
+        globals().update((each, getattr(_api, each)) for each in (*_api.__all__, "__all__", "__version__"))
+        if name not in globals():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]
+
+    def __dir__():
+        return [*__getattr__("__all__"), *(name for name in globals() if name.startswith("__"))]
