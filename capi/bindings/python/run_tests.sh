@@ -28,7 +28,7 @@ unset QWEN3GUARD_LIB_DIR PYTHONPATH
 python3 -m venv venv
 install() { venv/bin/python -m pip install --disable-pip-version-check "$@"; }
 # As deep below the source folder as the release builds, so that the compiler cache has the same objects for all of them.
-check install --force-reinstall "--config-settings=build-dir=$here/../../../build/wheel" "$here"
+check install --force-reinstall "--config-settings=build-dir=$here/../../../build/wheel" "${here}[report]"
 check install 'mypy==1.11.2'
 check env -C "$here" "$out/venv/bin/python" -m mypy --cache-dir "$out/mypy" src
 check_all venv/bin/python
