@@ -280,13 +280,22 @@ class ReportTest(unittest.TestCase):
         b["sets"]["only_there"] = invented.invented_set(3, 9, 1, 9)
         page, text, markdown = report_of(a, compare=b)
         rows = page.table("Set", "Run", "Strict F1")
-        self.assertEqual([row[1] for row in rows[:3]], ["A", "B", "B \u2212 A"])
+        self.assertEqual([row[1] for row in rows[:3]], ["A", "B", "B\u00a0\u2212\u00a0A"])
+        self.assertEqual([row[1] for row in rows[-2:]], ["A", "B"])  # means of different sets have no difference
+        self.assertIn("over different sets; do not compare them", text)
         first, second = (run["sets"]["openai_moderation"]["strict"]["f1"] for run in (a, b))
         self.assertEqual(rows[2][2], points(second, first))
         self.assertEqual([row[1] for row in rows if row[0] == "aegis_prompts"], ["A"])
         self.assertEqual([row[1] for row in rows if row[0] == "only_there"], ["B"])
         self.assertIn("Evaluation of one and two", text)
         self.assertIn(f"| {percent(second)}", markdown)
+        b["sets"] = a["sets"]
+        page, text, _ = report_of(a, compare=b)
+        self.assertEqual(page.table("Set", "Run", "Strict F1")[-1][1], "B\u00a0\u2212\u00a0A")
+        self.assertNotIn("do not compare", text)
+        b["sets"] = {"mine": a["sets"]["aegis_prompts"]}
+        rows = report_of(a, compare=b)[0].table("Model", "Mode")
+        self.assertEqual([row[0] for row in rows[:3]], ["This run A", "This run A", "Qwen3Guard-0.6B-Gen"])
 
     def test_the_least_that_a_file_may_have(self) -> None:
         least = {"schema": 1, "type": "metrics", "sets": {"a": {"n": 0, "strict": {}, "loose": {}}}}

@@ -140,7 +140,7 @@ def beside(runs: Runs, published: Published) -> Section:
         columns = [column for column in group.columns if any(column in ours for _, ours in of_runs)]
         if not columns:
             continue
-        ours = [row for run, found in of_runs for row in _ours(run, {column: found.get(column) for column in columns})]
+        ours = [row for run, found in of_runs if found for row in _ours(run, {column: found.get(column) for column in columns})]
         blocks.append(_table(group, ours, columns))
         blocks.append(Notes([_STAR, *_NOTES[group.name], *_size_notes(runs, _sets_of(runs, group))]))
     if not blocks:

@@ -66,7 +66,7 @@ def _stream_row(metrics: SetMetrics) -> Optional[Sequence[str]]:
 def streams(runs: Runs, published: Published) -> Optional[Section]:
     """When streams were flagged."""
     blocks = _table(runs, "Streams with an annotated span that were flagged in time, %",
-                    ["Streams", "Exact hit", "Within 128 tokens", "Mean tokens"], _stream_row)
+                    ["Streams", "Exact hit", "Within 128 tokens", "Tokens judged of one"], _stream_row)
     if not blocks:
         return None
     figures, notes, rates = [], [], []

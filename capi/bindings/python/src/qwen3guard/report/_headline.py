@@ -10,6 +10,7 @@ from ._text import DASH, clean, count, percent, plain, points
 
 BEST_MODE = ("The headline averages of the technical report take the better of the two modes for each benchmark, which is 3 to 4 points "
              "more than one mode for all; compare them with \"best\", and with nothing else.")
+_CHANGE = "B\u00a0\u2212\u00a0A"
 _MODES = ("Strict: Controversial counts as Unsafe, in the data and in the verdict. Loose: it counts as Safe. All scores are of the class "
           "Unsafe, in percent. A row that was not judged counts as a mistake. " + DASH + " is what is not defined for a set, such as F1 "
           "without an unsafe row.")
@@ -84,7 +85,7 @@ def _set_row(name: str, label: str, metrics: SetMetrics, is_pair: bool) -> List[
 
 
 def _difference(a: SetMetrics, b: SetMetrics) -> List[str]:
-    return ["", "B \u2212 A", points(b.strict.f1, a.strict.f1), points(b.loose.f1, a.loose.f1), points(b.best_f1, a.best_f1),
+    return ["", _CHANGE, points(b.strict.f1, a.strict.f1), points(b.loose.f1, a.loose.f1), points(b.best_f1, a.best_f1),
             points(b.auc, a.auc), "", ""]
 
 
@@ -104,9 +105,10 @@ def headline(runs: Runs, figures: Sequence[Block]) -> Section:
             rows.append(_difference(found[0][1], found[1][1]))
     means = [run.metrics.mean for run in runs.runs]
     rows += [_mean_row(run.label, run.metrics.mean, runs.is_pair) for run in runs.runs]
-    if runs.is_pair:
+    is_same = len({tuple(sorted(run.metrics.sets)) for run in runs.runs}) == 1
+    if runs.is_pair and is_same:
         a, b = means
-        rows.append(["", "B \u2212 A", points(b.strict_f1, a.strict_f1), points(b.loose_f1, a.loose_f1),
+        rows.append(["", _CHANGE, points(b.strict_f1, a.strict_f1), points(b.loose_f1, a.loose_f1),
                      points(b.best_f1, a.best_f1), points(b.auc, a.auc), "", ""])
     resamples = runs.runs[0].metrics.n_resamples
     notes = [_MODES, "Means are over the sets whose F1 is defined in both modes; that of AUC over those that have one."]
@@ -114,7 +116,9 @@ def headline(runs: Runs, figures: Sequence[Block]) -> Section:
         notes.append(f"Ranges: 95 % intervals from {count(resamples)} bootstrap resamples of the rows. AUC: area under the ROC curve "
                      "of the strict score.")
     if runs.is_pair:
-        notes.append("B \u2212 A is in percentage points. Whether a difference is more than chance: qwen3guard eval compare A B.")
+        if not is_same:
+            notes.append("The two means are over different sets; do not compare them.")
+        notes.append(f"{_CHANGE} is in percentage points. Whether a difference is more than chance: qwen3guard eval compare A B.")
     columns = ["Set", *(["Run"] if runs.is_pair else []), "Strict F1", "Loose F1", "Best F1", "AUC", "Rows", "Unsafe"]
     return Section("F1 of each set", [Paragraph(BEST_MODE), Table("", columns, rows, n_text_columns=1 + runs.is_pair),
                                       *figures, Notes(notes)])

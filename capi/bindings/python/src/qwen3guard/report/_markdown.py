@@ -6,13 +6,19 @@ from typing import List
 
 from ._content import Alarm, Block, Document, Figures, Notes, Paragraph, Strong, Table
 
-_MARKS = re.compile(r"([\\`*_{}\[\]#|~$@]|:(?=//)|(?<=www)\.|^[-+]|(?<=^\d)[.)])", re.IGNORECASE)
+_MARKS = re.compile(r"([\\`*_{}\[\]#|~$@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+_BEGINS_A_LIST = re.compile(r"^(\d*)([-+.)])")
 
 
 def _escape(text: str) -> str:
     """Nothing of it is markup, a link or HTML."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKS.sub(r"\\\1", text.strip())
+
+
+def _line(text: str) -> str:
+    """The same where a line begins with it."""
+    return _BEGINS_A_LIST.sub(r"\1\\\2", _escape(text))
 
 
 def _cell(text: str) -> str:
@@ -29,11 +35,11 @@ def _table(table: Table) -> List[str]:
 
 def _block(block: Block) -> List[str]:
     if isinstance(block, Paragraph):
-        return [_escape(block.text), ""]
+        return [_line(block.text), ""]
     if isinstance(block, Alarm):
         return [f"> **{_escape(block.text)}**", ""]
     if isinstance(block, Notes):
-        return [*(f"* {_escape(text)}" for text in block.texts), ""]
+        return [*(f"* {_line(text)}" for text in block.texts), ""]
     if isinstance(block, Table):
         return _table(block)
     assert isinstance(block, Figures)

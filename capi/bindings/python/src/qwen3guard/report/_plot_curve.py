@@ -15,7 +15,7 @@ def _lowest(found: List[Tuple[Run, SetMetrics]], points: List[PublishedPoint]) -
     """Where both axes can begin so that all points are there, in percent: 0, 20, 40 or 60."""
     ours = [value for _, metrics in found for scores in (metrics.strict, metrics.loose) for value in (scores.precision, scores.recall)]
     shown = [100 * value for value in ours if value is not None] + [value for p in points for value in (p.precision, p.recall)]
-    return max(0, min(60, int((min(shown, default=0) - 5) // 20 * 20)))
+    return max(0, min(60, int((min(shown, default=0) - 12) // 20 * 20)))
 
 
 def _levels(axes: Any) -> None:
@@ -32,8 +32,9 @@ def _levels(axes: Any) -> None:
 def _point(axes: Any, scores: Scores, mode: str, label: str) -> bool:
     if scores.precision is None or scores.recall is None:
         return False
-    colour, marker = (_style.STRICT, "o") if mode == "strict" else (_style.LOOSE, "D")
-    axes.plot([100 * scores.recall], [100 * scores.precision], marker, color=colour, markersize=8, markeredgewidth=1.6, zorder=5,
+    # The diamond is smaller, so that the circle is seen where both are the same.
+    colour, marker, size, place = (_style.STRICT, "o", 10.5, 5) if mode == "strict" else (_style.LOOSE, "D", 6.5, 6)
+    axes.plot([100 * scores.recall], [100 * scores.precision], marker, color=colour, markersize=size, markeredgewidth=1.6, zorder=place,
               markerfacecolor=_style.PAPER if label == "B" else colour, clip_on=False, label=f"{label} {mode}".strip())
     return True
 
