@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from . import published
 from .errors import NotCompared, UsageError
 from .results import StepResult
 
@@ -41,16 +42,14 @@ def sample(path: Path, out: Path, n: int) -> Path:
 def run_eval(program, model: Path, files: list[Path], out: Path, inputs: dict) -> dict:
     """metrics.json of a run, resumed where an interrupted one with the same inputs stopped."""
     stamp = out / "official_inputs.json"
-    goes_on = stamp.exists() and json.loads(stamp.read_text("ascii")) == inputs
-    if not goes_on:
-        for name in ("run.json", "predictions.jsonl", "metrics.json"):
+    if not stamp.exists() or json.loads(stamp.read_text("ascii")) != inputs:
+        for name in ("run.json", "predictions.jsonl"):
             (out / name).unlink(missing_ok=True)
         out.mkdir(parents=True, exist_ok=True)
         stamp.write_text(json.dumps(inputs) + "\n", "ascii")
-    resume = ["--resume"] if (out / "run.json").exists() else []
     (out / "metrics.json").unlink(missing_ok=True)
-    # Exit code 2 may be about bad rows alone, which are named: then there are metrics.
-    program.run("eval", "--data", *files, "--out", out, *resume, model=model, shows_progress=True, accepts=(0, 2))
+    # Exit code 2 may be about rows that were not judged, which are counted: then there are metrics.
+    program.run("eval", "--data", *files, "--out", out, "--resume", model=model, shows_progress=True, accepts=(0, 2))
     try:
         return json.loads((out / "metrics.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -61,21 +60,13 @@ def summary(metrics: dict) -> dict:
     """What the page shows of metrics.json."""
     sets = {}
     for name, found in metrics["sets"].items():
-        sets[name] = {
-            "n": found["n"],
-            "n_bad": found.get("n_bad", 0),
-            "n_not_judged": found.get("n_not_judged", 0),
-            "auc": found.get("auc"),
-            **{
-                mode: {key: found[mode][key] for key in ("f1", "precision", "recall")} if found.get(mode) else None
-                for mode in ("strict", "loose")
-            },
-            "best": found.get("best"),
-            "refusal": found.get("refusal"),
-            "streaming": found.get("streaming"),
-            "rows_per_s": (found.get("speed") or {}).get("rows_per_s"),
+        scores = {
+            mode: {key: found[mode][key] for key in ("f1", "precision", "recall", "false_alarm_rate")}
+            for mode in ("strict", "loose")
         }
-    return {"sets": sets, "mean": metrics.get("mean")}
+        kept = {key: found[key] for key in ("n", "n_bad", "n_not_judged", "auc", "best", "refusal", "streaming")}
+        sets[name] = {**kept, **scores, "rows_per_s": (found["speed"] or {}).get("rows_per_s")}
+    return {"sets": sets, "mean": metrics["mean"]}
 
 
 def compare_runs(program, folder: Path, a: str, b: str) -> dict:
@@ -86,29 +77,27 @@ def compare_runs(program, folder: Path, a: str, b: str) -> dict:
     return {"text": text, "json": found[0] if found else None}
 
 
-def evaluate(result: StepResult, program, models: dict[str, Path], files: list[Path], options, out: Path, inputs: dict) -> None:
+def evaluate(
+    result: StepResult, program, checkpoint, models: dict[str, Path], files: list[Path], options, out: Path, inputs: dict
+) -> None:
     """models: by the name of the weights: float, and those of int8 and int4 that were packed."""
-    if not files:
-        raise NotCompared("no benchmark data given (--data)")
     if not program.has_command("eval"):
         raise NotCompared("this qwen3guard has no command eval")
     if options.eval_weights not in models:
         raise NotCompared(f"{options.eval_weights} weights were not packed")
+
+    def judged(name: str, data: list[Path], folder: str, what: str, **more: object) -> dict:
+        found = run_eval(program, models[name], data, out / folder, {**inputs, "weights": name, **more})
+        judge_rows(result, f"{what}, {name}", found)
+        return summary(found)
+
+    result.figures["published"] = published.figures(checkpoint.kind, checkpoint.config)
     if not options.quick:
-        found = run_eval(
-            program, models[options.eval_weights], files, out / options.eval_weights, {**inputs, "weights": options.eval_weights}
-        )
-        result.figures["whole"] = {"weights": options.eval_weights, **summary(found)}
-        judge_rows(result, f"benchmarks, {options.eval_weights}", found)
+        weights = options.eval_weights
+        result.figures["whole"] = {"weights": weights, **judged(weights, files, weights, "benchmarks")}
     samples = [sample(path, out / "sample", options.sample) for path in files]
-    sampled = {}
-    for name in SAMPLE_TYPES:
-        if name in models:
-            found = run_eval(
-                program, models[name], samples, out / f"sample-{name}", {**inputs, "weights": name, "rows": options.sample}
-            )
-            sampled[name] = summary(found)
-            judge_rows(result, f"sample of {options.sample} rows a set, {name}", found)
+    what = f"sample of {options.sample} rows a set"
+    sampled = {name: judged(name, samples, f"sample-{name}", what, rows=options.sample) for name in SAMPLE_TYPES if name in models}
     result.figures["sample"] = {"rows_per_set": options.sample, "weights": sampled}
     compare_samples(result, program, list(sampled), out)
 

@@ -9,8 +9,9 @@ import shutil
 from pathlib import Path
 
 GIB = 1 << 30
-# Python with PyTorch, buffers of a forward, and some air.
-BASE_BYTES = int(1.2 * GIB)
+# Beside the weights: Python with PyTorch, logits and caches of greedy decoding; and what a forward of this runtime needs.
+REFERENCE_BYTES = 2 * GIB
+PROGRAM_BYTES = 600 << 20
 
 
 def cpu_name() -> str:
@@ -52,8 +53,8 @@ def needs(checkpoint) -> dict[str, int]:
     are stored, mapped; disk: the packed files int8 and int4, with scales, and the rest as it is stored."""
     rest = checkpoint.weight_bytes * (1 - checkpoint.n_matrix_values / checkpoint.n_parameters)
     return {
-        "reference": 4 * checkpoint.n_parameters + BASE_BYTES,
-        "program": checkpoint.weight_bytes + BASE_BYTES // 2,
+        "reference": 4 * checkpoint.n_parameters + REFERENCE_BYTES,
+        "program": checkpoint.weight_bytes + PROGRAM_BYTES,
         "disk": int(checkpoint.n_matrix_values * (1.04 + 0.57) + 2 * rest),
     }
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from . import page_benchmarks
+from .markdown import number, table
 from .results import FAIL, NOT_COMPARED, PASS, StepResult, Store
 
 SHOWN = {PASS: "PASS", FAIL: "**FAIL**", NOT_COMPARED: "not compared"}
@@ -11,31 +13,8 @@ WEIGHTS = ["float", "int8", "int4"]
 GIB, MIB = 1 << 30, 1 << 20
 
 
-def number(value: object) -> str:
-    if value is None:
-        return "-"
-    if not isinstance(value, float):
-        return str(value)
-    if value == 0:
-        return "0"
-    return f"{value:.1e}" if abs(value) < 1e-3 else f"{value:.4g}"
-
-
-def percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
 def parameters(n: int) -> str:
     return f"{n / 1e9:.2f} billion" if n >= 1e8 else f"{n / 1e6:.1f} million"
-
-
-def cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def table(head: list[str], rows: list[list[object]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cell(value) for value in line) + " |" for line in lines] + [""]
 
 
 def verdict(store: Store) -> tuple[str, str]:
@@ -171,73 +150,6 @@ def speed_table(step: StepResult) -> list[str]:
     ]
 
 
-def benchmark_row(name: str, found: dict) -> list[object]:
-    modes = [percent((found[mode] or {}).get(key)) for mode in ("strict", "loose") for key in ("f1", "precision", "recall")]
-    best = found.get("best") or {}
-    return [
-        name,
-        found["n"],
-        *modes,
-        f"{percent(best.get('f1'))} ({best['mode']})" if best.get("f1") is not None else "-",
-        percent(found.get("auc")),
-    ]
-
-
-def whole_table(found: dict) -> list[str]:
-    rows = [benchmark_row(name, one) for name, one in found["sets"].items()]
-    mean = found.get("mean") or {}
-    if mean.get("n_sets"):
-        rows.append(
-            [
-                f"mean of {mean['n_sets']}",
-                "",
-                percent(mean["strict_f1"]),
-                "",
-                "",
-                percent(mean["loose_f1"]),
-                "",
-                "",
-                percent(mean["best_f1"]),
-                percent(mean.get("auc")),
-            ]
-        )
-    return [
-        f"### Benchmarks, {found['weights']} weights, class Unsafe, in per cent",
-        "",
-        "Strict counts Controversial as unsafe, loose as safe; best is the better of the two for each set, which the report's averages take.",
-        "",
-        *table(["set", "rows", "strict F1", "P", "R", "loose F1", "P", "R", "best F1", "AUC"], rows),
-    ]
-
-
-def sample_tables(step: StepResult) -> list[str]:
-    sample = step.figures.get("sample")
-    if not sample or not sample["weights"]:
-        return []
-    names, lines = list(sample["weights"]), []
-    sets = sample["weights"][names[0]]["sets"]
-    rows = [
-        [
-            name,
-            found["n"],
-            *(
-                percent((sample["weights"][w]["sets"].get(name, {}).get(mode) or {}).get("f1"))
-                for mode in ("strict", "loose")
-                for w in names
-            ),
-        ]
-        for name, found in sets.items()
-    ]
-    lines += [
-        f"### The same rows by {', '.join(names)}: at most {sample['rows_per_set']} of each set",
-        "",
-        *table(["set", "rows", *(f"{mode} F1, {w}" for mode in ("strict", "loose") for w in names)], rows),
-    ]
-    for name, compared in step.figures.get("compare", {}).items():
-        lines += [f"`qwen3guard eval compare`, float against {name}:", "", "```text", *compared["text"].splitlines(), "```", ""]
-    return lines
-
-
 def checkpoint_section(store: Store, kind: str) -> list[str]:
     facts = store.facts["checkpoints"][kind]
     info = facts["info"] or {}
@@ -254,8 +166,8 @@ def checkpoint_section(store: Store, kind: str) -> list[str]:
     lines += packed_table(store.steps.get(f"{kind}/packed", empty)) + speed_table(store.steps.get(f"{kind}/speed", empty))
     evaluated = store.steps.get(f"{kind}/evaluation", empty)
     if "whole" in evaluated.figures:
-        lines += whole_table(evaluated.figures["whole"])
-    return lines + sample_tables(evaluated)
+        lines += page_benchmarks.whole(evaluated.figures["whole"], evaluated.figures["published"])
+    return lines + page_benchmarks.sample(evaluated)
 
 
 def facts_section(store: Store) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from . import compare_logits, compare_verdicts, conversations, evaluation, machine, packing, page, reference
 from .errors import NotCompared, UsageError
 from .folder import Checkpoint, hash_file, hash_files, inspect
+from .markdown import number
 from .options import parse, repeats
 from .program import Program, find_program
 from .results import FAIL, NOT_COMPARED, PASS, StepResult, Store
@@ -101,9 +102,7 @@ class Run:
         counts = [sum(check.status == status for check in result.checks) for status in (PASS, FAIL, NOT_COMPARED)]
         for check in result.checks:
             if check.status == FAIL:
-                say(
-                    f"{key}: FAIL: {check.name}: {page.number(check.value)}, expected {page.number(check.tolerance)} {check.detail}".rstrip()
-                )
+                say(f"{key}: FAIL: {check.name}: {number(check.value)}, expected {number(check.tolerance)} {check.detail}".rstrip())
         say(f"{key}: {counts[0]} passed, {counts[1]} failed, {counts[2]} not compared; {result.seconds:.0f} s")
 
     def without_folders(self, text: str) -> str:
@@ -165,7 +164,7 @@ class Run:
                 "evaluation",
                 {**by_data, "weights": sorted(models)},
                 lambda result: evaluation.evaluate(
-                    result, self.program, models, self.data, options, self.out / "eval" / checkpoint.kind, by_data
+                    result, self.program, checkpoint, models, self.data, options, self.out / "eval" / checkpoint.kind, by_data
                 ),
             )
 

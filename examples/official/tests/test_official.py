@@ -41,6 +41,7 @@ if np is not None:
         packing,
         page,
         program,
+        published,
         reference,
         results,
         run,
@@ -453,18 +454,21 @@ if words[0] == "compare":
     sys.exit()
 out = Path(words[words.index("--out") + 1])
 files = [Path(word) for word in words if word.endswith(".jsonl")]
-if out.joinpath("run.json").exists() != ("--resume" in words):
+done = out.joinpath("run.json")
+if done.exists() and "--resume" not in words:
     sys.exit("resume?")
-out.joinpath("run.json").write_text("{}")
+done.touch()
 flag = Path(sys.argv[1])
 if flag.exists():
     print("error: the disk is full", file=sys.stderr)
     sys.exit(2)
-scores = {"f1": 0.75, "precision": 0.5, "recall": None}
+scores = {"f1": 0.75, "precision": 0.5, "recall": None, "false_alarm_rate": 0.125}
 sets = {}
 for file in files:
+    best = {"mode": "strict", "f1": 0.75}
+    rest = {name: None for name in ("auc", "refusal", "streaming", "speed")}
     n = len(file.read_text().splitlines())
-    sets[file.stem] = {"n": n, "n_not_judged": 0, "strict": scores, "loose": scores, "best": {"mode": "strict", "f1": 0.75}, "auc": None}
+    sets[file.stem] = {"n": n, "n_bad": 1, "n_not_judged": 0, "strict": scores, "loose": scores, "best": best, **rest}
 mean = {"strict_f1": 0.75, "loose_f1": 0.75, "best_f1": 0.75, "auc": None, "n_sets": len(sets)}
 out.joinpath("metrics.json").write_text(json.dumps({"sets": sets, "mean": mean}))
 """
@@ -517,10 +521,22 @@ class Evaluation(Folders):
         self.assertEqual(set(sample), {"float", "int8", "int4"})
         self.assertEqual({one["n"] for one in sample["int4"]["sets"].values()}, {5, 10})
         text = self.page()
-        self.assertIn("| kind_words | 30 | 75.0 | 50.0 | - | 75.0 | 50.0 | - | 75.0 (strict) | - |", text)
+        self.assertIn("2 rows were bad", text)
+        self.assertIn("| kind_words | 30 | 75.0 | 50.0 | 75.0 | 50.0 | 75.0 (strict) | 12.5 | 12.5 |", text)
         self.assertEqual(text.count("Take the first one."), 2)
         self.assertNotIn("number 1", text + (self.out / "check.json").read_text("ascii"))
         self.assertNotIn(str(self.folder), text + (self.out / "check.json").read_text("ascii"))
+
+    def test_published_figures_stand_beside_those_of_the_same_shape(self) -> None:
+        printed = published.figures("gen", {"hidden_size": 2560, "num_hidden_layers": 36})
+        self.assertEqual(printed["openai_moderation"], {"strict": 68.3, "loose": 80.7})
+        self.assertIn("refusal", printed["xstest_responses_refusal"])
+        self.assertEqual(published.figures("gen", {"hidden_size": 256, "num_hidden_layers": 3}), {})
+        stream = published.figures("stream", {"hidden_size": 1024, "num_hidden_layers": 28})
+        self.assertNotEqual(
+            stream["openai_moderation"],
+            published.figures("gen", {"hidden_size": 1024, "num_hidden_layers": 28})["openai_moderation"],
+        )
 
     def test_program_without_eval(self) -> None:
         script = '[ "$1" = eval ] && exit 2'
@@ -528,12 +544,12 @@ class Evaluation(Folders):
         self.assertIn("gen/evaluation: this qwen3guard has no command eval", self.page())
 
     def test_the_programs_own(self) -> None:
-        if not program.Program(Path(CLI), 0).has_command("eval"):
-            self.skipTest("this qwen3guard has no command eval")
+        cli = program.Program(Path(CLI), 0)
         _, said = self.main("--checkpoint", self.gen, "--data", self.data, "--sample", 10, "--program", CLI)
         found = self.content()["steps"]["gen/evaluation"]
         self.assertIsNone(found["reason"], said)
-        self.assertEqual({check["status"] for check in found["checks"]}, {results.PASS}, said)
+        expected = {results.PASS} if cli.has_command("eval", "compare") else {results.PASS, results.NOT_COMPARED}
+        self.assertEqual({check["status"] for check in found["checks"]}, expected, said)
         self.assertEqual(set(found["figures"]["whole"]["sets"]), {"harsh_words", "kind_words"})
 
 
