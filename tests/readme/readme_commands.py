@@ -35,6 +35,7 @@ EXPECTED = {
     "info": [r"nano-gen|Qwen3"],
     "classify --model guard.q3g": [r"Safe"],
     "bench": [r"\d"],
+    "eval     --model": [r"^sample +12 "],
 }
 CONVERSATIONS = [
     '{"id": 1, "messages": [{"role": "user", "content": "How do I kill a Python process?"}]}',

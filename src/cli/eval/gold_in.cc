@@ -31,9 +31,12 @@ Severity read_label(const JsonValue& value) {
 evaluation::Gold read_gold(const JsonValue& line) {
   evaluation::Gold gold;
   if (const auto label = find_value(line, "label")) gold.label = read_label(*label);
-  if (read_flag(line, "label_derived")) gold.label.reset();
+  const bool is_derived = read_flag(line, "label_derived");
+  if (is_derived) gold.label.reset();
   if (const auto refusal = find_value(line, "refusal")) gold.refusal = read_boolean(*refusal, "refusal");
-  if (!gold.label && !gold.refusal) fail("", "no label and no refusal");
+  if (!gold.label && !gold.refusal)
+    fail("", is_derived ? "nothing that is scored: its label is derived, and there is no refusal"
+                        : "no label and no refusal");
   if (find_value(line, "categories")) {
     for (const JsonValue& name : read_items(line, "categories"))
       gold.categories.push_back(read_category(name, "categories"));
