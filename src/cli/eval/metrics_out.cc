@@ -366,7 +366,9 @@ std::string table_text(const std::vector<Column>& columns) {
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const std::string cell = cell_of(columns[i]);
       const std::string pad(widths[i] - std::min(widths[i], cell.size()), ' ');
-      out += i == 0 ? cell + pad : "  " + pad + cell;
+      if (i > 0) out += "  ";
+      out += i == 0 ? cell : pad;
+      out += i == 0 ? pad : cell;
     }
     while (out.ends_with(' ')) out.pop_back();
     out += '\n';

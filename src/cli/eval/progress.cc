@@ -2,6 +2,7 @@
 #include "cli/eval/progress.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -19,7 +20,7 @@ bool has_moving_line() {
 
 std::string clock_text(double seconds) {
   constexpr long kMinute = 60, kHour = 3600;
-  const long s = static_cast<long>(seconds + 0.5);
+  const long s = std::lround(seconds);
   std::array<char, 48> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "%ld:%02ld:%02ld", s / kHour, s % kHour / kMinute, s % kMinute);
   return buffer.data();

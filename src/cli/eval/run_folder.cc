@@ -154,7 +154,7 @@ void save_metrics(const std::string& folder, const std::string& json) {
   check(evaluation::write_file(evaluation::join(folder, kMetricsName), json + "\n", true));
 }
 
-RunFolder::RunFolder(std::string folder, const RunDescription& run, std::span<const RowOfSet> rows,
+RunFolder::RunFolder(const std::string& folder, const RunDescription& run, std::span<const RowOfSet> rows,
                      bool resume)
     : path_(evaluation::join(folder, kPredictionsName)) {
   check(evaluation::make_folder(folder));

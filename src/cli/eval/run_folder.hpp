@@ -52,7 +52,8 @@ class RunFolder {
   /// Begins a run, or, with `resume`, goes on with the one that is there, if any. Throws UsageError: there is
   /// one and it was not asked for; it is of another model, policy or data, or has other options; another
   /// process is writing it.
-  RunFolder(std::string folder, const RunDescription& run, std::span<const RowOfSet> rows, bool resume);
+  RunFolder(const std::string& folder, const RunDescription& run, std::span<const RowOfSet> rows,
+            bool resume);
 
   /// How many of the rows have their predictions already: the first ones.
   [[nodiscard]] std::size_t n_done() const noexcept { return n_done_; }
