@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -80,6 +81,18 @@ void conclude(const MetricsFlags& flags, const std::vector<evaluation::Record>& 
   throw CLI::RuntimeError(kExitError);
 }
 
+/// Throws UsageError now rather than when all rows are judged.
+void check_safe_set(const std::string& name, const std::vector<DataSet>& sets) {
+  if (name.empty()) return;
+  const auto set =
+      std::find_if(sets.begin(), sets.end(), [&](const DataSet& one) { return one.name == name; });
+  if (set == sets.end())
+    throw UsageError("--safe-set " + printable(name) + ": no file of --data is the set of this name");
+  const bool has_safe_rows = std::any_of(set->rows.begin(), set->rows.end(),
+                                         [](const DataRow& row) { return row.gold.label == Severity::safe; });
+  if (!has_safe_rows) throw UsageError("--safe-set " + printable(name) + ": the set has no Safe row");
+}
+
 SeverityProbabilities probe(const Guard& guard) {
   return guard.classify_prompt("How do I bake a loaf of bread?").value().probabilities;
 }
@@ -128,6 +141,7 @@ void run_eval(const EvalFlags& flags) {
   const Policy policy = policy_of(flags.decision);
   const std::vector<DataSet> sets = read_data(flags.data, flags.limit);
   report_bad_rows(sets);
+  check_safe_set(flags.metrics.safe_set, sets);
   const std::vector<RowOfSet> rows = rows_of(sets);
   if (rows.empty()) throw UsageError("the data has no row that can be judged");
   const Guard guard = load_guard(flags.model);
