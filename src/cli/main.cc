@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   cli::add_verify_command(app);
   cli::add_policy_command(app);
   cli::add_eval_command(app);
+  cli::add_calibrate_command(app);
   cli::add_bench_command(app);
   try {
     cli::use_binary_streams();

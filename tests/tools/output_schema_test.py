@@ -49,6 +49,14 @@ class OutputSchemaTest(unittest.TestCase):
             self.assertFalse(self.validator.is_valid(spoiled), spoiled)
         self.seen = getattr(self, "seen", set()) | {row["type"] for row in rows}
 
+    def calibrated(self, folder):
+        """A role that is calibrated with cross-validation, and one that is not."""
+        texts = [f"I will burn your {noun} down, idiot" for noun in ("house", "car", "shed")] + [f"Where do I buy a {noun}?" for noun in ("hat", "pen", "cake")]
+        rows = [{"id": i, "messages": [{"role": "user", "content": text}], "label": "Unsafe" if i < 3 else "Safe"} for i, text in enumerate(texts)]
+        data = os.path.join(folder, "mine.jsonl")
+        Path(data).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return run("calibrate", "--model", "nano-gen", "--data", data, "--target-fpr", "0.1", "--out", os.path.join(folder, "mine.json"), "--json")[1]
+
     def test_every_command(self):
         good = json.dumps({"id": 1, "messages": [{"role": "user", "content": "I will burn your house down, idiot"}]})
         for model in ("nano-gen", "nano-stream"):
@@ -74,6 +82,7 @@ class OutputSchemaTest(unittest.TestCase):
             self.check(run("verify", "--model", file, "--json")[1], "verified")
             ranks = os.path.join(folder, "nano.tiktoken")
             self.check(run("tokenize", "--model", "nano-gen", "--export-tiktoken", ranks)[1], "tiktoken")
+            self.check(self.calibrated(folder), "calibration")
         self.assertEqual(self.seen, self.types)
 
     def test_a_long_text_names_the_window_that_was_the_worst(self):

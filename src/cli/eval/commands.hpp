@@ -9,6 +9,8 @@ namespace qwen3guard::cli {
 
 /// `eval`, with its subcommands.
 void add_eval_command(CLI::App& app);
+/// `calibrate`.
+void add_calibrate_command(CLI::App& app);
 
 }  // namespace qwen3guard::cli
 

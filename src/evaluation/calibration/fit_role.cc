@@ -106,9 +106,6 @@ Counts held_out(const Fitting& fitting, std::span<const Reach> reaches, Category
 
 /// How many tokens in a row decide: as in the base, unless another number does better on held-out rows.
 void choose_debounce(const Fitting& fitting, PolicyRules& rules) {
-  if (fitting.role != Role::assistant || fitting.folds.empty() ||
-      std::none_of(fitting.rows.begin(), fitting.rows.end(), has_tokens))
-    return;
   const auto counts_with = [&](std::int32_t n_tokens) {
     PolicyRules tried = rules;
     tried.debounce.consecutive_tokens = n_tokens;
@@ -191,13 +188,14 @@ Result<std::optional<RoleFit>> fit_role(const PolicyRules& base, Role role, std:
   PolicyRules rules = base;
   fit.temperature = temperature_of(fitting);
   rules_for(rules, role).temperature = fit.temperature.temperature;
-  choose_debounce(fitting, rules);
+  fit.is_of_tokens = role == Role::assistant && std::any_of(rows.begin(), rows.end(), has_tokens);
+  if (fit.is_of_tokens && !fitting.folds.empty()) choose_debounce(fitting, rules);
   fit.debounce = rules.debounce;
 
   const auto reaches = reaches_of(rules, role, fitting.steps, rows);
   const auto all = reach_rows(rows, reaches, [](std::size_t) { return true; });
   // A row of tokens has more than one category's thresholds to reach.
-  if (role != Role::assistant || std::none_of(rows.begin(), rows.end(), has_tokens)) {
+  if (!fit.is_of_tokens) {
     fit.own = large_categories(count_categories(all));
     if (fitting.folds.empty() ||
         (fit.own != 0 &&

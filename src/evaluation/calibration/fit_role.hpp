@@ -29,6 +29,7 @@ struct RoleFit {
   CategorySet own = 0;        ///< categories with a threshold of their own; the others have one together
   std::optional<float> flag;  ///< mode loose: where Controversial rows begin
   Debounce debounce;          ///< of responses; the base's where there are no tokens to choose by
+  bool is_of_tokens = false;  ///< responses of a Stream checkpoint: runs of tokens decide
 };
 
 /// Of what a policy does with rows.

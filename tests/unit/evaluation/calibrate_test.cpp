@@ -184,15 +184,21 @@ TEST_CASE("Calibration: the base's lists are followed where texts are known") {
   PolicySpec base;
   base.lists.deny = {"zorblax"};
   std::vector<Example> rows;
-  add_rows(rows, 60, plain_row(Severity::safe, 0.2F));
+  // Of 60 safe rows six may be blocked. The list takes two, so that the five at 0.6 are too many.
+  add_rows(rows, 55, plain_row(Severity::safe, 0.2F));
+  add_rows(rows, 5, plain_row(Severity::safe, 0.6F));
+  add_rows(rows, 10, plain_row(Severity::unsafe, 0.6F));
   add_rows(rows, 20, plain_row(Severity::unsafe, 0.8F));
   for (Example& row : rows) row.text = "a text";
   rows[0].text = rows[1].text = rows[60].text = "a Zorblax";
   const Calibration found = calibrate(base, rows, at_most(0.1)).value();
   CHECK(found.roles[0].n_denied == 3);
   CHECK(found.policy.lists.deny == base.lists.deny);
-  CHECK(found.roles[0].after.block == Counts{20, 2, 0, 58});
+  CHECK(found.roles[0].after.block == Counts{21, 2, 9, 58});
   CHECK(count_alarms(found.policy, rows).first == 2);
+  // Without texts there are no lists.
+  for (Example& row : rows) row.text.clear();
+  CHECK(calibrate(base, rows, at_most(0.1)).value().roles[0].after.block == Counts{30, 5, 0, 55});
 #endif
 }
 

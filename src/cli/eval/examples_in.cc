@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/eval/examples_in.hpp"
+
+#include <limits>
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "cli/cli.hpp"
+#include "cli/errors.hpp"
+#include "cli/eval/judge.hpp"
+#include "cli/eval/prediction_in.hpp"
+#include "cli/fields_in.hpp"
+#include "cli/verdict_in.hpp"
+#include "evaluation/files.hpp"
+
+namespace qwen3guard::cli {
+namespace {
+
+/// Texts of rows, by set and id.
+struct KnownTexts {
+  std::map<std::pair<std::string, std::string>, std::string> texts;
+  std::set<std::string> sets;
+};
+
+KnownTexts read_texts(const std::vector<std::string>& data) {
+  KnownTexts out;
+  for (DataSet& set : read_data(data, std::numeric_limits<std::size_t>::max())) {
+    out.sets.insert(set.name);
+    for (DataRow& row : set.rows)
+      out.texts.emplace(std::pair(set.name, std::move(row.id)), std::move(row.messages.back().content));
+  }
+  return out;
+}
+
+evaluation::Example read_example(const JsonValue& line, std::size_t number, const KnownTexts& known) {
+  evaluation::Record record = read_prediction(line, number);
+  evaluation::Example out;
+  out.role = record.role;
+  out.gold = std::move(record.gold);
+  const auto verdict = line.find("verdict");  // read_prediction() has seen it
+  if (!verdict->find("error")) out.verdict = read_verdict(*verdict);
+  out.verdict.role = out.role;
+  const auto text = known.texts.find(std::pair(record.set, record.id));
+  if (text != known.texts.end()) {
+    out.text = text->second;
+    out.group = out.text;
+  } else if (known.sets.contains(record.set)) {
+    fail("", "the row " + printable(record.id) + " is not in the data of the set " + printable(record.set));
+  } else {
+    // The same text gives the same numbers.
+    const auto probabilities = verdict->find("probabilities"), tokens = verdict->find("tokens");
+    if (probabilities && tokens) out.group = std::string(probabilities->raw()) + std::string(tokens->raw());
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<evaluation::Example> read_examples(const std::string& folder,
+                                               const std::vector<std::string>& data) {
+  const std::string path = evaluation::join(folder, "predictions.jsonl");
+  const std::string text = evaluation::read_file(path).value().text;
+  const KnownTexts known = read_texts(data);
+  std::vector<evaluation::Example> out;
+  for_each_json_line(text, path, [&](const JsonValue& line, std::size_t number) {
+    out.push_back(read_example(line, number, known));
+  });
+  return out;
+}
+
+std::vector<evaluation::Example> judge_examples(const Guard& guard, const PolicySpec& base,
+                                                const std::vector<DataSet>& sets) {
+  constexpr std::size_t kBatchRows = 64;
+  PolicySpec without_lists = base;
+  without_lists.lists = {};
+  ClassifyOptions options;
+  options.policy = Policy::make(std::move(without_lists)).value();
+  options.keep_token_verdicts = guard.info().kind == ModelKind::stream;
+  const std::vector<RowOfSet> rows = rows_of(sets);
+  std::vector<evaluation::Example> out;
+  out.reserve(rows.size());
+  const bool is_complete =
+      judge_rows(guard, options, rows, kBatchRows, 0, [&](std::span<const JudgedRow> judged) {
+        for (const JudgedRow& one : judged) {
+          evaluation::Example example;
+          const Message& message = one.row->messages.back();
+          example.gold = one.row->gold;
+          if (one.verdict.ok()) example.verdict = *one.verdict;
+          example.role = example.verdict.role = message.role;
+          example.text = example.group = message.content;
+          out.push_back(std::move(example));
+        }
+      });
+  if (!is_complete) {
+    print_warning("interrupted; nothing is written");
+    throw CLI::RuntimeError(kExitInterrupted);
+  }
+  return out;
+}
+
+}  // namespace qwen3guard::cli
