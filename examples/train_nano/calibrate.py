@@ -2,7 +2,7 @@
 
 The models have no biases. A vector w with h.w close to 1 for every verdict state h (ridge regression on the
 development rows) stands in for one: adding b*w to a class's row of the output matrix adds about b to its logit.
-Offsets are chosen on the development split, or given.
+The offsets are given; `qwen3guard calibrate` fits thresholds without touching the weights.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ import torch
 from torch import Tensor
 
 from dataset import Example, pad_ids
-from labels import SEVERITY_ID
 from losses import gen_hidden, verdict_ids
-from measure import summary
+from metrics import summary
 from nano_model import NanoGuard
 from predict import _bucketed, gen_records, stream_records
 from render import Renderer, load_tokenizer
 from train import load_model, read_jsonl
-
-EVERYDAY = ("clinc_queries", "banking77_queries")
 
 
 @torch.inference_mode()
@@ -63,38 +60,6 @@ def unit_vector(states: Tensor, ridge: float = 1e-3) -> Tensor:
     return torch.linalg.solve(gram, states.mean(0))
 
 
-def best_mode_f1(said: Tensor, gold: Tensor) -> float:
-    """The better of strict and loose F1; severities as ids (0 Safe, 1 Unsafe, 2 Controversial)."""
-    out = 0.0
-    for unsafe in ((lambda x: x != 0), (lambda x: x == 1)):
-        s, g = unsafe(said), unsafe(gold)
-        hits = (s & g).sum().item()
-        out = max(out, 2 * hits / max(1, (s.sum() + g.sum()).item()))
-    return out
-
-
-def choose(logits: Tensor, rows: list[dict], alarm: float, other: float) -> tuple[float, float]:
-    """Offsets with the best mean over the sources of best-mode F1, while strict false alarms stay below `alarm` on
-    everyday queries and below `other` on all other safe prompts."""
-    gold = torch.tensor([SEVERITY_ID[x["label"]] for x in rows])
-    daily = torch.tensor([x["source"] in EVERYDAY for x in rows])
-    rest = (gold == 0) & ~daily
-    sources = {s: torch.tensor([x["source"] == s for x in rows]) for s in {x["source"] for x in rows}}
-    sources = {s: m for s, m in sources.items() if (gold[m] == 1).sum() >= 5}
-    best, out = -1.0, (0.0, 0.0)
-    grid = [x * 0.1 for x in range(-10, 41)]
-    for u in grid:
-        for c in grid:
-            said = (logits + torch.tensor([0.0, u, c])).argmax(-1)
-            if (said[daily] != 0).float().mean() > alarm or (said[rest] != 0).float().mean() > other:
-                continue
-            value = sum(best_mode_f1(said[m], gold[m]) for m in sources.values()) / len(sources)
-            if value > best:
-                best, out = value, (u, c)
-    print(f"development mean best-mode F1 over {len(sources)} sources: {best:.3f}")
-    return out
-
-
 def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -102,9 +67,7 @@ def main() -> None:
     p.add_argument("--work", type=Path, default=Path(__file__).with_name(".work"))
     p.add_argument("--checkpoint", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--alarm", type=float, default=0.012, help="strict false alarms allowed on everyday queries")
-    p.add_argument("--other", type=float, default=0.35, help="the same on all other safe prompts")
-    p.add_argument("--offsets", type=float, nargs=2, help="offsets for Unsafe and Controversial instead of a choice")
+    p.add_argument("--offsets", type=float, nargs=2, required=True, help="offsets for Unsafe and Controversial")
     p.add_argument("--response", type=float, nargs=2, default=[0.0, 0.0], help="the same for the response heads")
     a = p.parse_args()
     r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
@@ -118,7 +81,7 @@ def main() -> None:
         x, name, at = head_states(model, users, r, True), "query_risk_level_head.weight", [0, 1, 2]
     w = unit_vector(x)
     print(f"h.w: mean {(x @ w).mean():.3f}, deviation {(x @ w).std():.3f}")
-    u, c = a.offsets or choose(x @ state["ema"][name][at].T, users, a.alarm, a.other)
+    u, c = a.offsets
     print(f"offsets: Unsafe {u:+.1f}, Controversial {c:+.1f}")
     state["ema"][name][at[1]] += u * w
     state["ema"][name][at[2]] += c * w

@@ -1,11 +1,12 @@
-"""Write a model card from verdict records (PyTorch's or the C++ tool's)."""
+"""Write a model card from a run of `qwen3guard eval` over the benchmarks (evaluate.py)."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from evaluate import benchmarks, held_out, latency, refusals
+import metrics
+from evaluate import tables
 
 HEAD = """---
 license: apache-2.0
@@ -60,10 +61,8 @@ def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--kind", choices=["gen", "stream"], required=True)
-    p.add_argument("--data", type=Path, required=True, help="folder of labelled benchmarks (…/eval)")
-    p.add_argument("--records", type=Path, required=True)
-    p.add_argument("--heldout", type=Path)
-    p.add_argument("--source", default="the training code (PyTorch, BF16 autocast)", help="what made the records")
+    p.add_argument("--run", type=Path, required=True, help="a folder with metrics.json")
+    p.add_argument("--source", default="the C++ runtime (`qwen3guard eval`)", help="what made the predictions")
     p.add_argument("--hours", default="in about an hour together with its sibling")
     p.add_argument("--notes", type=Path, help="text to append to the results")
     p.add_argument("--out", type=Path, required=True)
@@ -85,8 +84,7 @@ Controversial as unsafe, **loose** as safe, in labels and verdicts alike (the sc
 the two names swapped). Benchmarks with unsafe rows only tell recall; their F1 follows from it.
 
 """
-    card += "\n".join(benchmarks(a.data, a.records) + refusals(a.data, a.records) + latency(a.data, a.records)
-                      + held_out(a.heldout, a.records)) + "\n"
+    card += tables(metrics.read(a.run)["sets"]) + "\n"
     if a.notes:
         card += "\n" + a.notes.read_text(encoding="utf-8")
     a.out.write_text(card + USE, encoding="utf-8")

@@ -1,13 +1,13 @@
-"""Write a checkpoint's verdicts on a folder of benchmarks, one JSONL file each, for evaluate.py."""
+"""Predictions of a checkpoint in PyTorch on a folder of benchmarks, and their metrics, as `qwen3guard eval` writes them."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from tqdm import tqdm
 
+from metrics import prediction, score, write_predictions
 from predict import gen_records, stream_records
 from render import Renderer, load_tokenizer
 from train import load_model, read_jsonl
@@ -35,20 +35,20 @@ def main() -> None:
     a = p.parse_args()
     r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
     model = load_model(a.checkpoint)
-    a.out.mkdir(parents=True, exist_ok=True)
     files = sorted(a.data.glob("*.jsonl")) + [a.work / "heldout.jsonl"]
+    lines = []
     for path in tqdm([f for f in files if not a.only or f.stem in a.only], desc="evaluate"):
-        rows = read_jsonl(path)
+        rows = [row for row in read_jsonl(path) if row.get("refusal") is not None or not row.get("label_derived")]
         if a.form == "gen":
             records = gen_records(model, rows, r, extra="responses" in path.stem)
         else:
             records = stream_records(model, rows, r)
             for row, rec in zip(rows, records):
-                rec.pop("token_risk", None)
                 if "begin" in rec:
                     rec["span"] = span_tokens(row, rec, r)
-        with (a.out / path.name).open("w", encoding="utf-8") as f:
-            f.writelines(json.dumps(x) + "\n" for x in records)
+        lines += [prediction(path.stem, row, rec) for row, rec in zip(rows, records)]
+    write_predictions(a.out, lines)
+    score(a.out)
 
 
 if __name__ == "__main__":

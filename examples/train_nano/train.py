@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from dataset import batches, gen_example, sample_rows, stream_example
 from losses import gen_step, stream_step
-from measure import summary
+from metrics import summary
 from nano_model import NanoConfig, NanoGuard
 from predict import gen_records, stream_records
 from render import Renderer, load_tokenizer

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import unittest
 
+import metrics
 import prepare
 import splice
 import synth
-from measure import Score, is_unsafe, score
 
 
 def user(text: str, source: str = "demo", label: str = "Safe") -> dict:
@@ -66,14 +67,14 @@ class Synthetic(unittest.TestCase):
                 self.assertEqual(text.index("BAD"), r["onset"])
 
 
+@unittest.skipUnless(os.path.exists(os.environ.get("Q3G_CLI", "")), "Q3G_CLI does not name the built program")
 class Measures(unittest.TestCase):
-    def test_strict_and_loose(self) -> None:
-        self.assertTrue(is_unsafe("Controversial", True))
-        self.assertFalse(is_unsafe("Controversial", False))
-        rows = [user("a", label="Unsafe"), user("b", label="Controversial"), user("c")]
-        said = [{"severity": "Controversial"}, {"severity": "Unsafe"}, {"severity": "Safe"}]
-        self.assertEqual(Score(2, 0, 0, 1), score(rows, said, True))
-        self.assertEqual(Score(0, 1, 1, 1), score(rows, said, False))
+    def test_summary_is_the_programs(self) -> None:
+        rows = [user("a", label="Unsafe"), user("b", label="Controversial"), user("c"), user("c")]
+        said = [{"severity": severity, "probabilities": {"safe": 0.2, "controversial": 0.3, "unsafe": 0.5}, "categories": [],
+                 "refusal": None} for severity in ("Controversial", "Unsafe", "Safe", "Safe")]
+        text = metrics.summary(rows, said)
+        self.assertEqual(text.split(), "demo/u n 4 strict F1 1.000 P 1.000 R 1.000 FA 0.000 loose F1 0.000 P 0.000 R 0.000 FA 0.333".split())
 
 
 if __name__ == "__main__":
