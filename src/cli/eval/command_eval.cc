@@ -134,6 +134,14 @@ ClassifyOptions classify_options(const EvalFlags& flags, const Guard& guard, con
   return options;
 }
 
+/// The first errors of rows, to be shown when the bar is gone.
+void note_error(const JudgedRow& judged, std::vector<std::string>& errors) {
+  constexpr std::size_t kMostErrors = 5;
+  if (judged.verdict.ok() || errors.size() == kMostErrors) return;
+  errors.push_back(judged.set->path + ": line " + std::to_string(judged.row->line) +
+                   ": not judged: " + judged.verdict.error().detail);
+}
+
 void run_eval(const EvalFlags& flags) {
   if (flags.model.model.empty() || flags.data.empty())
     throw UsageError("nothing to judge: give --model and --data FILE..., or a subcommand (--help)");
@@ -151,8 +159,10 @@ void run_eval(const EvalFlags& flags) {
   if (!flags.out.empty()) folder.emplace(flags.out, run, rows, flags.resume);
   const std::size_t n_before = folder ? folder->n_done() : 0;
   std::string all_lines;  // without a folder
+  std::vector<std::string> errors;
   const auto take = [&](std::span<const JudgedRow> judged) {
     std::string lines;
+    for (const JudgedRow& one : judged) note_error(one, errors);
     for (const JudgedRow& one : judged)
       lines +=
           prediction_to_json(*one.row, one.verdict, {one.set->name, policy, flags.token_verdicts, one.ms}) +
@@ -165,6 +175,7 @@ void run_eval(const EvalFlags& flags) {
   };
   const bool is_complete = judge_rows(guard, classify_options(flags, guard, policy),
                                       std::span(rows).subspan(n_before), flags.batch_rows, n_before, take);
+  for (const std::string& error : errors) print_warning(error);
   if (!is_complete) {
     print_warning(folder ? "interrupted: " + std::to_string(folder->n_done()) + " of " +
                                std::to_string(rows.size()) + " rows are in " + flags.out +
