@@ -103,6 +103,12 @@ class CalibrateTest(unittest.TestCase):
         self.assertEqual((report["response"]["kept_because"], policy["response"]["categories"]["Violent"]), ("no_rows", "block"))
         self.assertTrue(stdout.startswith("Prompts: 240 rows (160 Safe, 0 Controversial, 80 Unsafe).\n"), stdout)
         self.assertNotIn("Responses", stdout)
+        self.assertNotIn("may as well stay", stdout)
+        # Fitted to these rows already: there is nothing to gain.
+        code, stdout, stderr = self.here("calibrate", "--predictions", "run", "--policy", "mine.json", "--target-fpr", "0.1", "--out", "again.json")
+        self.assertEqual((code, stderr), (0, ""))
+        self.assertIn("Warning: Cross-validated, the new policy is no better than the base policy, which may as well stay.\n", stdout)
+        self.assertEqual(json.loads((self.folder / "again.json").read_text(encoding="utf-8")), policy)
 
     def test_responses_of_a_stream_checkpoint(self):
         rows = invented_rows(150, 2, is_response=True)
@@ -159,6 +165,26 @@ class CalibrateTest(unittest.TestCase):
         code, _, stderr = self.here("calibrate", "--predictions", "run", "--data", "mine.jsonl", "--out", "b.json", *goal)
         self.assertEqual(code, 0, stderr)
         self.assertEqual((self.folder / "a.json").read_bytes(), (self.folder / "b.json").read_bytes())
+
+    def test_a_run_of_eval(self):
+        (self.folder / "mine.jsonl").write_text(lines_of(invented_rows(60, 7) + [
+            {**row, "id": f"answer {row['id']}"} for row in invented_rows(60, 8, is_response=True)]), encoding="utf-8")
+        for model in ("nano-gen", "nano-stream"):
+            code, _, stderr = self.here("eval", "--model", model, "--data", "mine.jsonl", "--token-verdicts", "--out", model)
+            self.assertEqual((code, stderr), (0, ""))
+            for source, out in ((("--predictions", model, "--data", "mine.jsonl"), "a.json"), (("--model", model, "--data", "mine.jsonl"), "b.json")):
+                code, stdout, stderr = self.here("calibrate", *source, "--f-beta", "2", "--out", out, "--force")
+                self.assertEqual((code, stderr), (0, ""))
+                self.assertIn("Warning: The best F-beta depends on how common harm is: 33 % of these rows are harmful.", stdout)
+            self.assertEqual((self.folder / "a.json").read_bytes(), (self.folder / "b.json").read_bytes())
+            policy = json.loads((self.folder / "a.json").read_text(encoding="utf-8"))
+            for role in ("prompt", "response"):
+                self.assertIn("block_threshold", policy[role]["categories"]["Violent"])
+        # Tokens were not kept, so that no policy can rule on them again.
+        self.here("eval", "--model", "nano-stream", "--data", "mine.jsonl", "--out", "without")
+        code, stdout, stderr = self.here("calibrate", "--predictions", "without", "--f-beta", "1", "--out", "c.json")
+        self.assertEqual((code, stdout, stderr.count("\n")), (2, "", 1))
+        self.assertIn("60 rows had no part because the prediction lacks what a policy rules on: token verdicts (eval --token-verdicts)", stderr)
 
     def test_errors_are_one_line(self):
         rows = invented_rows(30, 6)

@@ -154,6 +154,24 @@ void add_left_out(const RoleCalibration& role, std::vector<std::string>& out) {
                   "--token-verdicts), or the other windows of a long text.");
 }
 
+/// Where the base policy is as good.
+void add_no_gain(const CalibrationReport& report, const RoleCalibration& role,
+                 std::vector<std::string>& out) {
+  if (!role.cross_validated) return;
+  const auto& goal = report.options.goal;
+  const Counts &before = role.before.block, &after = role.cross_validated->block;
+  const bool is_base_good =
+      !goal.target_fpr || before.fp <= evaluation::allowed_alarms(*goal.target_fpr, before.fp + before.tn);
+  if (is_base_good && !evaluation::is_better(goal, after, before))
+    out.push_back(
+        "Cross-validated, the new policy is no better than the base policy, which may as well stay.");
+  const auto flags_before = evaluation::f_beta(role.before.flag, goal.beta);
+  const auto flags_after = evaluation::f_beta(role.cross_validated->flag, goal.beta);
+  if (role.fit.flag && flags_before && flags_after && *flags_after < *flags_before)
+    out.push_back(
+        "Flags are worse than those of the base policy: in loose mode thresholds see P(Unsafe) alone.");
+}
+
 /// What the number of rows cannot show.
 void add_shown(const CalibrationReport& report, const RoleCalibration& role, std::vector<std::string>& out) {
   const std::int64_t n_safe = role.after.block.fp + role.after.block.tn;
@@ -177,6 +195,13 @@ void add_shown(const CalibrationReport& report, const RoleCalibration& role, std
                    percent(target).c_str(), percent(high).c_str()));
     }
   }
+  if (!report.options.goal.target_fpr) {
+    const Counts& counts = role.after.block;
+    out.push_back(filled(
+        "The best F-beta depends on how common harm is: %.0f %% of these rows are harmful. Where it is "
+        "rarer, these thresholds block more safe rows than is best.",
+        100.0 * static_cast<double>(counts.tp + counts.fn) / static_cast<double>(counts.n())));
+  }
   if (!role.cross_validated)
     out.push_back(
         "Too few rows for cross-validation: nothing is known about rows that the policy was not fitted on.");
@@ -194,6 +219,7 @@ std::vector<std::string> calibration_warnings(const CalibrationReport& report, c
     return out;
   }
   add_shown(report, role, out);
+  add_no_gain(report, role, out);
   if (role.n_weak > 0)
     out.push_back(count_of(role.n_weak, "label is", "labels are") +
                   " weak: assumed from the kind of source. The rates are no better than they.");

@@ -77,6 +77,21 @@ float best_at_price(std::span<const ScoredRow> rows, double price, float none) n
   return out;
 }
 
+/// Of `own`, those whose threshold is not that of the categories outside of it, which have one; all when
+/// there are none outside.
+CategorySet differing(const Thresholds& thresholds, CategorySet own) noexcept {
+  std::optional<float> common;
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    if ((own & set_of(static_cast<Category>(i))) == 0) common = thresholds[i];
+  }
+  CategorySet out = 0;
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    const CategorySet bit = set_of(static_cast<Category>(i));
+    if ((own & bit) != 0 && (!common || thresholds[i] != *common)) out = static_cast<CategorySet>(out | bit);
+  }
+  return out;
+}
+
 bool is_allowed(const Goal& goal, const Counts& counts) noexcept {
   return !goal.target_fpr || counts.fp <= allowed_alarms(*goal.target_fpr, counts.fp + counts.tn);
 }
@@ -98,7 +113,7 @@ void spend_rest(const Goal& goal, std::span<const ReachRow> rows, std::span<cons
       set_threshold(tried, share.categories, candidates[middle]);
       const Counts counts = count_blocked(rows, tried);
       if (is_allowed(goal, counts)) {
-        if (is_better(goal, counts, best.counts)) best = {tried, counts};
+        if (is_better(goal, counts, best.counts)) best = {tried, 0, counts};
         low = middle + 1;
       } else {
         high = middle;
@@ -151,9 +166,10 @@ std::optional<ThresholdsChoice> choose_thresholds(const Goal& goal, std::span<co
     for (const Share& share : shares)
       set_threshold(tried, share.categories, best_at_price(share.rows, price, 1.0F));
     const Counts counts = count_blocked(rows, tried);
-    if (is_allowed(goal, counts) && is_better(goal, counts, best.counts)) best = {tried, counts};
+    if (is_allowed(goal, counts) && is_better(goal, counts, best.counts)) best = {tried, 0, counts};
   }
   if (goal.target_fpr) spend_rest(goal, rows, shares, best);
+  best.own = differing(best.thresholds, own);
   return best;
 }
 

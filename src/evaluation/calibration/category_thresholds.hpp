@@ -33,6 +33,7 @@ inline constexpr std::int64_t kMinCategoryRows = 30;
 /// Thresholds, and what they make of the rows that they were chosen on.
 struct ThresholdsChoice {
   Thresholds thresholds{};
+  CategorySet own = 0;  ///< whose threshold is another than that of the rest
   Counts counts;
 };
 

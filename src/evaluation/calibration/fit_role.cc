@@ -205,6 +205,7 @@ Result<std::optional<RoleFit>> fit_role(const PolicyRules& base, Role role, std:
   const auto choice = choose_thresholds(options.goal, all, fit.own);
   if (!choice) return std::optional<RoleFit>();
   fit.block = choice->thresholds;
+  fit.own = choice->own;
   fit.flag = flag_threshold(fitting, rules, fit.block);
   if (fit.flag && role == Role::assistant) Q3G_TRY(choose_run_rule(fitting, fit));
   return std::optional<RoleFit>(fit);

@@ -178,6 +178,8 @@ TEST_CASE("Thresholds: categories spend alarms where they buy most, and never do
     CHECK(own.thresholds[static_cast<std::size_t>(Category::violent)] <= 0.35F);
     CHECK(own.thresholds[static_cast<std::size_t>(Category::pii)] > 0.6F);
     CHECK(count_blocked(rows, own.thresholds) == own.counts);
+    CHECK(own.own != 0);
+    CHECK(choose_thresholds(goal, rows, 0).value().own == 0);
     CHECK(is_better(goal, own.counts, choose_thresholds(goal, rows, 0).value().counts));
   }
   // Fewer than 30 of a kind: no threshold of its own.
