@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <limits>
-#include <optional>
 
 #include "fields_in.hpp"
 #include "qwen3guard/quote.hpp"
@@ -21,6 +20,12 @@ JsonValue member(const JsonValue& object, const std::string& where, const char* 
   const auto found = object.find(key);
   if (!found) fail(where.empty() ? key : where + "." + key, "missing; expected what this program prints");
   return *found;
+}
+
+std::optional<JsonValue> find_known(const JsonValue& object, const char* key) {
+  const auto found = object.find(key);
+  if (!found || found->kind() == JsonValue::Kind::null) return std::nullopt;
+  return found;
 }
 
 std::vector<JsonValue> read_items(const JsonValue& line, const char* key) {

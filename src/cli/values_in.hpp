@@ -3,6 +3,7 @@
 #define QWEN3GUARD_SRC_CLI_VALUES_IN_HPP
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace qwen3guard::cli {
 
 /// A member that must be there.
 [[nodiscard]] JsonValue member(const JsonValue& object, const std::string& where, const char* key);
+/// A member that is there and not null.
+[[nodiscard]] std::optional<JsonValue> find_known(const JsonValue& object, const char* key);
 /// The items of an array; none when the member is missing.
 [[nodiscard]] std::vector<JsonValue> read_items(const JsonValue& line, const char* key);
 

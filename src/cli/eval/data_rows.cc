@@ -46,8 +46,8 @@ std::pair<std::int32_t, std::int32_t> read_range(const JsonValue& value, const c
 void read_span(const JsonValue& line, DataRow& row) {
   const Message& last = row.messages.back();
   for (const char* key : {"unsafe_span_chars", "unsafe_span_tokens"}) {
-    const auto value = line.find(key);
-    if (!value || value->kind() == JsonValue::Kind::null) continue;
+    const auto value = find_known(line, key);
+    if (!value) continue;
     if (last.role != Role::assistant) fail(key, "in a row whose last message is not an assistant's");
     const auto [begin, end] = read_range(*value, key);
     if (std::string_view(key) == "unsafe_span_tokens") {

@@ -8,15 +8,8 @@
 namespace qwen3guard::cli {
 namespace {
 
-/// A member that is there and not null.
-std::optional<JsonValue> find_value(const JsonValue& line, const char* key) {
-  const auto found = line.find(key);
-  if (!found || found->kind() == JsonValue::Kind::null) return std::nullopt;
-  return found;
-}
-
 bool read_flag(const JsonValue& line, const char* key) {
-  const auto found = find_value(line, key);
+  const auto found = find_known(line, key);
   return found && read_boolean(*found, key);
 }
 
@@ -30,14 +23,14 @@ Severity read_label(const JsonValue& value) {
 
 evaluation::Gold read_gold(const JsonValue& line) {
   evaluation::Gold gold;
-  if (const auto label = find_value(line, "label")) gold.label = read_label(*label);
+  if (const auto label = find_known(line, "label")) gold.label = read_label(*label);
   const bool is_derived = read_flag(line, "label_derived");
   if (is_derived) gold.label.reset();
-  if (const auto refusal = find_value(line, "refusal")) gold.refusal = read_boolean(*refusal, "refusal");
+  if (const auto refusal = find_known(line, "refusal")) gold.refusal = read_boolean(*refusal, "refusal");
   if (!gold.label && !gold.refusal)
     fail("", is_derived ? "nothing that is scored: its label is derived, and there is no refusal"
                         : "no label and no refusal");
-  if (find_value(line, "categories")) {
+  if (find_known(line, "categories")) {
     for (const JsonValue& name : read_items(line, "categories"))
       gold.categories.push_back(read_category(name, "categories"));
   }
@@ -46,12 +39,12 @@ evaluation::Gold read_gold(const JsonValue& line) {
 }
 
 std::string read_language(const JsonValue& line) {
-  const auto language = find_value(line, "lang");
+  const auto language = find_known(line, "lang");
   return language ? read_text(*language, "lang", InvalidUtf8::reject) : "";
 }
 
 std::string read_row_id(const JsonValue& line, std::size_t number) {
-  if (!find_value(line, "id")) return "\"line " + std::to_string(number) + "\"";
+  if (!find_known(line, "id")) return "\"line " + std::to_string(number) + "\"";
   return read_id(line, InvalidUtf8::reject);
 }
 

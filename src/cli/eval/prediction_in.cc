@@ -16,12 +16,6 @@
 namespace qwen3guard::cli {
 namespace {
 
-std::optional<JsonValue> find_known(const JsonValue& object, const char* key) {
-  const auto found = object.find(key);
-  if (!found || found->kind() == JsonValue::Kind::null) return std::nullopt;
-  return found;
-}
-
 Role read_judged_role(const JsonValue& line) {
   const JsonValue role = member(line, "", "role");
   const std::string name = role.kind() == JsonValue::Kind::string ? role.text() : "";

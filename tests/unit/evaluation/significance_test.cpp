@@ -38,7 +38,8 @@ TEST_CASE("McNemar: large counts agree with sums of whole numbers, and none over
 TEST_CASE("McNemar: symmetric, a probability, and smaller the more unequal the counts are") {
   std::mt19937 random(20261127);
   for (int i = 0; i < q3g_test::iterations(200); ++i) {
-    const std::int64_t a = random() % 3000, b = a + random() % 300;
+    const auto a = static_cast<std::int64_t>(random() % 3000);
+    const std::int64_t b = a + static_cast<std::int64_t>(random() % 300);
     CAPTURE(a, b);
     const double p = mcnemar_p(a, b);
     CHECK(p == mcnemar_p(b, a));
