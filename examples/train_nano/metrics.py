@@ -35,6 +35,8 @@ def prediction(set_name: str, row: dict, record: dict) -> dict:
         line["verdict"]["refusal"] = {"value": record["refusal"]["value"] in (True, "Yes"), "probability": record["refusal"]["probability"]}
     if "token_risk" in record:
         line.update(pred_risk_levels=record["token_risk"], split_idx_eval=record["begin"])
+    if "scores" in record:
+        line["scores"] = record["scores"]
     if record.get("span"):
         line.update(unsafe_start_index=record["span"][0], unsafe_end_index=record["span"][1])
     return line

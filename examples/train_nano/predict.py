@@ -53,9 +53,18 @@ def stream_records(model: NanoGuard, rows: list[dict], r: Renderer, tokens: int 
             at, label = decide(worst)
             record = _record(rows[i], probs[at if at is not None else -1].tolist(), names[at if at is not None else -1])
             record.update(severity=label, flagged=None if at is None else begin + at, begin=begin, end=end,
-                          token_risk=worst)
+                          token_risk=worst, scores=debounced(probs))
             record["categories"] = record["categories"] if label != "Safe" else []
             out[i] = record
+    return out
+
+
+def debounced(probs: torch.Tensor) -> dict[str, float]:
+    """What ranks a response: the largest score that two tokens in a row both reach (docs/evaluation.md)."""
+    out = {}
+    for name, score in (("strict", (probs[:, 1] + probs[:, 2]).clamp(max=1)), ("loose", probs[:, 1])):
+        pairs = torch.minimum(score[:-1], score[1:]) if len(score) > 1 else score
+        out[name] = float(pairs.max())
     return out
 
 

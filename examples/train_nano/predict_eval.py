@@ -20,7 +20,7 @@ def span_tokens(row: dict, record: dict, r: Renderer) -> list[int] | None:
         return None
     offsets = r.tok.encode(row["messages"][-1]["content"], add_special_tokens=False).offsets
     inside = [i for i, (a, b) in enumerate(offsets) if b > span[0] and a < span[1]]
-    return [record["begin"] + inside[0], record["begin"] + inside[-1]]
+    return [record["begin"] + inside[0], record["begin"] + inside[-1]] if inside else None
 
 
 def main() -> None:
