@@ -83,22 +83,15 @@ double shifted_f1(const Counts& counts, double recall_shift, double false_alarm_
   return 2 * tp / (tp + fp + n_positive);
 }
 
-void bound_f1(ModeComparison& mode) {
-  if (!mode.f1) return;
-  double fall = 0, rise = 0;
-  if (mode.f1->interval) {
-    fall = std::max(fall, -mode.f1->interval->low);
-    rise = std::max(rise, mode.f1->interval->high);
-  }
+Interval f1_bound(const ModeComparison& mode, const FigureDifference& f1) {
   const std::int64_t n_discordant = mode.found.n_discordant() + mode.false_alarms.n_discordant();
-  if (!mode.f1->interval || n_discordant < kFewDiscordant) {
-    const Interval recall = share_difference(mode.found).interval;
-    const Interval alarms = share_difference(mode.false_alarms).interval;
-    fall = std::max(fall, mode.f1->a - shifted_f1(mode.counts_a, recall.low, alarms.high));
-    rise = std::max(rise, shifted_f1(mode.counts_a, recall.high, alarms.low) - mode.f1->a);
-  }
-  mode.f1_may_fall = fall;
-  mode.f1_may_rise = rise;
+  if (f1.interval && n_discordant >= kFewDiscordant) return *f1.interval;
+  const Interval recall = share_difference(mode.found).interval;
+  const Interval alarms = share_difference(mode.false_alarms).interval;
+  const Interval bound = {shifted_f1(mode.counts_a, recall.low, alarms.high) - f1.a,
+                          shifted_f1(mode.counts_a, recall.high, alarms.low) - f1.a};
+  if (!f1.interval) return bound;
+  return {std::min(bound.low, f1.interval->low), std::max(bound.high, f1.interval->high)};
 }
 
 ModeComparison compare_mode(std::span<const RecordPair> pairs, Mode mode, const BootstrapOptions& bootstrap) {
@@ -118,7 +111,7 @@ ModeComparison compare_mode(std::span<const RecordPair> pairs, Mode mode, const 
                bootstrap_interval(rows.size(), bootstrap, [&rows](std::span<const std::uint32_t> weights) {
                  return f1_difference(rows, weights);
                })};
-  bound_f1(result);
+  result.f1_bound = f1_bound(result, *result.f1);
   return result;
 }
 
@@ -288,6 +281,14 @@ std::int64_t GroupComparison::n_milder() const noexcept {
 
 std::int64_t GroupComparison::n_harsher() const noexcept {
   return sum_where(severities, 1, [](std::size_t a, std::size_t b) { return b > a; });
+}
+
+std::int64_t GroupComparison::n_not_judged_a() const noexcept {
+  return sum_where(severities, 0, [](std::size_t a, std::size_t) { return a == 0; });
+}
+
+std::int64_t GroupComparison::n_not_judged_b() const noexcept {
+  return sum_where(severities, 0, [](std::size_t, std::size_t b) { return b == 0; });
 }
 
 std::int64_t GroupComparison::n_actions_changed() const noexcept {

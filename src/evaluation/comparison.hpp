@@ -59,11 +59,10 @@ struct ModeComparison {
   PairedCounts found;                  ///< of the positive rows, those that are flagged
   PairedCounts false_alarms;           ///< of the negative rows, those that are flagged
   std::optional<FigureDifference> f1;  ///< empty without a positive row
-  /// How far F1 of B may lie below and above that of A (95 %), neither less than 0: the ends of the
-  /// bootstrap's interval. Where fewer than kFewDiscordant rows are flagged differently, resampling them
-  /// understates what other rows could show; the bound is then no less than what the intervals of both
-  /// shares leave open. Empty without a positive row. @{
-  std::optional<double> f1_may_fall, f1_may_rise;  /// @}
+  /// Where F1 of B minus that of A lies (95 %): the bootstrap's interval. Where fewer than kFewDiscordant
+  /// rows are flagged differently, resampling them understates what other rows could show; the interval then
+  /// also holds what those of the two shares leave open. Empty without a positive row.
+  std::optional<Interval> f1_bound;
 };
 inline constexpr std::int64_t kFewDiscordant = 10;
 
@@ -108,6 +107,9 @@ struct GroupComparison {
   /// Rows where B's severity is less severe, and where it is more so; rows that are judged in both. @{
   [[nodiscard]] std::int64_t n_milder() const noexcept;
   [[nodiscard]] std::int64_t n_harsher() const noexcept;  /// @}
+  /// Rows that a run did not judge. @{
+  [[nodiscard]] std::int64_t n_not_judged_a() const noexcept;
+  [[nodiscard]] std::int64_t n_not_judged_b() const noexcept;  /// @}
   /// Rows whose action is another.
   [[nodiscard]] std::int64_t n_actions_changed() const noexcept;
   /// Cohen's kappa of the severities, not_judged among them: the agreement beyond that of two runs that say

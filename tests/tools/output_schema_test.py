@@ -57,6 +57,20 @@ class OutputSchemaTest(unittest.TestCase):
         Path(data).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return run("calibrate", "--model", "nano-gen", "--data", data, "--target-fpr", "0.1", "--out", os.path.join(folder, "mine.json"), "--json")[1]
 
+    def compared(self, folder):
+        """Two runs that differ in one row, with everything that a comparison may have."""
+        for run_name, said in (("A", "Unsafe"), ("B", "Safe")):
+            os.mkdir(os.path.join(folder, run_name))
+            rows = [{"set": "mine", "id": i, "lang": "en", "role": "user", "label": label, "categories": ["PII"] if i else [], "refusal": False, "ms": 1,
+                     "verdict": {"severity": said if i else "Safe", "probabilities": {"safe": 0.5, "controversial": 0, "unsafe": 0.5}}}
+                    for i, label in enumerate(("Safe", "Unsafe", "Unsafe"))]
+            Path(folder, run_name, "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:3 if said == "Safe" else 2]), encoding="utf-8")
+        data = Path(folder, "mine.jsonl")
+        data.write_text(json.dumps({"id": 1, "label": "Unsafe", "messages": [{"role": "user", "content": "Hi"}]}), encoding="utf-8")
+        code, rows = run("eval", "compare", os.path.join(folder, "A"), os.path.join(folder, "B"), "--json", "--data", str(data), "--fail-above", "0")
+        self.assertEqual(code, 1)
+        return rows
+
     def test_every_command(self):
         good = json.dumps({"id": 1, "messages": [{"role": "user", "content": "I will burn your house down, idiot"}]})
         for model in ("nano-gen", "nano-stream"):
@@ -83,6 +97,7 @@ class OutputSchemaTest(unittest.TestCase):
             ranks = os.path.join(folder, "nano.tiktoken")
             self.check(run("tokenize", "--model", "nano-gen", "--export-tiktoken", ranks)[1], "tiktoken")
             self.check(self.calibrated(folder), "calibration")
+            self.check(self.compared(folder), "comparison")
         self.assertEqual(self.seen, self.types)
 
     def test_a_long_text_names_the_window_that_was_the_worst(self):

@@ -256,6 +256,7 @@ void add_eval_command(CLI::App& app) {
       ->required();
   add_metrics_flags(*score, *score_flags);
   score->callback([folder, score_flags] { run_score(*folder, *score_flags); });
+  add_compare_command(*command);
 }
 
 }  // namespace qwen3guard::cli

@@ -12,6 +12,9 @@ void add_eval_command(CLI::App& app);
 /// `calibrate`.
 void add_calibrate_command(CLI::App& app);
 
+/// `eval compare`.
+void add_compare_command(CLI::App& eval);
+
 }  // namespace qwen3guard::cli
 
 #endif  // QWEN3GUARD_SRC_CLI_EVAL_COMMANDS_HPP

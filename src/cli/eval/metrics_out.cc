@@ -6,47 +6,13 @@
 #include <cstdio>
 
 #include "cli/errors.hpp"
+#include "cli/eval/counts_out.hpp"
+#include "cli/eval/text_table.hpp"
 
 namespace qwen3guard::cli {
 namespace {
 
 using namespace evaluation;
-
-void put_share(JsonOut& json, const char* key, const std::optional<double>& value) {
-  json.key(key);
-  if (value) {
-    json.number(*value);
-  } else {
-    json.null();
-  }
-}
-
-void put_interval(JsonOut& json, const char* key, const std::optional<Interval>& interval) {
-  json.key(key);
-  if (interval) {
-    json.begin_array().number(interval->low).number(interval->high).end_array();
-  } else {
-    json.null();
-  }
-}
-
-/// The members of a SCORES object, without its interval.
-void put_count_members(JsonOut& json, const Counts& counts) {
-  put_share(json, "f1", counts.f1());
-  put_share(json, "precision", counts.precision());
-  put_share(json, "recall", counts.recall());
-  put_share(json, "false_alarm_rate", counts.false_alarm_rate());
-  json.key("tp").integer(counts.tp);
-  json.key("fp").integer(counts.fp);
-  json.key("fn").integer(counts.fn);
-  json.key("tn").integer(counts.tn);
-}
-
-void put_counts(JsonOut& json, const char* key, const Counts& counts) {
-  json.key(key).begin_object();
-  put_count_members(json, counts);
-  json.end_object();
-}
 
 void put_mode_scores(JsonOut& json, const char* key, const ModeScores& scores) {
   json.key(key).begin_object();
@@ -276,11 +242,6 @@ void put_operating_point(JsonOut& json, const RunMetrics& metrics) {
 
 // The table.
 
-struct Column {
-  std::string title;
-  std::vector<std::string> cells;  ///< one a set
-};
-
 std::string fixed(const std::optional<double>& value) {
   if (!value) return "-";
   std::array<char, 32> buffer{};
@@ -352,31 +313,6 @@ std::vector<Column> table_columns(const RunMetrics& metrics) {
     add_column(columns, sets, "refusal",
                [](const SetMetrics& set) { return set.refusal ? set.refusal->f1() : std::nullopt; }, {});
   return columns;
-}
-
-std::string table_text(const std::vector<Column>& columns) {
-  std::vector<std::size_t> widths;
-  for (const Column& column : columns) {
-    std::size_t width = column.title.size();
-    for (const std::string& cell : column.cells) width = std::max(width, cell.size());
-    widths.push_back(width);
-  }
-  std::string out;
-  const auto add_line = [&](const auto& cell_of) {
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const std::string cell = cell_of(columns[i]);
-      const std::string pad(widths[i] - std::min(widths[i], cell.size()), ' ');
-      if (i > 0) out += "  ";
-      out += i == 0 ? cell : pad;
-      out += i == 0 ? pad : cell;
-    }
-    while (out.ends_with(' ')) out.pop_back();
-    out += '\n';
-  };
-  add_line([](const Column& column) { return column.title; });
-  for (std::size_t row = 0; row < columns.front().cells.size(); ++row)
-    add_line([row](const Column& column) { return column.cells[row]; });
-  return out;
 }
 
 std::string streaming_text(const RunMetrics& metrics) {

@@ -121,8 +121,7 @@ TEST_CASE("Comparison: who is right, who finds harm, who raises alarms") {
   REQUIRE(all.strict.f1->interval);
   CHECK(all.strict.f1->interval->low < all.strict.f1->b - all.strict.f1->a);
   CHECK(all.strict.f1->interval->high < 0);
-  CHECK(all.strict.f1_may_fall.value() == -all.strict.f1->interval->low);
-  CHECK(all.strict.f1_may_rise.value() == 0);
+  CHECK(all.strict.f1_bound == all.strict.f1->interval);
   CHECK(comparison.sets.at("s").strict.found == all.strict.found);
   CHECK(comparison.languages.at("en").n == 82);
 }
@@ -164,8 +163,8 @@ TEST_CASE("Comparison: a run against itself differs in nothing, and still leaves
   CHECK(comparison.all.auc->interval.value() == Interval{0, 0});
   CHECK(comparison.all.scores.max_absolute_difference == 0);
   // 2.77 / 52 of the rows of either kind: recall from 40/50 to 37.3/50 with 2.7 false alarms, and back.
-  CHECK(strict.f1_may_fall.value() == Approx(0.0592).margin(0.0005));
-  CHECK(strict.f1_may_rise.value() == Approx(0.0323).margin(0.0005));
+  CHECK(strict.f1_bound->low == Approx(-0.0592).margin(0.0005));
+  CHECK(strict.f1_bound->high == Approx(0.0323).margin(0.0005));
 }
 
 TEST_CASE("Comparison: without harmful rows there is no F1, and false alarms are compared") {
@@ -174,7 +173,7 @@ TEST_CASE("Comparison: without harmful rows there is no F1, and false alarms are
   runs.add(4, kSafe, kSafe, kUnsafe);
   const ModeComparison strict = runs.compared().all.strict;
   CHECK_FALSE(strict.f1);
-  CHECK_FALSE(strict.f1_may_fall);
+  CHECK_FALSE(strict.f1_bound);
   CHECK(strict.false_alarms == PairedCounts{0, 0, 4, 30});
 }
 
@@ -191,6 +190,8 @@ TEST_CASE("Comparison: what was not judged counts against its run, and a deny li
   CHECK(comparison.all.severities[3][0] == 10);
   CHECK(comparison.all.severities[1][3] == 1);
   CHECK(comparison.all.n_milder() == 0);
+  CHECK(comparison.all.n_not_judged_a() == 0);
+  CHECK(comparison.all.n_not_judged_b() == 20);
   CHECK(comparison.all.scores.n == 20);
   CHECK(comparison.disagreements.front().change == Change::harm_missed);
 }
