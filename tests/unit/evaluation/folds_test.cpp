@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "q3g_catch.hpp"
@@ -22,8 +23,9 @@ TEST_CASE("Folds: each has its share of every label, and rows of a group are tog
   for (int i = 0; i < 1000; ++i) {
     const std::int32_t kind = q3g_test::random_below(random, 10);
     const Severity label = kind < 6 ? Severity::safe : kind < 9 ? Severity::unsafe : Severity::controversial;
-    rows.push_back({i % 10 == 0 ? names[static_cast<std::size_t>(q3g_test::random_below(random, 40))] : "",
-                    label, label != Severity::safe});
+    std::string_view group;
+    if (i % 10 == 0) group = names[static_cast<std::size_t>(q3g_test::random_below(random, 40))];
+    rows.push_back({group, label, label != Severity::safe});
   }
   const auto folds = make_folds(rows, 5, seed);
   REQUIRE(folds.size() == rows.size());
