@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import unittest
 from fractions import Fraction
-from math import comb
+from math import ceil, comb
 from pathlib import Path
 
 CLI = os.environ.get("Q3G_CLI")
@@ -105,17 +105,19 @@ class ConclusionTest(CompareTest):
             self.assertGreater(mode["f1_bound"][1], 0)
         self.assertEqual(every["auc"]["difference"], 0)
         self.assertEqual(every["p_unsafe"]["max_absolute_difference"], 0)
-        widest = 100 * max(abs(end) for end in every["strict"]["f1_bound"])
-        self.assertEqual(found["conclusion"], f"No difference that these 154 labelled rows can show: at most {widest:.1f} points of F1 either "
+        widest = ceil(1000 * max(abs(end) for end in every["strict"]["f1_bound"])) / 10
+        self.assertEqual(found["conclusion"], f"No difference that these 154 labelled rows can show: at most {widest} points of F1 either "
                                               "way (95 %). No row is flagged by one run only.")
 
     def test_more_rows_leave_less_room(self):
-        def room(n):
-            rows = rows_of((n, "Unsafe", "Unsafe", "Unsafe"), (n, "Safe", "Safe", "Safe"))
-            return -self.compared(rows)["all"]["strict"]["f1_bound"][0]
+        def compared(n):
+            return self.compared(rows_of((n, "Unsafe", "Unsafe", "Unsafe"), (n, "Safe", "Safe", "Safe")))
 
-        self.assertGreater(room(20), 2 * room(100))
-        self.assertLess(room(1000), 0.005)
+        few, some, many = ([-found["all"]["strict"]["f1_bound"][0] for found in map(compared, (20, 100, 4000))])
+        self.assertGreater(few, 2 * some)
+        self.assertLess(many, 0.001)
+        # However small it is, it is not shown as 0.
+        self.assertIn(f"at most {ceil(10000 * many) / 100} points of F1", compared(4000)["conclusion"])
 
     def test_loose_mode_alone(self):
         conclusion = self.compared(rows_of((20, "Unsafe", "Unsafe", "Controversial"), (20, "Safe", "Safe", "Safe")))["conclusion"]

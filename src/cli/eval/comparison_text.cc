@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -59,9 +59,13 @@ std::string signed_decimal(double value, int decimals) {
   return text.starts_with('-') || text.find_first_not_of("0.") == std::string::npos ? text : "+" + text;
 }
 
+/// Rounded outwards: what is left open is not shown as 0.
 std::string interval_cell(const std::optional<evaluation::Interval>& interval) {
   if (!interval) return "-";
-  return "[" + signed_decimal(interval->low, 3) + ", " + signed_decimal(interval->high, 3) + "]";
+  constexpr double kScale = 1000, kRounding = 1e-9;
+  const double low = std::floor(interval->low * kScale + kRounding) / kScale;
+  const double high = std::ceil(interval->high * kScale - kRounding) / kScale;
+  return "[" + signed_decimal(low, 3) + ", " + signed_decimal(high, 3) + "]";
 }
 
 std::string run_line(const char* name, const ComparedRun& run) {

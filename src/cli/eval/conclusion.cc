@@ -35,10 +35,19 @@ std::string p_of(const PairedCounts& counts) {
 /// A share in points.
 std::string points(double share) { return decimal(100 * share, 1); }
 
+/// A bound in points, rounded up: it is never shown as 0.
+std::string points_up(double share) {
+  constexpr double kFine = 0.1, kRounding = 1e-9;
+  const double value = 100 * share;
+  const int decimals = value < kFine ? 2 : 1;
+  const double scale = decimals == 2 ? 100 : 10;
+  return decimal(std::max(1.0, std::ceil(value * scale - kRounding)) / scale, decimals);
+}
+
 /// How large a difference of shares could be either way.
 std::string at_most(const PairedCounts& counts) {
   const evaluation::Interval interval = evaluation::share_difference(counts).interval;
-  return "at most " + points(std::max(-interval.low, interval.high)) + " points either way";
+  return "at most " + points_up(std::max(-interval.low, interval.high)) + " points either way";
 }
 
 std::string number_or_none(std::int64_t n) { return n == 0 ? "none" : grouped(n); }
@@ -120,7 +129,7 @@ std::string no_difference(const GroupComparison& all) {
   const std::string shows = "No difference that these " + counted(all.n_labelled, "labelled row");
   std::string out;
   if (mode.f1_bound) {
-    out = shows + " can show: at most " + points(std::max(-mode.f1_bound->low, mode.f1_bound->high)) +
+    out = shows + " can show: at most " + points_up(std::max(-mode.f1_bound->low, mode.f1_bound->high)) +
           " points of F1 either way (95 %).";
   } else {
     out = "No difference in false alarms that these " + counted(mode.false_alarms.n(), "safe row") +
@@ -138,7 +147,7 @@ std::string unlabelled_difference(const GroupComparison& all) {
   return "No row has a label, so nothing says which run is right. The severity is another in " +
          grouped(n_changed) + " of " + counted(all.n, "row") + ": milder in B in " + grouped(all.n_milder()) +
          ", harsher in " + grouped(all.n_harsher()) + " (of rows like these at most " +
-         points(evaluation::wilson_interval(n_changed, all.n).high) + " %, 95 %).";
+         points_up(evaluation::wilson_interval(n_changed, all.n).high) + " %, 95 %).";
 }
 
 std::string refusal_sentence(const PairedCounts& right) {
