@@ -32,7 +32,7 @@ void put_optional(JsonOut& json, const char* key, const std::optional<double>& v
   value ? json.number(*value) : json.null();
 }
 
-void put_bounds(JsonOut& json, const char* key, const std::optional<evaluation::Bounds>& bounds) {
+void put_bounds(JsonOut& json, const char* key, const std::optional<evaluation::Interval>& bounds) {
   json.key(key);
   if (!bounds) {
     json.null();
@@ -44,7 +44,6 @@ void put_bounds(JsonOut& json, const char* key, const std::optional<evaluation::
 void put_calibrated_counts(JsonOut& json, const char* key, const CalibrationReport& report,
                            const evaluation::Counts& counts) {
   const double beta = report.options.goal.beta;
-  constexpr std::int32_t kResamples = 1000;
   const auto bounds = [](std::int64_t k, std::int64_t n) {
     return n == 0 ? std::nullopt : std::optional(evaluation::wilson_interval(k, n));
   };
@@ -58,7 +57,7 @@ void put_calibrated_counts(JsonOut& json, const char* key, const CalibrationRepo
   put_optional(json, "precision", counts.precision());
   put_optional(json, "f_beta", evaluation::f_beta(counts, beta));
   put_bounds(json, "f_beta_interval",
-             evaluation::f_beta_interval(counts, beta, kResamples, report.options.seed));
+             evaluation::f_beta_interval(counts, beta, {kCalibrationResamples, report.options.seed}));
   json.end_object();
 }
 

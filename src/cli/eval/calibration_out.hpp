@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_CLI_EVAL_CALIBRATION_OUT_HPP
 #define QWEN3GUARD_SRC_CLI_EVAL_CALIBRATION_OUT_HPP
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,9 @@
 #include "qwen3guard/policy_spec.hpp"
 
 namespace qwen3guard::cli {
+
+/// For the intervals of F-beta.
+inline constexpr std::int32_t kCalibrationResamples = 1000;
 
 /// What a report on a calibration is about.
 struct CalibrationReport {

@@ -14,8 +14,6 @@ using evaluation::Counts;
 using evaluation::KeptRules;
 using evaluation::RoleCalibration;
 
-constexpr std::int32_t kResamples = 1000;
-
 template <class... Values>
 std::string filled(const char* format, Values... values) {
   const int n = std::snprintf(nullptr, 0, format, values...);
@@ -47,7 +45,7 @@ std::string outcome_line(const CalibrationReport& report, const char* name, cons
   std::string out = filled("  %-24s", name) + share_column(counts.fp, counts.fp + counts.tn) +
                     share_column(counts.tp, counts.tp + counts.fn);
   const auto value = evaluation::f_beta(counts, beta);
-  const auto bounds = evaluation::f_beta_interval(counts, beta, kResamples, report.options.seed);
+  const auto bounds = evaluation::f_beta_interval(counts, beta, {kCalibrationResamples, report.options.seed});
   if (value && bounds) out += filled("%.3f (%.3f to %.3f)", *value, bounds->low, bounds->high);
   return out + '\n';
 }

@@ -5,23 +5,19 @@
 #include <cstdint>
 #include <optional>
 
+#include "evaluation/bootstrap.hpp"
 #include "evaluation/counts.hpp"
 
 namespace qwen3guard::evaluation {
 
-/// Both ends count; in [0, 1].
-struct Bounds {
-  double low = 0, high = 1;
-};
-
 /// Of a share of k out of n, 95 % (Wilson 1927, doi:10.1080/01621459.1927.10502953): unlike the normal
 /// approximation it says something sensible of 0 out of n. [0, 1] for n = 0.
-[[nodiscard]] Bounds wilson_interval(std::int64_t k, std::int64_t n) noexcept;
+[[nodiscard]] Interval wilson_interval(std::int64_t k, std::int64_t n) noexcept;
 
-/// Of F-beta, the 95 % percentile interval over rows drawn anew with replacement. The same for the same seed,
-/// everywhere. Empty when there is nothing positive.
-[[nodiscard]] std::optional<Bounds> f_beta_interval(const Counts& counts, double beta,
-                                                    std::int32_t n_resamples, std::uint64_t seed);
+/// Of F-beta, over resamples of the rows that were counted (bootstrap_interval()). Empty when there is
+/// nothing positive.
+[[nodiscard]] std::optional<Interval> f_beta_interval(const Counts& counts, double beta,
+                                                      const BootstrapOptions& options);
 
 }  // namespace qwen3guard::evaluation
 

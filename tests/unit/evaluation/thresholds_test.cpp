@@ -187,19 +187,19 @@ TEST_CASE("Thresholds: categories spend alarms where they buy most, and never do
 }
 
 TEST_CASE("Intervals: Wilson's, and F-beta's by resampling") {
-  const Bounds none = wilson_interval(0, 100);
+  const Interval none = wilson_interval(0, 100);
   CHECK(none.low == 0);
   CHECK(none.high == Approx(0.036994).epsilon(1e-4));
-  const Bounds some = wilson_interval(10, 100);
+  const Interval some = wilson_interval(10, 100);
   CHECK(some.low == Approx(0.055229).epsilon(1e-4));
   CHECK(some.high == Approx(0.174366).epsilon(1e-4));
   CHECK(wilson_interval(100, 100).high == 1);
   CHECK(wilson_interval(0, 0).high == 1);
   const Counts counts{60, 10, 20, 110};
-  const auto interval = f_beta_interval(counts, 1, 500, 3).value();
+  const auto interval = f_beta_interval(counts, 1, {500, 3}).value();
   CHECK(interval.low < f_beta(counts, 1).value());
   CHECK(interval.high > f_beta(counts, 1).value());
   CHECK(interval.high - interval.low < 0.2);
-  CHECK(f_beta_interval(counts, 1, 500, 3).value().low == interval.low);
-  CHECK_FALSE(f_beta_interval(Counts{0, 1, 0, 5}, 1, 500, 3));
+  CHECK(f_beta_interval(counts, 1, {500, 3}).value().low == interval.low);
+  CHECK_FALSE(f_beta_interval(Counts{0, 1, 0, 5}, 1, {500, 3}));
 }
