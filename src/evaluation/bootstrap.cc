@@ -2,6 +2,7 @@
 #include "evaluation/bootstrap.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace qwen3guard::evaluation {
@@ -31,12 +32,13 @@ class Draws {
   std::uint64_t state_;
 };
 
-/// Linear between neighbours, as numpy.percentile has it.
+/// Linear between neighbours, as numpy.percentile has it. fma: compilers differ in whether they make one of
+/// it.
 double quantile(const std::vector<double>& sorted, double q) {
   const double place = q * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(place);
   const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+  return std::fma(place - static_cast<double>(below), sorted[above] - sorted[below], sorted[below]);
 }
 
 }  // namespace

@@ -71,8 +71,10 @@ std::span<const TokenVerdict> published_tokens(const Verdict& verdict) noexcept 
   };
   tokens = tokens.subspan(
       static_cast<std::size_t>(std::find_if(tokens.begin(), tokens.end(), counts) - tokens.begin()));
-  for (std::size_t i = 1; i < tokens.size(); ++i) {
-    if (tokens[i].position != tokens[0].position + static_cast<std::int32_t>(i)) return {};
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].position != tokens[0].position + static_cast<std::int32_t>(i) ||
+        tokens[i].severity == Severity::not_judged)
+      return {};
   }
   return tokens;
 }

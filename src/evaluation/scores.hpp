@@ -19,7 +19,7 @@ namespace qwen3guard::evaluation {
 
 /// The tokens that the published evaluation looks at: those of a response in its final form from the first
 /// that counts on, each behind the other in the conversation; of a prompt the one at its end. Empty without
-/// token verdicts, and where a text was judged in parts.
+/// token verdicts, where one of them says nothing, and where a text was judged in parts.
 [[nodiscard]] std::span<const TokenVerdict> published_tokens(const Verdict& verdict) noexcept;
 
 /// The tokens that bytes [begin, end) of the judged message have a share in; empty when none of `tokens` has.

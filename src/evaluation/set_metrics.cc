@@ -130,13 +130,14 @@ std::optional<ActionCounts> action_counts(Rows rows) {
 
 std::optional<SpeedMetrics> speed(Rows rows) {
   constexpr double kMsPerSecond = 1000;
-  double ms = 0, n_tokens = 0;
+  double ms = 0, n_tokens = 0, n = 0;
   for (const Record* row : rows) {
+    if (row->prediction.ms <= 0) continue;  // it does not say
     ms += row->prediction.ms;
     n_tokens += row->prediction.n_tokens;
+    ++n;
   }
-  if (ms <= 0) return std::nullopt;
-  const auto n = static_cast<double>(rows.size());
+  if (n == 0) return std::nullopt;
   return SpeedMetrics{n / ms * kMsPerSecond, n_tokens / ms * kMsPerSecond, ms / n};
 }
 

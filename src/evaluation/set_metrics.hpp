@@ -56,6 +56,7 @@ struct ActionCounts {
   Counts flag;   ///< flagged: flagged or blocked
 };
 
+/// Of the rows that say how long they took.
 struct SpeedMetrics {
   double rows_per_s = 0, tokens_per_s = 0, mean_ms_per_row = 0;
 };

@@ -10,6 +10,7 @@
 #include "cli/errors.hpp"
 #include "cli/eval/gold_in.hpp"
 #include "cli/fields_in.hpp"
+#include "cli/input_lines.hpp"
 #include "cli/values_in.hpp"
 #include "evaluation/scores.hpp"
 
@@ -53,7 +54,8 @@ void read_said(const JsonValue& verdict, evaluation::Prediction& out) {
       out.scores = evaluation::scores_of(read_probabilities(*probabilities, "verdict.probabilities"));
   }
   const std::string where = "verdict.categories";
-  for (const JsonValue& one : read_items(verdict, "categories")) {
+  const bool has_categories = find_known(verdict, "categories").has_value();
+  for (const JsonValue& one : has_categories ? read_items(verdict, "categories") : std::vector<JsonValue>()) {
     const bool has_form = one.kind() == JsonValue::Kind::object;
     out.categories.push_back(
         {read_category(has_form ? member(one, where, "name") : one, where),
@@ -125,6 +127,7 @@ void for_each_json_line(std::string_view text, const std::string& path,
   const auto at = [&](std::size_t number, const char* what) {
     return UsageError(printable(path) + ": line " + std::to_string(number) + ": " + what);
   };
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
