@@ -23,7 +23,11 @@ Error file_error(const std::string& path, const char* what) {
 Result<AppendFile> AppendFile::opened(const std::string& path, bool is_new) {
   std::error_code failed;
   std::FILE* file = open_locked(path, is_new, failed);
-  if (file != nullptr) return AppendFile(path, file);
+  if (file != nullptr) {
+    // What could not be written must not wait in a buffer, from which closing would write it.
+    std::setvbuf(file, nullptr, _IONBF, 0);
+    return AppendFile(path, file);
+  }
   if (failed == std::errc::device_or_resource_busy)
     return detail::error(ErrorCode::io_error, printable(path), ": another process is writing it");
   const bool is_missing = !is_new && failed == std::errc::no_such_file_or_directory;

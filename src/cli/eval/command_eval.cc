@@ -173,8 +173,8 @@ void run_eval(const EvalFlags& flags) {
       all_lines += lines;
     }
   };
-  const bool is_complete = judge_rows(guard, classify_options(flags, guard, policy),
-                                      std::span(rows).subspan(n_before), flags.batch_rows, n_before, take);
+  const bool is_complete =
+      judge_rows(guard, classify_options(flags, guard, policy), rows, flags.batch_rows, n_before, take);
   for (const std::string& error : errors) print_warning(error);
   if (!is_complete) {
     print_warning(folder ? "interrupted: " + std::to_string(folder->n_done()) + " of " +

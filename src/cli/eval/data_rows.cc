@@ -76,6 +76,8 @@ DataRow read_row(std::string_view text, std::size_t number) {
                          "'s; expected a user's or an assistant's");
   if (is_blank(last.content)) fail("messages", "the last one is empty");
   row.gold = read_gold(line);
+  if (row.gold.refusal && last.role != Role::assistant)
+    fail("refusal", "in a row whose last message is not an assistant's");
   row.language = read_language(line);
   read_span(line, row);
   return row;

@@ -22,17 +22,20 @@ bool judge_rows(const Guard& guard, const ClassifyOptions& options, std::span<co
                 std::size_t batch_rows, std::size_t n_before,
                 const std::function<void(std::span<const JudgedRow>)>& take) {
   using Clock = std::chrono::steady_clock;
-  Progress progress(n_before + rows.size(), n_before);
+  // The batch in which an earlier run ended is judged as a whole again: what is judged beside a row moves the
+  // last bits of its scores, and predictions must not depend on where a run was broken off.
+  const std::size_t first = n_before < rows.size() ? n_before - n_before % batch_rows : n_before;
+  Progress progress(rows.size(), first);
   const InterruptCatcher interrupts;
   std::vector<std::vector<Message>> conversations;
   std::vector<JudgedRow> judged;
-  for (std::size_t begin = 0; begin < rows.size() && !InterruptCatcher::is_interrupted();) {
+  for (std::size_t begin = first; begin < rows.size() && !InterruptCatcher::is_interrupted();) {
     const std::size_t n = std::min(batch_rows, rows.size() - begin);
     conversations.clear();
     for (const RowOfSet& one : rows.subspan(begin, n)) conversations.push_back(one.row->messages);
     ClassifyOptions watched = options;
     watched.progress = [&](std::size_t n_done, std::size_t) {
-      progress.show(begin + n_done);
+      progress.show(begin - first + n_done);
       return !InterruptCatcher::is_interrupted();
     };
     const Clock::time_point start = Clock::now();
@@ -45,10 +48,11 @@ bool judge_rows(const Guard& guard, const ClassifyOptions& options, std::span<co
       judged.push_back(
           {rows[begin + i].set, rows[begin + i].row, std::move(verdicts[i]), ms / static_cast<double>(n)});
     }
-    take(judged);
+    const std::size_t n_known = n_before > begin ? n_before - begin : 0;
+    if (judged.size() > n_known) take(std::span(judged).subspan(n_known));
     if (judged.size() < n) return false;
     begin += n;
-    progress.show(begin);
+    progress.show(begin - first);
   }
   return !InterruptCatcher::is_interrupted();
 }

@@ -29,8 +29,9 @@ struct RowOfSet {
 /// All rows of all sets, in their order.
 [[nodiscard]] std::vector<RowOfSet> rows_of(const std::vector<DataSet>& sets);
 
-/// Judges rows, `batch_rows` together, in order, with a progress bar on stderr; n_before: rows that an
-/// earlier run has judged. Calls take(rows) for each batch. Ctrl-C ends it early: what of the batch was
+/// Judges the rows behind the first n_before, which an earlier run has judged, in order and `batch_rows`
+/// together, with a progress bar on stderr. Batches are those of one run over all of them. Calls take(rows)
+/// for each batch. Ctrl-C ends it early: what of the batch was
 /// judged by then, in order, is taken, and the result is false. Throws what `take` throws.
 [[nodiscard]] bool judge_rows(const Guard& guard, const ClassifyOptions& options,
                               std::span<const RowOfSet> rows, std::size_t batch_rows, std::size_t n_before,

@@ -43,6 +43,19 @@ bool is_same_model(const RunDescription& a, const RunDescription& b) {
          a.info.model->weight_dtype == b.info.model->weight_dtype && is_close(a.probe, b.probe);
 }
 
+/// "limit 10 (now null)": those of `before` that are not what they are `now`.
+std::string other_options(const std::string& before, const std::string& now) {
+  std::string out;
+  const JsonValue options = JsonValue::parse(now);
+  for (const JsonValue::Member& was : members_of(JsonValue::parse(before), "options", "an object")) {
+    const auto is = options.find(was.key);
+    if (is && is->raw() == was.value.raw()) continue;
+    out += (out.empty() ? "" : ", ") + was.key + " " + std::string(was.value.raw());
+    out += " (now " + (is ? std::string(is->raw()) : "not known") + ")";
+  }
+  return out.empty() ? "fewer options" : out;
+}
+
 /// Throws unless going on with `before` as `now` gives what one run would have.
 void check_same(const RunDescription& before, const RunDescription& now, const std::string& path) {
   const auto fail_at = [&](const std::string& what) {
@@ -51,7 +64,8 @@ void check_same(const RunDescription& before, const RunDescription& now, const s
   if (!is_same_model(before, now)) fail_at("is of another model (" + before.info.model_name + ")");
   if (before.policy_json != now.policy_json)
     fail_at("has another policy (" + before.info.policy_name + " " + before.info.policy_version + ")");
-  if (before.options_json != now.options_json) fail_at("has other options: " + before.options_json);
+  if (before.options_json != now.options_json)
+    fail_at("has " + other_options(before.options_json, now.options_json));
   const auto is_same_data = [](const RunDescription::Data& a, const RunDescription::Data& b) {
     return a.set.name == b.set.name && a.checksum == b.checksum;
   };
@@ -158,27 +172,28 @@ RunFolder::RunFolder(const std::string& folder, const RunDescription& run, std::
                      bool resume)
     : path_(evaluation::join(folder, kPredictionsName)) {
   check(evaluation::make_folder(folder));
-  const auto before = find_run(folder);
+  const std::string run_path = evaluation::join(folder, kRunName);
   const bool has_predictions = evaluation::exists(path_);
-  if (!resume && (before || has_predictions))
+  if (!resume && (has_predictions || evaluation::exists(run_path)))
     throw UsageError(printable(folder) +
                      ": has a run; --resume goes on with it, and another --out begins one");
-  if (before) {
-    check_same(*before, run, evaluation::join(folder, kRunName));
-  } else if (has_predictions) {
+  // Everything else behind the lock: of two that begin at once, one does.
+  predictions_.emplace(value_of(has_predictions ? evaluation::AppendFile::open(path_)
+                                                : evaluation::AppendFile::create(path_)));
+  const std::string text = value_of(predictions_->read());
+  if (const auto before = find_run(folder)) {
+    check_same(*before, run, run_path);
+  } else if (text.empty()) {  // a new one, or it was killed before it began
+    check(evaluation::write_file(run_path, run_to_json(run), false));
+  } else {
     throw UsageError(printable(path_) + ": is there without " + std::string(kRunName) +
                      ", which says what it is of; choose another --out");
   }
-  predictions_.emplace(value_of(has_predictions ? evaluation::AppendFile::open(path_)
-                                                : evaluation::AppendFile::create(path_)));
-  // Behind the lock: of two that begin at once, one does.
-  if (!before) check(evaluation::write_file(evaluation::join(folder, kRunName), run_to_json(run), false));
-  if (has_predictions) keep_complete_lines(rows);
+  keep_complete_lines(text, rows);
 }
 
 /// A process that was killed may have left half a line at the end, a machine that lost power a bad one.
-void RunFolder::keep_complete_lines(std::span<const RowOfSet> rows) {
-  const std::string text = value_of(predictions_->read());
+void RunFolder::keep_complete_lines(const std::string& text, std::span<const RowOfSet> rows) {
   std::size_t n_kept_bytes = 0;
   const auto at_line = [&] { return printable(path_) + ": line " + std::to_string(n_done_ + 1) + ": "; };
   while (n_kept_bytes < text.size()) {

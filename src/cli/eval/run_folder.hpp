@@ -61,7 +61,7 @@ class RunFolder {
   void append(const std::string& lines, std::size_t n_lines);
 
  private:
-  void keep_complete_lines(std::span<const RowOfSet> rows);
+  void keep_complete_lines(const std::string& text, std::span<const RowOfSet> rows);
 
   std::string path_;
   std::optional<evaluation::AppendFile> predictions_;
