@@ -91,6 +91,7 @@ class Run:
         except Exception as error:  # a mistake of this script must not end the other steps, nor look like a pass
             result.reason = self.without_folders(f"unexpected {type(error).__name__}: {error}")
             (self.out / f"{checkpoint.kind}-{name}.traceback.txt").write_text(traceback.format_exc(), "utf-8")
+        result.figures = self.without_folders(result.figures)
         result.seconds = round(time.monotonic() - start, 1)
         self.store.add(key, result)
         self.tell(key, result)
@@ -105,15 +106,24 @@ class Run:
                 say(f"{key}: FAIL: {check.name}: {number(check.value)}, expected {number(check.tolerance)} {check.detail}".rstrip())
         say(f"{key}: {counts[0]} passed, {counts[1]} failed, {counts[2]} not compared; {result.seconds:.0f} s")
 
-    def without_folders(self, text: str) -> str:
-        """Messages are published: no paths of this machine."""
-        for path in (
-            [c.path for c in self.checkpoints] + [self.out, self.program.path] + ([self.options.data] if self.options.data else [])
-        ):
-            for spelled in {str(path.resolve()), str(path)}:
+    def without_folders(self, value):
+        """Of a text, or of all texts in lists and dictionaries: what is found is published, and holds no paths of this machine."""
+        if isinstance(value, dict):
+            return {key: self.without_folders(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.without_folders(one) for one in value]
+        if not isinstance(value, str):
+            return value
+        for path in [
+            *(c.path for c in self.checkpoints),
+            self.out,
+            self.program.path,
+            *([self.options.data] if self.options.data else []),
+        ]:
+            for spelled in (str(path.resolve()), str(path)):
                 if len(spelled) > 1:
-                    text = text.replace(spelled, path.resolve().name)
-        return text.replace(str(Path.home()), "~") if len(str(Path.home())) > 1 else text
+                    value = value.replace(spelled, path.resolve().name)
+        return value.replace(str(Path.home()), "~") if len(str(Path.home())) > 1 else value
 
     def check(self, checkpoint: Checkpoint) -> None:
         options, base = self.options, {"checkpoint": checkpoint.fingerprint, "quick": self.options.quick}
