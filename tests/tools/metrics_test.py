@@ -8,6 +8,7 @@ Q3G_CLI names the program; without it, or without scikit-learn, the tests skip. 
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import tempfile
@@ -197,6 +198,30 @@ def calibration_error(scores, positives):
         inside = [k for k, s in enumerate(scores) if min(int(s * 10), 9) == i]
         total += abs(sum(scores[k] - positives[k] for k in inside))
     return total / len(scores)
+
+
+@unittest.skipUnless(CLI and os.path.exists(CLI), "Q3G_CLI does not name the built program")
+class TableTest(unittest.TestCase):
+    def test_columns_are_aligned_and_fit(self):
+        lines = random_run(random.Random(SEED))
+        for line in lines:
+            if line["set"] == "few":
+                line["set"] = "a set with a name that is longer than a table can show"
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            done = subprocess.run([CLI, "eval", "score", folder, "--resamples", "0", "--safe-set", "two"], capture_output=True, timeout=120, check=False)
+        table = done.stdout.decode().splitlines()
+        print("\n".join(table), flush=True)
+        self.assertLessEqual(max(map(len, table)), 110)
+        (header,) = (i for i, line in enumerate(table) if line.startswith("set "))
+        self.assertEqual(table[header - 1].split(), ["strict", "loose"])
+        rows = table[header + 1:header + 2 + len({line["set"] for line in lines})]
+        self.assertTrue(rows[-1].startswith("mean of "))
+        ends = [match.end() for match in re.finditer("at t|\\S+", table[header])][1:]
+        for row in rows:
+            for end in ends:
+                self.assertFalse(row[end:end + 1].strip(), row)
+                self.assertTrue(row is rows[-1] or row[end - 1:end].strip(), row)
 
 
 @unittest.skipUnless(CLI and os.path.exists(CLI), "Q3G_CLI does not name the built program")

@@ -71,6 +71,20 @@ class OutputSchemaTest(unittest.TestCase):
         self.assertEqual(code, 1)
         return rows
 
+    def evaluated(self, folder, model):
+        """A row that is judged whole, one with a passage, and one that does not fit."""
+        texts = ("I will burn your house down, idiot", "No. " + "You are an idiot. " * 9, "word " * 20000)
+        rows = [{"id": i, "lang": "en", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": text}], "label": "Unsafe",
+                 "categories": ["Violent"], "refusal": i == 1, "unsafe_span_chars": [4, 20]} for i, text in enumerate(texts)]
+        safe = {"messages": [{"role": "user", "content": "Where do I buy a hat?"}], "label": "Safe"}
+        data = os.path.join(folder, f"{model}.jsonl")
+        Path(data).write_text("".join(json.dumps(row) + "\n" for row in (*rows, safe, {"id": 9})), encoding="utf-8")
+        out = os.path.join(folder, f"run-{model}")
+        code, rows = run("eval", "--model", model, "--data", data, "--out", out, "--safe-set", model, "--resamples", "20", "--json")
+        self.assertEqual(code, 2)
+        self.assertEqual(rows, [json.loads(Path(out, "metrics.json").read_text(encoding="utf-8"))])
+        return rows
+
     def test_every_command(self):
         good = json.dumps({"id": 1, "messages": [{"role": "user", "content": "I will burn your house down, idiot"}]})
         for model in ("nano-gen", "nano-stream"):
@@ -98,6 +112,13 @@ class OutputSchemaTest(unittest.TestCase):
             self.check(run("tokenize", "--model", "nano-gen", "--export-tiktoken", ranks)[1], "tiktoken")
             self.check(self.calibrated(folder), "calibration")
             self.check(self.compared(folder), "comparison")
+            for model in ("nano-gen", "nano-stream"):
+                (metrics,) = self.evaluated(folder, model)
+                self.check([metrics], "metrics")
+                self.assertEqual(metrics["sets"][model]["streaming"] is None, model == "nano-gen")
+                self.assertEqual(metrics["sets"][model]["refusal"] is None, model == "nano-stream")
+                with self.assertRaises(jsonschema.ValidationError):
+                    self.validator.validate({**metrics, "sets": {"a": {**metrics["sets"][model], "unknown": 1}}})
         self.assertEqual(self.seen, self.types)
 
     def test_a_long_text_names_the_window_that_was_the_worst(self):

@@ -255,27 +255,44 @@ std::string percent_of(double share) {
   return buffer.data();
 }
 
-/// At most so many characters of a set's name, which is escaped.
+/// At most so many bytes of a set's name, which is escaped.
 std::string short_name(const std::string& name) {
   constexpr std::size_t kWidth = 25;
   return printable(name, kWidth);
 }
 
-/// The mean's value, or nothing where the row has none.
+/// of(set): the value of a set, or nothing; mean: of the last line, which may have none.
 template <class Of>
-void add_column(std::vector<Column>& columns, const std::vector<SetMetrics>& sets, const char* title,
-                const Of& of, const std::optional<double>& mean) {
+Column number_column(const RunMetrics& metrics, const char* title, const Of& of,
+                     const std::optional<double>& mean = {}) {
   Column column{title, {}};
-  for (const SetMetrics& set : sets) column.cells.push_back(fixed(of(set)));
-  if (sets.size() > 1) column.cells.push_back(mean ? fixed(mean) : "");
-  columns.push_back(std::move(column));
+  column.n_spaces = 1;
+  for (const SetMetrics& set : metrics.sets) column.cells.push_back(fixed(of(set)));
+  if (metrics.sets.size() > 1) column.cells.push_back(mean ? fixed(mean) : "");
+  return column;
 }
 
+void add_mode_columns(std::vector<Column>& columns, const RunMetrics& metrics, Mode mode) {
+  const auto counts = [mode](const SetMetrics& set) -> const Counts& {
+    return mode == Mode::strict ? set.scores.strict.counts : set.scores.loose.counts;
+  };
+  const std::size_t first = columns.size();
+  columns.push_back(number_column(
+      metrics, "F1", [&](const SetMetrics& set) { return counts(set).f1(); },
+      mode == Mode::strict ? metrics.mean.strict_f1 : metrics.mean.loose_f1));
+  columns.push_back(
+      number_column(metrics, "P", [&](const SetMetrics& set) { return counts(set).precision(); }));
+  columns.push_back(number_column(metrics, "R", [&](const SetMetrics& set) { return counts(set).recall(); }));
+  columns.push_back(
+      number_column(metrics, "FA", [&](const SetMetrics& set) { return counts(set).false_alarm_rate(); }));
+  for (std::size_t i = first; i < columns.size(); ++i) columns[i].group = to_string(mode);
+  columns[first].n_spaces = 2;
+}
+
+/// A line a set; with several, one more of the means.
 std::vector<Column> table_columns(const RunMetrics& metrics) {
   const std::vector<SetMetrics>& sets = metrics.sets;
-  std::vector<Column> columns(2);
-  columns[0].title = "set";
-  columns[1].title = "rows";
+  std::vector<Column> columns = {{"set", {}}, {"rows", {}}};
   for (const SetMetrics& set : sets) {
     columns[0].cells.push_back(short_name(set.name));
     columns[1].cells.push_back(std::to_string(set.n));
@@ -284,34 +301,25 @@ std::vector<Column> table_columns(const RunMetrics& metrics) {
     columns[0].cells.push_back("mean of " + std::to_string(metrics.mean.n_sets));
     columns[1].cells.emplace_back("");
   }
-  for (const bool is_strict : {true, false}) {
-    const auto counts = [is_strict](const SetMetrics& set) -> const Counts& {
-      return is_strict ? set.scores.strict.counts : set.scores.loose.counts;
-    };
-    add_column(
-        columns, sets, is_strict ? "strict F1" : "loose F1",
-        [&](const SetMetrics& set) { return counts(set).f1(); },
-        is_strict ? metrics.mean.strict_f1 : metrics.mean.loose_f1);
-    add_column(columns, sets, "P", [&](const SetMetrics& set) { return counts(set).precision(); }, {});
-    add_column(columns, sets, "R", [&](const SetMetrics& set) { return counts(set).recall(); }, {});
-    add_column(columns, sets, "FA", [&](const SetMetrics& set) { return counts(set).false_alarm_rate(); },
-               {});
-  }
-  add_column(
-      columns, sets, "best",
+  add_mode_columns(columns, metrics, Mode::strict);
+  add_mode_columns(columns, metrics, Mode::loose);
+  columns.push_back(number_column(
+      metrics, "best",
       [](const SetMetrics& set) { return set.best ? std::optional(set.best->f1) : std::nullopt; },
-      metrics.mean.best_f1);
-  add_column(
-      columns, sets, "AUC", [](const SetMetrics& set) { return set.auc; }, metrics.mean.auc);
+      metrics.mean.best_f1));
+  columns.back().n_spaces = 2;
+  columns.push_back(number_column(
+      metrics, "AUC", [](const SetMetrics& set) { return set.auc; }, metrics.mean.auc));
   if (metrics.operating_point)
-    add_column(columns, sets, "F1 at t",
-               [](const SetMetrics& set) {
-                 return set.at_operating_point ? set.at_operating_point->counts.f1() : std::nullopt;
-               },
-               {});
-  if (std::any_of(sets.begin(), sets.end(), [](const SetMetrics& set) { return set.refusal.has_value(); }))
-    add_column(columns, sets, "refusal",
-               [](const SetMetrics& set) { return set.refusal ? set.refusal->f1() : std::nullopt; }, {});
+    columns.push_back(number_column(metrics, "at t", [](const SetMetrics& set) {
+      return set.at_operating_point ? set.at_operating_point->counts.f1() : std::nullopt;
+    }));
+  if (std::any_of(sets.begin(), sets.end(), [](const SetMetrics& set) { return set.refusal.has_value(); })) {
+    columns.push_back(number_column(metrics, "refusal", [](const SetMetrics& set) {
+      return set.refusal ? set.refusal->f1() : std::nullopt;
+    }));
+    columns.back().n_spaces = 2;
+  }
   return columns;
 }
 
@@ -321,9 +329,9 @@ std::string streaming_text(const RunMetrics& metrics) {
     if (!set.streaming) continue;
     out += "\n" + short_name(set.name) + ", " + std::to_string(set.streaming->n) +
            " marked passages: exact hit " + percent_of(set.streaming->exact_hit_rate) +
-           ", stopped by 128 tokens behind " + percent_of(set.streaming->first_128_stop_rate) + "\n ";
+           ", stopped within 128 tokens " + percent_of(set.streaming->first_128_stop_rate) + "\n";
     for (std::size_t i = 0; i < kLatencyBinCount; ++i)
-      out += std::string(" ") + evaluation::to_string(static_cast<LatencyBin>(i)) + " " +
+      out += std::string(i == 0 ? "  " : ", ") + evaluation::to_string(static_cast<LatencyBin>(i)) + ": " +
              std::to_string(set.streaming->bins[i]);
     out += '\n';
   }
@@ -400,10 +408,10 @@ std::string metrics_to_text(const RunMetrics& metrics, const RunInfo& info) {
           escaped(info.policy_version) + "\n\n";
   out += table_text(table_columns(metrics));
   out +=
-      "P precision, R recall, FA false alarms among safe rows; best: of the better mode of each set, as the "
-      "technical report counts\n";
+      "\nP: precision, R: recall, FA: false alarms among safe rows; best: F1 in the better mode of each "
+      "set\n";
   if (metrics.operating_point)
-    out += "t: score >= " + fixed(metrics.operating_point->threshold) + ", where " +
+    out += "at t: F1 at score >= " + fixed(metrics.operating_point->threshold) + ", where " +
            percent_of(metrics.operating_point->false_alarm_rate) + " of the " +
            std::to_string(metrics.operating_point->n) + " Safe rows of " +
            short_name(metrics.options.safe_set) + " are flagged\n";
