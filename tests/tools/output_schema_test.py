@@ -85,6 +85,28 @@ class OutputSchemaTest(unittest.TestCase):
         self.assertEqual(rows, [json.loads(Path(out, "metrics.json").read_text(encoding="utf-8"))])
         return rows
 
+    def check_run_folder(self, folder, model):
+        described = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        self.check([described], "run")
+        predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+        self.check(predictions, "prediction")
+        judged, _, error, prompt = predictions
+        self.assertEqual([row["verdict"]["type"] for row in predictions], ["verdict", "verdict", "error", "verdict"])
+        # What always stands is required, and the rest stands where it is said to.
+        self.assertEqual(set(error) & set(prompt), set(self.validator.schema["$defs"]["prediction"]["required"]))
+        of_kind = {"guard_predict"} if model == "nano-gen" else {"pred_risk_levels", "pred_risk_prob", "pred_categories", "input_ids"}
+        span = {"unsafe_start_index", "unsafe_end_index"}
+        self.assertEqual(set(prompt) - set(error), of_kind)
+        self.assertEqual(set(error) - set(prompt), span)
+        self.assertEqual(set(judged) - set(prompt), span | ({"split_idx_eval"} if model == "nano-stream" else set()))
+        for row in (described, judged):
+            for member in row:
+                if member not in ("guard_predict", "split_idx_eval"):
+                    self.assertFalse(self.validator.is_valid({key: value for key, value in row.items() if key != member}), member)
+        for member, value in (("label", "safe"), ("scores", {"strict": 1}), ("verdict", {}), ("line", 0), ("refusal", "no"), ("role", "system")):
+            self.assertFalse(self.validator.is_valid({**judged, member: value}), member)
+        self.assertFalse(self.validator.is_valid({**error, "scores": judged["scores"]}), "what was not judged has no scores")
+
     def test_every_command(self):
         good = json.dumps({"id": 1, "messages": [{"role": "user", "content": "I will burn your house down, idiot"}]})
         for model in ("nano-gen", "nano-stream"):
@@ -119,6 +141,7 @@ class OutputSchemaTest(unittest.TestCase):
                 self.assertEqual(metrics["sets"][model]["refusal"] is None, model == "nano-stream")
                 with self.assertRaises(jsonschema.ValidationError):
                     self.validator.validate({**metrics, "sets": {"a": {**metrics["sets"][model], "unknown": 1}}})
+                self.check_run_folder(Path(folder, f"run-{model}"), model)
         self.assertEqual(self.seen, self.types)
 
     def test_a_long_text_names_the_window_that_was_the_worst(self):
