@@ -29,10 +29,10 @@ LEVELS = ["Safe", "Unsafe", "Controversial"]  # as the published checkpoints num
 
 
 def score(lines, *flags):
-    """metrics.json of these predictions, and the program's exit code."""
+    """metrics.json of these predictions, in a file as Windows programs write it, and the program's exit code."""
     with tempfile.TemporaryDirectory() as folder:
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        Path(folder, "predictions.jsonl").write_text(text, encoding="utf-8")
+        text = "\ufeff" + "".join(json.dumps(line, ensure_ascii=False) + "\r\n" for line in lines)
+        Path(folder, "predictions.jsonl").write_bytes(text.encode())
         done = subprocess.run([CLI, "eval", "score", folder, "--json", *flags], capture_output=True, timeout=120, check=False)
         if done.returncode not in (0, 2) or not done.stdout:
             raise AssertionError(done.stderr.decode())
@@ -403,7 +403,7 @@ class MetricsTest(unittest.TestCase):
     def test_predictions_of_another_program(self):
         """Little is needed of a line; scores are those of the probabilities where it has none of its own."""
         lines = [{"set": "s", "id": str(i), "role": "user", "label": "Unsafe" if i % 2 else "Safe",
-                  "verdict": {"severity": "Unsafe" if i % 3 else "Safe", "categories": [],
+                  "verdict": {"severity": "Unsafe" if i % 3 else "Safe", "categories": None,
                               "probabilities": {"safe": 1 - (i % 9) / 16, "controversial": (i % 3) / 16, "unsafe": (i % 9 - i % 3) / 16}}}
                  for i in range(60)]
         found, code = score(lines, "--resamples", "0")

@@ -85,3 +85,10 @@ TEST_CASE("Scores: a passage has every token that it shares a byte with") {
   CHECK(tokens_of_bytes(tokens, 4, 5)->first == 11);
   CHECK_FALSE(tokens_of_bytes(tokens, 9, 12));
 }
+
+TEST_CASE("Scores: tokens of which nothing was said are not written down as anything") {
+  Verdict verdict = response({token(7, 0.9F), token(8, 0.9F)});
+  CHECK(published_tokens(verdict).size() == 2);
+  verdict.token_verdicts[1].severity = Severity::not_judged;
+  CHECK(published_tokens(verdict).empty());
+}
