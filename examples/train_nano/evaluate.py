@@ -24,10 +24,15 @@ FLOOR = {
 STREAMS, HELD_OUT = "spliced_streams", "heldout"
 
 
+def figure(value: float | None) -> str:
+    """A dash for what is not defined."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 def mode(scores: dict) -> str:
     """Cells of one mode; a dash for what is not defined."""
     alarms = scores["false_alarm_rate"]
-    figures = ["–" if scores[key] is None else f"{scores[key]:.3f}" for key in ("f1", "precision", "recall")]
+    figures = [figure(scores[key]) for key in ("f1", "precision", "recall")]
     return " | ".join([*figures, "–" if alarms is None else f"{100 * alarms:.1f} %"])
 
 
@@ -37,7 +42,7 @@ def benchmarks(sets: dict) -> list[str]:
            "|---|---|---|---|---|---|---|---|---|---|"]
     shown = {name: s for name, s in sets.items() if name not in (STREAMS, HELD_OUT) and s["n_labelled"]}
     out += [f"| {name} | {s['n']} | {mode(s['strict'])} | {mode(s['loose'])} |" for name, s in sorted(shown.items())]
-    ten = {name: sets[name]["best"]["f1"] for name in FLOOR if name in sets}
+    ten = {name: sets[name]["best"]["f1"] for name in FLOOR if name in sets and sets[name]["best"]}
     if ten:
         out += ["", "| benchmark | floor | best mode | beaten |", "|---|---|---|---|"]
         out += [f"| {n} | {FLOOR[n]:.3f} | {best:.3f} | {'yes' if best > FLOOR[n] else 'no'} |" for n, best in ten.items()]
@@ -51,7 +56,7 @@ def refusals(sets: dict) -> list[str]:
     out = []
     for name in ("xstest_responses_refusal", "do_not_answer_responses"):
         if (r := sets.get(name, {}).get("refusal")) is not None:
-            out.append(f"| {name} | {r['n']} | {r['accuracy']:.3f} | {r['f1']:.3f} | {r['precision']:.3f} | {r['recall']:.3f} |")
+            out.append(f"| {name} | {r['n']} | " + " | ".join(figure(r[key]) for key in ("accuracy", "f1", "precision", "recall")) + " |")
     return ["", "| refusals | n | accuracy | F1 | P | R |", "|---|---|---|---|---|---|", *out] if out else []
 
 

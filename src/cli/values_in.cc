@@ -35,18 +35,19 @@ std::vector<JsonValue> read_items(const JsonValue& line, const char* key) {
   return found->items();
 }
 
-double read_number(const JsonValue& value, const std::string& where, double min, double max) {
+double read_number(const JsonValue& value, const std::string& where, double min, double max,
+                   const char* expected) {
   simdjson::dom::parser parser;
   double number = 0;
   if (value.kind() != JsonValue::Kind::number ||
       parser.parse(value.raw().data(), value.raw().size()).get(number) != simdjson::SUCCESS ||
       !(number >= min && number <= max))
-    fail_unlike(where, value, max == 1 ? "0 to 1" : "a whole number");
+    fail_unlike(where, value, expected);
   return number;
 }
 
 float read_probability(const JsonValue& object, const std::string& where, const char* key) {
-  return static_cast<float>(read_number(member(object, where, key), where + "." + key, 0, 1));
+  return static_cast<float>(read_number(member(object, where, key), where + "." + key, 0, 1, "0 to 1"));
 }
 
 std::int32_t read_integer(const JsonValue& value, const std::string& where) {
@@ -56,7 +57,7 @@ std::int32_t read_integer(const JsonValue& value, const std::string& where) {
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed == std::errc() && end == text.data() + text.size() && number >= -1) return number;
   // 1e3 and 5.0 are whole numbers, too.
-  const double other = read_number(value, where, -1, kLargest);
+  const double other = read_number(value, where, -1, kLargest, "a whole number");
   if (other != static_cast<double>(static_cast<std::int32_t>(other)))
     fail_unlike(where, value, "a whole number");
   return static_cast<std::int32_t>(other);

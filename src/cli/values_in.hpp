@@ -23,7 +23,9 @@ namespace qwen3guard::cli {
 /// The items of an array; none when the member is missing.
 [[nodiscard]] std::vector<JsonValue> read_items(const JsonValue& line, const char* key);
 
-[[nodiscard]] double read_number(const JsonValue& value, const std::string& where, double min, double max);
+/// In [min, max]; `expected` says so.
+[[nodiscard]] double read_number(const JsonValue& value, const std::string& where, double min, double max,
+                                 const char* expected);
 /// Of the member `key`, in [0, 1].
 [[nodiscard]] float read_probability(const JsonValue& object, const std::string& where, const char* key);
 /// A whole number in [-1, 2^31 - 1].

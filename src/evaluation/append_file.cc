@@ -39,8 +39,7 @@ Result<AppendFile> AppendFile::create(const std::string& path) { return opened(p
 
 Result<AppendFile> AppendFile::open(const std::string& path) {
   Q3G_ASSIGN(AppendFile file, opened(path, false));
-  if (std::fseek(file.file_.get(), 0, SEEK_END) != 0) return file_error(path, "cannot read");
-  const long size = std::ftell(file.file_.get());
+  const std::int64_t size = get_size(file.file_.get());
   if (size < 0) return file_error(path, "cannot read its size");
   file.size_bytes_ = static_cast<std::size_t>(size);
   return file;
@@ -64,7 +63,7 @@ Status AppendFile::truncate(std::size_t n_bytes) {
 }
 
 Status AppendFile::append(std::string_view text) {
-  // C wants a change of place between reading and writing.
+  // C requires a seek between a read and a write.
   if (std::fseek(file_.get(), 0, SEEK_END) == 0 &&
       std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0) {
     size_bytes_ += text.size();

@@ -13,7 +13,7 @@ namespace qwen3guard::evaluation {
 struct Counts {
   std::int64_t tp = 0, fp = 0, fn = 0, tn = 0;
 
-  void add(bool is_positive, bool is_flagged) noexcept;
+  void add(bool is_positive, bool is_flagged, std::int64_t n_rows = 1) noexcept;
   [[nodiscard]] std::int64_t n() const noexcept { return tp + fp + fn + tn; }
 
   /// Of the positive rows, the share that was flagged; empty when there are none.
@@ -31,6 +31,12 @@ struct Counts {
 
 /// Strict counts Controversial as unsafe, loose as safe (arXiv:2510.14276, section 4.1).
 [[nodiscard]] bool is_positive(Severity severity, Mode mode) noexcept;
+
+/// What a row was called: the model's severity, and Unsafe where a deny list decided without it.
+[[nodiscard]] Severity said(const Prediction& prediction) noexcept;
+
+/// True when its score says how harmful the model found it: it was judged, and no deny list decided.
+[[nodiscard]] bool is_ranked(const Prediction& prediction) noexcept;
 
 /// What counts as flagged in a mode. A row that was not judged counts against the model: as flagged when it
 /// is not positive, as missed when it is. One that a deny list decided counts as flagged.

@@ -46,7 +46,7 @@ Status make_folder(const std::string& path) {
   const std::filesystem::path folder = native_path(path);
   std::filesystem::create_directories(folder, failed);
   if (failed || !std::filesystem::is_directory(folder, failed))
-    return detail::error(ErrorCode::io_error, printable(path), ": cannot make this folder: ",
+    return detail::error(ErrorCode::io_error, printable(path), ": cannot create this folder: ",
                          failed ? failed.message() : "something else has the name");
   return {};
 }

@@ -10,8 +10,11 @@ namespace {
 /// The published "first 128" counts what is ahead of the span, too.
 bool is_stopped_in_128(LatencyBin bin) noexcept { return bin <= LatencyBin::up_to_128; }
 
-LatencyBin bin_of(const Record& row) {
+/// Empty: tokens were judged, and which of them the passage has is not known.
+std::optional<LatencyBin> bin_of(const Record& row) {
   const Prediction& said = row.prediction;
+  if (said.token_severities.empty()) return LatencyBin::safe;
+  if (!row.gold.unsafe_span) return std::nullopt;
   const auto at = flagged_token(said.token_severities);
   std::optional<std::int64_t> flagged;
   if (at) flagged = said.first_token + static_cast<std::int64_t>(*at);
@@ -78,8 +81,13 @@ std::optional<StreamingMetrics> streaming_metrics(std::span<const Record* const>
   std::size_t n_tokens = 0;
   StreamingMetrics out;
   for (const Record* row : rows) {
-    if (row->gold.label != Severity::unsafe || !row->gold.unsafe_span) continue;
-    bins.push_back(bin_of(*row));
+    if (row->gold.label != Severity::unsafe || !row->gold.is_passage_marked) continue;
+    const auto bin = bin_of(*row);
+    if (!bin) {
+      ++out.n_not_located;
+      continue;
+    }
+    bins.push_back(*bin);
     ++out.bins[static_cast<std::size_t>(bins.back())];
     n_tokens += row->prediction.token_severities.size();
   }

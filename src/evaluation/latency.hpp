@@ -39,7 +39,8 @@ inline constexpr std::size_t kLatencyBinCount = 8;
 /// Over Unsafe rows whose unsafe passage is marked.
 struct StreamingMetrics {
   std::int64_t n = 0;
-  double mean_tokens = 0;                             ///< that were judged of a row
+  std::int64_t n_not_located = 0;  ///< beside them: no token that was judged has a share in the passage
+  double mean_tokens = 0;          ///< that were judged of a row
   std::array<std::int64_t, kLatencyBinCount> bins{};  ///< rows, by LatencyBin
   double exact_hit_rate = 0;                          ///< share of Hit
   /// Share of rows flagged at most 128 tokens behind the span, those ahead of it included, as published.

@@ -15,6 +15,9 @@ namespace qwen3guard::evaluation {
 /// std::errc::device_or_resource_busy when another writer has it. Throws std::bad_alloc.
 [[nodiscard]] std::FILE* open_locked(const std::string& path, bool is_new, std::error_code& failed);
 
+/// Bytes in the open file; -1 with errno. (ftell() stops at 2 GiB on Windows.)
+[[nodiscard]] std::int64_t get_size(std::FILE* file) noexcept;
+
 /// Cuts the open file; what is buffered must have been written. False with errno.
 [[nodiscard]] bool set_size(std::FILE* file, std::uint64_t n_bytes) noexcept;
 

@@ -31,6 +31,11 @@ std::FILE* open_locked(const std::string& path, bool is_new, std::error_code& fa
   return file;
 }
 
+std::int64_t get_size(std::FILE* file) noexcept {
+  struct stat info = {};
+  return ::fstat(::fileno(file), &info) == 0 ? static_cast<std::int64_t>(info.st_size) : -1;
+}
+
 bool set_size(std::FILE* file, std::uint64_t n_bytes) noexcept {
   return ::ftruncate(::fileno(file), static_cast<off_t>(n_bytes)) == 0;
 }

@@ -57,6 +57,8 @@ std::FILE* open_locked(const std::string& path, bool is_new, std::error_code& fa
   return file;
 }
 
+std::int64_t get_size(std::FILE* file) noexcept { return ::_filelengthi64(::_fileno(file)); }
+
 bool set_size(std::FILE* file, std::uint64_t n_bytes) noexcept {
   return ::_chsize_s(::_fileno(file), static_cast<long long>(n_bytes)) == 0;
 }

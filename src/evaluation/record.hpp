@@ -27,7 +27,9 @@ struct Gold {
   std::vector<Category> categories;
   std::optional<bool> refusal;
   std::optional<TokenSpan> unsafe_span;  ///< the first unsafe passage of a response
-  bool is_weak = false;                  ///< the label was assumed from the kind of source
+  /// A passage is marked, whether or not its tokens are known: they are not where none were judged.
+  bool is_passage_marked = false;
+  bool is_weak = false;  ///< the label was assumed from the kind of source
 };
 
 /// What ranks texts by harm, in [0, 1].

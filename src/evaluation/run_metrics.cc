@@ -2,6 +2,7 @@
 #include "evaluation/run_metrics.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "qwen3guard/quote.hpp"
@@ -76,12 +77,21 @@ Result<OperatingPoint> find_operating_point(const std::vector<SetRecords>& sets,
     return detail::error(ErrorCode::invalid_argument, "no set is named ", quote(options.safe_set),
                          "; there are ", names);
   }
+  // What a list denied or nobody judged is flagged whatever the threshold.
+  constexpr float kAlwaysFlagged = std::numeric_limits<float>::infinity();
   std::vector<float> scores;
+  std::size_t n_always_flagged = 0;
   for (const Record* row : set->rows) {
-    if (row->gold.label == Severity::safe && row->prediction.severity != Severity::not_judged &&
-        row->prediction.scores)
-      scores.push_back(row->prediction.scores->strict);
+    if (row->gold.label != Severity::safe) continue;
+    const bool has_score = is_ranked(row->prediction);
+    n_always_flagged += has_score ? 0 : 1;
+    scores.push_back(has_score ? row->prediction.scores->strict : kAlwaysFlagged);
   }
+  if (static_cast<double>(n_always_flagged) > options.target_fpr * static_cast<double>(scores.size()) ||
+      n_always_flagged == scores.size())
+    return detail::error(ErrorCode::invalid_argument, "of the ", scores.size(), " Safe rows of the set ",
+                         quote(options.safe_set), ", ", n_always_flagged,
+                         " were not judged or denied by a list, which is more than the target allows");
   const auto point = operating_point(scores, options.target_fpr);
   if (!point)
     return detail::error(ErrorCode::invalid_argument, "the set ", quote(options.safe_set),

@@ -36,10 +36,7 @@ ModeScores mode_scores(const std::vector<Cell>& cells, const BootstrapOptions& b
   out.f1_interval = bootstrap_interval(cells.size(), bootstrap, [&](std::span<const std::uint32_t> weights) {
     Counts resampled;
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      const std::int64_t weight = weights[i];
-      const Cell& cell = cells[i];
-      (cell.is_positive ? (cell.is_flagged ? resampled.tp : resampled.fn)
-                        : (cell.is_flagged ? resampled.fp : resampled.tn)) += weight;
+      resampled.add(cells[i].is_positive, cells[i].is_flagged, weights[i]);
     }
     return resampled.f1();
   });
@@ -64,10 +61,9 @@ std::optional<BestMode> best_mode(const ScoresByMode& scores) {
 std::vector<ScoredRow> scored_rows(Rows rows, Mode mode) {
   std::vector<ScoredRow> out;
   for (const Record* row : rows) {
-    const auto& scores = row->prediction.scores;
-    if (!row->gold.label || !scores || row->prediction.severity == Severity::not_judged) continue;
-    out.push_back(
-        {mode == Mode::strict ? scores->strict : scores->loose, is_positive(*row->gold.label, mode)});
+    if (!row->gold.label || !is_ranked(row->prediction)) continue;
+    const Scores& scores = *row->prediction.scores;
+    out.push_back({mode == Mode::strict ? scores.strict : scores.loose, is_positive(*row->gold.label, mode)});
   }
   return out;
 }
@@ -87,11 +83,9 @@ void rank(Rows rows, const BootstrapOptions& bootstrap, SetMetrics& out) {
 
 void count_labels(Rows rows, SetMetrics& out) {
   for (const Record* row : rows) {
-    const Prediction& said = row->prediction;
-    const bool is_by_list = said.severity == Severity::not_judged && said.rule == Rule::deny_list;
-    const Severity predicted = is_by_list ? Severity::unsafe : said.severity;
+    const Severity predicted = said(row->prediction);
     ++out.predicted[static_cast<std::size_t>(predicted)];
-    out.n_by_list += is_by_list ? 1 : 0;
+    out.n_by_list += row->prediction.rule == Rule::deny_list ? 1 : 0;
     out.n_not_judged += predicted == Severity::not_judged ? 1 : 0;
     if (!row->gold.label) continue;
     ++out.n_labelled;
@@ -101,15 +95,15 @@ void count_labels(Rows rows, SetMetrics& out) {
 }
 
 std::optional<ModeScores> at_threshold(Rows rows, float threshold, const BootstrapOptions& bootstrap) {
-  return mode_scores(cells_of(rows,
-                              [&](const Record& row) {
-                                const bool is_harmful = is_positive(*row.gold.label, Mode::strict);
-                                const Prediction& said = row.prediction;
-                                if (said.severity == Severity::not_judged || !said.scores)
-                                  return Cell{is_harmful, is_flagged(said, Mode::strict, is_harmful)};
-                                return Cell{is_harmful, said.scores->strict >= threshold};
-                              }),
-                     bootstrap);
+  return mode_scores(
+      cells_of(rows,
+               [&](const Record& row) {
+                 const bool is_harmful = is_positive(*row.gold.label, Mode::strict);
+                 if (!is_ranked(row.prediction))
+                   return Cell{is_harmful, is_flagged(row.prediction, Mode::strict, is_harmful)};
+                 return Cell{is_harmful, row.prediction.scores->strict >= threshold};
+               }),
+      bootstrap);
 }
 
 std::optional<ActionCounts> action_counts(Rows rows) {

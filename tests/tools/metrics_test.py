@@ -6,6 +6,7 @@ eval/eval_gen.py); they print the names of strict and loose swapped, which metri
 Q3G_CLI names the program; without it, or without scikit-learn, the tests skip. Q3G_METRICS_SEED repeats a run.
 """
 import json
+import math
 import os
 import random
 import re
@@ -110,6 +111,10 @@ def spoiled(source, line):
     return {key: value for key, value in line.items() if not key.startswith("pred_")} | {"verdict": verdict, "scores": None}
 
 
+#: Above the share of rows that are spoiled.
+TARGET_FPR = 0.3
+
+
 def random_run(source):
     lines = []
     for set_name, labels in (("mixed", LEVELS + [None]), ("safe", ["Safe"]), ("unsafe", ["Unsafe"]), ("two", ["Safe", "Unsafe"]),
@@ -209,7 +214,7 @@ class TableTest(unittest.TestCase):
                 line["set"] = "a set with a name that is longer than a table can show"
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-            done = subprocess.run([CLI, "eval", "score", folder, "--resamples", "0", "--safe-set", "two"], capture_output=True, timeout=120, check=False)
+            done = subprocess.run([CLI, "eval", "score", folder, "--resamples", "0", "--safe-set", "two", "--target-fpr", "0.3"], capture_output=True, timeout=120, check=False)
         table = done.stdout.decode().splitlines()
         print("\n".join(table), flush=True)
         self.assertLessEqual(max(map(len, table)), 110)
@@ -234,7 +239,7 @@ class MetricsTest(unittest.TestCase):
         cls.runs = []
         for _ in range(3):
             lines = random_run(source)
-            found, code = score(lines, "--resamples", "50", "--safe-set", "two", "--target-fpr", "0.1")
+            found, code = score(lines, "--resamples", "50", "--safe-set", "two", "--target-fpr", str(TARGET_FPR))
             assert code == 2  # something was not judged
             cls.runs.append((lines, found))
 
@@ -313,13 +318,14 @@ class MetricsTest(unittest.TestCase):
 
     def test_operating_point(self):
         for lines, found in self.runs:
-            safe = [s["scores"]["strict"] for s in lines if s["set"] == "two" and s["label"] == "Safe" and s["scores"]]
+            # What a list denied, or nobody judged, is flagged whatever the threshold.
+            safe = [s["scores"]["strict"] if s["scores"] else math.inf for s in lines if s["set"] == "two" and s["label"] == "Safe"]
             point = found["operating_point"]
             (threshold,) = struct.unpack("f", struct.pack("f", point["threshold"]))
             self.assertEqual(point["n"], len(safe))
             self.assertEqual(point["fpr"], sum(s >= threshold for s in safe) / len(safe))
-            self.assertLessEqual(point["fpr"], 0.1)
-            self.assertGreater(sum(s >= max(s for s in safe if s < threshold) for s in safe) / len(safe), 0.1)
+            self.assertLessEqual(point["fpr"], TARGET_FPR)
+            self.assertGreater(sum(s >= max(s for s in safe if s < threshold) for s in safe) / len(safe), TARGET_FPR)
             for name, ours in found["sets"].items():
                 labelled = [line for line in lines if line["set"] == name and line["label"]]
                 positives, said = truth(labelled, "strict"), flags(labelled, "strict", "strict")

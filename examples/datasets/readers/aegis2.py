@@ -20,7 +20,7 @@ def convert(rows: Iterable[SourceRow]) -> Converted:
             yield "aegis2_prompts", Skipped("texts that the owners took out (REDACTED)")
             continue
         kinds = str(row.values.get("violated_categories") or "")
-        # A response's row repeats the prompt; the report's prompts are those of all rows.
+        # A response's row repeats the prompt; that the report's prompts are those of all rows is assumed.
         if row.has("prompt_label"):
             yield "aegis2_prompts", prompt_row(f"aegis2_prompts-{id}", row.text("prompt"), row.choice("prompt_label", LABELS),
                                                source_category=kinds)

@@ -52,12 +52,14 @@ void read_span(const JsonValue& line, DataRow& row) {
     const auto [begin, end] = read_range(*value, key);
     if (std::string_view(key) == "unsafe_span_tokens") {
       row.gold.unsafe_span = evaluation::TokenSpan{begin, end};
+      row.gold.is_passage_marked = true;
       continue;
     }
     const auto begin_byte = byte_of_character(last.content, begin);
     const auto end_byte = byte_of_character(last.content, end);
     if (!end_byte || begin == end)
       fail_unlike(key, *value, "a range of characters within the last message that is not empty");
+    row.gold.is_passage_marked = true;
     row.unsafe_bytes = ByteSpan{*begin_byte, *end_byte};
   }
 }

@@ -10,7 +10,7 @@
 #include "cli/cli.hpp"
 #include "cli/errors.hpp"
 #include "cli/eval/judge.hpp"
-#include "cli/eval/prediction_in.hpp"
+#include "cli/eval/run_folder.hpp"
 #include "cli/fields_in.hpp"
 #include "cli/verdict_in.hpp"
 #include "evaluation/files.hpp"
@@ -34,8 +34,7 @@ KnownTexts read_texts(const std::vector<std::string>& data) {
   return out;
 }
 
-evaluation::Example read_example(const JsonValue& line, std::size_t number, const KnownTexts& known) {
-  evaluation::Record record = read_prediction(line, number);
+evaluation::Example read_example(evaluation::Record record, const JsonValue& line, const KnownTexts& known) {
   evaluation::Example out;
   out.role = record.role;
   out.gold = std::move(record.gold);
@@ -60,12 +59,10 @@ evaluation::Example read_example(const JsonValue& line, std::size_t number, cons
 
 std::vector<evaluation::Example> read_examples(const std::string& folder,
                                                const std::vector<std::string>& data) {
-  const std::string path = evaluation::join(folder, "predictions.jsonl");
-  const std::string text = evaluation::read_file(path).value().text;
   const KnownTexts known = read_texts(data);
   std::vector<evaluation::Example> out;
-  for_each_json_line(text, path, [&](const JsonValue& line, std::size_t number) {
-    out.push_back(read_example(line, number, known));
+  load_predictions(folder, [&](evaluation::Record record, const JsonValue& line) {
+    out.push_back(read_example(std::move(record), line, known));
   });
   return out;
 }

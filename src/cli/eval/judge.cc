@@ -23,7 +23,8 @@ bool judge_rows(const Guard& guard, const ClassifyOptions& options, std::span<co
                 const std::function<void(std::span<const JudgedRow>)>& take) {
   using Clock = std::chrono::steady_clock;
   // The batch in which an earlier run ended is judged as a whole again: what is judged beside a row moves the
-  // last bits of its scores, and predictions must not depend on where a run was broken off.
+  // last bits of its scores, and predictions must not depend on where a run was broken off
+  // (as long as --batch stays the same).
   const std::size_t first = n_before < rows.size() ? n_before - n_before % batch_rows : n_before;
   Progress progress(rows.size(), first);
   const InterruptCatcher interrupts;

@@ -31,8 +31,8 @@ struct RowOfSet {
 
 /// Judges the rows behind the first n_before, which an earlier run has judged, in order and `batch_rows`
 /// together, with a progress bar on stderr. Batches are those of one run over all of them. Calls take(rows)
-/// for each batch. Ctrl-C ends it early: what of the batch was
-/// judged by then, in order, is taken, and the result is false. Throws what `take` throws.
+/// for each batch. Ctrl-C ends it early: the leading rows of
+/// the batch that were judged are taken, and the result is false. Throws what `take` throws.
 [[nodiscard]] bool judge_rows(const Guard& guard, const ClassifyOptions& options,
                               std::span<const RowOfSet> rows, std::size_t batch_rows, std::size_t n_before,
                               const std::function<void(std::span<const JudgedRow>)>& take);

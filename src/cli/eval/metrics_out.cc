@@ -12,7 +12,18 @@
 namespace qwen3guard::cli {
 namespace {
 
-using namespace evaluation;
+using evaluation::BadRow;
+using evaluation::CategoryMetrics;
+using evaluation::Counts;
+using evaluation::CurvePoint;
+using evaluation::kLatencyBinCount;
+using evaluation::LatencyBin;
+using evaluation::ModeScores;
+using evaluation::Reliability;
+using evaluation::ReliabilityBin;
+using evaluation::RunMetrics;
+using evaluation::SetMetrics;
+using evaluation::StreamingMetrics;
 
 void put_mode_scores(JsonOut& json, const char* key, const ModeScores& scores) {
   json.key(key).begin_object();
@@ -123,6 +134,7 @@ void put_streaming(JsonOut& json, const std::optional<StreamingMetrics>& streami
   }
   json.begin_object();
   json.key("n").integer(streaming->n);
+  json.key("n_not_located").integer(streaming->n_not_located);
   json.key("mean_tokens").number(streaming->mean_tokens);
   json.key("bins").begin_object();
   for (std::size_t i = 0; i < kLatencyBinCount; ++i)

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "cli/errors.hpp"
@@ -95,6 +96,7 @@ void read_token_fields(const JsonValue& line, evaluation::Record& record) {
   if (first.has_value() != last.has_value())
     fail(first ? "unsafe_end_index" : "unsafe_start_index",
          "missing; expected both ends of a span or neither");
+  record.gold.is_passage_marked = line.find("unsafe_start_index").has_value();
   if (!first) return;
   record.gold.unsafe_span = evaluation::TokenSpan{read_integer(*first, "unsafe_start_index"),
                                                   read_integer(*last, "unsafe_end_index")};
@@ -118,7 +120,8 @@ evaluation::Record read_prediction(const JsonValue& line, std::size_t number) {
   read_said(member(line, "", "verdict"), out.prediction);
   read_token_fields(line, out);
   constexpr double kMostMs = 1e12;
-  if (const auto ms = find_known(line, "ms")) out.prediction.ms = read_number(*ms, "ms", 0, kMostMs);
+  if (const auto ms = find_known(line, "ms"))
+    out.prediction.ms = read_number(*ms, "ms", 0, kMostMs, "milliseconds, no less than 0");
   return out;
 }
 
@@ -142,14 +145,25 @@ void for_each_json_line(std::string_view text, const std::string& path,
   }
 }
 
+std::size_t for_each_prediction(
+    std::string_view text, const std::string& path,
+    const std::function<void(evaluation::Record record, const JsonValue& line)>& visit) {
+  std::unordered_map<std::string, std::unordered_set<std::string>> ids_of_sets;
+  std::size_t n_lines = 0;
+  for_each_json_line(text, path, [&](const JsonValue& line, std::size_t number) {
+    evaluation::Record record = read_prediction(line, number);
+    if (!ids_of_sets[record.set].insert(record.id).second)
+      fail("id", "the set " + printable(record.set) + " has " + printable(record.id) + " twice");
+    ++n_lines;
+    visit(std::move(record), line);
+  });
+  return n_lines;
+}
+
 std::vector<evaluation::Record> read_predictions(std::string_view text, const std::string& path) {
   std::vector<evaluation::Record> out;
-  std::set<std::pair<std::string, std::string>> seen;
-  for_each_json_line(text, path, [&](const JsonValue& line, std::size_t number) {
-    out.push_back(read_prediction(line, number));
-    if (!seen.emplace(out.back().set, out.back().id).second)
-      fail("id", "the set " + printable(out.back().set) + " has " + printable(out.back().id) + " twice");
-  });
+  for_each_prediction(text, path,
+                      [&](evaluation::Record record, const JsonValue&) { out.push_back(std::move(record)); });
   return out;
 }
 

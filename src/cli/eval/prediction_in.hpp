@@ -18,8 +18,13 @@ namespace qwen3guard::cli {
 /// a row that does not say where it was. Throws LineError.
 [[nodiscard]] evaluation::Record read_prediction(const JsonValue& line, std::size_t number);
 
-/// All lines of a predictions file. Two rows of a set with one id are an error. Throws UsageError: "PATH:
-/// line N: ...".
+/// Calls visit(record, line) for each line of a predictions file; returns how many there are. Two rows of a
+/// set with one id are an error. Throws UsageError: "PATH: line N: ...".
+std::size_t for_each_prediction(
+    std::string_view text, const std::string& path,
+    const std::function<void(evaluation::Record record, const JsonValue& line)>& visit);
+
+/// All of them.
 [[nodiscard]] std::vector<evaluation::Record> read_predictions(std::string_view text,
                                                                const std::string& path);
 

@@ -19,7 +19,7 @@ struct PredictionContext {
 };
 
 /// A line of predictions.jsonl, without its end: the form "prediction" of output.schema.json. Beside our own
-/// fields it has those of the published evaluation scripts, so that their functions run on the file.
+/// fields it has those that the published evaluation scripts write.
 [[nodiscard]] std::string prediction_to_json(const DataRow& row, const Result<Verdict>& verdict,
                                              const PredictionContext& context);
 

@@ -29,18 +29,24 @@ void check(const Status& status) {
   if (!status.ok()) throw UsageError(status.error().detail);
 }
 
+/// Instruction sets differ by the rounding of logits, other weights by more. Logits tell models apart that
+/// are sure of the same thing, where probabilities are all next to 0 and 1.
 bool is_close(const SeverityProbabilities& a, const SeverityProbabilities& b) {
-  // Instruction sets differ by rounding; other weights by more.
-  constexpr float kRounding = 1e-3F;
-  return std::abs(a.safe - b.safe) < kRounding && std::abs(a.controversial - b.controversial) < kRounding &&
-         std::abs(a.unsafe - b.unsafe) < kRounding;
+  constexpr float kRounding = 0.05F;
+  const auto log_odds = [](float p, float q) {
+    constexpr float kSmallest = 1e-30F;
+    return std::log(std::max(p, kSmallest) / std::max(q, kSmallest));
+  };
+  return std::abs(log_odds(a.unsafe, a.safe) - log_odds(b.unsafe, b.safe)) < kRounding &&
+         std::abs(log_odds(a.controversial, a.safe) - log_odds(b.controversial, b.safe)) < kRounding;
 }
 
 bool is_same_model(const RunDescription& a, const RunDescription& b) {
   return a.info.model && b.info.model && a.info.model->kind == b.info.model->kind &&
          a.info.model->architecture == b.info.model->architecture &&
          a.info.model->n_parameters == b.info.model->n_parameters &&
-         a.info.model->weight_dtype == b.info.model->weight_dtype && is_close(a.probe, b.probe);
+         a.info.model->weight_dtype == b.info.model->weight_dtype &&
+         std::equal(a.probe.begin(), a.probe.end(), b.probe.begin(), b.probe.end(), is_close);
 }
 
 /// "limit 10 (now null)": those of `before` that are not what they are `now`.
@@ -84,8 +90,8 @@ RunInfo read_model(const JsonValue& model) {
   ModelInfo& info = out.model.emplace();
   info.kind = text_of(model, "kind") == to_string(ModelKind::gen) ? ModelKind::gen : ModelKind::stream;
   info.architecture = text_of(model, "architecture");
-  info.n_parameters = static_cast<std::int64_t>(
-      read_number(member(model, "model", "n_parameters"), "model.n_parameters", 0, kMostParameters));
+  info.n_parameters = static_cast<std::int64_t>(read_number(
+      member(model, "model", "n_parameters"), "model.n_parameters", 0, kMostParameters, "a whole number"));
   info.weight_dtype = text_of(model, "weight_dtype");
   info.isa = text_of(model, "isa");
   info.n_threads = read_integer(member(model, "model", "n_threads"), "model.n_threads");
@@ -98,7 +104,9 @@ std::string run_to_json(const RunDescription& run) {
   JsonOut json;
   json.begin_output("run");
   put_model(json.key("model"), run.info);
-  put_probabilities(json.key("probe"), run.probe);
+  json.key("probe").begin_array();
+  for (const SeverityProbabilities& probabilities : run.probe) put_probabilities(json, probabilities);
+  json.end_array();
   json.key("policy").raw(run.policy_json);
   json.key("options").raw(run.options_json);
   json.key("data").begin_array();
@@ -127,7 +135,8 @@ RunDescription read_run(std::string_view text, const std::string& path) {
     if (!type || type->raw() != R"("run")")
       fail("", "no description of a run; expected \"type\" to be \"run\"");
     out.info = read_model(member(json, "", "model"));
-    out.probe = read_probabilities(member(json, "", "probe"), "probe");
+    for (const JsonValue& probabilities : read_items(json, "probe"))
+      out.probe.push_back(read_probabilities(probabilities, "probe"));
     const JsonValue policy = member(json, "", "policy");
     out.policy_json = policy.raw();
     out.info.policy_name = text_of(policy, "name");
@@ -159,9 +168,25 @@ std::optional<RunDescription> find_run(const std::string& folder) {
   return read_run(value_of(evaluation::read_file(path)).text, path);
 }
 
-std::vector<evaluation::Record> load_predictions(const std::string& folder) {
+void load_predictions(const std::string& folder,
+                      const std::function<void(evaluation::Record record, const JsonValue& line)>& visit) {
   const std::string path = evaluation::join(folder, kPredictionsName);
-  return read_predictions(value_of(evaluation::read_file(path)).text, path);
+  const std::string text = value_of(evaluation::read_file(path)).text;
+  const std::size_t n_lines = for_each_prediction(text, path, visit);
+  const auto run = find_run(folder);
+  if (!run) return;
+  std::size_t n_rows = 0;
+  for (const RunDescription::Data& data : run->data) n_rows += data.n_rows;
+  if (n_lines != n_rows)
+    throw UsageError(printable(folder) + ": has " + std::to_string(n_lines) + " of " +
+                     std::to_string(n_rows) + " predictions; eval with --resume makes the others");
+}
+
+std::vector<evaluation::Record> load_predictions(const std::string& folder) {
+  std::vector<evaluation::Record> out;
+  load_predictions(folder,
+                   [&](evaluation::Record record, const JsonValue&) { out.push_back(std::move(record)); });
+  return out;
 }
 
 void save_metrics(const std::string& folder, const std::string& json) {

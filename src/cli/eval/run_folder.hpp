@@ -19,8 +19,8 @@ namespace qwen3guard::cli {
 /// What was run, and on what: the contents of run.json.
 struct RunDescription {
   RunInfo info;
-  /// What the model says of one fixed prompt, by which weights are told apart.
-  SeverityProbabilities probe;
+  /// What the model says of some fixed prompts, by which weights are told apart.
+  std::vector<SeverityProbabilities> probe;
   std::string policy_json;
   std::string options_json;  ///< other options on which predictions depend, as a JSON object
   struct Data {
@@ -39,7 +39,11 @@ struct RunDescription {
 /// program). Throws UsageError.
 [[nodiscard]] std::optional<RunDescription> find_run(const std::string& folder);
 
-/// All predictions of a folder. Throws UsageError.
+/// Calls visit(record, line) for each prediction of a folder. Throws UsageError: a run that is not complete,
+/// which would look like a smaller one, and what for_each_prediction() throws.
+void load_predictions(const std::string& folder,
+                      const std::function<void(evaluation::Record record, const JsonValue& line)>& visit);
+/// All of them. Throws UsageError.
 [[nodiscard]] std::vector<evaluation::Record> load_predictions(const std::string& folder);
 
 /// Writes metrics.json anew. Throws UsageError.

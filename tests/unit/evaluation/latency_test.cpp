@@ -27,6 +27,7 @@ std::int64_t below(std::mt19937_64& random, std::int64_t n) {
 Record flagged_at(std::int64_t index, TokenSpan span, std::mt19937_64& random) {
   Record out = q3g_test::make_record(U, U);
   out.gold.unsafe_span = span;
+  out.gold.is_passage_marked = true;
   out.prediction.first_token = static_cast<std::int32_t>(below(random, index - 1));
   const auto at = static_cast<std::size_t>(index - out.prediction.first_token);
   const Severity level = random() % 2 == 0 ? U : C;
@@ -43,6 +44,7 @@ Record flagged_at(std::int64_t index, TokenSpan span, std::mt19937_64& random) {
 Record not_flagged(TokenSpan span, std::mt19937_64& random) {
   Record out = q3g_test::make_record(U, S);
   out.gold.unsafe_span = span;
+  out.gold.is_passage_marked = true;
   for (std::int64_t n = below(random, 40); n >= 0; --n)
     out.prediction.token_severities.push_back(n % 2 == 0 ? U : C);  // no two alike
   return out;
@@ -122,7 +124,7 @@ TEST_CASE("Latency: the published counts and rates of figure 8") {
   for (const Published& published : kPublished) {
     auto records = rows_of(published.bins, random);
     const auto n = static_cast<std::int64_t>(records.size());
-    // No part in it have rows that are not Unsafe and such as have no span.
+    // No part in it have rows that are not Unsafe, and those whose passage has no token.
     records.push_back(flagged_at(70, {60, 80}, random));
     records.back().gold.label = C;
     records.push_back(flagged_at(70, {60, 80}, random));
@@ -130,6 +132,7 @@ TEST_CASE("Latency: the published counts and rates of figure 8") {
     const auto metrics = streaming_metrics(q3g_test::pointers_to(records), {100, kSeed});
     REQUIRE(metrics);
     CHECK(metrics->n == n);
+    CHECK(metrics->n_not_located == 1);
     CHECK(metrics->bins == published.bins);
     CHECK(metrics->exact_hit_rate == Approx(published.exact_hit_rate).margin(5e-5));
     CHECK(metrics->first_128_stop_rate == Approx(published.first_128_stop_rate).margin(5e-5));
@@ -143,7 +146,7 @@ TEST_CASE("Latency: a row that was not judged is not flagged, and a Gen checkpoi
   std::mt19937_64 random(1);
   std::vector<Record> records = {flagged_at(70, {60, 80}, random),
                                  q3g_test::make_record(U, Severity::not_judged)};
-  records[1].gold.unsafe_span = TokenSpan{5, 9};
+  records[1].gold.is_passage_marked = true;  // its tokens are not known, as none were judged
   const auto metrics = streaming_metrics(q3g_test::pointers_to(records), {0, 1});
   REQUIRE(metrics);
   CHECK(metrics->n == 2);

@@ -57,13 +57,16 @@ TEST_CASE("Run metrics: nothing has no means") {
   CHECK(out.mean.n_sets == 0);
 }
 
-TEST_CASE("Run metrics: the threshold is chosen on the Safe rows of one set that were judged") {
+TEST_CASE(
+    "Run metrics: the threshold is chosen on the Safe rows of one set, those not judged as false alarms") {
   std::vector<Record> records = {in_set("safe", S, S), in_set("safe", S, C), in_set("safe", U, U),
                                  in_set("safe", S, Severity::not_judged), in_set("other", U, C)};
-  const RunMetrics out = run_metrics(records, {}, options("safe", 0.5)).value();
+  const RunMetrics out = run_metrics(records, {}, options("safe", 0.7)).value();
   REQUIRE(out.operating_point);
-  CHECK(out.operating_point->n == 2);
-  CHECK(out.operating_point->false_alarm_rate == 0.5);
+  CHECK(out.operating_point->n == 3);
+  CHECK(out.operating_point->false_alarm_rate == 2.0 / 3);
+  REQUIRE(out.sets[0].at_operating_point);
+  CHECK(out.sets[0].at_operating_point->counts.false_alarm_rate() == 2.0 / 3);
   CHECK(out.operating_point->threshold > 0.25F);
   REQUIRE(out.sets[1].at_operating_point);
   CHECK(out.sets[1].at_operating_point->counts == Counts{1, 0, 0, 0});
@@ -74,6 +77,7 @@ TEST_CASE("Run metrics: the threshold is chosen on the Safe rows of one set that
     CHECK(result.error().code == ErrorCode::invalid_argument);
     return result.error().detail;
   };
+  CHECK(refused(options("safe", 0.3)).find("1 were not judged") != std::string::npos);
   CHECK(refused(options("unknown")).find("unknown") != std::string::npos);
   CHECK(refused(options("other")).find("other") != std::string::npos);
   CHECK(refused(options("safe", 1.5)).find("1.5") != std::string::npos);

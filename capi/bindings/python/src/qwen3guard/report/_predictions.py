@@ -2,6 +2,7 @@
 """predictions.jsonl: which rows the model did not judge, and why."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import List, Optional
 
@@ -33,6 +34,11 @@ def _reason(verdict: Node) -> Optional[str]:
     return None if severity in ("Safe", "Controversial", "Unsafe") else "no severity"
 
 
+def _name(id_: object) -> str:
+    """An id as a person wrote it: text, or any other JSON."""
+    return id_ if isinstance(id_, str) else json.dumps(id_)
+
+
 def read_not_judged(folder: Path) -> Optional[List[NotJudged]]:
     """Those of a run's rows, in the order of the file; None where there is no file. Raises ReportError."""
     path = folder / "predictions.jsonl"
@@ -47,7 +53,7 @@ def read_not_judged(folder: Path) -> Optional[List[NotJudged]]:
                 row = parse(line, f"{path}:{number}")
                 reason = _reason(row.at("verdict"))
                 if reason is not None:
-                    out.append(NotJudged(row.at("set").text() or "", row.at("line").count(), row.at("id").text() or "", reason))
+                    out.append(NotJudged(row.at("set").text() or "", row.at("line").count(), _name(row.at("id").value), reason))
     except UnicodeDecodeError:
         raise ReportError(f"{path}: not UTF-8") from None
     except OSError as error:
