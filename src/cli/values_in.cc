@@ -86,7 +86,7 @@ SeverityProbabilities read_probabilities(const JsonValue& value, const std::stri
 
 Category read_category(const JsonValue& value, const std::string& where) {
   const auto category = value.kind() == JsonValue::Kind::string ? parse_category(value.text()) : std::nullopt;
-  if (!category) fail_unlike(where, value, "the name of a category");
+  if (!category) fail_unlike(where, value, "one of Qwen3Guard's categories by its name, such as \"Violent\"");
   return *category;
 }
 

@@ -36,6 +36,17 @@ Status write_file(const std::string& path, std::string_view text, bool overwrite
   return file.commit();
 }
 
+Status check_output(const std::string& path, bool overwrite) {
+  std::error_code failed;
+  const std::filesystem::path folder = native_path(path).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, failed))
+    return detail::error(ErrorCode::io_error, printable(path), ": there is no folder ",
+                         printable(to_utf8(folder)));
+  auto file = detail::OutputFile::create(path, overwrite);  // removed again when it goes
+  if (!file.ok()) return std::move(file).error();
+  return {};
+}
+
 bool exists(const std::string& path) {
   std::error_code failed;
   return std::filesystem::exists(native_path(path), failed);

@@ -25,6 +25,9 @@ struct FileText {
 /// the system's words).
 [[nodiscard]] Status write_file(const std::string& path, std::string_view text, bool overwrite);
 
+/// Whether write_file() could begin; nothing stays. To be asked before hours of work. Errors: io_error.
+[[nodiscard]] Status check_output(const std::string& path, bool overwrite);
+
 /// True when something has the name.
 [[nodiscard]] bool exists(const std::string& path);
 

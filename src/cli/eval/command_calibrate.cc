@@ -55,6 +55,9 @@ void check_outputs(const CalibrateFlags& flags) {
   for (const std::string& path : {flags.out, flags.report}) {
     if (!flags.force && !path.empty() && evaluation::exists(path))
       throw UsageError(printable(path) + ": the file exists; --force replaces it");
+    if (path.empty()) continue;
+    const Status writable = evaluation::check_output(path, flags.force);
+    if (!writable.ok()) throw UsageError(writable.error().detail);
   }
 }
 

@@ -77,7 +77,7 @@ void conclude(const MetricsFlags& flags, const std::vector<evaluation::Record>& 
   for (const evaluation::SetMetrics& set : metrics->sets) n_not_judged += set.n_not_judged;
   if (n_not_judged == 0) return;
   print_warning(std::to_string(n_not_judged) + " of " + std::to_string(records.size()) +
-                " rows were not judged and count against the model; their errors are in the predictions");
+                " rows were not judged and count against the model; the predictions say why");
   throw CLI::RuntimeError(kExitError);
 }
 
@@ -145,8 +145,8 @@ void note_error(const JudgedRow& judged, std::vector<std::string>& errors) {
 }
 
 void run_eval(const EvalFlags& flags) {
-  if (flags.model.model.empty() || flags.data.empty())
-    throw UsageError("nothing to judge: give --model and --data FILE..., or a subcommand (--help)");
+  if (flags.model.model.empty()) throw UsageError("no --model to judge with, and no subcommand (see --help)");
+  if (flags.data.empty()) throw UsageError("nothing to judge: give --data FILE...");
   if (flags.resume && flags.out.empty()) throw UsageError("--resume needs the --out folder of the run");
   const Policy policy = policy_of(flags.decision);
   const std::vector<DataSet> sets = read_data(flags.data, flags.limit);
@@ -232,7 +232,7 @@ void add_eval_command(CLI::App& app) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_option("--limit", flags->limit, "judge the first N rows of each file")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::size_t{1}, std::size_t{2147483647}));
   command->add_flag(
       "--token-verdicts", flags->token_verdicts,
       "Stream models: keep the tokens' verdicts in the predictions, from which calibrate and another "

@@ -122,9 +122,10 @@ std::vector<DataSet> read_data(const std::vector<std::string>& paths, std::size_
   for (const std::string& path : paths) {
     DataSet set = read_data(path, limit);
     for (const DataSet& other : out) {
+      if (other.path == set.path) throw UsageError(printable(set.path) + " is given twice");
       if (other.name == set.name)
         throw UsageError(printable(other.path) + " and " + printable(set.path) + " would both be the set " +
-                         printable(set.name) + "; rename one of them");
+                         quote(set.name) + "; rename one of them");
     }
     out.push_back(std::move(set));
   }

@@ -39,7 +39,13 @@ evaluation::Example read_example(evaluation::Record record, const JsonValue& lin
   out.role = record.role;
   out.gold = std::move(record.gold);
   const auto verdict = line.find("verdict");  // read_prediction() has seen it
-  if (!verdict->find("error")) out.verdict = read_verdict(*verdict);
+  if (!verdict->find("error")) {
+    try {
+      out.verdict = read_verdict(*verdict);
+    } catch (const LineError& e) {
+      throw LineError(e.code, std::string("verdict.") + e.what());
+    }
+  }
   out.verdict.role = out.role;
   const auto text = known.texts.find(std::pair(record.set, record.id));
   if (text != known.texts.end()) {
@@ -61,9 +67,14 @@ std::vector<evaluation::Example> read_examples(const std::string& folder,
                                                const std::vector<std::string>& data) {
   const KnownTexts known = read_texts(data);
   std::vector<evaluation::Example> out;
+  std::set<std::string> unused = known.sets;
   load_predictions(folder, [&](evaluation::Record record, const JsonValue& line) {
+    unused.erase(record.set);
     out.push_back(read_example(std::move(record), line, known));
   });
+  if (!unused.empty())
+    throw UsageError(printable(folder) + ": has no predictions of the set " + quote(*unused.begin()) +
+                     ", whose data were given");
   return out;
 }
 

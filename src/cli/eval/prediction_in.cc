@@ -78,9 +78,12 @@ void read_said(const JsonValue& verdict, evaluation::Prediction& out) {
 
 void read_token_fields(const JsonValue& line, evaluation::Record& record) {
   evaluation::Prediction& out = record.prediction;
-  if (const auto scores = find_known(line, "scores"))
+  if (const auto scores = find_known(line, "scores")) {
     out.scores = evaluation::Scores{read_probability(*scores, "scores", "strict"),
                                     read_probability(*scores, "scores", "loose")};
+    if (out.scores->strict < out.scores->loose)
+      fail_unlike("scores", *scores, "strict no less than loose, which it includes");
+  }
   constexpr std::array<Severity, 3> kLevels = {Severity::safe, Severity::unsafe, Severity::controversial};
   // A prompt has one of its end, which no rule of neighbours is for.
   if (record.role == Role::assistant && find_known(line, "pred_risk_levels")) {

@@ -199,6 +199,9 @@ RunFolder::RunFolder(const std::string& folder, const RunDescription& run, std::
   check(evaluation::make_folder(folder));
   const std::string run_path = evaluation::join(folder, kRunName);
   const bool has_predictions = evaluation::exists(path_);
+  if (!resume && has_predictions && !evaluation::exists(run_path))
+    throw UsageError(printable(folder) + ": has " + std::string(kPredictionsName) + " without " +
+                     std::string(kRunName) + "; choose another --out");
   if (!resume && (has_predictions || evaluation::exists(run_path)))
     throw UsageError(printable(folder) +
                      ": has a run; --resume goes on with it, and another --out begins one");

@@ -58,6 +58,11 @@ TEST_CASE("Files: whole or not at all, and names without folders") {
   CHECK(read_file(path)->text.empty());
   CHECK(read_file(path)->checksum.size() == 16);
   CHECK(exists(path));
+  CHECK(check_output(join(folder / "a/b", "new"), false).ok());
+  CHECK_FALSE(exists(join(folder / "a/b", "new")));
+  CHECK_FALSE(check_output(path, false).ok());
+  CHECK(check_output(path, true).ok());
+  CHECK(check_output(folder / "none/new", false).error().detail.find("no folder") != std::string::npos);
   CHECK_FALSE(exists(path + "x"));
   CHECK_FALSE(make_folder(path).ok());
   CHECK(stem(path) == "c.d");
