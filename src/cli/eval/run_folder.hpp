@@ -3,6 +3,7 @@
 #define QWEN3GUARD_SRC_CLI_EVAL_RUN_FOLDER_HPP
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "cli/eval/judge.hpp"
 #include "cli/eval/metrics_out.hpp"
+#include "cli/json_text.hpp"
 #include "evaluation/append_file.hpp"
 #include "evaluation/run_metrics.hpp"
 #include "qwen3guard/qwen3guard.hpp"
