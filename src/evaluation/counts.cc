@@ -15,6 +15,14 @@ void Counts::add(bool is_positive, bool is_flagged, std::int64_t n_rows) noexcep
   (is_positive ? (is_flagged ? tp : fn) : (is_flagged ? fp : tn)) += n_rows;
 }
 
+Counts& Counts::operator+=(const Counts& other) noexcept {
+  tp += other.tp;
+  fp += other.fp;
+  fn += other.fn;
+  tn += other.tn;
+  return *this;
+}
+
 std::optional<double> Counts::recall() const noexcept { return share(tp, tp + fn); }
 
 std::optional<double> Counts::precision() const noexcept {

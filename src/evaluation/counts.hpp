@@ -14,6 +14,8 @@ struct Counts {
   std::int64_t tp = 0, fp = 0, fn = 0, tn = 0;
 
   void add(bool is_positive, bool is_flagged, std::int64_t n_rows = 1) noexcept;
+  /// Those of other rows beside them.
+  Counts& operator+=(const Counts& other) noexcept;
   [[nodiscard]] std::int64_t n() const noexcept { return tp + fp + fn + tn; }
 
   /// Of the positive rows, the share that was flagged; empty when there are none.

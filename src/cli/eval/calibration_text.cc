@@ -156,11 +156,9 @@ void add_left_out(const RoleCalibration& role, std::vector<std::string>& out) {
 void add_no_gain(const CalibrationReport& report, const RoleCalibration& role,
                  std::vector<std::string>& out) {
   if (!role.cross_validated) return;
-  const auto& goal = report.options.goal;
   const Counts &before = role.before.block, &after = role.cross_validated->block;
-  const bool is_base_good =
-      !goal.target_fpr || before.fp <= evaluation::allowed_alarms(*goal.target_fpr, before.fp + before.tn);
-  if (is_base_good && !evaluation::is_better(goal, after, before))
+  const auto goal = evaluation::goal_for(report.options.goal, before.fp + before.tn);
+  if (evaluation::keeps_to_goal(goal, before) && !evaluation::is_better(goal, after, before))
     out.push_back(
         "Cross-validated, the new policy is no better than the base policy, which may as well stay.");
   const auto flags_before = evaluation::f_beta(role.before.flag, goal.beta);
@@ -175,7 +173,7 @@ void add_shown(const CalibrationReport& report, const RoleCalibration& role, std
   const std::int64_t n_safe = role.after.block.fp + role.after.block.tn;
   if (report.options.goal.target_fpr) {
     const double target = *report.options.goal.target_fpr;
-    if (static_cast<double>(n_safe) < evaluation::rows_to_show(target))
+    if (evaluation::goal_for(report.options.goal, n_safe).no_alarms)
       out.push_back(filled(
           "Too few rows for the target: %s, and at least %.0f are needed to show a rate of %s. No alarm "
           "among them "

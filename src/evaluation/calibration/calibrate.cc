@@ -53,13 +53,6 @@ KeptRules missing_class(std::span<const Sample> rows) noexcept {
   return std::none_of(rows.begin(), rows.end(), is_bad) ? KeptRules::no_unsafe : KeptRules::no;
 }
 
-void add_counts(Counts& sum, const Counts& other) noexcept {
-  sum.tp += other.tp;
-  sum.fp += other.fp;
-  sum.fn += other.fn;
-  sum.tn += other.tn;
-}
-
 /// The same seed for a role and fold, whatever else is calibrated.
 std::uint64_t derived_seed(std::uint64_t seed, Role role, std::int32_t fold) noexcept {
   return seed * 1000003U + (role == Role::assistant ? 500009U : 0U) + static_cast<std::uint64_t>(fold + 1);
@@ -67,8 +60,8 @@ std::uint64_t derived_seed(std::uint64_t seed, Role role, std::int32_t fold) noe
 
 /// Fits without one fold after another, and measures on it: what the procedure is worth on rows it has not
 /// seen. Where nothing can be learned, the base's rules are what the procedure gives.
-Status cross_validate(const PolicyRules& base, std::span<const Sample> rows, const FitOptions& options,
-                      RoleCalibration& out) {
+Status cross_validate(const PolicyRules& base, std::span<const Sample> rows, const RoleGoals& goals,
+                      const FitOptions& options, RoleCalibration& out) {
   out.folds = folds_of(rows, options.n_folds, options.seed);
   if (out.folds.empty()) return {};
   const std::int32_t n_folds = *std::max_element(out.folds.begin(), out.folds.end()) + 1;
@@ -78,12 +71,12 @@ Status cross_validate(const PolicyRules& base, std::span<const Sample> rows, con
     for (std::size_t i = 0; i < rows.size(); ++i) (out.folds[i] == fold ? test : train).push_back(rows[i]);
     FitOptions inner = options;
     inner.seed = derived_seed(options.seed, out.role, fold);
-    Q3G_ASSIGN(const auto fit, fit_role(base, out.role, train, inner));
+    Q3G_ASSIGN(const auto fit, fit_role(base, out.role, train, goals, inner));
     PolicyRules rules = base;
     if (fit) apply(*fit, out.role, rules);
     Q3G_ASSIGN(const Outcome outcome, measure(rules, test));
-    add_counts(sum.block, outcome.block);
-    add_counts(sum.flag, outcome.flag);
+    sum.block += outcome.block;
+    sum.flag += outcome.flag;
     out.by_fold.push_back(fit);
   }
   out.cross_validated = sum;
@@ -110,9 +103,11 @@ Status calibrate_role(const Policy& base, std::span<const Example> rows, const F
   Q3G_ASSIGN(out.before, measure(base.rules(), used));
   out.after = out.before;
   if (out.kept != KeptRules::no) return {};
+  const auto goal = [&](const Counts& counts) { return goal_for(options.goal, counts.fp + counts.tn); };
+  const RoleGoals goals = {goal(out.before.block), goal(out.before.flag)};
   FitOptions inner = options;
   inner.seed = derived_seed(options.seed, out.role, -1);
-  Q3G_ASSIGN(const auto fit, fit_role(base.rules(), out.role, used, inner));
+  Q3G_ASSIGN(const auto fit, fit_role(base.rules(), out.role, used, goals, inner));
   if (!fit) {
     out.kept = KeptRules::no_threshold;
     return {};
@@ -123,7 +118,7 @@ Status calibrate_role(const Policy& base, std::span<const Example> rows, const F
   PolicyRules alone = base.rules();
   apply(*fit, out.role, alone);
   Q3G_ASSIGN(out.after, measure(alone, used));
-  return cross_validate(base.rules(), used, options, out);
+  return cross_validate(base.rules(), used, goals, options, out);
 }
 
 }  // namespace

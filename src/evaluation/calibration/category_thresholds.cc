@@ -92,10 +92,6 @@ CategorySet differing(const Thresholds& thresholds, CategorySet own) noexcept {
   return out;
 }
 
-bool is_allowed(const Goal& goal, const Counts& counts) noexcept {
-  return !goal.target_fpr || counts.fp <= allowed_alarms(*goal.target_fpr, counts.fp + counts.tn);
-}
-
 /// Spends what alarms are left: the thresholds of one share after another go down as far as they may.
 void spend_rest(const Goal& goal, std::span<const ReachRow> rows, std::span<const Share> shares,
                 ThresholdsChoice& best) {
@@ -112,7 +108,7 @@ void spend_rest(const Goal& goal, std::span<const ReachRow> rows, std::span<cons
       Thresholds tried = best.thresholds;
       set_threshold(tried, share.categories, candidates[middle]);
       const Counts counts = count_blocked(rows, tried);
-      if (is_allowed(goal, counts)) {
+      if (keeps_to_goal(goal, counts)) {
         if (is_better(goal, counts, best.counts)) best = {tried, 0, counts};
         low = middle + 1;
       } else {
@@ -166,7 +162,7 @@ std::optional<ThresholdsChoice> choose_thresholds(const Goal& goal, std::span<co
     for (const Share& share : shares)
       set_threshold(tried, share.categories, best_at_price(share.rows, price, 1.0F));
     const Counts counts = count_blocked(rows, tried);
-    if (is_allowed(goal, counts) && is_better(goal, counts, best.counts)) best = {tried, 0, counts};
+    if (keeps_to_goal(goal, counts) && is_better(goal, counts, best.counts)) best = {tried, 0, counts};
   }
   if (goal.target_fpr) spend_rest(goal, rows, shares, best);
   best.own = differing(best.thresholds, own);

@@ -28,7 +28,7 @@ struct Fitting {
   const PolicyRules& base;
   Role role;
   std::span<const Sample> rows;
-  const FitOptions& options;
+  const RoleGoals& goals;
   Steps steps;
   std::vector<std::int32_t> folds;
 };
@@ -94,12 +94,8 @@ Counts held_out(const Fitting& fitting, std::span<const Reach> reaches, Category
     // What is not learned is not blocked.
     Thresholds none;
     none.fill(std::numeric_limits<float>::infinity());
-    const auto choice = choose_thresholds(fitting.options.goal, train, own);
-    const Counts counts = count_blocked(test, choice ? choice->thresholds : none);
-    out.tp += counts.tp;
-    out.fp += counts.fp;
-    out.fn += counts.fn;
-    out.tn += counts.tn;
+    const auto choice = choose_thresholds(fitting.goals.block, train, own);
+    out += count_blocked(test, choice ? choice->thresholds : none);
   }
   return out;
 }
@@ -116,7 +112,7 @@ void choose_debounce(const Fitting& fitting, PolicyRules& rules) {
   for (const std::int32_t n_tokens : {1, 2, 3, 4, 6, 8, 12, 16}) {
     if (n_tokens == base) continue;
     const Counts counts = counts_with(n_tokens);
-    if (!is_better(fitting.options.goal, counts, best)) continue;
+    if (!is_better(fitting.goals.block, counts, best)) continue;
     best = counts;
     rules.debounce.consecutive_tokens = n_tokens;
   }
@@ -139,13 +135,9 @@ std::optional<float> flag_threshold(const Fitting& fitting, const PolicyRules& r
     scored.push_back({uniform_score(reaches[i]), is_positive(label, Mode::strict)});
   }
   if (std::min(n_controversial, n_safe) < kMinFlagRows) return std::nullopt;
-  const auto choice = choose_threshold(fitting.options.goal, std::move(scored));
+  const auto choice = choose_threshold(fitting.goals.flag, std::move(scored));
   if (!choice || choice->threshold >= *std::min_element(block.begin(), block.end())) return std::nullopt;
   return choice->threshold;
-}
-
-bool keeps_to_goal(const Goal& goal, const Counts& counts) noexcept {
-  return !goal.target_fpr || counts.fp <= allowed_alarms(*goal.target_fpr, counts.fp + counts.tn);
 }
 
 /// Flags lengthen runs of RunRule::report, so that more is blocked than by the thresholds for blocks alone:
@@ -160,8 +152,8 @@ Status choose_run_rule(const Fitting& fitting, RoleFit& fit) {
     PolicyRules rules = fitting.base;
     apply(tried, fitting.role, rules);
     Q3G_ASSIGN(const Outcome outcome, measure(rules, fitting.rows));
-    if (!keeps_to_goal(fitting.options.goal, outcome.block)) continue;
-    if (best && !is_better(fitting.options.goal, outcome.flag, best->flag)) continue;
+    if (!keeps_to_goal(fitting.goals.block, outcome.block)) continue;
+    if (best && !is_better(fitting.goals.flag, outcome.flag, best->flag)) continue;
     best = outcome;
     chosen = tried;
   }
@@ -181,9 +173,9 @@ std::vector<std::int32_t> folds_of(std::span<const Sample> rows, std::int32_t n_
 }
 
 Result<std::optional<RoleFit>> fit_role(const PolicyRules& base, Role role, std::span<const Sample> rows,
-                                        const FitOptions& options) {
+                                        const RoleGoals& goals, const FitOptions& options) {
   const Fitting fitting{
-      base, role, rows, options, steps_of(base, role), folds_of(rows, options.n_folds, options.seed)};
+      base, role, rows, goals, steps_of(base, role), folds_of(rows, options.n_folds, options.seed)};
   RoleFit fit;
   PolicyRules rules = base;
   fit.temperature = temperature_of(fitting);
@@ -197,12 +189,11 @@ Result<std::optional<RoleFit>> fit_role(const PolicyRules& base, Role role, std:
   // A row of tokens has more than one category's thresholds to reach.
   if (!fit.is_of_tokens) {
     fit.own = large_categories(count_categories(all));
-    if (fitting.folds.empty() ||
-        (fit.own != 0 &&
-         !is_better(options.goal, held_out(fitting, reaches, fit.own), held_out(fitting, reaches, 0))))
+    if (fitting.folds.empty() || (fit.own != 0 && !is_better(goals.block, held_out(fitting, reaches, fit.own),
+                                                             held_out(fitting, reaches, 0))))
       fit.own = 0;
   }
-  const auto choice = choose_thresholds(options.goal, all, fit.own);
+  const auto choice = choose_thresholds(goals.block, all, fit.own);
   if (!choice) return std::optional<RoleFit>();
   fit.block = choice->thresholds;
   fit.own = choice->own;

@@ -44,12 +44,18 @@ struct FitOptions {
   std::uint64_t seed = 1;
 };
 
-/// The whole procedure, for the rows of one role: a temperature where it helps, the debounce, thresholds for
-/// categories where they help, a threshold for flags. What "helps" is tried on rows held out within `rows`.
+/// The goal of a role for as many safe rows as it has in all: other rows are safe where flags are counted.
+struct RoleGoals {
+  Goal block, flag;
+};
+
+/// The whole procedure, for rows of one role: a temperature where it helps, the debounce, thresholds for
+/// categories where they help, a threshold for flags. What "helps" is tried on rows held out within `rows`,
+/// which may be a part of the role's: `goals` are those for all of them, and options.goal is not read.
 /// `base` is followed in everything else. Empty: a class is missing, or no threshold keeps to the target.
 /// Errors: those of decide(). Throws std::bad_alloc.
 [[nodiscard]] Result<std::optional<RoleFit>> fit_role(const PolicyRules& base, Role role,
-                                                      std::span<const Sample> rows,
+                                                      std::span<const Sample> rows, const RoleGoals& goals,
                                                       const FitOptions& options);
 
 /// Puts what was found into rules: of each category that is not off, thresholds instead of actions.

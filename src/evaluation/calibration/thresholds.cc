@@ -7,19 +7,11 @@
 
 namespace qwen3guard::evaluation {
 
-Counts count_reached(std::span<const ScoredRow> rows, float threshold) noexcept {
-  Counts out;
-  for (const ScoredRow& row : rows) out.add(row.is_positive, row.score >= threshold);
-  return out;
-}
-
 std::optional<ThresholdChoice> choose_threshold(const Goal& goal, std::vector<ScoredRow> rows) {
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
   Counts counts;
   for (const ScoredRow& row : rows) counts.add(row.is_positive, false);
   if (counts.tp + counts.fn == 0 || counts.fp + counts.tn == 0) return std::nullopt;
-  const std::int64_t allowed =
-      goal.target_fpr ? allowed_alarms(*goal.target_fpr, counts.fp + counts.tn) : counts.fp + counts.tn;
   const auto take = [&](const ScoredRow& row) {
     ++(row.is_positive ? counts.tp : counts.fp);
     --(row.is_positive ? counts.fn : counts.tn);
@@ -29,7 +21,7 @@ std::optional<ThresholdChoice> choose_threshold(const Goal& goal, std::vector<Sc
   for (; i < rows.size() && rows[i].score > 1; ++i) take(rows[i]);
   std::optional<ThresholdChoice> out;
   const auto offer = [&](float threshold) {
-    if (counts.fp > allowed) return;
+    if (!keeps_to_goal(goal, counts)) return;
     if (goal.target_fpr || !out ||
         f_beta(counts, goal.beta).value_or(0) > f_beta(out->counts, goal.beta).value_or(0))
       out = ThresholdChoice{threshold, counts};

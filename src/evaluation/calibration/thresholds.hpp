@@ -3,19 +3,13 @@
 #define QWEN3GUARD_SRC_EVALUATION_CALIBRATION_THRESHOLDS_HPP
 
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "evaluation/calibration/goal.hpp"
 #include "evaluation/counts.hpp"
+#include "evaluation/ranking.hpp"
 
 namespace qwen3guard::evaluation {
-
-/// A row for which one threshold decides: it is reached by `score` >= threshold.
-struct ScoredRow {
-  float score = 0;  ///< in [0, 1]; infinite where every threshold is reached, -infinite where none is
-  bool is_positive = false;
-};
 
 /// A threshold, and what it makes of the rows that it was chosen on.
 struct ThresholdChoice {
@@ -26,12 +20,10 @@ struct ThresholdChoice {
 /// The threshold that serves the goal best: among the rows' own scores, and the next number above them, which
 /// blocks none of these rows. With a target: the lowest that keeps within the allowed alarms
 /// (allowed_alarms()). For F-beta: the best, of equally good ones the highest. Rows with equal scores stand
-/// or fall together. Empty: a class is missing, or even the highest threshold lets too many alarms through.
-/// Time: O(n log n).
+/// or fall together. Scores are in [0, 1], infinite where every threshold is reached, -infinite where none
+/// is. Empty: a class is missing, or even the highest threshold lets too many alarms through. Time: O(n log
+/// n).
 [[nodiscard]] std::optional<ThresholdChoice> choose_threshold(const Goal& goal, std::vector<ScoredRow> rows);
-
-/// What a threshold makes of rows.
-[[nodiscard]] Counts count_reached(std::span<const ScoredRow> rows, float threshold) noexcept;
 
 }  // namespace qwen3guard::evaluation
 

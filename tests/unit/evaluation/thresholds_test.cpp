@@ -26,6 +26,12 @@ Goal at_most(double rate) {
   return goal;
 }
 
+Counts count_reached(const std::vector<ScoredRow>& rows, float threshold) {
+  Counts out;
+  for (const ScoredRow& row : rows) out.add(row.is_positive, row.score >= threshold);
+  return out;
+}
+
 /// n rows each.
 std::vector<ScoredRow> rows_of(std::initializer_list<std::tuple<int, float, bool>> parts) {
   std::vector<ScoredRow> out;
@@ -36,21 +42,37 @@ std::vector<ScoredRow> rows_of(std::initializer_list<std::tuple<int, float, bool
 
 }  // namespace
 
-TEST_CASE("Goal: allowed alarms keep the share at or below the target, and are none where it cannot show") {
-  CHECK(allowed_alarms(0.01, 299) == 0);
-  CHECK(allowed_alarms(0.01, 300) == 3);
-  CHECK(allowed_alarms(0.01, 399) == 3);
-  CHECK(allowed_alarms(0.01, 400) == 4);
-  CHECK(allowed_alarms(0.5, 5) == 0);
-  CHECK(allowed_alarms(0.5, 7) == 3);
+TEST_CASE("Goal: allowed alarms are the most that keep the share at or below the target") {
+  CHECK(allowed_alarms(at_most(0.01), 0) == 0);
+  CHECK(allowed_alarms(at_most(0.01), 99) == 0);
+  CHECK(allowed_alarms(at_most(0.01), 299) == 2);
+  CHECK(allowed_alarms(at_most(0.01), 300) == 3);
+  CHECK(allowed_alarms(at_most(0.01), 399) == 3);
+  CHECK(allowed_alarms(at_most(0.01), 400) == 4);
+  CHECK(allowed_alarms(at_most(0.5), 7) == 3);
+  CHECK(allowed_alarms({}, 7) == 7);
   for (std::int64_t n = 1; n < 3000; ++n) {
     for (const double target : {0.001, 0.01, 0.03, 0.1, 0.29, 0.7}) {
-      const std::int64_t k = allowed_alarms(target, n);
+      const std::int64_t k = allowed_alarms(at_most(target), n);
       REQUIRE(static_cast<double>(k) / static_cast<double>(n) <= target);
-      if (static_cast<double>(n) >= rows_to_show(target))
-        REQUIRE(static_cast<double>(k + 1) / static_cast<double>(n) > target);
+      REQUIRE(static_cast<double>(k + 1) / static_cast<double>(n) > target);
     }
   }
+  CHECK(keeps_to_goal(at_most(0.01), {0, 4, 0, 396}));
+  CHECK_FALSE(keeps_to_goal(at_most(0.01), {0, 5, 0, 396}));
+  CHECK(keeps_to_goal({}, {0, 5, 0, 0}));
+}
+
+TEST_CASE("Goal: no alarms where all safe rows cannot show the target, nor in a part of them") {
+  const Goal few = goal_for(at_most(0.01), 299), enough = goal_for(at_most(0.01), 300);
+  CHECK(few.no_alarms);
+  CHECK(allowed_alarms(few, 299) == 0);
+  CHECK(allowed_alarms(few, 240) == 0);
+  CHECK_FALSE(keeps_to_goal(few, {0, 1, 0, 298}));
+  CHECK_FALSE(enough.no_alarms);
+  CHECK(allowed_alarms(enough, 300) == 3);
+  CHECK(allowed_alarms(enough, 240) == 2);  // what cross-validation fits without a fold
+  CHECK_FALSE(goal_for({}, 0).no_alarms);
 }
 
 TEST_CASE("Goal: F-beta weighs recall") {
@@ -97,7 +119,7 @@ TEST_CASE("Thresholds: tied rows stand or fall together") {
 
 TEST_CASE("Thresholds: too few safe rows let none through, and all equal scores let nothing be blocked") {
   const auto few = rows_of({{3, 0.9F, true}, {1, 0.8F, false}, {3, 0.7F, true}, {20, 0.1F, false}});
-  CHECK(choose_threshold(at_most(0.05), few).value().threshold == 0.9F);
+  CHECK(choose_threshold(goal_for(at_most(0.05), 21), few).value().threshold == 0.9F);
   const auto equal = rows_of({{30, 0.5F, true}, {30, 0.5F, false}});
   const auto choice = choose_threshold(at_most(0.2), equal).value();
   CHECK(choice.threshold == std::nextafter(0.5F, 1.0F));
@@ -135,14 +157,16 @@ TEST_CASE("Thresholds: as good as trying all of them") {
           {static_cast<float>(random_below(random, n_values)) / 40.0F, random_below(random, 3) == 0});
     rows[0].is_positive = true;
     rows[1].is_positive = false;
-    const Goal goal =
-        round % 2 == 0 ? at_most(0.05 + 0.1 * random_below(random, 9)) : Goal{{}, 0.5 + round % 3};
+    Goal goal;
+    goal.beta = 0.5 + round % 3;
+    if (round % 2 == 0) goal = at_most(0.05 + 0.1 * random_below(random, 9));
+    goal.no_alarms = round % 8 == 0;
     const auto choice = choose_threshold(goal, rows).value();
     REQUIRE(count_reached(rows, choice.threshold) == choice.counts);
     for (const ScoredRow& row : rows) {
       const Counts tried = count_reached(rows, row.score);
       if (goal.target_fpr) {
-        const std::int64_t allowed = allowed_alarms(*goal.target_fpr, tried.fp + tried.tn);
+        const std::int64_t allowed = allowed_alarms(goal, tried.fp + tried.tn);
         REQUIRE(choice.counts.fp <= allowed);
         if (row.score < choice.threshold) REQUIRE(tried.fp > allowed);
       } else {
