@@ -88,6 +88,8 @@ class CalibrateTest(unittest.TestCase):
             low, high = found[name]["block"]["false_alarm_rate_interval"]
             rate = found[name]["block"]["false_alarm_rate"]
             self.assertIn(f"{100 * rate:.1f} % ({100 * low:.1f} to {100 * high:.1f})", stdout)
+        self.assertEqual(found["n_folds"], 5)
+        self.assertEqual(stdout.count("Cross-validated in 5 folds, seed 1:"), 1)
         for warning in found["warnings"]:
             self.assertIn(f"Warning: {warning}\n", stdout)
         return report, stdout
@@ -151,6 +153,20 @@ class CalibrateTest(unittest.TestCase):
         self.assertIn("Warning: Too few rows for the target: 40 rows are safe, and at least 300 are needed to show a rate of 1 %. "
                       "No alarm among them shows a rate of at most 7.5 %", stdout)
         self.assertIn("Warning: The data do not show that false alarms stay at or below 1 %", stdout)
+
+    def test_says_which_folds_there_were(self):
+        rows = invented_rows(30, 9)
+        harmful = [row for row in rows if row["label"] == "Unsafe"]
+        safe = [row for row in rows if row["label"] == "Safe"]
+        for n_harmful, n_folds in ((3, 3), (1, 0)):
+            self.judge("nano-gen", safe + harmful[:n_harmful], str(n_harmful))
+            code, stdout, _ = self.here("calibrate", "--predictions", str(n_harmful), "--f-beta", "1", "--out", "mine.json", "--report", "report.json", "--force")
+            self.assertEqual(code, 0)
+            found = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))["prompt"]
+            self.assertEqual(found["n_folds"], n_folds)
+            self.assertEqual(found["cross_validated"] is None, n_folds == 0)
+            self.assertEqual("Cross-validated in" in stdout, n_folds > 0, stdout)
+            self.assertEqual("Too few rows for cross-validation" in stdout, n_folds == 0, stdout)
 
     def test_judges_the_data_itself(self):
         rows = invented_rows(120, 5)

@@ -122,6 +122,7 @@ void put_calibrated_role(JsonOut& json, const CalibrationReport& report, const R
   put_outcome(json, "before", report, role.before);
   put_outcome(json, "after", report, role.after);
   put_outcome(json, "cross_validated", report, role.cross_validated);
+  json.key("n_folds").integer(static_cast<std::int64_t>(role.by_fold.size()));
   json.key("warnings").begin_array();
   for (const std::string& warning : calibration_warnings(report, role)) json.string(warning);
   json.end_array();
@@ -141,7 +142,6 @@ std::string calibration_to_json(const CalibrationReport& report) {
   put_name("base", report.base);
   put_optional(json, "target_fpr", report.options.goal.target_fpr);
   json.key("beta").number(report.options.goal.beta);
-  json.key("n_folds").integer(report.options.n_folds);
   json.key("seed").integer(static_cast<std::int64_t>(report.options.seed));
   put_calibrated_role(json.key("prompt"), report, report.found.roles[0]);
   put_calibrated_role(json.key("response"), report, report.found.roles[1]);

@@ -92,8 +92,7 @@ std::string threshold_lines(const CalibrationReport& report, const RoleCalibrati
     out.back() = '.';
     return out + '\n';
   }
-  return out + filled(" the other categories, which have fewer than %d rows of each kind, %.4g.\n",
-                      static_cast<int>(evaluation::kMinCategoryRows), static_cast<double>(*common));
+  return out + filled(" the other categories %.4g.\n", static_cast<double>(*common));
 }
 
 std::string fit_lines(const CalibrationReport& report, const RoleCalibration& role) {
@@ -257,6 +256,11 @@ std::string calibration_to_text(const CalibrationReport& report) {
         if (role.cross_validated)
           out += outcome_line(report, "after, cross-validated", role.cross_validated->flag);
       }
+      if (role.cross_validated)
+        out += filled(
+            "  Cross-validated in %d folds, seed %llu: each row is measured on a policy that was fitted "
+            "without it.\n",
+            static_cast<int>(role.by_fold.size()), static_cast<unsigned long long>(report.options.seed));
     }
     for (const std::string& warning : warnings) out += "  Warning: " + warning + '\n';
   }
@@ -264,9 +268,6 @@ std::string calibration_to_text(const CalibrationReport& report) {
       "A false alarm: a row that is %s is blocked; recall: of rows that are %s, those blocked. In "
       "brackets 95 %% intervals.\n",
       safe_name(report.base).c_str(), harmful_name(report.base).c_str());
-  out += filled(
-      "Cross-validated: %d folds, seed %llu; each row is measured on a policy that was fitted without it.\n",
-      report.options.n_folds, static_cast<unsigned long long>(report.options.seed));
   return out;
 }
 
