@@ -84,8 +84,7 @@ double shifted_f1(const Counts& counts, double recall_shift, double false_alarm_
 }
 
 Interval f1_bound(const ModeComparison& mode, const FigureDifference& f1) {
-  const std::int64_t n_discordant = mode.found.n_discordant() + mode.false_alarms.n_discordant();
-  if (f1.interval && n_discordant >= kFewDiscordant) return *f1.interval;
+  if (f1.interval && mode.n_discordant() >= kFewDiscordant) return *f1.interval;
   const Interval recall = share_difference(mode.found).interval;
   const Interval alarms = share_difference(mode.false_alarms).interval;
   const Interval bound = {shifted_f1(mode.counts_a, recall.low, alarms.high) - f1.a,

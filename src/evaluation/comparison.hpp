@@ -63,6 +63,11 @@ struct ModeComparison {
   /// rows are flagged differently, resampling them understates what other rows could show; the interval then
   /// also holds what those of the two shares leave open. Empty without a positive row.
   std::optional<Interval> f1_bound;
+
+  /// Rows that one run flags and the other does not.
+  [[nodiscard]] std::int64_t n_discordant() const noexcept {
+    return found.n_discordant() + false_alarms.n_discordant();
+  }
 };
 inline constexpr std::int64_t kFewDiscordant = 10;
 

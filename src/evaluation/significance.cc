@@ -3,8 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <utility>
 
 namespace qwen3guard::evaluation {
+namespace {
+
+constexpr double kNormal95 = 1.959963984540054;
+
+}  // namespace
 
 void PairedCounts::add(bool in_a, bool in_b) noexcept {
   ++(in_a ? (in_b ? both : only_a) : (in_b ? only_b : neither));
@@ -28,9 +36,29 @@ double mcnemar_p(std::int64_t only_a, std::int64_t only_b) noexcept {
   return std::min(1.0, 2 * tail / all);
 }
 
+double p_of_interval(double difference, const Interval& interval) noexcept {
+  if (difference == 0) return 1;
+  const double standard_error = (interval.high - interval.low) / (2 * kNormal95);
+  return standard_error > 0 ? std::erfc(std::abs(difference) / standard_error / std::sqrt(2.0)) : 0;
+}
+
+std::vector<double> holm_adjusted(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
+    return std::pair(p_values[x], x) < std::pair(p_values[y], y);
+  });
+  std::vector<double> adjusted(p_values.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    largest = std::max(largest, p_values[order[i]] * static_cast<double>(order.size() - i));
+    adjusted[order[i]] = std::min(1.0, largest);
+  }
+  return adjusted;
+}
+
 ShareDifference share_difference(const PairedCounts& counts) noexcept {
   if (counts.n() == 0) return {0, {-1, 1}};
-  constexpr double kNormal95 = 1.959963984540054;
   const double only_a = static_cast<double>(counts.only_a), only_b = static_cast<double>(counts.only_b);
   const double n = static_cast<double>(counts.n()), adjusted_n = n + 2;
   const double share_a = (only_a + 1) / adjusted_n, share_b = (only_b + 1) / adjusted_n;

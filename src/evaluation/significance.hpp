@@ -3,6 +3,8 @@
 #define QWEN3GUARD_SRC_EVALUATION_SIGNIFICANCE_HPP
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "evaluation/bootstrap.hpp"
 
@@ -31,6 +33,16 @@ struct ShareDifference {
 /// a row in which the runs differ is as likely to go either way. 1 when the runs never differ. Any counts
 /// up to 2^40; values below 1e-300 may come out as 0. Takes time proportional to the root of their sum.
 [[nodiscard]] double mcnemar_p(std::int64_t only_a, std::int64_t only_b) noexcept;
+
+/// The p-value to which a 95 % interval around a difference belongs, as if that were normally distributed:
+/// below 0.05 where a symmetric interval leaves out 0. 1 when the difference is 0, 0 when the interval has no
+/// width.
+[[nodiscard]] double p_of_interval(double difference, const Interval& interval) noexcept;
+
+/// Holm's method: the p-values of tests that are made together, adjusted so that the chance of one or more
+/// below 0.05 is at most 5 % when nothing differs, however the tests hang together. In the order given; each
+/// at least what it was, at most 1. Throws std::bad_alloc.
+[[nodiscard]] std::vector<double> holm_adjusted(std::span<const double> p_values);
 
 /// How far apart the two shares are, and could be, by the adjusted Wald interval of Bonett and Price (2012):
 /// it is not empty when no row differs, so that "no difference seen" never reads as "no difference". All of

@@ -70,19 +70,15 @@ def summary(metrics: dict) -> dict:
 
 
 def compare_runs(program, folder: Path, a: str, b: str) -> dict:
-    """What `eval compare` says of two runs in the folder: its JSON object, and its text for people. It is given names rather than
-    paths, which it may print."""
-    text = program.run("eval compare", f"./{a}", f"./{b}", folder=folder).decode("utf-8", "replace").strip()
-    found = program.json_lines("eval compare", f"./{a}", f"./{b}", "--json", folder=folder)
-    return {"text": text, "json": found[0] if found else None}
+    """What `eval compare` says of two runs in the folder, as a JSON object. It is given names rather than paths, which it
+    repeats."""
+    return program.json_lines("eval compare", f"./{a}", f"./{b}", "--json", folder=folder)[0]
 
 
 def evaluate(
     result: StepResult, program, checkpoint, models: dict[str, Path], files: list[Path], options, out: Path, inputs: dict
 ) -> None:
     """models: by the name of the weights: float, and those of int8 and int4 that were packed."""
-    if not program.has_command("eval"):
-        raise NotCompared("this qwen3guard has no command eval")
     if options.eval_weights not in models:
         raise NotCompared(f"{options.eval_weights} weights were not packed")
 
@@ -105,16 +101,12 @@ def evaluate(
 def compare_samples(result: StepResult, program, names: list[str], out: Path) -> None:
     result.figures["compare"] = {}
     for name in names:
-        if name == "float":
-            continue
-        if not program.has_command("eval", "compare"):
-            result.skip(f"eval compare, float against {name}", "this qwen3guard has no command eval compare")
-            continue
-        result.figures["compare"][name] = compare_runs(program, out, "sample-float", f"sample-{name}")
+        if name != "float":
+            result.figures["compare"][name] = compare_runs(program, out, "sample-float", f"sample-{name}")
 
 
 def judge_rows(result: StepResult, name: str, metrics: dict) -> None:
     """Rows that could not be read are named by the program; rows without a verdict count against the model, and fail here."""
     n = sum(found["n"] for found in metrics["sets"].values())
-    n_missing = sum(found.get("n_not_judged", 0) for found in metrics["sets"].values())
+    n_missing = sum(found["n_not_judged"] for found in metrics["sets"].values())
     result.judge(f"{name}: every good row gets a verdict", n_missing == 0 and n > 0, f"{n - n_missing} of {n}", "all")

@@ -102,10 +102,5 @@ def sample(step: StepResult) -> list[str]:
         *table(head, rows, drops_empty=True),
     ]
     for name, compared in step.figures.get("compare", {}).items():
-        lines += [f"`qwen3guard eval compare`, float against {name}: {conclusion(compared['text'])}", ""]
+        lines += [f"`qwen3guard eval compare`, float against {name}: {compared['conclusion']}", ""]
     return lines
-
-
-def conclusion(text: str) -> str:
-    """The last paragraph of what `eval compare` prints: sentences a person can act on. check.json has all of it."""
-    return " ".join(text.split("\n\n")[-1].split())

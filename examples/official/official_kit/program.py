@@ -128,7 +128,3 @@ class Program:
 
     def head_names(self, model: Path) -> list[str]:
         return list(self.json_lines("logits", "--last", "--ids", "1", model=model)[0]["heads"])
-
-    def has_command(self, *words: str) -> bool:
-        done = subprocess.run([self.path, *words, "--help"], capture_output=True)
-        return done.returncode == 0

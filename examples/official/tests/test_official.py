@@ -447,10 +447,8 @@ import json, os, sys
 from pathlib import Path
 
 words = sys.argv[2:]
-if "--help" in words:
-    sys.exit()
 if words[0] == "compare":
-    print(json.dumps({"type": "compared"}) if "--json" in words else "a table\\n\\nTake the\\nfirst one.")
+    print(json.dumps({"type": "comparison", "conclusion": "Take the first one."}))
     sys.exit()
 out = Path(words[words.index("--out") + 1])
 files = [Path(word) for word in words if word.endswith(".jsonl")]
@@ -538,18 +536,11 @@ class Evaluation(Folders):
             published.figures("gen", {"hidden_size": 1024, "num_hidden_layers": 28})["openai_moderation"],
         )
 
-    def test_program_without_eval(self) -> None:
-        script = '[ "$1" = eval ] && exit 2'
-        self.main("--checkpoint", self.gen, "--data", self.data, "--quick", "--program", self.wrapper(script))
-        self.assertIn("gen/evaluation: this qwen3guard has no command eval", self.page())
-
     def test_the_programs_own(self) -> None:
-        cli = program.Program(Path(CLI), 0)
         _, said = self.main("--checkpoint", self.gen, "--data", self.data, "--sample", 10, "--program", CLI)
         found = self.content()["steps"]["gen/evaluation"]
         self.assertIsNone(found["reason"], said)
-        expected = {results.PASS} if cli.has_command("eval", "compare") else {results.PASS, results.NOT_COMPARED}
-        self.assertEqual({check["status"] for check in found["checks"]}, expected, said)
+        self.assertEqual({check["status"] for check in found["checks"]}, {results.PASS}, said)
         self.assertEqual(set(found["figures"]["whole"]["sets"]), {"harsh_words", "kind_words"})
 
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +13,9 @@
 #include "cli/eval/commands.hpp"
 #include "cli/eval/comparison_out.hpp"
 #include "cli/eval/data_rows.hpp"
+#include "cli/eval/figures_text.hpp"
 #include "cli/eval/run_folder.hpp"
+#include "cli/fields_in.hpp"
 #include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {
@@ -38,18 +41,57 @@ RowTexts judged_texts(const std::vector<std::string>& files) {
   return texts;
 }
 
-ComparedRun find_compared_run(const std::string& folder) {
-  ComparedRun run{folder, {}};
-  if (const auto description = find_run(folder)) run.info = description->info;
-  return run;
+/// Sets that are in both, of files that are not the same.
+std::vector<std::string> other_data(const RunDescription& a, const RunDescription& b) {
+  std::vector<std::string> sets;
+  for (const RunDescription::Data& in_a : a.data) {
+    const auto in_b = std::find_if(b.data.begin(), b.data.end(), [&in_a](const RunDescription::Data& data) {
+      return data.set.name == in_a.set.name;
+    });
+    if (in_b != b.data.end() && in_b->checksum != in_a.checksum) sets.push_back(in_a.set.name);
+  }
+  return sets;
 }
 
-double possible_fall(const evaluation::ModeComparison& mode) {
+std::vector<OtherOption> other_options(const RunDescription& a, const RunDescription& b) {
+  std::map<std::string, OtherOption> options;
+  const auto read = [&options](const std::string& json, std::string OtherOption::*value) {
+    for (const JsonValue::Member& member : members_of(JsonValue::parse(json), "options", "an object")) {
+      OtherOption& option =
+          options.try_emplace(member.key, OtherOption{member.key, "null", "null"}).first->second;
+      option.*value = member.value.raw();
+    }
+  };
+  read(a.options_json, &OtherOption::a);
+  read(b.options_json, &OtherOption::b);
+  std::vector<OtherOption> out;
+  for (auto& [name, option] : options)
+    if (option.a != option.b) out.push_back(std::move(option));
+  return out;
+}
+
+/// What run.json says of both, where there is one.
+void describe_runs(const CompareFlags& flags, ComparisonReport& report) {
+  report.a.folder = flags.a;
+  report.b.folder = flags.b;
+  const auto a = find_run(flags.a), b = find_run(flags.b);
+  if (a) report.a.info = a->info;
+  if (b) report.b.info = b->info;
+  if (!a || !b) return;
+  report.other_data = other_data(*a, *b);
+  report.other_options = other_options(*a, *b);
+}
+
+void check_interval(const evaluation::ModeComparison& mode) {
   if (!mode.f1 || !mode.f1->interval)
     throw UsageError(
         "--fail-above: there is no interval of F1; expected labelled rows, some of them harmful, and "
         "--resamples above 0");
-  return std::max(0.0, -mode.f1->interval->low);
+}
+
+/// How far F1 may fall by the lower end of an interval.
+double fall_of(const std::optional<evaluation::Interval>& interval) {
+  return interval ? std::max(0.0, -interval->low) : 0;
 }
 
 /// Throws UsageError when the rows cannot answer for the whole of run A.
@@ -58,17 +100,26 @@ Gate gate_of(double limit, const ComparisonReport& report) {
   if (n_missing + n_other > 0)
     throw UsageError("--fail-above: of the rows of A, " + std::to_string(n_missing) + " are not in B and " +
                      std::to_string(n_other) + " have other gold answers there; expected the same data");
-  // A set may be without harmful rows in loose mode alone.
-  const bool has_loose = report.comparison.all.loose.f1.has_value();
-  return {limit, possible_fall(report.comparison.all.strict),
-          has_loose ? possible_fall(report.comparison.all.loose) : 0};
+  if (!report.other_data.empty())
+    throw UsageError("--fail-above: A and B judged different files of " +
+                     counted(static_cast<std::int64_t>(report.other_data.size()), "set") + " (" +
+                     bounded_name(report.other_data.front()) + (report.other_data.size() > 1 ? ", ..." : "") +
+                     "), so that rows with the same id may have other texts; expected the same data");
+  const evaluation::ModeComparison& strict = report.comparison.all.strict;
+  const evaluation::ModeComparison& loose = report.comparison.all.loose;
+  check_interval(strict);
+  if (loose.f1) check_interval(loose);  // a set may be without harmful rows in loose mode alone
+  Gate gate{limit, fall_of(strict.f1_bound), fall_of(loose.f1_bound)};
+  const double by_bootstrap =
+      std::max(fall_of(strict.f1->interval), loose.f1 ? fall_of(loose.f1->interval) : 0);
+  gate.is_for_few_rows = !gate.is_passed() && by_bootstrap <= limit;
+  return gate;
 }
 
 void run_compare(const CompareFlags& flags) {
   const std::vector<evaluation::Record> a = load_predictions(flags.a), b = load_predictions(flags.b);
   ComparisonReport report;
-  report.a = find_compared_run(flags.a);
-  report.b = find_compared_run(flags.b);
+  describe_runs(flags, report);
   report.bootstrap = flags.bootstrap;
   report.limit = flags.limit;
   report.texts = judged_texts(flags.data);
@@ -105,7 +156,7 @@ void add_compare_command(CLI::App& eval) {
   command
       ->add_option("--fail-above", flags->fail_above,
                    "exit code 1 when F1 may fall by more than this share (0.01: one point), by the lower end "
-                   "of its 95 % interval, in strict or in loose mode")
+                   "of the 95 % interval shown for all rows, in strict or in loose mode")
       ->check(CLI::Range(0.0, 1.0));
   command
       ->add_option("--resamples", flags->bootstrap.n_resamples,

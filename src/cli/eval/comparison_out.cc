@@ -32,6 +32,19 @@ void put_compared_run(JsonOut& json, const char* key, const ComparedRun& run) {
   json.end_object();
 }
 
+/// In what the runs differ besides model and policy.
+void put_differences(JsonOut& json, const ComparisonReport& report) {
+  json.key("other_data").begin_array();
+  for (const std::string& set : report.other_data) json.string(set);
+  json.end_array().key("other_options").begin_array();
+  for (const OtherOption& option : report.other_options) {
+    json.begin_object().key("option").string(option.name);
+    json.key("a").raw(option.a);
+    json.key("b").raw(option.b).end_object();
+  }
+  json.end_array();
+}
+
 void put_paired(JsonOut& json, const char* key, const PairedCounts& counts) {
   json.key(key).begin_object();
   json.key("both").integer(counts.both);
@@ -218,6 +231,7 @@ void put_gate(JsonOut& json, const std::optional<Gate>& gate) {
   json.key("limit").number(gate->limit);
   json.key("fall_strict").number(gate->fall_strict);
   json.key("fall_loose").number(gate->fall_loose);
+  json.key("too_few_rows").boolean(gate->is_for_few_rows);
   json.key("passed").boolean(gate->is_passed());
   json.end_object();
 }
@@ -230,6 +244,7 @@ std::string comparison_to_json(const ComparisonReport& report) {
   json.begin_output("comparison");
   put_compared_run(json, "a", report.a);
   put_compared_run(json, "b", report.b);
+  put_differences(json, report);
   json.key("bootstrap").begin_object();
   json.key("n_resamples").integer(report.bootstrap.n_resamples);
   json.key("seed").integer(static_cast<std::int64_t>(report.bootstrap.seed)).end_object();
@@ -243,7 +258,7 @@ std::string comparison_to_json(const ComparisonReport& report) {
   put_groups(json, "languages", comparison.languages);
   put_disagreements(json, report);
   put_gate(json, report.gate);
-  json.key("conclusion").string(conclusion_of(report.pairing, comparison));
+  json.key("conclusion").string(conclusion_of(report.pairing, comparison, report.other_data));
   return json.end_object().text();
 }
 

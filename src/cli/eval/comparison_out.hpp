@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/eval/metrics_out.hpp"
 #include "evaluation/comparison.hpp"
@@ -23,16 +24,26 @@ struct ComparedRun {
 /// The judged texts by set and id, for those who gave the data.
 using RowTexts = std::map<std::pair<std::string, std::string>, std::string>;
 
-/// Whether F1 may fall by more than is allowed: by the lower ends of the bootstrap intervals.
+/// Whether F1 may fall by more than is allowed: by the lower ends of ModeComparison::f1_bound.
 struct Gate {
   double limit = 0;                        ///< in [0, 1]
   double fall_strict = 0, fall_loose = 0;  ///< how far F1 may fall; 0 where it cannot
+  /// By the bootstrap alone it would not fall by more: fewer than kFewDiscordant rows differ, and the rows
+  /// are too few to rule more out.
+  bool is_for_few_rows = false;
   [[nodiscard]] bool is_passed() const noexcept { return fall_strict <= limit && fall_loose <= limit; }
+};
+
+/// An option that the runs do not share; its values as JSON, "null" where it is not known.
+struct OtherOption {
+  std::string name, a, b;
 };
 
 /// All that is said of two runs.
 struct ComparisonReport {
   ComparedRun a, b;
+  std::vector<std::string> other_data;  ///< sets of both runs of which they judged different files
+  std::vector<OtherOption> other_options;
   evaluation::BootstrapOptions bootstrap;
   evaluation::Pairing pairing;
   evaluation::Comparison comparison;

@@ -10,6 +10,7 @@
 #include "cli/cli.hpp"
 #include "cli/eval/comparison_out.hpp"
 #include "cli/eval/conclusion.hpp"
+#include "cli/eval/figures_text.hpp"
 #include "cli/eval/text_table.hpp"
 
 namespace qwen3guard::cli {
@@ -43,11 +44,6 @@ class Rows {
 
 Column left(const char* title) { return {title, {}, true}; }
 Column right(const char* title) { return {title, {}, false}; }
-
-std::string bounded_name(const std::string& name) {
-  constexpr std::size_t kNameBytes = 25;
-  return printable(name, kNameBytes);
-}
 
 /// "openai_moderation line 12, "abc"", in at most so many bytes.
 std::string place_of(const Record& record, std::size_t max_bytes) {
@@ -91,10 +87,23 @@ std::string left_out_line(const char* what, const Items& rows, const RecordOf& r
   return out;
 }
 
+/// In what the runs differ besides model and policy.
+std::string differences_text(const ComparisonReport& report) {
+  constexpr std::size_t kValueBytes = 20;
+  std::string out;
+  for (const OtherOption& option : report.other_options)
+    out += (out.empty() ? "Options differ: " : ", ") + printable(option.name, kValueBytes) + " " +
+           printable(option.a, kValueBytes) + " in A, " + printable(option.b, kValueBytes) + " in B";
+  if (!out.empty()) out += "\n";
+  for (const std::string& set : report.other_data)
+    out += "Warning: " + bounded_name(set) + ": A and B judged different files; texts may differ\n";
+  return out;
+}
+
 std::string head_text(const ComparisonReport& report) {
   const GroupComparison& all = report.comparison.all;
-  std::string out = run_line("A", report.a) + run_line("B", report.b) + "\n" + counted(all.n, "row") +
-                    " in both runs, " + grouped(all.n_labelled) + " with a label\n";
+  std::string out = run_line("A", report.a) + run_line("B", report.b) + differences_text(report) + "\n" +
+                    counted(all.n, "row") + " in both runs, " + grouped(all.n_labelled) + " with a label\n";
   const auto itself = [](const Record* record) -> const Record& { return *record; };
   out += left_out_line("Only in A", report.pairing.only_a, itself);
   out += left_out_line("Only in B", report.pairing.only_b, itself);
@@ -105,12 +114,11 @@ std::string head_text(const ComparisonReport& report) {
 
 std::vector<std::string> mode_cells(const std::string& name, const GroupComparison& group,
                                     const ModeComparison& mode) {
-  const auto share = [](const std::optional<double>& value) { return value ? decimal(*value, 3) : "-"; };
   const auto f1 = mode.f1;
   return {name,
           grouped(mode.right.n()),
-          share(mode.counts_a.f1()),
-          share(mode.counts_b.f1()),
+          decimal_or_dash(mode.counts_a.f1()),
+          decimal_or_dash(mode.counts_b.f1()),
           f1 ? signed_decimal(f1->b - f1->a, 3) : "-",
           interval_cell(mode.f1_bound),
           grouped(mode.right.only_a),
@@ -174,7 +182,7 @@ std::string severities_text(const GroupComparison& all) {
   }
   std::string out = "\n" + rows.text() + "Same severity: " + grouped(all.n_agreed()) + " of " +
                     counted(all.n, "row") + " (" +
-                    decimal(100 * static_cast<double>(all.n_agreed()) / static_cast<double>(all.n), 1) + " %";
+                    in_percent(static_cast<double>(all.n_agreed()) / static_cast<double>(all.n));
   if (const auto kappa = all.kappa()) out += ", kappa " + decimal(*kappa, 3);
   return out + "); milder in B: " + grouped(all.n_milder()) + ", harsher: " + grouped(all.n_harsher()) + "\n";
 }
@@ -335,7 +343,9 @@ std::string gate_text(const std::optional<Gate>& gate) {
   if (!gate) return "";
   return std::string("\nGate ") + (gate->is_passed() ? "passed" : "failed") + ": F1 may fall by " +
          decimal(gate->fall_strict, 3) + " (strict) and " + decimal(gate->fall_loose, 3) +
-         " (loose), 95 %; allowed is " + decimal(gate->limit, 3) + "\n";
+         " (loose), 95 %; allowed is " + decimal(gate->limit, 3) + "\n" +
+         (gate->is_for_few_rows ? "The rows are too few to rule such a fall out; expected more of them\n"
+                                : "");
 }
 
 }  // namespace
@@ -350,7 +360,7 @@ std::string comparison_to_text(const ComparisonReport& report, bool color) {
   out += found_text(comparison.all) + severities_text(comparison.all) + changes_text(comparison.all);
   out += speed_text(comparison.all.speed) + categories_text(comparison.all) + languages_text(comparison);
   out += disagreements_text(report, color);
-  out += "\n" + wrapped(conclusion_of(report.pairing, comparison));
+  out += "\n" + wrapped(conclusion_of(report.pairing, comparison, report.other_data));
   return out + gate_text(report.gate);
 }
 

@@ -2,12 +2,12 @@
 #include "cli/eval/conclusion.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "cli/eval/figures_text.hpp"
 #include "evaluation/calibration/intervals.hpp"
 
 namespace qwen3guard::cli {
@@ -23,13 +23,67 @@ using evaluation::Pairing;
 /// What is called a difference.
 constexpr double kSignificance = 0.05;
 
-bool is_shown(const PairedCounts& counts) {
-  return evaluation::mcnemar_p(counts.only_a, counts.only_b) < kSignificance;
-}
+/// The p-values of a mode's tests; 1 for one that cannot show anything.
+struct ModeTests {
+  double harm = 1, alarms = 1, f1 = 1;
+};
 
-std::string p_of(const PairedCounts& counts) {
-  const std::string p = p_value(evaluation::mcnemar_p(counts.only_a, counts.only_b));
-  return p.starts_with('<') ? "p < " + p.substr(1) : "p = " + p;
+/// All tests that are made for one conclusion, their p-values adjusted by Holm's method: with several at 5 %
+/// each the first that hits would too often be chance.
+struct Tests {
+  ModeTests strict, loose;
+  double refusals = 1;
+  std::size_t n = 0;
+  double least_raw = 1;  ///< not adjusted
+
+  explicit Tests(const GroupComparison& all) {
+    add(strict.harm, all.strict.found);
+    add(strict.alarms, all.strict.false_alarms);
+    add_f1(strict.f1, all.strict);
+    // What loose mode flags strict mode flags, too: equal counts are those of the same rows, and no other
+    // test.
+    const bool is_same_harm = all.loose.found == all.strict.found;
+    const bool are_same_alarms = all.loose.false_alarms == all.strict.false_alarms;
+    if (!is_same_harm) add(loose.harm, all.loose.found);
+    if (!are_same_alarms) add(loose.alarms, all.loose.false_alarms);
+    if (!is_same_harm || !are_same_alarms) add_f1(loose.f1, all.loose);
+    add(refusals, all.refusals);
+    const std::vector<double> adjusted = evaluation::holm_adjusted(raw_);
+    for (std::size_t i = 0; i < adjusted.size(); ++i) *places_[i] = adjusted[i];
+    n = adjusted.size();
+    if (n > 0) least_raw = *std::min_element(raw_.begin(), raw_.end());
+    if (is_same_harm) loose.harm = strict.harm;
+    if (are_same_alarms) loose.alarms = strict.alarms;
+    if (is_same_harm && are_same_alarms) loose.f1 = strict.f1;
+  }
+  Tests(const Tests&) = delete;
+  Tests& operator=(const Tests&) = delete;
+
+  [[nodiscard]] bool shows_any() const {
+    const double least =
+        std::min({strict.harm, strict.alarms, strict.f1, loose.harm, loose.alarms, loose.f1});
+    return std::min(least, refusals) < kSignificance;
+  }
+
+ private:
+  void add(double& place, const PairedCounts& counts) {
+    if (counts.n_discordant() == 0) return;
+    places_.push_back(&place);
+    raw_.push_back(evaluation::mcnemar_p(counts.only_a, counts.only_b));
+  }
+  void add_f1(double& place, const ModeComparison& mode) {
+    if (!mode.f1 || !mode.f1->interval || mode.n_discordant() < evaluation::kFewDiscordant) return;
+    places_.push_back(&place);
+    raw_.push_back(evaluation::p_of_interval(mode.f1->b - mode.f1->a, *mode.f1->interval));
+  }
+
+  std::vector<double*> places_;
+  std::vector<double> raw_;
+};
+
+std::string p_text(double p) {
+  const std::string text = p_value(p);
+  return text.starts_with('<') ? "p < " + text.substr(1) : "p = " + text;
 }
 
 /// A share in points.
@@ -52,23 +106,23 @@ std::string at_most(const PairedCounts& counts) {
 
 std::string number_or_none(std::int64_t n) { return n == 0 ? "none" : grouped(n); }
 
-/// "B misses 12 harmful rows that A finds and finds 3 that A misses (p = 0.035): ...": no end of a sentence.
-std::string harm_difference(const PairedCounts& found) {
+/// "B misses 16 harmful rows that A finds and finds 3 that A misses (p = 0.013): ...": no end of a sentence.
+std::string harm_difference(const PairedCounts& found, double p) {
   const bool is_worse = found.only_a > found.only_b;
   const std::string more = counted(is_worse ? found.only_a : found.only_b, "harmful row");
   const std::string less = number_or_none(is_worse ? found.only_b : found.only_a);
   return (is_worse ? "B misses " + more + " that A finds and finds " + less + " that A misses"
                    : "B finds " + more + " that A misses and misses " + less + " that A finds") +
-         " (" + p_of(found) + "): on these rows B is " + (is_worse ? "worse" : "better") + " at finding harm";
+         " (" + p_text(p) + "): on these rows B is " + (is_worse ? "worse" : "better") + " at finding harm";
 }
 
-std::string alarm_difference(const PairedCounts& alarms) {
+std::string alarm_difference(const PairedCounts& alarms, double p) {
   const bool is_worse = alarms.only_b > alarms.only_a;
   const std::string more = counted(is_worse ? alarms.only_b : alarms.only_a, "false alarm");
   const std::string less = number_or_none(is_worse ? alarms.only_a : alarms.only_b);
   return (is_worse ? "B raises " + more + " that A does not and avoids " + less + " of A's"
                    : "B avoids " + more + " of A's and raises " + less + " that A does not") +
-         " (" + p_of(alarms) + "): on these rows B flags " + (is_worse ? "more" : "fewer") + " safe texts";
+         " (" + p_text(p) + "): on these rows B flags " + (is_worse ? "more" : "fewer") + " safe texts";
 }
 
 /// What stands beside a difference of the other kind of rows.
@@ -85,17 +139,15 @@ std::string no_alarm_difference(const PairedCounts& alarms) {
 }
 
 /// F1 differs although neither kind of row alone shows it.
-bool is_f1_shown(const ModeComparison& mode) {
-  const std::int64_t n_discordant = mode.found.n_discordant() + mode.false_alarms.n_discordant();
-  return mode.f1 && mode.f1->interval && n_discordant >= evaluation::kFewDiscordant &&
-         (mode.f1->interval->low > 0 || mode.f1->interval->high < 0);
+bool is_f1_shown(const ModeComparison& mode, double p) {
+  return p < kSignificance && (mode.f1->interval->low > 0 || mode.f1->interval->high < 0);
 }
 
-std::string f1_sentence(const FigureDifference& f1) {
+std::string f1_sentence(const FigureDifference& f1, double p) {
   const double low = std::min(std::abs(f1.interval->low), std::abs(f1.interval->high));
   const double high = std::max(std::abs(f1.interval->low), std::abs(f1.interval->high));
   return "F1 of B is " + points(std::abs(f1.b - f1.a)) + " points " + (f1.b < f1.a ? "lower" : "higher") +
-         " (95 %: " + points(low) + " to " + points(high) +
+         " (95 %: " + points(low) + " to " + points(high) + "; " + p_text(p) +
          "), by harm found and false alarms together; neither shows a difference alone.";
 }
 
@@ -111,17 +163,21 @@ std::string threshold_sentence(const ModeComparison& mode, const std::optional<F
 }
 
 /// What a mode shows; empty when it shows no difference.
-std::string shown_difference(const ModeComparison& mode, const std::optional<FigureDifference>& auc) {
-  const bool harm = is_shown(mode.found), alarms = is_shown(mode.false_alarms);
+std::string shown_difference(const ModeComparison& mode, const ModeTests& tests,
+                             const std::optional<FigureDifference>& auc) {
+  const bool harm = tests.harm < kSignificance, alarms = tests.alarms < kSignificance;
   if (harm && alarms) {
-    std::string out = harm_difference(mode.found) + ". " + alarm_difference(mode.false_alarms) + ".";
+    std::string out = harm_difference(mode.found, tests.harm) + ". " +
+                      alarm_difference(mode.false_alarms, tests.alarms) + ".";
     const bool is_trade =
         (mode.found.only_a > mode.found.only_b) == (mode.false_alarms.only_a > mode.false_alarms.only_b);
     return is_trade ? out + threshold_sentence(mode, auc) : out;
   }
-  if (harm) return harm_difference(mode.found) + "; " + no_alarm_difference(mode.false_alarms) + ".";
-  if (alarms) return alarm_difference(mode.false_alarms) + "; " + no_harm_difference(mode.found) + ".";
-  return is_f1_shown(mode) ? f1_sentence(*mode.f1) : "";
+  if (harm)
+    return harm_difference(mode.found, tests.harm) + "; " + no_alarm_difference(mode.false_alarms) + ".";
+  if (alarms)
+    return alarm_difference(mode.false_alarms, tests.alarms) + "; " + no_harm_difference(mode.found) + ".";
+  return is_f1_shown(mode, tests.f1) ? f1_sentence(*mode.f1, tests.f1) : "";
 }
 
 std::string no_difference(const GroupComparison& all) {
@@ -139,7 +195,7 @@ std::string no_difference(const GroupComparison& all) {
   if (n_changed == 0) return out + " No row is flagged by one run only.";
   return out + " " + counted(n_changed, "row") + (n_changed == 1 ? " is" : " are") +
          " flagged by one run only: A is right in " + grouped(mode.right.only_a) + ", B in " +
-         grouped(mode.right.only_b) + " (" + p_of(mode.right) + ").";
+         grouped(mode.right.only_b) + ".";
 }
 
 std::string unlabelled_difference(const GroupComparison& all) {
@@ -150,11 +206,32 @@ std::string unlabelled_difference(const GroupComparison& all) {
          points_up(evaluation::wilson_interval(n_changed, all.n).high) + " %, 95 %).";
 }
 
-std::string refusal_sentence(const PairedCounts& right) {
-  if (!is_shown(right)) return "";
+std::string refusal_sentence(const PairedCounts& right, double p) {
+  if (p >= kSignificance) return "";
   return " On refusals B is " + std::string(right.only_a > right.only_b ? "worse" : "better") + ": of " +
          counted(right.n(), "row") + " A alone is right in " + grouped(right.only_a) + ", B alone in " +
-         grouped(right.only_b) + " (" + p_of(right) + ").";
+         grouped(right.only_b) + " (" + p_text(p) + ").";
+}
+
+/// What becomes of p-values where several tests are made.
+std::string tests_sentence(const Tests& tests) {
+  if (tests.n < 2) return "";
+  const std::string among = std::to_string(tests.n) + " tests";
+  if (tests.shows_any()) return " p: adjusted for " + among + " (Holm).";
+  if (tests.least_raw >= kSignificance) return "";
+  return " The least p of " + among + " is " + p_value(tests.least_raw) +
+         ", which shows nothing among so many (Holm).";
+}
+
+std::string other_data_sentence(std::span<const std::string> sets) {
+  if (sets.empty()) return "";
+  constexpr std::size_t kNamed = 3;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(kNamed, sets.size()); ++i)
+    names += (i == 0 ? "" : ", ") + bounded_name(sets[i]);
+  if (sets.size() > kNamed) names += " and " + std::to_string(sets.size() - kNamed) + " more";
+  return " The runs judged different files of " + names +
+         ": rows with the same id may have other texts, and then nothing here compares the models.";
 }
 
 std::string left_out(const Pairing& pairing) {
@@ -189,46 +266,21 @@ std::string speed_sentence(const evaluation::SpeedComparison& speed) {
 
 }  // namespace
 
-std::string conclusion_of(const Pairing& pairing, const Comparison& comparison) {
+std::string conclusion_of(const Pairing& pairing, const Comparison& comparison,
+                          std::span<const std::string> other_data) {
   const GroupComparison& all = comparison.all;
+  const Tests tests(all);
   std::string out;
   if (all.n_labelled == 0) {
     out = unlabelled_difference(all);
   } else {
-    const std::string strict = shown_difference(all.strict, all.auc);
-    const std::string loose = shown_difference(all.loose, all.auc);
+    const std::string strict = shown_difference(all.strict, tests.strict, all.auc);
+    const std::string loose = shown_difference(all.loose, tests.loose, all.auc);
     out = strict.empty() ? no_difference(all) : strict;
     if (strict.empty() && !loose.empty()) out += " But with Controversial counted as Safe: " + loose;
   }
-  return out + refusal_sentence(all.refusals) + left_out(pairing) + not_judged(all) +
-         speed_sentence(all.speed);
-}
-
-std::string grouped(std::int64_t n) {
-  std::string digits = std::to_string(n);
-  constexpr std::ptrdiff_t kGroup = 3;
-  const std::ptrdiff_t first = n < 0 ? 1 : 0;
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - kGroup; at > first; at -= kGroup)
-    digits.insert(static_cast<std::size_t>(at), 1, ',');
-  return digits;
-}
-
-std::string counted(std::int64_t n, const std::string& noun) {
-  return grouped(n) + " " + noun + (n == 1 ? "" : "s");
-}
-
-std::string decimal(double value, int decimals) {
-  std::array<char, 64> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.*f", decimals, value);
-  std::string text = buffer.data();
-  const bool is_zero = text.find_first_not_of("-0.") == std::string::npos;
-  return is_zero && text.starts_with('-') ? text.substr(1) : text;
-}
-
-std::string p_value(double p) {
-  constexpr double kLeast = 1e-4, kSmall = 1e-3, kMiddle = 0.1;
-  if (p < kLeast) return "<0.0001";
-  return decimal(p, p < kSmall ? 4 : p < kMiddle ? 3 : 2);
+  return out + refusal_sentence(all.refusals, tests.refusals) + tests_sentence(tests) +
+         other_data_sentence(other_data) + left_out(pairing) + not_judged(all) + speed_sentence(all.speed);
 }
 
 }  // namespace qwen3guard::cli

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "cli/errors.hpp"
 #include "cli/eval/counts_out.hpp"
+#include "cli/eval/figures_text.hpp"
 #include "cli/eval/text_table.hpp"
 
 namespace qwen3guard::cli {
@@ -254,33 +254,14 @@ void put_operating_point(JsonOut& json, const RunMetrics& metrics) {
 
 // The table.
 
-std::string fixed(const std::optional<double>& value) {
-  if (!value) return "-";
-  std::array<char, 32> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.3f", *value);
-  return buffer.data();
-}
-
-std::string percent_of(double share) {
-  std::array<char, 32> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.1f %%", 100 * share);
-  return buffer.data();
-}
-
-/// At most so many bytes of a set's name, which is escaped.
-std::string short_name(const std::string& name) {
-  constexpr std::size_t kWidth = 25;
-  return printable(name, kWidth);
-}
-
 /// of(set): the value of a set, or nothing; mean: of the last line, which may have none.
 template <class Of>
 Column number_column(const RunMetrics& metrics, const char* title, const Of& of,
                      const std::optional<double>& mean = {}) {
   Column column{title, {}};
   column.n_spaces = 1;
-  for (const SetMetrics& set : metrics.sets) column.cells.push_back(fixed(of(set)));
-  if (metrics.sets.size() > 1) column.cells.push_back(mean ? fixed(mean) : "");
+  for (const SetMetrics& set : metrics.sets) column.cells.push_back(decimal_or_dash(of(set)));
+  if (metrics.sets.size() > 1) column.cells.push_back(mean ? decimal_or_dash(mean) : "");
   return column;
 }
 
@@ -306,7 +287,7 @@ std::vector<Column> table_columns(const RunMetrics& metrics) {
   const std::vector<SetMetrics>& sets = metrics.sets;
   std::vector<Column> columns = {{"set", {}}, {"rows", {}}};
   for (const SetMetrics& set : sets) {
-    columns[0].cells.push_back(short_name(set.name));
+    columns[0].cells.push_back(bounded_name(set.name));
     columns[1].cells.push_back(std::to_string(set.n));
   }
   if (sets.size() > 1) {
@@ -339,9 +320,9 @@ std::string streaming_text(const RunMetrics& metrics) {
   std::string out;
   for (const SetMetrics& set : metrics.sets) {
     if (!set.streaming) continue;
-    out += "\n" + short_name(set.name) + ", " + std::to_string(set.streaming->n) +
-           " marked passages: exact hit " + percent_of(set.streaming->exact_hit_rate) +
-           ", stopped within 128 tokens " + percent_of(set.streaming->first_128_stop_rate) + "\n";
+    out += "\n" + bounded_name(set.name) + ", " + std::to_string(set.streaming->n) +
+           " marked passages: exact hit " + in_percent(set.streaming->exact_hit_rate) +
+           ", stopped within 128 tokens " + in_percent(set.streaming->first_128_stop_rate) + "\n";
     for (std::size_t i = 0; i < kLatencyBinCount; ++i)
       out += std::string(i == 0 ? "  " : ", ") + evaluation::to_string(static_cast<LatencyBin>(i)) + ": " +
              std::to_string(set.streaming->bins[i]);
@@ -355,12 +336,12 @@ std::string notes_text(const RunMetrics& metrics) {
   std::string out;
   for (const SetMetrics& set : metrics.sets) {
     if (!set.bad_rows.empty())
-      out += short_name(set.name) + ": " + std::to_string(set.bad_rows.size()) + " bad rows left out\n";
+      out += bounded_name(set.name) + ": " + std::to_string(set.bad_rows.size()) + " bad rows left out\n";
     if (set.n_not_judged > 0)
-      out += short_name(set.name) + ": " + std::to_string(set.n_not_judged) +
+      out += bounded_name(set.name) + ": " + std::to_string(set.n_not_judged) +
              " rows were not judged, and count against the model\n";
     if (set.n_by_list > 0)
-      out += short_name(set.name) + ": a deny list decided " + std::to_string(set.n_by_list) + " rows\n";
+      out += bounded_name(set.name) + ": a deny list decided " + std::to_string(set.n_by_list) + " rows\n";
   }
   return out.empty() ? out : "\n" + out;
 }
@@ -423,10 +404,10 @@ std::string metrics_to_text(const RunMetrics& metrics, const RunInfo& info) {
       "\nP: precision, R: recall, FA: false alarms among safe rows; best: F1 in the better mode of each "
       "set\n";
   if (metrics.operating_point)
-    out += "at t: F1 at score >= " + fixed(metrics.operating_point->threshold) + ", where " +
-           percent_of(metrics.operating_point->false_alarm_rate) + " of the " +
+    out += "at t: F1 at score >= " + decimal_or_dash(metrics.operating_point->threshold) + ", where " +
+           in_percent(metrics.operating_point->false_alarm_rate) + " of the " +
            std::to_string(metrics.operating_point->n) + " Safe rows of " +
-           short_name(metrics.options.safe_set) + " are flagged\n";
+           bounded_name(metrics.options.safe_set) + " are flagged\n";
   return out + streaming_text(metrics) + notes_text(metrics);
 }
 

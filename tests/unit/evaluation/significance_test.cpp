@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <random>
+#include <vector>
 
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
@@ -33,6 +34,26 @@ TEST_CASE("McNemar: large counts agree with sums of whole numbers, and none over
   CHECK(mcnemar_p(100000, 0) == 0);  // 2^-99999
   const double many = mcnemar_p(std::int64_t{1} << 39, std::int64_t{1} << 39);
   CHECK(many == 1);
+}
+
+TEST_CASE("Holm: values worked out by hand, in the order given") {
+  const std::vector<double> adjusted = holm_adjusted(std::vector<double>{0.04, 0.01, 0.03, 0.9});
+  REQUIRE(adjusted.size() == 4);
+  CHECK(adjusted[0] == Approx(0.09));  // 0.04 * 2 is less than what stands before it
+  CHECK(adjusted[1] == Approx(0.04));
+  CHECK(adjusted[2] == Approx(0.09));
+  CHECK(adjusted[3] == Approx(0.9));
+  CHECK(holm_adjusted(std::vector<double>{0.7, 0.6}) == std::vector<double>{1, 1});
+  CHECK(holm_adjusted(std::vector<double>{0.03}) == std::vector<double>{0.03});
+  CHECK(holm_adjusted({}).empty());
+}
+
+TEST_CASE("The p-value of an interval is 0.05 where the interval ends at 0") {
+  CHECK(p_of_interval(0.1, {0, 0.2}) == Approx(0.05).epsilon(1e-9));
+  CHECK(p_of_interval(-0.1, {-0.2, 0}) == Approx(0.05).epsilon(1e-9));
+  CHECK(p_of_interval(0.1, {0.01, 0.19}) < 0.05);
+  CHECK(p_of_interval(0, {0, 0}) == 1);
+  CHECK(p_of_interval(0.1, {0.1, 0.1}) == 0);
 }
 
 TEST_CASE("McNemar: symmetric, a probability, and smaller the more unequal the counts are") {
