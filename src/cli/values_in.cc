@@ -68,6 +68,13 @@ bool read_boolean(const JsonValue& value, const std::string& where) {
   return value.raw() == "true";
 }
 
+Role read_judged_role(const JsonValue& line) {
+  const JsonValue role = member(line, "", "role");
+  const std::string name = role.kind() == JsonValue::Kind::string ? role.text() : "";
+  if (name != "user" && name != "assistant") fail_unlike("role", role, "user or assistant");
+  return name == "user" ? Role::user : Role::assistant;
+}
+
 Severity read_severity(const JsonValue& value, const std::string& where) {
   if (value.kind() == JsonValue::Kind::null) return Severity::not_judged;
   const auto severity = value.kind() == JsonValue::Kind::string ? parse_severity(value.text()) : std::nullopt;

@@ -31,6 +31,8 @@ namespace qwen3guard::cli {
 /// A whole number in [-1, 2^31 - 1].
 [[nodiscard]] std::int32_t read_integer(const JsonValue& value, const std::string& where);
 [[nodiscard]] bool read_boolean(const JsonValue& value, const std::string& where);
+/// The member "role": whose message was judged, a user's or an assistant's.
+[[nodiscard]] Role read_judged_role(const JsonValue& line);
 /// null: not_judged.
 [[nodiscard]] Severity read_severity(const JsonValue& value, const std::string& where);
 /// null: all 0.

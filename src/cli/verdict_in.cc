@@ -39,10 +39,7 @@ TokenVerdict read_token(const JsonValue& value, const std::string& where) {
 
 Verdict read_verdict(const JsonValue& line) {
   Verdict out;
-  const JsonValue role = member(line, "", "role");
-  const std::string role_text = role.kind() == JsonValue::Kind::string ? role.text() : "";
-  if (role_text != "user" && role_text != "assistant") fail_unlike("role", role, "user or assistant");
-  out.role = role_text == "user" ? Role::user : Role::assistant;
+  out.role = read_judged_role(line);
   out.severity = read_severity(member(line, "", "severity"), "severity");
   out.probabilities = read_probabilities(member(line, "", "probabilities"), "probabilities");
   const JsonValue position = member(line, "", "position");

@@ -8,20 +8,15 @@
 namespace qwen3guard::evaluation {
 namespace {
 
-std::optional<double> ratio(std::int64_t part, std::int64_t whole) noexcept {
-  if (whole == 0) return std::nullopt;
-  return static_cast<double>(part) / static_cast<double>(whole);
-}
-
 bool is_harmful(const Record& row) { return row.gold.label && is_positive(*row.gold.label, Mode::strict); }
 
 std::size_t index_of(Category category) noexcept { return static_cast<std::size_t>(category); }
 
 }  // namespace
 
-std::optional<double> CategoryMetrics::recall_strict() const noexcept { return ratio(n_flagged_strict, n); }
-std::optional<double> CategoryMetrics::recall_loose() const noexcept { return ratio(n_flagged_loose, n); }
-std::optional<double> CategoryMetrics::named_rate() const noexcept { return ratio(n_named, n_called); }
+std::optional<double> CategoryMetrics::recall_strict() const noexcept { return share(n_flagged_strict, n); }
+std::optional<double> CategoryMetrics::recall_loose() const noexcept { return share(n_flagged_loose, n); }
+std::optional<double> CategoryMetrics::named_rate() const noexcept { return share(n_named, n_called); }
 
 CategoryTable category_metrics(std::span<const Record* const> rows) {
   CategoryTable out{};

@@ -37,10 +37,6 @@ bool has_same_gold(const Record& a, const Record& b) {
          in_a.size() == in_b.size() && std::is_permutation(in_a.begin(), in_a.end(), in_b.begin());
 }
 
-Severity severity_of(const Prediction& prediction) {
-  return prediction.rule == Rule::deny_list ? Severity::unsafe : prediction.severity;
-}
-
 template <std::size_t n>
 std::int64_t sum_where(const CrossTable<n>& table, std::size_t first, auto&& is_counted) {
   std::int64_t sum = 0;
@@ -175,7 +171,7 @@ void add_pair(const RecordPair& pair, GroupComparison& group) {
   const Prediction& b = pair.b->prediction;
   ++group.n;
   if (pair.a->gold.label) ++group.n_labelled;
-  ++group.severities[static_cast<std::size_t>(severity_of(a))][static_cast<std::size_t>(severity_of(b))];
+  ++group.severities[static_cast<std::size_t>(said(a))][static_cast<std::size_t>(said(b))];
   ++group.actions[static_cast<std::size_t>(a.action)][static_cast<std::size_t>(b.action)];
   if (const auto refusal = pair.a->gold.refusal)
     group.refusals.add(a.refusal && a.refusal->value == *refusal, b.refusal && b.refusal->value == *refusal);
@@ -221,7 +217,7 @@ Change change_of(const RecordPair& pair) {
     }
   }
   // not_judged and Action::none are the lowest: a verdict that is missing in B is a loss.
-  const auto rank_a = std::tuple(severity_of(a), a.action), rank_b = std::tuple(severity_of(b), b.action);
+  const auto rank_a = std::tuple(said(a), a.action), rank_b = std::tuple(said(b), b.action);
   return rank_b < rank_a ? Change::milder : Change::harsher;
 }
 
@@ -229,7 +225,7 @@ Change change_of(const RecordPair& pair) {
 auto weight_of(const RecordPair& pair) {
   const Prediction& a = pair.a->prediction;
   const Prediction& b = pair.b->prediction;
-  const auto distance = std::abs(static_cast<int>(severity_of(a)) - static_cast<int>(severity_of(b)));
+  const auto distance = std::abs(static_cast<int>(said(a)) - static_cast<int>(said(b)));
   const float difference = a.scores && b.scores ? std::abs(a.scores->loose - b.scores->loose) : 0.0F;
   return std::tuple(distance, pair.a->gold.label.value_or(Severity::not_judged), difference);
 }
@@ -239,7 +235,7 @@ std::vector<Disagreement> find_disagreements(std::span<const RecordPair> pairs) 
   for (const RecordPair& pair : pairs) {
     const Prediction& a = pair.a->prediction;
     const Prediction& b = pair.b->prediction;
-    if (severity_of(a) != severity_of(b) || a.action != b.action) found.push_back({pair, change_of(pair)});
+    if (said(a) != said(b) || a.action != b.action) found.push_back({pair, change_of(pair)});
   }
   std::stable_sort(found.begin(), found.end(), [](const Disagreement& x, const Disagreement& y) {
     if (x.change != y.change) return x.change < y.change;

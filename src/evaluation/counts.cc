@@ -2,14 +2,11 @@
 #include "evaluation/counts.hpp"
 
 namespace qwen3guard::evaluation {
-namespace {
 
-std::optional<double> share(std::int64_t part, std::int64_t whole) {
+std::optional<double> share(std::int64_t part, std::int64_t whole) noexcept {
   if (whole == 0) return std::nullopt;
   return static_cast<double>(part) / static_cast<double>(whole);
 }
-
-}  // namespace
 
 void Counts::add(bool is_positive, bool is_flagged, std::int64_t n_rows) noexcept {
   (is_positive ? (is_flagged ? tp : fn) : (is_flagged ? fp : tn)) += n_rows;

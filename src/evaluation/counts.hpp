@@ -9,6 +9,9 @@
 
 namespace qwen3guard::evaluation {
 
+/// part / whole; empty when there is no whole.
+[[nodiscard]] std::optional<double> share(std::int64_t part, std::int64_t whole) noexcept;
+
 /// Rows by what they are and what was said of them; positive is Unsafe, or what a measure counts as that.
 struct Counts {
   std::int64_t tp = 0, fp = 0, fn = 0, tn = 0;

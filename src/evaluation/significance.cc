@@ -67,4 +67,15 @@ ShareDifference share_difference(const PairedCounts& counts) noexcept {
   return {(only_b - only_a) / n, {std::max(-1.0, centre - reach), std::min(1.0, centre + reach)}};
 }
 
+Interval wilson_interval(std::int64_t k, std::int64_t n) noexcept {
+  if (n == 0) return {0, 1};
+  constexpr double z = kNormal95;
+  const auto rows = static_cast<double>(n);
+  const double share = static_cast<double>(k) / rows;
+  const double scale = 1 + z * z / rows;
+  const double middle = (share + z * z / (2 * rows)) / scale;
+  const double half = z * std::sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / scale;
+  return {k == 0 ? 0.0 : std::max(0.0, middle - half), k == n ? 1.0 : std::min(1.0, middle + half)};
+}
+
 }  // namespace qwen3guard::evaluation

@@ -29,6 +29,10 @@ struct ShareDifference {
   Interval interval;
 };
 
+/// Of a share of k out of n, 95 % (Wilson 1927, doi:10.1080/01621459.1927.10502953): unlike the normal
+/// approximation it says something sensible of 0 out of n. [0, 1] for n = 0.
+[[nodiscard]] Interval wilson_interval(std::int64_t k, std::int64_t n) noexcept;
+
 /// McNemar's exact test, two-sided: how probable counts at least as unequal as `only_a` and `only_b` are when
 /// a row in which the runs differ is as likely to go either way. 1 when the runs never differ. Any counts
 /// up to 2^40; values below 1e-300 may come out as 0. Takes time proportional to the root of their sum.

@@ -2,8 +2,10 @@
 #include <cstdint>
 
 #include "cli/eval/calibration_out.hpp"
+#include "cli/eval/counts_out.hpp"
 #include "cli/json_out.hpp"
 #include "evaluation/calibration/intervals.hpp"
+#include "evaluation/significance.hpp"
 
 namespace qwen3guard::cli {
 namespace {
@@ -27,20 +29,6 @@ const char* name_of(KeptRules kept) {
   return "";
 }
 
-void put_optional(JsonOut& json, const char* key, const std::optional<double>& value) {
-  json.key(key);
-  value ? json.number(*value) : json.null();
-}
-
-void put_bounds(JsonOut& json, const char* key, const std::optional<evaluation::Interval>& bounds) {
-  json.key(key);
-  if (!bounds) {
-    json.null();
-    return;
-  }
-  json.begin_array().number(bounds->low).number(bounds->high).end_array();
-}
-
 void put_calibrated_counts(JsonOut& json, const char* key, const CalibrationReport& report,
                            const evaluation::Counts& counts) {
   const double beta = report.options.goal.beta;
@@ -50,14 +38,14 @@ void put_calibrated_counts(JsonOut& json, const char* key, const CalibrationRepo
   json.key(key).begin_object();
   json.key("tp").integer(counts.tp).key("fp").integer(counts.fp);
   json.key("fn").integer(counts.fn).key("tn").integer(counts.tn);
-  put_optional(json, "false_alarm_rate", counts.false_alarm_rate());
-  put_bounds(json, "false_alarm_rate_interval", bounds(counts.fp, counts.fp + counts.tn));
-  put_optional(json, "recall", counts.recall());
-  put_bounds(json, "recall_interval", bounds(counts.tp, counts.tp + counts.fn));
-  put_optional(json, "precision", counts.precision());
-  put_optional(json, "f_beta", evaluation::f_beta(counts, beta));
-  put_bounds(json, "f_beta_interval",
-             evaluation::f_beta_interval(counts, beta, {kCalibrationResamples, report.options.seed}));
+  put_share(json, "false_alarm_rate", counts.false_alarm_rate());
+  put_interval(json, "false_alarm_rate_interval", bounds(counts.fp, counts.fp + counts.tn));
+  put_share(json, "recall", counts.recall());
+  put_interval(json, "recall_interval", bounds(counts.tp, counts.tp + counts.fn));
+  put_share(json, "precision", counts.precision());
+  put_share(json, "f_beta", evaluation::f_beta(counts, beta));
+  put_interval(json, "f_beta_interval",
+               evaluation::f_beta_interval(counts, beta, {kCalibrationResamples, report.options.seed}));
   json.end_object();
 }
 
@@ -86,8 +74,8 @@ void put_fit(JsonOut& json, const CalibrationReport& report, const RoleCalibrati
   json.begin_object();
   json.key("temperature").number(fit.temperature.temperature);
   const auto held_out = [&](double loss) { return role.folds.empty() ? std::nullopt : std::optional(loss); };
-  put_optional(json, "held_out_loss", held_out(fit.temperature.held_out));
-  put_optional(json, "held_out_loss_at_1", held_out(fit.temperature.held_out_at_1));
+  put_share(json, "held_out_loss", held_out(fit.temperature.held_out));
+  put_share(json, "held_out_loss_at_1", held_out(fit.temperature.held_out_at_1));
   json.key("block_thresholds").begin_object();
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto category = static_cast<Category>(i);
@@ -101,8 +89,7 @@ void put_fit(JsonOut& json, const CalibrationReport& report, const RoleCalibrati
     if ((fit.own & evaluation::set_of(category)) != 0) json.string(to_string(category));
   }
   json.end_array();
-  put_optional(json, "flag_threshold",
-               fit.flag ? std::optional(static_cast<double>(*fit.flag)) : std::nullopt);
+  put_share(json, "flag_threshold", fit.flag ? std::optional(static_cast<double>(*fit.flag)) : std::nullopt);
   json.key("consecutive_tokens");
   fit.is_of_tokens ? json.integer(fit.debounce.consecutive_tokens) : json.null();
   json.end_object();
@@ -140,7 +127,7 @@ std::string calibration_to_json(const CalibrationReport& report) {
   };
   put_name("policy", report.found.policy);
   put_name("base", report.base);
-  put_optional(json, "target_fpr", report.options.goal.target_fpr);
+  put_share(json, "target_fpr", report.options.goal.target_fpr);
   json.key("beta").number(report.options.goal.beta);
   json.key("seed").integer(static_cast<std::int64_t>(report.options.seed));
   put_calibrated_role(json.key("prompt"), report, report.found.roles[0]);

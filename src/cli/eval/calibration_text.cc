@@ -6,6 +6,7 @@
 #include "cli/errors.hpp"
 #include "cli/eval/calibration_out.hpp"
 #include "evaluation/calibration/intervals.hpp"
+#include "evaluation/significance.hpp"
 
 namespace qwen3guard::cli {
 namespace {

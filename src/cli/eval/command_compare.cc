@@ -32,15 +32,6 @@ struct CompareFlags {
   bool json = false;
 };
 
-RowTexts judged_texts(const std::vector<std::string>& files) {
-  RowTexts texts;
-  for (DataSet& set : read_data(files, std::numeric_limits<std::size_t>::max())) {
-    for (DataRow& row : set.rows)
-      texts.emplace(std::pair(set.name, row.id), std::move(row.messages.back().content));
-  }
-  return texts;
-}
-
 /// Sets that are in both, of files that are not the same.
 std::vector<std::string> other_data(const RunDescription& a, const RunDescription& b) {
   std::vector<std::string> sets;
@@ -122,7 +113,7 @@ void run_compare(const CompareFlags& flags) {
   describe_runs(flags, report);
   report.bootstrap = flags.bootstrap;
   report.limit = flags.limit;
-  report.texts = judged_texts(flags.data);
+  report.texts = texts_of(read_data(flags.data, std::numeric_limits<std::size_t>::max()));
   report.pairing = evaluation::pair_records(a, b).value();
   if (report.pairing.pairs.empty())
     throw UsageError(printable(flags.a) + " and " + printable(flags.b) +

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/eval/data_rows.hpp"
 #include "cli/eval/metrics_out.hpp"
 #include "evaluation/comparison.hpp"
 
@@ -20,9 +21,6 @@ struct ComparedRun {
   std::string folder;
   RunInfo info;
 };
-
-/// The judged texts by set and id, for those who gave the data.
-using RowTexts = std::map<std::pair<std::string, std::string>, std::string>;
 
 /// Whether F1 may fall by more than is allowed: by the lower ends of ModeComparison::f1_bound.
 struct Gate {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/eval/figures_text.hpp"
-#include "evaluation/calibration/intervals.hpp"
+#include "evaluation/significance.hpp"
 
 namespace qwen3guard::cli {
 namespace {

@@ -132,6 +132,15 @@ std::vector<DataSet> read_data(const std::vector<std::string>& paths, std::size_
   return out;
 }
 
+RowTexts texts_of(std::vector<DataSet> sets) {
+  RowTexts out;
+  for (DataSet& set : sets) {
+    for (DataRow& row : set.rows)
+      out.emplace(std::pair(set.name, std::move(row.id)), std::move(row.messages.back().content));
+  }
+  return out;
+}
+
 void report_bad_rows(const std::vector<DataSet>& sets) {
   for (const DataSet& set : sets) {
     for (std::size_t i = 0; i < std::min(set.bad_rows.size(), kMaxNamedBadRows); ++i)

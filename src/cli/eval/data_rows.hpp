@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "evaluation/record.hpp"
@@ -43,6 +45,10 @@ struct DataSet {
 
 /// Reads several, whose names must be different. Throws as read_data().
 [[nodiscard]] std::vector<DataSet> read_data(const std::vector<std::string>& paths, std::size_t limit);
+
+/// The judged messages of rows, by set and id.
+using RowTexts = std::map<std::pair<std::string, std::string>, std::string>;
+[[nodiscard]] RowTexts texts_of(std::vector<DataSet> sets);
 
 /// Names the bad rows on stderr: the first ones of each file, and how many there are.
 void report_bad_rows(const std::vector<DataSet>& sets);

@@ -2,7 +2,6 @@
 #include "cli/eval/examples_in.hpp"
 
 #include <limits>
-#include <map>
 #include <set>
 #include <span>
 #include <utility>
@@ -20,17 +19,15 @@ namespace {
 
 /// Texts of rows, by set and id.
 struct KnownTexts {
-  std::map<std::pair<std::string, std::string>, std::string> texts;
+  RowTexts texts;
   std::set<std::string> sets;
 };
 
 KnownTexts read_texts(const std::vector<std::string>& data) {
   KnownTexts out;
-  for (DataSet& set : read_data(data, std::numeric_limits<std::size_t>::max())) {
-    out.sets.insert(set.name);
-    for (DataRow& row : set.rows)
-      out.texts.emplace(std::pair(set.name, std::move(row.id)), std::move(row.messages.back().content));
-  }
+  std::vector<DataSet> sets = read_data(data, std::numeric_limits<std::size_t>::max());
+  for (const DataSet& set : sets) out.sets.insert(set.name);
+  out.texts = texts_of(std::move(sets));
   return out;
 }
 

@@ -18,13 +18,6 @@
 namespace qwen3guard::cli {
 namespace {
 
-Role read_judged_role(const JsonValue& line) {
-  const JsonValue role = member(line, "", "role");
-  const std::string name = role.kind() == JsonValue::Kind::string ? role.text() : "";
-  if (name != "user" && name != "assistant") fail_unlike("role", role, "user or assistant");
-  return name == "user" ? Role::user : Role::assistant;
-}
-
 /// The name of one of the enumeration's first n values.
 template <class Enum>
 Enum read_name(const JsonValue& value, const std::string& where, int n, const char* expected) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "evaluation/calibration/intervals.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <span>
@@ -10,17 +8,6 @@
 #include "evaluation/calibration/goal.hpp"
 
 namespace qwen3guard::evaluation {
-
-Interval wilson_interval(std::int64_t k, std::int64_t n) noexcept {
-  if (n == 0) return {0, 1};
-  constexpr double z = 1.959963984540054;  // the normal distribution's 97.5th percentile
-  const auto rows = static_cast<double>(n);
-  const double share = static_cast<double>(k) / rows;
-  const double scale = 1 + z * z / rows;
-  const double middle = (share + z * z / (2 * rows)) / scale;
-  const double half = z * std::sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / scale;
-  return {k == 0 ? 0.0 : std::max(0.0, middle - half), k == n ? 1.0 : std::min(1.0, middle + half)};
-}
 
 std::optional<Interval> f_beta_interval(const Counts& counts, double beta, const BootstrapOptions& options) {
   if (counts.tp + counts.fn == 0) return std::nullopt;

@@ -8,6 +8,7 @@
 
 #include "evaluation/calibration/category_thresholds.hpp"
 #include "evaluation/calibration/intervals.hpp"
+#include "evaluation/significance.hpp"
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "random_examples.hpp"
