@@ -19,14 +19,15 @@ foreach(isa IN LISTS q3g_drop_in_isas)
   string(REGEX REPLACE "^--isa=[^/]+/([^=]+)=.*$" "${q3g_drop_in_dir}/qwen3guard_\\1.cpp" source "${isa}")
   list(APPEND q3g_drop_in_sources ${source})
 endforeach()
-list(APPEND q3g_drop_in_sources ${q3g_drop_in_dir}/qwen3guard_nano_gen.cpp ${q3g_drop_in_dir}/qwen3guard_nano_stream.cpp)
+list(APPEND q3g_drop_in_sources ${q3g_drop_in_dir}/qwen3guard_nano.cpp)
 file(
   GLOB_RECURSE q3g_drop_in_inputs CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/include/*.hpp
   ${PROJECT_SOURCE_DIR}/src/*.hpp
   ${PROJECT_SOURCE_DIR}/src/*.cc
   ${PROJECT_SOURCE_DIR}/src/*.inl
-  ${PROJECT_SOURCE_DIR}/src/embedded/nano-*
+  ${PROJECT_SOURCE_DIR}/src/embedded/models.txt
+  ${PROJECT_SOURCE_DIR}/src/embedded/nano*
   ${PROJECT_SOURCE_DIR}/capi/*.cc
   ${PROJECT_SOURCE_DIR}/capi/*.h
   ${PROJECT_SOURCE_DIR}/capi/*.hpp)

@@ -18,8 +18,6 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LAYERS = ["values", "util", "kernels", "tensor", "model", "tokenizer", "guard", "embedded"]
-MODELS = ["nano-gen", "nano-stream"]
-MODEL_FILES = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"]
 # src/kernels/CMakeLists.txt says why GCC for Windows has no tiles. Clang before 16 has I8MM and BF16 of Arm only by flags.
 MACROS = """#if defined(__x86_64__) || defined(_M_X64)
 #define Q3G_KERNELS_X86
@@ -178,15 +176,11 @@ def third_party(args: argparse.Namespace) -> dict[str, str]:
 
 
 def embedded_list() -> str:
-    out = "namespace qwen3guard::detail {\n"
-    for name in (model.replace("-", "_") for model in MODELS):
-        function = f"EmbeddedFile {name}_file(std::size_t"
-        out += (f"#if defined(QWEN3GUARD_{name.upper()})  // qwen3guard_{name}.cpp is there for sure\n{function}) noexcept;\n"
-                f"#elif defined(__GNUC__) && !defined(_WIN32)  // that of qwen3guard_{name}.cpp is taken where it is linked\n"
-                f"__attribute__((weak)) {function}) noexcept;\n{function}) noexcept {{ return {{}}; }}\n"
-                f"#else\nstatic {function}) noexcept {{ return {{}}; }}\n#endif\n")
-    entries = "".join(f'{{"{model}", {model.replace("-", "_")}_file}}, ' for model in MODELS)
-    return out + f"namespace {{\nconstexpr EmbeddedModel kEmbeddedModels[] = {{{entries}{{nullptr, nullptr}}}};\n}}\n}}\n"
+    function = "EmbeddedFile embedded_file(std::size_t"
+    return (f"namespace qwen3guard::detail {{\n#if defined(QWEN3GUARD_NANO)  // qwen3guard_nano.cpp is there for sure\n{function}) noexcept;\n"
+            f"#elif defined(__GNUC__) && !defined(_WIN32)  // that of qwen3guard_nano.cpp is taken where it is linked\n"
+            f"__attribute__((weak)) {function}) noexcept;\n{function}) noexcept {{ return {{}}; }}\n"
+            f"#else\nstatic {function}) noexcept {{ return {{}}; }}\n#endif\n}}\n")
 
 
 def library_sources() -> list[pathlib.Path]:
@@ -243,19 +237,28 @@ def kernels(family: str, isa: str, flags: list[str]) -> str:
     return f"{MACROS}#if {needs}\n#if defined(__clang__)\n{clang}#elif defined(__GNUC__)\n{gcc}#endif\n{text}#endif\n"
 
 
-def model(name: str) -> str:
-    symbol = name.replace("-", "_")
-    out, cases = Paster().paste(ROOT / "src/embedded/embedded_file.hpp"), ""
-    out += "#include <cstdint>\nnamespace qwen3guard::detail {\nnamespace {\n"
-    for index, file in enumerate(MODEL_FILES):
-        data = (ROOT / "src/embedded" / name / file).read_bytes()
-        padded = data + bytes(-len(data) % 8)
-        words = [f"{word:#x}" for word in struct.unpack(f"<{len(padded) // 8}Q", padded)]
-        lines = "".join(",".join(words[at:at + 12]) + ",\n" for at in range(0, len(words), 12))
-        out += f"alignas(64) constexpr std::uint64_t kFile{index}[] = {{\n{lines}}};\n"  # integers: texts end at 64 KiB in some compilers
-        cases += f"  if (index == {index}) return {{\"{file}\", std::as_bytes(std::span(kFile{index})).first({len(data)})}};\n"
-    function = f"EmbeddedFile {symbol}_file(std::size_t index) noexcept"
-    return out + f"}}\n{function};\n{function} {{\n{cases}  return {{}};\n}}\n}}\n"
+def embedded_models() -> str:
+    """The file of the embedded models: what src/embedded/models.txt names, each file once."""
+    folder = ROOT / "src/embedded"
+    lines = [line.split() for line in read(folder / "models.txt").splitlines() if line and not line.startswith("#")]
+    numbers, arrays, cases = {}, "", ""
+    for model, *files in lines:
+        for file in files:
+            data = (folder / file).read_bytes()
+            if file not in numbers:
+                numbers[file] = len(numbers)
+                padded = data + bytes(-len(data) % 8)
+                words = [f"{word:#x}" for word in struct.unpack(f"<{len(padded) // 8}Q", padded)]
+                rows = "".join(",".join(words[at:at + 12]) + ",\n" for at in range(0, len(words), 12))
+                # Integers: texts end at 64 KiB in some compilers.
+                arrays += f"alignas(64) constexpr std::uint64_t kFile{numbers[file]}[] = {{\n{rows}}};\n"
+            cases += (f'      {{"{model.removesuffix(":")}", "{pathlib.PurePath(file).name}", '
+                      f"std::as_bytes(std::span(kFile{numbers[file]})).first({len(data)})}},\n")
+    function = "EmbeddedFile embedded_file(std::size_t index) noexcept"
+    return (Paster().paste(folder / "embedded_file.hpp") + "#include <cstdint>\nnamespace qwen3guard::detail {\nnamespace {\n" + arrays
+            + f"}}\n{function};\n{function} {{\n  const EmbeddedFile files[] = {{\n{cases}      {{}},\n  }};\n"
+              "  constexpr std::size_t kLast = sizeof files / sizeof files[0] - 1;\n"
+              "  return files[index < kLast ? index : kLast];\n}\n}\n")
 
 
 def main() -> None:
@@ -275,8 +278,7 @@ def main() -> None:
         isa, flags = entry.split("=", 1)
         family, name = isa.split("/")
         outputs[f"qwen3guard_{name}.cpp"] = kernels(family, name, flags.split(","))
-    for name in MODELS:
-        outputs[f"qwen3guard_{name.replace('-', '_')}.cpp"] = model(name)
+    outputs["qwen3guard_nano.cpp"] = embedded_models()
     args.output.mkdir(parents=True, exist_ok=True)
     for name, text in outputs.items():
         head = (f"/* {name} of qwen3guard {version}: generated by scripts/amalgamate.py. SPDX-License-Identifier: Apache-2.0\n"

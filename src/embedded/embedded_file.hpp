@@ -7,14 +7,12 @@
 
 namespace qwen3guard::detail {
 
-/// One file of a model that is compiled in.
+/// One file of a model that is compiled in. Another model may have the same bytes.
 struct EmbeddedFile {
-  const char* name = nullptr;  ///< nullptr: there is none
+  const char* model = nullptr;  ///< nullptr: there is none
+  const char* name = nullptr;   ///< without a folder: "config.json", "nano.q3g"
   std::span<const std::byte> bytes;
 };
-
-/// The index-th file of a model; none behind the last.
-using EmbeddedFileAt = EmbeddedFile (*)(std::size_t index) noexcept;
 
 }  // namespace qwen3guard::detail
 

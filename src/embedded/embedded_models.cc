@@ -9,32 +9,25 @@
 #include "qwen3guard/quote.hpp"
 #include "util/error.hpp"
 
-namespace qwen3guard::detail {
-namespace {
-
-struct EmbeddedModel {
-  const char* name;
-  EmbeddedFileAt file_at;  ///< a model without files is not there
-};
-
-}  // namespace
-}  // namespace qwen3guard::detail
-
-// Written by src/embedded/CMakeLists.txt, or for the drop-in by scripts/amalgamate.py: kEmbeddedModels, ended
-// by a null entry.
+// Written by src/embedded/CMakeLists.txt, or for the drop-in by scripts/amalgamate.py: embedded_file(index),
+// those of a model one behind the other; none behind the last.
 #include "embedded_files.inc"
 
 namespace qwen3guard::detail {
 
 Result<std::unique_ptr<const Checkpoint>> open_embedded(std::string_view name) {
-  std::vector<MemoryFiles::Entry> entries;
-  for (const EmbeddedModel* model = kEmbeddedModels; model->name != nullptr; ++model) {
-    if (name != model->name) continue;
-    for (EmbeddedFile file = model->file_at(0); file.name != nullptr; file = model->file_at(entries.size()))
-      entries.push_back({file.name, file.bytes});
+  std::vector<MemoryFiles::Entry> files;
+  std::string packed;
+  EmbeddedFile file;
+  for (std::size_t i = 0; (file = embedded_file(i)).model != nullptr; ++i) {
+    if (name != file.model) continue;
+    files.push_back({file.name, file.bytes});
+    if (files.back().name.ends_with(".q3g")) packed = file.name;
   }
-  if (!entries.empty())
-    return open_checkpoint(MemoryFiles("embedded:" + std::string(name), std::move(entries)));
+  if (!files.empty()) {
+    MemoryFiles memory("embedded:" + std::string(name), std::move(files));
+    return packed.empty() ? open_checkpoint(std::move(memory)) : open_packed_among(std::move(memory), packed);
+  }
   std::string known;
   for (const std::string& n : embedded_model_names()) known += (known.empty() ? "" : ", ") + n;
   return error(ErrorCode::file_not_found, "no embedded model ", quote(name), "; there is ",
@@ -48,9 +41,12 @@ std::vector<std::string> embedded_model_names() {
 }
 
 const char* embedded_model_name(std::size_t index) noexcept {
-  for (const EmbeddedModel* model = kEmbeddedModels; model->name != nullptr; ++model) {
-    if (model->file_at(0).name == nullptr) continue;
-    if (index-- == 0) return model->name;
+  std::string_view previous;
+  EmbeddedFile file;
+  for (std::size_t i = 0; (file = embedded_file(i)).model != nullptr; ++i) {
+    if (previous == file.model) continue;
+    previous = file.model;
+    if (index-- == 0) return file.model;
   }
   return nullptr;
 }

@@ -39,4 +39,8 @@ Result<std::unique_ptr<const Checkpoint>> open_checkpoint(MemoryFiles files) {
   return open_file(std::move(blob), files.display_name(name), {});
 }
 
+Result<std::unique_ptr<const Checkpoint>> open_packed_among(MemoryFiles files, std::string_view packed) {
+  return SafetensorsCheckpoint::open_packed_among(std::make_unique<MemoryFiles>(std::move(files)), packed);
+}
+
 }  // namespace qwen3guard::detail

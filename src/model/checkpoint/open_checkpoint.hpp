@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "model/checkpoint/checkpoint.hpp"
 #include "qwen3guard/status.hpp"
@@ -18,6 +19,10 @@ namespace qwen3guard::detail {
 
 /// The checkpoint in memory: a file alone, or the files of a folder. Errors: the same.
 [[nodiscard]] Result<std::unique_ptr<const Checkpoint>> open_checkpoint(MemoryFiles files);
+
+/// SafetensorsCheckpoint::open_packed_among().
+[[nodiscard]] Result<std::unique_ptr<const Checkpoint>> open_packed_among(MemoryFiles files,
+                                                                          std::string_view packed);
 
 }  // namespace qwen3guard::detail
 

@@ -6,6 +6,7 @@
 
 #include "model/checkpoint/chat_templates.hpp"
 #include "model/checkpoint/config_json.hpp"
+#include "model/checkpoint/files_over.hpp"
 #include "model/checkpoint/packed_file.hpp"
 #include "tensor/quantize.hpp"
 #include "util/try.hpp"
@@ -60,6 +61,16 @@ Result<std::unique_ptr<const Checkpoint>> SafetensorsCheckpoint::open_packed(Blo
   Q3G_ASSIGN(ModelConfig config, read_config(*files));
   return std::unique_ptr<const Checkpoint>(
       new SafetensorsCheckpoint(std::move(files), std::move(config), TensorSource(std::move(packed))));
+}
+
+Result<std::unique_ptr<const Checkpoint>> SafetensorsCheckpoint::open_packed_among(
+    std::unique_ptr<const ModelFiles> files, std::string_view packed) {
+  Q3G_ASSIGN(Blob blob, files->open(packed));
+  Q3G_ASSIGN(auto file, open_packed_file(std::move(blob), files->display_name(packed), files->path(packed)));
+  auto all = std::make_unique<const FilesOver>(std::move(files), std::make_unique<const PackedFiles>(file));
+  Q3G_ASSIGN(ModelConfig config, read_config(*all));
+  return std::unique_ptr<const Checkpoint>(
+      new SafetensorsCheckpoint(std::move(all), std::move(config), TensorSource(std::move(file))));
 }
 
 Result<CheckpointTensor> SafetensorsCheckpoint::tensor(const std::string& name) const {

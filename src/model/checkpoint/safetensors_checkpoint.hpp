@@ -29,6 +29,11 @@ class SafetensorsCheckpoint final : public Checkpoint {
   [[nodiscard]] static Result<std::unique_ptr<const Checkpoint>> open_packed(Blob file,
                                                                              std::string display_name,
                                                                              std::string path);
+  /// The packed model file `packed` of `files`, whose others take the place of those inside it with the same
+  /// names: a config.json of its own makes another model of the same tensors. None is the tokenizer's.
+  /// Errors: those of open_packed().
+  [[nodiscard]] static Result<std::unique_ptr<const Checkpoint>> open_packed_among(
+      std::unique_ptr<const ModelFiles> files, std::string_view packed);
 
   [[nodiscard]] std::string name() const override { return files_->name(); }
   [[nodiscard]] const ModelConfig& config() const noexcept override { return config_; }

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pack what export.py wrote for the library: one file of weights that both models share, and the Gen form's config.json.
+
+The Gen folder's tensors must be those of the Stream folder, which has the heads as well. tokenizer_config.json is left
+out: the library runs no chat template, and would report these as unknown.
+
+Usage: embed.py --gen FOLDER --stream FOLDER [--out FOLDER] [--program QWEN3GUARD]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+EMBEDDED = Path(__file__).resolve().parents[2] / "src/embedded"
+FILES = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"]
+SHARED = "nano.q3g"
+
+
+def tensors(path: Path) -> dict[str, tuple[str, list[int], bytes]]:
+    """Name -> (dtype, shape, bytes) of a safetensors file, packed ones among them."""
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    header.pop("__metadata__", None)
+    return {name: (e["dtype"], e["shape"], data[begin + e["data_offsets"][0]:begin + e["data_offsets"][1]])
+            for name, e in header.items()}
+
+
+def difference(gen: Path, stream: Path) -> str:
+    """Why the two folders are not one backbone; empty when they are."""
+    for name in ("tokenizer.json", "generation_config.json"):
+        if (gen / name).read_bytes() != (stream / name).read_bytes():
+            return f"{name} differs"
+    one, both = (json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in (gen, stream))
+    changed = sorted(key for key in one if one[key] != both.get(key))
+    if changed != ["architectures"] or not one["tie_word_embeddings"]:
+        return f"config.json differs in {changed}" if changed != ["architectures"] else "the embeddings are not tied"
+    backbone, everything = tensors(gen / "model.safetensors"), tensors(stream / "model.safetensors")
+    return next((f"tensor {name} differs" for name in backbone if backbone[name] != everything.get(name)), "")
+
+
+def pack(folder: Path, out: Path, program: str) -> None:
+    """The folder without its tokenizer_config.json as a packed file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in FILES:
+            os.symlink((folder / name).resolve(), Path(scratch) / name)
+        subprocess.run([program, "quantize", "--model", scratch + "/.", "--out", out, "--force"], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--gen", type=Path, required=True)
+    p.add_argument("--stream", type=Path, required=True)
+    p.add_argument("--out", type=Path, default=EMBEDDED)
+    p.add_argument("--program", default=os.environ.get("QWEN3GUARD_PROGRAM", "qwen3guard"))
+    a = p.parse_args()
+    if found := difference(a.gen, a.stream):
+        sys.exit(f"embed.py: {a.gen} and {a.stream} share no backbone: {found}")
+    (a.out / "nano-gen").mkdir(parents=True, exist_ok=True)
+    pack(a.stream, a.out / SHARED, a.program)
+    target = a.out / "nano-gen/config.json"
+    if not (target.exists() and target.samefile(a.gen / "config.json")):
+        shutil.copy(a.gen / "config.json", target)
+    print(f"{a.out / SHARED}: {(a.out / SHARED).stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
