@@ -1,4 +1,4 @@
-"""Predictions of a checkpoint in PyTorch on a folder of benchmarks, and their metrics, as `qwen3guard eval` writes them."""
+"""Predictions of a checkpoint in PyTorch on a folder of benchmarks, the everyday set and what was held out, and their metrics, as `qwen3guard eval` writes them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from everyday import FOLDER, HALVES
 from metrics import prediction, score, write_predictions
 from predict import gen_records, stream_records
 from render import Renderer, load_tokenizer
@@ -35,12 +36,12 @@ def main() -> None:
     a = p.parse_args()
     r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
     model = load_model(a.checkpoint)
-    files = sorted(a.data.glob("*.jsonl")) + [a.work / "heldout.jsonl"]
+    files = [*sorted(a.data.glob("*.jsonl")), *(FOLDER / f"{half}.jsonl" for half in HALVES), a.work / "heldout.jsonl"]
     lines = []
     for path in tqdm([f for f in files if not a.only or f.stem in a.only], desc="evaluate"):
         rows = [row for row in read_jsonl(path) if row.get("refusal") is not None or not row.get("label_derived")]
         if a.form == "gen":
-            records = gen_records(model, rows, r, extra="responses" in path.stem)
+            records = gen_records(model, rows, r, extra="responses" in path.stem or path.stem in HALVES)
         else:
             records = stream_records(model, rows, r)
             for row, rec in zip(rows, records):
