@@ -13,7 +13,7 @@ from render import Renderer
 LIMIT = 6000
 
 
-def _bucketed(lengths: list[int], tokens: int) -> list[list[int]]:
+def bucketed(lengths: list[int], tokens: int) -> list[list[int]]:
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     out: list[list[int]] = [[]]
     for i in order:
@@ -36,7 +36,7 @@ def stream_records(model: NanoGuard, rows: list[dict], r: Renderer, tokens: int 
     model.eval()
     enc = [r.stream(row["messages"]) for row in rows]
     out: list[dict] = [{}] * len(rows)
-    for group in _bucketed([len(e[0]) for e in enc], tokens):
+    for group in bucketed([len(e[0]) for e in enc], tokens):
         ids = pad_ids([Example(enc[i][0][:LIMIT], "") for i in group], r.end)
         with torch.autocast("cpu", torch.bfloat16):
             hidden = model.model(ids)[0]
@@ -90,7 +90,7 @@ def gen_records(model: NanoGuard, rows: list[dict], r: Renderer, tokens: int = 8
         yes_no = [r.text(" Yes")[0], r.text(" No")[0]]
         base = {i: (r.gen_middle(rows[i]["messages"])[-LIMIT:] + r.tail[role] + r.text("Safety:")) for i in idx}
         head = r.head[role]
-        for group in _bucketed([len(base[i]) for i in idx], tokens):
+        for group in bucketed([len(base[i]) for i in idx], tokens):
             group = [idx[g] for g in group]
 
             def last_logits(seqs: list[list[int]]) -> torch.Tensor:

@@ -1,8 +1,9 @@
-"""Read train/, add synthetic rows, split off development and held-out rows, and weigh the sources.
+"""Read train/ and extra/, add hand-written and synthetic rows, split off development and held-out rows, and weigh them.
 
-Writes .work/train.jsonl, dev.jsonl and heldout.jsonl. A row: id, lang, source, messages, label, categories, refusal
-(true, false or null), onset (character offset of the first unsafe text in the response, or null), weight (how often
-an epoch shows it on average).
+Writes .work/train.jsonl, dev.jsonl and heldout.jsonl. A row: id, lang, source, messages, label (null where nobody gave
+one: the teachers' is taken), categories, refusal (true, false or null), onset (character offset of the first unsafe
+text in the response, or null), weight (how often an epoch shows it on average). Rows near to a text of the everyday
+set are dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import random
 from pathlib import Path
 
 import synth
+from everyday import everyday_texts
+from hand_written import read_rows
 from labels import CATEGORY_ID
+from near_duplicates import NearDuplicates
 from splice import splice_streams
 
 MAX_CHARS = 1600
@@ -25,8 +29,12 @@ WEIGHT = {
     "cold_train_dev": 1.0, "multilingual_hatecheck": 1.0, "diasafety": 0.7, "p3_tasks": 1.0, "t0_templates": 0.6,
     "self_instruct": 1.0, "fastchat": 2.0, "mt_bench": 2.0, "clinc_queries": 0.8, "banking77_queries": 0.8,
     "safetybench_zh_subset": 0.5, "cvalues_responsibility": 3.0, "adv_training_refusals": 2.0,
+    "nlu_eval": 0.5, "chatterbot": 0.6, "awesome_prompts": 1.0, "pyrit_jailbreak": 2.0, "pyrit_harm": 2.0,
+    "pyrit_refusal": 4.0, "toxigen_demos": 2.0, "hh_harmless_test_prompts": 1.0, "hh_harmless_test_dialogs": 1.0,
 }
-CAP = {"p3_tasks": 3000}
+#: The same for rows written by hand for this purpose (rows/).
+HAND_WEIGHT = 8.0
+CAP = {"p3_tasks": 3000, "t0_templates": 1000}
 HELD_OUT = ("clinc_queries", "banking77_queries")
 #: catqa's classes that the source leaves without one of our categories.
 CATQA = {"Fraud/Deception": "Non-violent Illegal Acts", "Economic Harm": "Non-violent Illegal Acts",
@@ -76,7 +84,7 @@ def normalise(row: dict, source: str) -> dict:
     return {
         "id": row["id"], "lang": row["lang"], "source": source, "label": row["label"], "categories": cats,
         "messages": [{"role": m["role"], "content": clean(m["content"])} for m in row["messages"]],
-        "refusal": row.get("refusal"), "onset": 0 if row["label"] != "Safe" else None,
+        "refusal": row.get("refusal"), "onset": 0 if row["label"] not in ("Safe", None) else None,
         "weight": WEIGHT.get(source, 1.0),
     }
 
@@ -95,15 +103,21 @@ def derived(rows: list[dict]) -> list[dict]:
 
 
 def read_sources(data: Path, seed: int) -> list[dict]:
-    """All rows of train/, capped per source."""
+    """All rows of train/ and extra/, capped per source."""
     rng = random.Random(seed)
     rows: list[dict] = []
-    for path in sorted((data / "train").glob("*.jsonl")):
-        part = [normalise(json.loads(line), path.stem) for line in path.open(encoding="utf-8")]
+    for path in sorted((data / "train").glob("*.jsonl")) + sorted((data / "extra").glob("*.jsonl")):
+        with path.open(encoding="utf-8") as f:
+            part = [normalise(json.loads(line), path.stem) for line in f]
         if path.stem in CAP:
             part = rng.sample(part, CAP[path.stem])
         rows += part
     return rows + derived(rows)
+
+
+def hand_written() -> list[dict]:
+    """The rows of rows/, weighed."""
+    return [{**normalise(r, "hand"), "onset": r["onset"], "weight": HAND_WEIGHT} for r in read_rows()]
 
 
 def unique(rows: list[dict]) -> list[dict]:
@@ -125,7 +139,12 @@ def build(data: Path | None, seed: int, synthetic: bool = True, limit: int = 0) 
     if limit:
         made = random.Random(seed).sample(made, limit)
     asks = [r for r in rows if r["source"] in ("advbench", "catqa", "harmfulqa", "dangerousqa") and split_of(r) == "train"]
-    rows = unique(rows + made + synth.refusals_of(asks if synthetic else [], seed, 1500))
+    hand = hand_written() if synthetic else []
+    rows = unique(rows + hand + made + synth.refusals_of(asks if synthetic else [], seed, 1500))
+    near = NearDuplicates(everyday_texts())
+    kept = [r for r in rows if not any(near.find(m["content"]) for m in r["messages"])]
+    print(f"dropped {len(rows) - len(kept)} rows with a text near to one of the everyday set")
+    rows = kept
     splits: dict[str, list[dict]] = {"train": [], "dev": [], "heldout": []}
     for r in rows:
         splits[split_of(r)].append(r)
