@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
+import embeddings
 import export
 from losses import gen_hidden, verdict_ids
-from nano_model import NanoConfig, NanoGuard
+from nano_model import NanoConfig, NanoGuard, rope_tables, rotate
+from optimiser import orthogonal
 from predict import decide
 from render import Renderer, load_tokenizer, prompt_template
-from train_tokenizer import save, train
+from vocabulary import save, train
 
 MESSAGES = [{"role": "user", "content": "Hello <|im_end|> there."},
             {"role": "assistant", "content": "Good day!"}]
@@ -24,8 +26,8 @@ class ModelCase(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.folder = tempfile.TemporaryDirectory()
         cls.path = Path(cls.folder.name)
-        rows = [{"lang": "en", "messages": MESSAGES}]
-        save(train(rows, 900, 7), cls.path / "tokenizer.json")
+        rows = [{"lang": "en", "source": "demo", "messages": MESSAGES}]
+        save(train(rows, {}, 900, 7), cls.path / "tokenizer.json")
         cls.r = Renderer(load_tokenizer(cls.path / "tokenizer.json"))
         torch.manual_seed(7)
         cls.model = NanoGuard(NanoConfig(vocab_size=cls.r.tok.get_vocab_size(), hidden_size=64, intermediate_size=96))
@@ -54,8 +56,31 @@ class ModelCase(unittest.TestCase):
         begin, end = responses[0]
         self.assertEqual("Good day!", self.r.tok.decode(ids[begin:end]))
 
-    def test_verdict_words_are_single_tokens(self) -> None:
+    def test_verdict_words_begin_differently(self) -> None:
         self.assertEqual(3, len(set(verdict_ids(self.r))))
+
+    def test_first_heads_look_back(self) -> None:
+        model = NanoGuard(NanoConfig(vocab_size=300))
+        with torch.no_grad():
+            model.model.embed_tokens.weight.normal_(0, embeddings.SCALE)
+            model.model.embed_tokens.weight[:, 0] = embeddings.SCALE
+            embeddings.look_back(model)
+            layer = model.model.layers[0]
+            x = layer.input_layernorm(model.model.embed_tokens(torch.randint(0, 300, (1, 24))))
+            att, cos_sin = layer.self_attn, rope_tables(model.cfg, 0, 24, torch.float32)
+            q = rotate(att.q_norm(att.q_proj(x).view(24, 4, 64)).transpose(0, 1), *cos_sin)
+            k = rotate(att.k_norm(att.k_proj(x).view(24, 2, 64)).transpose(0, 1), *cos_sin)
+            share = torch.stack([(q[h, 20] @ k[h // 2, :21].T / 8).softmax(-1) for h in range(3)])
+        self.assertEqual([19, 18], share[:2].argmax(-1).tolist())
+        self.assertGreater(float(share[:2].amax(-1).min()), 0.5)
+        self.assertLess(float(share[2].max()), 3 / 21)
+
+    def test_muon_makes_steps_orthogonal(self) -> None:
+        torch.manual_seed(7)
+        for shape in ((64, 96), (96, 64)):
+            s = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+            self.assertGreater(float(s.min()), 0.3)
+            self.assertLess(float(s.max()), 1.4)
 
     def test_shared_prefix_changes_nothing(self) -> None:
         ids = self.r.gen(MESSAGES)
