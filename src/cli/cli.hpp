@@ -8,16 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "color.hpp"
 #include "errors.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 
 /// What the subcommands share. A command runs to its end or throws; main() turns exceptions into one line on
 /// stderr and exit code 2.
 namespace qwen3guard::cli {
-
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitError = 2;
-inline constexpr int kExitInterrupted = 130;  ///< as shells have it for Ctrl-C
 
 /// --model, --threads, --verify: the same for every command that loads a model.
 struct ModelFlags {
@@ -45,14 +42,8 @@ void print_error(std::string_view message);
 /// "qwen3guard: " and the message, escaped, as one line on stderr.
 void print_warning(std::string_view message);
 
-/// True when the stream is a terminal that wants colour (NO_COLOR is unset, TERM is not "dumb").
-[[nodiscard]] bool wants_color(std::FILE* stream);
 /// True when standard input is a terminal: a person who would wait for ever.
 [[nodiscard]] bool stdin_is_terminal();
-
-/// ANSI colour of a severity; "" without colour.
-[[nodiscard]] std::string_view color_of(Severity severity, bool color);
-[[nodiscard]] std::string_view color_off(bool color);
 
 /// Registers a subcommand and what it does.
 void add_classify_command(CLI::App& app);

@@ -11,6 +11,7 @@
 #include "input_lines.hpp"
 #include "json_out.hpp"
 #include "platform.hpp"
+#include "settled_tokens.hpp"
 #include "verdict_out.hpp"
 
 namespace qwen3guard::cli {
@@ -160,37 +161,6 @@ class Writer {
   bool json_, color_, was_blocked_ = false;
 };
 
-/// Shows the response's tokens as soon as no text that follows can change them.
-class Response {
- public:
-  Response(const Tokenizer& tokenizer, Writer& writer) : decoder_(tokenizer), writer_(writer) {}
-
-  void follow(const StreamUpdate& update) {
-    tokens_.resize(update.first);
-    tokens_.insert(tokens_.end(), update.tokens.begin(), update.tokens.end());
-    while (n_shown_ < update.n_settled) show(false);
-  }
-
-  /// The turn is over; these are all of its tokens.
-  void finish(std::vector<TokenVerdict> tokens) {
-    tokens_ = std::move(tokens);
-    while (n_shown_ < tokens_.size()) show(n_shown_ + 1 == tokens_.size());
-  }
-
- private:
-  void show(bool is_last) {
-    const TokenVerdict& token = tokens_[n_shown_++];
-    std::string text = decoder_.push(token.id).value();
-    if (is_last) text += decoder_.finish();
-    writer_.response({Role::assistant, token.id, std::move(text), token});
-  }
-
-  StreamingDecoder decoder_;
-  Writer& writer_;
-  std::vector<TokenVerdict> tokens_;
-  std::size_t n_shown_ = 0;
-};
-
 bool is_from_stdin(const StreamFlags& flags) {
   return flags.response_option->count() == 0 || flags.response == "-";
 }
@@ -241,7 +211,9 @@ void run(const StreamFlags& flags) {
   const TokenVerdict prompt = session.push_prompt(flags.prompt).value();
   writer.prompt({Role::user, tokenizer.find_added("<|im_end|>").value_or(-1), "<|im_end|>", prompt},
                 session.prompt_decision());
-  Response response(tokenizer, writer);
+  SettledTokens response(tokenizer, [&](const TokenVerdict& token, std::string text) {
+    writer.response({Role::assistant, token.id, std::move(text), token});
+  });
   each_piece(flags, [&](std::string_view piece) { response.follow(session.push_text(piece).value()); });
   const Decision decision = session.end_turn().value().decision;
   response.finish(session.verdicts());

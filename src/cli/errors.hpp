@@ -12,6 +12,10 @@
 
 namespace qwen3guard::cli {
 
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitError = 2;
+inline constexpr int kExitInterrupted = 130;  ///< as shells have it for Ctrl-C
+
 /// The user asked for something that cannot be done; what() is the line that is shown.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
