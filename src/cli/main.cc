@@ -8,6 +8,8 @@
 #include "eval/commands.hpp"
 #include "platform.hpp"
 #include "suggest.hpp"
+#include "try/commands.hpp"
+#include "try/console.hpp"
 
 namespace {
 
@@ -23,6 +25,7 @@ int main(int argc, char** argv) {
   CLI::App app("Safety moderation with Qwen3Guard models on the CPU.", "qwen3guard");
   app.set_version_flag("--version", std::string("qwen3guard ") + version());
   app.require_subcommand(1);
+  cli::add_try_command(app);
   cli::add_classify_command(app);
   cli::add_stream_command(app);
   cli::add_tokenize_command(app);
@@ -38,7 +41,12 @@ int main(int argc, char** argv) {
     cli::use_binary_streams();
     cli::use_utf8_arguments(argc, argv);
     cli::check_command(app, argc, argv);
-    app.parse(argc, argv);  // runs the chosen subcommand's callback
+    // Runs the chosen subcommand's callback. A person who gives none can try it.
+    if (argc == 1 && cli::Console::is_there()) {
+      app.parse("try");
+    } else {
+      app.parse(argc, argv);
+    }
     return cli::kExitOk;
   } catch (const CLI::Success& e) {
     return app.exit(e);  // --help, --version
