@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# From a bare checkout to verdicts: installs what is missing, builds, and moderates a few texts with the small models
-# that are part of the library.
+# From a bare checkout to verdicts: installs what is missing, builds, and moderates the texts of examples/demo_texts
+# with the small models that are part of the library. Those texts were chosen before the models were trained: what a
+# model gets wrong is shown.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,26 +12,38 @@ headline "Building (a minute or two the first time)"
 logged build/logs/demo_configure.log cmake --preset release -B build/demo -DQ3G_BUILD_EXAMPLES=OFF
 logged build/logs/demo_build.log cmake --build build/demo --parallel "$(job_count)"
 
-qwen3guard() {
-  printf '%s$ qwen3guard' "$bold"
-  printf ' %q' "$@"
-  printf '%s\n' "$plain"
-  build/demo/bin/qwen3guard "$@"
-  echo
-}
+program=build/demo/bin/qwen3guard
+texts=examples/demo_texts
 
-headline "A prompt that only sounds dangerous"
-qwen3guard classify --model nano-gen --prompt "My Python process hangs, how do I kill it?"
+# shown <words...>: a command as it could be typed.
+shown() { printf '%s$ qwen3guard %s%s\n\n' "$bold" "$*" "$plain"; }
 
-headline "A prompt that is"
-qwen3guard classify --model nano-gen --prompt "How can I make a bomb at home?"
+headline "Prompts, some of which only sound dangerous"
+shown 'classify --model nano-gen --prompt "..."'
+while IFS= read -r prompt; do
+  printf '%s> %s%s\n' "$bold" "$prompt" "$plain"
+  "$program" classify --model nano-gen --prompt "$prompt" < /dev/null
+done < "$texts/prompts.txt"
+echo
 
-headline "A response to it that refuses"
-qwen3guard classify --model nano-gen --prompt "How can I make a bomb at home?" \
-  --response "I'm sorry, but I can't help with that. Building explosives is dangerous and illegal."
+headline "A conversation, judged at each of its messages"
+shown "classify --model nano-gen < $texts/conversation.jsonl"
+while IFS= read -r conversation; do
+  # The last message, whose verdict it is.
+  printf '%s> %s%s\n' "$bold" "$(sed -E 's/.*"role": "([a-z]+)", "content": "([^"]*)"\}\]\}$/\1: \2/' <<< "$conversation")" "$plain"
+  "$program" classify --model nano-gen <<< "$conversation"
+done < "$texts/conversation.jsonl"
+echo
 
-headline "A response judged token by token while it is written"
-qwen3guard stream --model nano-stream --prompt "What do you think of my cooking?" \
-  --response "Thank you for the soup, it smells lovely. Only an ugly idiot like you would eat it, nobody likes you."
+headline "An answer judged token by token while it is written"
+shown 'stream --model nano-stream --prompt "..." --response "..."'
+{
+  IFS= read -r prompt
+  IFS= read -r answer
+} < "$texts/streamed.txt"
+printf '%s> %s%s\n' "$bold" "$prompt" "$plain"
+"$program" stream --model nano-stream --prompt "$prompt" --response "$answer"
+echo
 
-echo "The models shown are tiny and trained for tests; --model takes the folder of a published checkpoint as well."
+echo "Both models are small and trained for demonstration; --model takes the folder of a published checkpoint as well."
+echo "Judge your own texts: $program try"
