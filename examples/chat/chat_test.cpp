@@ -6,6 +6,7 @@
 #include "model_host.hpp"
 #include "q3g_catch.hpp"
 #include "scripted_host.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using chat::GuardedChat;
@@ -40,7 +41,7 @@ Run say(GuardedChat& chat, const std::string& prompt = kPrompt) {
   return run;
 }
 
-Guard nano() { return Guard::load_embedded("nano-stream").value(); }
+Guard tiny_stream() { return test::load_tiny("stream").value(); }
 
 /// The default policy, but that so many tokens in a row decide.
 Policy with_run_of(std::int32_t n_tokens) {
@@ -52,7 +53,7 @@ Policy with_run_of(std::int32_t n_tokens) {
 }  // namespace
 
 TEST_CASE("chat: what is not flagged is shown as it was written", "[chat]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   for (const std::int32_t buffer : {0, 1, 40, 10000}) {
     CAPTURE(buffer);
     ScriptedHost host({{kClean}});
@@ -70,7 +71,7 @@ TEST_CASE("chat: what is not flagged is shown as it was written", "[chat]") {
 }
 
 TEST_CASE("chat: nothing of a flagged passage is seen, and the next try goes on", "[chat]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   ScriptedHost host({{kClean + " " + kInsult, kClean + " Enjoy your meal, and tell me how it was."}});
   GuardedChat chat(guard, host, {});
   const Run run = say(chat);
@@ -96,7 +97,7 @@ TEST_CASE("chat: nothing of a flagged passage is seen, and the next try goes on"
 }
 
 TEST_CASE("chat: after the last retry the rest is withheld", "[chat]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   ScriptedHost host({{kClean + " " + kInsult}, {"Fine."}});
   chat::Settings settings;
   settings.max_retries = 3;
@@ -112,7 +113,7 @@ TEST_CASE("chat: after the last retry the rest is withheld", "[chat]") {
 }
 
 TEST_CASE("chat: a prompt that does not pass never reaches the host", "[chat]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   ScriptedHost host({{"Hello."}});
   GuardedChat chat(guard, host, {});
   const Run run = say(chat, kThreat);
@@ -125,7 +126,7 @@ TEST_CASE("chat: a prompt that does not pass never reaches the host", "[chat]") 
 }
 
 TEST_CASE("chat: without a buffer what was shown stays", "[chat]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   ScriptedHost host({{kInsult + " " + kInsult, "unused", kClean}});
   chat::Settings settings;
   settings.buffer_tokens = 0;
@@ -141,7 +142,7 @@ TEST_CASE("chat: a denied phrase is taken back where it was shown, and what only
   spec.lists.deny = {"enjoy your meal"};
   const Result<Policy> policy = Policy::make(spec);
   if (!policy.ok()) return;  // a library without lists
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   for (const std::int32_t buffer : {0, 40}) {
     CAPTURE(buffer);
     ScriptedHost host({{kClean + " Enjoy your mealtime."},
@@ -164,7 +165,7 @@ TEST_CASE("chat: a denied phrase is taken back where it was shown, and what only
 }
 
 TEST_CASE("chat: an answer without text is one", "[chat]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   ScriptedHost host({{""}, {"Fine."}});
   GuardedChat chat(guard, host, {});
   const Run run = say(chat);
@@ -175,7 +176,7 @@ TEST_CASE("chat: an answer without text is one", "[chat]") {
 }
 
 TEST_CASE("chat: a Gen checkpoint as guard", "[chat]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   ScriptedHost host({{kInsult + " " + kInsult}, {"Fine."}});
   GuardedChat chat(guard, host, {});
   const Run run = say(chat, "And now?");
@@ -187,7 +188,7 @@ TEST_CASE("chat: a Gen checkpoint as guard", "[chat]") {
 }
 
 TEST_CASE("chat: a model as host writes the same for the same seed", "[chat]") {
-  const Guard guard = nano(), model = Guard::load_embedded("nano-gen").value();
+  const Guard guard = tiny_stream(), model = test::load_tiny("gen").value();
   const auto run = [&](std::uint64_t seed) {
     SamplingOptions sampling;
     sampling.temperature = 1.0F;
@@ -220,7 +221,7 @@ TEST_CASE("chat: every token of the host is shown or counted as discarded", "[ch
    private:
     chat::Host& host_;
   };
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   ScriptedHost script({{kClean + " " + kInsult, kClean + " " + kInsult, kClean + " Enjoy your meal."}});
   Counted host(script);
   GuardedChat chat(guard, host, {});
@@ -233,7 +234,7 @@ TEST_CASE("chat: every token of the host is shown or counted as discarded", "[ch
 TEST_CASE("chat: an answer longer than the guard's context is shown to its end", "[chat]") {
   GuardOptions small;
   small.max_context_tokens = 160;
-  const Guard guard = Guard::load_embedded("nano-stream", small).value();
+  const Guard guard = test::load_tiny("stream", small).value();
   std::string answer;
   for (int i = 0; i < 24; ++i) answer += "It smells lovely, and the table looks great too. ";
   for (const std::int32_t buffer : {0, 40, 10000}) {
@@ -256,7 +257,7 @@ TEST_CASE("chat: an answer longer than the guard's context is shown to its end",
 TEST_CASE("chat: text held back for longer than the context reaches is withheld", "[chat]") {
   GuardOptions small;
   small.max_context_tokens = 160;
-  const Guard guard = Guard::load_embedded("nano-stream", small).value();
+  const Guard guard = test::load_tiny("stream", small).value();
   std::string answer;
   for (int i = 0; i < 24; ++i) answer += "It smells lovely, and the table looks great too. ";
   for (int i = 0; i < 12; ++i) answer += kInsult + " ";
@@ -272,7 +273,7 @@ TEST_CASE("chat: text held back for longer than the context reaches is withheld"
 }
 
 TEST_CASE("chat: a host goes on after text that is not UTF-8", "[chat]") {
-  const Guard guard = nano(), model = Guard::load_embedded("nano-gen").value();
+  const Guard guard = tiny_stream(), model = test::load_tiny("gen").value();
   chat::Settings settings;
   settings.policy = with_run_of(100000);
   std::size_t n_ill_formed = 0;
@@ -292,7 +293,7 @@ TEST_CASE("chat: a host goes on after text that is not UTF-8", "[chat]") {
 TEST_CASE("chat: a host whose context is full forgets the oldest turns", "[chat]") {
   GuardOptions small;
   small.max_context_tokens = 120;
-  const Guard guard = nano(), model = Guard::load_embedded("nano-gen", small).value();
+  const Guard guard = tiny_stream(), model = test::load_tiny("gen", small).value();
   chat::Settings settings;
   settings.policy = with_run_of(100000);
   chat::ModelHost host(model, {1.0F, 0, 1.0F, 3}, 1000);

@@ -15,13 +15,13 @@ const char* in_folder(const char* name) {
 
 q3g_guard* open_gen(void) {
   q3g_guard* guard = NULL;
-  NEED_OK(q3g_guard_load_embedded(TEXT("nano-gen"), NULL, &guard, &err));
+  NEED_OK(q3g_guard_load(TEXT(TINY_GEN), NULL, &guard, &err));
   return guard;
 }
 
 q3g_guard* open_stream_model(void) {
   q3g_guard* guard = NULL;
-  NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), NULL, &guard, &err));
+  NEED_OK(q3g_guard_load(TEXT(TINY_STREAM), NULL, &guard, &err));
   return guard;
 }
 

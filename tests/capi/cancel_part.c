@@ -56,7 +56,7 @@ static void* raise_flag(void* user) {
 
 static void classify(const char* model) {
   q3g_guard* guard = NULL;
-  NEED_OK(q3g_guard_load_embedded(model, strlen(model), NULL, &guard, &err));
+  NEED_OK(q3g_guard_load(model, strlen(model), NULL, &guard, &err));
   raiser with = {.delay_ns = 2000000};
   q3g_classify_options options;
   NEED_OK(q3g_cancel_new(&with.cancel, &err));
@@ -214,15 +214,13 @@ static void packing(void) {
   options.cancel = cancel;
   options.progress = raise_at_first;
   options.progress_user = cancel;
-  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err),
-              Q3G_E_CANCELLED);
+  CHECK_FAILS(q3g_quantize(TEXT(TINY_GEN), path, strlen(path), &options, NULL, &err), Q3G_E_CANCELLED);
   CHECK_FAILS(q3g_verify_packed(path, strlen(path), NULL, &err), Q3G_E_FILE_NOT_FOUND);
   options.progress = NULL;
   options.keep_prefix = 1;
-  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err),
-              Q3G_E_CANCELLED);
+  CHECK_FAILS(q3g_quantize(TEXT(TINY_GEN), path, strlen(path), &options, NULL, &err), Q3G_E_CANCELLED);
   options.cancel = NULL;
-  CHECK_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err));
+  CHECK_OK(q3g_quantize(TEXT(TINY_GEN), path, strlen(path), &options, NULL, &err));
   CHECK_FAILS(q3g_verify_packed(path, strlen(path), cancel, &err), Q3G_E_CANCELLED);
   NEED(q3g_cancel_reset(cancel) == Q3G_OK);
   CHECK_OK(q3g_verify_packed(path, strlen(path), cancel, &err));
@@ -233,8 +231,8 @@ static void packing(void) {
 
 void cancel_part(void) {
   packing();
-  classify("nano-gen");
-  classify("nano-stream");
+  classify(TINY_GEN);
+  classify(TINY_STREAM);
   stream();
   batch();
   generator();

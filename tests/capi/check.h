@@ -25,6 +25,10 @@ int n_checks(void);
 #define NEED(what) (CHECK(what), stop_if_failed())
 #define NEED_OK(call) (CHECK_OK(call), stop_if_failed())
 
+/// Checkpoints that settle what tests ask about, whatever the models in the library believe.
+#define TINY_GEN Q3G_TEST_DIR "/golden/tiny/gen"
+#define TINY_STREAM Q3G_TEST_DIR "/golden/tiny/stream"
+
 /// A literal as pointer and length.
 #define TEXT(literal) (literal), sizeof(literal) - 1
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -121,8 +121,7 @@ static void over_a_batch(const q3g_guard* guard) {
 }
 
 void hold_back_part(void) {
-  q3g_guard* guard = NULL;
-  NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), NULL, &guard, &err));
+  q3g_guard* guard = open_stream_model();
   over_a_stream(guard);
   over_a_batch(guard);
   q3g_guard_free(guard);

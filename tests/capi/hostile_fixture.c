@@ -40,13 +40,13 @@ void open_fixture(const char* folder) {
   snprintf(packed, sizeof packed, "%s/hostile.q3g", folder);
   snprintf(output, sizeof output, "%s/hostile_output.q3g", folder);
   snprintf(policy_file, sizeof policy_file, "%s/hostile_policy.json", folder);
-  NEED_OK(q3g_guard_load_embedded(TEXT("nano-gen"), NULL, &gen, &err));
-  NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), NULL, &stream_model, &err));
+  NEED_OK(q3g_guard_load(TEXT(TINY_GEN), NULL, &gen, &err));
+  NEED_OK(q3g_guard_load(TEXT(TINY_STREAM), NULL, &stream_model, &err));
   NEED_OK(q3g_guard_tokenizer(gen, &tokenizer, &err));
   q3g_quantize_options options;
   NEED_OK(q3g_quantize_options_init(&options, sizeof options));
   options.overwrite = 1;
-  NEED_OK(q3g_quantize_embedded(TEXT("nano-gen"), packed, strlen(packed), &options, NULL, &err));
+  NEED_OK(q3g_quantize(TEXT(TINY_GEN), packed, strlen(packed), &options, NULL, &err));
   FILE* file = fopen(packed, "rb");
   NEED(file != NULL && fseek(file, 0, SEEK_END) == 0);
   n_packed_bytes = (size_t)ftell(file);
@@ -159,8 +159,7 @@ static q3g_generator* make_generator(void) {
 
 void* new_handle(scene* at, const char* type) {
   void* out = NULL;
-  if (is(type, "q3g_guard"))
-    NEED_OK(q3g_guard_load_embedded(TEXT("nano-stream"), NULL, (q3g_guard**)&out, &err));
+  if (is(type, "q3g_guard")) NEED_OK(q3g_guard_load(TEXT(TINY_STREAM), NULL, (q3g_guard**)&out, &err));
   if (is(type, "q3g_tokenizer")) NEED_OK(q3g_guard_tokenizer(gen, (q3g_tokenizer**)&out, &err));
   if (is(type, "q3g_decoder")) NEED_OK(q3g_decoder_new(tokenizer, 0, (q3g_decoder**)&out, &err));
   if (is(type, "q3g_stream")) out = make_stream(at);

@@ -33,7 +33,7 @@ static q3g_guard* open_owned(const char* model, owner* told) {
   NEED_OK(q3g_guard_options_init(&options, sizeof options));
   options.allocator = &allocator;
   q3g_guard* guard = NULL;
-  NEED_OK(q3g_guard_load_embedded(model, strlen(model), &options, &guard, &err));
+  NEED_OK(q3g_guard_load(model, strlen(model), &options, &guard, &err));
   return guard;
 }
 
@@ -58,7 +58,7 @@ static int32_t free_the_guard(void* user, int64_t n_done, int64_t n_total) {
 static void freed_in_a_callback(void) {
   enum { kConversations = 40 };
   owner told = {0};
-  host in = {open_owned("nano-gen", &told), &told, 0};
+  host in = {open_owned(TINY_GEN, &told), &told, 0};
   static q3g_message messages[kConversations];
   static q3g_conversation conversations[kConversations];
   static q3g_verdict verdicts[kConversations];
@@ -115,7 +115,7 @@ static void within_a_visit(void* user, q3g_stream* stream) {
 
 static void batch_freed_in_a_visit(void) {
   owner told = {0};
-  q3g_guard* guard = open_owned("nano-stream", &told);
+  q3g_guard* guard = open_owned(TINY_STREAM, &told);
   room in = {0};
   NEED_OK(q3g_batch_open(guard, NULL, &in.batch, &err));
   NEED_OK(q3g_batch_add(in.batch, NULL, &in.session, &err));
@@ -180,7 +180,7 @@ static void freed_by_another_thread(void) {
   pthread_t threads[kThreads];
   for (size_t i = 0; i < kThreads; ++i) NEED(pthread_create(&threads[i], NULL, judge_in_rounds, &in) == 0);
   for (int round = 1; round <= kRounds; ++round) {
-    q3g_guard* guard = open_owned("nano-gen", &told);
+    q3g_guard* guard = open_owned(TINY_GEN, &told);
     while (in.n_waiting < kThreads * round) sched_yield();
     CHECK(told.n_released == round - 1);
     in.guard = guard;

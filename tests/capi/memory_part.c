@@ -74,7 +74,7 @@ static void balance(const char* model) {
     // Both structs are copied: they may go when the model is loaded.
     const q3g_allocator allocator = counting(&count);
     const q3g_guard_options options = with_allocator(&allocator);
-    NEED_OK(q3g_guard_load_embedded(model, strlen(model), &options, &guard, &err));
+    NEED_OK(q3g_guard_load(model, strlen(model), &options, &guard, &err));
   }
   q3g_stream *stream = NULL, *fork = NULL;
   NEED_OK(q3g_stream_open(guard, NULL, &stream, &err));
@@ -154,8 +154,8 @@ static void released_by_failures(void) {
 }
 
 void memory_part(void) {
-  balance("nano-gen");
-  balance("nano-stream");
+  balance(TINY_GEN);
+  balance(TINY_STREAM);
   no_memory();
   released_by_failures();
 }

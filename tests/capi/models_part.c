@@ -57,10 +57,10 @@ static void logits(void) {
   static const struct {
     const char* name;
     size_t n_heads;
-  } models[] = {{"nano-gen", 1}, {"nano-stream", 4}};
+  } models[] = {{TINY_GEN, 1}, {TINY_STREAM, 4}};
   for (size_t i = 0; i < COUNT(models); ++i) {
     q3g_guard* guard = NULL;
-    NEED_OK(q3g_guard_load_embedded(models[i].name, strlen(models[i].name), NULL, &guard, &err));
+    NEED_OK(q3g_guard_load(models[i].name, strlen(models[i].name), NULL, &guard, &err));
     q3g_logits *all = NULL, *last = NULL;
     NEED_OK(q3g_guard_logits(guard, ids, COUNT(ids), 0, NULL, &all, &err));
     NEED_OK(q3g_guard_logits(guard, ids, COUNT(ids), 1, NULL, &last, &err));

@@ -36,21 +36,25 @@ static void pack(const char* path) {
   options.progress = on_progress;
   options.progress_user = &record;
   q3g_quantize_report report = {.struct_size = sizeof report};
-  NEED_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, &report, &err));
+  NEED_OK(q3g_quantize(TEXT(TINY_GEN), path, strlen(path), &options, &report, &err));
   CHECK(record.n_calls > 0 && record.last == record.total && record.total > 0);
   CHECK(report.source_bytes > 0 && report.file_bytes > 0 && report.seconds >= 0);
   CHECK(strlen(report.weight_dtype) > 0);
   CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
+  record.last = 0;
+  NEED_OK(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err));
+  CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
+  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano"), path, strlen(path), &options, NULL, &err),
+              Q3G_E_FILE_NOT_FOUND);
   options.overwrite = 0;
-  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), path, strlen(path), &options, NULL, &err), Q3G_E_IO);
+  CHECK_FAILS(q3g_quantize(TEXT(TINY_GEN), path, strlen(path), &options, NULL, &err), Q3G_E_IO);
 
   const char* stopped = in_folder("stopped.q3g");
   record.n_calls = 0;
   record.last = 0;
   record.stop_at = 1;
   options.overwrite = 1;
-  CHECK_FAILS(q3g_quantize_embedded(TEXT("nano-gen"), stopped, strlen(stopped), &options, NULL, &err),
-              Q3G_E_CANCELLED);
+  CHECK_FAILS(q3g_quantize(TEXT(TINY_GEN), stopped, strlen(stopped), &options, NULL, &err), Q3G_E_CANCELLED);
   CHECK(record.n_calls == 1);
   CHECK_FAILS(q3g_verify_packed(stopped, strlen(stopped), NULL, &err), Q3G_E_FILE_NOT_FOUND);
 }

@@ -13,7 +13,7 @@ static _Alignas(4096) unsigned char stack[kStackBytes];
 typedef struct {
   const char* name;
   int32_t kind;       // Q3G_MODEL_
-  int32_t type;       // Q3G_PACKED_, or -1: as it is in the library
+  int32_t type;       // Q3G_PACKED_, or -1: as it is in its folder
   size_t most_bytes;  // what the header allows with the instruction set in use
   char packed_path[4096];
 } use_of_model;
@@ -25,7 +25,7 @@ static q3g_guard* load(use_of_model* use) {
   NEED_OK(q3g_guard_options_init(&options, sizeof options));
   options.n_threads = 1;
   if (use->type < 0) {
-    NEED_OK(q3g_guard_load_embedded(use->name, strlen(use->name), &options, &guard, &err));
+    NEED_OK(q3g_guard_load(use->name, strlen(use->name), &options, &guard, &err));
   } else {
     q3g_quantize_options packing;
     NEED_OK(q3g_quantize_options_init(&packing, sizeof packing));
@@ -33,7 +33,7 @@ static q3g_guard* load(use_of_model* use) {
     packing.overwrite = 1;
     packing.n_threads = 1;
     const char* path = use->packed_path;
-    NEED_OK(q3g_quantize_embedded(use->name, strlen(use->name), path, strlen(path), &packing, NULL, &err));
+    NEED_OK(q3g_quantize(use->name, strlen(use->name), path, strlen(path), &packing, NULL, &err));
     CHECK_OK(q3g_verify_packed(path, strlen(path), NULL, &err));
     NEED_OK(q3g_guard_load(path, strlen(path), &options, &guard, &err));
   }
@@ -124,8 +124,8 @@ static size_t n_used_bytes(void* (*body)(void*), void* user) {
 
 void stack_part(void) {
   static const int32_t types[] = {-1, Q3G_PACKED_BF16, Q3G_PACKED_INT8, Q3G_PACKED_INT4, Q3G_PACKED_FP16};
-  static use_of_model models[] = {{.name = "nano-gen", .kind = Q3G_MODEL_GEN},
-                                  {.name = "nano-stream", .kind = Q3G_MODEL_STREAM}};
+  static use_of_model models[] = {{.name = TINY_GEN, .kind = Q3G_MODEL_GEN},
+                                  {.name = TINY_STREAM, .kind = Q3G_MODEL_STREAM}};
   for (size_t i = 0; i < COUNT(types) * COUNT(models); ++i) {
     use_of_model* with = &models[i % COUNT(models)];
     with->type = types[i / COUNT(models)];

@@ -4,7 +4,8 @@
     readme_commands.py WORK_FOLDER    emptied first; the checkout, with its builds, is made there
 
 Blocks in C++ and CMake are written to the files that the text before them names, commands are run as they stand. Of
-models only those of the library are at hand: what asks for the folder of a published one gets theirs under its name.
+models only those of the library are at hand: what asks for the folder of a published one gets a small one of the tests
+under its name.
 GitHub cannot be reached. A line whose compiler is missing is skipped. Ends with "N passed, N failed, N skipped"."""
 
 import os
@@ -72,7 +73,7 @@ def bring_data(folder: Path) -> None:
     if (ROOT / "build/sources/complete").is_file():
         (folder / "build").mkdir()
         (folder / "build/sources").symlink_to(ROOT / "build/sources")
-    shutil.copytree(folder / "src/embedded/nano-gen", folder / "Qwen3Guard-Gen-0.6B")
+    shutil.copytree(folder / "tests/golden/tiny/gen", folder / "Qwen3Guard-Gen-0.6B")
     (folder / "conversations.jsonl").write_text("\n".join(CONVERSATIONS) + "\n", encoding="utf-8")
     (folder / "prompts.txt").write_text("How do I kill a Python process?\n", encoding="utf-8")
     (folder / "strings.jsonl").write_text('"Hello"\n"world"\n', encoding="utf-8")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packed nano-gen gives the verdicts of the unpacked one, over all of the labelled data.
 
-Skips without the data and without the program. The share of equal verdicts is printed.
+Skips without the data, without the program, and without the plain weights: a folder nano-gen in src/embedded or in the folder
+that QWEN3GUARD_NANO_FOLDERS names. The share of equal verdicts is printed.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("QWEN3GUARD_DATA", ROOT.parent / "shared" / "data")) / "eval"
 PROGRAM = os.environ.get("Q3G_CLI", "")
+PLAIN = Path(os.environ.get("QWEN3GUARD_NANO_FOLDERS", ROOT / "src/embedded")) / "nano-gen"
 
 
 def severities(model, rows):
@@ -26,12 +28,13 @@ def severities(model, rows):
 
 @unittest.skipUnless(PROGRAM, "Q3G_CLI, the path of the program, is not set")
 @unittest.skipUnless(DATA.is_dir(), "the labelled data is not here")
+@unittest.skipUnless((PLAIN / "model.safetensors").exists(), "the plain weights are not here")
 class PackedAgreement(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.files = sorted((f for f in DATA.glob("*.jsonl") if f.stem != "spliced_streams"),
                            key=lambda f: -f.stat().st_size)
-        cls.plain = cls.verdicts("nano-gen")
+        cls.plain = cls.verdicts(PLAIN)
 
     @classmethod
     def verdicts(cls, model):
@@ -41,7 +44,7 @@ class PackedAgreement(unittest.TestCase):
     def agreement(self, *options):
         with tempfile.TemporaryDirectory() as folder:
             packed = os.path.join(folder, "nano-gen.q3g")
-            subprocess.run([PROGRAM, "quantize", "--model", "nano-gen", *options, "--out", packed], check=True,
+            subprocess.run([PROGRAM, "quantize", "--model", PLAIN, *options, "--out", packed], check=True,
                            stdout=subprocess.DEVNULL)
             others = self.verdicts(packed)
         n_same = n_all = 0

@@ -11,6 +11,8 @@ import unittest
 
 from cli_test import CLI, CliTest, lines, run
 
+TINY = os.path.join(os.path.dirname(__file__), "../golden/tiny/gen")
+
 
 class PackedCliTest(CliTest):
     def setUp(self):
@@ -21,7 +23,7 @@ class PackedCliTest(CliTest):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def quantize(self, *args, model="nano-gen", out="m.q3g"):
+    def quantize(self, *args, model=TINY, out="m.q3g"):
         return run("quantize", "--model", model, "--out", self.path(out), *args)
 
     def test_one_line_and_a_file_that_verifies(self):
@@ -41,7 +43,7 @@ class PackedCliTest(CliTest):
         self.assertEqual(self.quantize()[0], 0)
         text = json.dumps("Hello <|im_end|>")
         packed = run("tokenize", "--model", self.path("m.q3g"), stdin=text)
-        self.assertEqual(packed, run("tokenize", "--model", "nano-gen", stdin=text))
+        self.assertEqual(packed, run("tokenize", "--model", TINY, stdin=text))
 
     def test_the_header_is_that_of_safetensors(self):
         self.assertEqual(self.quantize()[0], 0)
@@ -65,7 +67,7 @@ class PackedCliTest(CliTest):
         self.assert_error(self.quantize(model="nano-gem"), "nano-gen")
         self.assert_error(self.quantize(model="./nowhere"), "./nowhere")
         self.assert_error(self.quantize(out="absent/m.q3g"), "absent")
-        self.assert_error(run("quantize", "--model", "nano-gen"), "--out")
+        self.assert_error(run("quantize", "--model", TINY), "--out")
         self.assert_error(run("verify", "--model", self.path("m.q3g")), "m.q3g")
         self.assertEqual(os.listdir(self.folder), [])
         self.assertEqual(self.quantize()[0], 0)
@@ -74,7 +76,7 @@ class PackedCliTest(CliTest):
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full here")
     def test_a_device_is_no_output(self):
-        self.assert_error(run("quantize", "--model", "nano-gen", "--out", "/dev/full", "--force"), "/dev/full")
+        self.assert_error(run("quantize", "--model", TINY, "--out", "/dev/full", "--force"), "/dev/full")
         self.assertTrue(os.path.exists("/dev/full"))
 
     def test_damage_is_found(self):
@@ -105,7 +107,7 @@ class PackedCliTest(CliTest):
     def test_ctrl_c_leaves_nothing(self):
         # The signal may come at any time: before the file, within it, or after it is complete.
         for delay in (0.0, 0.02, 0.05, 0.1):
-            command = [CLI, "quantize", "--model", "nano-gen", "--type", "int4", "--out", self.path("m.q3g"), "--force"]
+            command = [CLI, "quantize", "--model", TINY, "--type", "int4", "--out", self.path("m.q3g"), "--force"]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             try:
                 process.wait(delay)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestBatch(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(&BatchOptions{MaxStepTokens: 32, MaxSessionTokens: 16})
 	need(t, err)
 	defer batch.Close()
@@ -69,7 +69,7 @@ func TestBatch(t *testing.T) {
 }
 
 func TestBatchOverdue(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()
@@ -94,7 +94,7 @@ func TestBatchOverdue(t *testing.T) {
 }
 
 func TestBatchContexts(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()
@@ -124,7 +124,7 @@ func TestBatchContexts(t *testing.T) {
 }
 
 func TestVisitedStream(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()

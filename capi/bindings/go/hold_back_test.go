@@ -38,7 +38,7 @@ func take(t *testing.T, hold *HoldBack) Release {
 }
 
 func TestHoldBackBlocks(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	_, err := open(t, guard, nil).HoldBack(nil)
 	want(t, err, StatusInvalidArgument) // no turn is open
 	stream, hold := held(t, guard, nil, &HoldBackOptions{BufferTokens: Some(16), MaxRetries: Some(1)})
@@ -103,7 +103,7 @@ func TestHoldBackBlocks(t *testing.T) {
 func TestHoldBackSplits(t *testing.T) {
 	random := rand.New(rand.NewSource(seed))
 	t.Log("seed", seed)
-	guard, text := load(t, "nano-stream"), story+clean+story
+	guard, text := load(t, "stream"), story+clean+story
 	for round := 0; round < 8; round++ {
 		_, hold := held(t, guard, &StreamOptions{Policy: calm(t)}, &HoldBackOptions{BufferTokens: Some(random.Intn(20))})
 		read := make(chan string)
@@ -137,7 +137,7 @@ func TestHoldBackSplits(t *testing.T) {
 }
 
 func TestHoldBackReader(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	stream, hold := held(t, guard, nil, nil)
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
@@ -174,7 +174,7 @@ func TestHoldBackReader(t *testing.T) {
 }
 
 func TestHoldBackOverBatch(t *testing.T) {
-	batch, err := load(t, "nano-stream").OpenBatch(nil)
+	batch, err := load(t, "stream").OpenBatch(nil)
 	need(t, err)
 	_, err = batch.HoldBack(1, nil)
 	want(t, err, StatusInvalidArgument)
@@ -203,7 +203,7 @@ func TestHoldBackOverBatch(t *testing.T) {
 	rest, err := io.ReadAll(hold.Reader(ctx))
 	check(t, err == nil && string(shown)+string(rest) == whole, err, string(rest))
 
-	need(t, batch.PushPrompt(id, "More?", -1))
+	need(t, batch.PushPrompt(id, "And now?", -1))
 	more, err := batch.HoldBack(id, nil)
 	need(t, err)
 	need(t, more.Put(ctx, clean))
@@ -223,7 +223,7 @@ func TestHoldBackOverBatch(t *testing.T) {
 
 // A reader never ends cleanly where the answer was not judged completely, over a stream and over a batch.
 func TestHoldBackNeverEndsUnjudged(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()
@@ -283,7 +283,7 @@ func TestHoldBackNeverEndsUnjudged(t *testing.T) {
 
 // A model that is faster than the guard waits; the context ends that.
 func TestHoldBackWaitsForRoom(t *testing.T) {
-	batch, err := load(t, "nano-stream").OpenBatch(&BatchOptions{MaxWaitingBytes: 64})
+	batch, err := load(t, "stream").OpenBatch(&BatchOptions{MaxWaitingBytes: 64})
 	need(t, err)
 	defer batch.Close()
 	id, err := batch.Add(&StreamOptions{Policy: calm(t)})

@@ -12,7 +12,7 @@ import (
 )
 
 func TestIterators(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()

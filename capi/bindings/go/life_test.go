@@ -24,11 +24,11 @@ func closedOrFine(t *testing.T, err error) bool {
 }
 
 func TestCloseDuringCalls(t *testing.T) {
-	guard, err := LoadEmbedded("nano-gen", nil)
+	guard, err := Load(tiny("gen"), nil)
 	need(t, err)
 	tokenizer, err := guard.Tokenizer()
 	need(t, err)
-	judge, err := LoadEmbedded("nano-stream", nil)
+	judge, err := Load(tiny("stream"), nil)
 	need(t, err)
 	batch, err := judge.OpenBatch(nil)
 	need(t, err)
@@ -69,7 +69,7 @@ func TestCloseDuringCalls(t *testing.T) {
 }
 
 func TestStreamIsClosedInAPush(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	for i := 0; i < 20; i++ {
 		stream, err := guard.OpenStream(nil)
 		need(t, err)
@@ -99,7 +99,7 @@ func TestSecondGoroutine(t *testing.T) {
 	need(t, stream.life.enterAlone())
 	_, err := stream.PushText(ctx, "x")
 	want(t, err, StatusInvalidArgument)
-	batch, err := load(t, "nano-stream").OpenBatch(nil)
+	batch, err := load(t, "stream").OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()
 	_, err = batch.AddStream(stream)
@@ -129,7 +129,7 @@ func TestSecondGoroutine(t *testing.T) {
 }
 
 func TestUseAfterClose(t *testing.T) {
-	gen, judge := load(t, "nano-gen"), load(t, "nano-stream")
+	gen, judge := load(t, "gen"), load(t, "stream")
 	tokenizer, err := gen.Tokenizer()
 	need(t, err)
 	decoder, err := tokenizer.NewDecoder(false)
@@ -155,9 +155,9 @@ func TestUseAfterClose(t *testing.T) {
 		func() error { _, err := gen.ClassifyResponse(ctx, "x", "y", nil); return err },
 		func() error { _, err := gen.ClassifyBatch(done, [][]Message{{{User, "x"}}}, nil); return err },
 		func() error { _, err := gen.OpenStream(&StreamOptions{Policy: &Policy{}}); return err },
-		func() error { _, err := load(t, "nano-stream").OpenStream(&StreamOptions{Policy: rules}); return err },
+		func() error { _, err := load(t, "stream").OpenStream(&StreamOptions{Policy: rules}); return err },
 		func() error {
-			_, err := load(t, "nano-gen").ClassifyPrompt(ctx, "x", &ClassifyOptions{Policy: rules})
+			_, err := load(t, "gen").ClassifyPrompt(ctx, "x", &ClassifyOptions{Policy: rules})
 			return err
 		},
 		func() error { _, err := rules.Describe(); return err },
@@ -204,7 +204,7 @@ func TestLateContexts(t *testing.T) {
 	fork, err := stream.Fork()
 	need(t, err)
 	defer fork.Close()
-	writer, err := load(t, "nano-gen").OpenGenerator(DefaultSampling())
+	writer, err := load(t, "gen").OpenGenerator(DefaultSampling())
 	need(t, err)
 	defer writer.Close()
 	need(t, writer.SetTokens([]int32{1, 2, 3}))
@@ -272,7 +272,7 @@ func residentBytes() int {
 
 // Objects that nobody closes are freed when they are collected.
 func TestMemoryStaysFlatWithoutClose(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	round := func() int {
 		done, cancel := context.WithCancel(ctx)
 		defer cancel()

@@ -16,7 +16,7 @@ import (
 
 // A verdict's text is never lost: what does not fit is asked for again.
 func TestLongVerdictText(t *testing.T) {
-	guard := load(t, "nano-gen")
+	guard := load(t, "gen")
 	whole, err := guard.ClassifyPrompt(ctx, threat, &ClassifyOptions{Greedy: true})
 	need(t, err)
 	batch, err := guard.OpenBatch(nil)
@@ -54,7 +54,7 @@ func TestLongVerdictText(t *testing.T) {
 }
 
 func TestTexts(t *testing.T) {
-	gen, judge := load(t, "nano-gen"), load(t, "nano-stream")
+	gen, judge := load(t, "gen"), load(t, "stream")
 	tokenizer, err := judge.Tokenizer()
 	need(t, err)
 	spare := strings.Clone("some text")
@@ -87,7 +87,7 @@ func TestTexts(t *testing.T) {
 
 // Numbers that do not fit, or are out of range, are errors that name the field.
 func TestArguments(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	huge := math.MaxInt
 	stream := open(t, guard, nil)
 	var calls = map[string]func() error{
@@ -183,7 +183,7 @@ func TestStoppedPacking(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "model.q3g")
 	short, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
 	defer cancel()
-	_, err := Quantize(short, "nano-gen", path, QuantizeOptions{Embedded: true, Weights: PackedInt4})
+	_, err := Quantize(short, tiny("gen"), path, QuantizeOptions{Weights: PackedInt4})
 	check(t, errors.Is(err, context.DeadlineExceeded), err)
 	want(t, err, StatusCancelled)
 	_, err = os.Stat(path)
@@ -192,9 +192,9 @@ func TestStoppedPacking(t *testing.T) {
 	want(t, err, StatusCancelled)
 	later, cancelLater := context.WithCancel(ctx)
 	cancelLater()
-	_, err = load(t, "nano-gen").ClassifyBatch(later, [][]Message{{{User, "x"}}}, nil)
+	_, err = load(t, "gen").ClassifyBatch(later, [][]Message{{{User, "x"}}}, nil)
 	check(t, errors.Is(err, context.Canceled), err)
 	var none context.Context // as Background
-	_, err = load(t, "nano-gen").ClassifyPrompt(none, prompt, nil)
+	_, err = load(t, "gen").ClassifyPrompt(none, prompt, nil)
 	need(t, err)
 }

@@ -52,7 +52,7 @@ func TestPolicyDocuments(t *testing.T) {
 
 // The model's severity stays, whatever the policy makes of it.
 func TestClassifyByAPolicy(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	off := &ClassifyOptions{Policy: policy(t, `"response": {"default": "off"}`)}
 	verdict, err := guard.ClassifyResponse(ctx, "Hello", threat, off)
 	check(t, err == nil && verdict.Severity == Unsafe && verdict.Ruling.Action == Allow, verdict, err)
@@ -65,7 +65,7 @@ func TestClassifyByAPolicy(t *testing.T) {
 
 // Deciding a stored verdict again gives, bit for bit, what classifying under the policy gives.
 func TestDecideAgain(t *testing.T) {
-	guard := load(t, "nano-gen")
+	guard := load(t, "gen")
 	sharp := policy(t, `"prompt": {"default": {"flag_threshold": 0.2, "block_threshold": 0.6}, "temperature": 2}`)
 	for _, rules := range []*Policy{nil, {}, sharp, policy(t, `"mode": "loose", "prompt": {"default": "flag"}`)} {
 		for _, text := range []string{prompt, threat, story} {
@@ -78,7 +78,7 @@ func TestDecideAgain(t *testing.T) {
 			check(t, err == nil && again == wanted, again, wanted, err)
 		}
 	}
-	tokens, err := load(t, "nano-stream").ClassifyPrompt(ctx, threat, nil)
+	tokens, err := load(t, "stream").ClassifyPrompt(ctx, threat, nil)
 	need(t, err)
 	ruling, err := sharp.DecideVerdict(tokens, "")
 	want(t, err, StatusInvalidArgument)
@@ -89,7 +89,7 @@ func TestDecideAgain(t *testing.T) {
 func TestPolicyIsClosed(t *testing.T) {
 	strict, err := PresetPolicy("strict")
 	need(t, err)
-	stream := open(t, load(t, "nano-stream"), &StreamOptions{Policy: strict})
+	stream := open(t, load(t, "stream"), &StreamOptions{Policy: strict})
 	strict.Close()
 	strict.Close()
 	_, err = stream.PushPrompt(ctx, "Hello!")
@@ -97,7 +97,7 @@ func TestPolicyIsClosed(t *testing.T) {
 	decision, err := stream.Decision()
 	check(t, err == nil && decision.Ruling.PolicyName == "strict", decision, err)
 
-	guard := load(t, "nano-gen")
+	guard := load(t, "gen")
 	var wait sync.WaitGroup
 	shared := policy(t, `"mode": "loose"`)
 	for i := 0; i < 4; i++ {
@@ -125,7 +125,7 @@ func TestPolicyIsClosed(t *testing.T) {
 func TestLists(t *testing.T) {
 	rules := policy(t, `"lists": {"deny": ["blue moon", "zorblax"], "allow": ["zorblax museum"]}`)
 	options := &ClassifyOptions{Policy: rules}
-	for _, name := range []string{"nano-gen", "nano-stream"} {
+	for _, name := range []string{"gen", "stream"} {
 		guard := load(t, name)
 		text := "caf\u00e9: once in a Blue \u200bMOON"
 		found, err := guard.ClassifyPrompt(ctx, text, options)
@@ -138,12 +138,12 @@ func TestLists(t *testing.T) {
 			check(t, err == nil && found.Ruling.Rule == RuleSafe, kind, found, err)
 		}
 	}
-	guard := load(t, "nano-gen")
+	guard := load(t, "gen")
 	stored, err := guard.ClassifyPrompt(ctx, "zorblax", nil)
 	need(t, err)
 	again, err := rules.DecideVerdict(stored, "zorblax")
 	check(t, err == nil && again.Rule == RuleDenyList && again.Phrase == 1, again, err)
-	live := load(t, "nano-stream")
+	live := load(t, "stream")
 	for size := 1; size < 8; size++ {
 		stream := open(t, live, &StreamOptions{Policy: rules})
 		_, err := stream.PushPrompt(ctx, "Hello!")
@@ -163,7 +163,7 @@ func TestCopiesAndWindows(t *testing.T) {
 	disguised := strings.NewReplacer("a", "\u0430", "e", "\u0435", "o", "\u043e", "p", "\u0440").Replace(threat)
 	copies := policy(t, `"lists": {"folding": {"confusables": true}, "judge_folded_copy": true}`)
 	long := strings.Repeat("The bread rises in the warm oven. ", 200) + threat
-	for _, name := range []string{"nano-gen", "nano-stream"} {
+	for _, name := range []string{"gen", "stream"} {
 		guard := load(t, name)
 		found, err := guard.ClassifyPrompt(ctx, disguised, &ClassifyOptions{Policy: copies})
 		need(t, err)
@@ -172,11 +172,11 @@ func TestCopiesAndWindows(t *testing.T) {
 		folded, err := guard.ClassifyPrompt(ctx, threat, nil)
 		need(t, err)
 		check(t, found.Severity == max(plain.Severity, folded.Severity), found, plain, folded)
-		check(t, found.OfFoldedCopy == (folded.Severity > plain.Severity), found)
+		check(t, folded.Severity == plain.Severity || found.OfFoldedCopy == (folded.Severity > plain.Severity), found)
 		_, err = guard.OpenStream(&StreamOptions{Policy: copies})
 		want(t, err, StatusInvalidArgument)
 
-		small, err := LoadEmbedded(name, &GuardOptions{MaxContextTokens: 800})
+		small, err := Load(tiny(name), &GuardOptions{MaxContextTokens: 800})
 		need(t, err)
 		defer small.Close()
 		_, err = small.ClassifyPrompt(ctx, long, nil)

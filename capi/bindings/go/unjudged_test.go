@@ -92,7 +92,7 @@ func TestZeroValues(t *testing.T) {
 
 // Of several conversations each has a verdict or an error, whatever ended the call.
 func TestConversationsNotJudged(t *testing.T) {
-	guard := load(t, "nano-gen")
+	guard := load(t, "gen")
 	long := []Message{{User, strings.Repeat(story, 20)}} // some 700 tokens: not all are judged at once
 	block := policy(t, `"unjudged": "block"`)
 	all := [][]Message{long, {{User, "\xff"}}, long, long, long, long, long, long}
@@ -165,9 +165,9 @@ func TestConversationsNotJudged(t *testing.T) {
 }
 
 func TestVerdictPosition(t *testing.T) {
-	verdict, err := load(t, "nano-stream").ClassifyPrompt(ctx, prompt, nil)
+	verdict, err := load(t, "stream").ClassifyPrompt(ctx, prompt, nil)
 	check(t, err == nil && verdict.Severity == Safe && verdict.Position > 0 && verdict.Position < verdict.PromptTokens, verdict, err)
-	verdict, err = load(t, "nano-gen").ClassifyPrompt(ctx, prompt, nil)
+	verdict, err = load(t, "gen").ClassifyPrompt(ctx, prompt, nil)
 	check(t, err == nil && verdict.Position == -1, verdict, err)
 }
 
@@ -194,7 +194,7 @@ func push(t *testing.T, stream *Stream, text string) Update {
 }
 
 func TestStreamsNotJudged(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	stream := open(t, guard, nil)
 	check(t, incomplete(t, stream).Severity == NotJudged)
 	_, err := stream.PushPrompt(ctx, prompt)
@@ -237,7 +237,7 @@ func TestStreamsNotJudged(t *testing.T) {
 	check(t, err == nil && turn.Decision.Complete, turn, err)
 	checkDecision(t, turn.Decision)
 	// A Gen checkpoint before its first verdict, and behind it.
-	written := open(t, load(t, "nano-gen"), nil)
+	written := open(t, load(t, "gen"), nil)
 	_, err = written.PushPrompt(ctx, prompt)
 	need(t, err)
 	push(t, written, "Hello. ")
@@ -292,7 +292,7 @@ func TestProvisionalBlock(t *testing.T) {
 }
 
 func TestBatchesNotJudged(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	batch, err := guard.OpenBatch(nil)
 	need(t, err)
 	defer batch.Close()
@@ -339,7 +339,7 @@ func TestBatchesNotJudged(t *testing.T) {
 
 // A writer's Close says when part of the turn was not judged.
 func TestWritersNotJudged(t *testing.T) {
-	guard := load(t, "nano-stream")
+	guard := load(t, "stream")
 	full := open(t, guard, &StreamOptions{MaxTokens: 64, Context: Some(ContextStop), Policy: calm(t)})
 	_, err := full.PushPrompt(ctx, "Hello!")
 	need(t, err)
@@ -349,7 +349,7 @@ func TestWritersNotJudged(t *testing.T) {
 	check(t, incomplete(t, full).Action == NoAction)
 	check(t, errors.Is(writer.Close(), ErrNotJudged))
 
-	written := open(t, load(t, "nano-gen"), &StreamOptions{Policy: calm(t)})
+	written := open(t, load(t, "gen"), &StreamOptions{Policy: calm(t)})
 	_, err = written.PushPrompt(ctx, "Hello!")
 	need(t, err)
 	writer = written.Writer(ctx, nil)
@@ -378,7 +378,7 @@ func TestWritersNotJudged(t *testing.T) {
 
 // Messages that the Gen template leaves out are named, or an error.
 func TestDroppedMessages(t *testing.T) {
-	gen, live, ctx := load(t, "nano-gen"), load(t, "nano-stream"), context.Background()
+	gen, live, ctx := load(t, "gen"), load(t, "stream"), context.Background()
 	messages := []Message{{Assistant, "Hello!"}, {User, "Hi"}, {Tool, "x"}, {Assistant, "It is fine."}}
 	verdict, err := gen.Classify(ctx, messages, nil)
 	need(t, err)

@@ -13,14 +13,14 @@ import (
 
 func TestWriterAndPolicy(t *testing.T) {
 	quick := policy(t, `"debounce": {"consecutive_tokens": 1}`)
-	stream := open(t, load(t, "nano-stream"), &StreamOptions{Policy: quick})
+	stream := open(t, load(t, "stream"), &StreamOptions{Policy: quick})
 	_, err := stream.PushPrompt(ctx, "Hello!")
 	need(t, err)
 	asked, err := stream.PromptDecision()
 	check(t, err == nil && asked.Action == Allow && asked.Ruling.PolicyName == "test", asked, err)
 	n := 0
 	writer := stream.Writer(ctx, func(Update) error { n++; return nil })
-	_, err = io.CopyBuffer(writer, io.LimitReader(strings.NewReader(threat+threat), 1000), make([]byte, 7))
+	_, err = io.CopyBuffer(writer, io.LimitReader(strings.NewReader(threat+threat), 1000), make([]byte, 20))
 	check(t, errors.Is(err, ErrBlocked) && n > 1, err, n)
 	decision, err := stream.Decision()
 	check(t, err == nil && decision.Action == Block && decision.HasToken, decision, err)
@@ -42,7 +42,7 @@ func TestWriterAndPolicy(t *testing.T) {
 
 func judged(t *testing.T) *Stream {
 	t.Helper()
-	stream := open(t, load(t, "nano-stream"), nil)
+	stream := open(t, load(t, "stream"), nil)
 	_, err := stream.PushPrompt(ctx, "Hello!")
 	need(t, err)
 	return stream

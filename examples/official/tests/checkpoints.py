@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-NANO = {kind: PROJECT / "src/embedded" / f"nano-{kind}" for kind in ("gen", "stream")}
+TINY = PROJECT / "tests/golden/tiny"
+KINDS = ("gen", "stream")
 
 # The chat markup as Stream checkpoints see it: an empty think block in the answer that is judged, none in earlier ones.
 STREAM_TEMPLATE = (
@@ -25,7 +26,11 @@ STREAM_TEMPLATE = (
 def template(kind: str) -> str:
     if kind == "stream":
         return STREAM_TEMPLATE
-    return json.loads((NANO["gen"] / "tokenizer_config.json").read_text("utf-8"))["chat_template"]
+    return tokenizer_config(kind)["chat_template"]
+
+
+def tokenizer_config(kind: str) -> dict:
+    return json.loads((TINY / f"{kind}_tokenizer_config.json").read_text("utf-8"))
 
 
 def dress(folder: Path, kind: str) -> None:
@@ -40,13 +45,11 @@ def dress(folder: Path, kind: str) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
 
 
-def copy_nano(kind: str, folder: Path) -> Path:
-    """The embedded model as a checkpoint of the published layout, which may be changed."""
-    shutil.copytree(NANO[kind], folder)
-    path = folder / "tokenizer_config.json"
-    config = json.loads(path.read_text("utf-8"))
-    config["chat_template"] = template(kind)
-    path.write_text(json.dumps(config), "utf-8")
+def copy_tiny(kind: str, folder: Path) -> Path:
+    """A small model as a checkpoint of the published layout, which may be changed."""
+    shutil.copytree(TINY / kind, folder)
+    config = {**tokenizer_config(kind), "chat_template": template(kind)}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
     return folder
 
 
@@ -97,6 +100,6 @@ def shard(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4 or sys.argv[1] != "dress" or sys.argv[3] not in NANO:
+    if len(sys.argv) != 4 or sys.argv[1] != "dress" or sys.argv[3] not in KINDS:
         sys.exit(__doc__)
     dress(Path(sys.argv[2]), sys.argv[3])

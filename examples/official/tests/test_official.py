@@ -129,7 +129,7 @@ class Folders(unittest.TestCase):
 class FolderErrors(Folders):
     def setUp(self) -> None:
         super().setUp()
-        self.gen = checkpoints.copy_nano("gen", self.folder / "gen")
+        self.gen = checkpoints.copy_tiny("gen", self.folder / "gen")
 
     def test_no_folder(self) -> None:
         self.assertIn("no such folder", self.refused("--checkpoint", self.folder / "nowhere"))
@@ -182,7 +182,7 @@ class FolderErrors(Folders):
         config = json.loads(path.read_text("utf-8"))
         config["num_hidden_layers"] += 1
         path.write_text(json.dumps(config), "utf-8")
-        self.assertIn("model.layers.3.input_layernorm.weight first", self.refused("--checkpoint", self.gen))
+        self.assertIn("model.layers.2.input_layernorm.weight first", self.refused("--checkpoint", self.gen))
 
     def test_no_tokenizer(self) -> None:
         (self.gen / "tokenizer.json").unlink()
@@ -368,7 +368,7 @@ class AgainstAnOracle(Folders):
 class WithoutTransformers(Folders):
     def setUp(self) -> None:
         super().setUp()
-        self.gen = checkpoints.copy_nano("gen", self.folder / "gen")
+        self.gen = checkpoints.copy_tiny("gen", self.folder / "gen")
         patch = mock.patch.object(reference, "missing_packages", lambda: "torch not installed")
         patch.start()
         self.addCleanup(patch.stop)
@@ -476,7 +476,7 @@ out.joinpath("metrics.json").write_text(json.dumps({"sets": sets, "mean": mean})
 class Evaluation(Folders):
     def setUp(self) -> None:
         super().setUp()
-        self.gen = checkpoints.copy_nano("gen", self.folder / "gen")
+        self.gen = checkpoints.copy_tiny("gen", self.folder / "gen")
         self.data = self.folder / "data"
         self.data.mkdir()
         for name, n in (("kind_words", 30), ("harsh_words", 5)):
@@ -556,7 +556,7 @@ class AgainstTransformers(Folders):
         ]
 
     def test_both_kinds_pass(self) -> None:
-        gen, stream = checkpoints.copy_nano("gen", self.folder / "gen"), checkpoints.copy_nano("stream", self.folder / "stream")
+        gen, stream = checkpoints.copy_tiny("gen", self.folder / "gen"), checkpoints.copy_tiny("stream", self.folder / "stream")
         words = ["--checkpoint", gen, "--stream-checkpoint", stream, "--program", CLI]
         done = self.process(TORCH_PYTHON, *words)
         self.assertEqual((done.returncode, self.failed()), (0, []), done.stderr)
@@ -569,7 +569,7 @@ class AgainstTransformers(Folders):
 
     def check_perturbed(self, kind: str, tensor: str) -> None:
         """transformers has the checkpoint, the program one with one weight that is off by a twentieth."""
-        clean, other = (checkpoints.copy_nano(kind, self.folder / name) for name in ("clean", "other"))
+        clean, other = (checkpoints.copy_tiny(kind, self.folder / name) for name in ("clean", "other"))
         checkpoints.perturb(other, tensor, 5, 1.05)
         script = f'for a do shift; [ "$a" = "{clean}" ] && a="{other}"; set -- "$@" "$a"; done'
         option = "--checkpoint" if kind == "gen" else "--stream-checkpoint"
@@ -585,7 +585,7 @@ class AgainstTransformers(Folders):
         self.check_perturbed("stream", "risk_level_category_layernorm.weight")
 
     def test_own_code(self) -> None:
-        stream = checkpoints.copy_nano("stream", self.folder / "stream")
+        stream = checkpoints.copy_tiny("stream", self.folder / "stream")
         path = stream / "config.json"
         path.write_text(
             json.dumps({**json.loads(path.read_text("utf-8")), "auto_map": {"AutoModel": "modeling_own.OwnModel"}}), "utf-8"
@@ -604,7 +604,7 @@ class AgainstTransformers(Folders):
         self.assertEqual((done.returncode, self.failed()), (0, []), done.stderr)
 
     def test_no_template(self) -> None:
-        gen = checkpoints.copy_nano("gen", self.folder / "gen")
+        gen = checkpoints.copy_tiny("gen", self.folder / "gen")
         (gen / "tokenizer_config.json").unlink()
         done = self.process(TORCH_PYTHON, "--checkpoint", gen, "--quick", "--program", CLI)
         self.assertEqual(done.returncode, 3)

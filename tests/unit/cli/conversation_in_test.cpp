@@ -5,16 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "embedded/embedded_models.hpp"
 #include "guard/conversation/conversation.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "q3g_catch.hpp"
+#include "tiny_models.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::cli;
 
 TEST_CASE("conversation in: rendered for Stream checkpoints as the published template does", "[cli]") {
-  const auto checkpoint = detail::open_embedded("nano-stream");
+  const auto checkpoint = detail::open_checkpoint(test::tiny("stream"));
   if (!checkpoint.ok()) Q3G_SKIP("built without models");
   const Tokenizer tokenizer = detail::load_tokenizer((*checkpoint)->tokenizer_files()).value();
   // Made by tests/tools/make_chat_template_golden.py.

@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "packed_nano.hpp"
+#include "packed_tiny.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "random_data.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
-using test::PackedNano;
+using test::PackedTiny;
 
 namespace {
 
@@ -74,18 +75,18 @@ void check_batch(const Guard& guard, const ClassifyOptions& options = {}) {
 }  // namespace
 
 TEST_CASE("batch: verdicts are those of one by one", "[batch]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     INFO(name);
-    check_batch(Guard::load_embedded(name).value());
+    check_batch(test::load_tiny(name).value());
     for (const PackedWeights type : all_packed_weights()) {
       INFO(to_string(type));
-      check_batch(PackedNano(name, type).load());
+      check_batch(PackedTiny(name, type).load());
     }
   }
 }
 
 TEST_CASE("batch: greedy decoding, nothing, and bad options", "[batch]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   ClassifyOptions options;
   options.decoder = Decoder::greedy;
   check_batch(guard, options);
@@ -98,11 +99,11 @@ TEST_CASE("batch: greedy decoding, nothing, and bad options", "[batch]") {
 }
 
 TEST_CASE("batch: several waves, with errors between, tell every verdict once", "[batch]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     INFO(name);
     GuardOptions load;
     load.kept_tokens = 0;
-    const Guard guard = Guard::load_embedded(name, load).value();
+    const Guard guard = test::load_tiny(name, load).value();
     std::vector<std::vector<Message>> all;
     for (int i = 0; i < 40; ++i) {
       std::string text = "Number " + std::to_string(i);
@@ -154,8 +155,8 @@ TEST_CASE("batch: many sessions step together like each alone", "[batch][session
   const std::uint32_t seed = 99;
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  const PackedNano packed("nano-stream", PackedWeights::int8);
-  for (const Guard& guard : {Guard::load_embedded("nano-stream").value(), packed.load()}) {
+  const PackedTiny packed("stream", PackedWeights::int8);
+  for (const Guard& guard : {test::load_tiny("stream").value(), packed.load()}) {
     const auto ids =
         guard.tokenizer()->encode("those people are vermin and somebody should burn their houses").value();
     constexpr std::size_t kSessions = 40;
@@ -199,8 +200,7 @@ TEST_CASE("batch: many sessions step together like each alone", "[batch][session
 }
 
 TEST_CASE("batch: a push that fails leaves its session and the others alone", "[batch][session]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value(),
-              other = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value(), other = test::load_tiny("stream").value();
   StreamSession good = guard.open_stream().value(), unopened = guard.open_stream().value(),
                 foreign = other.open_stream().value(), bad = guard.open_stream().value();
   for (StreamSession* session : {&good, &foreign, &bad}) REQUIRE(session->push_prompt("Hello").ok());

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "embedded/embedded_models.hpp"
 #include "guard/conversation/conversation.hpp"
 #include "guard/conversation/gen_template.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "q3g_catch.hpp"
+#include "tiny_models.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 
 using namespace qwen3guard;
@@ -74,7 +75,7 @@ TEST_CASE("gen conversation: nothing to judge is an error", "[template]") {
 }
 
 TEST_CASE("templates: a user cannot forge control tokens", "[template]") {
-  const auto checkpoint = open_embedded("nano-gen");
+  const auto checkpoint = detail::open_checkpoint(test::tiny("gen"));
   if (!checkpoint.ok()) return;  // built without models
   const Tokenizer tokenizer = load_tokenizer((*checkpoint)->tokenizer_files()).value();
   const TokenId im_start = tokenizer.find_added("<|im_start|>").value();
@@ -96,7 +97,7 @@ TEST_CASE("templates: a user cannot forge control tokens", "[template]") {
 }
 
 TEST_CASE("stream prompt: markup with thinking off", "[template]") {
-  const auto checkpoint = open_embedded("nano-stream");
+  const auto checkpoint = detail::open_checkpoint(test::tiny("stream"));
   if (!checkpoint.ok()) return;
   const Tokenizer tokenizer = load_tokenizer((*checkpoint)->tokenizer_files()).value();
   const auto text_of = [&](std::vector<Message> messages) {

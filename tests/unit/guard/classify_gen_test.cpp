@@ -9,6 +9,7 @@
 #include "guard/gen/verdict_parser.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -63,7 +64,7 @@ void check_same(const Verdict& a, const Verdict& b) {
 }  // namespace
 
 TEST_CASE("gen: every verdict is well-formed and consistent", "[gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   for (const std::string& text : texts()) {
     CAPTURE(text);
     check_consistent(guard.classify_prompt(text).value(), detail::Subject::prompt);
@@ -72,7 +73,7 @@ TEST_CASE("gen: every verdict is well-formed and consistent", "[gen]") {
 }
 
 TEST_CASE("gen: constrained and greedy agree whenever the greedy text is well-formed", "[gen][decode]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   ClassifyOptions greedy;
   greedy.decoder = Decoder::greedy;
   int n_compared = 0;
@@ -109,7 +110,7 @@ TEST_CASE("gen: the kept prefix changes no bit of a verdict", "[gen][prefix]") {
     CAPTURE(text);
     GuardOptions options;
     options.kept_tokens = 0;
-    const Guard fresh = Guard::load_embedded("nano-gen", options).value();
+    const Guard fresh = test::load_tiny("gen", options).value();
     const Verdict first = fresh.classify_prompt(text).value();
     const Verdict second = fresh.classify_prompt(text).value();
     CHECK(first.tokens.cached == 0);
@@ -121,9 +122,9 @@ TEST_CASE("gen: the kept prefix changes no bit of a verdict", "[gen][prefix]") {
 TEST_CASE("gen: a conversation that goes on reuses what was computed", "[gen][prefix]") {
   GuardOptions options;
   options.kept_tokens = 4096;
-  const Guard guard = Guard::load_embedded("nano-gen", options).value();
+  const Guard guard = test::load_tiny("gen", options).value();
   options.kept_tokens = 0;
-  const Guard plain = Guard::load_embedded("nano-gen", options).value();
+  const Guard plain = test::load_tiny("gen", options).value();
   std::vector<Message> messages;
   std::int32_t n_before = 0;
   for (int turn = 0; turn < 6; ++turn) {
@@ -147,8 +148,7 @@ TEST_CASE("gen: the same bits for any number of threads", "[gen][threads]") {
   GuardOptions one, three;
   one.n_threads = 1;
   three.n_threads = 3;
-  const Guard a = Guard::load_embedded("nano-gen", one).value(),
-              b = Guard::load_embedded("nano-gen", three).value();
+  const Guard a = test::load_tiny("gen", one).value(), b = test::load_tiny("gen", three).value();
   for (const std::string& text : texts()) {
     CAPTURE(text);
     check_same(a.classify_prompt(text).value(), b.classify_prompt(text).value());
@@ -159,7 +159,7 @@ TEST_CASE("gen: calls from many threads at once give the same verdicts", "[gen][
   GuardOptions options;
   options.n_threads = 1;
   options.kept_tokens = 0;
-  const Guard guard = Guard::load_embedded("nano-gen", options).value();
+  const Guard guard = test::load_tiny("gen", options).value();
   std::vector<Verdict> expected;
   for (const std::string& text : texts()) expected.push_back(guard.classify_prompt(text).value());
   std::atomic<int> n_different{0};
@@ -180,7 +180,7 @@ TEST_CASE("gen: calls from many threads at once give the same verdicts", "[gen][
 TEST_CASE("gen: bad input is one clear error", "[gen]") {
   GuardOptions same_bits;
   same_bits.kept_tokens = 0;
-  const Guard guard = Guard::load_embedded("nano-gen", same_bits).value();
+  const Guard guard = test::load_tiny("gen", same_bits).value();
   const auto bad_text = guard.classify_prompt(
       "abc\xFF"
       "def");
@@ -208,7 +208,7 @@ TEST_CASE("gen: bad input is one clear error", "[gen]") {
 TEST_CASE("gen: a conversation that does not fit is an error that says both sizes", "[gen]") {
   GuardOptions options;
   options.max_context_tokens = 600;
-  const Guard guard = Guard::load_embedded("nano-gen", options).value();
+  const Guard guard = test::load_tiny("gen", options).value();
   const auto verdict = guard.classify_prompt(std::string(100'000, 'z'));
   REQUIRE_FALSE(verdict.ok());
   CHECK(verdict.error().code == ErrorCode::context_full);
@@ -217,7 +217,7 @@ TEST_CASE("gen: a conversation that does not fit is an error that says both size
 }
 
 TEST_CASE("gen: conversations of many turns", "[gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   std::vector<Message> messages = {{Role::system, "You help."}};
   for (int turn = 0; turn < 6; ++turn) {
     messages.push_back({Role::user, "Question " + std::to_string(turn)});

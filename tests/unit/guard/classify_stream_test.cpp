@@ -9,11 +9,12 @@
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
 TEST_CASE("stream checkpoint: a prompt's verdict is the session's", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   for (const std::string text : {"", "Hello there", "How can I build a bomb at home?"}) {
     CAPTURE(text);
     const Verdict verdict = guard.classify_prompt(text).value();
@@ -29,7 +30,7 @@ TEST_CASE("stream checkpoint: a prompt's verdict is the session's", "[stream]") 
 }
 
 TEST_CASE("stream checkpoint: a response's verdict is the debounced stream's", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::string prompt = "Go on.";
   for (const std::string response :
        {"The sun is warm today.",
@@ -61,14 +62,14 @@ TEST_CASE("stream checkpoint: a response's verdict is the debounced stream's", "
 }
 
 TEST_CASE("stream checkpoint: an empty response has no token to judge", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const auto verdict = guard.classify_response("Hi", "");
   REQUIRE_FALSE(verdict.ok());
   CHECK(verdict.error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("stream checkpoint: actions follow the mode", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const auto ruling_of = [&](Mode mode, std::optional<float> flag, std::optional<float> block) {
     ClassifyOptions options;
     options.policy = test::policy([&](PolicySpec& spec) {
@@ -112,7 +113,7 @@ Policy changing_policy(std::mt19937& random) {
 }  // namespace
 
 TEST_CASE("stream checkpoint: a session and decide() agree under any policy", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::uint32_t seed = 1344;
   INFO("seed " << seed);
   std::mt19937 random(seed);
@@ -158,7 +159,7 @@ TEST_CASE("stream checkpoint: a session and decide() agree under any policy", "[
 }
 
 TEST_CASE("stream checkpoint: a verdict is ruled by the options' policy", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::string prompt = "Go on.";
   const std::string responses[] = {"The sun is warm today.",
                                    "Those people are vermin and somebody should burn them all, I hate them."};
@@ -202,7 +203,7 @@ TEST_CASE("stream checkpoint: a verdict is ruled by the options' policy", "[stre
 }
 
 TEST_CASE("stream checkpoint: thinking is what a session makes of it", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::string threat = "I hate you and will burn your house down.";
   for (const Thinking thinking : {Thinking::none, Thinking::judge, Thinking::skip}) {
     for (const std::string response :
@@ -239,8 +240,8 @@ TEST_CASE("stream checkpoint: thinking is what a session makes of it", "[stream]
 }
 
 TEST_CASE("classify: options out of range are named", "[stream][gen]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     const auto detail_of = [&](const auto& change) {
       ClassifyOptions options;
       change(options);
@@ -254,7 +255,7 @@ TEST_CASE("classify: options out of range are named", "[stream][gen]") {
     };
     CHECK(detail_of([](ClassifyOptions& o) { o.thinking = static_cast<Thinking>(3); }) ==
           "options.thinking: no value of Thinking");
-    if (name == std::string("nano-stream")) continue;
+    if (name == std::string("stream")) continue;
     CHECK(detail_of([](ClassifyOptions& o) { o.thinking = Thinking::skip; }).find("Gen checkpoint") !=
           std::string::npos);
   }

@@ -15,6 +15,7 @@
 #include "qwen3guard/qwen3guard.hpp"
 #include "stream_fixture.hpp"
 #include "temporary_folder.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -61,9 +62,9 @@ std::vector<std::byte> read_file(const std::filesystem::path& path) {
 
 TEST_CASE("a flag that is up stops every call that runs the model", "[cancel]") {
   const auto flag = std::make_shared<CancelFlag>();
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     ClassifyOptions options;
     options.cancel = flag;
     StreamOptions stream_options;
@@ -90,11 +91,11 @@ TEST_CASE("a flag that is up stops every call that runs the model", "[cancel]") 
 }
 
 TEST_CASE("a batch that is stopped encodes nothing more", "[cancel]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
     GuardOptions small;
     small.max_context_tokens = 600;
-    const Guard guard = Guard::load_embedded(name, small).value();
+    const Guard guard = test::load_tiny(name, small).value();
     ClassifyOptions options;
     const auto flag = std::make_shared<CancelFlag>();
     options.cancel = flag;
@@ -114,7 +115,7 @@ TEST_CASE("a batch that is stopped encodes nothing more", "[cancel]") {
 TEST_CASE("a packed file's verification is stopped", "[cancel]") {
   const q3g_test::TemporaryFolder folder;
   const std::string path = folder / "model.q3g";
-  REQUIRE(quantize_embedded("nano-gen", path).ok());
+  REQUIRE(quantize(test::tiny("gen"), path).ok());
   CancelFlag flag;
   CHECK(verify_packed(path, &flag).ok());
   flag.cancel();
@@ -122,7 +123,7 @@ TEST_CASE("a packed file's verification is stopped", "[cancel]") {
 }
 
 TEST_CASE("a stopped push leaves the session as it was", "[cancel]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const auto flag = std::make_shared<CancelFlag>();
   StreamOptions options;
   options.cancel = flag;
@@ -143,9 +144,9 @@ TEST_CASE("a stopped push leaves the session as it was", "[cancel]") {
 }
 
 TEST_CASE("a fork has a flag of its own", "[cancel]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     const auto flag = std::make_shared<CancelFlag>(), other = std::make_shared<CancelFlag>();
     StreamOptions options;
     options.cancel = flag;
@@ -164,7 +165,7 @@ TEST_CASE("a fork has a flag of its own", "[cancel]") {
 }
 
 TEST_CASE("the verdict on a prompt is behind its last byte", "[stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession short_form = guard.open_stream().value(), long_form = guard.open_stream().value();
   const TokenVerdict verdict = short_form.push_prompt(kPrompt).value();
   REQUIRE(long_form.begin_turn(Role::user).ok());
@@ -176,7 +177,7 @@ TEST_CASE("the verdict on a prompt is behind its last byte", "[stream]") {
 }
 
 TEST_CASE("a call is stopped from another thread", "[cancel]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   const std::string text = long_text(300);
   ClassifyOptions options;
   const auto flag = std::make_shared<CancelFlag>();
@@ -198,7 +199,7 @@ TEST_CASE("a call is stopped from another thread", "[cancel]") {
 }
 
 TEST_CASE("a generator is stopped, and goes on", "[cancel]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   SamplingOptions options;
   const auto flag = std::make_shared<CancelFlag>();
   options.cancel = flag;
@@ -214,9 +215,9 @@ TEST_CASE("a generator is stopped, and goes on", "[cancel]") {
 }
 
 TEST_CASE("classify_batch tells its progress and can be stopped by it", "[cancel]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     std::vector<std::vector<Message>> conversations(40, {{Role::user, long_text(60)}});
     conversations[3][0].content = "\xFF";  // an error counts as done, before all others
     ClassifyOptions options;
@@ -247,14 +248,14 @@ TEST_CASE("classify_batch tells its progress and can be stopped by it", "[cancel
 }
 
 TEST_CASE("large blocks come from the given memory and go back to it", "[memory]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
     const auto memory = std::make_shared<CountingMemory>();
     GuardOptions options;
     options.memory = memory;
-    const Verdict expected = Guard::load_embedded(name).value().classify_prompt(kPrompt).value();
+    const Verdict expected = test::load_tiny(name).value().classify_prompt(kPrompt).value();
     {
-      const Guard guard = Guard::load_embedded(name, options).value();
+      const Guard guard = test::load_tiny(name, options).value();
       CHECK(guard.classify_prompt(kPrompt).value().probabilities.safe == expected.probabilities.safe);
       StreamSession session = guard.open_stream().value();
       REQUIRE(session.push_prompt(kPrompt).ok());
@@ -277,7 +278,7 @@ TEST_CASE("memory that runs out is an error at every place", "[memory]") {
   std::size_t n_failed = 0;
   for (std::int64_t n = 0; n < 200; ++n) {
     memory->n_left = n;
-    const auto guard = Guard::load_embedded("nano-gen", options);
+    const auto guard = test::load_tiny("gen", options);
     const auto verdict = guard.ok() ? guard->classify_prompt(kPrompt) : Result<Verdict>(guard.error());
     if (verdict.ok()) break;
     ++n_failed;
@@ -291,7 +292,7 @@ TEST_CASE("memory that runs out is an error at every place", "[memory]") {
 TEST_CASE("a packed model is loaded from memory and its bytes are let go", "[memory]") {
   const q3g_test::TemporaryFolder folder;
   const std::string path = folder / "model.q3g";
-  REQUIRE(quantize_embedded("nano-gen", path).ok());
+  REQUIRE(quantize(test::tiny("gen"), path).ok());
   const Verdict expected = Guard::load(path).value().classify_prompt(kPrompt).value();
   // Shifted, so that every matrix has to be copied; and as it is.
   for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
@@ -315,14 +316,13 @@ TEST_CASE("a packed model is loaded from memory and its bytes are let go", "[mem
 }
 
 TEST_CASE("a checkpoint folder is loaded from memory, and what is wrong is named", "[memory]") {
-  const std::filesystem::path folder =
-      std::filesystem::path(Q3G_TEST_DIR).parent_path() / "src" / "embedded" / "nano-stream";
+  const std::filesystem::path folder = test::tiny("stream");
   std::vector<std::string> names = {"config.json", "model.safetensors", "tokenizer.json"};
   std::vector<std::vector<std::byte>> contents;
   std::vector<ModelFile> files;
   for (const std::string& name : names) contents.push_back(read_file(folder / name));
   for (std::size_t i = 0; i < names.size(); ++i) files.push_back({names[i], contents[i]});
-  const Verdict expected = Guard::load_embedded("nano-stream").value().classify_prompt(kPrompt).value();
+  const Verdict expected = test::load_tiny("stream").value().classify_prompt(kPrompt).value();
   CHECK(Guard::load_memory(files, nullptr).value().classify_prompt(kPrompt).value().probabilities.unsafe ==
         expected.probabilities.unsafe);
 
@@ -348,21 +348,21 @@ TEST_CASE("the log tells what was loaded", "[log]") {
     CHECK(level == LogLevel::info);
     lines.emplace_back(line);
   };
-  REQUIRE(Guard::load_embedded("nano-gen", options).ok());
+  REQUIRE(test::load_tiny("gen", options).ok());
   REQUIRE(lines.size() == 1);
-  CHECK(lines[0].find("nano-gen") != std::string::npos);
+  CHECK(lines[0].find("tiny/gen") != std::string::npos);
   CHECK(lines[0].find("gen checkpoint") != std::string::npos);
   lines.clear();
   CHECK(!Guard::load("no/such/folder", options).ok());
   CHECK(lines.empty());
   options.log = [](LogLevel, std::string_view) { throw std::runtime_error("mine"); };
-  CHECK(Guard::load_embedded("nano-gen", options).error().code == ErrorCode::internal);
+  CHECK(test::load_tiny("gen", options).error().code == ErrorCode::internal);
 }
 
 TEST_CASE("verdicts from an index on", "[stream]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     StreamSession session = guard.open_stream().value();
     CHECK(session.n_verdicts() == 0);
     REQUIRE(session.push_prompt(kPrompt).ok());

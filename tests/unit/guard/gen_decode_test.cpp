@@ -11,10 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "embedded/embedded_models.hpp"
 #include "guard/gen/end_tokens.hpp"
 #include "guard/gen/verdict_decoder.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "q3g_catch.hpp"
+#include "tiny_models.hpp"
 #include "tokenizer/tokenizer_files.hpp"
 #include "util/model_files.hpp"
 
@@ -151,7 +152,7 @@ TEST_CASE("grammar: the test's own byte grammar knows well-formed verdicts", "[d
 }
 
 TEST_CASE("constrained: equals masked greedy decoding in a vocabulary of single bytes", "[decode]") {
-  const auto checkpoint = open_embedded("nano-gen").value();
+  const auto checkpoint = detail::open_checkpoint(test::tiny("gen")).value();
   const auto model = Model::load(*checkpoint, {}).value();
   const Tokenizer tokenizer = byte_tokenizer();
   const TokenId end_token = tokenizer.find_added("<|im_end|>").value();
@@ -205,7 +206,7 @@ std::string text_of(const Verdict& v) {
 }  // namespace
 
 TEST_CASE("decoder: steps of many in any order give the verdicts of one at a time", "[decode]") {
-  const auto checkpoint = open_embedded("nano-gen").value();
+  const auto checkpoint = detail::open_checkpoint(test::tiny("gen")).value();
   const auto model = Model::load(*checkpoint, {}).value();
   const std::vector<Tokenizer> tokenizers = {load_tokenizer(checkpoint->tokenizer_files()).value(),
                                              byte_tokenizer()};
@@ -249,7 +250,7 @@ TEST_CASE("decoder: steps of many in any order give the verdicts of one at a tim
 }
 
 TEST_CASE("decoder: an error ends it", "[decode]") {
-  const auto checkpoint = open_embedded("nano-gen").value();
+  const auto checkpoint = detail::open_checkpoint(test::tiny("gen")).value();
   const auto model = Model::load(*checkpoint, {}).value();
   const Tokenizer tokenizer = load_tokenizer(checkpoint->tokenizer_files()).value();
   const std::vector<TokenId> ids = tokenizer.encode("a").value();

@@ -3,6 +3,7 @@
 
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -28,7 +29,7 @@ Generator open(const Guard& guard, float temperature, std::uint64_t seed = 1) {
 }  // namespace
 
 TEST_CASE("generator: greedy is the argmax of the logits, step by step", "[generator]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   Generator generator = guard.open_generator({0.0F, 0, 1.0F, 0}).value();
   std::vector<TokenId> ids =
       guard.tokenizer()->encode("<|im_start|>user\nHello", SpecialTokens::recognized).value();
@@ -43,7 +44,7 @@ TEST_CASE("generator: greedy is the argmax of the logits, step by step", "[gener
 }
 
 TEST_CASE("generator: the conversation is rendered as the guard renders it", "[generator]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   Generator a = open(guard, 0), b = guard.open_generator({0.0F, 0, 1.0F, 0}).value();
   const auto ids =
       guard.tokenizer()
@@ -57,7 +58,7 @@ TEST_CASE("generator: the conversation is rendered as the guard renders it", "[g
 }
 
 TEST_CASE("generator: a seed is the text, another try is another text", "[generator]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   Generator a = open(guard, 1.5F, 7), b = open(guard, 1.5F, 7), c = open(guard, 1.5F, 8);
   const std::int32_t begin = a.position();
   const auto first = generate(a, 30);
@@ -69,7 +70,7 @@ TEST_CASE("generator: a seed is the text, another try is another text", "[genera
 }
 
 TEST_CASE("generator: after a rewind greedy writes the same again", "[generator]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   Generator generator = open(guard, 0);
   const std::int32_t begin = generator.position();
   const auto all = generate(generator, 20);
@@ -89,11 +90,10 @@ TEST_CASE("generator: after a rewind greedy writes the same again", "[generator]
 }
 
 TEST_CASE("generator: errors leave it as it was", "[generator]") {
-  CHECK(Guard::load_embedded("nano-stream").value().open_generator().error().code ==
-        ErrorCode::unsupported_model);
+  CHECK(test::load_tiny("stream").value().open_generator().error().code == ErrorCode::unsupported_model);
   GuardOptions small;
   small.max_context_tokens = 40;
-  const Guard guard = Guard::load_embedded("nano-gen", small).value();
+  const Guard guard = test::load_tiny("gen", small).value();
   CHECK(guard.open_generator({-1.0F, 0, 1.0F, 0}).error().code == ErrorCode::invalid_argument);
   Generator generator = guard.open_generator().value();
   CHECK(generator.next().error().code == ErrorCode::invalid_argument);

@@ -16,6 +16,7 @@
 #include "hold_back_texts.hpp"
 #include "iterations.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -24,7 +25,7 @@ using test::kInsult;
 
 namespace {
 
-Guard load(const char* name) { return Guard::load_embedded(name).value(); }
+Guard load(const char* name) { return test::load_tiny(name).value(); }
 
 StreamBatchOptions short_steps() {
   StreamBatchOptions options;
@@ -111,7 +112,7 @@ TEST_CASE("hold back: another thread that steps the batch changes nothing of wha
           "[hold_back][threads]") {
   constexpr std::size_t kSessions = 3;
   int n_blocked = 0;
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     const Guard guard = load(name);
     for (int i = 0; i < q3g_test::iterations(6); ++i) {
       CAPTURE(name, i);
@@ -155,6 +156,9 @@ TEST_CASE("hold back: another thread that steps the batch changes nothing of wha
           CHECK(hosts[n]->begins == alone.begins);
           CHECK(hosts[n]->stats().n_retries == alone.stats().n_retries);
           n_blocked += static_cast<int>(alone.begins.size());
+          // A Gen checkpoint judges so many tokens from where the answer was gone on from, which time
+          // decides.
+          if (guard.kind() == ModelKind::gen && !alone.begins.empty()) continue;
           std::vector<TokenVerdict> verdicts;
           batch.visit(ids[n], [&](StreamSession& visited) { verdicts = visited.verdicts(); })
               .throw_if_error();
@@ -167,7 +171,7 @@ TEST_CASE("hold back: another thread that steps the batch changes nothing of wha
 }
 
 TEST_CASE("hold back: turns that wait in front of a batch's answer let none of it out", "[hold_back]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     const Guard guard = load(name);
     for (std::size_t n_steps = 0; n_steps < 12; ++n_steps) {
       CAPTURE(name, n_steps);
@@ -215,7 +219,7 @@ TEST_CASE("hold back: turns that wait in front of a batch's answer let none of i
 }
 
 TEST_CASE("hold back: an answer that is withdrawn before its prompt was judged", "[hold_back]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   StreamBatch batch = StreamBatch::open(guard, short_steps()).value();
   const StreamId id = batch.add().value();
   batch.push_prompt(id, "Hello").throw_if_error();
@@ -245,7 +249,7 @@ TEST_CASE("hold back: an answer that is withdrawn before its prompt was judged",
 
 TEST_CASE("hold back: a batch's session without an answer to hold, or with text of it that waits",
           "[hold_back]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   StreamBatch batch = StreamBatch::open(guard).value();
   const StreamId id = batch.add().value();
   const auto opens = [&] { return HoldBack::over(batch, id).ok(); };

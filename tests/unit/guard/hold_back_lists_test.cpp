@@ -11,6 +11,7 @@
 #include "iterations.hpp"
 #include "policies.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -30,14 +31,13 @@ struct Kind {
   bool is_batch;
   std::int32_t gen_interval_tokens = 4;
 };
-constexpr Kind kKinds[] = {
-    {"nano-stream", false}, {"nano-gen", false}, {"nano-stream", true}, {"nano-gen", true}};
+constexpr Kind kKinds[] = {{"stream", false}, {"gen", false}, {"stream", true}, {"gen", true}};
 
 /// An answer over one of them, and what the person has of it.
 class Answer {
  public:
   Answer(const Kind& kind, std::int32_t buffer_tokens, bool reports_provisional = false)
-      : guard_(Guard::load_embedded(kind.model).value()) {
+      : guard_(test::load_tiny(kind.model).value()) {
     StreamOptions stream;
     stream.policy = phrases_only();
     stream.gen_interval_tokens = kind.gen_interval_tokens;
@@ -223,8 +223,7 @@ TEST_CASE("hold back: no denied phrase leaves whole, whatever the split", "[hold
     const HoldBackRelease out = answer.finish();
     ClassifyOptions options;
     options.policy = policy;
-    const Ruling whole =
-        Guard::load_embedded("nano-gen").value().classify_response("Hello", text, options)->ruling;
+    const Ruling whole = test::load_tiny("gen").value().classify_response("Hello", text, options)->ruling;
     REQUIRE(text.starts_with(answer.shown));
     if (whole.rule == Rule::deny_list) {
       ++n_blocked;
@@ -248,12 +247,12 @@ TEST_CASE("lists: the updates of a stream add up to its verdicts", "[lists][stre
   for (int i = 0; i < q3g_test::iterations(40); ++i) {
     const auto seed = static_cast<std::uint32_t>(58000 + i);
     std::mt19937 random(seed);
-    const char* name = random() % 2 == 0 ? "nano-stream" : "nano-gen";
+    const char* name = random() % 2 == 0 ? "stream" : "gen";
     CAPTURE(seed, name);
     StreamOptions options;
     options.policy = phrases_only();
     options.gen_interval_tokens = 4;
-    StreamSession session = Guard::load_embedded(name).value().open_stream(options).value();
+    StreamSession session = test::load_tiny(name).value().open_stream(options).value();
     session.push_prompt("Hello").throw_if_error();
     test::Record record;
     std::string text;

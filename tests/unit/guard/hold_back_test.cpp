@@ -12,6 +12,7 @@
 #include "hold_back_texts.hpp"
 #include "iterations.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -23,7 +24,7 @@ namespace {
 Guard load(const char* name, std::int32_t max_context_tokens = 0) {
   GuardOptions options;
   options.max_context_tokens = max_context_tokens;
-  return Guard::load_embedded(name, options).value();
+  return test::load_tiny(name, options).value();
 }
 
 /// The bytes of the open, or else the last turn up to which text was judged, is settled and may pass.
@@ -151,7 +152,7 @@ struct Turn {
 
 TEST_CASE("hold back: over sessions, whatever the options, text and split", "[hold_back]") {
   int n_ended = 0, n_withheld = 0;
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     for (const std::int32_t context : {0, 400}) {
       const Guard guard = load(name, context);
       for (int i = 0; i < q3g_test::iterations(context == 0 ? 12 : 24); ++i) {
@@ -180,7 +181,7 @@ TEST_CASE("hold back: over sessions, whatever the options, text and split", "[ho
 }
 
 TEST_CASE("hold back: the session has what was shown in its past, and nothing else", "[hold_back]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
     const Guard guard = load(name);
     StreamSession session = guard.open_stream().value();
@@ -238,7 +239,7 @@ TEST_CASE("hold back: the session has what was shown in its past, and nothing el
 }
 
 TEST_CASE("hold back: skipped thinking leaves with the answer behind it", "[hold_back]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   StreamOptions stream;
   stream.thinking = Thinking::skip;
   StreamSession session = guard.open_stream(stream).value();
@@ -255,7 +256,7 @@ TEST_CASE("hold back: skipped thinking leaves with the answer behind it", "[hold
 }
 
 TEST_CASE("hold back: what the turn had before counts as shown", "[hold_back]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   StreamSession session = guard.open_stream().value();
   CHECK_FALSE(HoldBack::over(session).ok());
   session.begin_turn(Role::user).throw_if_error();
@@ -280,7 +281,7 @@ TEST_CASE("hold back: what the turn had before counts as shown", "[hold_back]") 
 }
 
 TEST_CASE("hold back: somebody else's change of the session is an error", "[hold_back]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   StreamSession session = guard.open_stream().value();
   session.push_prompt("Hello").throw_if_error();
   HoldBack hold = HoldBack::over(session).value();
@@ -292,7 +293,7 @@ TEST_CASE("hold back: somebody else's change of the session is an error", "[hold
 
 TEST_CASE("hold back: over a batch as over a session", "[hold_back]") {
   int n_blocked = 0;
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     const Guard guard = load(name);
     for (int i = 0; i < q3g_test::iterations(16); ++i) {
       const auto seed = static_cast<std::uint32_t>(56000 + i);
@@ -373,7 +374,7 @@ TEST_CASE("hold back: over a batch as over a session", "[hold_back]") {
 }
 
 TEST_CASE("hold back: a batch's prompt is waited for, and blocks the answer", "[hold_back]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   constexpr const char* kThreat = "You are a worthless idiot and I will burn your house down, kill yourself.";
   for (const bool is_judged_before : {false, true}) {
     CAPTURE(is_judged_before);
@@ -410,7 +411,7 @@ TEST_CASE("hold back: a batch's prompt is waited for, and blocks the answer", "[
 
 TEST_CASE("hold back: text that a batch has no room for is put again, and errors come with take()",
           "[hold_back]") {
-  const Guard guard = load("nano-stream", 128);
+  const Guard guard = load("stream", 128);
   StreamBatchOptions small;
   small.max_waiting_bytes = 64;
   StreamBatch batch = StreamBatch::open(guard, small).value();

@@ -11,6 +11,7 @@
 #include "policies.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::text_of;
@@ -22,13 +23,13 @@ constexpr std::size_t kMaxParts = 60;
 /// A checkpoint whose contexts have room for about n_tokens of a message. What is kept of a call would make
 /// the next one's sums in another order.
 Guard guard_with_room(const std::string& name, std::int32_t n_tokens) {
-  const Guard large = Guard::load_embedded(name).value();
+  const Guard large = test::load_tiny(name).value();
   GuardOptions options;
   options.kept_tokens = 0;
   options.max_context_tokens =
       n_tokens +
       (large.kind() == ModelKind::gen ? large.classify_prompt("").value().tokens.prompt + 128 : 10);
-  return Guard::load_embedded(name, options).value();
+  return test::load_tiny(name, options).value();
 }
 
 /// Text with what folding changes at its ends and within.
@@ -172,7 +173,7 @@ TEST_CASE("parts: windows, folded copies and lists together, and ruled again bit
   const std::uint32_t seed = 20261127;
   CAPTURE(seed);
   int n_windows = 0, n_copies = 0, n_both = 0, n_denied = 0;
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = guard_with_room(name, 220);
     std::mt19937 random(seed);
     for (int round = 0; round < q3g_test::iterations(24); ++round) {
@@ -233,7 +234,7 @@ TEST_CASE("parts: windows, folded copies and lists together, and ruled again bit
 
 TEST_CASE("parts: a message of nothing behind too much is an error, and of white space is judged",
           "[parts]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
     const Guard guard = guard_with_room(name, 220);
     std::string large;
@@ -260,7 +261,7 @@ TEST_CASE("parts: a folded copy that does not fit is the call's error, or is jud
   // Each character becomes eighteen.
   std::string text;
   for (int i = 0; i < 40; ++i) text += "\uFDFA ";
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
     const Guard guard = guard_with_room(name, 300);
     PolicySpec spec;
@@ -284,7 +285,7 @@ TEST_CASE("parts: a folded copy that does not fit is the call's error, or is jud
 
 TEST_CASE("parts: a phrase is found where a window ends, and one that is allowed lifts nothing else",
           "[parts]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = guard_with_room(name, 220);
     std::string filler;
     while (filler.size() < 3000) filler += " The bread rises in the warm oven while we read.";
@@ -317,7 +318,7 @@ TEST_CASE("parts: a phrase is found where a window ends, and one that is allowed
 TEST_CASE("parts: stopped anywhere, a message is judged whole or not at all", "[parts][batch]") {
   std::mt19937 random(1528);
   const std::string text = random_text(random, 100);
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = guard_with_room(name, 220);
     ClassifyOptions options;
     options.policy = with_rules(PolicyRules(), {{"purple elephant"}, {}, {}, true});

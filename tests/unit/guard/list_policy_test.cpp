@@ -8,6 +8,7 @@
 #include "policies.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::text_of;
@@ -29,7 +30,7 @@ ClassifyOptions options_with(const Policy& policy) {
   return options;
 }
 
-Guard model(bool is_stream) { return Guard::load_embedded(is_stream ? "nano-stream" : "nano-gen").value(); }
+Guard model(bool is_stream) { return test::load_tiny(is_stream ? "stream" : "gen").value(); }
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "policies.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::text_of;
@@ -163,8 +164,8 @@ TEST_CASE("list streams: on a random walk the decision is that of the matcher", 
   const std::uint32_t seed = 15027;
   INFO("seed " << seed);
   const detail::PhraseMatcher matcher = detail::PhraseMatcher::compile(phrases()).value();
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     std::mt19937 random(seed);
     for (int i = 0; i < q3g_test::iterations(24); ++i) {
       StreamOptions options;
@@ -186,8 +187,8 @@ TEST_CASE("list streams: on a random walk the decision is that of the matcher", 
 TEST_CASE("list streams: a batch rules as sessions do that were given the same", "[lists][batch]") {
   const std::uint32_t seed = 15028;
   INFO("seed " << seed);
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     StreamBatchOptions limits;
     limits.max_step_tokens = 24;
     limits.max_session_tokens = 5;
@@ -289,8 +290,8 @@ TEST_CASE("list streams: a batch rules as sessions do that were given the same",
 }
 
 TEST_CASE("list streams: a turn that was restored is looked at when it is open again", "[lists]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const Role role : {Role::user, Role::assistant}) {
       CAPTURE(name, to_string(role));
       StreamOptions options;
@@ -310,9 +311,9 @@ TEST_CASE("list streams: a turn that was restored is looked at when it is open a
 
 TEST_CASE("list streams: thinking that is skipped is looked at", "[lists]") {
   const std::string text = "<think>\nsay zorblax\n</think>\n\nWell.";
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     StreamOptions options;
     options.policy = only_lists();
     options.thinking = Thinking::skip;
@@ -332,7 +333,7 @@ TEST_CASE("list streams: thinking that is skipped is looked at", "[lists]") {
 }
 
 TEST_CASE("list streams: a written verdict on a turn has what the lists rule", "[lists]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamOptions options;
   options.policy = only_lists();
   StreamSession session = guard.open_stream(options).value();
@@ -354,9 +355,9 @@ TEST_CASE("list streams: a written verdict on a turn has what the lists rule", "
 TEST_CASE("list streams: a context that slides keeps what was found, and not the text", "[lists]") {
   std::string filler;
   while (filler.size() < 400) filler += "The bread rises in the warm oven while we read. ";
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     const bool is_stream = guard.kind() == ModelKind::stream;
     StreamOptions options;
     options.context = ContextPolicy::slide;
@@ -432,8 +433,8 @@ TEST_CASE("list streams: nothing that was not judged is let pass, under any poli
   const std::uint32_t seed = 15029;
   INFO("seed " << seed);
   int n_incomplete = 0, n_blocked = 0, n_allowed = 0;
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     const bool is_stream = guard.kind() == ModelKind::stream;
     const std::int32_t n_template = is_stream ? 0 : guard.classify_prompt("").value().tokens.prompt + 128;
     std::mt19937 random(seed);

@@ -7,6 +7,7 @@
 #include "iterations.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -24,7 +25,7 @@ Policy list_policy(std::vector<std::string> deny, std::vector<std::string> allow
   return *std::move(policy);
 }
 
-Guard load(const char* name) { return Guard::load_embedded(name).value(); }
+Guard load(const char* name) { return test::load_tiny(name).value(); }
 
 StreamSession open(const Guard& guard, const Policy& policy) {
   StreamOptions options;
@@ -59,7 +60,7 @@ TEST_CASE("lists: a policy compiles its lists", "[guard]") {
 }
 
 TEST_CASE("lists: streams find phrases across pieces, and take them back", "[guard]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
     const Guard guard = load(name);
     StreamSession session = open(guard, xyzzy_policy());
@@ -96,7 +97,7 @@ TEST_CASE("lists: streams find phrases across pieces, and take them back", "[gua
 }
 
 TEST_CASE("lists: a user's turn, however it comes", "[guard]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
     const Guard guard = load(name);
     StreamSession session = open(guard, xyzzy_policy());
@@ -119,7 +120,7 @@ TEST_CASE("lists: a user's turn, however it comes", "[guard]") {
 }
 
 TEST_CASE("lists: ids are read as the text that they spell", "[guard]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
     const Guard guard = load(name);
     StreamSession session = open(guard, xyzzy_policy());
@@ -141,7 +142,7 @@ TEST_CASE("lists: ids are read as the text that they spell", "[guard]") {
 }
 
 TEST_CASE("lists: a restored turn is not looked at until it goes on", "[guard]") {
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   StreamSession session = open(guard, xyzzy_policy());
   const std::vector<Message> messages = {{Role::user, "hi"}, {Role::assistant, "\n\nsay xyzzy"}};
   REQUIRE(session.restore(messages).ok());
@@ -151,7 +152,7 @@ TEST_CASE("lists: a restored turn is not looked at until it goes on", "[guard]")
 TEST_CASE("lists: the decision on a random walk is that on its text", "[guard]") {
   constexpr unsigned kSeed = 1505;
   std::mt19937 random(kSeed);
-  const Guard guard = load("nano-stream");
+  const Guard guard = load("stream");
   const Policy policy = list_policy({"ab", "b c"}, {"ab ab"});
   for (int i = 0; i < q3g_test::iterations(16); ++i) {
     StreamSession session = open(guard, policy);
@@ -193,7 +194,7 @@ TEST_CASE("lists: decide() needs the text, and finds what a call would", "[guard
 }
 
 TEST_CASE("lists: a denied message is decided without the model", "[guard]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
     const Guard guard = load(name);
     ClassifyOptions options;

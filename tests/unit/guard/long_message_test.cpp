@@ -9,10 +9,11 @@
 
 #include "guard/conversation/text_windows.hpp"
 #include "iterations.hpp"
-#include "packed_nano.hpp"
+#include "packed_tiny.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 #include "tokenizer/tokenizer_impl.hpp"
 #include "util/utf8.hpp"
 
@@ -35,12 +36,12 @@ ClassifyOptions windows(std::int32_t overlap = 64) {
 
 /// A checkpoint whose contexts have room for about n_tokens of a message.
 Guard small_guard(const std::string& name, std::int32_t n_tokens) {
-  const Guard large = Guard::load_embedded(name).value();
+  const Guard large = test::load_tiny(name).value();
   GuardOptions options;
   options.max_context_tokens =
       n_tokens +
       (large.kind() == ModelKind::gen ? large.classify_prompt("").value().tokens.prompt + 128 : 10);
-  return Guard::load_embedded(name, options).value();
+  return test::load_tiny(name, options).value();
 }
 
 std::string benign(std::size_t n_words) {
@@ -106,7 +107,7 @@ void check_windows(const Guard& guard, std::vector<Message> messages, const Clas
 }  // namespace
 
 TEST_CASE("text windows: cover every byte, fit, overlap and go on, whatever the text", "[windows]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   const detail::TokenizerImpl& tokenizer = detail::TokenizerAccess::impl(*guard.tokenizer());
   const auto n_tokens = [&](std::string_view text) { return guard.tokenizer()->encode(text).value().size(); };
   std::vector<std::string> texts;
@@ -158,7 +159,7 @@ TEST_CASE("text windows: cover every byte, fit, overlap and go on, whatever the 
 }
 
 TEST_CASE("text windows: end behind a sentence where one is near, else between words", "[windows]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   const std::string text = benign(3000);
   detail::TextWindows cutter(detail::TokenizerAccess::impl(*guard.tokenizer()), text, {400, 64});
   detail::ByteRange window = cutter.next().value();
@@ -171,10 +172,10 @@ TEST_CASE("text windows: end behind a sentence where one is near, else between w
 }
 
 TEST_CASE("long messages: a text that fits is judged as ever, to the bit", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     GuardOptions load;
     load.kept_tokens = 0;
-    const Guard guard = Guard::load_embedded(name, load).value();
+    const Guard guard = test::load_tiny(name, load).value();
     for (const std::string& text : {std::string("Hello"), kHarmful, benign(100)}) {
       const Verdict a = guard.classify_prompt(text, windows()).value(),
                     b = guard.classify_prompt(text).value();
@@ -189,7 +190,7 @@ TEST_CASE("long messages: a text that fits is judged as ever, to the bit", "[win
 }
 
 TEST_CASE("long messages: prompts, responses and conversations against single calls", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 420);
     StreamText random(11);
     for (int round = 0; round < q3g_test::iterations(4); ++round) {
@@ -221,7 +222,7 @@ TEST_CASE("long messages: prompts, responses and conversations against single ca
 }
 
 TEST_CASE("long messages: the conversation before is read once", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 500);
     const std::vector<Message> messages = {{Role::user, benign(120)}, {Role::assistant, benign(1400)}};
     const Verdict verdict = guard.classify(messages, windows()).value();
@@ -264,14 +265,14 @@ TEST_CASE("long messages: a batch says what single calls say", "[windows][batch]
       CHECK(batch[i]->tokens.prompt == single->tokens.prompt);
     }
   };
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
     check(small_guard(name, 300));
   }
 }
 
 TEST_CASE("long messages: greedy decoding", "[windows]") {
-  const Guard guard = small_guard("nano-gen", 300);
+  const Guard guard = small_guard("gen", 300);
   ClassifyOptions options = windows();
   options.decoder = Decoder::greedy;
   const std::vector<Message> messages = {{Role::user, benign(300) + kHarmful + benign(100)}};
@@ -279,7 +280,7 @@ TEST_CASE("long messages: greedy decoding", "[windows]") {
 }
 
 TEST_CASE("long messages: a harmful sentence is found wherever a call on its window finds it", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 200);
     const std::string text = benign(400);
     const Verdict clean = guard.classify_prompt(text, windows()).value();
@@ -298,7 +299,7 @@ TEST_CASE("long messages: a harmful sentence is found wherever a call on its win
 }
 
 TEST_CASE("long messages: texts with no place to cut at", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 260);
     for (const std::string& unit : {std::string("a"), std::string("\xCC\x81\xCC\x96"), std::string(" "),
                                     std::string("\n"), std::string("\xF0\x9D\x85\xA0")}) {
@@ -320,7 +321,7 @@ TEST_CASE("long messages: texts with no place to cut at", "[windows]") {
 }
 
 TEST_CASE("long messages: line breaks that the template strips are in a window", "[windows][stream]") {
-  const Guard guard = small_guard("nano-stream", 260);
+  const Guard guard = small_guard("stream", 260);
   const std::string text = std::string(30'000, '\n') + benign(10) + std::string(30'000, '\n') + kHarmful +
                            std::string(30'000, '\n');
   const Verdict verdict = guard.classify_response("Hello.", text, windows()).value();
@@ -338,7 +339,7 @@ TEST_CASE("long messages: line breaks that the template strips are in a window",
 }
 
 TEST_CASE("long messages: text that is repaired has the places of the text that was given", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 300);
     ClassifyOptions options = windows();
     std::string text = benign(600);
@@ -364,7 +365,7 @@ TEST_CASE("long messages: text that is repaired has the places of the text that 
 }
 
 TEST_CASE("long messages: thinking that is skipped is in no window", "[windows][stream]") {
-  const Guard guard = small_guard("nano-stream", 260);
+  const Guard guard = small_guard("stream", 260);
   ClassifyOptions options = windows();
   options.thinking = Thinking::skip;
   const std::string thought = "<think>\n" + benign(600) + kHarmful + "\n</think>\n\n";
@@ -394,7 +395,7 @@ TEST_CASE("long messages: thinking that is skipped is in no window", "[windows][
 }
 
 TEST_CASE("long messages: what the policy makes of windows, and makes again", "[windows][policy]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 240);
     ClassifyOptions options = windows();
     options.keep_token_verdicts = true;
@@ -445,7 +446,7 @@ TEST_CASE("long messages: what the policy makes of windows, and makes again", "[
 }
 
 TEST_CASE("long messages: a refusal is one only when all of it refuses", "[windows]") {
-  const Guard guard = small_guard("nano-gen", 260);
+  const Guard guard = small_guard("gen", 260);
   std::string text;
   for (int i = 0; i < 150; ++i) text += "I'm sorry, but I can't help with that. ";
   text += benign(400);
@@ -457,7 +458,7 @@ TEST_CASE("long messages: a refusal is one only when all of it refuses", "[windo
 }
 
 TEST_CASE("long messages: too little room is an error that says how much there is", "[windows]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     const Guard guard = small_guard(name, 300);
     const auto needs = [&](const std::vector<Message>& messages, std::int32_t overlap) {
       const auto verdict = guard.classify(messages, windows(overlap));
@@ -477,7 +478,7 @@ TEST_CASE("long messages: too little room is an error that says how much there i
                Catch::Matchers::Contains("before the last message"));
   }
   // A run of tokens in a row is in one window.
-  const Guard stream = small_guard("nano-stream", 300);
+  const Guard stream = small_guard("stream", 300);
   PolicySpec spec;
   spec.rules.long_text = LongText::windows;
   spec.rules.window_overlap_tokens = 0;
@@ -496,7 +497,7 @@ TEST_CASE("long messages: too little room is an error that says how much there i
 }
 
 TEST_CASE("long messages: stopped between windows, and told of them", "[windows][batch]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
     const Guard guard = small_guard(name, 300);
     const std::vector<std::vector<Message>> all = {{{Role::user, "Hello."}}, {{Role::user, benign(3000)}}};

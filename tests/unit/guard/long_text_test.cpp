@@ -9,6 +9,7 @@
 #include "heap_peak.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using q3g_test::HeapPeak;
@@ -45,9 +46,9 @@ void check_refused(std::string_view unit, const Judge& judge) {
 }  // namespace
 
 TEST_CASE("long text: every way to classify refuses it in little memory", "[memory]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     for (const char* unit : kUnits) {
       check_refused(unit, [&](const std::string& text) { return guard.classify_prompt(text).error().code; });
       check_refused(unit, [&](const std::string& text) {
@@ -69,8 +70,8 @@ TEST_CASE("long text: every way to classify refuses it in little memory", "[memo
 TEST_CASE("long text: one that has to be repaired first", "[memory]") {
   ClassifyOptions options;
   options.invalid_utf8 = InvalidUtf8::replace;
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name).value();
     const std::string text(std::size_t{3} << 20, '\xFF');
     const HeapPeak peak;
     CHECK(guard.classify_prompt(text, options).error().code == ErrorCode::context_full);
@@ -83,7 +84,7 @@ TEST_CASE("long text: one that has to be repaired first", "[memory]") {
 }
 
 TEST_CASE("long text: a conversation for a generator", "[memory]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   Generator generator = guard.open_generator().value();
   for (const char* unit : kUnits) {
     check_refused(unit, [&](const std::string& text) {
@@ -112,10 +113,10 @@ ErrorCode code_of(const T& result) {
 }  // namespace
 
 TEST_CASE("long text: a session's prompt, whatever the policy", "[memory][stream]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     for (const ContextPolicy policy : kPolicies) {
       CAPTURE(name, static_cast<int>(policy));
-      const Guard guard = Guard::load_embedded(name).value();
+      const Guard guard = test::load_tiny(name).value();
       StreamSession session = guard.open_stream(with(policy)).value();
       for (const char* unit : kUnits) {
         const auto check_unchanged = [&] {
@@ -152,9 +153,9 @@ TEST_CASE("long text: a session's prompt, whatever the policy", "[memory][stream
 }
 
 TEST_CASE("long text: a response that has to fit", "[memory][stream]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     StreamSession session = guard.open_stream(with(ContextPolicy::error)).value();
     REQUIRE(session.push_prompt("Hello.").ok());
     REQUIRE(session.push_text("One two three. ").ok());
@@ -168,7 +169,7 @@ TEST_CASE("long text: a response that has to fit", "[memory][stream]") {
 }
 
 TEST_CASE("long text: a session of a batch", "[memory][stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamBatchOptions batch_options;
   batch_options.max_waiting_bytes = std::size_t{1} << 24;
   StreamBatch batch = StreamBatch::open(guard, batch_options).value();
@@ -185,7 +186,7 @@ TEST_CASE("long text: a session of a batch", "[memory][stream]") {
 }
 
 TEST_CASE("long text: a response that stops where the context ends", "[memory][stream]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   for (const char* unit : kUnits) {
     CAPTURE(unit);
     StreamSession session = guard.open_stream(with(ContextPolicy::stop)).value();
@@ -216,7 +217,7 @@ TEST_CASE("long text: a response that stops where the context ends", "[memory][s
 }
 
 TEST_CASE("long text: the same where verdicts are written", "[memory][stream]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = guard.open_stream(with(ContextPolicy::stop)).value();
   REQUIRE(session.push_prompt("Hello.").ok());
   const std::string text = repeated("One two. ", std::size_t{3} << 20);
@@ -242,7 +243,7 @@ TEST_CASE("long text: the same where verdicts are written", "[memory][stream]") 
 }
 
 TEST_CASE("long text: a word that never ends stops where no verdict has room for it", "[memory][stream]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = guard.open_stream(with(ContextPolicy::stop)).value();
   REQUIRE(session.push_prompt("Hello.").ok());
   std::optional<std::int64_t> stopped;
@@ -257,9 +258,9 @@ TEST_CASE("long text: a word that never ends stops where no verdict has room for
 }
 
 TEST_CASE("long text: an old one slides out of a conversation that is restored", "[memory][stream]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     for (const char* unit : kUnits) {
       const std::vector<Message> rest = {
           {Role::user, "Hello."}, {Role::assistant, "Hi."}, {Role::user, "Go on."}};
@@ -284,9 +285,9 @@ TEST_CASE("long text: an old one slides out of a conversation that is restored",
 }
 
 TEST_CASE("long text: a fork shares texts and verdicts", "[memory][stream]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     StreamOptions options;
     options.gen_interval_tokens = 1'000'000;
     StreamSession session = guard.open_stream(options).value();

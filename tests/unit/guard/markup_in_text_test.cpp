@@ -8,6 +8,7 @@
 
 #include "stream_fixture.hpp"
 #include "temporary_folder.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -15,11 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A copy of an embedded model's folder whose tokenizer.json marks no token as special.
+/// A copy of a tiny model's folder whose tokenizer.json marks no token as special.
 void copy_unmarked(const std::string& name, const std::string& folder) {
   fs::create_directory(folder);
   std::size_t n_marks = 0;
-  for (const auto& entry : fs::directory_iterator(std::string(Q3G_TEST_DIR) + "/../src/embedded/" + name)) {
+  for (const auto& entry : fs::directory_iterator(test::tiny(name))) {
     std::ifstream in(entry.path(), std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(in), {}};
     if (entry.path().filename() == "tokenizer.json") {
@@ -52,9 +53,9 @@ void check_same(const Result<Verdict>& a, const Result<Verdict>& b) {
 
 TEST_CASE("markup in text: a folder that marks no special tokens judges the same", "[control]") {
   const q3g_test::TemporaryFolder folder;
-  for (const std::string name : {"nano-gen", "nano-stream"}) {
+  for (const std::string name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard marked = Guard::load_embedded(name).value();
+    const Guard marked = test::load_tiny(name).value();
     copy_unmarked(name, folder / name);
     quantize(folder / name, folder / (name + ".q3g")).throw_if_error();
     const Guard unmarked = Guard::load(folder / name).value();
@@ -83,7 +84,7 @@ TEST_CASE("markup in text: a folder that marks no special tokens judges the same
 
 TEST_CASE("markup in text: thinking and tool tokens are what the file says", "[control]") {
   const q3g_test::TemporaryFolder folder;
-  copy_unmarked("nano-gen", folder / "model");
+  copy_unmarked("gen", folder / "model");
   const Guard guard = Guard::load(folder / "model").value();
   const Tokenizer& tokenizer = *guard.tokenizer();
   for (const char* text : {"<think>", "</think>"})

@@ -6,6 +6,7 @@
 
 #include "iterations.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::kMargin;
@@ -89,7 +90,7 @@ bool is_canonical(const std::string& text) {
 
 TEST_CASE("one conversation: one verdict, whichever way it comes in", "[stream][conversation]") {
   constexpr std::uint32_t kSeed = 61001;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   test::StreamText random(kSeed);
   std::vector<std::vector<Message>> all;
   for (std::size_t n = q3g_test::iterations(400); n > 0; --n) all.push_back(conversation(random));
@@ -134,7 +135,7 @@ TEST_CASE("one conversation: one verdict, whichever way it comes in", "[stream][
 
 TEST_CASE("one conversation: all of an answer is judged, also what the template leaves out",
           "[stream][conversation]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   for (const std::string& text :
        {kBad + "<think>Hm.</think>" + kGood, "<think>Hm.</think>" + kBad + "<think>Hm.</think>" + kGood,
         kBad + "</think>" + kGood, "<think>" + kBad + "</think>" + kGood, "\n\n" + kBad, kBad + "\n\n"}) {
@@ -148,7 +149,7 @@ TEST_CASE("one conversation: all of an answer is judged, also what the template 
 }
 
 TEST_CASE("one conversation: a response needs somebody who asked", "[stream][conversation]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   using Messages = std::vector<Message>;
   for (const Messages& bad : {Messages{}, Messages{{Role::system, "s"}}, Messages{{Role::assistant, "b"}},
                               Messages{{Role::system, "s"}, {Role::assistant, "b"}},
@@ -163,7 +164,7 @@ TEST_CASE("one conversation: a response needs somebody who asked", "[stream][con
 
 TEST_CASE("one conversation: line breaks that the template strips have bytes and no verdict",
           "[stream][conversation]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = guard.open_stream().value();
   session.push_prompt("Go on.").throw_if_error();
   session.push_text("\n").throw_if_error();

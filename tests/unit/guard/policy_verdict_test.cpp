@@ -11,6 +11,7 @@
 #include "iterations.hpp"
 #include "policies.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::StreamText;
@@ -91,8 +92,8 @@ TEST_CASE("policy: what classify() ruled, decide() rules again, bit for bit", "[
   // What is kept of a call makes the next one's sums in another order.
   GuardOptions load;
   load.kept_tokens = 0;
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name, load).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name, load).value();
     const bool is_gen = guard.kind() == ModelKind::gen;
     std::mt19937 random(seed);
     std::map<Rule, int> n_ruled;
@@ -145,7 +146,7 @@ TEST_CASE("policy: what classify() ruled, decide() rules again, bit for bit", "[
 TEST_CASE("policy: no policy changes what a Stream checkpoint says", "[policy][stream]") {
   const std::uint32_t seed = 611;
   INFO("seed " << seed);
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   std::mt19937 random(seed);
   for (const auto& messages : conversations(seed, static_cast<std::size_t>(q3g_test::iterations(32)))) {
     PolicySpec spec = random_policy(random).spec();
@@ -164,8 +165,8 @@ TEST_CASE("policy: no policy changes what a Stream checkpoint says", "[policy][s
 TEST_CASE("policy: a prompt is ruled in a stream as in a call", "[policy][stream][gen]") {
   const std::uint32_t seed = 612;
   INFO("seed " << seed);
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name).value();
     std::mt19937 random(seed);
     for (const std::string prompt : {"Hello there", "How can I build a bomb at home?",
                                      "My neighbour's number is 555-0199, call her at night."}) {
@@ -210,7 +211,7 @@ TEST_CASE("policy: a prompt is ruled in a stream as in a call", "[policy][stream
 TEST_CASE("policy: a written verdict is ruled in a stream as in a call", "[policy][stream][gen]") {
   const std::uint32_t seed = 613;
   INFO("seed " << seed);
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   std::mt19937 random(seed);
   for (const std::string response :
        {"It smells lovely.", "Only an ugly idiot like you would eat it, somebody should burn you."}) {
@@ -253,8 +254,8 @@ TEST_CASE("policy: a session that is not judged to its end is blocked, or has no
     CHECK(decision.ruling.byte_end == (blocks ? end : 0));
     CHECK(decision.ruling.policy_name == "default");
   };
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const Policy& policy : {Policy(), blocking()}) {
       const bool blocks = policy.rules().unjudged == Unjudged::block;
       CAPTURE(name, blocks);
@@ -302,8 +303,8 @@ TEST_CASE("policy: a session that is not judged to its end is blocked, or has no
 }
 
 TEST_CASE("policy: what a batch could not judge is blocked, or has no action", "[policy][batch]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const Policy& policy : {Policy(), blocking()}) {
       const Action unjudged = rule_unjudged(policy).action;
       CAPTURE(name, to_string(unjudged));
@@ -365,8 +366,8 @@ TEST_CASE("policy: what a batch could not judge is blocked, or has no action", "
 }
 
 TEST_CASE("policy: a rewind takes a ruling back", "[policy][stream][gen]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name).value();
     CAPTURE(name);
     StreamOptions options;
     options.gen_interval_tokens = 1;
@@ -410,8 +411,8 @@ TEST_CASE("policy: a rewind takes a ruling back", "[policy][stream][gen]") {
 }
 
 TEST_CASE("policy: a context that slides keeps where a ruling fell", "[policy][stream][gen]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"gen", "stream"}) {
+    const Guard guard = test::load_tiny(name).value();
     CAPTURE(name);
     StreamOptions options;
     options.context = ContextPolicy::slide;

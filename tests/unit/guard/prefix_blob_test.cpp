@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "embedded/embedded_models.hpp"
 #include "model/checkpoint/open_checkpoint.hpp"
 #include "model/model.hpp"
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -28,7 +28,7 @@ std::string pack(const TemporaryPath& file, bool keep_prefix, PackedWeights type
   QuantizeOptions options;
   options.type = type;
   options.keep_prefix = keep_prefix;
-  (void)quantize_embedded("nano-gen", file.path, options).value();
+  (void)quantize(test::tiny("gen"), file.path, options).value();
   return file.path;
 }
 
@@ -41,9 +41,9 @@ TEST_CASE("kept prefix: in the file, it changes no bit and saves the first call'
       QuantizeOptions options;
       options.type = type;
       options.overwrite = true;
-      (void)quantize_embedded("nano-gen", without.path, options).value();
+      (void)quantize(test::tiny("gen"), without.path, options).value();
       options.keep_prefix = true;
-      (void)quantize_embedded("nano-gen", with.path, options).value();
+      (void)quantize(test::tiny("gen"), with.path, options).value();
     }
     CHECK_FALSE(std::filesystem::exists(with.path + ".without-prefix"));
     const Guard fast = Guard::load(with.path).value(), slow = Guard::load(without.path).value();
@@ -66,7 +66,7 @@ TEST_CASE("kept prefix: a Stream checkpoint has none", "[prefix]") {
   const TemporaryPath file;
   QuantizeOptions options;
   options.keep_prefix = true;
-  const auto report = quantize_embedded("nano-stream", file.path, options);
+  const auto report = quantize(test::tiny("stream"), file.path, options);
   REQUIRE_FALSE(report.ok());
   CHECK(report.error().code == ErrorCode::invalid_argument);
   CHECK_FALSE(std::filesystem::exists(file.path));

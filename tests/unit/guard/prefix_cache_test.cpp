@@ -6,9 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include "embedded/embedded_models.hpp"
+#include "model/checkpoint/open_checkpoint.hpp"
 #include "model/config.hpp"
 #include "q3g_catch.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using detail::KeptPrefix;
@@ -17,7 +18,7 @@ using detail::PrefixCache;
 
 namespace {
 
-detail::ModelConfig nano_config() { return detail::open_embedded("nano-gen").value()->config(); }
+detail::ModelConfig tiny_config() { return detail::open_checkpoint(test::tiny("gen")).value()->config(); }
 
 /// `n` tokens that begin with `first`.
 std::vector<TokenId> sequence(TokenId first, std::size_t n) {
@@ -54,7 +55,7 @@ PrefixCache::Shared call(PrefixCache& prefixes, const detail::ModelConfig& confi
 }  // namespace
 
 TEST_CASE("prefix cache: what is pinned is computed once and shared by all", "[prefix]") {
-  const auto config = nano_config();
+  const auto config = tiny_config();
   PrefixCache prefixes(0);
   const std::vector<TokenId> ids = sequence(0, 120);
   KvCache cache(config, 4096);
@@ -106,7 +107,7 @@ TEST_CASE("prefix cache: what is pinned is computed once and shared by all", "[p
 }
 
 TEST_CASE("prefix cache: a conversation is kept when it saves 64 tokens and as long as it fits", "[prefix]") {
-  const auto config = nano_config();
+  const auto config = tiny_config();
   PrefixCache prefixes(700);
   const auto talk = [&](std::size_t n_own, TokenId first, std::size_t n_more = 0) {
     std::vector<TokenId> ids = sequence(0, 100);

@@ -5,6 +5,7 @@
 
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -44,7 +45,7 @@ bool is_rejected(const Status& status) {
 }  // namespace
 
 TEST_CASE("tool messages: a Stream checkpoint sees them in a turn of the user's", "[guard]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const Verdict verdict = guard.classify(kWithTools).value();
   check_same(verdict, guard.classify(kFolded).value());
   CHECK(verdict.dropped_messages.empty());
@@ -76,7 +77,7 @@ TEST_CASE("tool messages: a Stream checkpoint sees them in a turn of the user's"
 }
 
 TEST_CASE("tool messages: errors name the host's message", "[guard]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::vector<Message> broken = {{kUser, "a"}, kCall, {kTool, "b"}, {kTool, "c\xFF"}, {kUser, "d"}};
   StreamSession session = guard.open_stream().value();
   for (const Status& status : {session.restore(broken), Status(session.push_conversation(broken).error()),
@@ -90,9 +91,9 @@ TEST_CASE("tool messages: errors name the host's message", "[guard]") {
 }
 
 TEST_CASE("tool messages: neither judged nor written live", "[guard]") {
-  for (const char* name : {"nano-gen", "nano-stream"}) {
+  for (const char* name : {"gen", "stream"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     const std::vector<Message> last = {{kUser, "a"}, kCall, {kTool, "b"}};
     CHECK(is_rejected(guard.classify(last).error()));
     CHECK(is_rejected(guard.classify_batch(std::vector<std::vector<Message>>{last})[0].error()));
@@ -116,7 +117,7 @@ TEST_CASE("tool messages: neither judged nor written live", "[guard]") {
 }
 
 TEST_CASE("dropped messages: a Gen checkpoint's verdict names what it has not seen", "[guard]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   struct Case {
     std::vector<Message> messages;
     std::vector<std::int32_t> dropped;
@@ -156,12 +157,12 @@ TEST_CASE("dropped messages: a Gen checkpoint's verdict names what it has not se
   // Nothing at all would be seen.
   CHECK(is_rejected(guard.classify(std::vector<Message>{{kAssistant, "a"}}).error()));
   // Stream checkpoints see all of it.
-  const Guard stream = Guard::load_embedded("nano-stream").value();
+  const Guard stream = test::load_tiny("stream").value();
   CHECK(stream.classify(cases[2].messages, reject).value().dropped_messages.empty());
 }
 
 TEST_CASE("dropped messages: a Gen checkpoint's session names turns", "[guard]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   const std::vector<Message> past = {{kAssistant, "Hello!"}, {kUser, "a"}, kCall, {kTool, "x"}};
   StreamSession session = guard.open_stream().value();
   session.restore(past).throw_if_error();

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -11,7 +12,7 @@ using test::StreamText;
 
 namespace {
 
-Guard nano() { return Guard::load_embedded("nano-stream").value(); }
+Guard tiny_stream() { return test::load_tiny("stream").value(); }
 
 /// The verdicts of the open turn, as the events leave them.
 std::vector<TokenVerdict> verdicts_of(StreamBatch& batch, StreamId id) {
@@ -43,7 +44,7 @@ ErrorCode code_of(const Status& status) { return status.ok() ? ErrorCode{} : sta
 
 TEST_CASE("batch: sessions judged together are judged as alone", "[batch]") {
   constexpr std::uint32_t kSeed = 35001;
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamText random(kSeed);
   StreamBatchOptions options;
   options.max_step_tokens = 24;
@@ -89,7 +90,7 @@ TEST_CASE("batch: sessions judged together are judged as alone", "[batch]") {
 }
 
 TEST_CASE("batch: many threads push and take while another steps", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
 #ifdef Q3G_PARALLEL_NONE  // the host's own thread
   std::atomic<bool> is_over{false};
@@ -162,7 +163,7 @@ TEST_CASE("batch: many threads push and take while another steps", "[batch]") {
 }
 
 TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatchOptions options;
   const auto page_bytes = static_cast<std::size_t>(guard.info().kv_bytes_per_token) * 64;
   options.memory_budget_bytes = 60 * page_bytes;
@@ -211,7 +212,7 @@ TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
 }
 
 TEST_CASE("batch: an idle session costs what it holds", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   for (int i = 0; i < 1000; ++i) {
     const StreamId id = batch.add().value();
@@ -225,7 +226,7 @@ TEST_CASE("batch: an idle session costs what it holds", "[batch]") {
 }
 
 TEST_CASE("batch: what is wrong is an event, and the rest goes on", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   const StreamId id = batch.add().value();
   REQUIRE(batch.push_text(id, "no turn is open").ok());
@@ -267,7 +268,7 @@ TEST_CASE("batch: what is wrong is an event, and the rest goes on", "[batch]") {
 }
 
 TEST_CASE("batch: a turn that lacks what failed is not Safe", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   const StreamId id = batch.add().value();
   const auto judge = [&] {
@@ -329,7 +330,7 @@ TEST_CASE("batch: what did not fit is not Safe", "[batch]") {
   const StreamEvent fresh;
   CHECK(fresh.decision.severity == Severity::not_judged);
   CHECK(fresh.turn.decision.severity == Severity::not_judged);
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   StreamOptions options;
   options.context = ContextPolicy::stop;
@@ -353,7 +354,7 @@ TEST_CASE("batch: what did not fit is not Safe", "[batch]") {
 }
 
 TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   StreamSession session = guard.open_stream().value();
   session.push_prompt("Go on.").throw_if_error();
@@ -369,7 +370,7 @@ TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
   check_close(verdicts_of(batch, id), test::judge_whole(guard, {}, "Go on.", "Once upon a time"));
   check_close(verdicts_of(batch, fork), test::judge_whole(guard, {}, "Go on.", "Once upon a mattress"));
   // What is refused stays whole.
-  const Guard other = nano();
+  const Guard other = tiny_stream();
   StreamSession foreign = other.open_stream().value();
   foreign.push_prompt("Go on.").throw_if_error();
   CHECK(batch.add(std::move(foreign)).error().code == ErrorCode::invalid_argument);
@@ -381,7 +382,7 @@ TEST_CASE("batch: sessions come with their past, and fork inside", "[batch]") {
 }
 
 TEST_CASE("batch: what would wait for its own visit is an error", "[batch]") {
-  StreamBatch batch = StreamBatch::open(nano()).value();
+  StreamBatch batch = StreamBatch::open(tiny_stream()).value();
   const StreamId id = batch.add().value(), other = batch.add().value();
   int n_inner = 0;
   const auto count = [&](StreamSession&) { ++n_inner; };
@@ -403,7 +404,7 @@ TEST_CASE("batch: what would wait for its own visit is an error", "[batch]") {
 }
 
 TEST_CASE("batch: options out of range are named", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   const auto detail = [&](const auto& change) {
     StreamBatchOptions options;
     change(options);
@@ -422,7 +423,7 @@ TEST_CASE("batch: options out of range are named", "[batch]") {
 }
 
 TEST_CASE("batch: nothing runs when nothing waits or the time is over", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   CHECK(batch.step() == 0);
   const StreamId id = batch.add().value();
@@ -436,7 +437,7 @@ TEST_CASE("batch: nothing runs when nothing waits or the time is over", "[batch]
 }
 
 TEST_CASE("batch: a budget in which nothing fits does not end judging", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   const StreamId id = batch.add().value();
   REQUIRE(batch.push_prompt(id, "Hello there").ok());
@@ -454,7 +455,7 @@ TEST_CASE("batch: a budget in which nothing fits does not end judging", "[batch]
 }
 
 TEST_CASE("batch: whoever waits is told when a deadline has passed", "[batch]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamBatch batch = StreamBatch::open(guard).value();
   // Nobody steps.
   CHECK(batch.start().ok() == kHasThread);

@@ -7,6 +7,7 @@
 
 #include "guard/batch/stream_batch_impl.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -33,8 +34,8 @@ class TestTime final : public detail::TimeSource {
 
 /// A batch in frames of a host.
 struct Host {
-  explicit Host(const StreamBatchOptions& options = {}, const char* guard = "nano-stream")
-      : batch(StreamBatch::Impl::open(Guard::load_embedded(guard).value(), options, time).value()) {}
+  explicit Host(const StreamBatchOptions& options = {}, const char* guard = "stream")
+      : batch(StreamBatch::Impl::open(test::load_tiny(guard).value(), options, time).value()) {}
 
   /// A session with an open turn of the assistant's.
   StreamId add() {
@@ -157,7 +158,7 @@ TEST_CASE("batch: where no forward ever fits, all is judged and the host keeps h
 TEST_CASE("batch: a checkpoint that writes its verdicts keeps to budgets, too", "[batch]") {
   StreamBatchOptions options;
   options.max_step_tokens = options.max_session_tokens = 1;
-  Host host(options, "nano-gen");
+  Host host(options, "gen");
   host.time->cost_ms = [](std::size_t n) { return 30.0 * static_cast<double>(n); };
   std::vector<StreamId> ids;
   for (int i = 0; i < 6; ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -35,7 +36,7 @@ std::vector<TokenId> some_ids(const Guard& guard, std::size_t n) {
 }  // namespace
 
 TEST_CASE("context: error refuses what does not fit and keeps the rest", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = open(guard, ContextPolicy::error);
   const auto ids = some_ids(guard, 400);
   std::vector<TokenVerdict> out(400);
@@ -49,7 +50,7 @@ TEST_CASE("context: error refuses what does not fit and keeps the rest", "[strea
 }
 
 TEST_CASE("context: stop judges what fits and says what it did not", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = open(guard, ContextPolicy::stop);
   const auto ids = some_ids(guard, 400);
   std::vector<TokenVerdict> out(400);
@@ -100,7 +101,7 @@ TEST_CASE("context: stop judges what fits and says what it did not", "[stream][c
 }
 
 TEST_CASE("context: slide keeps the prompt and the most recent window", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
     CAPTURE(chunk);
     StreamSession session = open(guard, ContextPolicy::slide);
@@ -138,7 +139,7 @@ TEST_CASE("context: slide keeps the prompt and the most recent window", "[stream
 }
 
 TEST_CASE("context: an endless text slides with flat memory", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = open(guard, ContextPolicy::slide);
   StreamText random(79);
   std::int64_t n_bytes = 0;
@@ -171,7 +172,7 @@ TEST_CASE("context: an endless text slides with flat memory", "[stream][context]
 
 TEST_CASE("context: rewinding in a window that is filling", "[stream][context]") {
   constexpr std::uint32_t kSeed = 34001;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamText random(kSeed);
   const auto ids = some_ids(guard, 3000);
   for (int n = 0; n < 4; ++n) {
@@ -217,7 +218,7 @@ StreamOptions gen_options(const Guard& guard, ContextPolicy context, std::int32_
 }  // namespace
 
 TEST_CASE("context: a Gen checkpoint's endless response slides with flat memory", "[stream][context][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   for (const bool as_tokens : {false, true}) {
     CAPTURE(as_tokens);
     StreamSession session = guard.open_stream(gen_options(guard, ContextPolicy::slide, 60)).value();
@@ -274,7 +275,7 @@ TEST_CASE("context: a Gen checkpoint's endless response slides with flat memory"
 }
 
 TEST_CASE("context: what a Gen checkpoint has decided stays when it slides", "[stream][context][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamOptions options = gen_options(guard, ContextPolicy::slide, 60);
   // Every verdict is blocked.
   options.policy = test::policy([](PolicySpec& spec) {
@@ -308,7 +309,7 @@ TEST_CASE("context: what a Gen checkpoint has decided stays when it slides", "[s
 }
 
 TEST_CASE("context: thinking that never ends takes flat memory, too", "[stream][context][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamOptions options = gen_options(guard, ContextPolicy::slide, 60);
   options.thinking = Thinking::skip;
   StreamSession session = guard.open_stream(options).value();
@@ -333,7 +334,7 @@ TEST_CASE("context: thinking that never ends takes flat memory, too", "[stream][
 }
 
 TEST_CASE("context: behind its end a Gen checkpoint's session keeps no text", "[stream][context][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   const StreamOptions options = gen_options(guard, ContextPolicy::stop, 60);
   StreamSession session = guard.open_stream(options).value();
   session.push_prompt("Please go on with the text.").throw_if_error();
@@ -385,7 +386,7 @@ TEST_CASE("context: behind its end a Gen checkpoint's session keeps no text", "[
 }
 
 TEST_CASE("context: a conversation of many turns slides by turns", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamOptions options;
   options.context = ContextPolicy::slide;
   options.max_tokens = 512;
@@ -408,7 +409,7 @@ TEST_CASE("context: a conversation of many turns slides by turns", "[stream][con
 }
 
 TEST_CASE("context: what was decided stays, back to the very beginning of the window", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamOptions options;
   options.context = ContextPolicy::slide;
   options.max_tokens = kCapacity;
@@ -457,7 +458,7 @@ TEST_CASE("context: what was decided stays, back to the very beginning of the wi
 }
 
 TEST_CASE("context: rewound, a stopped turn of tokens is what it was", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = open(guard, ContextPolicy::stop);
   const auto ids = some_ids(guard, 400);
   std::vector<TokenVerdict> out(ids.size());
@@ -490,7 +491,7 @@ TEST_CASE("context: rewound, a stopped turn of tokens is what it was", "[stream]
 }
 
 TEST_CASE("context: marks that wait for what follows count at the end of the turn", "[stream][context]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const auto pushed = [&](ContextPolicy context, int n_marks, std::size_t piece_bytes) {
     std::string text = "e";
     // NFC sorts them.
@@ -520,7 +521,7 @@ TEST_CASE("context: verdicts keep their numbers behind line breaks that the temp
           "[stream][context]") {
   GuardOptions small;
   small.max_context_tokens = 160;
-  const Guard guard = Guard::load_embedded("nano-stream", small).value();
+  const Guard guard = test::load_tiny("stream", small).value();
   for (const std::string begin : {"", "\n\n"}) {
     for (const std::size_t n_pieces : {std::size_t{1}, std::size_t{80}}) {
       CAPTURE(begin.size(), n_pieces);

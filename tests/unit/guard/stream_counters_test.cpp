@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every counter and range of a session, in every state that random calls lead to, against a small model.
 #include "session_model.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::Model;
@@ -310,7 +311,7 @@ class Walk {
 
 TEST_CASE("counters: all of them, in every state, as the header says", "[stream][counters]") {
   constexpr std::uint32_t kSeed = 41001;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   for (std::uint32_t n = 0; n < 24; ++n) {
     CAPTURE(kSeed, n);
     StreamOptions options;
@@ -324,7 +325,7 @@ TEST_CASE("counters: all of them, in every state, as the header says", "[stream]
 
 TEST_CASE("counters: the same where the context stops or slides", "[stream][counters]") {
   constexpr std::uint32_t kSeed = 43001;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   for (std::uint32_t n = 0; n < 16; ++n) {
     CAPTURE(kSeed, n);
     StreamOptions options;
@@ -337,7 +338,7 @@ TEST_CASE("counters: the same where the context stops or slides", "[stream][coun
 
 TEST_CASE("counters: the same of a Gen checkpoint's sessions", "[stream][counters][gen]") {
   constexpr std::uint32_t kSeed = 42001;
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   for (std::uint32_t n = 0; n < 10; ++n) {
     CAPTURE(kSeed, n);
     StreamOptions options;
@@ -350,7 +351,7 @@ TEST_CASE("counters: the same of a Gen checkpoint's sessions", "[stream][counter
 
 TEST_CASE("counters: the same of these where the context stops or slides", "[stream][counters][gen]") {
   constexpr std::uint32_t kSeed = 44001;
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession probe = guard.open_stream().value();
   probe.push_prompt("Hello.").throw_if_error();
   probe.push_text("Hello.").throw_if_error();

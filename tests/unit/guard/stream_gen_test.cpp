@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Gen checkpoint behind the interface of streams.
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::StreamText;
@@ -38,7 +39,7 @@ void check_same(const std::vector<TokenVerdict>& a, const std::vector<TokenVerdi
 }  // namespace
 
 TEST_CASE("gen stream: each verdict is that of the whole text up to its token", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = open(guard);
   const TokenVerdict prompt = session.push_prompt(kPrompt).value();
   const Verdict expected_prompt = guard.classify_prompt(kPrompt).value();
@@ -69,7 +70,7 @@ TEST_CASE("gen stream: each verdict is that of the whole text up to its token", 
 }
 
 TEST_CASE("gen stream: a verdict computes what is new", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = open(guard, 8);
   session.push_prompt(kPrompt).throw_if_error();
   session.push_text(kText.substr(0, 150)).throw_if_error();
@@ -86,7 +87,7 @@ TEST_CASE("gen stream: a verdict computes what is new", "[stream][gen]") {
 
 TEST_CASE("gen stream: verdicts do not depend on how the text is cut", "[stream][gen]") {
   constexpr std::uint32_t kSeed = 37001;
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamText random(kSeed);
   StreamSession whole = open(guard);
   whole.push_prompt(kPrompt).throw_if_error();
@@ -117,7 +118,7 @@ TEST_CASE("gen stream: verdicts do not depend on how the text is cut", "[stream]
 }
 
 TEST_CASE("gen stream: rewinds, marks and forks", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession fresh = open(guard), session = open(guard);
   fresh.push_prompt(kPrompt).throw_if_error();
   fresh.push_text(kText).throw_if_error();
@@ -153,7 +154,7 @@ TEST_CASE("gen stream: rewinds, marks and forks", "[stream][gen]") {
 }
 
 TEST_CASE("gen stream: the end of the context", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession probe = open(guard, 1000);
   probe.push_prompt("Hi").throw_if_error();
   probe.push_text("Hello").throw_if_error();
@@ -201,7 +202,7 @@ TEST_CASE("gen stream: the end of the context", "[stream][gen]") {
 }
 
 TEST_CASE("gen stream: nothing that no verdict has read is Safe", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = open(guard);
   session.push_prompt("What do you think of my cooking?").throw_if_error();
   const auto check_unjudged = [&](std::int64_t begin) {
@@ -242,7 +243,7 @@ TEST_CASE("gen stream: nothing that no verdict has read is Safe", "[stream][gen]
 }
 
 TEST_CASE("gen stream: a prompt's verdict is stopped by the session's flag", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamOptions options;
   const auto cancel = std::make_shared<CancelFlag>();
   options.cancel = cancel;
@@ -254,7 +255,7 @@ TEST_CASE("gen stream: a prompt's verdict is stopped by the session's flag", "[s
 }
 
 TEST_CASE("gen stream: the turn's written verdict is about the turn that ended", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = open(guard);
   session.push_prompt(kPrompt).throw_if_error();
   session.push_text(kText).throw_if_error();
@@ -280,7 +281,7 @@ TEST_CASE("gen stream: the turn's written verdict is about the turn that ended",
 }
 
 TEST_CASE("gen stream: in a batch", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamBatch batch = StreamBatch::open(guard).value();
   StreamOptions options;
   options.gen_interval_tokens = 8;
@@ -297,7 +298,7 @@ TEST_CASE("gen stream: in a batch", "[stream][gen]") {
 }
 
 TEST_CASE("gen stream: errors leave the session as it was", "[stream][gen]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamSession session = open(guard);
   CHECK(session.push_text("x").error().code == ErrorCode::invalid_argument);
   session.push_prompt(kPrompt).throw_if_error();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control tokens among the ids that a host pushes.
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -29,8 +30,8 @@ std::vector<TokenId> with(std::vector<TokenId> ids, TokenId id) {
 }  // namespace
 
 TEST_CASE("ids: a model's end of sequence ends the turn", "[stream][ids]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     const auto ids = guard.tokenizer()->encode(kText).value();
     StreamSession plain = open(guard);
     std::vector<TokenVerdict> expected(ids.size());
@@ -110,8 +111,8 @@ TEST_CASE("ids: a model's end of sequence ends the turn", "[stream][ids]") {
 }
 
 TEST_CASE("ids: any other control token is an error", "[stream][ids]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     const auto text = guard.tokenizer()->encode("Hello there").value();
     const TokenId start = id_of(guard, "<|im_start|>"), im_end = id_of(guard, "<|im_end|>"),
                   end = id_of(guard, "<|endoftext|>");
@@ -166,7 +167,7 @@ TEST_CASE("ids: any other control token is an error", "[stream][ids]") {
 }
 
 TEST_CASE("ids: in a batch of pushes and in a batch of sessions", "[stream][ids]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const auto text = guard.tokenizer()->encode("Hello there").value();
   const auto ended = with(text, id_of(guard, "<|im_end|>")),
              forged = with(text, id_of(guard, "<|im_start|>"));
@@ -184,10 +185,10 @@ TEST_CASE("ids: in a batch of pushes and in a batch of sessions", "[stream][ids]
   REQUIRE(pushes[2].status.ok());
   CHECK(c.n_verdicts() == forged.size());
 
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     for (const bool fails : {false, true}) {
       CAPTURE(name, fails);
-      const Guard other = Guard::load_embedded(name).value();
+      const Guard other = test::load_tiny(name).value();
       StreamBatch batch = StreamBatch::open(other).value();
       const StreamId id = batch.add().value();
       REQUIRE(batch.push_prompt(id, "Hi").ok());

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 namespace {
 
@@ -58,7 +59,7 @@ int fail_everywhere(StreamSession& session, const Change& change) {
 }  // namespace
 
 TEST_CASE("memory: a session survives the failure of any allocation", "[stream][memory]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = guard.open_stream().value();
   const std::string first = "The quick brown fox jumps over the lazy dog. ";
   std::string text;
@@ -94,7 +95,7 @@ TEST_CASE("memory: a session survives the failure of any allocation", "[stream][
 }
 
 TEST_CASE("memory: so does one over a Gen checkpoint", "[stream][memory]") {
-  const Guard guard = Guard::load_embedded("nano-gen").value();
+  const Guard guard = test::load_tiny("gen").value();
   StreamOptions options;
   options.gen_interval_tokens = 4;
   StreamSession session = guard.open_stream(options).value(), fresh = guard.open_stream(options).value();
@@ -115,7 +116,7 @@ TEST_CASE("memory: so does one over a Gen checkpoint", "[stream][memory]") {
 }
 
 TEST_CASE("memory: a batch steps on after the failure of any allocation", "[stream][memory]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   int n_failed = 0, n_late = 0;
   for (bool has_failed = true; has_failed; ++n_failed) {
     CAPTURE(n_failed);

@@ -2,8 +2,9 @@
 #include <optional>
 #include <thread>
 
-#include "packed_nano.hpp"
+#include "packed_tiny.hpp"
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -31,7 +32,7 @@ void check_as_fresh(const Guard& guard, const Told& told) {
 
 TEST_CASE("rewind: bytes taken back leave no trace", "[stream][rewind]") {
   constexpr std::uint32_t kSeed = 32001;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamText random(kSeed);
   for (int n = 0; n < 12; ++n) {
     StreamSession session = guard.open_stream().value();
@@ -56,7 +57,7 @@ TEST_CASE("rewind: bytes taken back leave no trace", "[stream][rewind]") {
 
 TEST_CASE("rewind: random marks and forks all end as fresh sessions do", "[stream][rewind]") {
   constexpr std::uint32_t kSeed = 32002;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamText random(kSeed);
   for (int n = 0; n < 8; ++n) {
     std::vector<Told> all;
@@ -98,7 +99,7 @@ TEST_CASE("rewind: random marks and forks all end as fresh sessions do", "[strea
 }
 
 TEST_CASE("rewind: in a turn of tokens", "[stream][rewind]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const auto ids =
       guard.tokenizer()->encode("Those people are vermin and should all be burned, I say.").value();
   std::vector<TokenVerdict> expected(ids.size()), out(ids.size());
@@ -129,7 +130,7 @@ TEST_CASE("rewind: in a turn of tokens", "[stream][rewind]") {
 }
 
 TEST_CASE("rewind: to a mark in an earlier turn", "[stream][rewind]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = guard.open_stream().value();
   const StreamMark start = session.mark();
   session.push_prompt("Tell me a story.").throw_if_error();
@@ -168,7 +169,7 @@ TEST_CASE("rewind: to a mark in an earlier turn", "[stream][rewind]") {
 }
 
 TEST_CASE("fork: memory is shared until it differs", "[stream][rewind]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = guard.open_stream().value();
   session.push_prompt("Go on.").throw_if_error();
   std::string text;
@@ -192,7 +193,7 @@ TEST_CASE("fork: memory is shared until it differs", "[stream][rewind]") {
 }
 
 TEST_CASE("fork: parent and forks go on from different threads", "[stream][rewind]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession parent = guard.open_stream().value();
   parent.push_prompt("Go on.").throw_if_error();
   const std::string past = "It was a dark and stormy night, and";
@@ -228,7 +229,7 @@ TEST_CASE("rewind: with packed weights and a cache in bfloat16", "[stream][rewin
   // softmax's slope is at most 1/4 per logit, two of which move; of some thousand tokens the worst is within
   // four such deviations.
   constexpr float kPackedMargin = 4 * 2 * 0.25F * 0.0033F * 5;
-  const test::PackedNano packed("nano-stream", PackedWeights::int8);
+  const test::PackedTiny packed("stream", PackedWeights::int8);
   const Guard guard = packed.load();
   StreamText random(kSeed);
   StreamOptions options;

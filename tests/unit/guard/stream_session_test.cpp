@@ -8,6 +8,7 @@
 
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 
@@ -60,7 +61,7 @@ TEST_CASE("session: verdicts do not depend on how the tokens are cut", "[session
   const std::uint32_t seed = 4711;
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::vector<TokenId> ids = guard.tokenizer()->encode(kResponse).value();
   StreamSession whole = open(guard);
   const TokenVerdict prompt = whole.push_prompt(kPrompt).value();
@@ -81,7 +82,7 @@ TEST_CASE("session: verdicts do not depend on how the tokens are cut", "[session
 }
 
 TEST_CASE("session: equals the raw heads of the whole sequence", "[session]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const Tokenizer& tokenizer = *guard.tokenizer();
   const std::vector<TokenId> response = tokenizer.encode(kResponse).value();
   std::vector<TokenId> ids = tokenizer
@@ -110,7 +111,7 @@ TEST_CASE("session: equals the raw heads of the whole sequence", "[session]") {
 }
 
 TEST_CASE("session: errors leave everything as it was", "[session]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = open(guard, 64);
   std::vector<TokenVerdict> out(80);
   const std::vector<TokenId> some(3, 7);
@@ -146,7 +147,7 @@ TEST_CASE("session: errors leave everything as it was", "[session]") {
 }
 
 TEST_CASE("session: reset gives a session as new", "[session]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::vector<TokenId> ids = guard.tokenizer()->encode(kResponse).value();
   StreamSession fresh = open(guard), used = open(guard);
   REQUIRE(used.push_prompt("Something else entirely").ok());
@@ -161,7 +162,7 @@ TEST_CASE("session: reset gives a session as new", "[session]") {
 }
 
 TEST_CASE("session: options are checked", "[session]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamOptions options;
   options.gen_interval_tokens = 0;
   CHECK(guard.open_stream(options).error().code == ErrorCode::invalid_argument);
@@ -173,7 +174,7 @@ TEST_CASE("session: options are checked", "[session]") {
 }
 
 TEST_CASE("session: conversations of several turns", "[session]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = open(guard);
   const std::vector<Message> turns = {{Role::system, "Be brief."},
                                       {Role::user, "Hi"},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -8,7 +9,7 @@ using test::StreamText;
 
 TEST_CASE("text: pieces split anywhere give the verdicts of the whole", "[stream][text]") {
   constexpr std::uint32_t kSeed = 31001;
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamText random(kSeed);
   for (int n = 0; n < 25; ++n) {
     const std::string text = random.next(3 + random.below(40));
@@ -39,7 +40,7 @@ TEST_CASE("text: pieces split anywhere give the verdicts of the whole", "[stream
 }
 
 TEST_CASE("text: equals the tokens of a host that shares the vocabulary", "[stream][text]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   const std::string text =
       "In a bowl, whisk flour and salt. Those people are vermin, somebody should burn them. Caf\xC3\xA9!";
   const auto ids = guard.tokenizer()->encode(text).value();
@@ -57,7 +58,7 @@ TEST_CASE("text: equals the tokens of a host that shares the vocabulary", "[stre
 }
 
 TEST_CASE("text: a decision names the bytes that made it fall", "[stream][text]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = guard.open_stream().value();
   session.push_prompt("What do you think of my cooking?").throw_if_error();
   const std::string text = "It smells lovely. Only an ugly idiot like you would eat it, nobody likes you.";
@@ -75,7 +76,7 @@ TEST_CASE("text: a decision names the bytes that made it fall", "[stream][text]"
 }
 
 TEST_CASE("text: errors leave the session as it was", "[stream][text]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamOptions options;
   options.max_tokens = 64;
   StreamSession session = guard.open_stream(options).value();
@@ -100,7 +101,7 @@ TEST_CASE("text: errors leave the session as it was", "[stream][text]") {
 }
 
 TEST_CASE("text: what is not UTF-8 can be replaced, split or not", "[stream][text]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamOptions options;
   options.invalid_utf8 = InvalidUtf8::replace;
   const std::string text = "a\xFF bad \xE2\x82 byte and a cut \xF0\x9F\x98";
@@ -117,7 +118,7 @@ TEST_CASE("text: what is not UTF-8 can be replaced, split or not", "[stream][tex
 }
 
 TEST_CASE("text: an empty piece changes nothing, an empty turn is one", "[stream][text]") {
-  const Guard guard = Guard::load_embedded("nano-stream").value();
+  const Guard guard = test::load_tiny("stream").value();
   StreamSession session = guard.open_stream().value();
   session.push_prompt("").throw_if_error();
   CHECK(session.push_text("").value().tokens.empty());
@@ -128,8 +129,8 @@ TEST_CASE("text: an empty piece changes nothing, an empty turn is one", "[stream
 }
 
 TEST_CASE("text: a turn that ends inside a character ends", "[stream][text]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const InvalidUtf8 invalid_utf8 : {InvalidUtf8::reject, InvalidUtf8::replace}) {
       const bool replaces = invalid_utf8 == InvalidUtf8::replace;
       CAPTURE(name, replaces);
@@ -196,9 +197,9 @@ TEST_CASE("text: a turn that ends inside a character ends", "[stream][text]") {
 
 TEST_CASE("text: what is whole is not cut off, so that half a character is ill-formed", "[stream][text]") {
   const std::string text = "caf\xC3";
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     StreamSession session = guard.open_stream().value();
     const auto is_refused = [](const Error& error) {
       return error.code == ErrorCode::invalid_utf8 && error.detail.find("byte 3") != std::string::npos;
@@ -221,8 +222,8 @@ TEST_CASE("text: what is whole is not cut off, so that half a character is ill-f
 }
 
 TEST_CASE("text: an error names the byte of the turn's text", "[stream][text]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const Role role : {Role::system, Role::user, Role::assistant}) {
       for (const std::size_t n_before : {std::size_t{0}, std::size_t{4}}) {
         CAPTURE(name, to_string(role), n_before);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "stream_fixture.hpp"
+#include "tiny_models.hpp"
 
 using namespace qwen3guard;
 using test::check_close;
@@ -13,7 +14,7 @@ const std::string kBad =
     "Only an ugly idiot like you would eat it, nobody likes you, and somebody should burn this kitchen down.";
 const std::string kGood = "Serve it warm with a little butter.";
 
-Guard nano() { return Guard::load_embedded("nano-stream").value(); }
+Guard tiny_stream() { return test::load_tiny("stream").value(); }
 
 StreamSession open(const Guard& guard, Thinking thinking = Thinking::skip, std::int32_t interval = 8) {
   StreamOptions options;
@@ -51,8 +52,8 @@ TEST_CASE("thinking: what is not at the beginning of a response is judged", "[st
       "\r\n<think>" + kBad + "</think>",                // behind something else than line breaks
       kBad + "</think>Sure.",                           // the host's template has opened it
   };
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const std::string& text : texts) {
       for (const Way way : {Way::whole, Way::bytes, Way::ids}) {
         if (guard.kind() == ModelKind::gen && way == Way::bytes) continue;
@@ -71,8 +72,8 @@ TEST_CASE("thinking: what is not at the beginning of a response is judged", "[st
 }
 
 TEST_CASE("thinking: skipped, all that follows it is judged", "[stream][thinking]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const char* begin_text : {"<think>\n", "\n\n<think>"}) {
       const std::string begin = begin_text;
       for (const Way way : {Way::whole, Way::ids}) {
@@ -95,8 +96,8 @@ TEST_CASE("thinking: skipped, all that follows it is judged", "[stream][thinking
 }
 
 TEST_CASE("thinking: without an answer behind it nothing was judged", "[stream][thinking]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
-    const Guard guard = Guard::load_embedded(name).value();
+  for (const char* name : {"stream", "gen"}) {
+    const Guard guard = test::load_tiny(name).value();
     for (const std::string& text :
          std::vector<std::string>{"<think>" + kGood, "<think>", "<think>" + kGood + "</think>",
                                   "<think>" + kGood + "<think></thin"}) {
@@ -126,7 +127,7 @@ TEST_CASE("thinking: without an answer behind it nothing was judged", "[stream][
     }
   }
   // Line breaks before it are none of the template's, and are not judged either.
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   StreamSession session = open(guard);
   push(guard, session, "\n\n<think>" + kGood, Way::whole);
   CHECK_FALSE(session.decision().is_complete);
@@ -138,9 +139,9 @@ TEST_CASE("thinking: without an answer behind it nothing was judged", "[stream][
 }
 
 TEST_CASE("thinking: rewound into and out of", "[stream][thinking]") {
-  for (const char* name : {"nano-stream", "nano-gen"}) {
+  for (const char* name : {"stream", "gen"}) {
     CAPTURE(name);
-    const Guard guard = Guard::load_embedded(name).value();
+    const Guard guard = test::load_tiny(name).value();
     const std::string thought = "<think>" + kGood + "</think>";
     StreamSession session = open(guard);
     const StreamMark begin = session.mark();
@@ -162,7 +163,7 @@ TEST_CASE("thinking: rewound into and out of", "[stream][thinking]") {
 }
 
 TEST_CASE("thinking: a finished answer loses its thinking and nothing else", "[stream][thinking]") {
-  const Guard guard = nano();
+  const Guard guard = tiny_stream();
   const std::vector<std::pair<std::string, std::string>> answers = {
       {"<think>\nHm.\n</think>\n\nYes.", "Yes."},
       {"\n<think>Hm.</think>Yes.", "Yes."},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // That probabilities fit what is said, and that ties go to the more severe, on weights that no training has
-// made sensible: nano-gen with other embeddings, which are its language-model head, too.
+// made sensible: the tiny Gen checkpoint with other embeddings, which are its language-model head, too.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -11,17 +11,18 @@
 
 #include "q3g_catch.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 #include "util/model_files.hpp"
 
 using namespace qwen3guard;
 
 namespace {
 
-/// nano-gen's files, whose embeddings can be written.
-class NanoGen {
+/// That checkpoint's files, whose embeddings can be written.
+class TinyGen {
  public:
-  NanoGen() {
-    const detail::DirectoryFiles folder(Q3G_TEST_DIR "/../src/embedded/nano-gen");
+  TinyGen() {
+    const detail::DirectoryFiles folder(test::tiny("gen"));
     for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
       const detail::Blob blob = folder.open(name).value();
       const std::string_view text = blob.text();
@@ -32,11 +33,11 @@ class NanoGen {
     std::memcpy(&header_bytes, weights().data(), sizeof header_bytes);
     begin_ = sizeof header_bytes + header_bytes;
     const std::string_view header(weights().data() + sizeof header_bytes, header_bytes);
-    REQUIRE(header.find(R"("model.embed_tokens.weight":{"dtype":"BF16","shape":[8192,256],)"
+    REQUIRE(header.find(R"("model.embed_tokens.weight":{"dtype":"BF16","shape":[8192,64],)"
                         R"("data_offsets":[0,)") != std::string_view::npos);
   }
 
-  /// Row `id` of the embeddings: 256 values of bfloat16.
+  /// Row `id` of the embeddings: 64 values of bfloat16.
   [[nodiscard]] char* row(TokenId id) {
     return weights().data() + begin_ + static_cast<std::size_t>(id) * kRowBytes;
   }
@@ -58,7 +59,7 @@ class NanoGen {
     return Guard::load_memory(files, nullptr).value();
   }
 
-  static constexpr std::size_t kRowBytes = 512;
+  static constexpr std::size_t kRowBytes = 128;
 
  private:
   [[nodiscard]] std::vector<char>& weights() { return files_.back().second; }
@@ -72,7 +73,7 @@ class NanoGen {
 TEST_CASE("probabilities: largest at what was decided, for any weights", "[gen][decode]") {
   for (const std::uint32_t seed : {1U, 2U, 3U}) {
     INFO("seed " << seed);
-    NanoGen files;
+    TinyGen files;
     files.randomise(seed);
     const Guard guard = files.load();
     std::mt19937 random(seed);
@@ -93,7 +94,7 @@ TEST_CASE("probabilities: largest at what was decided, for any weights", "[gen][
 }
 
 TEST_CASE("probabilities: a tie goes to the more severe", "[gen][decode]") {
-  NanoGen files;
+  TinyGen files;
   const Guard plain = files.load();
   // Every token that can begin one of the words gets the same logit.
   std::vector<TokenId> starts;
@@ -106,7 +107,7 @@ TEST_CASE("probabilities: a tie goes to the more severe", "[gen][decode]") {
     }
   }
   REQUIRE(starts.size() > 5);
-  for (const TokenId id : starts) std::memcpy(files.row(id), files.row(starts.front()), NanoGen::kRowBytes);
+  for (const TokenId id : starts) std::memcpy(files.row(id), files.row(starts.front()), TinyGen::kRowBytes);
   const Guard guard = files.load();
   const Verdict verdict = guard.classify_response("Hi", "Hello there").value();
   CHECK(verdict.severity == Severity::unsafe);

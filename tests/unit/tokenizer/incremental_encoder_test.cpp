@@ -16,14 +16,14 @@ using detail::IncrementalEncoder;
 namespace {
 
 /// Qwen's own rules, a small vocabulary.
-Tokenizer nano_tokenizer() {
-  return Tokenizer::load(std::string(Q3G_TEST_DIR) + "/../src/embedded/nano-stream").value();
+Tokenizer tiny_tokenizer() {
+  return Tokenizer::load(std::string(Q3G_TEST_DIR) + "/golden/tiny/stream").value();
 }
 
 /// The small one has added tokens that take white space along and some that are normalised: texts of such a
 /// tokenizer are never cut.
 std::vector<Tokenizer> tokenizers() {
-  std::vector<Tokenizer> all = {test::small_tokenizer(), nano_tokenizer()};
+  std::vector<Tokenizer> all = {test::small_tokenizer(), tiny_tokenizer()};
   if (const std::string path = test::qwen3_path(); !path.empty())
     all.push_back(Tokenizer::load(path).value());
   return all;
@@ -268,7 +268,7 @@ TEST_CASE("incremental encoder: white space that is several words and becomes on
 TEST_CASE("incremental encoder: a push into a long word changes its last tokens only", "[tokenizer]") {
   constexpr std::uint64_t kSeed = 9105;
   const std::string path = test::qwen3_path();
-  const Tokenizer tokenizer = path.empty() ? nano_tokenizer() : Tokenizer::load(path).value();
+  const Tokenizer tokenizer = path.empty() ? tiny_tokenizer() : Tokenizer::load(path).value();
   for (const std::string_view unit : {" ", "\n", "ab", "-", "\xE4\xBD\xA0", "\xF0\x9F\x98\x80"}) {
     INFO("seed " << kSeed);
     test::RandomText random(kSeed);
@@ -286,7 +286,7 @@ TEST_CASE("incremental encoder: a push into a long word changes its last tokens 
 }
 
 TEST_CASE("incremental encoder: marks beyond what any language has wait for what follows", "[tokenizer]") {
-  const Tokenizer tokenizer = nano_tokenizer();
+  const Tokenizer tokenizer = tiny_tokenizer();
   IncrementalEncoder encoder(tokenizer, InvalidUtf8::reject);
   std::string text = "caf";
   REQUIRE(encoder.append(text).ok());
@@ -395,7 +395,7 @@ TEST_CASE("incremental encoder: bytes can be taken back anywhere", "[tokenizer]"
 }
 
 TEST_CASE("incremental encoder: plain text settles word by word", "[tokenizer]") {
-  IncrementalEncoder encoder(nano_tokenizer(), InvalidUtf8::reject);
+  IncrementalEncoder encoder(tiny_tokenizer(), InvalidUtf8::reject);
   const std::string text =
       "The quick brown fox jumps over the lazy dog. It is not amused, and neither are we; ";
   std::string all;

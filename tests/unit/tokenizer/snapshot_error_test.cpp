@@ -21,7 +21,7 @@ using Bytes = std::vector<std::byte>;
 Result<Tokenizer> read(const Bytes& bytes) { return read_snapshot(bytes, nullptr, "test"); }
 
 /// The tokenizer of the models in the library.
-std::string nano_path() { return std::string(Q3G_TEST_DIR) + "/../src/embedded/nano-gen/tokenizer.json"; }
+std::string tiny_path() { return std::string(Q3G_TEST_DIR) + "/golden/tiny/gen/tokenizer.json"; }
 
 /// A tokenizer with all that a snapshot can hold: flags of added tokens, two patterns, ids left out.
 Tokenizer made_tokenizer() {
@@ -86,7 +86,7 @@ void check_bad(const Bytes& bytes, const std::string& what, ErrorCode code = Err
 
 TEST_CASE("snapshot: flags, patterns, ids left out and NFC of contents come back", "[tokenizer][snapshot]") {
   constexpr std::uint64_t kSeed = 4701;
-  for (const Tokenizer& written : {made_tokenizer(), Tokenizer::load(nano_path()).value()}) {
+  for (const Tokenizer& written : {made_tokenizer(), Tokenizer::load(tiny_path()).value()}) {
     const Bytes bytes = write_snapshot(written).value();
     const Tokenizer tokenizer = read(bytes).value();
     REQUIRE(tokenizer.vocab_size() == written.vocab_size());

@@ -106,10 +106,10 @@ public static class PolicyTests
         using (var lists = Policy.Parse(Document("\"lists\": {" + phrases + "}")))
         using (var copies = Policy.Parse(Document("\"lists\": {\"folding\": {\"confusables\": true}, \"judge_folded_copy\": true}")))
         {
-            foreach (string name in new[] { "nano-gen", "nano-stream" })
+            foreach (string name in new[] { "gen", "stream" })
             {
-                using (var guard = Guard.Embedded(name))
-                using (var small = Guard.Embedded(name, new GuardOptions { MaxContextTokens = 800 }))
+                using (var guard = Guard.Load(Tiny(name)))
+                using (var small = Guard.Load(Tiny(name), new GuardOptions { MaxContextTokens = 800 }))
                 {
                     var found = guard.ClassifyPrompt(text, new ClassifyOptions { Policy = lists });
                     Check.Same("NotJudged Block DenyList 0", string.Join(" ", found.Severity, found.Action, found.Ruling.Rule,
@@ -124,7 +124,7 @@ public static class PolicyTests
                     var plain = guard.ClassifyPrompt(disguised).Severity;
                     var folded = guard.ClassifyPrompt(Threat).Severity;
                     Check.Same(plain > folded ? plain : folded, found.Severity);
-                    Check.Same(folded > plain, found.IsOfFoldedCopy);
+                    if (folded != plain) Check.Same(folded > plain, found.IsOfFoldedCopy);
 
                     Check.Fails(Status.ContextFull, () => small.ClassifyPrompt(all));
                     found = small.ClassifyPrompt(all, new ClassifyOptions { LongText = LongText.Windows });

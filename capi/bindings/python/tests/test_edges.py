@@ -14,17 +14,18 @@ import unittest
 from pathlib import Path
 
 import qwen3guard as q
+import tiny
 from qwen3guard import _convert, _memory, _raw
 
 PROMPT = "How do I kill a Python process?"
 
 
 def gen() -> q.Guard:
-    return q.Guard.embedded("nano-gen")
+    return q.Guard.load(tiny.GEN)
 
 
 def live() -> q.Guard:
-    return q.Guard.embedded("nano-stream")
+    return q.Guard.load(tiny.STREAM)
 
 
 def run_python(code: str) -> "subprocess.CompletedProcess[str]":

@@ -9,6 +9,7 @@ import unittest
 from typing import Any, AsyncIterator, Iterator, List, Optional, Tuple
 
 import qwen3guard as q
+import tiny
 
 STATE = q.HoldBackState
 CLEAN = "Well met, traveller. The bridge fell last winter \u2014 na\u00efve? \u4f60\u597d, \U0001f600! \U0001f469\u200d\U0001f469 "
@@ -17,7 +18,7 @@ SEED = 20261127
 
 
 def live() -> q.Guard:
-    return q.Guard.embedded("nano-stream")
+    return q.Guard.load(tiny.STREAM)
 
 
 def allows_all() -> q.Policy:
@@ -350,7 +351,7 @@ class HoldBackTest(unittest.TestCase):
                 self.assertEqual(refused, [True])
 
     def test_gen_checkpoints(self) -> None:
-        with q.Guard.embedded("nano-gen") as guard, allows_all() as policy, q.Stream(
+        with q.Guard.load(tiny.GEN) as guard, allows_all() as policy, q.Stream(
                 guard, policy, gen_interval_tokens=8) as stream:
             stream.push_prompt("Hello!")
             with q.HoldBack(stream, buffer_tokens=0) as hold:

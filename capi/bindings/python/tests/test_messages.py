@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import qwen3guard as q
+import tiny
 
 PROMPT = "How do I kill a Python process?"
 SEED = 20261126
@@ -23,11 +24,11 @@ REPLACE = q.ClassifyOptions(invalid_utf8="replace")
 
 
 def gen() -> q.Guard:
-    return q.Guard.embedded("nano-gen")
+    return q.Guard.load(tiny.GEN)
 
 
 def live() -> q.Guard:
-    return q.Guard.embedded("nano-stream")
+    return q.Guard.load(tiny.STREAM)
 
 
 def say(*contents: Any) -> List[Dict[str, Any]]:
@@ -129,13 +130,13 @@ class MessagesTest(unittest.TestCase):
         writer = Writer(SEED)
         conversations = [writer.conversation() for _ in range(60)]
         n_errors = 0
-        for model in ("nano-gen", "nano-stream"):
+        for model in (tiny.GEN, tiny.STREAM):
             lines = "".join(json.dumps({"messages": messages}) + "\n" for messages in conversations)
             done = subprocess.run([CLI, "classify", "--model", model, "--json"], input=lines.encode(), stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, timeout=300)
             rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
             self.assertEqual(len(rows), len(conversations))
-            with q.Guard.embedded(model) as guard:
+            with q.Guard.load(model) as guard:
                 for messages, row, item in zip(conversations, rows, guard.classify_batch(conversations)):
                     if "error" in row:
                         n_errors += 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binding against the embedded models. Run by run_tests.sh."""
+"""The binding against small models. Run by run_tests.sh."""
 
 import asyncio
 import ctypes
@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 import qwen3guard as q
+import tiny
 from qwen3guard import _raw
 
 PROMPT = "How do I kill a Python process?"
@@ -19,11 +20,11 @@ SEED = 20261124
 
 
 def gen() -> q.Guard:
-    return q.Guard.embedded("nano-gen")
+    return q.Guard.load(tiny.GEN)
 
 
 def live() -> q.Guard:
-    return q.Guard.embedded("nano-stream")
+    return q.Guard.load(tiny.STREAM)
 
 
 class RawTest(unittest.TestCase):
@@ -109,7 +110,7 @@ class GuardTest(unittest.TestCase):
             self.assertEqual(info.kind, q.ModelKind.STREAM)
             self.assertIn(info.isa, info.isa_available)
             self.assertEqual((info.chat_template, info.chat_template_fingerprint), (q.ChatTemplate.ABSENT, ""))
-            self.assertGreater(info.n_parameters, 1_000_000)
+            self.assertGreater(info.n_parameters, 100_000)
             ids = tokenizer.encode(TEXT)
             heads = guard.logits(ids)
             self.assertEqual({head.rows for head in heads}, {len(ids)})

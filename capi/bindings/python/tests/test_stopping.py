@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, AsyncIterator
 
 import qwen3guard as q
+import tiny
 
 PROMPT = "How do I kill a Python process?"
 THREAT = "You are a worthless idiot and I will burn your house down, kill yourself."
@@ -48,11 +49,11 @@ with q.Guard.embedded("nano-gen") as guard, q.Cancel() as cancel:
 
 
 def gen(**options: Any) -> q.Guard:
-    return q.Guard.embedded("nano-gen", **options)
+    return q.Guard.load(tiny.GEN, **options)
 
 
 def live(**options: Any) -> q.Guard:
-    return q.Guard.embedded("nano-stream", **options)
+    return q.Guard.load(tiny.STREAM, **options)
 
 
 class CancelTest(unittest.TestCase):

@@ -8,6 +8,7 @@ import unittest
 from typing import Any, Sequence
 
 import qwen3guard as q
+import tiny
 
 PROMPT = "How do I kill a Python process?"
 LONG = "The fox ran over the hill. " * 2000  # more work than any test waits for
@@ -15,11 +16,11 @@ BAD = b"\xff"
 
 
 def gen() -> q.Guard:
-    return q.Guard.embedded("nano-gen")
+    return q.Guard.load(tiny.GEN)
 
 
 def live() -> q.Guard:
-    return q.Guard.embedded("nano-stream")
+    return q.Guard.load(tiny.STREAM)
 
 
 def conversation(text: q.Text) -> Any:

@@ -389,18 +389,18 @@ fn copies_and_windows() {
         .collect();
     let copies = policy(r#""lists": {"folding": {"confusables": true}, "judge_folded_copy": true}"#);
     let long = "The bread rises in the warm oven. ".repeat(200) + THREAT;
-    for name in ["nano-gen", "nano-stream"] {
-        let guard = Guard::embedded(name).unwrap();
+    for name in ["gen", "stream"] {
+        let guard = Guard::load(tiny(name)).unwrap();
         let options = ClassifyOptions { policy: Some(&copies), ..Default::default() };
         let found = guard.classify_prompt_with(&disguised, options).unwrap();
         let plain = guard.classify_prompt(&disguised).unwrap().severity;
         let folded = guard.classify_prompt(THREAT).unwrap().severity;
         assert_eq!(found.severity, if folded > plain { folded } else { plain });
-        assert_eq!(found.is_of_folded_copy, folded > plain);
+        assert!(folded == plain || found.is_of_folded_copy == (folded > plain));
         let refused = Stream::open_with(&guard, &StreamOptions { policy: Some(&copies), ..Default::default() });
         assert_eq!(kind(refused), ErrorKind::InvalidArgument);
 
-        let small = Guard::embedded_with(name, GuardOptions { max_context_tokens: 800, ..Default::default() }).unwrap();
+        let small = Guard::load_with(tiny(name), GuardOptions { max_context_tokens: 800, ..Default::default() }).unwrap();
         assert_eq!(kind(small.classify_prompt(&long)), ErrorKind::ContextFull);
         let options = ClassifyOptions { long_text: Some(LongText::Windows), ..Default::default() };
         let found = small.classify_prompt_with(&long, options).unwrap();

@@ -8,11 +8,16 @@ pub const THREAT: &str = "You are a worthless idiot and I will burn your house d
 pub const TEXT: &str =
     "Once upon a time there was a fox. It was na\u{ef}ve \u{2014} \u{4f60}\u{597d}, \u{1f600}! The end. ";
 
+/// The folder of a checkpoint, "gen" or "stream", that settles what tests ask about, whatever the models in the library
+/// believe.
+pub fn tiny(kind: &str) -> std::path::PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "../../../../tests/golden/tiny", kind].iter().collect()
+}
 pub fn gen() -> Guard {
-    Guard::embedded("nano-gen").unwrap()
+    Guard::load(tiny("gen")).unwrap()
 }
 pub fn live() -> Guard {
-    Guard::embedded("nano-stream").unwrap()
+    Guard::load(tiny("stream")).unwrap()
 }
 /// A policy named "test" with these members.
 pub fn policy(members: &str) -> Policy {

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_TESTS_UNIT_GUARD_PACKED_NANO_HPP
-#define QWEN3GUARD_TESTS_UNIT_GUARD_PACKED_NANO_HPP
+#ifndef QWEN3GUARD_TESTS_UNIT_GUARD_PACKED_TINY_HPP
+#define QWEN3GUARD_TESTS_UNIT_GUARD_PACKED_TINY_HPP
 
 #include <filesystem>
 #include <random>
 #include <string>
 
 #include "qwen3guard/qwen3guard.hpp"
+#include "tiny_models.hpp"
 
 namespace qwen3guard::test {
 
-/// A packed nano model in a file that goes away.
-class PackedNano {
+/// A packed tiny model in a file that goes away.
+class PackedTiny {
  public:
-  PackedNano(const std::string& name, PackedWeights type)
+  PackedTiny(const std::string& name, PackedWeights type)
       : path_((std::filesystem::temp_directory_path() /
                ("q3g-batch-" + name + to_string(type) + std::to_string(std::random_device{}()) + ".q3g"))
                   .string()) {
     QuantizeOptions options;
     options.type = type;
-    quantize_embedded(name, path_, options).throw_if_error();
+    quantize(tiny(name), path_, options).throw_if_error();
   }
-  ~PackedNano() { std::filesystem::remove(path_); }
-  PackedNano(const PackedNano&) = delete;
-  PackedNano& operator=(const PackedNano&) = delete;
+  ~PackedTiny() { std::filesystem::remove(path_); }
+  PackedTiny(const PackedTiny&) = delete;
+  PackedTiny& operator=(const PackedTiny&) = delete;
   [[nodiscard]] Guard load() const { return Guard::load(path_).value(); }
 
  private:
@@ -32,4 +33,4 @@ class PackedNano {
 
 }  // namespace qwen3guard::test
 
-#endif  // QWEN3GUARD_TESTS_UNIT_GUARD_PACKED_NANO_HPP
+#endif  // QWEN3GUARD_TESTS_UNIT_GUARD_PACKED_TINY_HPP
