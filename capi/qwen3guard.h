@@ -239,6 +239,12 @@ typedef int32_t q3g_status;
 #define Q3G_PACKED_FP16 3 /**< no loss for F16 checkpoints; activations are not rounded */
 /** @} */
 
+/** @{ @name Embeddings of a packed model, and its language-model head where that is a table of its own */
+#define Q3G_EMBEDDINGS_AUTOMATIC 0 /**< int8 beside int8 and int4 matrices, plain beside bf16 and fp16 */
+#define Q3G_EMBEDDINGS_INT8 1      /**< 8 bits and a scale per row: about half the size */
+#define Q3G_EMBEDDINGS_PLAIN 2     /**< as the checkpoint has them */
+/** @} */
+
 /** @{ @name Events of a batch */
 #define Q3G_EVENT_UPDATE 0   /**< tokens were judged */
 #define Q3G_EVENT_TURN_END 1 /**< a turn ended */
@@ -686,6 +692,8 @@ typedef struct q3g_quantize_options {
   q3g_progress_fn progress; /**< in bytes; may be NULL */
   void* progress_user;      /**< the `user` of `progress` */
   q3g_cancel* cancel;       /**< may be NULL */
+  int32_t embeddings;       /**< Q3G_EMBEDDINGS_. automatic */
+  uint32_t reserved;        /**< 0 */
 } q3g_quantize_options;
 
 /** What packing did. Text ends with NUL. */
@@ -695,7 +703,7 @@ typedef struct q3g_quantize_report {
   int64_t source_bytes;  /**< bytes of the checkpoint's weights */
   int64_t file_bytes;    /**< bytes of the packed file, which holds the tokenizer and the config too */
   double seconds;        /**< from the call to the finished file */
-  char weight_dtype[64]; /**< how matrices are stored now, e.g. "int8 (group 64)" */
+  char weight_dtype[64]; /**< how matrices are stored now, e.g. "int8 (group 64), embeddings BF16" */
 } q3g_quantize_report;
 /** @} */
 

@@ -139,6 +139,7 @@ q3g_quantize_options default_quantize_options() noexcept {
   auto out = zeroed<q3g_quantize_options>();
   out.type = static_cast<std::int32_t>(defaults.type);
   out.group_size = defaults.group_size;
+  out.embeddings = static_cast<std::int32_t>(defaults.embeddings);
   return out;
 }
 
@@ -251,6 +252,8 @@ Result<QuantizeOptions> read_options(const q3g_quantize_options* options) {
   const auto n_types = static_cast<std::int32_t>(all_packed_weights().size());
   Q3G_ASSIGN(out.type, enum_of<PackedWeights>(in.type, n_types, "options.type"));
   out.group_size = in.group_size;
+  Q3G_ASSIGN(out.embeddings, enum_of<PackedEmbeddings>(in.embeddings, 3, "options.embeddings"));
+  Q3G_TRY(need_zero(in.reserved, "options"));
   Q3G_ASSIGN(out.overwrite, bool_of(in.overwrite, "options.overwrite"));
   Q3G_ASSIGN(out.keep_prefix, bool_of(in.keep_prefix, "options.keep_prefix"));
   out.n_threads = in.n_threads;

@@ -74,6 +74,8 @@ ENUMS = (
          go="Log{}", rust="open"),
     Enum("Q3G_PACKED_", "how matrices are stored in a packed file", _everywhere("PackedWeights"), go="Packed{}",
          default="INT8"),
+    Enum("Q3G_EMBEDDINGS_", "how a packed file stores the embeddings, and a language-model head of its own",
+         _everywhere("PackedEmbeddings"), go="Embeddings{}", default="AUTOMATIC"),
     # Rust's has values.
     Enum("Q3G_EVENT_", "what an event is about", {"go": "EventKind", "csharp": "EventKind", "python": "EventKind"},
          go="Event{}"),

@@ -24,12 +24,16 @@ namespace qwen3guard {
 /// Every value of PackedWeights, in order. Static storage.
 [[nodiscard]] std::span<const PackedWeights> all_packed_weights() noexcept;
 
+/// "automatic", "int8" or "plain". Static storage; "unknown" for values out of range.
+[[nodiscard]] const char* to_string(PackedEmbeddings embeddings) noexcept;
+
 /// Options of quantize().
 struct QuantizeOptions {
   PackedWeights type = PackedWeights::int8;  ///< of the layers' matrices
   /// Columns that share a scale. int8: 32, 64, 128, or 0 for one scale per row; int4: 32. -1: 64 for int8, 32
   /// for int4, none for bf16 and fp16.
   std::int32_t group_size = -1;
+  PackedEmbeddings embeddings = PackedEmbeddings::automatic;  ///< of the tables with a row for each token
   /// Replace an existing output file; a symbolic link itself, and not what it leads to.
   bool overwrite = false;
   /// Gen checkpoints: also store what the model computes for the constant part of its prompt, so that the
@@ -47,7 +51,7 @@ struct QuantizeOptions {
 struct QuantizeReport {
   std::int64_t source_bytes = 0;  ///< weights of the checkpoint
   std::int64_t file_bytes = 0;    ///< the packed file, which holds the tokenizer and config too
-  std::string weight_dtype;       ///< "int8 (group 64)"
+  std::string weight_dtype;       ///< "int8 (group 64), embeddings int8 (per row)"
   double seconds = 0;             ///< from the call to the finished file
 };
 

@@ -19,10 +19,19 @@ extern "C" void request_stop(int) { stop_requested = 1; }
 
 struct QuantizeFlags {
   ModelFlags model;
-  std::string type = "int8", out;
+  std::string type = "int8", embeddings = "automatic", out;
   std::int32_t group = -1;
   bool force = false, keep_prefix = false, json = false;
 };
+
+constexpr std::array kAllEmbeddings = {PackedEmbeddings::automatic, PackedEmbeddings::int8,
+                                       PackedEmbeddings::plain};
+
+std::vector<std::string> embeddings_names() {
+  std::vector<std::string> names;
+  for (const PackedEmbeddings embeddings : kAllEmbeddings) names.emplace_back(to_string(embeddings));
+  return names;
+}
 
 std::vector<std::string> packed_weights_names() {
   std::vector<std::string> names;
@@ -34,6 +43,9 @@ QuantizeOptions to_options(const QuantizeFlags& flags) {
   QuantizeOptions options;
   for (const PackedWeights type : all_packed_weights()) {
     if (flags.type == to_string(type)) options.type = type;
+  }
+  for (const PackedEmbeddings embeddings : kAllEmbeddings) {
+    if (flags.embeddings == to_string(embeddings)) options.embeddings = embeddings;
   }
   options.group_size = flags.group;
   options.overwrite = flags.force;
@@ -92,6 +104,12 @@ void add_quantize_command(CLI::App& app) {
   command->add_option("--group", flags->group,
                       "columns that share a scale: 32, 64 (default), 128, or 0 for one scale per row with "
                       "int8; 32 with int4");
+  command
+      ->add_option("--embeddings", flags->embeddings,
+                   "how the tables with a row for each token are stored: automatic (int8 with int8 and int4, "
+                   "plain with bf16 and fp16), int8, or plain, as the checkpoint has them")
+      ->check(CLI::IsMember(embeddings_names()))
+      ->capture_default_str();
   command->add_option("--out", flags->out, "the file to write; .q3g is the usual end of its name")
       ->required();
   command->add_flag("--keep-prefix", flags->keep_prefix,

@@ -147,11 +147,11 @@ std::optional<std::string> check_matrix(const MatrixView& weight, CheckExtent ex
   return check_regions(weight.rows, 1, extent, is_vocabulary, inspect);
 }
 
-std::optional<std::string> check_packed(const PackedView& weight, CheckExtent extent) {
+std::optional<std::string> check_packed(const PackedView& weight, CheckExtent extent, bool is_vocabulary) {
   const auto inspect = [&](std::size_t panel, bool whole) {
     return inspect_panel(weight, panel, whole ? weight.shape.panel_bytes() : kSampleBytes);
   };
-  return check_regions(weight.shape.rows, kPanelRows, extent, false, inspect);
+  return check_regions(weight.shape.rows, kPanelRows, extent, is_vocabulary, inspect);
 }
 
 }  // namespace qwen3guard::detail

@@ -30,7 +30,8 @@ enum class CheckExtent {
 /// is_vocabulary: a row for each token.
 [[nodiscard]] std::optional<std::string> check_matrix(const MatrixView& weight, CheckExtent extent,
                                                       bool is_vocabulary);
-[[nodiscard]] std::optional<std::string> check_packed(const PackedView& weight, CheckExtent extent);  /// @}
+[[nodiscard]] std::optional<std::string> check_packed(const PackedView& weight, CheckExtent extent,
+                                                      bool is_vocabulary);  /// @}
 
 }  // namespace qwen3guard::detail
 

@@ -66,7 +66,7 @@ void DecoderLayers::embed(std::span<const DecoderPiece> pieces) {
   const auto x = rows_of(workspace_.x, n_rows_, config_.hidden_size);
   const auto rotation = rows_of(workspace_.rotation, n_rows_, config_.head_dim);
   for_rows(n_rows_, x.cols(), workers_, [&](std::size_t r) {
-    widen_row(x.row(r), weights_.embed_tokens, static_cast<std::size_t>(workspace_.tokens[r].id), kernels_);
+    read_row(x.row(r), weights_.embed_tokens, static_cast<std::size_t>(workspace_.tokens[r].id), kernels_);
     rope_.fill(workspace_.tokens[r].position, rotation.row(r));
   });
 }

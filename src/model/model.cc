@@ -161,9 +161,19 @@ void Model::lm_logits(Span2d<const float> hidden, Span2d<float> out, Workspace& 
 
 void Model::lm_logits_for(std::span<const float> hidden, std::span<const TokenId> ids,
                           std::span<float> out) const {
+  // The rows as float32: hidden is not rounded for a packed head, as it is for the product with all of it.
+  const WeightMatrix& head = impl_->weights.lm_head;
+  std::vector<float> unpacked;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    dot_rows(&out[i], 1, hidden.data(), hidden.size(), 1, impl_->weights.lm_head,
-             static_cast<std::size_t>(ids[i]), 1, *impl_->kernels);
+    const auto row = static_cast<std::size_t>(ids[i]);
+    if (const MatrixView* plain = head.plain()) {
+      dot_rows(&out[i], 1, hidden.data(), hidden.size(), 1, *plain, row, 1, *impl_->kernels);
+      continue;
+    }
+    unpacked.resize(hidden.size());
+    read_row(unpacked, head, row, *impl_->kernels);
+    const MatrixView one{.dtype = DType::f32, .data = unpacked.data(), .rows = 1, .cols = unpacked.size()};
+    dot_rows(&out[i], 1, hidden.data(), hidden.size(), 1, one, 0, 1, *impl_->kernels);
   }
 }
 

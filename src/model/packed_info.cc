@@ -3,11 +3,13 @@
 
 #include <iterator>
 #include <span>
+#include <utility>
 
 #include "qwen3guard/quote.hpp"
 #include "tensor/quantize.hpp"
 #include "util/checksum.hpp"
 #include "util/error.hpp"
+#include "util/try.hpp"
 
 namespace qwen3guard::detail {
 namespace {
@@ -53,6 +55,10 @@ std::string to_text(const PackedInfo& info) {
   return info.group == 0 ? concat(type.name, " (per row)") : concat(type.name, " (group ", info.group, ")");
 }
 
+std::string to_text(const PackedInfo& matrices, std::string_view embeddings) {
+  return concat(to_text(matrices), ", embeddings ", embeddings);
+}
+
 std::optional<std::string> packed_header_checksum(std::string_view header) {
   std::string key(1, '"');
   key.append(kPackedHeaderKey).append("\":\"");
@@ -63,9 +69,9 @@ std::optional<std::string> packed_header_checksum(std::string_view header) {
   return checksum_text(checksum(std::as_bytes(std::span(text))));
 }
 
-Result<std::optional<PackedInfo>> read_packed_info(const std::string& file,
-                                                   const std::map<std::string, std::string>& metadata,
-                                                   std::string_view header) {
+Result<std::optional<PackedFileInfo>> read_packed_info(const std::string& file,
+                                                       const std::map<std::string, std::string>& metadata,
+                                                       std::string_view header) {
   const auto value_of = [&](std::string_view key) {
     const auto at = metadata.find(std::string(key));
     return at == metadata.end() ? std::nullopt : std::optional(at->second);
@@ -74,7 +80,7 @@ Result<std::optional<PackedInfo>> read_packed_info(const std::string& file,
     return error(ErrorCode::unsupported_model, file, ": ", what...);
   };
   const auto version = value_of(kPackedVersionKey);
-  if (!version) return std::optional<PackedInfo>();
+  if (!version) return std::optional<PackedFileInfo>();
   if (*version != kPackedVersion) {
     return unsupported("packed model of version ", printable(*version), "; this library reads version ",
                        kPackedVersion);
@@ -84,15 +90,32 @@ Result<std::optional<PackedInfo>> read_packed_info(const std::string& file,
     return error(ErrorCode::bad_checkpoint, file, ": the header is damaged: its checksum is ", quoted(found),
                  ", expected ", quoted(stored));
   }
-  const auto type_text = value_of(kPackedWeightsKey), group_text = value_of(kPackedGroupKey);
-  const WeightType* type = parse_type(type_text.value_or(""));
-  if (type == nullptr) return unsupported("type is ", quoted(type_text), "; expected ", type_names());
-  const auto group = parse_group(group_text.value_or(""));
-  if (!group)
-    return unsupported("group is ", quoted(group_text), "; expected the number of columns per scale");
-  const auto shape = packed_shape(type->id, *group, 1, 1);
-  if (!shape.ok()) return unsupported(shape.error().detail);
-  return std::optional<PackedInfo>({.type = type->id, .group = *group});
+  // behind: "" for all matrices, ":NAME" for one.
+  const auto form = [&](const std::string& behind) -> Result<PackedInfo> {
+    const std::string type_key = std::string(kPackedWeightsKey) + behind;
+    const std::string group_key = std::string(kPackedGroupKey) + behind;
+    const auto type_text = value_of(type_key), group_text = value_of(group_key);
+    const WeightType* type = parse_type(type_text.value_or(""));
+    if (type == nullptr)
+      return unsupported(printable(type_key), " is ", quoted(type_text), "; expected ", type_names());
+    const auto group = parse_group(group_text.value_or(""));
+    if (!group) {
+      return unsupported(printable(group_key), " is ", quoted(group_text),
+                         "; expected the number of columns per scale");
+    }
+    const auto shape = packed_shape(type->id, *group, 1, 1);
+    if (!shape.ok()) return unsupported(shape.error().detail);
+    return PackedInfo{.type = type->id, .group = *group};
+  };
+  PackedFileInfo info;
+  Q3G_ASSIGN(info.matrices, form(""));
+  const std::string one = std::string(kPackedWeightsKey) + ":";
+  for (const auto& [key, text] : metadata) {
+    if (!key.starts_with(one)) continue;
+    const std::string tensor = key.substr(one.size());
+    Q3G_ASSIGN(info.others[tensor], form(":" + tensor));
+  }
+  return std::optional<PackedFileInfo>(std::move(info));
 }
 
 }  // namespace qwen3guard::detail

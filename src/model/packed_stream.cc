@@ -51,9 +51,13 @@ void PackedStream::add(std::string name, std::string dtype, std::vector<std::uin
 
 std::string PackedStream::json(const std::string& checksum) const {
   std::string text = "{\"__metadata__\":{" + member(kPackedVersionKey, kPackedVersion) + "," +
-                     member(kPackedHeaderKey, checksum) + "," +
-                     member(kPackedWeightsKey, weight_type(info_.type).name) + "," +
-                     member(kPackedGroupKey, concat(info_.group));
+                     member(kPackedHeaderKey, checksum);
+  const auto add_form = [&text](const PackedInfo& info, const std::string& behind) {
+    text += "," + member(std::string(kPackedWeightsKey) + behind, weight_type(info.type).name) + "," +
+            member(std::string(kPackedGroupKey) + behind, concat(info.group));
+  };
+  add_form(info_.matrices, "");
+  for (const auto& [tensor, info] : info_.others) add_form(info, ":" + tensor);
   for (const Entry& entry : entries_)
     text += "," + member(std::string(kPackedChecksumPrefix) + entry.name, entry.checksum);
   text += "}";

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/packed_info.hpp"
@@ -21,7 +22,7 @@ namespace qwen3guard::detail {
 /// tensors of its own, as safetensors allows no holes. Not thread-safe.
 class PackedStream {
  public:
-  explicit PackedStream(const PackedInfo& info) : info_(info) {}
+  explicit PackedStream(PackedFileInfo info) : info_(std::move(info)) {}
 
   /// Announces the next tensor. Names need no escapes in JSON.
   void add(std::string name, std::string dtype, std::vector<std::uint64_t> shape, std::uint64_t n_bytes);
@@ -57,7 +58,7 @@ class PackedStream {
   [[nodiscard]] Status end_tensor();
   [[nodiscard]] Status write_header();
 
-  PackedInfo info_;
+  PackedFileInfo info_;
   std::vector<Entry> entries_;
   std::uint64_t n_data_bytes_ = 0, n_written_ = 0;
   std::size_t current_ = 0;         ///< the entry that the next byte belongs to

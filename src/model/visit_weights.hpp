@@ -15,8 +15,8 @@
 /// who write them. A visitor has, each returning a Status:
 ///   norm(name, n, NormWeight&)                 a vector [n]
 ///   matrix(name, rows, cols, MatrixView&)      a matrix that always stays plain: a head
-///   vocabulary(name, rows, cols, MatrixView&)  another one, with a row for each token
 ///   projection(name, rows, cols, WeightMatrix&)  one that may be packed
+///   vocabulary(name, rows, cols, WeightMatrix&)  the same with a row for each token
 namespace qwen3guard::detail {
 
 template <class Visitor, class Layer>

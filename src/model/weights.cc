@@ -48,24 +48,57 @@ class Loader {
     return accept(found.values, check_matrix(view, CheckExtent::all, false));
   }
 
-  /// The same with a row for each token.
+  /// The same with a row for each token; it may be packed.
   [[nodiscard]] Status vocabulary(const std::string& name, std::size_t rows, std::size_t cols,
-                                  MatrixView& view) {
-    const std::uint64_t shape[] = {rows, cols};
-    Q3G_ASSIGN(const CheckpointTensor found, checkpoint_.tensor(name));
-    Q3G_ASSIGN(view, plain(found, shape));
-    return accept(found.values, check_matrix(view, extent_, true));
+                                  WeightMatrix& weight) {
+    Q3G_TRY(large(name, rows, cols, true, weight));
+    const PackedView* packed = weight.packed();
+    // The embeddings come first; a head of its own is stored alike.
+    if (embeddings_.empty()) {
+      embeddings_ = packed == nullptr ? to_string(weight.plain()->dtype)
+                                      : to_text({packed->shape.type, packed->shape.group});
+    }
+    return {};
   }
 
-  /// The same; it may be packed.
+  /// A layer's matrix; it may be packed.
   [[nodiscard]] Status projection(const std::string& name, std::size_t rows, std::size_t cols,
                                   WeightMatrix& weight) {
+    return large(name, rows, cols, false, weight);
+  }
+
+  /// The vector `name`, [n], widened. Its checksum is verified, as its bytes are read here anyway.
+  [[nodiscard]] Status norm(const std::string& name, std::size_t n, NormWeight& weight) {
+    const std::uint64_t shape[] = {n};
+    Q3G_ASSIGN(const CheckpointTensor found, checkpoint_.tensor(name));
+    Q3G_ASSIGN(const MatrixView view, plain(found, shape));
+    Q3G_TRY(checkpoint_.verify(name));
+    weight = NormWeight(view.cols);
+    widen_row(weight.span(), view, 0, kernels_);
+    return accept(found.values, check_norm(weight.span()));
+  }
+
+  /// "BF16+F32": the dtypes in use; how projections and embeddings are packed when the projections are.
+  [[nodiscard]] std::string dtype_names() const {
+    if (packed_) return to_text(*packed_, embeddings_);
+    std::string names;
+    for (const DTypeInfo& info : kDTypes) {
+      if (used_[static_cast<std::size_t>(info.id)])
+        names += (names.empty() ? "" : "+") + std::string(info.name);
+    }
+    return names;
+  }
+
+ private:
+  /// A matrix that is too large to be read whole at every load.
+  [[nodiscard]] Status large(const std::string& name, std::size_t rows, std::size_t cols, bool is_vocabulary,
+                             WeightMatrix& weight) {
     Q3G_ASSIGN(const CheckpointTensor found, checkpoint_.tensor(name));
     if (!found.packed) {
       const std::uint64_t plain_shape[] = {rows, cols};
       Q3G_ASSIGN(const MatrixView view, plain(found, plain_shape));
       weight.stored = view;
-      return accept(found.values, check_matrix(view, extent_, false));
+      return accept(found.values, check_matrix(view, extent_, is_vocabulary));
     }
     PackedView view;
     // Fails for no size within the limits of ModelConfig.
@@ -82,34 +115,11 @@ class Loader {
     }
     weight.stored = view;
     keep(found);
-    packed_ = found.packed;
+    if (!is_vocabulary) packed_ = found.packed;
     out_.n_parameters += static_cast<std::int64_t>(shape.rows * shape.cols);
-    return accept(found.values, check_packed(view, extent_));
+    return accept(found.values, check_packed(view, extent_, is_vocabulary));
   }
 
-  /// The vector `name`, [n], widened. Its checksum is verified, as its bytes are read here anyway.
-  [[nodiscard]] Status norm(const std::string& name, std::size_t n, NormWeight& weight) {
-    const std::uint64_t shape[] = {n};
-    Q3G_ASSIGN(const CheckpointTensor found, checkpoint_.tensor(name));
-    Q3G_ASSIGN(const MatrixView view, plain(found, shape));
-    Q3G_TRY(checkpoint_.verify(name));
-    weight = NormWeight(view.cols);
-    widen_row(weight.span(), view, 0, kernels_);
-    return accept(found.values, check_norm(weight.span()));
-  }
-
-  /// "BF16+F32": the dtypes in use; how the projections are packed when they are.
-  [[nodiscard]] std::string dtype_names() const {
-    if (packed_) return to_text(*packed_);
-    std::string names;
-    for (const DTypeInfo& info : kDTypes) {
-      if (used_[static_cast<std::size_t>(info.id)])
-        names += (names.empty() ? "" : "+") + std::string(info.name);
-    }
-    return names;
-  }
-
- private:
   /// Turns what a check found into an error.
   [[nodiscard]] static Status accept(const TensorPart& part, const std::optional<std::string>& fault) {
     if (!fault) return {};
@@ -177,6 +187,7 @@ class Loader {
   CheckExtent extent_;
   Weights& out_;
   std::optional<PackedInfo> packed_;             // of the projections, when there are packed ones
+  std::string embeddings_;                       // how those are stored
   std::array<bool, std::size(kDTypes)> used_{};  // by DType
 };
 

@@ -58,15 +58,15 @@ struct WeightsOptions {
 /// the mapped files; one that is not aligned for its dtype (64 bytes when packed) is a copy. Move-only; views
 /// stay valid when it moves.
 struct Weights {
-  MatrixView embed_tokens;  ///< [vocab_size, h]
+  WeightMatrix embed_tokens;  ///< [vocab_size, h]
   std::vector<LayerWeights> layers;
   NormWeight final_norm;  ///< [h]
-  MatrixView lm_head;     ///< [vocab_size, h]; embed_tokens when tied. Causal checkpoints only
+  WeightMatrix lm_head;   ///< [vocab_size, h]; embed_tokens when tied. Causal checkpoints only
   GuardHeadWeights response_heads, query_heads;  ///< guard checkpoints only
 
   std::int64_t n_parameters = 0;  ///< elements of all tensors in use, a tied head counted once
   std::int64_t n_bytes = 0;       ///< their bytes in the files
-  std::string dtype;              ///< "BF16"; "BF16+F32" when mixed; "int8 (group 64)" when packed
+  std::string dtype;              ///< "BF16"; "BF16+F32" when mixed; to_text(PackedInfo, ...) when packed
   std::vector<std::shared_ptr<const void>> owners;
   Memory memory;  ///< where the copies live
   std::vector<AlignedBuffer<std::byte>> copies;

@@ -26,11 +26,24 @@ struct Named {
   const T* weight;
 };
 
+/// A matrix that is packed, and how.
+struct ToPack {
+  std::string name;
+  const WeightMatrix* weight;
+  PackedInfo info;
+  bool is_vocabulary;
+};
+
 /// Lists the tensors of a checkpoint by what becomes of them.
-struct Collector {
+class Collector {
+ public:
+  Collector(const Checkpoint& checkpoint, const WriteOptions& options)
+      : info{options.info, {}}, checkpoint_(checkpoint), options_(options) {}
+
   std::vector<Named<NormWeight>> norms;
   std::vector<Named<MatrixView>> matrices;
-  std::vector<Named<WeightMatrix>> projections;
+  std::vector<ToPack> packed;
+  PackedFileInfo info;
 
   [[nodiscard]] Status norm(const std::string& name, std::size_t, const NormWeight& weight) {
     norms.push_back({name, &weight});
@@ -41,14 +54,28 @@ struct Collector {
     return {};
   }
   [[nodiscard]] Status vocabulary(const std::string& name, std::size_t rows, std::size_t cols,
-                                  const MatrixView& weight) {
-    return matrix(name, rows, cols, weight);
+                                  const WeightMatrix& weight) {
+    Q3G_TRY(check_plain(weight));
+    if (!options_.vocabulary) return matrix(name, rows, cols, *weight.plain());
+    info.others.emplace(name, *options_.vocabulary);
+    packed.push_back({name, &weight, *options_.vocabulary, true});
+    return {};
   }
   [[nodiscard]] Status projection(const std::string& name, std::size_t, std::size_t,
                                   const WeightMatrix& weight) {
-    projections.push_back({name, &weight});
+    Q3G_TRY(check_plain(weight));
+    packed.push_back({name, &weight, options_.info, false});
     return {};
   }
+
+ private:
+  [[nodiscard]] Status check_plain(const WeightMatrix& weight) const {
+    if (weight.plain() != nullptr) return {};
+    return error(ErrorCode::invalid_argument, checkpoint_.name(), ": is packed already");
+  }
+
+  const Checkpoint& checkpoint_;
+  const WriteOptions& options_;
 };
 
 std::span<const std::byte> bytes_of(const MatrixView& w) noexcept {
@@ -66,10 +93,10 @@ Status check_target(const Checkpoint& checkpoint, const std::string& path) {
   return {};
 }
 
-/// Announces one projection's packed form.
-Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const PackedInfo& info) {
+/// Announces one matrix's packed form.
+Status announce(PackedStream& stream, const ToPack& item) {
   Q3G_ASSIGN(const PackedShape shape,
-             packed_shape(info.type, info.group, item.weight->rows(), item.weight->cols()));
+             packed_shape(item.info.type, item.info.group, item.weight->rows(), item.weight->cols()));
   stream.add(item.name + std::string(kPackedSuffix), "U8", {shape.n_panels(), shape.panel_bytes()},
              shape.data_bytes());
   if (shape.n_scales() > 0) {
@@ -80,18 +107,15 @@ Status announce(PackedStream& stream, const Named<WeightMatrix>& item, const Pac
 }
 
 /// Errors: bad_checkpoint, also for weights that no loader would take once they are packed.
-Result<PackedMatrix> pack_projection(const Checkpoint& checkpoint, const Named<WeightMatrix>& item,
-                                     const WriteOptions& options) {
-  Result<PackedMatrix> packed = pack(*item.weight->plain(),
-                                     {.type = options.info.type,
-                                      .group = options.info.group,
-                                      .n_threads = options.n_threads,
-                                      .column_importance = {}},
-                                     item.name);
-  if (packed.ok() && check_packed(packed->view(), CheckExtent::all)) {
+Result<PackedMatrix> pack_matrix(const Checkpoint& checkpoint, const ToPack& item, int n_threads) {
+  Result<PackedMatrix> packed = pack(
+      *item.weight->plain(),
+      {.type = item.info.type, .group = item.info.group, .n_threads = n_threads, .column_importance = {}},
+      item.name);
+  if (packed.ok() && check_packed(packed->view(), CheckExtent::all, item.is_vocabulary)) {
     packed = error(ErrorCode::bad_checkpoint, "tensor ", quote(item.name),
                    ": its weights, or those of some of its rows, are too small for ",
-                   weight_type(options.info.type).name);
+                   weight_type(item.info.type).name);
   }
   if (packed.ok()) return packed;
   Q3G_ASSIGN(const CheckpointTensor source, checkpoint.tensor(item.name));
@@ -103,16 +127,17 @@ template <class Finish>
 Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path, const WriteOptions& options,
                           const Finish& finish) {
   Q3G_TRY(packed_shape(options.info.type, options.info.group, 1, 1));
+  if (options.vocabulary) Q3G_TRY(packed_shape(options.vocabulary->type, options.vocabulary->group, 1, 1));
   Q3G_ASSIGN(const KernelTable* kernels, select_kernels("scalar"));  // widens the norms, exactly
   Q3G_ASSIGN(const Weights weights, Weights::load(checkpoint, *kernels, {.verify = true}));
   Q3G_ASSIGN(const std::vector<NamedBlob> inner, checkpoint.description());
   Q3G_TRY(check_target(checkpoint, path));
-  Collector tensors;
+  Collector tensors(checkpoint, options);
   Q3G_TRY(visit_weights(tensors, checkpoint.config(), weights,
                         [&](std::size_t i) -> const LayerWeights& { return weights.layers[i]; }));
 
   // What every load reads comes first, so that it lies together.
-  PackedStream stream(options.info);
+  PackedStream stream(tensors.info);
   for (const NamedBlob& file : inner) {
     const std::uint64_t n = file.blob.bytes.size();
     stream.add(std::string(kPackedFilePrefix) + file.name, "U8", {n}, n);
@@ -125,11 +150,7 @@ Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path,
     stream.add(item.name, to_string(item.weight->dtype), {item.weight->rows, item.weight->cols},
                bytes_of(*item.weight).size());
   }
-  for (const auto& item : tensors.projections) {
-    if (item.weight->packed() != nullptr)
-      return error(ErrorCode::invalid_argument, checkpoint.name(), ": is packed already");
-    Q3G_TRY(announce(stream, item, options.info));
-  }
+  for (const ToPack& item : tensors.packed) Q3G_TRY(announce(stream, item));
 
   const auto n_total = static_cast<std::int64_t>(stream.file_bytes());
   const auto proceed = [&]() -> Status {
@@ -145,15 +166,19 @@ Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path,
     Q3G_TRY(proceed());
     Q3G_TRY(stream.append(bytes_of(*item.weight)));
   }
-  for (const auto& item : tensors.projections) {
+  for (const ToPack& item : tensors.packed) {
     Q3G_TRY(proceed());
-    Q3G_ASSIGN(const PackedMatrix packed, pack_projection(checkpoint, item, options));
+    Q3G_ASSIGN(const PackedMatrix packed, pack_matrix(checkpoint, item, options.n_threads));
     Q3G_TRY(stream.append(packed.data.span()));
     Q3G_TRY(stream.append(std::as_bytes(packed.scales.span())));
   }
   Q3G_TRY(proceed());
   Q3G_TRY(finish(stream));
-  return WriteReport{.source_bytes = weights.n_bytes, .file_bytes = n_total};
+  const std::string embeddings =
+      options.vocabulary ? to_text(*options.vocabulary) : to_string(weights.embed_tokens.plain()->dtype);
+  return WriteReport{.source_bytes = weights.n_bytes,
+                     .file_bytes = n_total,
+                     .weight_dtype = to_text(options.info, embeddings)};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,10 @@ struct ExtraTensor {
 
 /// What write_packed() is told.
 struct WriteOptions {
-  PackedInfo info;
+  PackedInfo info;  ///< of the layers' matrices
+  /// Of the tables with a row for each token: the embeddings and an untied lm_head. Plain rows, as the
+  /// checkpoint has them, when empty.
+  std::optional<PackedInfo> vocabulary;
   bool overwrite = false;
   int n_threads = 1;
   std::vector<ExtraTensor> extra;
@@ -34,6 +38,7 @@ struct WriteOptions {
 struct WriteReport {
   std::int64_t source_bytes = 0;  ///< the checkpoint's weights
   std::int64_t file_bytes = 0;    ///< the packed file
+  std::string weight_dtype;       ///< Weights::dtype of what was written
 };
 
 /// Packs the checkpoint into one file at `path` (docs/packed_format.md). Holds one matrix and its

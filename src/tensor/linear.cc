@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "tensor/linear_packed.hpp"
+#include "tensor/quantize.hpp"
 #include "util/exceptions.hpp"
 
 namespace qwen3guard::detail {
@@ -56,6 +57,11 @@ void linear_by_dots(Span2d<float> y, Span2d<const float> x, const MatrixView& w,
 
 void widen_row(std::span<float> y, const MatrixView& w, std::size_t r, const KernelTable& kernels) noexcept {
   widen(y.data(), w, r, 1, kernels);
+}
+
+void read_row(std::span<float> y, const WeightMatrix& w, std::size_t r, const KernelTable& kernels) noexcept {
+  if (const MatrixView* plain = w.plain()) return widen_row(y, *plain, r, kernels);
+  unpack_row(y, *w.packed(), r);
 }
 
 void dot_rows(float* y, std::size_t ldy, const float* x, std::size_t ldx, std::size_t m, const MatrixView& w,

@@ -44,6 +44,9 @@ struct Product {
 /// undefined.
 void linear(std::span<const Product> products, Span2d<const float> x, const LinearContext& context);
 
+/// y[i] = row r of w as float32, y: [w.cols()].
+void read_row(std::span<float> y, const WeightMatrix& w, std::size_t r, const KernelTable& kernels) noexcept;
+
 /// One product.
 void linear(Span2d<float> y, Span2d<const float> x, const WeightMatrix& w, const LinearContext& context);
 void linear(Span2d<float> y, Span2d<const float> x, const MatrixView& w, const LinearContext& context);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/pack_row.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/packed_args.hpp"
@@ -77,9 +78,14 @@ void pack_row_int8(const RowToPack& row) noexcept {
 }
 
 void unpack_row_int8(std::span<float> y, const PackedRow& row) noexcept {
-  for (std::size_t c = 0; c < y.size(); ++c) {
-    const std::int32_t level = std::to_integer<std::int32_t>(row.panel[int8_at(row.r, c)]) - kQ8Offset;
-    y[c] = static_cast<float>(level) * scale_of(row, c);
+  // Rows of embeddings are read like this for every token: no division in the inner loop.
+  for (std::size_t begin = 0; begin < y.size(); begin += row.group_cols) {
+    const float scale = scale_of(row, begin);
+    const std::size_t end = std::min(y.size(), begin + row.group_cols);
+    for (std::size_t c = begin; c < end; ++c) {
+      const std::int32_t level = std::to_integer<std::int32_t>(row.panel[int8_at(row.r, c)]) - kQ8Offset;
+      y[c] = static_cast<float>(level) * scale;
+    }
   }
 }
 

@@ -22,6 +22,7 @@ CHOICES = {
     "q3g_stream_options.dropped_messages": 2, "q3g_stream_options.invalid_utf8": 2, "q3g_stream_options.context": 3,
     "q3g_stream_options.thinking": 3, "q3g_stream_options.judge_unsettled": 2,
     "q3g_stream_options.allow_control_ids": 2, "q3g_quantize_options.type": 4,
+    "q3g_quantize_options.embeddings": 3,
     "q3g_hold_back_options.reports_provisional": 2, "q3g_quantize_options.overwrite": 2, "q3g_quantize_options.keep_prefix": 2,
     "q3g_token_verdict.severity": 4, "q3g_token_verdict.category": 9, "q3g_token_verdict.source": 4,
     "q3g_token_verdict.action": 4, "q3g_token_verdict.counts": 2, "q3g_token_verdict.is_settled": 2,

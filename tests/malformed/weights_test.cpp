@@ -220,6 +220,7 @@ TEST_CASE("weights: packed files with zeros or damage are refused", "[model][mal
     const std::string path = folder / "m.q3g";
     WriteOptions options;
     options.info = info;
+    if (!type.element) options.vocabulary = PackedInfo{PackedWeights::int8, 0};
     REQUIRE(write_packed(*open_folder_of(contents).value(), path, options).ok());
     const std::string sound = read_file(path);
     const auto tensors = SafetensorsFile::open(map_file(path).value(), path, path).value();
@@ -242,14 +243,17 @@ TEST_CASE("weights: packed files with zeros or damage are refused", "[model][mal
       CHECK_FALSE(load_bytes(bytes, Verify::off).ok());
       if (name.ends_with(".packed")) {
         // Zeros that were packed.
+        const bool is_table = name.starts_with(kVocabulary) || name.starts_with(kHead);
+        const WeightType& own = is_table ? weight_type(options.vocabulary->type) : type;
         std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), stored.bytes.size(),
-                    static_cast<char>(type.zero_byte()));
+                    static_cast<char>(own.zero_byte()));
         CHECK_FALSE(load_bytes(bytes, Verify::off).ok());
       }
       if (name.ends_with(".scales") || (name.ends_with(".packed") && type.element)) {
         bytes = sound;
         bytes.replace(offset, 2, std::string("\x80\x7F", 2));
-        check_refused(load_bytes(bytes, Verify::off), type.element ? name : "proj", "not finite");
+        const std::string matrix = name.substr(0, name.find(".weight"));
+        check_refused(load_bytes(bytes, Verify::off), matrix, "not finite");
       }
       // One bit anywhere.
       bytes = sound;
@@ -279,9 +283,13 @@ TEST_CASE("weights: zeros and infinities are not packed", "[model][malformed]") 
       bytes.replace(first + 33 * 16, 2, std::string("\x80\x7F", 2));
     }
     const TemporaryFolder folder;
-    const auto written = write_packed(*open_folder_of(contents).value(), folder / "m.q3g", {});
-    REQUIRE_FALSE(written.ok());
-    CHECK(written.error().detail.find(kVocabulary) != std::string::npos);
-    CHECK(folder.n_files() == 0);
+    for (const bool is_packed : {false, true}) {
+      WriteOptions options;
+      if (is_packed) options.vocabulary = PackedInfo{PackedWeights::int8, 0};
+      const auto written = write_packed(*open_folder_of(contents).value(), folder / "m.q3g", options);
+      REQUIRE_FALSE(written.ok());
+      CHECK(written.error().detail.find(kVocabulary) != std::string::npos);
+      CHECK(folder.n_files() == 0);
+    }
   }
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far packed weights move a model's logits: for each type and group, against the checkpoint itself.
+"""How far packed weights move a model's logits: for each type, group and form of the embeddings, against the checkpoint
+itself.
 
     compare_quantized.py PROGRAM MODEL [--tokens N] [--texts FILE.jsonl]
 
@@ -10,6 +11,7 @@ lines for `classify`, how often the severity is. Needs NumPy.
 
 import argparse
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -19,6 +21,7 @@ import numpy as np
 
 SEED = 20250103
 VARIANTS = [("fp16", "0"), ("bf16", "0"), ("int8", "32"), ("int8", "64"), ("int8", "128"), ("int8", "0"), ("int4", "32")]
+EMBEDDINGS = ("plain", "int8")
 
 
 def run(*args, stdin=b""):
@@ -68,16 +71,18 @@ def main():
     texts = open(args.texts, "rb").read() if args.texts else None
     judged = severities(args.program, args.model, texts) if texts else []
     print(f"{args.model}: {args.tokens} random tokens, seed {SEED}; {len(judged)} texts")
-    print(f"{'type':6} {'group':>5} {'MiB':>8} {'error':>9} {'KL':>10} {'same best':>10} {'same severity':>14}")
+    print(f"{'type':6} {'group':>5} {'embeddings':>10} {'MiB':>8} {'error':>9} {'KL':>10} {'same best':>10}"
+          f" {'same severity':>14}")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "m.q3g")
-        for kind, group in VARIANTS:
-            run(args.program, "quantize", "--model", args.model, "--type", kind, "--group", group, "--out", path, "--force")
+        for (kind, group), embeddings in itertools.product(VARIANTS, EMBEDDINGS):
+            run(args.program, "quantize", "--model", args.model, "--type", kind, "--group", group, "--embeddings", embeddings,
+                "--out", path, "--force")
             error, kl, same = compare(plain, logits(args.program, path, ids))
             verdicts = severities(args.program, path, texts) if texts else []
             agree = f"{np.mean([a == b for a, b in zip(judged, verdicts)]):14.4f}" if texts else f"{'-':>14}"
             size = os.path.getsize(path) / 2**20
-            print(f"{kind:6} {group:>5} {size:8.1f} {error:9.5f} {kl:10.2e} {same:10.4f} {agree}", flush=True)
+            print(f"{kind:6} {group:>5} {embeddings:>10} {size:8.1f} {error:9.5f} {kl:10.2e} {same:10.4f} {agree}", flush=True)
 
 
 if __name__ == "__main__":

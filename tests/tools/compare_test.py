@@ -323,7 +323,7 @@ class NanoTest(CompareTest):
         self.assertEqual(code, 0)
         found = json.loads(stdout)
         self.assertEqual(found["all"]["n"], len(PROMPTS))
-        self.assertEqual(found["b"]["model"]["weight_dtype"], "int4 (group 32)")
+        self.assertEqual(found["b"]["model"]["weight_dtype"], "int4 (group 32), embeddings int8 (per row)")
         self.assertEqual(found["a"]["policy"]["name"], "default")
         self.assertTrue(0 < found["all"]["p_unsafe"]["max_absolute_difference"] < 0.5)
         self.assertEqual(found["all"]["speed"]["n"], len(PROMPTS))

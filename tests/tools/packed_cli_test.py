@@ -27,9 +27,12 @@ class PackedCliTest(CliTest):
         return run("quantize", "--model", model, "--out", self.path(out), *args)
 
     def test_one_line_and_a_file_that_verifies(self):
-        for args, name in (((), "int8 (group 64)"), (("--group", "32"), "int8 (group 32)"),
-                           (("--group", "0"), "int8 (per row)"), (("--type", "int4"), "int4 (group 32)"),
-                           (("--type", "bf16"), "bf16 (packed)"), (("--type", "fp16"), "fp16 (packed)")):
+        rows, plain = ", embeddings int8 (per row)", ", embeddings BF16"
+        for args, name in (((), "int8 (group 64)" + rows), (("--group", "32"), "int8 (group 32)" + rows),
+                           (("--group", "0"), "int8 (per row)" + rows), (("--type", "int4"), "int4 (group 32)" + rows),
+                           (("--type", "bf16"), "bf16 (packed)" + plain), (("--type", "fp16"), "fp16 (packed)" + plain),
+                           (("--embeddings", "plain"), "int8 (group 64)" + plain),
+                           (("--type", "bf16", "--embeddings", "int8"), "bf16 (packed)" + rows)):
             code, stdout, stderr = self.quantize(*args, "--force")
             self.assertEqual((code, stderr), (0, ""))
             self.assertEqual(len(stdout.splitlines()), 1)
@@ -38,6 +41,16 @@ class PackedCliTest(CliTest):
             self.assertEqual(run("verify", "--model", self.path("m.q3g"))[0], 0)
             info = lines(run("info", "--model", self.path("m.q3g"), "--json")[1])[0]
             self.assertEqual(info["weight_dtype"], name)
+
+    def test_int8_embeddings_take_a_byte_a_weight_and_a_scale_a_row(self):
+        sizes = {}
+        for embeddings in ("plain", "int8"):
+            self.assertEqual(self.quantize("--embeddings", embeddings, "--force")[0], 0)
+            sizes[embeddings] = os.path.getsize(self.path("m.q3g"))
+        info = lines(run("info", "--model", "nano-gen", "--json")[1])[0]
+        rows, width = info["vocab_size"], info["hidden_size"]
+        saved = rows * width - 2 * rows  # BF16 before; a bfloat16 scale a row now
+        self.assertAlmostEqual(sizes["plain"] - sizes["int8"], saved, delta=4096)  # the header, padding
 
     def test_the_tokenizer_comes_along(self):
         self.assertEqual(self.quantize()[0], 0)
@@ -60,6 +73,7 @@ class PackedCliTest(CliTest):
 
     def test_errors(self):
         self.assert_error(self.quantize("--type", "int7"), "int7")
+        self.assert_error(self.quantize("--embeddings", "int4"), "int4", "plain")
         self.assert_error(self.quantize("--group", "48"), "48", "64")
         self.assert_error(self.quantize("--type", "fp16", "--group", "64"), "64", "fp16")
         self.assert_error(self.quantize("--group", "-2"), "-2")
@@ -85,8 +99,8 @@ class PackedCliTest(CliTest):
             sound = f.read()
         (n,) = struct.unpack("<Q", sound[:8])
         header = json.loads(sound[8:8 + n])
-        name = "model.layers.0.mlp.up_proj.weight.packed"
-        for tensor, loads in ((name, True), ("model.norm.weight", False), ("file:config.json", False)):
+        name, table = "model.layers.0.mlp.up_proj.weight.packed", "model.embed_tokens.weight.packed"
+        for tensor, loads in ((name, True), (table, True), ("model.norm.weight", False), ("file:config.json", False)):
             broken = bytearray(sound)
             broken[8 + n + header[tensor]["data_offsets"][0]] ^= 1
             with open(self.path("broken.q3g"), "wb") as f:

@@ -306,6 +306,22 @@ const (
 // String is the name; "unknown" for a value of a newer library.
 func (v PackedWeights) String() string { return nameOf(int32(v), "bf16", "int8", "int4", "fp16") }
 
+// PackedEmbeddings is how a packed file stores the embeddings, and a language-model head of its own.
+type PackedEmbeddings int32
+
+// Values of PackedEmbeddings.
+const (
+	// Int8 beside int8 and int4 matrices, plain beside bf16 and fp16.
+	EmbeddingsAutomatic PackedEmbeddings = C.Q3G_EMBEDDINGS_AUTOMATIC
+	// 8 bits and a scale per row: about half the size.
+	EmbeddingsInt8 PackedEmbeddings = C.Q3G_EMBEDDINGS_INT8
+	// As the checkpoint has them.
+	EmbeddingsPlain PackedEmbeddings = C.Q3G_EMBEDDINGS_PLAIN
+)
+
+// String is the name; "unknown" for a value of a newer library.
+func (v PackedEmbeddings) String() string { return nameOf(int32(v), "automatic", "int8", "plain") }
+
 // EventKind is what an event is about.
 type EventKind int32
 

@@ -17,6 +17,7 @@ import (
 type QuantizeOptions struct {
 	Weights    PackedWeights // the zero value is PackedBF16, without loss
 	GroupSize  int           // columns that share a scale; 0: the default
+	Embeddings PackedEmbeddings
 	Overwrite  bool          // replace an existing file
 	KeepPrefix bool          // Gen: store what the model computes for the constant part of its prompt
 	Threads    int           // 0: all cores
@@ -33,6 +34,7 @@ func Quantize(ctx context.Context, model, outFile string, options QuantizeOption
 	var raw C.q3g_quantize_options
 	C.q3g_quantize_options_init(&raw, C.size_t(unsafe.Sizeof(raw)))
 	raw._type, raw.n_threads = C.int32_t(options.Weights), a.int32("QuantizeOptions.Threads", options.Threads)
+	raw.embeddings = C.int32_t(options.Embeddings)
 	raw.overwrite, raw.keep_prefix = cbool(options.Overwrite), cbool(options.KeepPrefix)
 	if options.GroupSize != 0 {
 		raw.group_size = a.int32("QuantizeOptions.GroupSize", options.GroupSize)

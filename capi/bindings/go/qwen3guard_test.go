@@ -427,6 +427,10 @@ func TestLoadingAndPacking(t *testing.T) {
 	_, err = Quantize(ctx, "nano-gen", path, options)
 	want(t, err, StatusIO)
 	options.Overwrite = true
+	plain := options
+	plain.Embeddings = EmbeddingsPlain
+	larger, err := Quantize(ctx, "nano-gen", filepath.Join(t.TempDir(), "plain.q3g"), plain)
+	check(t, err == nil && larger.FileBytes > report.FileBytes, larger, err)
 	done, cancel := context.WithCancel(ctx)
 	need(t, VerifyPacked(done, path))
 	_, err = guard.Logits(done, []int32{1, 2, 3}, false)

@@ -194,7 +194,7 @@ type QuantizeReport struct {
 	FileBytes int64
 	// From the call to the finished file.
 	Seconds float64
-	// How matrices are stored now, e.g. "int8 (group 64)".
+	// How matrices are stored now, e.g. "int8 (group 64), embeddings BF16".
 	WeightDtype string
 }
 

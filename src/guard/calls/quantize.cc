@@ -6,6 +6,7 @@
 #include <chrono>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "embedded/embedded_models.hpp"
@@ -37,6 +38,22 @@ Result<detail::PackedInfo> packed_info(const QuantizeOptions& options) {
   const std::size_t group =
       options.group_size < 0 ? type->default_group : static_cast<std::size_t>(options.group_size);
   return detail::PackedInfo{options.type, group};
+}
+
+/// How the tables with a row for each token are packed; empty: not at all. Errors: invalid_argument.
+Result<std::optional<detail::PackedInfo>> packed_vocabulary(const QuantizeOptions& options) {
+  static constexpr detail::PackedInfo kInt8{PackedWeights::int8, 0};
+  switch (options.embeddings) {
+    case PackedEmbeddings::automatic:
+      // Where the matrices' own error hides that of the tables.
+      if (detail::weight_type(options.type).has_scales()) return std::optional(kInt8);
+      return std::optional<detail::PackedInfo>();
+    case PackedEmbeddings::int8:
+      return std::optional(kInt8);
+    case PackedEmbeddings::plain:
+      return std::optional<detail::PackedInfo>();
+  }
+  return Error{ErrorCode::invalid_argument, "options.embeddings: no value of PackedEmbeddings"};
 }
 
 /// What the packed model computes for the constant parts of its prompts: it is packed once without them, to a
@@ -71,6 +88,7 @@ Result<QuantizeReport> quantize_checkpoint(const detail::Checkpoint& checkpoint,
   const auto start = std::chrono::steady_clock::now();
   detail::WriteOptions write;
   Q3G_ASSIGN(write.info, packed_info(options));
+  Q3G_ASSIGN(write.vocabulary, packed_vocabulary(options));
   write.overwrite = options.overwrite;
   write.n_threads = options.n_threads;
   const CancelFlag* const cancel = options.cancel.get();
@@ -89,11 +107,11 @@ Result<QuantizeReport> quantize_checkpoint(const detail::Checkpoint& checkpoint,
     Q3G_ASSIGN(auto prefixes, kept_prefixes(checkpoint, std::string(out_file), write, cancel));
     std::move(prefixes.begin(), prefixes.end(), std::back_inserter(write.extra));
   }
-  Q3G_ASSIGN(const auto report, detail::write_packed(checkpoint, std::string(out_file), write));
+  Q3G_ASSIGN(auto report, detail::write_packed(checkpoint, std::string(out_file), write));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return QuantizeReport{.source_bytes = report.source_bytes,
                         .file_bytes = report.file_bytes,
-                        .weight_dtype = to_text(write.info),
+                        .weight_dtype = std::move(report.weight_dtype),
                         .seconds = seconds.count()};
 }
 
@@ -102,6 +120,18 @@ Result<QuantizeReport> quantize_checkpoint(const detail::Checkpoint& checkpoint,
 const char* to_string(PackedWeights type) noexcept {
   const detail::WeightType* found = detail::find_weight_type(type);
   return found == nullptr ? "unknown" : found->name;
+}
+
+const char* to_string(PackedEmbeddings embeddings) noexcept {
+  switch (embeddings) {
+    case PackedEmbeddings::automatic:
+      return "automatic";
+    case PackedEmbeddings::int8:
+      return "int8";
+    case PackedEmbeddings::plain:
+      return "plain";
+  }
+  return "unknown";
 }
 
 std::span<const PackedWeights> all_packed_weights() noexcept {

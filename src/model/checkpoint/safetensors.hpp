@@ -48,7 +48,7 @@ class SafetensorsFile {
   /// The header's "__metadata__"; empty when there is none.
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
   /// How a packed model's matrices are stored; empty for any other file.
-  [[nodiscard]] const std::optional<PackedInfo>& packed_info() const noexcept { return packed_info_; }
+  [[nodiscard]] const std::optional<PackedFileInfo>& packed_info() const noexcept { return packed_info_; }
   /// The header's JSON text. Lives as long as owner().
   [[nodiscard]] std::string_view header() const noexcept { return header_; }
   /// The whole file.
@@ -64,7 +64,7 @@ class SafetensorsFile {
   Blob blob_;
   std::string_view header_;
   std::map<std::string, std::string> metadata_;
-  std::optional<PackedInfo> packed_info_;
+  std::optional<PackedFileInfo> packed_info_;
   std::unordered_map<std::string, StoredTensor> tensors_;
 };
 

@@ -76,11 +76,12 @@ Result<std::unique_ptr<const Checkpoint>> SafetensorsCheckpoint::open_packed_amo
 Result<CheckpointTensor> SafetensorsCheckpoint::tensor(const std::string& name) const {
   // A packed file is always a single one; a plain one may come in shards.
   const SafetensorsFile& first = *tensors_.files().front();
-  if (const std::optional<PackedInfo>& packed = first.packed_info()) {
+  if (const std::optional<PackedFileInfo>& file = first.packed_info()) {
     std::string panels = name + std::string(kPackedSuffix);
     if (const StoredTensor* const stored = first.find(panels)) {
+      const PackedInfo& packed = file->of(name);
       CheckpointTensor out{part_of({stored, &first}, std::move(panels)), {}, packed, first.owner()};
-      if (!has_scales(*packed)) return out;
+      if (!has_scales(packed)) return out;
       std::string scales = name + std::string(kScalesSuffix);
       Q3G_ASSIGN(const TensorSource::Found found, tensors_.find(scales));
       out.scales = part_of(found, std::move(scales));

@@ -14,6 +14,7 @@
 #include "model/write_packed.hpp"
 #include "q3g_catch.hpp"
 #include "temporary_folder.hpp"
+#include "tensor/linear.hpp"
 #include "tensor/quantize.hpp"
 #include "util/checksum.hpp"
 
@@ -43,9 +44,12 @@ std::string read(const std::string& path) {
   return out.str();
 }
 
-WriteOptions options_for(const PackedInfo& info) {
+constexpr PackedInfo kInt8Rows{PackedWeights::int8, 0};
+
+WriteOptions options_for(const PackedInfo& info, std::optional<PackedInfo> vocabulary = std::nullopt) {
   WriteOptions options;
   options.info = info;
+  options.vocabulary = vocabulary;
   return options;
 }
 
@@ -74,10 +78,12 @@ void check_projection(const WeightMatrix& packed, const WeightMatrix& plain, con
 }
 
 /// The bytes of a small packed file.
-std::string packed_bytes(const CheckpointSpec& checkpoint, const PackedInfo& info) {
+std::string packed_bytes(const CheckpointSpec& checkpoint, const PackedInfo& info,
+                         std::optional<PackedInfo> vocabulary = std::nullopt) {
   const TemporaryFolder folder;
   const auto contents = checkpoint.contents();
-  const auto report = write_packed(*open_folder_of(contents).value(), folder / "m.q3g", options_for(info));
+  const auto report =
+      write_packed(*open_folder_of(contents).value(), folder / "m.q3g", options_for(info, vocabulary));
   INFO((report.ok() ? "" : report.error().detail));
   REQUIRE(report.ok());
   return read(folder / "m.q3g");
@@ -140,11 +146,13 @@ TEST_CASE("packed: loads what was packed", "[model][packed]") {
       const auto weights = load_weights(*packed);
       INFO((weights.ok() ? "" : weights.error().detail));
       REQUIRE(weights.ok());
-      CHECK(weights->dtype == to_text(info));
+      CHECK(weights->dtype == to_text(info, to_string(plain->embed_tokens.plain()->dtype)));
+      CHECK(report->weight_dtype == weights->dtype);
       CHECK(weights->n_parameters == plain->n_parameters);
       CHECK(weights->copies.empty());
       CHECK(same_floats(weights->final_norm.span(), plain->final_norm.span()));
-      CHECK(weights->embed_tokens.dtype == plain->embed_tokens.dtype);
+      REQUIRE(weights->embed_tokens.plain() != nullptr);
+      CHECK(weights->embed_tokens.plain()->dtype == plain->embed_tokens.plain()->dtype);
       REQUIRE(weights->layers.size() == plain->layers.size());
       for (std::size_t i = 0; i < plain->layers.size(); ++i) {
         const LayerWeights &a = weights->layers[i], &b = plain->layers[i];
@@ -156,6 +164,89 @@ TEST_CASE("packed: loads what was packed", "[model][packed]") {
       }
     }
   }
+}
+
+TEST_CASE("packed: tables with a row for each token are packed in their own way", "[model][packed]") {
+  for (const char* name : {"gen_gqa2_bf16", "gen_gqa4_f16", "stream_gqa4_f32"}) {
+    const auto folder = open_checkpoint(golden(name)).value();
+    const Weights plain = load_weights(*folder).value();
+    for (const PackedInfo& info : kInfos) {
+      const TemporaryFolder out;
+      INFO(name << " as " << to_text(info));
+      const auto report = write_packed(*folder, out / "m.q3g", options_for(info, kInt8Rows));
+      REQUIRE(report.ok());
+      CHECK(report->weight_dtype == to_text(info) + ", embeddings int8 (per row)");
+      const auto packed = open_checkpoint(out / "m.q3g").value();
+      CHECK(packed->verify_all(nullptr).ok());
+      const Weights weights = load_weights(*packed).value();
+      CHECK(weights.dtype == report->weight_dtype);
+      CHECK(weights.n_parameters == plain.n_parameters);
+      CHECK(weights.copies.empty());
+      check_projection(weights.embed_tokens, plain.embed_tokens, kInt8Rows);
+      check_projection(weights.layers.back().up_proj, plain.layers.back().up_proj, info);
+      if (packed->config().architecture != Architecture::causal_lm) continue;
+      check_projection(weights.lm_head, plain.lm_head, kInt8Rows);
+      const bool is_shared = weights.lm_head.packed()->data == weights.embed_tokens.packed()->data;
+      CHECK(is_shared == packed->config().tie_word_embeddings);
+    }
+  }
+}
+
+TEST_CASE("packed: a row of an int8 table is within half a step of the checkpoint's", "[model][packed]") {
+  const KernelTable& kernels = *select_kernels("scalar").value();
+  for (const char* name : {"gen_gqa2_bf16", "gen_gqa4_f16", "gen_sharded_outliers", "stream_gqa4_f32"}) {
+    const TemporaryFolder out;
+    const auto folder = open_checkpoint(golden(name)).value();
+    REQUIRE(write_packed(*folder, out / "m.q3g", options_for({PackedWeights::bf16, 0}, kInt8Rows)).ok());
+    const auto file = open_checkpoint(out / "m.q3g").value();
+    const Weights packed = load_weights(*file).value(), plain = load_weights(*folder).value();
+    std::vector<float> row(plain.embed_tokens.cols()), exact(row.size());
+    for (std::size_t r = 0; r < plain.embed_tokens.rows(); ++r) {
+      read_row(row, packed.embed_tokens, r, kernels);
+      read_row(exact, plain.embed_tokens, r, kernels);
+      double largest = 0, worst = 0;
+      for (std::size_t c = 0; c < row.size(); ++c) {
+        largest = std::max(largest, std::abs(static_cast<double>(exact[c])));
+        worst = std::max(worst, std::abs(static_cast<double>(row[c]) - static_cast<double>(exact[c])));
+      }
+      // The scale is largest / 127, rounded up to 8 bits; the quotient and the product round in float32, at
+      // up to 127 steps.
+      const double step = largest / 127 * (1 + 0x1p-7);
+      INFO(name << " row " << r);
+      REQUIRE(worst <= step * (0.5 + 2 * 127 * 0x1p-24));
+    }
+  }
+}
+
+TEST_CASE("packed: rows of zeros and weights that are not finite in a table", "[model][packed]") {
+  const TemporaryFolder folder;
+  CheckpointSpec checkpoint = causal_checkpoint();
+  std::string bytes = checkpoint.model.bytes();
+  const auto& table = checkpoint.model.at("model.embed_tokens.weight");
+  const std::size_t row = bytes.size() - checkpoint.model.n_data + table.begin + 3 * 16;
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(row), 16, '\0');
+  checkpoint.raw["model.safetensors"] = bytes;
+  auto contents = checkpoint.contents();
+  const WriteOptions options = options_for({PackedWeights::int8, 64}, kInt8Rows);
+  REQUIRE(write_packed(*open_folder_of(contents).value(), folder / "m.q3g", options).ok());
+  const auto file = open_checkpoint(folder / "m.q3g").value();
+  const Weights weights = load_weights(*file).value();
+  std::vector<float> values(8, 1.0F);
+  read_row(values, weights.embed_tokens, 3, *select_kernels("scalar").value());
+  CHECK(values == std::vector<float>(8, 0.0F));
+  CHECK(weights.embed_tokens.packed()->scales[3] == 0);
+
+  bytes.replace(row + 2 * 5, 2, "\x80\x7f", 2);
+  checkpoint.raw["model.safetensors"] = bytes;
+  contents = checkpoint.contents();
+  const auto bad = write_packed(*open_folder_of(contents).value(), folder / "n.q3g", options);
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.error().code == ErrorCode::bad_checkpoint);
+  for (const char* word : {"memory/model.safetensors", "model.embed_tokens.weight", "row 3", "not finite"}) {
+    INFO(bad.error().detail << " / " << word);
+    CHECK(bad.error().detail.find(word) != std::string::npos);
+  }
+  CHECK(folder.n_files() == 1);
 }
 
 TEST_CASE("packed: an F16 checkpoint as fp16 keeps every weight to the bit", "[model][packed]") {
@@ -343,12 +434,26 @@ TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {
   const std::string rows = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 0});
   check_refused(edited(rows, "\"type\":\"int8\"", "\"type\":\"fp16\""), bad,
                 {"q_proj.weight.packed", "shape"});
+  // A table that is packed in its own way.
+  const std::string tables = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 64}, kInt8Rows);
+  REQUIRE(load_bytes(tables).ok());
+  const std::string type = "\"type:model.embed_tokens.weight\":", group = "\"group:lm_head.weight\":";
+  check_refused(edited(tables, type + "\"int8\"", type + "\"int7\""), unsupported,
+                {"type:model.embed_tokens.weight", "int7"});
+  check_refused(edited(tables, type + "\"int8\"", type + "\"int4\""), unsupported, {"0", "int4"});
+  check_refused(edited(tables, type + "\"int8\"", type + "\"fp16\""), bad,
+                {"model.embed_tokens.weight.packed", "shape"});
+  check_refused(edited(tables, group + "\"0\"", group + "\"1\""), unsupported, {"group:lm_head.weight", "1"});
+  check_refused(edited(tables, "group:lm_head.weight", "groop:lm_head.weight"), unsupported,
+                {"group:lm_head.weight", "missing"});
+  check_refused(edited(tables, "lm_head.weight.scales\":{", "lm_head.weight.scalez\":{"), bad,
+                {"lm_head.weight.scales", "missing"});
   check_refused(causal_checkpoint().model.bytes(), bad, {"no packed model"});
   check_refused("", bad, {"0 bytes"});
 }
 
 TEST_CASE("packed: damaged data", "[model][packed][malformed]") {
-  const std::string sound = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 64});
+  const std::string sound = packed_bytes(causal_checkpoint(), {PackedWeights::int8, 64}, kInt8Rows);
   const std::map<std::string, std::string> contents = {{"m.q3g", sound}};
   const auto source = files_of(contents);
   const auto file = SafetensorsFile::open(source, "m.q3g");

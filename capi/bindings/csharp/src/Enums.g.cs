@@ -218,6 +218,17 @@ namespace Qwen3Guard
         Fp16 = 3,
     }
 
+    /// <summary>How a packed file stores the embeddings, and a language-model head of its own.</summary>
+    public enum PackedEmbeddings
+    {
+        /// <summary>Int8 beside int8 and int4 matrices, plain beside bf16 and fp16.</summary>
+        Automatic = 0,
+        /// <summary>8 bits and a scale per row: about half the size.</summary>
+        Int8 = 1,
+        /// <summary>As the checkpoint has them.</summary>
+        Plain = 2,
+    }
+
     /// <summary>What an event is about.</summary>
     public enum EventKind
     {

@@ -478,6 +478,8 @@ namespace Qwen3Guard.Native
         public IntPtr progress;
         public void* progress_user;
         public IntPtr cancel;
+        public int embeddings;
+        public uint reserved;
         public static q3g_quantize_options New() => new q3g_quantize_options { struct_size = (uint)sizeof(q3g_quantize_options) };
         public static q3g_quantize_options Defaults()
         {
@@ -704,6 +706,9 @@ namespace Qwen3Guard.Native
         public const int Q3G_PACKED_INT8 = 1;
         public const int Q3G_PACKED_INT4 = 2;
         public const int Q3G_PACKED_FP16 = 3;
+        public const int Q3G_EMBEDDINGS_AUTOMATIC = 0;
+        public const int Q3G_EMBEDDINGS_INT8 = 1;
+        public const int Q3G_EMBEDDINGS_PLAIN = 2;
         public const int Q3G_EVENT_UPDATE = 0;
         public const int Q3G_EVENT_TURN_END = 1;
         public const int Q3G_EVENT_ERROR = 2;
@@ -989,7 +994,7 @@ namespace Qwen3Guard.Native
             (typeof(q3g_hold_back_stats), 104),
             (typeof(q3g_sampling_options), 32),
             (typeof(q3g_head_logits), 32),
-            (typeof(q3g_quantize_options), 48),
+            (typeof(q3g_quantize_options), 56),
             (typeof(q3g_quantize_report), 96),
         };
     }

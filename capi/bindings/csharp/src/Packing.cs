@@ -12,6 +12,8 @@ namespace Qwen3Guard
         public PackedWeights Weights = PackedWeights.Int8;
         /// <summary>Columns that share a scale; null: the default.</summary>
         public int? GroupSize;
+        /// <summary>How the tables with a row for each token are stored.</summary>
+        public PackedEmbeddings Embeddings = PackedEmbeddings.Automatic;
         /// <summary>Replace an existing file.</summary>
         public bool Overwrite;
         /// <summary>Gen: store what the model computes for the constant part of its prompt.</summary>
@@ -36,6 +38,7 @@ namespace Qwen3Guard
             var raw = q3g_quantize_options.Defaults();
             raw.type = (int)options.Weights;
             raw.group_size = options.GroupSize ?? raw.group_size;
+            raw.embeddings = (int)options.Embeddings;
             raw.overwrite = Call.Bool(options.Overwrite);
             raw.keep_prefix = Call.Bool(options.KeepPrefix);
             raw.n_threads = options.Threads;

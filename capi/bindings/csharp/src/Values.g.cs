@@ -187,7 +187,7 @@ namespace Qwen3Guard
         public long FileBytes { get; private set; }
         /// <summary>From the call to the finished file.</summary>
         public double Seconds { get; private set; }
-        /// <summary>How matrices are stored now, e.g. "int8 (group 64)".</summary>
+        /// <summary>How matrices are stored now, e.g. "int8 (group 64), embeddings BF16".</summary>
         public string WeightDtype { get; private set; }
         internal static unsafe QuantizeReport Of(q3g_quantize_report* raw) => new QuantizeReport
         {

@@ -249,6 +249,10 @@ public static class ApiTests
             }
             Check.Fails(Status.Io, () => Packing.Quantize("nano-gen", path, options));
             options.Overwrite = true;
+            long small = new FileInfo(path).Length;
+            options.Embeddings = PackedEmbeddings.Plain;
+            Check.That(Packing.Quantize("nano-gen", path, options).FileBytes > small, "plain rows are larger");
+            options.Embeddings = PackedEmbeddings.Automatic;
             options.Progress = (done, total) => false;
             Check.Fails(Status.Cancelled, () => Packing.Quantize("nano-gen", path, options));
             options.Progress = (done, total) => { throw new InvalidOperationException("mine"); };

@@ -284,7 +284,8 @@ class NamesTest(unittest.TestCase):
         with live() as guard, q.Stream(guard) as stream:
             for call in (lambda: guard.classify_prompt("x", q.ClassifyOptions(long_text="window")), lambda: stream.begin_turn("robot"),
                          lambda: q.Policy().decide("robot", [], True),
-                         lambda: q.Stream(guard, context="wait"), lambda: q.quantize("a", "b", type="int2")):
+                         lambda: q.Stream(guard, context="wait"), lambda: q.quantize("a", "b", type="int2"),
+                         lambda: q.quantize("a", "b", embeddings="int4")):
                 with self.assertRaisesRegex(q.InvalidArgumentError, r"^\w+: '.*' is no \w+; expected one of \w+, "):
                     call()
             for bad in (None, b"none", 1.5):

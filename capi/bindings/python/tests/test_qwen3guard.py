@@ -195,6 +195,9 @@ class GuardTest(unittest.TestCase):
             report = q.quantize("nano-gen", path, embedded=True, progress=lambda done, total: seen.append(done))
             self.assertEqual(report.file_bytes, path.stat().st_size)
             self.assertTrue(seen)
+            plain = q.quantize("nano-gen", Path(folder) / "plain.q3g", embedded=True, embeddings="plain")
+            self.assertGreater(plain.file_bytes, report.file_bytes)
+            self.assertTrue(plain.weight_dtype.endswith("embeddings BF16"), plain.weight_dtype)
             with q.Cancel() as cancel:
                 q.verify_packed(path, cancel)
                 cancel.set()

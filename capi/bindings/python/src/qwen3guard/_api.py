@@ -3,7 +3,7 @@
 
 from ._batch import Batch
 from ._enums import (Action, Category, ChatTemplate, Context, Decoder, EventKind, HoldBackState, InvalidUtf8, LogLevel, LongText,
-                     ModelKind, PackedWeights, Reason, Role, Rule, Severity, Source, Thinking, Verify)
+                     ModelKind, PackedEmbeddings, PackedWeights, Reason, Role, Rule, Severity, Source, Thinking, Verify)
 from ._generator import Generator
 from ._guard import ClassifyOptions, Guard, HeadLogits, LoadOptions, embedded_models
 from ._handle import Cancel
@@ -23,7 +23,8 @@ __all__ = [
     "Context", "ContextFullError", "Decision", "Decoder", "Event", "EventKind", "Generator", "Guard", "HeadLogits",
     "HoldBack", "HoldBackBlock", "HoldBackRelease", "HoldBackState", "HoldBackStats", "InvalidArgumentError", "InvalidUtf8",
     "InvalidUtf8Error", "LoadOptions", "LogLevel", "LongText", "Mark", "Message", "ModelInfo", "ModelKind",
-    "ModelNotFoundError", "NotJudgedError", "OutOfMemoryError", "PackedWeights", "Policy", "Probabilities", "QuantizeReport",
+    "ModelNotFoundError", "NotJudgedError", "OutOfMemoryError", "PackedEmbeddings", "PackedWeights", "Policy", "Probabilities",
+    "QuantizeReport",
     "Qwen3GuardError", "Reason", "Role", "Rule", "Ruling", "Severity", "Source", "Stream", "StreamInfo", "StreamingDecoder", "Text", "Thinking",
     "TokenVerdict", "Tokenizer", "Turn", "Update", "Verdict", "Verify", "Window", "embedded_models", "push_batch", "quantize",
     "verify_packed", "version"

@@ -221,6 +221,16 @@ class PackedWeights(Open):
     FP16 = 3
 
 
+class PackedEmbeddings(Open):
+    """How a packed file stores the embeddings, and a language-model head of its own."""
+    #: Int8 beside int8 and int4 matrices, plain beside bf16 and fp16.
+    AUTOMATIC = 0
+    #: 8 bits and a scale per row: about half the size.
+    INT8 = 1
+    #: As the checkpoint has them.
+    PLAIN = 2
+
+
 class EventKind(Open):
     """What an event is about."""
     #: Tokens were judged.

@@ -99,6 +99,9 @@ Q3G_PACKED_BF16 = 0
 Q3G_PACKED_INT8 = 1
 Q3G_PACKED_INT4 = 2
 Q3G_PACKED_FP16 = 3
+Q3G_EMBEDDINGS_AUTOMATIC = 0
+Q3G_EMBEDDINGS_INT8 = 1
+Q3G_EMBEDDINGS_PLAIN = 2
 Q3G_EVENT_UPDATE = 0
 Q3G_EVENT_TURN_END = 1
 Q3G_EVENT_ERROR = 2
@@ -527,6 +530,8 @@ class q3g_quantize_options(Structure):
         ("progress", q3g_progress_fn),
         ("progress_user", c_void_p),
         ("cancel", c_void_p),
+        ("embeddings", c_int32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -567,7 +572,7 @@ SIZES = {
     q3g_hold_back_stats: 104,
     q3g_sampling_options: 32,
     q3g_head_logits: 32,
-    q3g_quantize_options: 48,
+    q3g_quantize_options: 56,
     q3g_quantize_report: 96,
 }
 

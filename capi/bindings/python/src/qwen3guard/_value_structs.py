@@ -152,7 +152,7 @@ class QuantizeReport(NamedTuple):
     file_bytes: int
     #: From the call to the finished file.
     seconds: float
-    #: How matrices are stored now, e.g. "int8 (group 64)".
+    #: How matrices are stored now, e.g. "int8 (group 64), embeddings BF16".
     weight_dtype: str
 
     @classmethod

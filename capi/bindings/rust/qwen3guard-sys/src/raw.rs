@@ -95,6 +95,9 @@ pub const Q3G_PACKED_BF16: i32 = 0;
 pub const Q3G_PACKED_INT8: i32 = 1;
 pub const Q3G_PACKED_INT4: i32 = 2;
 pub const Q3G_PACKED_FP16: i32 = 3;
+pub const Q3G_EMBEDDINGS_AUTOMATIC: i32 = 0;
+pub const Q3G_EMBEDDINGS_INT8: i32 = 1;
+pub const Q3G_EMBEDDINGS_PLAIN: i32 = 2;
 pub const Q3G_EVENT_UPDATE: i32 = 0;
 pub const Q3G_EVENT_TURN_END: i32 = 1;
 pub const Q3G_EVENT_ERROR: i32 = 2;
@@ -547,6 +550,8 @@ pub struct q3g_quantize_options {
     pub progress: q3g_progress_fn,
     pub progress_user: *mut c_void,
     pub cancel: *mut q3g_cancel,
+    pub embeddings: i32,
+    pub reserved: u32,
 }
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -727,7 +732,7 @@ mod layout {
         assert_eq!(core::mem::size_of::<q3g_hold_back_stats>(), 104);
         assert_eq!(core::mem::size_of::<q3g_sampling_options>(), 32);
         assert_eq!(core::mem::size_of::<q3g_head_logits>(), 32);
-        assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 48);
+        assert_eq!(core::mem::size_of::<q3g_quantize_options>(), 56);
         assert_eq!(core::mem::size_of::<q3g_quantize_report>(), 96);
     }
 }

@@ -278,3 +278,16 @@ closed_enum!(
         Fp16 = 3,
     }
 );
+closed_enum!(
+    /// How a packed file stores the embeddings, and a language-model head of its own.
+    #[derive(Default)]
+    PackedEmbeddings {
+        /// Int8 beside int8 and int4 matrices, plain beside bf16 and fp16.
+        #[default]
+        Automatic = 0,
+        /// 8 bits and a scale per row: about half the size.
+        Int8 = 1,
+        /// As the checkpoint has them.
+        Plain = 2,
+    }
+);

@@ -65,7 +65,7 @@ pub use cancel::Cancel;
 pub use classify::{ClassifyOptions, NotJudged};
 pub use enums::{
     Action, Category, ChatTemplate, Context, Decoder, HoldBackState, InvalidUtf8, LogLevel, LongText, ModelKind,
-    PackedWeights, Reason, Role, Rule, Severity, Source, SpecialTokens, Thinking, Verify,
+    PackedEmbeddings, PackedWeights, Reason, Role, Rule, Severity, Source, SpecialTokens, Thinking, Verify,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, EventKind, Events};

@@ -9,7 +9,7 @@ use crate::{
     callback::{with_progress, Progress},
     error::call,
     load::path_bytes,
-    Cancel, PackedWeights, QuantizeReport, Result,
+    Cancel, PackedEmbeddings, PackedWeights, QuantizeReport, Result,
 };
 
 /// Which model: a folder (or file), or one of the library.
@@ -28,6 +28,8 @@ pub struct QuantizeOptions<'a> {
     pub weights: PackedWeights,
     /// Columns that share a scale; None: the default.
     pub group_size: Option<i32>,
+    /// How the tables with a row for each token are stored.
+    pub embeddings: PackedEmbeddings,
     /// Replace an existing file.
     pub overwrite: bool,
     /// Gen: store what the model computes for the constant part of its prompt.
@@ -49,6 +51,7 @@ pub fn quantize(
     let mut raw = defaults(sys::q3g_quantize_options_init);
     raw.type_ = options.weights as i32;
     raw.group_size = options.group_size.unwrap_or(-1);
+    raw.embeddings = options.embeddings as i32;
     raw.overwrite = options.overwrite.into();
     raw.keep_prefix = options.keep_prefix.into();
     raw.n_threads = options.n_threads;

@@ -207,7 +207,7 @@ pub struct QuantizeReport {
     pub file_bytes: i64,
     /// From the call to the finished file.
     pub seconds: f64,
-    /// How matrices are stored now, e.g. "int8 (group 64)".
+    /// How matrices are stored now, e.g. "int8 (group 64), embeddings BF16".
     pub weight_dtype: String,
 }
 

@@ -24,6 +24,8 @@ fn packing_and_its_errors() {
     verify_packed(&path, None).unwrap();
     assert_eq!(kind(quantize(model, &path, none, None)), ErrorKind::Io);
     let again = QuantizeOptions { overwrite: true, ..none };
+    let plain = QuantizeOptions { embeddings: PackedEmbeddings::Plain, ..again };
+    assert!(quantize(model, &path, plain, None).unwrap().file_bytes > report.file_bytes);
     let stop = quantize(model, &path, again, Some(&mut |_, _| ControlFlow::Break(())));
     assert_eq!(kind(stop), ErrorKind::Cancelled);
     verify_packed(&path, None).unwrap(); // the old one is still there
