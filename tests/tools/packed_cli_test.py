@@ -47,7 +47,7 @@ class PackedCliTest(CliTest):
         for embeddings in ("plain", "int8"):
             self.assertEqual(self.quantize("--embeddings", embeddings, "--force")[0], 0)
             sizes[embeddings] = os.path.getsize(self.path("m.q3g"))
-        info = lines(run("info", "--model", "nano-gen", "--json")[1])[0]
+        info = lines(run("info", "--model", TINY, "--json")[1])[0]
         rows, width = info["vocab_size"], info["hidden_size"]
         saved = rows * width - 2 * rows  # BF16 before; a bfloat16 scale a row now
         self.assertAlmostEqual(sizes["plain"] - sizes["int8"], saved, delta=4096)  # the header, padding
