@@ -89,6 +89,7 @@ class Trainer:
         self.r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
         self.corpus = Corpus(a.work, self.r)
         self.model = load_model(a.init)
+        self.model.model.drop = a.drop
         if a.compile:
             self.model.model.compile_layers()
         self.vectors = VectorTargets(self.model.cfg.hidden_size, self.corpus.tables) if self.corpus.tables else None
@@ -202,6 +203,7 @@ def main() -> None:
     p.add_argument("--vector-share", type=float, default=2.0, help="weight of the teachers' sentence vectors")
     p.add_argument("--gen-splice", type=float, default=0.25, help="how often spliced streams come in the Gen form")
     p.add_argument("--augment", type=float, default=0.2, help="share of texts that are disturbed")
+    p.add_argument("--drop", type=float, default=0.0, help="share of tokens that are blanked")
     p.add_argument("--compile", action="store_true", help="compile the layers: faster, not the same to the bit")
     p.add_argument("--seed", type=int, default=7)
     a = p.parse_args()
