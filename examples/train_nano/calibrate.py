@@ -1,7 +1,8 @@
-"""Set the operating points: one offset a verdict on the logits of Unsafe and Controversial, baked into the weights.
+"""Set the operating points: offsets on the logits of Unsafe and Controversial for each verdict, baked into the weights.
 
-The offset of a verdict lets at most a given share of the safe rows of the everyday set's calibration half (and, for the
-token heads, of the development split's safe streams) be flagged. The models have no biases: a vector w with h.w close
+The offsets of a verdict let at most a given share of the safe rows of the everyday set's calibration half (and, for the
+token heads, of the development split's safe streams) be flagged. How far Controversial's lies from Unsafe's is what
+tells the development split's unsafe and controversial hand-written rows apart best. The models have no biases: a vector w with h.w close
 to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
 for one; adding b*w to a class's row adds about b to its logit. `qwen3guard calibrate` sets thresholds without weights.
 """
@@ -24,6 +25,8 @@ from train import load_model, read_jsonl
 
 UNSAFE, CONTROVERSIAL = 1, 2
 TOKENS = 8192
+#: Finding an unsafe row counts so much more than calling it by the right one of two names.
+FOUND_SHARE = 3.0
 
 
 @torch.inference_mode()
@@ -68,9 +71,10 @@ def stand_in(wanted: Tensor, unwanted: Tensor | None = None, ridge: float = 1e-3
     return w
 
 
-def margin(logits: Tensor) -> float:
-    """How far a verdict [1, 3] or a stream's worst pair of neighbouring tokens [n, 3] is on the flagged side."""
-    m = logits[:, 1:].amax(-1) - logits[:, 0]
+def margin(logits: Tensor, lean: float = 0.0) -> float:
+    """How far a verdict [1, 3] or a stream's worst pair of neighbouring tokens [n, 3] is on the flagged side, with
+    `lean` on Controversial."""
+    m = torch.maximum(logits[:, UNSAFE], logits[:, CONTROVERSIAL] + lean) - logits[:, 0]
     return float(m[0] if len(m) == 1 else torch.minimum(m[1:], m[:-1]).max())
 
 
@@ -79,10 +83,33 @@ def offset_for(safe: list[float], alarms: float) -> float:
     return -float(torch.quantile(torch.tensor(safe), 1 - alarms))
 
 
-def told(name: str, offset: float, safe: list[float], unsafe: list[float]) -> None:
-    """What the offset does on the rows it was chosen with."""
-    share = [100 * sum(m + offset > 0 for m in part) / max(1, len(part)) for part in (safe, unsafe)]
-    print(f"{name}: offset {offset:+.2f}; flags {share[0]:.1f} % of {len(safe)} safe rows, {share[1]:.1f} % of {len(unsafe)} unsafe ones")
+def lean_for(safe: Tensor, unsafe: Tensor, controversial: Tensor, alarms: float) -> float:
+    """What to add to Controversial's logit beside the common offset: the value with which the logits [n, 3] of unsafe and
+    controversial rows are called what they are most often, at the wanted rate of alarms on safe ones."""
+    best, score = 0.0, -1.0
+    for step in range(-8, 17):
+        lean = step / 4
+        offset = offset_for([margin(x[None], lean) for x in safe], alarms)
+        def called(x: Tensor, lean: float = lean, offset: float = offset) -> Tensor:
+            shifted = x + torch.tensor([0.0, offset, offset + lean])
+            return shifted.argmax(-1)
+        right = ((called(unsafe) == UNSAFE).float().mean() + FOUND_SHARE * (called(unsafe) > 0).float().mean()
+                 + (called(controversial) == CONTROVERSIAL).float().mean())
+        if float(right) > score:
+            best, score = lean, float(right)
+    return best
+
+
+def told(name: str, offset: float, lean: float, margins: list[list[float]]) -> None:
+    """What the offsets do on the rows they were chosen with: safe, unsafe, and safe streams."""
+    share = [f"{100 * sum(m + offset > 0 for m in part) / len(part):.1f} % of {len(part)}" if part else "none" for part in margins]
+    print(f"{name}: offset {offset:+.2f}, on Controversial {lean:+.2f} more; flags {share[0]} safe rows, {share[1]} unsafe ones, "
+          f"{share[2]} safe streams")
+
+
+def flagged(rows: list[dict]) -> list[bool]:
+    """Whether each row's label is not Safe."""
+    return [x["label"] != "Safe" for x in rows]
 
 
 def main() -> None:
@@ -100,39 +127,58 @@ def main() -> None:
     ema, rows = state["ema"], read_half("calibration")
     prompts, answers = ([x for x in rows if x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
     streams = [x for x in read_jsonl(a.work / "dev.jsonl") if x["source"] == "splice"]
-    flagged = lambda part: [x["label"] != "Safe" for x in part]  # noqa: E731
 
-    def split(margins: list[float], part: list[dict]) -> tuple[list[float], list[float]]:
+    def split(values: list, part: list[dict]) -> tuple[list, list]:
+        """Those of safe rows, those of the others."""
         bad = flagged(part)
-        return [m for m, b in zip(margins, bad) if not b], [m for m, b in zip(margins, bad) if b]
+        return [v for v, b in zip(values, bad) if not b], [v for v, b in zip(values, bad) if b]
+
+    hand = [x for x in read_jsonl(a.work / "dev.jsonl") if x["source"] == "hand" and x["messages"][-1]["role"] == "user"]
+    unsafe_hand, controversial_hand = ([x for x in hand if x["label"] == label] for label in ("Unsafe", "Controversial"))
+
+    def shift(weights: Tensor, rows_of: list[int], w: Tensor, offset: float, lean: float) -> None:
+        """Bake the offsets into an output matrix."""
+        weights[rows_of[UNSAFE]] += offset * w
+        weights[rows_of[CONTROVERSIAL]] += (offset + lean) * w
+
+    def settle(name: str, safe: list[Tensor], unsafe: list[Tensor], lean: float, calm: list[Tensor] = ()) -> float:
+        """Choose and tell a verdict's offset."""
+        margins = [[margin(x, lean) for x in part] for part in (safe, unsafe, calm)]
+        offset = offset_for(margins[0], a.alarms)
+        if calm:
+            offset = min(offset, offset_for(margins[2], a.stream_alarms))
+        told(name, offset, lean, margins)
+        return offset
 
     # Gen: both roles share the rows of the verdict words.
     states = [gen_states(model, part, r) for part in (prompts, answers)]
-    table, words = "model.embed_tokens.weight", verdict_ids(r)
-    before = ema[table][words].float().clone()
+    table, words = ema["model.embed_tokens.weight"], verdict_ids(r)
+    before = table[words].float().clone()
     for i, (name, part) in enumerate((("gen prompts", prompts), ("gen answers", answers))):
-        safe, unsafe = split([margin(h[None] @ before.T) for h in states[i]], part)
-        offset = offset_for(safe, a.alarms)
-        told(name, offset, safe, unsafe)
-        w = stand_in(states[i], states[1 - i])
-        for c in (UNSAFE, CONTROVERSIAL):
-            ema[table][words[c]] += offset * w
+        logits = states[i] @ before.T
+        bad = torch.tensor(flagged(part))
+        lean = 0.0
+        if i == 0 and controversial_hand and unsafe_hand:
+            lean = lean_for(logits[~bad], *(gen_states(model, x, r) @ before.T for x in (unsafe_hand, controversial_hand)), a.alarms)
+        offset = settle(name, list(logits[~bad][:, None]), list(logits[bad][:, None]), lean)
+        shift(table, words, stand_in(states[i], states[1 - i]), offset, lean)
 
     for name, part, query in (("stream prompts", prompts, True), ("stream answers", answers, False)):
-        key = ("query_" if query else "") + "risk_level_head.weight"
+        weights = ema[("query_" if query else "") + "risk_level_head.weight"]
         inner = head_states(model, part, r, query)
-        safe, unsafe = split([margin(x @ ema[key].T) for x in inner], part)
-        offset = offset_for(safe, a.alarms)
-        if not query and streams:
-            more = head_states(model, streams, r, query)
-            calm, bad = split([margin(x @ ema[key].T) for x in more], streams)
-            offset = min(offset, offset_for(calm, a.stream_alarms))
-            told("stream, spliced", offset, calm, bad)
-            inner = inner + more
-        told(name, offset, safe, unsafe)
-        w = stand_in(torch.cat(inner))
-        for c in (UNSAFE, CONTROVERSIAL):
-            ema[key][c] += offset * w
+        logits = [x @ weights.T for x in inner]
+        safe, unsafe = split(logits, part)
+        calm: list[Tensor] = []
+        lean = 0.0
+        if query and controversial_hand and unsafe_hand:
+            more = [torch.cat(head_states(model, x, r, True)) @ weights.T for x in (unsafe_hand, controversial_hand)]
+            lean = lean_for(torch.cat(safe), *more, a.alarms)
+        elif not query and streams:
+            more = head_states(model, streams, r, False)
+            inner += more
+            calm, _ = split([x @ weights.T for x in more], streams)
+        offset = settle(name, safe, unsafe, lean, calm)
+        shift(weights, [0, 1, 2], stand_in(torch.cat(inner)), offset, lean)
     torch.save(state, a.out)
 
 
