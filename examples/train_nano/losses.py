@@ -24,9 +24,12 @@ class VectorTargets(nn.Module):
         super().__init__()
         self.maps = nn.ModuleList(nn.Linear(hidden, t.shape[1]) for t in tables)
         self.tables = [F.normalize(t - t.mean(0), dim=-1).half() for t in tables]
+        #: While the maps are new, only they learn: their first steps would disturb states that are good already.
+        self.settling = False
 
     def loss(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """Sum over states [n, hidden] of 1 - cosine, mean over the teachers."""
+        hidden = hidden.detach() if self.settling else hidden
         parts = [1 - F.cosine_similarity(m(hidden).float(), t[rows].float(), dim=-1)
                  for m, t in zip(self.maps, self.tables, strict=True)]
         return torch.stack(parts).mean(0).sum()

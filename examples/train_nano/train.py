@@ -137,6 +137,8 @@ class Trainer:
         for opt in self.opts:
             for g in opt.param_groups:
                 g["lr"] = g["peak"] * rate
+        if self.vectors is not None:
+            self.vectors.settling = self.step < self.a.settle
         with torch.autocast("cpu", torch.bfloat16):
             step = gen_step if form == "gen" else stream_step
             loss, parts = step(self.model, batch, self.r, self.vectors, self.a.vector_share)
@@ -201,6 +203,7 @@ def main() -> None:
     p.add_argument("--matrix-lr", type=float, default=0.02, help="peak rate of Muon")
     p.add_argument("--warmup", type=float, default=0.01, help="share of the run")
     p.add_argument("--vector-share", type=float, default=2.0, help="weight of the teachers' sentence vectors")
+    p.add_argument("--settle", type=int, default=0, help="first steps in which the vectors teach only the maps to them")
     p.add_argument("--gen-splice", type=float, default=0.25, help="how often spliced streams come in the Gen form")
     p.add_argument("--augment", type=float, default=0.2, help="share of texts that are disturbed")
     p.add_argument("--drop", type=float, default=0.0, help="share of tokens that are blanked")

@@ -24,7 +24,7 @@ if [ "$smoke" ]; then
   export OMP_NUM_THREADS=1
 else
   prepare="--data $data" alone='' vocab=40960
-  words="--steps 4000 --compile" both="--steps 4000 --compile --lr 1e-3 --matrix-lr 0.01"
+  words="--steps 4000 --compile" both="--steps 4000 --compile --lr 1e-3 --matrix-lr 0.01 --settle 150 --chunk 8000"
 fi
 mkdir -p "$work"
 
