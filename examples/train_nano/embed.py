@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pack what export.py wrote for the library: one file of weights that both models share, and the Gen form's config.json.
 
-The Gen folder's tensors must be those of the Stream folder, which has the heads as well. tokenizer_config.json is left
-out: the library runs no chat template, and would report these as unknown.
+The Gen folder's tensors must be those of the Stream folder, which has the heads as well. tokenizer.json stays beside the
+packed file: inside there would be a snapshot of it, too, which costs more bytes than the milliseconds that it saves are
+worth here. tokenizer_config.json is left out: the library runs no chat template, and would report these as unknown.
 
 Usage: embed.py --gen FOLDER --stream FOLDER [--out FOLDER] [--program QWEN3GUARD]
 """
@@ -20,8 +21,8 @@ import tempfile
 from pathlib import Path
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "src/embedded"
-FILES = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"]
-SHARED = "nano.q3g"
+PACKED = ["config.json", "generation_config.json", "model.safetensors"]
+SHARED, TOKENIZER = "nano.q3g", "tokenizer.json"
 
 
 def tensors(path: Path) -> dict[str, tuple[str, list[int], bytes]]:
@@ -48,9 +49,9 @@ def difference(gen: Path, stream: Path) -> str:
 
 
 def pack(folder: Path, out: Path, program: str) -> None:
-    """The folder without its tokenizer_config.json as a packed file."""
+    """The folder without its tokenizer as a packed file."""
     with tempfile.TemporaryDirectory() as scratch:
-        for name in FILES:
+        for name in PACKED:
             os.symlink((folder / name).resolve(), Path(scratch) / name)
         subprocess.run([program, "quantize", "--model", scratch + "/.", "--out", out, "--force"], check=True, stdout=subprocess.DEVNULL)
 
@@ -67,9 +68,9 @@ def main() -> None:
         sys.exit(f"embed.py: {a.gen} and {a.stream} share no backbone: {found}")
     (a.out / "nano-gen").mkdir(parents=True, exist_ok=True)
     pack(a.stream, a.out / SHARED, a.program)
-    target = a.out / "nano-gen/config.json"
-    if not (target.exists() and target.samefile(a.gen / "config.json")):
-        shutil.copy(a.gen / "config.json", target)
+    for source, target in ((a.gen / "config.json", a.out / "nano-gen/config.json"), (a.gen / TOKENIZER, a.out / TOKENIZER)):
+        if not (target.exists() and target.samefile(source)):
+            shutil.copy(source, target)
     print(f"{a.out / SHARED}: {(a.out / SHARED).stat().st_size} bytes")
 
 

@@ -57,7 +57,7 @@ class EmbeddedModelsTest(unittest.TestCase):
         self.assertLess(sum((EMBEDDED / name).stat().st_size for name in {file for of_model in files.values() for file in of_model}), 16_000_000)
         if embed.SHARED not in files["nano-stream"]:
             self.skipTest("the embedded models are folders of their own")
-        self.assertEqual(files, {"nano-gen": ["nano-gen/config.json", embed.SHARED], "nano-stream": [embed.SHARED]})
+        self.assertEqual(files, {"nano-gen": ["nano-gen/config.json", embed.TOKENIZER, embed.SHARED], "nano-stream": [embed.TOKENIZER, embed.SHARED]})
         folder = pathlib.Path(os.environ.get("QWEN3GUARD_NANO_FOLDERS", EMBEDDED))
         if not (folder / "nano-stream/model.safetensors").exists():
             self.skipTest("no nano-stream/model.safetensors: name the folder of both in QWEN3GUARD_NANO_FOLDERS")
@@ -68,6 +68,8 @@ class EmbeddedModelsTest(unittest.TestCase):
         self.assertEqual(self.embed(TINY / "gen", TINY / "stream"), (0, ""))
         self.check(TINY / "gen", TINY / "stream", self.folder / "out" / embed.SHARED)
         self.assertEqual((self.folder / "out/nano-gen/config.json").read_bytes(), (TINY / "gen/config.json").read_bytes())
+        self.assertEqual((self.folder / "out" / embed.TOKENIZER).read_bytes(), (TINY / "gen/tokenizer.json").read_bytes())
+        self.assertFalse([name for name in embed.tensors(self.folder / "out" / embed.SHARED) if "tokenizer" in name])
 
     def test_folders_that_share_nothing(self):
         gen = self.folder / "gen"

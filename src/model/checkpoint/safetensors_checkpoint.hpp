@@ -30,7 +30,8 @@ class SafetensorsCheckpoint final : public Checkpoint {
                                                                              std::string display_name,
                                                                              std::string path);
   /// The packed model file `packed` of `files`, whose others take the place of those inside it with the same
-  /// names: a config.json of its own makes another model of the same tensors. None is the tokenizer's.
+  /// names: a config.json of its own makes another model of the same tensors. A tokenizer among them is used
+  /// when there is none inside.
   /// Errors: those of open_packed().
   [[nodiscard]] static Result<std::unique_ptr<const Checkpoint>> open_packed_among(
       std::unique_ptr<const ModelFiles> files, std::string_view packed);

@@ -11,6 +11,7 @@
 #include "model/weights.hpp"
 #include "model/write_packed.hpp"
 #include "temporary_folder.hpp"
+#include "tokenizer/tokenizer_files.hpp"
 #include "util/aligned_buffer.hpp"
 
 using namespace q3g_test;
@@ -116,6 +117,31 @@ TEST_CASE("shared packed file: each form computes what its own packed folder doe
     CHECK(run(**gen) == run(*open_checkpoint(gen_path).value()));
     CHECK(run(**stream) == run(*open_checkpoint(stream_path).value()));
   }
+}
+
+TEST_CASE("shared packed file: the tokenizer beside it is the model's when there is none inside", "[model][packed]") {
+  const std::string tiny = std::string(Q3G_TEST_DIR) + "/golden/tiny/stream";
+  const TemporaryFolder out;
+  std::filesystem::create_directory(out / "bare");
+  for (const char* name : {"config.json", "model.safetensors"})
+    std::filesystem::copy_file(tiny + "/" + name, (out / "bare") + "/" + name);
+  pack(out / "bare", out / "m.q3g", {PackedWeights::int8, 64});
+  const InMemory shared(out / "m.q3g");
+  const auto without = open_packed_among({"here", {{"m.q3g", shared.bytes()}}}, "m.q3g");
+  REQUIRE(without.ok());
+  CHECK_FALSE(has_tokenizer((*without)->tokenizer_files()));
+
+  const std::string json = read(tiny + "/tokenizer.json");
+  const auto with =
+      open_packed_among({"here", {{"tokenizer.json", bytes_of(json)}, {"m.q3g", shared.bytes()}}}, "m.q3g");
+  REQUIRE(with.ok());
+  REQUIRE(has_tokenizer((*with)->tokenizer_files()));
+  const auto beside = load_tokenizer((*with)->tokenizer_files());
+  const auto own = qwen3guard::Tokenizer::load(tiny);
+  REQUIRE(beside.ok());
+  REQUIRE(own.ok());
+  const std::string text = "How do I bake a cake? <|im_end|> \xC3\xA9";
+  CHECK(beside->encode(text).value() == own->encode(text).value());
 }
 
 TEST_CASE("shared packed file: what is wrong is an error that names it", "[model][packed]") {
