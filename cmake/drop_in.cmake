@@ -26,6 +26,7 @@ file(
   ${PROJECT_SOURCE_DIR}/src/*.hpp
   ${PROJECT_SOURCE_DIR}/src/*.cc
   ${PROJECT_SOURCE_DIR}/src/*.inl
+  ${PROJECT_SOURCE_DIR}/src/embedded/*.json
   ${PROJECT_SOURCE_DIR}/src/embedded/models.txt
   ${PROJECT_SOURCE_DIR}/src/embedded/nano*
   ${PROJECT_SOURCE_DIR}/capi/*.cc

@@ -56,11 +56,12 @@ struct QuantizeReport {
 };
 
 /// Packs the checkpoint folder `model_dir` into the one file `out_file`, which Guard::load takes like a
-/// folder. Needs memory for one matrix. The file appears complete or, on any error, not at all.
-/// Errors: those of Guard::load for the checkpoint; invalid_argument (group size; an output that is a file of
-/// the checkpoint; an input that is packed already); io_error (output exists and `overwrite` is false; disk
-/// full ...); bad_checkpoint (a weight that is not finite, or too large for the type); cancelled;
-/// out_of_memory. What `progress` throws ends in `internal`. Format: docs/packed_format.md.
+/// folder. Needs memory for one matrix. What is packed already is copied, when the options ask for the same
+/// form. The file appears complete or, on any error, not at all. Errors: those of Guard::load for the
+/// checkpoint; invalid_argument (group size; an output that is a file of the checkpoint; an input that is
+/// packed in another form); io_error (output exists and `overwrite` is false; disk full ...); bad_checkpoint
+/// (a weight that is not finite, or too large for the type); cancelled; out_of_memory. What `progress` throws
+/// ends in `internal`. Format: docs/packed_format.md.
 [[nodiscard]] Result<QuantizeReport> quantize(std::string_view model_dir, std::string_view out_file,
                                               const QuantizeOptions& options = {});
 

@@ -55,23 +55,35 @@ class Collector {
   }
   [[nodiscard]] Status vocabulary(const std::string& name, std::size_t rows, std::size_t cols,
                                   const WeightMatrix& weight) {
-    Q3G_TRY(check_plain(weight));
-    if (!options_.vocabulary) return matrix(name, rows, cols, *weight.plain());
+    if (!options_.vocabulary) {
+      if (weight.plain() == nullptr) return packed_otherwise(name, weight, "plain rows");
+      return matrix(name, rows, cols, *weight.plain());
+    }
+    Q3G_TRY(check_source(name, weight, *options_.vocabulary));
     info.others.emplace(name, *options_.vocabulary);
     packed.push_back({name, &weight, *options_.vocabulary, true});
     return {};
   }
   [[nodiscard]] Status projection(const std::string& name, std::size_t, std::size_t,
                                   const WeightMatrix& weight) {
-    Q3G_TRY(check_plain(weight));
+    Q3G_TRY(check_source(name, weight, options_.info));
     packed.push_back({name, &weight, options_.info, false});
     return {};
   }
 
  private:
-  [[nodiscard]] Status check_plain(const WeightMatrix& weight) const {
-    if (weight.plain() != nullptr) return {};
-    return error(ErrorCode::invalid_argument, checkpoint_.name(), ": is packed already");
+  /// What is packed already is copied; another form would lose what was lost twice.
+  [[nodiscard]] Status check_source(const std::string& name, const WeightMatrix& weight,
+                                    const PackedInfo& wanted) const {
+    const PackedView* const view = weight.packed();
+    if (view == nullptr || (view->shape.type == wanted.type && view->shape.group == wanted.group)) return {};
+    return packed_otherwise(name, weight, to_text(wanted));
+  }
+  [[nodiscard]] Error packed_otherwise(const std::string& name, const WeightMatrix& weight,
+                                       std::string_view wanted) const {
+    const PackedShape& shape = weight.packed()->shape;
+    return error(ErrorCode::invalid_argument, checkpoint_.name(), ": is packed already: ", quote(name),
+                 " as ", to_text(PackedInfo{shape.type, shape.group}), ", not as ", wanted);
   }
 
   const Checkpoint& checkpoint_;
@@ -168,6 +180,12 @@ Result<WriteReport> write(const Checkpoint& checkpoint, const std::string& path,
   }
   for (const ToPack& item : tensors.packed) {
     Q3G_TRY(proceed());
+    if (const PackedView* const view = item.weight->packed()) {
+      const auto* const data = static_cast<const std::byte*>(view->data);
+      Q3G_TRY(stream.append({data, view->shape.data_bytes()}));
+      Q3G_TRY(stream.append(std::as_bytes(std::span(view->scales, view->shape.n_scales()))));
+      continue;
+    }
     Q3G_ASSIGN(const PackedMatrix packed, pack_matrix(checkpoint, item, options.n_threads));
     Q3G_TRY(stream.append(packed.data.span()));
     Q3G_TRY(stream.append(std::as_bytes(packed.scales.span())));

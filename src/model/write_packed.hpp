@@ -41,11 +41,11 @@ struct WriteReport {
   std::string weight_dtype;       ///< Weights::dtype of what was written
 };
 
-/// Packs the checkpoint into one file at `path` (docs/packed_format.md). Holds one matrix and its
-/// packed form in memory at a time. The file appears complete or not at all. Errors: those of
-/// Weights::load, Checkpoint::description, packed_shape, pack and OutputFile; invalid_argument (the
-/// checkpoint is packed already, or `path` is one of its files); cancelled (progress returned false). Throws
-/// what `progress` throws, and std::bad_alloc.
+/// Packs the checkpoint into one file at `path` (docs/packed_format.md). Holds one matrix and its packed form
+/// in memory at a time; a matrix that is packed so already is copied. The file appears complete or not at
+/// all. Errors: those of Weights::load, Checkpoint::description, packed_shape, pack and OutputFile;
+/// invalid_argument (the checkpoint is packed in another form, or `path` is one of its files); cancelled
+/// (progress returned false). Throws what `progress` throws, and std::bad_alloc.
 [[nodiscard]] Result<WriteReport> write_packed(const Checkpoint& checkpoint, const std::string& path,
                                                const WriteOptions& options);
 

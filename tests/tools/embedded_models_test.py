@@ -58,6 +58,13 @@ class EmbeddedModelsTest(unittest.TestCase):
         if embed.SHARED not in files["nano-stream"]:
             self.skipTest("the embedded models are folders of their own")
         self.assertEqual(files, {"nano-gen": ["nano-gen/config.json", embed.TOKENIZER, embed.SHARED], "nano-stream": [embed.TOKENIZER, embed.SHARED]})
+        # Packed so already, the tensors of each form are copied.
+        both, found = model_tensors(EMBEDDED / embed.SHARED), {}
+        for name in files:
+            subprocess.run([CLI, "quantize", "--model", name, "--out", self.folder / name], check=True, stdout=subprocess.DEVNULL)
+            found[name] = model_tensors(self.folder / name)
+        self.assertEqual(found["nano-stream"], both)
+        self.assertEqual({name: both.get(name) for name in found["nano-gen"]}, found["nano-gen"])
         folder = pathlib.Path(os.environ.get("QWEN3GUARD_NANO_FOLDERS", EMBEDDED))
         if not (folder / "nano-stream/model.safetensors").exists():
             self.skipTest("no nano-stream/model.safetensors: name the folder of both in QWEN3GUARD_NANO_FOLDERS")

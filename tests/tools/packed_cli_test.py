@@ -86,7 +86,16 @@ class PackedCliTest(CliTest):
         self.assertEqual(os.listdir(self.folder), [])
         self.assertEqual(self.quantize()[0], 0)
         self.assert_error(self.quantize(), "exists")
-        self.assert_error(self.quantize(model=self.path("m.q3g"), out="n.q3g"), "packed already")
+        self.assert_error(self.quantize("--type", "int4", model=self.path("m.q3g"), out="n.q3g"), "packed already", "int4 (group 32)")
+        self.assert_error(self.quantize("--embeddings", "plain", model=self.path("m.q3g"), out="n.q3g"), "packed already", "model.embed_tokens")
+        self.assertEqual(os.listdir(self.folder), ["m.q3g"])
+
+    def test_a_packed_file_is_copied(self):
+        for args in ((), ("--type", "int4", "--embeddings", "plain"), ("--type", "fp16")):
+            self.assertEqual(self.quantize(*args, "--force")[0], 0)
+            self.assertEqual(self.quantize(*args, "--force", model=self.path("m.q3g"), out="n.q3g")[0], 0)
+            with open(self.path("m.q3g"), "rb") as one, open(self.path("n.q3g"), "rb") as other:
+                self.assertEqual(one.read(), other.read())
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full here")
     def test_a_device_is_no_output(self):

@@ -188,7 +188,7 @@ func TestStoppedPacking(t *testing.T) {
 	want(t, err, StatusCancelled)
 	_, err = os.Stat(path)
 	check(t, errors.Is(err, os.ErrNotExist), err)
-	_, err = Quantize(ctx, "nano-gen", path, QuantizeOptions{Embedded: true, Progress: func(int64, int64) bool { return false }})
+	_, err = Quantize(ctx, tiny("gen"), path, QuantizeOptions{Progress: func(int64, int64) bool { return false }})
 	want(t, err, StatusCancelled)
 	later, cancelLater := context.WithCancel(ctx)
 	cancelLater()

@@ -18,10 +18,10 @@ type QuantizeOptions struct {
 	Weights    PackedWeights // the zero value is PackedBF16, without loss
 	GroupSize  int           // columns that share a scale; 0: the default
 	Embeddings PackedEmbeddings
-	Overwrite  bool          // replace an existing file
-	KeepPrefix bool          // Gen: store what the model computes for the constant part of its prompt
-	Threads    int           // 0: all cores
-	Embedded   bool          // the model is one of the library
+	Overwrite  bool // replace an existing file
+	KeepPrefix bool // Gen: store what the model computes for the constant part of its prompt
+	Threads    int  // 0: all cores
+	Embedded   bool // the model is one of the library
 	Progress   Progress
 }
 

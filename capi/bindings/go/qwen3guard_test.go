@@ -418,18 +418,20 @@ func TestLoadingAndPacking(t *testing.T) {
 
 	path := filepath.Join(t.TempDir(), "model.q3g")
 	calls := 0
-	options := QuantizeOptions{Embedded: true, Weights: PackedInt8, Progress: func(int64, int64) bool { calls++; return true }}
-	report, err := Quantize(ctx, "nano-gen", path, options)
+	options := QuantizeOptions{Weights: PackedInt8, Progress: func(int64, int64) bool { calls++; return true }}
+	report, err := Quantize(ctx, tiny("gen"), path, options)
 	check(t, err == nil && calls > 0, calls, err)
 	packed, err := os.ReadFile(path)
 	check(t, err == nil && int64(len(packed)) == report.FileBytes, report, err)
 	need(t, VerifyPacked(ctx, path))
-	_, err = Quantize(ctx, "nano-gen", path, options)
+	_, err = Quantize(ctx, tiny("gen"), path, options)
 	want(t, err, StatusIO)
+	_, err = Quantize(ctx, "nano-gen", filepath.Join(t.TempDir(), "embedded.q3g"), QuantizeOptions{Embedded: true, Weights: PackedInt8})
+	need(t, err)
 	options.Overwrite = true
-	plain := options
-	plain.Embeddings = EmbeddingsPlain
-	larger, err := Quantize(ctx, "nano-gen", filepath.Join(t.TempDir(), "plain.q3g"), plain)
+	exact := options
+	exact.Embeddings = EmbeddingsPlain
+	larger, err := Quantize(ctx, tiny("gen"), filepath.Join(t.TempDir(), "plain.q3g"), exact)
 	check(t, err == nil && larger.FileBytes > report.FileBytes, larger, err)
 	done, cancel := context.WithCancel(ctx)
 	need(t, VerifyPacked(done, path))
@@ -443,7 +445,7 @@ func TestLoadingAndPacking(t *testing.T) {
 	check(t, errors.Is(err, context.Canceled) && errors.Is(err, StatusCancelled), err)
 	_, err = guard.Logits(done, []int32{1, 2, 3}, false)
 	check(t, errors.Is(err, context.Canceled) && errors.Is(err, StatusCancelled), err)
-	_, err = Quantize(done, "nano-gen", path, options)
+	_, err = Quantize(done, tiny("gen"), path, options)
 	check(t, errors.Is(err, context.Canceled), err)
 	_, err = Quantize(ctx, "no/such", path, QuantizeOptions{Overwrite: true})
 	want(t, err, StatusFileNotFound)

@@ -380,7 +380,7 @@ TEST_CASE("packed: failures leave nothing behind", "[model][packed]") {
   CHECK(folder.n_files() == 0);
 }
 
-TEST_CASE("packed: an input is neither replaced nor packed twice", "[model][packed]") {
+TEST_CASE("packed: an input is not replaced, and what is packed is copied or refused", "[model][packed]") {
   const TemporaryFolder folder;
   for (const char* name : {"config.json", "model.safetensors"})
     std::filesystem::copy_file(golden("gen_mha_f32") + "/" + name, folder / name);
@@ -396,10 +396,17 @@ TEST_CASE("packed: an input is neither replaced nor packed twice", "[model][pack
   REQUIRE(write_packed(*source, folder / "m.q3g", options).ok());
   const auto packed = open_checkpoint(folder / "m.q3g");
   REQUIRE(packed.ok());
-  const auto twice = write_packed(**packed, folder / "n.q3g", options);
-  REQUIRE_FALSE(twice.ok());
-  CHECK(twice.error().code == ErrorCode::invalid_argument);
-  CHECK_FALSE(std::filesystem::exists(folder / "n.q3g"));
+  for (const PackedInfo& other : kInfos) {
+    INFO(to_text(other));
+    if (other.type == PackedWeights::int8 && other.group == 64) continue;
+    const auto twice = write_packed(**packed, folder / "n.q3g", options_for(other));
+    REQUIRE_FALSE(twice.ok());
+    CHECK(twice.error().code == ErrorCode::invalid_argument);
+    CHECK(twice.error().detail.find("int8 (group 64), not as " + to_text(other)) != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder / "n.q3g"));
+  }
+  REQUIRE(write_packed(**packed, folder / "n.q3g", options).ok());
+  CHECK(read(folder / "n.q3g") == read(folder / "m.q3g"));
 }
 
 TEST_CASE("packed: headers that are refused", "[model][packed][malformed]") {

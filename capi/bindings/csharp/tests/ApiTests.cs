@@ -237,8 +237,8 @@ public static class ApiTests
         {
             string path = Path.Combine(folder, "model.q3g");
             int calls = 0;
-            var options = new QuantizeOptions { Embedded = true, Progress = (done, total) => { ++calls; return true; } };
-            Check.Same(Packing.Quantize("nano-gen", path, options).FileBytes, new FileInfo(path).Length);
+            var options = new QuantizeOptions { Progress = (done, total) => { ++calls; return true; } };
+            Check.Same(Packing.Quantize(Tiny("gen"), path, options).FileBytes, new FileInfo(path).Length);
             Check.That(calls > 0, "progress was told");
             Packing.Verify(path);
             using (var source = new CancellationTokenSource())
@@ -247,16 +247,16 @@ public static class ApiTests
                 source.Cancel();
                 Check.Throws<OperationCanceledException>(() => Packing.Verify(path, source.Token));
             }
-            Check.Fails(Status.Io, () => Packing.Quantize("nano-gen", path, options));
+            Check.Fails(Status.Io, () => Packing.Quantize(Tiny("gen"), path, options));
             options.Overwrite = true;
             long small = new FileInfo(path).Length;
             options.Embeddings = PackedEmbeddings.Plain;
-            Check.That(Packing.Quantize("nano-gen", path, options).FileBytes > small, "plain rows are larger");
+            Check.That(Packing.Quantize(Tiny("gen"), path, options).FileBytes > small, "plain rows are larger");
             options.Embeddings = PackedEmbeddings.Automatic;
             options.Progress = (done, total) => false;
-            Check.Fails(Status.Cancelled, () => Packing.Quantize("nano-gen", path, options));
+            Check.Fails(Status.Cancelled, () => Packing.Quantize(Tiny("gen"), path, options));
             options.Progress = (done, total) => { throw new InvalidOperationException("mine"); };
-            Check.Throws<InvalidOperationException>(() => Packing.Quantize("nano-gen", path, options));
+            Check.Throws<InvalidOperationException>(() => Packing.Quantize(Tiny("gen"), path, options));
             Check.Fails(Status.FileNotFound, () => Packing.Quantize("no/such", path, new QuantizeOptions { Overwrite = true }));
             var packed = File.ReadAllBytes(path);
             using (Guard loaded = Guard.Load(path), inMemory = Guard.FromMemory(packed))
@@ -277,7 +277,7 @@ public static class ApiTests
             File.Delete(other);
             var stop = new CancellationTokenSource();
             options.Progress = (done, total) => { stop.Cancel(); return true; };
-            Check.Throws<OperationCanceledException>(() => Packing.Quantize("nano-gen", path, options, stop.Token));
+            Check.Throws<OperationCanceledException>(() => Packing.Quantize(Tiny("gen"), path, options, stop.Token));
         }
         finally
         {

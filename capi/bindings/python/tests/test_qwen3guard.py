@@ -192,10 +192,11 @@ class GuardTest(unittest.TestCase):
     def test_packing_and_memory(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path, seen = Path(folder) / "model.q3g", []
-            report = q.quantize("nano-gen", path, embedded=True, progress=lambda done, total: seen.append(done))
+            report = q.quantize(tiny.GEN, path, progress=lambda done, total: seen.append(done))
             self.assertEqual(report.file_bytes, path.stat().st_size)
             self.assertTrue(seen)
-            plain = q.quantize("nano-gen", Path(folder) / "plain.q3g", embedded=True, embeddings="plain")
+            q.quantize("nano-gen", Path(folder) / "embedded.q3g", embedded=True)
+            plain = q.quantize(tiny.GEN, Path(folder) / "plain.q3g", embeddings="plain")
             self.assertGreater(plain.file_bytes, report.file_bytes)
             self.assertTrue(plain.weight_dtype.endswith("embeddings BF16"), plain.weight_dtype)
             with q.Cancel() as cancel:
@@ -204,11 +205,11 @@ class GuardTest(unittest.TestCase):
                 with self.assertRaises(q.CancelledError):
                     q.verify_packed(path, cancel)
             with self.assertRaises(q.Qwen3GuardError):
-                q.quantize("nano-gen", path, embedded=True)  # it exists
+                q.quantize(tiny.GEN, path)  # it exists
             with self.assertRaises(q.CancelledError):
-                q.quantize("nano-gen", path, embedded=True, overwrite=True, progress=lambda done, total: False)
+                q.quantize(tiny.GEN, path, overwrite=True, progress=lambda done, total: False)
             with self.assertRaises(ZeroDivisionError):
-                q.quantize("nano-gen", path, embedded=True, overwrite=True, progress=lambda done, total: 1 // 0)
+                q.quantize(tiny.GEN, path, overwrite=True, progress=lambda done, total: 1 // 0)
             with q.Guard.load(path) as loaded, q.Guard.from_memory(path.read_bytes()) as in_memory:
                 self.assertEqual(loaded.classify_prompt(THREAT).probabilities,
                                  in_memory.classify_prompt(THREAT).probabilities)

@@ -400,7 +400,8 @@ fn copies_and_windows() {
         let refused = Stream::open_with(&guard, &StreamOptions { policy: Some(&copies), ..Default::default() });
         assert_eq!(kind(refused), ErrorKind::InvalidArgument);
 
-        let small = Guard::load_with(tiny(name), GuardOptions { max_context_tokens: 800, ..Default::default() }).unwrap();
+        let small =
+            Guard::load_with(tiny(name), GuardOptions { max_context_tokens: 800, ..Default::default() }).unwrap();
         assert_eq!(kind(small.classify_prompt(&long)), ErrorKind::ContextFull);
         let options = ClassifyOptions { long_text: Some(LongText::Windows), ..Default::default() };
         let found = small.classify_prompt_with(&long, options).unwrap();

@@ -11,7 +11,8 @@ mod common;
 fn packing_and_its_errors() {
     let folder = Folder::new("packing");
     let path = folder.0.join("model.q3g");
-    let (model, none) = (Model::Embedded("nano-gen"), QuantizeOptions::default());
+    let gen = tiny("gen");
+    let (model, none) = (Model::Path(&gen), QuantizeOptions::default());
     let mut calls = vec![];
     let mut count = |done, total| {
         calls.push((done, total));
