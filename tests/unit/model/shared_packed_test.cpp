@@ -119,7 +119,8 @@ TEST_CASE("shared packed file: each form computes what its own packed folder doe
   }
 }
 
-TEST_CASE("shared packed file: the tokenizer beside it is the model's when there is none inside", "[model][packed]") {
+TEST_CASE("shared packed file: the tokenizer beside it is the model's when there is none inside",
+          "[model][packed]") {
   const std::string tiny = std::string(Q3G_TEST_DIR) + "/golden/tiny/stream";
   const TemporaryFolder out;
   std::filesystem::create_directory(out / "bare");
