@@ -27,15 +27,11 @@ struct QuantizeFlags {
 constexpr std::array kAllEmbeddings = {PackedEmbeddings::automatic, PackedEmbeddings::int8,
                                        PackedEmbeddings::plain};
 
-std::vector<std::string> embeddings_names() {
+template <class Values>
+std::vector<std::string> value_names(const Values& values) {
   std::vector<std::string> names;
-  for (const PackedEmbeddings embeddings : kAllEmbeddings) names.emplace_back(to_string(embeddings));
-  return names;
-}
-
-std::vector<std::string> packed_weights_names() {
-  std::vector<std::string> names;
-  for (const PackedWeights type : all_packed_weights()) names.emplace_back(to_string(type));
+  names.reserve(values.size());
+  for (const auto value : values) names.emplace_back(to_string(value));
   return names;
 }
 
@@ -99,7 +95,7 @@ void add_quantize_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("quantize", "pack a checkpoint into one smaller, faster file");
   add_model_flags(*command, flags->model);
   command->add_option("--type", flags->type, "how the layers' matrices are stored")
-      ->check(CLI::IsMember(packed_weights_names()))
+      ->check(CLI::IsMember(value_names(all_packed_weights())))
       ->capture_default_str();
   command->add_option("--group", flags->group,
                       "columns that share a scale: 32, 64 (default), 128, or 0 for one scale per row with "
@@ -108,7 +104,7 @@ void add_quantize_command(CLI::App& app) {
       ->add_option("--embeddings", flags->embeddings,
                    "how the tables with a row for each token are stored: automatic (int8 with int8 and int4, "
                    "plain with bf16 and fp16), int8, or plain, as the checkpoint has them")
-      ->check(CLI::IsMember(embeddings_names()))
+      ->check(CLI::IsMember(value_names(kAllEmbeddings)))
       ->capture_default_str();
   command->add_option("--out", flags->out, "the file to write; .q3g is the usual end of its name")
       ->required();
