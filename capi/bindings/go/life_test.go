@@ -316,6 +316,7 @@ func TestMemoryStaysFlatWithoutClose(t *testing.T) {
 		last = round()
 	}
 	t.Logf("%d KB after 2 rounds, %d KB after 5; a stream holds %d KB", first>>10, last>>10, info.MemoryBytes>>10)
-	// Were streams kept, 3 rounds would add 450 times what one holds.
-	check(t, int64(last-first) < 45*info.MemoryBytes, first, last)
+	// Were streams kept, 3 rounds would add 450 times what one holds. A small model's holds so little that a tenth
+	// of that is what the collector's own heap may grow by.
+	check(t, int64(last-first) < 450/4*info.MemoryBytes, first, last)
 }
