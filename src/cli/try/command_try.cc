@@ -51,8 +51,7 @@ TryModels load_models(const TryFlags& flags) {
 int converse(Console& console, Dialogue& dialogue) {
   dialogue.greet();
   for (std::string line;;) {
-    print_text(dialogue.prompt());
-    switch (console.read_line(line)) {
+    switch (console.read_line(dialogue.prompt(), line)) {
       case Console::Event::line:
         if (dialogue.take(line) == Dialogue::Next::leave) return kExitOk;
         break;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "cli/cli.hpp"
 #include "cli/errors.hpp"
 #include "cli/platform.hpp"
 
@@ -46,6 +47,14 @@ void begin_work() {
   n_ctrl_c = 0;
   ctrl_c_flag.load()->reset();
   is_reading_line = false;
+}
+
+/// From now on Ctrl-C is for the line. False when there was one that nobody told of.
+bool begin_line(std::string_view prompt) {
+  is_reading_line = true;
+  if (ctrl_c_flag.load()->is_cancelled()) return false;
+  print_text(prompt);
+  return true;
 }
 
 }  // namespace
@@ -107,12 +116,11 @@ Console::~Console() {
 
 std::size_t Console::longest_line_bytes() noexcept { return 65536; }
 
-Console::Event Console::read_line(std::string& line) {
+Console::Event Console::read_line(std::string_view prompt, std::string& line) {
   line.clear();
-  is_reading_line = true;
   std::wstring typed;
-  Event event = Event::line;
-  while (typed.empty() || typed.back() != L'\n') {
+  Event event = begin_line(prompt) ? Event::line : Event::interrupt;
+  while (event == Event::line && (typed.empty() || typed.back() != L'\n')) {
     std::array<wchar_t, 4096> buffer{};
     DWORD n = 0;
     SetLastError(ERROR_SUCCESS);
@@ -193,13 +201,11 @@ std::size_t Console::longest_line_bytes() noexcept {
 #endif
 }
 
-Console::Event Console::read_line(std::string& line) {
+Console::Event Console::read_line(std::string_view prompt, std::string& line) {
   line.clear();
-  (void)empty_wake_pipe();
-  is_reading_line = true;
-  Event event = Event::line;
+  Event event = begin_line(prompt) ? Event::line : Event::interrupt;
   std::size_t n_line = 0;
-  while (!has_ended_ && (n_line = pending_.find('\n')) == std::string::npos) {
+  while (event == Event::line && !has_ended_ && (n_line = pending_.find('\n')) == std::string::npos) {
     std::array<pollfd, 2> ready = {{{STDIN_FILENO, POLLIN, 0}, {wake_pipe[0], POLLIN, 0}}};
     if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) has_ended_ = true;
     if (empty_wake_pipe()) {

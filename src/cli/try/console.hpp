@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "qwen3guard/cancel.hpp"
 
@@ -12,7 +13,8 @@ namespace qwen3guard::cli {
 
 /// The terminal at which a person types, in its own line mode. While it lives, Ctrl-C ends read_line() and
 /// nothing else; at any other time it raises the flag, and a second one ends the process with
-/// kExitInterrupted. One at a time.
+/// kExitInterrupted. Who tells the person of it takes the flag down; if nobody has, the next read_line() is
+/// interrupted. One at a time.
 class Console {
  public:
   enum class Event {
@@ -34,8 +36,9 @@ class Console {
   [[nodiscard]] bool has_escapes() const noexcept { return has_escapes_; }
   /// The longest line that is not taken for one that was cut, in bytes.
   [[nodiscard]] static std::size_t longest_line_bytes() noexcept;
-  /// Waits for a line, which is given without its end. Takes the flag down. Throws std::bad_alloc.
-  [[nodiscard]] Event read_line(std::string& line);
+  /// Shows the prompt and waits for a line, which is given without its end. From when the prompt can be seen,
+  /// Ctrl-C is for it. Takes the flag down. Throws std::bad_alloc.
+  [[nodiscard]] Event read_line(std::string_view prompt, std::string& line);
 
  private:
   std::shared_ptr<CancelFlag> cancel_;

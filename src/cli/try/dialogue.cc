@@ -55,7 +55,7 @@ void TryModels::set(TryModel model) {
   (model.guard.kind() == ModelKind::gen ? gen : stream) = std::move(model);
 }
 
-Dialogue::Dialogue(TryModels models, Load load, Screen screen, std::shared_ptr<const CancelFlag> cancel)
+Dialogue::Dialogue(TryModels models, Load load, Screen screen, std::shared_ptr<CancelFlag> cancel)
     : models_(std::move(models)),
       load_(std::move(load)),
       screen_(std::move(screen)),
@@ -212,7 +212,10 @@ Dialogue::Next Dialogue::take(std::string_view line) {
   } else {
     judge(is_answer_next_ ? Role::assistant : Role::user, line);
   }
-  if (cancel_->is_cancelled()) note_interrupt();
+  if (cancel_->is_cancelled()) {
+    cancel_->reset();
+    note_interrupt();
+  }
   return next;
 }
 

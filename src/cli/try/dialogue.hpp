@@ -37,8 +37,8 @@ class Dialogue {
   using Load = std::function<Guard(const std::string& name)>;
   enum class Next { go_on, leave };
 
-  /// cancel: whoever stops a judgement raises it, and takes it down before the next line.
-  Dialogue(TryModels models, Load load, Screen screen, std::shared_ptr<const CancelFlag> cancel);
+  /// cancel: whoever stops a judgement raises it; take() takes it down when it tells of that.
+  Dialogue(TryModels models, Load load, Screen screen, std::shared_ptr<CancelFlag> cancel);
 
   void greet() const;
   /// What stands before the line that comes next.
@@ -62,7 +62,7 @@ class Dialogue {
   TryModels models_;
   Load load_;
   Screen screen_;
-  std::shared_ptr<const CancelFlag> cancel_;
+  std::shared_ptr<CancelFlag> cancel_;
   std::vector<Message> messages_;
   bool is_answer_next_ = false;   // the next text is the assistant's
   bool was_interrupted_ = false;  // by the last thing that happened
