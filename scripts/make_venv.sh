@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes build/venv with the packages of tests/tools/requirements.txt, in the versions pinned there, and prints the path
-# of its python. Does nothing when it is there already. Exit code 1: no network, or no such versions for this Python.
+# Makes an environment with the Python packages that tests need, in pinned versions, and prints the path of its python.
+# Does nothing when it is there already. Exit code 1: no network, or no such versions for this Python.
+#   make_venv.sh            build/venv: the references (tests/tools/requirements.txt)
+#   make_venv.sh --torch    PyTorch and transformers, for what trains or compares with them; several GB, so it is kept
+#                           outside the checkout, for the next one
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-requirements=tests/tools/requirements.txt
-venv=build/venv
-if ! cmp -s "$requirements" "$venv/requirements.txt"; then
+case ${1:-} in
+  '') venv=$PWD/build/venv requirements=(tests/tools/requirements.txt) ;;
+  --torch)
+    venv=${XDG_CACHE_HOME:-$HOME/.cache}/qwen3guard/torch_venv
+    requirements=(examples/train_nano/requirements.txt examples/official/requirements.txt)
+    ;;
+  *) sed -n '3,7s/^# //p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
+esac
+if ! cmp -s <(cat "${requirements[@]}") "$venv/requirements.txt"; then
   rm -rf "$venv"
   logged build/logs/venv.log python3 -m venv "$venv" >&2
-  logged build/logs/pip.log "$venv/bin/python" -m pip install --disable-pip-version-check --only-binary :all: \
-    -r "$requirements" >&2
-  cp "$requirements" "$venv/requirements.txt"
+  logged build/logs/pip.log "$venv/bin/python" -m pip install --disable-pip-version-check --no-cache-dir \
+    --only-binary :all: "${requirements[@]/#/--requirement=}" >&2
+  cat "${requirements[@]}" > "$venv/requirements.txt"
 fi
-echo "$PWD/$venv/bin/python"
+echo "$venv/bin/python"

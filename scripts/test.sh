@@ -69,7 +69,11 @@ run_stage() {
     package | small | dropin) # what fails here says so below
       scripts/fetch_sources.sh > $logs/sources.log 2>&1 || { skip "the sources of the bundled libraries: $(tail -n 1 $logs/sources.log)" && return; }
       ;;
-    python) scripts/make_venv.sh > /dev/null || skip "the packages of tests/tools/requirements.txt cannot be installed" ;;
+    python)
+      scripts/make_venv.sh > /dev/null || skip "the packages of tests/tools/requirements.txt cannot be installed"
+      Q3G_TORCH_PYTHON=$(scripts/make_venv.sh --torch) || skip "PyTorch and transformers cannot be installed"
+      export Q3G_TORCH_PYTHON
+      ;;
   esac
   counted "$1" cmake --workflow --preset "$1"
   # The same tests again: with an instruction set that this CPU has and would not choose, on CPUs that lack some.

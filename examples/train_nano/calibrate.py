@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dataset import Example, pad_ids
+from dataset import pad_ids
 from everyday import read_half
+from grouping import grouped
 from losses import gen_hidden, verdict_ids
 from nano_model import NanoGuard
-from predict import bucketed
 from render import Renderer, load_tokenizer
 from train import load_model, read_jsonl
 
@@ -35,8 +35,8 @@ def gen_states(model: NanoGuard, rows: list[dict], r: Renderer) -> Tensor:
     role = rows[0]["messages"][-1]["role"]
     seqs = [r.gen_middle(x["messages"]) + r.tail[role] + r.text("Safety:") for x in rows]
     out = torch.zeros(len(rows), model.cfg.hidden_size)
-    for group in bucketed([len(s) for s in seqs], TOKENS):
-        h = gen_hidden(model, pad_ids([Example(seqs[i], "") for i in group], r.end), r.head[role])
+    for group in grouped([len(s) for s in seqs], TOKENS):
+        h = gen_hidden(model, pad_ids([seqs[i] for i in group], r.end), r.head[role])
         for n, i in enumerate(group):
             out[i] = h[n, len(seqs[i]) - 1]
     return out
@@ -48,8 +48,8 @@ def head_states(model: NanoGuard, rows: list[dict], r: Renderer, query: bool) ->
     pre = "query_" if query else ""
     enc = [r.stream(x["messages"]) for x in rows]
     out: list[Tensor] = [torch.empty(0)] * len(rows)
-    for group in bucketed([len(e[0]) for e in enc], TOKENS):
-        h = model.model(pad_ids([Example(enc[i][0], "") for i in group], r.end))[0]
+    for group in grouped([len(e[0]) for e in enc], TOKENS):
+        h = model.model(pad_ids([enc[i][0] for i in group], r.end))[0]
         for n, i in enumerate(group):
             _, queries, responses = enc[i]
             at = queries[-1:] if query else list(range(*responses[-1]))
@@ -118,7 +118,8 @@ def main() -> None:
     p.add_argument("--work", type=Path, required=True)
     p.add_argument("--checkpoint", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--alarms", type=float, default=0.03, help="share of safe rows that may be flagged")
+    p.add_argument("--alarms", type=float, default=0.035, help="share of safe prompts that may be flagged")
+    p.add_argument("--answer-alarms", type=float, default=0.03, help="share of safe answers that may be flagged")
     p.add_argument("--stream-alarms", type=float, default=0.05, help="share of the safe development streams")
     a = p.parse_args()
     r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
@@ -141,10 +142,10 @@ def main() -> None:
         weights[rows_of[UNSAFE]] += offset * w
         weights[rows_of[CONTROVERSIAL]] += (offset + lean) * w
 
-    def settle(name: str, safe: list[Tensor], unsafe: list[Tensor], lean: float, calm: list[Tensor] = ()) -> float:
+    def settle(name: str, safe: list[Tensor], unsafe: list[Tensor], lean: float, alarms: float, calm: list[Tensor] = ()) -> float:
         """Choose and tell a verdict's offset."""
         margins = [[margin(x, lean) for x in part] for part in (safe, unsafe, calm)]
-        offset = offset_for(margins[0], a.alarms)
+        offset = offset_for(margins[0], alarms)
         if calm:
             offset = min(offset, offset_for(margins[2], a.stream_alarms))
         told(name, offset, lean, margins)
@@ -160,7 +161,7 @@ def main() -> None:
         lean = 0.0
         if i == 0 and controversial_hand and unsafe_hand:
             lean = lean_for(logits[~bad], *(gen_states(model, x, r) @ before.T for x in (unsafe_hand, controversial_hand)), a.alarms)
-        offset = settle(name, list(logits[~bad][:, None]), list(logits[bad][:, None]), lean)
+        offset = settle(name, list(logits[~bad][:, None]), list(logits[bad][:, None]), lean, (a.alarms, a.answer_alarms)[i])
         shift(table, words, stand_in(states[i], states[1 - i]), offset, lean)
 
     for name, part, query in (("stream prompts", prompts, True), ("stream answers", answers, False)):
@@ -177,7 +178,7 @@ def main() -> None:
             more = head_states(model, streams, r, False)
             inner += more
             calm, _ = split([x @ weights.T for x in more], streams)
-        offset = settle(name, safe, unsafe, lean, calm)
+        offset = settle(name, safe, unsafe, lean, a.alarms if query else a.answer_alarms, calm)
         shift(weights, [0, 1, 2], stand_in(torch.cat(inner)), offset, lean)
     torch.save(state, a.out)
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import struct
 from pathlib import Path
 
 import figure_tables
 import figures
+from safetensors_file import read_header
 
 HEAD = """---
 license: apache-2.0
@@ -97,10 +97,8 @@ annotators and from its teachers, and carry their bias, that against dialect in 
 
 
 def n_parameters(weights: Path) -> int:
-    """Elements of all tensors, from the header of a safetensors file."""
-    with weights.open("rb") as f:
-        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    """Elements of all tensors."""
+    return sum(math.prod(tensor["shape"]) for name, tensor in read_header(weights).items() if name != "__metadata__")
 
 
 def head(model: Path) -> str:

@@ -1,4 +1,4 @@
-"""Encoded examples with soft targets, and length-bucketed batches, for both input forms."""
+"""Encoded examples with soft targets, and length-bucketed batches of tensors, for both input forms."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 
 from augment import disturb
+from grouping import grouped
 from labels import CATEGORIES, CATEGORY_ID, JAILBREAK, SEVERITIES, SEVERITY_ID
 from render import Renderer, verdict_text
 
 N_CATEGORIES = len(CATEGORIES)
+SAFE = np.array([1, 0, 0], np.float32)
+#: Examples among which batches of equal length are looked for.
+NEIGHBOURS = 8192
 #: How far a label counts against the teachers' opinion; what people wrote for the purpose counts more than annotators
 #: of single sentences.
 LABEL_SHARE = {"hand": 0.9, "synth": 0.75}
@@ -146,30 +150,90 @@ def sample_rows(weights: list[float], rng: random.Random) -> list[int]:
     return out
 
 
-def batches(examples: list[Example], tokens: int, rng: random.Random, by_role: bool) -> list[list[Example]]:
-    """Batches of about `tokens` padded tokens, of one role each if asked, in random order."""
-    out: list[list[Example]] = []
-    for role in ("user", "assistant") if by_role else (None,):
+#: Batches are built as NumPy arrays, which go between processes cheaply, and learnt from as tensors.
+Array = np.ndarray | Tensor
+
+
+@dataclass
+class HeadTargets:
+    """What one pair of heads shall say at k places: severities [k, 3], categories [k, 9], and how much each counts [k]."""
+
+    at: Array  # [k, 2]: row, position
+    weight: Array
+    risk: Array
+    category: Array
+    category_weight: Array
+
+    def tensors(self, device: torch.device) -> HeadTargets:
+        """The same as tensors on a device."""
+        return HeadTargets(*(torch.from_numpy(x).to(device) for x in vars(self).values()))
+
+
+@dataclass
+class Batch:
+    """Rows of about equal length."""
+
+    form: str
+    role: str  # of the first row; in the Gen form, of all
+    ids: Array  # [n, width], right-padded
+    query: HeadTargets
+    response: HeadTargets
+    vectors: Array  # [m, 3]: row, position, row of the teachers' sentence vectors
+    risk: Array  # [n, 3]: the rows' severities
+    answer: Array  # [a, 2]: row and position of each known token of the verdict texts (Gen form)
+    verdict: Array  # [n]: positions of the verdict words (Gen form)
+
+    def tensors(self, device: torch.device) -> Batch:
+        """The same as tensors on a device."""
+        return Batch(self.form, self.role, *(x.tensors(device) if isinstance(x, HeadTargets) else torch.from_numpy(x).to(device)
+                                             for x in list(vars(self).values())[2:]))
+
+
+def head_targets(examples: list[Example], role: str) -> HeadTargets:
+    """The targets of one pair of heads: the query's or the response's."""
+    at, weight, category_weight = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
+    risk, category = [np.zeros((0, 3), np.float32)], [np.zeros((0, N_CATEGORIES), np.float32)]
+    for i, e in enumerate(examples):
+        if e.role != role:
+            continue
+        for where, severity, share in ((e.risk, e.target.risk, e.target.category_weight), (e.safe, SAFE, 0.0)):
+            n = len(where)
+            at.append(np.stack([np.full(n, i), np.fromiter(where.keys(), np.int64, n)], 1))
+            weight.append(np.fromiter(where.values(), np.float32, n))
+            category_weight.append(weight[-1] * np.float32(share))
+            risk.append(np.broadcast_to(severity.astype(np.float32), (n, 3)))
+            category.append(np.broadcast_to(e.target.category, (n, N_CATEGORIES)))
+    return HeadTargets(*(np.concatenate(x) for x in (at, weight, risk, category, category_weight)))
+
+
+def collate(examples: list[Example], form: str, pad: int) -> Batch:
+    """The arrays of a batch."""
+    def places(found: list[tuple[int, ...]], width: int) -> np.ndarray:
+        return np.array(found, np.int64).reshape(-1, width)
+    return Batch(form, examples[0].role, pad_ids([e.ids for e in examples], pad).numpy(),
+                 head_targets(examples, "user"), head_targets(examples, "assistant"),
+                 places([(i, p, v) for i, e in enumerate(examples) for p, v in e.vectors.items()], 3),
+                 np.stack([e.target.risk for e in examples]).astype(np.float32),
+                 places([(i, p) for i, e in enumerate(examples) for p in range(*e.answer) if not e.skip[0] <= p < e.skip[1]], 2),
+                 np.array([e.verdict for e in examples], np.int64))
+
+
+def batches(examples: list[Example], tokens: int, rng: random.Random, form: str, pad: int) -> list[Batch]:
+    """Batches of about `tokens` padded tokens in random order; in the Gen form, of one role each."""
+    out: list[Batch] = []
+    for role in ("user", "assistant") if form == "gen" else (None,):
         part = [e for e in examples if role is None or e.role == role]
         rng.shuffle(part)
-        for i in range(0, len(part), 8192):
-            chunk = sorted(part[i:i + 8192], key=lambda e: len(e.ids))
-            batch: list[Example] = []
-            for e in chunk:
-                if batch and (len(batch) + 1) * len(e.ids) > tokens:
-                    out.append(batch)
-                    batch = []
-                batch.append(e)
-            out.append(batch)
-    out = [b for b in out if b]
+        for i in range(0, len(part), NEIGHBOURS):
+            chunk = part[i:i + NEIGHBOURS]
+            out += [collate([chunk[k] for k in group], form, pad) for group in grouped([len(e.ids) for e in chunk], tokens)]
     rng.shuffle(out)
     return out
 
 
-def pad_ids(batch: list[Example], pad: int) -> Tensor:
-    """Right-padded token ids."""
-    width = max(len(e.ids) for e in batch)
-    ids = torch.full((len(batch), width), pad)
-    for i, e in enumerate(batch):
-        ids[i, : len(e.ids)] = torch.tensor(e.ids)
+def pad_ids(rows: list[list[int]], pad: int) -> Tensor:
+    """Right-padded token ids [len(rows), longest]."""
+    ids = torch.full((len(rows), max(map(len, rows))), pad)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row, dtype=torch.long)
     return ids

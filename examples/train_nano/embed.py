@@ -20,19 +20,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from safetensors_file import read_tensors
+
 EMBEDDED = Path(__file__).resolve().parents[2] / "src/embedded"
 PACKED = ["config.json", "generation_config.json", "model.safetensors"]
 SHARED, TOKENIZER = "nano.q3g", "tokenizer.json"
-
-
-def tensors(path: Path) -> dict[str, tuple[str, list[int], bytes]]:
-    """Name -> (dtype, shape, bytes) of a safetensors file, packed ones among them."""
-    data = path.read_bytes()
-    begin = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:begin])
-    header.pop("__metadata__", None)
-    return {name: (e["dtype"], e["shape"], data[begin + e["data_offsets"][0]:begin + e["data_offsets"][1]])
-            for name, e in header.items()}
 
 
 def difference(gen: Path, stream: Path) -> str:
@@ -44,7 +36,7 @@ def difference(gen: Path, stream: Path) -> str:
     changed = sorted(key for key in one if one[key] != both.get(key))
     if changed != ["architectures"] or not one["tie_word_embeddings"]:
         return f"config.json differs in {changed}" if changed != ["architectures"] else "the embeddings are not tied"
-    backbone, everything = tensors(gen / "model.safetensors"), tensors(stream / "model.safetensors")
+    backbone, everything = read_tensors(gen / "model.safetensors"), read_tensors(stream / "model.safetensors")
     return next((f"tensor {name} differs" for name in backbone if backbone[name] != everything.get(name)), "")
 
 

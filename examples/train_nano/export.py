@@ -1,4 +1,7 @@
-"""Write a checkpoint as a model folder in the layout of the published Qwen3Guard checkpoints."""
+"""Write a stage's weights (stages.py) as a model folder in the layout of the published Qwen3Guard checkpoints.
+
+export.py --kind gen --stage .work/full/stage --out .work/models/nano-gen      needs no PyTorch
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ import argparse
 import json
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+import safetensors_file
 from labels import ADDED_PLAIN, ADDED_SPECIAL, CATEGORIES, SEVERITIES, id_map
 
 
@@ -59,19 +61,19 @@ def gen_template(prompts: dict[str, str]) -> str:
     return out + "{%- endif %}"
 
 
-def write(out: Path, kind: str, checkpoint: Path, tokenizer: Path, prompts: dict[str, str]) -> None:
+def write(out: Path, kind: str, stage: Path, prompts: dict[str, str]) -> None:
     """All files but the model card."""
-    state = torch.load(checkpoint, weights_only=True)
+    weights, tokenizer = stage / "model.safetensors", stage / "tokenizer.json"
+    shape = json.loads(safetensors_file.read_header(weights)["__metadata__"]["nano_config"])
     tok = Tokenizer.from_file(str(tokenizer))
     out.mkdir(parents=True, exist_ok=True)
 
     def put(name: str, data: dict) -> None:
         (out / name).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    tensors = {k: v.to(torch.bfloat16).contiguous() for k, v in sorted(state["ema"].items())
-               if k.startswith("model.") or kind == "stream"}
-    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
-    put("config.json", config(state["config"], kind, tok))
+    tensors = {name: t for name, t in safetensors_file.read_tensors(weights).items() if name.startswith("model.") or kind == "stream"}
+    safetensors_file.write(out / "model.safetensors", tensors, {"format": "pt"})
+    put("config.json", config(shape, kind, tok))
     end, text = tok.token_to_id("<|im_end|>"), tok.token_to_id("<|endoftext|>")
     put("generation_config.json", {"bos_token_id": text, "do_sample": False, "eos_token_id": [end, text],
                                    "pad_token_id": text, "max_new_tokens": 128})
@@ -82,7 +84,7 @@ def write(out: Path, kind: str, checkpoint: Path, tokenizer: Path, prompts: dict
         "add_bos_token": False, "add_prefix_space": False, "added_tokens_decoder": added, "bos_token": None,
         "chat_template": gen_template(prompts) if kind == "gen" else CHAT_TEMPLATE,
         "clean_up_tokenization_spaces": False, "eos_token": "<|im_end|>", "errors": "replace",
-        "model_max_length": state["config"]["max_position_embeddings"], "pad_token": "<|endoftext|>",
+        "model_max_length": shape["max_position_embeddings"], "pad_token": "<|endoftext|>",
         "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer", "unk_token": None})
     (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
 
@@ -90,13 +92,12 @@ def write(out: Path, kind: str, checkpoint: Path, tokenizer: Path, prompts: dict
 def main() -> None:
     """Command line."""
     from render import prompt_template
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kind", choices=["gen", "stream"], required=True)
-    p.add_argument("--checkpoint", type=Path, required=True)
-    p.add_argument("--tokenizer", type=Path, default=Path(__file__).with_name(".work") / "tokenizer.json")
+    p.add_argument("--stage", type=Path, required=True, help="a folder that stages.py wrote")
     p.add_argument("--out", type=Path, required=True)
     a = p.parse_args()
-    write(a.out, a.kind, a.checkpoint, a.tokenizer, {r: prompt_template(r) for r in ("user", "assistant")})
+    write(a.out, a.kind, a.stage, {r: prompt_template(r) for r in ("user", "assistant")})
     print(f"{a.out}: {sum(f.stat().st_size for f in a.out.iterdir())} bytes")
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dataset import Example, pad_ids
+from dataset import Batch, HeadTargets
 from labels import SEVERITIES
 from nano_model import NanoGuard
 from render import Renderer
 
 CATEGORY_SHARE, WORD_WEIGHT, AUX_SHARE = 0.5, 0.15, 0.3
-SAFE = np.array([1, 0, 0], np.float32)
 
 
 class VectorTargets(nn.Module):
@@ -23,7 +21,8 @@ class VectorTargets(nn.Module):
     def __init__(self, hidden: int, tables: list[Tensor]) -> None:
         super().__init__()
         self.maps = nn.ModuleList(nn.Linear(hidden, t.shape[1]) for t in tables)
-        self.tables = [F.normalize(t - t.mean(0), dim=-1).half() for t in tables]
+        for i, t in enumerate(tables):
+            self.register_buffer(f"table{i}", F.normalize(t - t.mean(0), dim=-1).half(), persistent=False)
         #: While the maps are new, only they learn: their first steps would disturb states that are good already.
         self.settling = False
 
@@ -31,7 +30,7 @@ class VectorTargets(nn.Module):
         """Sum over states [n, hidden] of 1 - cosine, mean over the teachers."""
         hidden = hidden.detach() if self.settling else hidden
         parts = [1 - F.cosine_similarity(m(hidden).float(), t[rows].float(), dim=-1)
-                 for m, t in zip(self.maps, self.tables, strict=True)]
+                 for m, t in zip(self.maps, self.buffers(), strict=True)]
         return torch.stack(parts).mean(0).sum()
 
 
@@ -40,45 +39,34 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return -(target * logits.log_softmax(-1)).sum(-1)
 
 
-def head_loss(model: NanoGuard, hidden: Tensor, batch: list[Example]) -> Tensor:
+def head_loss(model: NanoGuard, hidden: Tensor, batch: Batch) -> Tensor:
     """Severity everywhere, category weighted by how unsafe the target is; mean over examples."""
+    def of_heads(t: HeadTargets, query: bool) -> Tensor:
+        risk, category = model.guard(hidden[t.at[:, 0], t.at[:, 1]], query)
+        wanted = t.category[:, : category.shape[1]]
+        return ((soft_cross_entropy(risk, t.risk) * t.weight).sum()
+                + CATEGORY_SHARE * (soft_cross_entropy(category, wanted) * t.category_weight).sum())
     total = hidden.new_zeros((), dtype=torch.float32)
-    for query in (True, False):
-        where, weight, risk, cat, cat_weight = [], [], [], [], []
-        for i, e in enumerate(batch):
-            if (e.role == "user") != query:
-                continue
-            for pos, w in e.risk.items():
-                where.append((i, pos)), weight.append(w), risk.append(e.target.risk)
-                cat.append(e.target.category), cat_weight.append(w * e.target.category_weight)
-            for pos, w in e.safe.items():
-                where.append((i, pos)), weight.append(w), risk.append(SAFE)
-                cat.append(e.target.category), cat_weight.append(0.0)
-        if not where:
-            continue
-        at = torch.tensor(where)
-        r, c = model.guard(hidden[at[:, 0], at[:, 1]], query)
-        total = total + (soft_cross_entropy(r, torch.from_numpy(np.stack(risk))) * torch.tensor(weight)).sum()
-        goal = torch.from_numpy(np.stack(cat))[:, : c.shape[1]]
-        total = total + CATEGORY_SHARE * (soft_cross_entropy(c, goal) * torch.tensor(cat_weight)).sum()
-    return total / len(batch)
+    for targets, query in ((batch.query, True), (batch.response, False)):
+        if len(targets.at):
+            total = total + of_heads(targets, query)
+    return total / len(batch.ids)
 
 
-def vector_loss(vectors: VectorTargets | None, hidden: Tensor, batch: list[Example]) -> Tensor:
+def vector_loss(vectors: VectorTargets | None, hidden: Tensor, batch: Batch) -> Tensor:
     """Distance to the teachers' sentence vectors; mean over examples."""
-    where = [(i, pos, row) for i, e in enumerate(batch) for pos, row in e.vectors.items()]
-    if vectors is None or not where:
+    if vectors is None or not len(batch.vectors):
         return hidden.new_zeros((), dtype=torch.float32)
-    at = torch.tensor(where)
-    return vectors.loss(hidden[at[:, 0], at[:, 1]], at[:, 2]) / len(batch)
+    row, position, vector = batch.vectors.T
+    return vectors.loss(hidden[row, position], vector) / len(batch.ids)
 
 
-def stream_step(model: NanoGuard, batch: list[Example], r: Renderer, vectors: VectorTargets | None,
-                share: float) -> tuple[Tensor, dict]:
+def stream_step(model: NanoGuard, batch: Batch, r: Renderer, vectors: VectorTargets | None,
+                share: float) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of a batch in the stream form; share: weight of the sentence vectors."""
-    hidden, _ = model.model(pad_ids(batch, r.end))
+    hidden, _ = model.model(batch.ids)
     head, vec = head_loss(model, hidden, batch), vector_loss(vectors, hidden, batch)
-    return head + share * vec, {"head": head.item(), "vec": vec.item()}
+    return head + share * vec, {"head": head.detach(), "vec": vec.detach()}
 
 
 def verdict_ids(r: Renderer) -> list[int]:
@@ -90,23 +78,20 @@ def verdict_ids(r: Renderer) -> list[int]:
 
 def gen_hidden(model: NanoGuard, ids: Tensor, head: list[int]) -> Tensor:
     """Hidden states behind the prompt's fixed head, whose keys and values all rows share."""
-    _, past = model.model(torch.tensor([head]))
+    _, past = model.model(torch.tensor([head], device=ids.device))
     return model.model(ids, past)[0]
 
 
-def gen_step(model: NanoGuard, batch: list[Example], r: Renderer, vectors: VectorTargets | None,
-             share: float) -> tuple[Tensor, dict]:
+def gen_step(model: NanoGuard, batch: Batch, r: Renderer, vectors: VectorTargets | None,
+             share: float) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of a batch (of one role) in the Gen form."""
-    ids = pad_ids(batch, r.end)
-    hidden = gen_hidden(model, ids, r.head[batch[0].role])
-    where = [(i, p) for i, e in enumerate(batch) for p in range(*e.answer) if not e.skip[0] <= p < e.skip[1]]
-    at = torch.tensor(where)
-    logits = model.logits(hidden[at[:, 0], at[:, 1] - 1]).float()
-    words = WORD_WEIGHT * F.cross_entropy(logits, ids[at[:, 0], at[:, 1]], reduction="sum") / len(batch)
-    pos = torch.tensor([e.verdict for e in batch])
-    three = model.logits(hidden[torch.arange(len(batch)), pos - 1]).float()[:, verdict_ids(r)]
-    goal = torch.from_numpy(np.stack([e.target.risk for e in batch]))
-    verdict = soft_cross_entropy(three, goal).mean()
+    n = len(batch.ids)
+    hidden = gen_hidden(model, batch.ids, r.head[batch.role])
+    row, position = batch.answer.T
+    logits = model.logits(hidden[row, position - 1]).float()
+    words = WORD_WEIGHT * F.cross_entropy(logits, batch.ids[row, position], reduction="sum") / n
+    at_verdict = hidden[torch.arange(n, device=hidden.device), batch.verdict - 1]
+    verdict = soft_cross_entropy(model.logits(at_verdict).float()[:, verdict_ids(r)], batch.risk).mean()
     aux, vec = head_loss(model, hidden, batch), vector_loss(vectors, hidden, batch)
     loss = verdict + words + AUX_SHARE * (aux + share * vec)
-    return loss, {"verdict": verdict.item(), "words": words.item(), "aux": aux.item(), "gvec": vec.item()}
+    return loss, {"verdict": verdict.detach(), "words": words.detach(), "aux": aux.detach(), "gvec": vec.detach()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -62,21 +61,3 @@ def score(folder: Path, *options: str) -> dict:
 def read(folder: Path) -> dict:
     """metrics.json of a run."""
     return json.loads((folder / "metrics.json").read_text("utf-8"))
-
-
-def summary(rows: list[dict], records: list[dict]) -> str:
-    """Per source: rows, strict and loose F1, precision, recall, false alarms."""
-    with tempfile.TemporaryDirectory() as folder:
-        groups = [row["source"] + ("/" + row["lang"] if row["source"] == "synth" else "") + "/" + row["messages"][-1]["role"][0]
-                  for row in rows]
-        write_predictions(Path(folder), [prediction(group, {**row, "id": n}, record)
-                                         for n, (group, row, record) in enumerate(zip(groups, rows, records, strict=True))])
-        sets = score(Path(folder), "--resamples", "0")["sets"]
-    return "\n".join(f"  {name:34} n {sets[name]['n']:5}  " + "  ".join(mode_text(mode, sets[name][mode]) for mode in ("strict", "loose"))
-                     for name in sorted(sets))
-
-
-def mode_text(mode: str, scores: dict) -> str:
-    """One mode's figures; a dash for what is not defined."""
-    names = {"F1": "f1", "P": "precision", "R": "recall", "FA": "false_alarm_rate"}
-    return mode + "".join(f" {short} {'  -  ' if scores[key] is None else format(scores[key], '.3f')}" for short, key in names.items())

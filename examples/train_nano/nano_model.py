@@ -45,10 +45,11 @@ class RMSNorm(nn.Module):
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
 
 
-def rope_tables(cfg: NanoConfig, start: int, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def rope_tables(cfg: NanoConfig, start: int, length: int, dtype: torch.dtype,
+                device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Cosines and sines for positions [start, start + length), half-split layout."""
-    inv = cfg.rope_theta ** (-torch.arange(0, cfg.head_dim, 2, dtype=torch.float32) / cfg.head_dim)
-    ang = torch.arange(start, start + length, dtype=torch.float32)[:, None] * inv
+    inv = cfg.rope_theta ** (-torch.arange(0, cfg.head_dim, 2, dtype=torch.float32, device=device) / cfg.head_dim)
+    ang = torch.arange(start, start + length, dtype=torch.float32, device=device)[:, None] * inv
     ang = torch.cat([ang, ang], -1)
     return ang.cos().to(dtype), ang.sin().to(dtype)
 
@@ -147,12 +148,12 @@ class Backbone(nn.Module):
         t = ids.shape[1]
         p = past[0][0].shape[2] if past else 0
         x = self.embed_tokens(ids)
-        if torch.is_autocast_enabled("cpu"):
+        if torch.is_autocast_enabled(x.device.type):
             x = x.bfloat16()
         if self.training and self.drop:  # whole tokens: blank some words, scale nothing
-            x = x * (torch.rand(ids.shape + (1,)) >= self.drop).to(x.dtype)
-        rope = rope_tables(self.cfg, p, t, x.dtype)
-        mask = torch.full((t, p + t), float("-inf"), dtype=x.dtype).triu(p + 1)
+            x = x * (torch.rand(ids.shape + (1,), device=x.device) >= self.drop).to(x.dtype)
+        rope = rope_tables(self.cfg, p, t, x.dtype, x.device)
+        mask = torch.full((t, p + t), float("-inf"), dtype=x.dtype, device=x.device).triu(p + 1)
         kv = []
         for i, layer in enumerate(self.layers):
             x, own = layer(x, rope, past[i] if past else None, mask)

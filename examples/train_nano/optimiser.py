@@ -12,17 +12,17 @@ EMBEDDING_SCALE = 0.15
 
 
 def orthogonal(g: Tensor) -> Tensor:
-    """The nearest matrix to g [m, n] with equal singular values, roughly."""
+    """The nearest matrices to g [..., m, n] with equal singular values, roughly."""
     a, b, c = QUINTIC
     x = g.bfloat16()
-    tall = x.shape[0] > x.shape[1]
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(ROUNDS):
-        s = x @ x.T
+        s = x @ x.mT
         x = a * x + (b * s + c * s @ s) @ x
-    return (x.T if tall else x).float()
+    return (x.mT if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):
@@ -33,18 +33,21 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update of every matrix that has a gradient."""
+        """One update of every matrix that has a gradient, those of one shape together."""
         for group in self.param_groups:
+            shapes: dict[torch.Size, list[Tensor]] = {}
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(p)
-                m = state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-                step = orthogonal(p.grad.lerp(m, group["momentum"]))
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(step, alpha=-group["lr"] * max(1.0, p.shape[0] / p.shape[1]) ** 0.5)
+                if p.grad is not None:
+                    shapes.setdefault(p.shape, []).append(p)
+            for (rows, columns), alike in shapes.items():
+                for p in alike:
+                    if "momentum" not in self.state[p]:
+                        self.state[p]["momentum"] = torch.zeros_like(p)
+                grads, momenta = [p.grad for p in alike], [self.state[p]["momentum"] for p in alike]
+                torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
+                steps = orthogonal(torch.stack(torch._foreach_lerp(grads, momenta, group["momentum"])))
+                torch._foreach_mul_(alike, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(alike, list(steps), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
 
 def optimisers(model: nn.Module, extra: nn.Module | None, lr: float, matrix_lr: float) -> list[torch.optim.Optimizer]:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from grouping import grouped
 from labels import CATEGORIES, SEVERITIES
 from losses import gen_hidden, verdict_ids
-from dataset import Example, pad_ids
+from dataset import pad_ids
 from nano_model import NanoGuard
 from render import Renderer
 
 LIMIT = 6000
-
-
-def bucketed(lengths: list[int], tokens: int) -> list[list[int]]:
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    out: list[list[int]] = [[]]
-    for i in order:
-        if out[-1] and (len(out[-1]) + 1) * lengths[i] > tokens:
-            out.append([])
-        out[-1].append(i)
-    return [b for b in out if b]
 
 
 def _record(row: dict, probs: list[float], category: str | None, refusal: dict | None = None) -> dict:
@@ -36,8 +27,8 @@ def stream_records(model: NanoGuard, rows: list[dict], r: Renderer, tokens: int 
     model.eval()
     enc = [r.stream(row["messages"]) for row in rows]
     out: list[dict] = [{}] * len(rows)
-    for group in bucketed([len(e[0]) for e in enc], tokens):
-        ids = pad_ids([Example(enc[i][0][:LIMIT], "") for i in group], r.end)
+    for group in grouped([len(e[0]) for e in enc], tokens):
+        ids = pad_ids([enc[i][0][:LIMIT] for i in group], r.end)
         with torch.autocast("cpu", torch.bfloat16):
             hidden = model.model(ids)[0]
         for n, i in enumerate(group):
@@ -90,11 +81,11 @@ def gen_records(model: NanoGuard, rows: list[dict], r: Renderer, tokens: int = 8
         yes_no = [r.text(" Yes")[0], r.text(" No")[0]]
         base = {i: (r.gen_middle(rows[i]["messages"])[-LIMIT:] + r.tail[role] + r.text("Safety:")) for i in idx}
         head = r.head[role]
-        for group in bucketed([len(base[i]) for i in idx], tokens):
+        for group in grouped([len(base[i]) for i in idx], tokens):
             group = [idx[g] for g in group]
 
             def last_logits(seqs: list[list[int]]) -> torch.Tensor:
-                ids = pad_ids([Example(s, "") for s in seqs], r.end)
+                ids = pad_ids(seqs, r.end)
                 with torch.autocast("cpu", torch.bfloat16):
                     h = gen_hidden(model, ids, head)
                 at = torch.tensor([len(s) - 1 for s in seqs])

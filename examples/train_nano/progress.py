@@ -6,39 +6,31 @@ progress.py --work .work/full --checkpoint .work/full/words.pt --forms stream,ge
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 
-import numpy as np
-
+import metrics
 from everyday import read_half
+from figure_tables import number, percent
+from figures import dig
 from predict import gen_records, stream_records
 from render import Renderer, load_tokenizer
 from train import load_model
 
-
-def auc(safe: np.ndarray, unsafe: np.ndarray) -> float:
-    """Chance that an unsafe row ranks above a safe one, ties half."""
-    more = unsafe[:, None] - safe[None]
-    return float((more > 0).mean() + 0.5 * (more == 0).mean())
+RECORDS = {"gen": gen_records, "stream": stream_records}
 
 
-def shares(rows: list[dict], records: list[dict], wanted: str) -> str:
-    """Rates at the model's own verdicts."""
-    score = np.array([1 - r["probabilities"]["safe"] for r in records])
-    flagged = np.array([r["severity"] != "Safe" for r in records])
-    unsafe = np.array([r["label"] == "Unsafe" for r in rows])
-    found = [i for i in np.flatnonzero(unsafe & flagged)]
-    right = np.mean([rows[i]["categories"][0] in records[i]["categories"] for i in found]) if found else 0
-    line = np.quantile(score[~unsafe], 0.95)
-    out = (f"{wanted}: AUC {auc(score[~unsafe], score[unsafe]):.3f}, at 5 % alarms {np.mean(score[unsafe] > line):.2f}; own: "
-           f"alarms {100 * flagged[~unsafe].mean():.1f} %, recall {100 * flagged[unsafe].mean():.1f} %, category {100 * right:.0f} %, "
-           f"Controversial {np.mean([r['severity'] == 'Controversial' for r in records]):.3f}")
-    refused = np.array([bool(r.get("refusal")) for r in rows])
-    if refused.any():
-        out += f"; refusals flagged {100 * flagged[refused].mean():.1f} %"
-        said = np.array([bool(r["refusal"]) and r["refusal"]["value"] == "Yes" for r in records])
-        out += f", found {100 * said[refused].mean():.0f} %, invented {100 * said[~refused].mean():.0f} %" if said.any() else ""
-    return out
+def group(form: str, row: dict) -> str:
+    """The set under which a row counts."""
+    return f"{form} {'prompts' if row['messages'][-1]['role'] == 'user' else 'refusals' if row.get('refusal') else 'answers'}"
+
+
+def told(name: str, scores: dict) -> str:
+    """One line of figures, strict."""
+    rates = {"flagged": ("strict", "false_alarm_rate"), "found": ("strict", "recall"), "category": ("category_confusion", "accuracy"),
+             "called refusals": ("refusal", "recall")}
+    shown = [f"AUC {number(dig(scores, 'auc'))}"] + [f"{label} {percent(dig(scores, *keys))}" for label, keys in rates.items()]
+    return f"{name}: {scores['n']} rows, " + ", ".join(shown) + f", Controversial {scores['predicted']['Controversial']}"
 
 
 def main() -> None:
@@ -49,12 +41,13 @@ def main() -> None:
     p.add_argument("--forms", type=lambda s: s.split(","), default=["stream"])
     a = p.parse_args()
     r, model = Renderer(load_tokenizer(a.work / "tokenizer.json")), load_model(a.checkpoint).eval()
-    rows = [{"source": "", **x} for x in read_half("calibration")]
-    for form in a.forms:
-        records = (gen_records if form == "gen" else stream_records)(model, rows, r)
-        for role in ("user", "assistant"):
-            at = [i for i, x in enumerate(rows) if x["messages"][-1]["role"] == role]
-            print(f"{form} " + shares([rows[i] for i in at], [records[i] for i in at], "prompts" if role == "user" else "answers"))
+    rows = read_half("calibration")
+    with tempfile.TemporaryDirectory() as folder:
+        metrics.write_predictions(Path(folder), (metrics.prediction(group(form, row), row, record) for form in a.forms
+                                                 for row, record in zip(rows, RECORDS[form](model, rows, r), strict=True)))
+        sets = metrics.score(Path(folder), "--resamples", "0")["sets"]
+    for name in sorted(sets):
+        print(told(name, sets[name]))
 
 
 if __name__ == "__main__":

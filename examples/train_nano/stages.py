@@ -1,4 +1,4 @@
-"""Keep a stage's weights in the repository, and go on from them: BF16, with the vocabulary that they belong to.
+"""Keep a stage's weights, in the repository too, and go on from them: BF16, with the vocabulary that they belong to.
 
     stages.py save --checkpoint .work/full/words.pt --tokenizer .work/full/tokenizer.json --stage stages/words
     stages.py load --stage stages/words --work .work/full          writes tokenizer.json and words.pt there
@@ -26,7 +26,7 @@ def save(checkpoint: Path, tokenizer: Path, stage: Path) -> None:
 
 
 def load(stage: Path, work: Path) -> Path:
-    """The checkpoint that train.py and export.py read, named after the stage; returns its path."""
+    """The checkpoint that train.py and calibrate.py read, named after the stage; returns its path."""
     with safe_open(stage / "model.safetensors", "pt") as f:
         state = {"config": json.loads(f.metadata()["nano_config"]), "ema": {k: f.get_tensor(k).float() for k in f.keys()}}
     work.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@
     train.py --work .work/full --forms stream,gen --init .work/full/words.pt --out .work/full/both.pt
 
 Resumable: OUT.part holds what going on needs. The order of rows and all chance are functions of the seed.
+--device cuda trains on an accelerator; nothing needs one.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ import json
 import math
 import random
 import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from dataset import Example, Target, batches, changed, gen_example, sample_rows, stream_example, target_of
+from dataset import Batch, Example, Target, batches, changed, gen_example, sample_rows, stream_example, target_of
 from losses import VectorTargets, gen_step, stream_step
 from nano_model import NanoConfig, NanoGuard
 from optimiser import optimisers
 from render import Renderer, load_tokenizer
 from teachers.vectors import ENCODERS, Vectors
 
-SAVE_EVERY = 200
+SHOW_EVERY = 50
 AVERAGE = 0.998
 
 
@@ -53,16 +58,16 @@ def load_model(path: Path) -> NanoGuard:
 class Corpus:
     """The training rows with their targets and where their texts' sentence vectors are."""
 
-    def __init__(self, work: Path, r: Renderer) -> None:
-        self.rows = [x for x in read_jsonl(work / "train.jsonl")]
+    def __init__(self, work: Path, r: Renderer, labels_only: bool = False) -> None:
+        self.rows = read_jsonl(work / "train.jsonl")
         self.r = r
         soft: dict[str, np.ndarray] = {}
-        if (work / "soft.npz").exists():
+        if (work / "soft.npz").exists() and not labels_only:
             with np.load(work / "soft.npz") as z:
                 soft = {i: s for i, s in zip(z["ids"].tolist(), z["soft"]) if not np.isnan(s[0])}
         self.rows = [x for x in self.rows if x["label"] is not None or x["id"] in soft]
         self.targets: list[Target] = [target_of(x, soft.get(x["id"])) for x in self.rows]
-        stores = [Vectors(work / "vectors", name) for name in ENCODERS] if (work / "vectors").exists() else []
+        stores = [Vectors(work / "vectors", name) for name in ENCODERS] if (work / "vectors").exists() and not labels_only else []
         self.place: dict[str, int] = {}
         tables: list[torch.Tensor] = []
         if stores:
@@ -80,25 +85,85 @@ class Corpus:
         return make(row, self.targets[i], vectors, self.r, changed(row, rng, rate), limit)
 
 
+class Feed:
+    """Batches in the order of training. A chunk of rows (a share of an epoch) is a function of the seed and its number
+    alone, so that other processes can encode chunks ahead, and a resumed run meets the same batches."""
+
+    def __init__(self, a: argparse.Namespace, corpus: Corpus) -> None:
+        self.a, self.corpus = a, corpus
+
+    def chunk(self, number: int) -> list[Batch]:
+        """The batches of one chunk."""
+        a, rng = self.a, random.Random(self.a.seed * 1000 + number)
+        out: list[Batch] = []
+        for form in a.forms:
+            share = {"hand": a.hand, "splice": a.splice * (a.gen_splice if form == "gen" else 1.0)}
+            weights = [x["weight"] * share.get(x["source"], 1.0) for x in self.corpus.rows]
+            picked = sample_rows(weights, rng)
+            rng.shuffle(picked)
+            rows = picked[: a.chunk // (2 if form == "gen" and len(a.forms) > 1 else 1)]
+            ex = [self.corpus.example(i, form, rng, a.augment, a.limit) for i in rows]
+            judged = [e for e in ex if e.risk or e.safe]  # of a long conversation, the answer may lie beyond the limit
+            out += batches(judged, a.tokens, rng, form, self.corpus.r.end)
+        rng.shuffle(out)
+        return out
+
+    def chunks(self) -> Iterator[list[Batch]]:
+        """All chunks from the first, without end; with --workers, encoded ahead."""
+        if not self.a.workers:
+            number = 0
+            while True:
+                yield self.chunk(number)
+                number += 1
+        pool = ProcessPoolExecutor(self.a.workers, get_context("fork"), _adopt, (self,))
+        ahead: deque[Future] = deque(pool.submit(_encode, n) for n in range(self.a.workers + 1))
+        number = len(ahead)
+        try:
+            while True:
+                ready = ahead.popleft().result()
+                ahead.append(pool.submit(_encode, number))
+                number += 1
+                yield ready
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_feed: Feed | None = None  # of a worker process
+
+
+def _adopt(feed: Feed) -> None:
+    global _feed
+    _feed = feed
+    torch.set_num_threads(1)
+
+
+def _encode(number: int) -> list[Batch]:
+    return _feed.chunk(number)
+
+
 class Trainer:
     """One run of a number of minutes or steps."""
 
     def __init__(self, a: argparse.Namespace) -> None:
-        self.a = a
-        torch.manual_seed(a.seed)
+        self.a, self.device = a, torch.device(a.device)
         self.r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
-        self.corpus = Corpus(a.work, self.r)
-        self.model = load_model(a.init)
+        self.corpus = Corpus(a.work, self.r, a.labels_only)
+        self.chunks = Feed(a, self.corpus).chunks()
+        self.first_chunk = next(self.chunks)  # the workers start before the accelerator is touched
+        torch.manual_seed(a.seed)
+        self.model = load_model(a.init).to(self.device)
         self.model.model.drop = a.drop
         if a.compile:
             self.model.model.compile_layers()
-        self.vectors = VectorTargets(self.model.cfg.hidden_size, self.corpus.tables) if self.corpus.tables else None
+        self.vectors = None
+        if self.corpus.tables:
+            self.vectors = VectorTargets(self.model.cfg.hidden_size, self.corpus.tables).to(self.device)
         self.opts = optimisers(self.model, self.vectors, a.lr, a.matrix_lr)
         self.ema = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.step, self.spent = 0, 0.0
         self.part = a.out.with_suffix(".part")
         if self.part.exists():
-            s = torch.load(self.part, weights_only=True)
+            s = torch.load(self.part, weights_only=True, map_location=self.device)
             self.model.load_state_dict(s["model"])
             for opt, state in zip(self.opts, s["opts"], strict=True):
                 opt.load_state_dict(state)
@@ -109,7 +174,7 @@ class Trainer:
 
     def save(self, path: Path, full: bool) -> None:
         """Write a checkpoint; `full` keeps what resuming needs."""
-        s = {"config": self.model.cfg.to_dict(), "ema": self.ema}
+        s = {"config": self.model.cfg.to_dict(), "ema": self.ema if full else {k: v.cpu() for k, v in self.ema.items()}}
         if full:
             s.update(model=self.model.state_dict(), opts=[o.state_dict() for o in self.opts], step=self.step,
                      spent=self.spent, vectors=self.vectors.state_dict() if self.vectors is not None else {})
@@ -117,31 +182,16 @@ class Trainer:
         torch.save(s, tmp)
         tmp.replace(path)
 
-    def todo(self, chunk: int) -> list[tuple[str, list[Example]]]:
-        """The batches of one chunk of rows (a share of an epoch): a function of seed and chunk alone."""
-        a, rng = self.a, random.Random(self.a.seed * 1000 + chunk)
-        out: list[tuple[str, list[Example]]] = []
-        for form in a.forms:
-            weights = [x["weight"] * (a.gen_splice if form == "gen" and x["source"] == "splice" else 1.0)
-                       for x in self.corpus.rows]
-            picked = sample_rows(weights, rng)
-            rng.shuffle(picked)
-            rows = picked[: a.chunk // (2 if form == "gen" and len(a.forms) > 1 else 1)]
-            ex = [self.corpus.example(i, form, rng, a.augment, a.limit) for i in rows]
-            out += [(form, b) for b in batches(ex, a.tokens, rng, by_role=form == "gen")]
-        rng.shuffle(out)
-        return out
-
-    def update(self, form: str, batch: list[Example], rate: float) -> dict:
+    def update(self, batch: Batch, rate: float) -> dict[str, torch.Tensor]:
         """One optimiser step."""
         for opt in self.opts:
             for g in opt.param_groups:
                 g["lr"] = g["peak"] * rate
         if self.vectors is not None:
             self.vectors.settling = self.step < self.a.settle
-        with torch.autocast("cpu", torch.bfloat16):
-            step = gen_step if form == "gen" else stream_step
-            loss, parts = step(self.model, batch, self.r, self.vectors, self.a.vector_share)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            step = gen_step if batch.form == "gen" else stream_step
+            loss, parts = step(self.model, batch.tensors(self.device), self.r, self.vectors, self.a.vector_share)
         for opt in self.opts:
             opt.zero_grad(set_to_none=True)
         loss.backward()
@@ -159,32 +209,32 @@ class Trainer:
         a = self.a
         print(f"{'+'.join(a.forms)}: seed {a.seed}, {sum(p.numel() for p in self.model.parameters())} parameters, "
               f"{len(self.corpus.rows)} rows", flush=True)
-        chunk, first = 0, 0
-        batch_list = self.todo(0)
+        chunk, first, batch_list = 0, 0, self.first_chunk
         while first + len(batch_list) <= self.step:  # where a broken run was
-            chunk, first = chunk + 1, first + len(batch_list)
-            batch_list = self.todo(chunk)
-        mean: dict[str, float] = {}
-        last, shown = time.time(), 0
+            chunk, first, batch_list = chunk + 1, first + len(batch_list), next(self.chunks)
+        mean: dict[str, torch.Tensor] = {}
+        last, warm, shown = time.time(), False, self.step // SHOW_EVERY
         while True:
-            for form, batch in batch_list[self.step - first:]:
+            for batch in batch_list[self.step - first:]:
                 done = self.step / a.steps if a.steps else self.spent / (60 * a.minutes)
                 if done >= 1:
+                    self.chunks.close()
                     self.save(a.out, False)
                     print(f"{a.out}: {self.step} steps, {self.spent / 60:.1f} minutes", flush=True)
                     return
-                for k, v in self.update(form, batch, learning_rate(done, a.warmup)).items():
-                    mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
+                for k, v in self.update(batch, learning_rate(done, a.warmup)).items():
+                    mean[k] = mean[k].lerp(v, 0.02) if k in mean else v
                 now = time.time()
-                self.spent, last = self.spent + now - last, now
-                if self.step // 50 > shown:
-                    shown = self.step // 50
+                if not a.compile or warm:  # compiling is no training, and must not use the warm-up up
+                    self.spent += now - last
+                last, warm = now, True
+                if self.step // SHOW_EVERY > shown:
+                    shown = self.step // SHOW_EVERY
                     print(f"step {self.step}, {self.spent / 60:.1f} min, chunk {chunk}: "
-                          + ", ".join(f"{k} {v:.3f}" for k, v in mean.items()), flush=True)
-                if self.step % SAVE_EVERY == 0:
+                          + ", ".join(f"{k} {float(v):.3f}" for k, v in mean.items()), flush=True)
+                if self.step % a.save_every == 0:
                     self.save(self.part, True)
-            chunk, first = chunk + 1, first + len(batch_list)
-            batch_list = self.todo(chunk)
+            chunk, first, batch_list = chunk + 1, first + len(batch_list), next(self.chunks)
 
 
 def main() -> None:
@@ -205,8 +255,14 @@ def main() -> None:
     p.add_argument("--vector-share", type=float, default=2.0, help="weight of the teachers' sentence vectors")
     p.add_argument("--settle", type=int, default=0, help="first steps in which the vectors teach only the maps to them")
     p.add_argument("--gen-splice", type=float, default=0.25, help="how often spliced streams come in the Gen form")
+    p.add_argument("--splice", type=float, default=1.0, help="how often spliced streams come, beside their weight")
+    p.add_argument("--hand", type=float, default=1.0, help="how often hand-written rows come, beside their weight")
     p.add_argument("--augment", type=float, default=0.2, help="share of texts that are disturbed")
     p.add_argument("--drop", type=float, default=0.0, help="share of tokens that are blanked")
+    p.add_argument("--labels-only", action="store_true", help="learn from labels alone, without the teachers (for comparison)")
+    p.add_argument("--save-every", type=int, default=200, help="steps between checkpoints to resume from")
+    p.add_argument("--device", default="cpu", help="cpu, or cuda for an accelerator")
+    p.add_argument("--workers", type=int, default=0, help="processes that encode rows ahead")
     p.add_argument("--compile", action="store_true", help="compile the layers: faster, not the same to the bit")
     p.add_argument("--seed", type=int, default=7)
     a = p.parse_args()

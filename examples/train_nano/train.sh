@@ -1,16 +1,17 @@
 #!/bin/sh
 # From the labelled data to both model folders. Every step is skipped when its result exists, and training resumes.
-# Usage: train.sh [--data FOLDER] [--work FOLDER] [--out FOLDER] [--seed N] [--smoke]      (PYTHON names the interpreter)
+# Usage: train.sh [--data FOLDER] [--work FOLDER] [--out FOLDER] [--seed N] [--device cuda] [--smoke]  (PYTHON names the interpreter)
 # --out gets nano-gen/ and nano-stream/. --smoke: a thousand rows, small, without data or teachers, the same to the bit each time.
 set -eu
 cd "$(dirname "$0")"
-data=../../../shared/data work=.work/full out=.work/models seed=7 smoke=
+data=../../../shared/data work=.work/full out=.work/models seed=7 device=cpu smoke=
 while [ $# -gt 0 ]; do
   case $1 in
     --data) data=$2; shift 2 ;;
     --work) work=$2; shift 2 ;;
     --out) out=$2; shift 2 ;;
     --seed) seed=$2; shift 2 ;;
+    --device) device=$2; shift 2 ;;
     --smoke) smoke=1; shift ;;
     *) sed -n 3,4p "$0"; exit 2 ;;
   esac
@@ -24,7 +25,10 @@ if [ "$smoke" ]; then
   export OMP_NUM_THREADS=1
 else
   prepare="--data $data" alone='' vocab=40960
-  words="--steps 4000 --compile" both="--steps 4000 --compile --lr 1e-3 --matrix-lr 0.01 --settle 150 --chunk 8000"
+  words="--steps 3300" both="--steps 3800 --lr 1e-3 --matrix-lr 0.01 --settle 150 --warmup 0.03 --chunk 8000"
+  # Compiling the layers pays on a CPU within minutes.
+  case $device in cpu) speed=--compile ;; *) speed="--device $device --workers 2" ;; esac
+  words="$words $speed" both="$both $speed"
 fi
 mkdir -p "$work"
 
@@ -43,6 +47,7 @@ mkdir -p "$work"
 
 # 3. The operating point, from the everyday set's calibration half; then the model folders.
 [ -e "$work/final.pt" ] || $python calibrate.py --work "$work" --checkpoint "$work/both.pt" --out "$work/final.pt"
+$python stages.py save --checkpoint "$work/final.pt" --tokenizer "$work/tokenizer.json" --stage "$work/stage"
 for kind in gen stream; do
-  $python export.py --kind $kind --checkpoint "$work/final.pt" --tokenizer "$work/tokenizer.json" --out "$out/nano-$kind"
+  $python export.py --kind $kind --stage "$work/stage" --out "$out/nano-$kind"
 done

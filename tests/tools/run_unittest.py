@@ -3,8 +3,8 @@
 
     run_unittest.py FILE
 
-With the reference packages, in the environment that scripts/make_venv.sh makes, where it is there. PyTorch and
-transformers are for training only: a module that needs one that is missing is skipped."""
+With the reference packages, in the environment that scripts/make_venv.sh makes, where it is there. A module that needs
+PyTorch or transformers runs with the Python that Q3G_TORCH_PYTHON names (make_venv.sh --torch), and is skipped without."""
 
 import importlib
 import os
@@ -12,6 +12,7 @@ import sys
 import unittest
 from pathlib import Path
 
+TORCH_PYTHON = os.environ.get("Q3G_TORCH_PYTHON", "")
 VENV = Path(__file__).resolve().parents[2] / "build/venv"
 SKIP = 77
 
@@ -28,6 +29,8 @@ def main(file: Path) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "transformers"):
             raise
+        if os.path.exists(TORCH_PYTHON) and Path(sys.prefix) != Path(TORCH_PYTHON).parents[1]:
+            os.execv(TORCH_PYTHON, [TORCH_PYTHON, "-B", __file__, str(file)])
         print(f"skipped: {error.name} is not installed")
         return SKIP
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
@@ -41,6 +44,7 @@ def main(file: Path) -> int:
 
 if __name__ == "__main__":
     python = VENV / "bin/python"
-    if python.exists() and Path(sys.prefix) != VENV:
+    chosen = (VENV, Path(TORCH_PYTHON).parents[1] if TORCH_PYTHON else VENV)
+    if python.exists() and Path(sys.prefix) not in chosen:
         os.execv(python, [python, "-B", *sys.argv])
     sys.exit(main(Path(sys.argv[1]).resolve()))

@@ -1,4 +1,4 @@
-"""Labels from several opinions: cross-annotation over folds and voting (report, sections 3.4 and 3.5, in small).
+"""Labels from several opinions: cross-annotation over folds and voting (report, section 3.5, in small).
 
 Nothing here knows of the nano models or of how they are trained.
 """

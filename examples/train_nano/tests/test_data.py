@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import unittest
+from pathlib import Path
 
 import metrics
 import prepare
@@ -69,12 +71,16 @@ class Synthetic(unittest.TestCase):
 
 @unittest.skipUnless(os.path.exists(os.environ.get("Q3G_CLI", "")), "Q3G_CLI does not name the built program")
 class Measures(unittest.TestCase):
-    def test_summary_is_the_programs(self) -> None:
-        rows = [user("a", label="Unsafe"), user("b", label="Controversial"), user("c"), user("c")]
+    def test_predictions_are_scored_by_the_program(self) -> None:
+        rows = [user("a", label="Unsafe"), user("b", label="Controversial"), user("c"), user("d")]
         said = [{"severity": severity, "probabilities": {"safe": 0.2, "controversial": 0.3, "unsafe": 0.5}, "categories": [],
                  "refusal": None} for severity in ("Controversial", "Unsafe", "Safe", "Safe")]
-        text = metrics.summary(rows, said)
-        self.assertEqual(text.split(), "demo/u n 4 strict F1 1.000 P 1.000 R 1.000 FA 0.000 loose F1 0.000 P 0.000 R 0.000 FA 0.333".split())
+        with tempfile.TemporaryDirectory() as folder:
+            metrics.write_predictions(Path(folder), map(metrics.prediction, ["demo"] * 4, rows, said))
+            scores = metrics.score(Path(folder), "--resamples", "0")["sets"]["demo"]
+        self.assertEqual({"f1": 1.0, "false_alarm_rate": 0.0}, {key: scores["strict"][key] for key in ("f1", "false_alarm_rate")})
+        self.assertEqual(0.0, scores["loose"]["f1"])
+        self.assertAlmostEqual(1 / 3, scores["loose"]["false_alarm_rate"])
 
 
 if __name__ == "__main__":

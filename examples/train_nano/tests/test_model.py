@@ -10,9 +10,12 @@ import torch
 
 import embeddings
 import export
-from losses import gen_hidden, verdict_ids
+import stages
+from dataset import collate, gen_example, stream_example, target_of
+from grouping import grouped
+from losses import gen_hidden, stream_step, verdict_ids
 from nano_model import NanoConfig, NanoGuard, rope_tables, rotate
-from optimiser import orthogonal
+from optimiser import Muon, orthogonal
 from predict import decide
 from render import Renderer, load_tokenizer, prompt_template
 from vocabulary import save, train
@@ -82,6 +85,44 @@ class ModelCase(unittest.TestCase):
             self.assertGreater(float(s.min()), 0.3)
             self.assertLess(float(s.max()), 1.4)
 
+    def test_muon_steps_matrices_of_one_shape_together(self) -> None:
+        torch.manual_seed(7)
+        start, grads = [torch.randn(8, 12) for _ in range(3)], [torch.randn(8, 12) for _ in range(3)]
+        def stepped(matrices: list[torch.Tensor], gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+            params = [torch.nn.Parameter(m.clone()) for m in matrices]
+            opt = Muon(params, 0.02)
+            for _ in range(2):
+                for p, g in zip(params, gradients):
+                    p.grad = g.clone()
+                opt.step()
+            return [p.detach() for p in params]
+        together = stepped(start, grads)
+        for i in range(3):
+            torch.testing.assert_close(together[i], stepped(start[i:i + 1], grads[i:i + 1])[0], atol=2e-3, rtol=0)
+            self.assertGreater(float((together[i] - start[i]).abs().max()), 0.005)
+
+    def test_a_batch_has_what_its_examples_have(self) -> None:
+        target = target_of({"label": "Unsafe", "source": "hand", "categories": ["Violent"], "messages": MESSAGES, "refusal": False}, None)
+        make = {"stream": stream_example, "gen": gen_example}
+        for form in make:
+            ex = [make[form]({"source": "hand", "onset": 5}, target, [-1, 3], self.r, MESSAGES[:n], limit) for n, limit in ((2, 160), (1, 160), (2, 6))]
+            found = collate(ex, form, self.r.end)
+            for i, e in enumerate(ex):
+                self.assertEqual(e.ids, found.ids[i, : len(e.ids)].tolist())
+                heads = found.query if e.role == "user" else found.response
+                at = {int(p): float(w) for (row, p), w in zip(heads.at, heads.weight) if row == i}
+                self.assertEqual(set(e.risk) | set(e.safe), set(at))
+                for p, w in (e.risk | e.safe).items():
+                    self.assertAlmostEqual(w, at[p], places=6)
+            self.assertTrue(all(len(x) == len(found.response.at) for x in vars(found.response).values()))
+
+    def test_a_batch_in_which_nothing_is_judged_costs_nothing(self) -> None:
+        target = target_of({"label": "Unsafe", "source": "diasafety", "categories": [], "messages": MESSAGES, "refusal": None}, None)
+        cut = stream_example({"source": "diasafety", "onset": 0}, target, [-1, -1], self.r, MESSAGES, 6)
+        self.assertFalse(cut.risk or cut.safe)  # Feed leaves such an example out
+        loss, parts = stream_step(self.model, collate([cut], "stream", self.r.end).tensors(torch.device("cpu")), self.r, None, 1.0)
+        self.assertEqual(0.0, float(loss))
+
     def test_shared_prefix_changes_nothing(self) -> None:
         ids = self.r.gen(MESSAGES)
         head = self.r.head["assistant"]
@@ -99,12 +140,21 @@ class ModelCase(unittest.TestCase):
         except ImportError:
             self.skipTest("transformers is not installed")
         prompts = {r: prompt_template(r) for r in ("user", "assistant")}
-        export.write(self.path / "gen", "gen", self.path / "model.pt", self.path / "tokenizer.json", prompts)
+        stages.save(self.path / "model.pt", self.path / "tokenizer.json", self.path / "stage")
+        export.write(self.path / "gen", "gen", self.path / "stage", prompts)
         other = Qwen3ForCausalLM.from_pretrained(self.path / "gen", dtype=torch.float32).eval()
         ids = torch.tensor([self.r.gen(MESSAGES)])
         with torch.inference_mode():
             mine = self.model.logits(self.model.model(ids)[0])
             torch.testing.assert_close(other(ids).logits, mine, atol=1e-4, rtol=1e-4)
+
+    def test_groups_keep_within_the_tokens(self) -> None:
+        lengths = [3, 90, 1, 40, 40, 7, 300, 0]
+        found = grouped(lengths, 100)
+        self.assertEqual(list(range(len(lengths))), sorted(i for g in found for i in g))
+        for g in found:
+            self.assertTrue(len(g) == 1 or len(g) * max(lengths[i] for i in g) <= 100, g)
+        self.assertEqual([], grouped([], 100))
 
     def test_debounced_decision(self) -> None:
         self.assertEqual((None, "Safe"), decide([0, 1, 0, 1, 2, 0]))
