@@ -34,6 +34,13 @@ class Reproducible(unittest.TestCase):
             self.assertEqual({f"nano-{kind}/{name}" for kind in ("gen", "stream") for name in (
                 "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")}, set(found))
             self.assertEqual(found, self.run_once(again))
+            # Rows that other processes encode are the same.
+            done = subprocess.run([sys.executable, "-B", HERE / "train.py", "--work", first / "work", "--forms", "stream,gen", "--init",
+                                   first / "work/words.pt", "--out", first / "ahead.pt", "--steps", "12", "--chunk", "400", "--tokens", "2048",
+                                   "--workers", "2"], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+            self.assertEqual(0, done.returncode, done.stderr[-2000:])
+            ahead, alone = (torch.load(path, weights_only=True)["ema"] for path in (first / "ahead.pt", first / "work/both.pt"))
+            self.assertEqual([], [name for name in alone if not torch.equal(ahead[name], alone[name])])
             # Each stage learns: equal runs of nothing would be equal, too.
             stages = [torch.load(first / f"work/{name}.pt", weights_only=True)["ema"] for name in ("start", "words", "both")]
             for before, after in zip(stages, stages[1:]):
