@@ -101,8 +101,7 @@ class Feed:
             weights = [x["weight"] * share.get(x["source"], 1.0) for x in self.corpus.rows]
             picked = sample_rows(weights, rng)
             rng.shuffle(picked)
-            rows = picked[: a.chunk // (2 if form == "gen" and len(a.forms) > 1 else 1)]
-            ex = [self.corpus.example(i, form, rng, a.augment, a.limit) for i in rows]
+            ex = [self.corpus.example(i, form, rng, a.augment, a.limit) for i in picked[: a.chunk]]
             judged = [e for e in ex if e.risk or e.safe]  # of a long conversation, the answer may lie beyond the limit
             out += batches(judged, a.tokens, rng, form, self.corpus.r.end)
         rng.shuffle(out)
@@ -248,7 +247,7 @@ def main() -> None:
     p.add_argument("--minutes", type=float, default=90, help="without --steps: train so long")
     p.add_argument("--chunk", type=int, default=40000, help="rows that are encoded at a time")
     p.add_argument("--tokens", type=int, default=6144, help="tokens in a batch, padding included")
-    p.add_argument("--limit", type=int, default=160, help="tokens of a conversation")
+    p.add_argument("--limit", type=int, default=256, help="tokens of a conversation")
     p.add_argument("--lr", type=float, default=2e-3, help="peak rate of AdamW")
     p.add_argument("--matrix-lr", type=float, default=0.02, help="peak rate of Muon")
     p.add_argument("--warmup", type=float, default=0.01, help="share of the run")

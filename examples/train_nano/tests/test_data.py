@@ -39,6 +39,27 @@ class Splits(unittest.TestCase):
         self.assertFalse(keys["train"] & keys["dev"])
 
 
+class Balance(unittest.TestCase):
+    @staticmethod
+    def weights(rows: list[dict]) -> dict[str, float]:
+        """Weight by label."""
+        return {label: sum(r["weight"] for r in rows if r["label"] == label) for label in ("Safe", "Controversial", "Unsafe")}
+
+    def test_rare_unsafe_comments_weigh_as_much_as_safe_ones(self) -> None:
+        rows = [user(f"a {n}", "cold_train_dev") for n in range(6)] + [user("b", "cold_train_dev", "Unsafe"),
+                                                                       user("c", "cold_train_dev", "Controversial")]
+        prepare.balance(rows)
+        self.assertEqual({"Safe": 6, "Controversial": 3, "Unsafe": 3}, self.weights(rows))
+
+    def test_nothing_else_is_changed(self) -> None:
+        many_unsafe = [user("a", "davidson_tweets")] + [user(f"b {n}", "davidson_tweets", "Unsafe") for n in range(4)]
+        no_comments = [user(f"c {n}") for n in range(4)] + [user("d", label="Unsafe")]
+        one_sided = [user("e", "convabuse")]
+        rows = many_unsafe + no_comments + one_sided
+        prepare.balance(rows)
+        self.assertEqual({1.0}, {r["weight"] for r in rows})
+
+
 class Synthetic(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
@@ -58,6 +79,12 @@ class Synthetic(unittest.TestCase):
             for m in r["messages"]:
                 for slot in ("{act}", "{g}", "{topic}", "{h}", "{t}", "{q}"):
                     self.assertNotIn(slot, m["content"], r["id"])
+
+    def test_long_safe_texts_are_spliced_by_sentence(self) -> None:
+        long = " ".join(f"This is the calm sentence number {n}, which says little." for n in range(12))
+        self.assertEqual(12, len(splice.pieces(long)))
+        self.assertEqual([long[:200]], splice.pieces(long[:200]))
+        self.assertEqual([splice.LONGEST], [len(p) for p in splice.pieces("x" * 1000)])
 
     def test_onset_of_spliced_streams(self) -> None:
         pool = [user(f"A calm line {n}.") for n in range(20)] + [user(f"BAD {n}", label="Unsafe") for n in range(20)]
