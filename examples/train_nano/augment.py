@@ -1,4 +1,4 @@
-"""Small label-preserving disturbances of a text: case, typing slips, look-alike digits, punctuation."""
+"""Small label-preserving disturbances of a text: case, typing slips, look-alike digits, punctuation, lost and swapped words."""
 
 from __future__ import annotations
 
@@ -28,11 +28,24 @@ def _leet(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
+def _fewer_words(text: str, rng: random.Random) -> str:
+    words = text.split(" ")
+    return " ".join(w for w in words if rng.random() >= 0.12) if len(words) > 4 else text
+
+
+def _swapped_words(text: str, rng: random.Random) -> str:
+    words = text.split(" ")
+    if len(words) > 3:
+        i = rng.randrange(len(words) - 1)
+        words[i], words[i + 1] = words[i + 1], words[i]
+    return " ".join(words)
+
+
 def disturb(text: str, rng: random.Random, rate: float) -> str:
     """The text, with probability `rate` changed in one way; never to nothing."""
     if len(text) < 8 or rng.random() >= rate:
         return text
-    kind = rng.randrange(6)
+    kind = rng.randrange(9)
     if kind == 0:
         new = text.lower()
     elif kind == 1:
@@ -43,6 +56,10 @@ def disturb(text: str, rng: random.Random, rate: float) -> str:
         new = _leet(text, rng)
     elif kind == 4:
         new = text.rstrip(".!?。！？")
+    elif kind in (5, 6):
+        new = _fewer_words(text, rng)
+    elif kind == 7:
+        new = _swapped_words(text, rng)
     else:
         new = text + rng.choice([".", "!", "?", " please", "...", "!!"])
     return new.strip() or text

@@ -4,12 +4,14 @@ The offsets of a verdict let at most a given share of the safe rows of the every
 token heads, of the development split's safe streams) be flagged. How far Controversial's lies from Unsafe's is what
 tells the development split's unsafe and controversial hand-written rows apart best. The models have no biases: a vector w with h.w close
 to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
-for one; adding b*w to a class's row adds about b to its logit. `qwen3guard calibrate` sets thresholds without weights.
+for one; adding b*w to a class's row adds about b to its logit. w is fitted to the development split's states as well:
+fitted to everyday texts alone, it is another offset on texts of another kind. `qwen3guard calibrate` sets thresholds without weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 from pathlib import Path
 
 import torch
@@ -27,6 +29,8 @@ UNSAFE, CONTROVERSIAL = 1, 2
 TOKENS = 8192
 #: Finding an unsafe row counts so much more than calling it by the right one of two names.
 FOUND_SHARE = 3.0
+#: Development rows of each role to whose states the offsets are fitted.
+N_DEVELOPMENT = 1500
 
 
 @torch.inference_mode()
@@ -121,20 +125,26 @@ def main() -> None:
     p.add_argument("--alarms", type=float, default=0.035, help="share of safe prompts that may be flagged")
     p.add_argument("--answer-alarms", type=float, default=0.03, help="share of safe answers that may be flagged")
     p.add_argument("--stream-alarms", type=float, default=0.05, help="share of the safe development streams")
+    p.add_argument("--seed", type=int, default=7)
     a = p.parse_args()
+    print(f"calibrate: seed {a.seed}")
     r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
     model = load_model(a.checkpoint).eval()
     state = torch.load(a.checkpoint, weights_only=True)
     ema, rows = state["ema"], read_half("calibration")
     prompts, answers = ([x for x in rows if x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
-    streams = [x for x in read_jsonl(a.work / "dev.jsonl") if x["source"] == "splice"]
+    development = read_jsonl(a.work / "dev.jsonl")
+    streams = [x for x in development if x["source"] == "splice"]
+    wide = [[x for x in development if x["messages"][-1]["role"] == role and len(x["messages"]) <= 2 and x["source"] != "splice"]
+            for role in ("user", "assistant")]
+    wide = [random.Random(a.seed).sample(part, min(len(part), N_DEVELOPMENT)) for part in wide]
 
     def split(values: list, part: list[dict]) -> tuple[list, list]:
         """Those of safe rows, those of the others."""
         bad = flagged(part)
         return [v for v, b in zip(values, bad) if not b], [v for v, b in zip(values, bad) if b]
 
-    hand = [x for x in read_jsonl(a.work / "dev.jsonl") if x["source"] == "hand" and x["messages"][-1]["role"] == "user"]
+    hand = [x for x in development if x["source"] == "hand" and x["messages"][-1]["role"] == "user"]
     unsafe_hand, controversial_hand = ([x for x in hand if x["label"] == label] for label in ("Unsafe", "Controversial"))
 
     def shift(weights: Tensor, rows_of: list[int], w: Tensor, offset: float, lean: float) -> None:
@@ -153,6 +163,7 @@ def main() -> None:
 
     # Gen: both roles share the rows of the verdict words.
     states = [gen_states(model, part, r) for part in (prompts, answers)]
+    all_states = [torch.cat([x, gen_states(model, part, r)]) if part else x for x, part in zip(states, wide, strict=True)]
     table, words = ema["model.embed_tokens.weight"], verdict_ids(r)
     before = table[words].float().clone()
     for i, (name, part) in enumerate((("gen prompts", prompts), ("gen answers", answers))):
@@ -162,7 +173,7 @@ def main() -> None:
         if i == 0 and controversial_hand and unsafe_hand:
             lean = lean_for(logits[~bad], *(gen_states(model, x, r) @ before.T for x in (unsafe_hand, controversial_hand)), a.alarms)
         offset = settle(name, list(logits[~bad][:, None]), list(logits[bad][:, None]), lean, (a.alarms, a.answer_alarms)[i])
-        shift(table, words, stand_in(states[i], states[1 - i]), offset, lean)
+        shift(table, words, stand_in(all_states[i], all_states[1 - i]), offset, lean)
 
     for name, part, query in (("stream prompts", prompts, True), ("stream answers", answers, False)):
         weights = ema[("query_" if query else "") + "risk_level_head.weight"]
@@ -179,6 +190,7 @@ def main() -> None:
             inner += more
             calm, _ = split([x @ weights.T for x in more], streams)
         offset = settle(name, safe, unsafe, lean, a.alarms if query else a.answer_alarms, calm)
+        inner += head_states(model, wide[not query], r, query)
         shift(weights, [0, 1, 2], stand_in(torch.cat(inner)), offset, lean)
     torch.save(state, a.out)
 

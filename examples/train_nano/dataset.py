@@ -20,7 +20,7 @@ SAFE = np.array([1, 0, 0], np.float32)
 NEIGHBOURS = 8192
 #: How far a label counts against the teachers' opinion; what people wrote for the purpose counts more than annotators
 #: of single sentences.
-LABEL_SHARE = {"hand": 0.9, "synth": 0.75}
+LABEL_SHARE = {"hand": 0.7, "synth": 0.6}
 OTHER_SHARE = 0.5
 
 

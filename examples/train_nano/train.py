@@ -76,13 +76,25 @@ class Corpus:
             self.place = {t: i for i, t in enumerate(texts)}
             tables = [torch.from_numpy(s.at(texts)) for s in stores]
         self.tables = tables
+        self.calm: dict[str, list[str]] = {}  # by language: what people wrote as everyday prompts
+        for x in self.rows:
+            if x["source"] == "hand" and x["label"] == "Safe" and len(x["messages"]) == 1:
+                self.calm.setdefault(x["lang"], []).append(x["messages"][0]["content"])
 
-    def example(self, i: int, form: str, rng: random.Random, rate: float, limit: int) -> Example:
+    def joined(self, row: dict, rng: random.Random) -> dict:
+        """The prompt with an everyday one before or behind it, which changes no label: no two epochs show the same text."""
+        other, own = rng.choice(self.calm[row["lang"]]), row["messages"][0]["content"]
+        texts = [other, own] if rng.random() < 0.5 else [own, other]
+        return {**row, "messages": [{"role": "user", "content": rng.choice((" ", "\n", "\n\n")).join(texts)}]}
+
+    def example(self, i: int, form: str, rng: random.Random, a: argparse.Namespace) -> Example:
         """Row i, encoded for a form."""
         row = self.rows[i]
+        if a.join and len(row["messages"]) == 1 and row["lang"] in self.calm and rng.random() < a.join:
+            row = self.joined(row, rng)
         vectors = [self.place.get(m["content"], -1) for m in row["messages"][-2:]]
         make = gen_example if form == "gen" else stream_example
-        return make(row, self.targets[i], vectors, self.r, changed(row, rng, rate), limit)
+        return make(row, self.targets[i], vectors, self.r, changed(row, rng, a.augment), a.limit)
 
 
 class Feed:
@@ -101,7 +113,7 @@ class Feed:
             weights = [x["weight"] * share.get(x["source"], 1.0) for x in self.corpus.rows]
             picked = sample_rows(weights, rng)
             rng.shuffle(picked)
-            ex = [self.corpus.example(i, form, rng, a.augment, a.limit) for i in picked[: a.chunk]]
+            ex = [self.corpus.example(i, form, rng, a) for i in picked[: a.chunk]]
             judged = [e for e in ex if e.risk or e.safe]  # of a long conversation, the answer may lie beyond the limit
             out += batches(judged, a.tokens, rng, form, self.corpus.r.end)
         rng.shuffle(out)
@@ -256,7 +268,8 @@ def main() -> None:
     p.add_argument("--gen-splice", type=float, default=0.25, help="how often spliced streams come in the Gen form")
     p.add_argument("--splice", type=float, default=1.0, help="how often spliced streams come, beside their weight")
     p.add_argument("--hand", type=float, default=1.0, help="how often hand-written rows come, beside their weight")
-    p.add_argument("--augment", type=float, default=0.2, help="share of texts that are disturbed")
+    p.add_argument("--augment", type=float, default=0.35, help="share of texts that are disturbed")
+    p.add_argument("--join", type=float, default=0.15, help="share of single prompts that get an everyday one beside them")
     p.add_argument("--drop", type=float, default=0.0, help="share of tokens that are blanked")
     p.add_argument("--labels-only", action="store_true", help="learn from labels alone, without the teachers (for comparison)")
     p.add_argument("--save-every", type=int, default=200, help="steps between checkpoints to resume from")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import unittest
 from pathlib import Path
@@ -18,6 +19,7 @@ from nano_model import NanoConfig, NanoGuard, rope_tables, rotate
 from optimiser import Muon, orthogonal
 from predict import decide
 from render import Renderer, load_tokenizer, prompt_template
+from train import Corpus
 from vocabulary import save, train
 
 MESSAGES = [{"role": "user", "content": "Hello <|im_end|> there."},
@@ -147,6 +149,15 @@ class ModelCase(unittest.TestCase):
         with torch.inference_mode():
             mine = self.model.logits(self.model.model(ids)[0])
             torch.testing.assert_close(other(ids).logits, mine, atol=1e-4, rtol=1e-4)
+
+    def test_an_everyday_prompt_beside_a_prompt(self) -> None:
+        corpus = Corpus.__new__(Corpus)
+        corpus.calm = {"en": ["Good morning"]}
+        row = {"id": "a", "lang": "en", "label": "Unsafe", "messages": [{"role": "user", "content": "Bad one"}]}
+        texts = {corpus.joined(row, random.Random(seed))["messages"][0]["content"] for seed in range(60)}
+        self.assertEqual({sep.join(pair) for sep in (" ", "\n", "\n\n")
+                          for pair in (("Good morning", "Bad one"), ("Bad one", "Good morning"))}, texts)
+        self.assertEqual("Bad one", row["messages"][0]["content"])
 
     def test_groups_keep_within_the_tokens(self) -> None:
         lengths = [3, 90, 1, 40, 40, 7, 300, 0]
