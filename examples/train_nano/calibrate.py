@@ -116,6 +116,19 @@ def flagged(rows: list[dict]) -> list[bool]:
     return [x["label"] != "Safe" for x in rows]
 
 
+def split(values: list, part: list[dict]) -> tuple[list, list]:
+    """Those of safe rows, those of the others."""
+    bad = flagged(part)
+    return [v for v, b in zip(values, bad) if not b], [v for v, b in zip(values, bad) if b]
+
+
+def sampled(development: list[dict], seed: int) -> list[list[dict]]:
+    """Short conversations of all sources, of each role N_DEVELOPMENT at most."""
+    short = [x for x in development if len(x["messages"]) <= 2 and x["source"] != "splice"]
+    parts = [[x for x in short if x["messages"][-1]["role"] == role] for role in ("user", "assistant")]
+    return [random.Random(seed).sample(part, min(len(part), N_DEVELOPMENT)) for part in parts]
+
+
 def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,15 +148,7 @@ def main() -> None:
     prompts, answers = ([x for x in rows if x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
     development = read_jsonl(a.work / "dev.jsonl")
     streams = [x for x in development if x["source"] == "splice"]
-    wide = [[x for x in development if x["messages"][-1]["role"] == role and len(x["messages"]) <= 2 and x["source"] != "splice"]
-            for role in ("user", "assistant")]
-    wide = [random.Random(a.seed).sample(part, min(len(part), N_DEVELOPMENT)) for part in wide]
-
-    def split(values: list, part: list[dict]) -> tuple[list, list]:
-        """Those of safe rows, those of the others."""
-        bad = flagged(part)
-        return [v for v, b in zip(values, bad) if not b], [v for v, b in zip(values, bad) if b]
-
+    wide = sampled(development, a.seed)
     hand = [x for x in development if x["source"] == "hand" and x["messages"][-1]["role"] == "user"]
     unsafe_hand, controversial_hand = ([x for x in hand if x["label"] == label] for label in ("Unsafe", "Controversial"))
 
