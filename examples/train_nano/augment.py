@@ -1,4 +1,4 @@
-"""Small label-preserving disturbances of a text: case, typing slips, look-alike digits, punctuation, lost and swapped words."""
+"""Small disturbances of a text that seldom touch its label: case, typing slips, look-alike digits, punctuation, lost and swapped words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _swapped_words(text: str, rng: random.Random) -> str:
 
 
 def disturb(text: str, rng: random.Random, rate: float) -> str:
-    """The text, with probability `rate` changed in one way; never to nothing."""
+    """The text, with probability `rate` changed in one way at most (words need spaces, look-alikes Latin letters); never to nothing."""
     if len(text) < 8 or rng.random() >= rate:
         return text
     kind = rng.randrange(9)

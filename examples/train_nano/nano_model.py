@@ -133,7 +133,6 @@ class Backbone(nn.Module):
         self.embed_tokens = nn.Embedding(cfg.vocab_size, cfg.hidden_size)
         self.layers = nn.ModuleList(Layer(cfg) for _ in range(cfg.num_hidden_layers))
         self.norm = RMSNorm(cfg.hidden_size, cfg.rms_norm_eps)
-        self.drop = 0.0
 
     def compile_layers(self) -> None:
         """Have the layers compiled: their many small steps fused, the same to rounding. Needs a C++ compiler."""
@@ -150,8 +149,6 @@ class Backbone(nn.Module):
         x = self.embed_tokens(ids)
         if torch.is_autocast_enabled(x.device.type):
             x = x.bfloat16()
-        if self.training and self.drop:  # whole tokens: blank some words, scale nothing
-            x = x * (torch.rand(ids.shape + (1,), device=x.device) >= self.drop).to(x.dtype)
         rope = rope_tables(self.cfg, p, t, x.dtype, x.device)
         mask = torch.full((t, p + t), float("-inf"), dtype=x.dtype, device=x.device).triu(p + 1)
         kv = []

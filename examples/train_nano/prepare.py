@@ -118,7 +118,7 @@ def read_sources(data: Path, seed: int) -> list[dict]:
 
 
 def balance(rows: list[dict]) -> None:
-    """Let what is not safe weigh as much in each source of comments as what is, where there is less of it."""
+    """Raise the weights of what is not safe in a source of comments to those of what is, where they are less in sum."""
     for source in COMMENTS:
         safe, other = ([r for r in rows if r["source"] == source and (r["label"] == "Safe") == side] for side in (True, False))
         if safe and other:

@@ -20,7 +20,8 @@ SAFE_PIECES = (1, 2, 3, 3, 4, 5, 6, 7, 8)
 
 
 def pieces(text: str) -> list[str]:
-    """The text, if it is short; else its sentences, so that passages of news, stories and encyclopaedias mix."""
+    """The text, if it is short; else its sentences (as far as a space or a line break parts them), so that passages of news,
+    stories and encyclopaedias mix."""
     if len(text) <= LONGEST:
         return [text]
     return [s[:LONGEST] for s in map(str.strip, SENTENCE.split(text)) if len(s) >= SHORTEST]

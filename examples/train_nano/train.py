@@ -82,7 +82,7 @@ class Corpus:
                 self.calm.setdefault(x["lang"], []).append(x["messages"][0]["content"])
 
     def joined(self, row: dict, rng: random.Random) -> dict:
-        """The prompt with an everyday one before or behind it, which changes no label: no two epochs show the same text."""
+        """The prompt with a safe everyday one before or behind it: the whole is as harmful as the prompt, in words not met before."""
         other, own = rng.choice(self.calm[row["lang"]]), row["messages"][0]["content"]
         texts = [other, own] if rng.random() < 0.5 else [own, other]
         return {**row, "messages": [{"role": "user", "content": rng.choice((" ", "\n", "\n\n")).join(texts)}]}
@@ -163,7 +163,6 @@ class Trainer:
         self.first_chunk = next(self.chunks)  # the workers start before the accelerator is touched
         torch.manual_seed(a.seed)
         self.model = load_model(a.init).to(self.device)
-        self.model.model.drop = a.drop
         if a.compile:
             self.model.model.compile_layers()
         self.vectors = None
@@ -270,7 +269,6 @@ def main() -> None:
     p.add_argument("--hand", type=float, default=1.0, help="how often hand-written rows come, beside their weight")
     p.add_argument("--augment", type=float, default=0.35, help="share of texts that are disturbed")
     p.add_argument("--join", type=float, default=0.15, help="share of single prompts that get an everyday one beside them")
-    p.add_argument("--drop", type=float, default=0.0, help="share of tokens that are blanked")
     p.add_argument("--labels-only", action="store_true", help="learn from labels alone, without the teachers (for comparison)")
     p.add_argument("--save-every", type=int, default=200, help="steps between checkpoints to resume from")
     p.add_argument("--device", default="cpu", help="cpu, or cuda for an accelerator")

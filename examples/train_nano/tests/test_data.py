@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 import unittest
 from pathlib import Path
 
+import augment
 import metrics
 import prepare
 import splice
@@ -37,6 +39,28 @@ class Splits(unittest.TestCase):
         keys = {k: {prepare.fingerprint(r["messages"]) for r in v if r["source"] != "splice"} for k, v in splits.items()}
         self.assertTrue(keys["train"] and keys["dev"])
         self.assertFalse(keys["train"] & keys["dev"])
+
+
+class Disturbed(unittest.TestCase):
+    TEXT = "the quick brown fox jumps over a lazy dog today"
+
+    def changed(self, text: str) -> set[str]:
+        """What a thousand seeds make of it."""
+        return {augment.disturb(text, random.Random(seed), 1.0) for seed in range(1000)}
+
+    def test_words_are_lost_or_swapped(self) -> None:
+        words = self.TEXT.split()
+        found = [t.split() for t in self.changed(self.TEXT)]
+        self.assertTrue(any(len(t) < len(words) and set(t) < set(words) for t in found))
+        self.assertTrue(any(t != words and sorted(t) == sorted(words) for t in found))
+
+    def test_never_to_nothing(self) -> None:
+        for text in (self.TEXT, "........", "a b c d e", "一二三四五六七八九"):
+            self.assertTrue(all(self.changed(text)), text)
+
+    def test_short_texts_and_a_rate_of_nothing_stay(self) -> None:
+        self.assertEqual({"a b c"}, self.changed("a b c"))
+        self.assertEqual(self.TEXT, augment.disturb(self.TEXT, random.Random(1), 0.0))
 
 
 class Balance(unittest.TestCase):
