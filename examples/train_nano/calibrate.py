@@ -5,7 +5,8 @@ token heads, of the development split's safe streams) be flagged. How far Contro
 tells the development split's unsafe and controversial hand-written rows apart best. The models have no biases: a vector w with h.w close
 to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
 for one; adding b*w to a class's row adds about b to its logit. w is fitted to the development split's states as well:
-fitted to everyday texts alone, it is another offset on texts of another kind. `qwen3guard calibrate` sets thresholds without weights.
+fitted to everyday texts alone, it is another offset on texts of another kind. Most of the shift is learnt (PRIOR in
+losses.py): what w adds differs from text to text, and grows with b. `qwen3guard calibrate` sets thresholds without weights.
 """
 
 from __future__ import annotations

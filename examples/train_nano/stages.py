@@ -1,7 +1,9 @@
 """Keep a stage's weights, in the repository too, and go on from them: BF16, with the vocabulary that they belong to.
+Two seeds that went on from the same weights are joined in their mean (model soups: Wortsman et al., arXiv:2203.05482).
 
     stages.py save --checkpoint .work/full/words.pt --tokenizer .work/full/tokenizer.json --stage stages/words
     stages.py load --stage stages/words --work .work/full          writes tokenizer.json and words.pt there
+    stages.py mean --checkpoint .work/full/third7.pt .work/full/third8.pt --out .work/full/third.pt
 """
 
 from __future__ import annotations
@@ -36,6 +38,16 @@ def load(stage: Path, work: Path) -> Path:
     return out
 
 
+def mean(checkpoints: list[Path], out: Path) -> None:
+    """Write the mean of the averaged weights of checkpoints of one shape."""
+    states = [torch.load(path, weights_only=True, map_location="cpu") for path in checkpoints]
+    for path, state in zip(checkpoints, states, strict=True):
+        if state["config"] != states[0]["config"]:
+            raise ValueError(f"{path} has another shape than {checkpoints[0]}")
+    ema = {name: torch.stack([state["ema"][name].float() for state in states]).mean(0) for name in states[0]["ema"]}
+    torch.save({"config": states[0]["config"], "ema": ema}, out)
+
+
 def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -47,9 +59,14 @@ def main() -> None:
     two.add_argument("--work", type=Path, required=True)
     for s in (one, two):
         s.add_argument("--stage", type=Path, required=True)
+    three = sub.add_parser("mean")
+    three.add_argument("--checkpoint", type=Path, nargs="+", required=True)
+    three.add_argument("--out", type=Path, required=True)
     a = p.parse_args()
     if a.command == "save":
         save(a.checkpoint, a.tokenizer, a.stage)
+    elif a.command == "mean":
+        mean(a.checkpoint, a.out)
     else:
         print(load(a.stage, a.work))
 

@@ -21,14 +21,15 @@ python="${PYTHON:-python3} -B"
 export GOMP_SPINCOUNT=0 OMP_WAIT_POLICY=PASSIVE
 if [ "$smoke" ]; then
   prepare="--synthetic-only --rows 1000" alone=--no-teachers vocab=2048
-  words="--steps 12 --chunk 600 --tokens 2048" both="--steps 12 --chunk 400 --tokens 2048"
+  words="--steps 12 --chunk 600 --tokens 2048" both="--steps 12 --chunk 400 --tokens 2048" third=$both last=$both
   export OMP_NUM_THREADS=1
 else
   prepare="--data $data" alone='' vocab=40960
-  words="--steps 3300" both="--steps 3800 --lr 1e-3 --matrix-lr 0.01 --settle 150 --warmup 0.03 --chunk 8000"
+  again="--lr 1e-3 --matrix-lr 0.01 --settle 150 --warmup 0.03"
+  words="--steps 3300" both="--steps 1600 $again --chunk 8000" third="--steps 2200 $again --chunk 8000" last="--steps 3000 $again --chunk 6000"
   # Compiling the layers pays on a CPU within minutes.
   case $device in cpu) speed=--compile ;; *) speed="--device $device --workers 2" ;; esac
-  words="$words $speed" both="$both $speed"
+  words="$words $speed" both="$both $speed" third="$third $speed" last="$last $speed"
 fi
 mkdir -p "$work"
 
@@ -45,8 +46,23 @@ mkdir -p "$work"
 [ -e "$work/both.pt" ] || $python train.py --work "$work" --forms stream,gen --init "$work/words.pt" --out "$work/both.pt" \
   --seed "$seed" $both
 
-# 3. The operating point, from the everyday set's calibration half; then the model folders.
-[ -e "$work/final.pt" ] || $python calibrate.py --work "$work" --checkpoint "$work/both.pt" --out "$work/final.pt"
+# 3. Twice, two seeds go on from the same weights, a core each, and their mean is kept.
+two_seeds() { # name, what to start from, options
+  if [ -e "$work/$1.pt" ]; then return; fi
+  name=$1 init=$2 runs=; shift 2
+  for s in "$seed" $((seed + 1)); do
+    if [ -e "$work/$name$s.pt" ]; then continue; fi
+    OMP_NUM_THREADS=1 $python train.py --work "$work" --forms stream,gen --init "$work/$init.pt" --out "$work/$name$s.pt" --seed "$s" "$@" &
+    runs="$runs $!"
+  done
+  for run in $runs; do wait "$run"; done
+  $python stages.py mean --checkpoint "$work/$name$seed.pt" "$work/$name$((seed + 1)).pt" --out "$work/$name.pt"
+}
+two_seeds third both $third
+two_seeds last third $last
+
+# 4. The operating point, from the everyday set's calibration half; then the model folders.
+[ -e "$work/final.pt" ] || $python calibrate.py --work "$work" --checkpoint "$work/last.pt" --out "$work/final.pt"
 $python stages.py save --checkpoint "$work/final.pt" --tokenizer "$work/tokenizer.json" --stage "$work/stage"
 for kind in gen stream; do
   $python export.py --kind $kind --stage "$work/stage" --out "$out/nano-$kind"

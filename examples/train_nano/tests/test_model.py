@@ -5,16 +5,18 @@ from __future__ import annotations
 import random
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import torch
 
 import embeddings
 import export
+import losses
 import stages
 from dataset import collate, gen_example, stream_example, target_of
 from grouping import grouped
-from losses import gen_hidden, stream_step, verdict_ids
+from losses import gen_hidden, gen_step, stream_step, verdict_ids
 from nano_model import NanoConfig, NanoGuard, rope_tables, rotate
 from optimiser import Muon, orthogonal
 from predict import decide
@@ -149,6 +151,37 @@ class ModelCase(unittest.TestCase):
         with torch.inference_mode():
             mine = self.model.logits(self.model.model(ids)[0])
             torch.testing.assert_close(other(ids).logits, mine, atol=1e-4, rtol=1e-4)
+
+    def test_the_mean_of_two_seeds(self) -> None:
+        config, paths = {"vocab_size": 3}, [self.path / f"seed{s}.pt" for s in (1, 2)]
+        for path, value in zip(paths, (1.0, 4.0)):
+            torch.save({"config": config, "ema": {"w": torch.full((2, 2), value)}}, path)
+        stages.mean(paths, self.path / "mean.pt")
+        found = torch.load(self.path / "mean.pt", weights_only=True)
+        self.assertEqual(config, found["config"])
+        self.assertTrue(torch.equal(torch.full((2, 2), 2.5), found["ema"]["w"]))
+        torch.save({"config": {"vocab_size": 4}, "ema": {}}, paths[1])
+        with self.assertRaisesRegex(ValueError, "seed2.pt has another shape than .*seed1.pt"):
+            stages.mean(paths, self.path / "none.pt")
+        self.assertFalse((self.path / "none.pt").exists())
+
+    def test_losses_see_the_prior_that_the_model_is_used_without(self) -> None:
+        row = {"id": "a", "lang": "en", "source": "hand", "label": "Safe", "categories": [], "refusal": None, "weight": 1.0,
+               "messages": [{"role": "user", "content": "Hello"}]}
+        batch = collate([gen_example(row, target_of(row, None), [-1], self.r, row["messages"], 256)], "gen", self.r.end).tensors(torch.device("cpu"))
+        handicap = {key: (0.0, 5.0, 5.0) for key in losses.PRIOR}
+        with torch.no_grad():
+            seen = []
+            for prior in (dict.fromkeys(losses.PRIOR, (0.0, 0.0, 0.0)), handicap):
+                with unittest.mock.patch.object(losses, "PRIOR", prior):
+                    seen.append({k: float(v) for k, v in gen_step(self.model, batch, self.r, None, 1.0)[1].items()})
+            hidden = gen_hidden(self.model, batch.ids, self.r.head["user"])
+            logits = self.model.logits(hidden[0, batch.verdict - 1]).float()[0, verdict_ids(self.r)]
+        for loss, prior in zip(seen, (torch.zeros(3), torch.tensor([0.0, 5.0, 5.0])), strict=True):
+            wanted = torch.nn.functional.cross_entropy((logits + prior)[None], batch.risk)
+            self.assertAlmostEqual(loss["verdict"], float(wanted), places=4)
+        for part in ("words", "aux"):  # the word in the text and the heads' verdicts, too
+            self.assertGreater(seen[1][part], seen[0][part])
 
     def test_an_everyday_prompt_beside_a_prompt(self) -> None:
         corpus = Corpus.__new__(Corpus)

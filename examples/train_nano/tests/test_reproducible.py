@@ -42,7 +42,7 @@ class Reproducible(unittest.TestCase):
             ahead, alone = (torch.load(path, weights_only=True)["ema"] for path in (first / "ahead.pt", first / "work/both.pt"))
             self.assertEqual([], [name for name in alone if not torch.equal(ahead[name], alone[name])])
             # Each stage learns: equal runs of nothing would be equal, too.
-            stages = [torch.load(first / f"work/{name}.pt", weights_only=True)["ema"] for name in ("start", "words", "both")]
+            stages = [torch.load(first / f"work/{name}.pt", weights_only=True)["ema"] for name in ("start", "words", "both", "third", "last")]
             for before, after in zip(stages, stages[1:]):
                 self.assertFalse(any(torch.equal(before[name], after[name]) for name in before if "layers" in name))
 
