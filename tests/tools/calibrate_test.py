@@ -106,10 +106,14 @@ class CalibrateTest(unittest.TestCase):
         self.assertTrue(stdout.startswith("Prompts: 240 rows (160 Safe, 0 Controversial, 80 Unsafe).\n"), stdout)
         self.assertNotIn("Responses", stdout)
         self.assertNotIn("may as well stay", stdout)
-        # Fitted to these rows already: there is nothing to gain.
-        code, stdout, stderr = self.here("calibrate", "--predictions", "run", "--policy", "mine.json", "--target-fpr", "0.1", "--out", "again.json")
+        # Fitted to these rows already: the same again, and whether held-out rows show a gain by chance is told as it is.
+        code, stdout, stderr = self.here("calibrate", "--predictions", "run", "--policy", "mine.json", "--target-fpr", "0.1", "--out", "again.json",
+                                         "--report", "again_report.json")
         self.assertEqual((code, stderr), (0, ""))
-        self.assertIn("Warning: Cross-validated, the new policy is no better than the base policy, which may as well stay.\n", stdout)
+        found = json.loads((self.folder / "again_report.json").read_text(encoding="utf-8"))["prompt"]
+        before, crossed = found["before"]["block"], found["cross_validated"]["block"]
+        gains = (crossed["fp"] < before["fp"]) if crossed["tp"] == before["tp"] else crossed["tp"] > before["tp"] and crossed["fp"] <= 16
+        self.assertEqual("Warning: Cross-validated, the new policy is no better than the base policy, which may as well stay.\n" in stdout, not gains)
         self.assertEqual(json.loads((self.folder / "again.json").read_text(encoding="utf-8")), policy)
 
     def test_responses_of_a_stream_checkpoint(self):

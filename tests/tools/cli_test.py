@@ -262,8 +262,8 @@ class StreamTest(CliTest):
 
     def test_decision_flags(self):
         """`stream` and `classify` rule alike by the same flags, as the two rules say of the tokens' probabilities; the
-        severity is the model's, with any thresholds."""
-        said = ("--prompt", "Go on.", "--response", "Those people are vermin and somebody should burn them all, I hate them.")
+        severity is the model's, with any thresholds. The response ends harmlessly, so that no run is open at its end."""
+        said = ("--prompt", "Go on.", "--response", "Those people are vermin and somebody should burn them all, I hate them. It is nine o'clock, the sun shines, and the bread is in the oven.")
         args = ("--model", "nano-stream", "--json", *said)
         found = []
         for block, flag, n in ((0.83, 0.79, 4), (0.83, 0.23, 4), (0.5, 0.4, 2), (0.95, 0.5, 1), (1, 1, 2)):
