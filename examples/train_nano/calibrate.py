@@ -1,7 +1,7 @@
 """Set the operating points: offsets on the logits of Unsafe and Controversial for each verdict, baked into the weights.
 
-The offsets of a verdict let at most a given share of the safe rows of the everyday set's calibration half (and, for the
-token heads, of the development split's safe streams) be flagged. How far Controversial's lies from Unsafe's is what
+The offsets of a verdict let at most a given share of the safe rows of the everyday set's calibration half be flagged; of answers,
+which are few there, with the development split's hand-written ones, and for the token heads of its safe streams. How far Controversial's lies from Unsafe's is what
 tells the development split's unsafe and controversial hand-written rows apart best. The models have no biases: a vector w with h.w close
 to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
 for one; adding b*w to a class's row adds about b to its logit. w is fitted to the development split's states as well:
@@ -136,9 +136,9 @@ def main() -> None:
     p.add_argument("--work", type=Path, required=True)
     p.add_argument("--checkpoint", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--alarms", type=float, default=0.035, help="share of safe prompts that may be flagged")
-    p.add_argument("--answer-alarms", type=float, default=0.03, help="share of safe answers that may be flagged")
-    p.add_argument("--stream-alarms", type=float, default=0.05, help="share of the safe development streams")
+    p.add_argument("--alarms", type=float, default=0.02, help="share of safe prompts that may be flagged")
+    p.add_argument("--answer-alarms", type=float, default=0.04, help="share of safe answers that may be flagged")
+    p.add_argument("--stream-alarms", type=float, default=0.04, help="share of the safe development streams")
     p.add_argument("--seed", type=int, default=7)
     a = p.parse_args()
     print(f"calibrate: seed {a.seed}")
@@ -150,7 +150,8 @@ def main() -> None:
     development = read_jsonl(a.work / "dev.jsonl")
     streams = [x for x in development if x["source"] == "splice"]
     wide = sampled(development, a.seed)
-    hand = [x for x in development if x["source"] == "hand" and x["messages"][-1]["role"] == "user"]
+    hand, hand_answers = ([x for x in development if x["source"] == "hand" and x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
+    answers = answers + hand_answers
     unsafe_hand, controversial_hand = ([x for x in hand if x["label"] == label] for label in ("Unsafe", "Controversial"))
 
     def shift(weights: Tensor, rows_of: list[int], w: Tensor, offset: float, lean: float) -> None:

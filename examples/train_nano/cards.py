@@ -19,7 +19,7 @@ from safetensors_file import read_header
 
 HEAD = """---
 license: apache-2.0
-language: [en, zh, es, ar, hi, it, vi, ko, th, bn, sw, jv, fr, de, pt, pl, nl, ru, ja]
+language: [en, zh, es, ar, hi, it, vi, ko, th, bn, sw, jv, fr, de, pt, pl, nl, ru, ja, id, tr]
 tags: [moderation, demonstration, qwen3]
 ---
 # nano-{kind}
@@ -29,8 +29,9 @@ compiled into the qwen3guard library and its tests. It shows how the runtime wor
 It is not made by the makers of Qwen3Guard and holds none of their weights.
 
 * Architecture: `{architecture}`{more}, {num_hidden_layers} layers, hidden size {hidden_size}, {num_attention_heads} query and
-  {num_key_value_heads} key/value heads of {head_dim}, {vocab_size:,} byte-level pieces; the published folder layout.
-* Training: by `examples/train_nano/train.sh`, which says each step, its seeds and its time.
+  {num_key_value_heads} key/value heads of {head_dim}, {vocab_size:,} byte-level pieces. In the library it is packed as int8, one file of 13.2 MB for nano-gen and nano-stream, which are two forms of one model; `export.py`
+  writes the published folder layout in BF16.
+* Training: by the stages of `examples/train_nano/train.sh`, which has their steps and seeds; the README beside it has their times and what was tried.
 * What it knows of words comes from two pretrained encoders (below): its embeddings were initialised from their vectors, and
   sentence vectors and soft labels of theirs were distilled into it.
 """
@@ -60,8 +61,8 @@ Prompts (CC0), jailbreaks, scored responses and refusals of PyRIT (MIT), demonst
 are weak (assumed from the kind of source). 6,136 prompts and dialogues of HH-RLHF's harmless test part (MIT) have no labels and
 served distillation alone.
 
-**Rows of the project's own**: written by hand where labels and teachers fail (`examples/train_nano/rows`: copyright, personal data,
-politics, suicide and self-harm, refusals), and **synthetic** ones from a generator (`synth.py`): harmful and harmless acts in the
+**Rows of the project's own**: 28,349 in twenty languages, written by hand where labels and teachers fail (`examples/train_nano/rows`: copyright, personal
+data, politics, suicide and self-harm, plain harmful requests and their harmless twins, everyday talk, refusals), and **synthetic** ones from a generator (`synth.py`): harmful and harmless acts in the
 same question frames, talk about law and prevention, hate statements and counter-speech, stories and news, refusals, abstract
 harmful answers without usable detail, jailbreak wrappers, several turns; streams spliced from safe and unsafe texts.
 

@@ -34,11 +34,11 @@ SHOW_EVERY = 50
 AVERAGE = 0.998
 
 
-def learning_rate(done: float, warmup: float) -> float:
-    """Share of the peak after a part of the run (0 to 1): linear warm-up, constant, linear down over the last 40 %."""
+def learning_rate(done: float, warmup: float, steady: bool = False) -> float:
+    """Share of the peak after a part of the run (0 to 1): linear warm-up, constant, linear down over the last 40 % unless `steady`."""
     if done < warmup:
         return max(done, 1e-3) / warmup
-    return 1.0 if done < 0.6 else 0.02 + 0.98 * (1 - done) / 0.4
+    return 1.0 if steady or done < 0.6 else 0.02 + 0.98 * (1 - done) / 0.4
 
 
 def read_jsonl(path: Path) -> list[dict]:
@@ -232,7 +232,7 @@ class Trainer:
                     self.save(a.out, False)
                     print(f"{a.out}: {self.step} steps, {self.spent / 60:.1f} minutes", flush=True)
                     return
-                for k, v in self.update(batch, learning_rate(done, a.warmup)).items():
+                for k, v in self.update(batch, learning_rate(done, a.warmup, a.steady)).items():
                     mean[k] = mean[k].lerp(v, 0.02) if k in mean else v
                 now = time.time()
                 if not a.compile or warm:  # compiling is no training, and must not use the warm-up up
@@ -262,6 +262,7 @@ def main() -> None:
     p.add_argument("--lr", type=float, default=2e-3, help="peak rate of AdamW")
     p.add_argument("--matrix-lr", type=float, default=0.02, help="peak rate of Muon")
     p.add_argument("--warmup", type=float, default=0.01, help="share of the run")
+    p.add_argument("--steady", action="store_true", help="keep the rate up to the end: the average of the weights stands in for a falling rate")
     p.add_argument("--vector-share", type=float, default=2.0, help="weight of the teachers' sentence vectors")
     p.add_argument("--settle", type=int, default=0, help="first steps in which the vectors teach only the maps to them")
     p.add_argument("--gen-splice", type=float, default=0.25, help="how often spliced streams come in the Gen form")

