@@ -1,9 +1,11 @@
 """Set the operating points: offsets on the logits of Unsafe and Controversial for each verdict, baked into the weights.
 
-The offsets of a verdict let at most a given share of the safe rows of the everyday set's calibration half be flagged; of answers,
-which are few there, with the development split's hand-written ones, and for the token heads of its safe streams. How far Controversial's lies from Unsafe's is what
-tells the development split's unsafe and controversial hand-written rows apart best. The models have no biases: a vector w with h.w close
-to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
+The offset of a verdict lets at most a given share of safe rows be flagged: of prompts, those of the everyday set's
+calibration half; of answers, which are few there, those and the development split's hand-written ones. The token heads'
+is lowered where it would flag more than a share of that split's safe streams. How far Controversial's lies from Unsafe's
+in the prompts' verdicts is what tells the split's unsafe and controversial hand-written rows apart best.
+
+The models have no biases: a vector w with h.w close to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
 for one; adding b*w to a class's row adds about b to its logit. w is fitted to the development split's states as well:
 fitted to everyday texts alone, it is another offset on texts of another kind. Most of the shift is learnt (PRIOR in
 losses.py): what w adds differs from text to text, and grows with b. `qwen3guard calibrate` sets thresholds without weights.
@@ -30,7 +32,7 @@ UNSAFE, CONTROVERSIAL = 1, 2
 TOKENS = 8192
 #: Finding an unsafe row counts so much more than calling it by the right one of two names.
 FOUND_SHARE = 3.0
-#: Development rows of each role to whose states the offsets are fitted.
+#: Development rows of each role to whose states the offsets are fitted, unless --sample says another number.
 N_DEVELOPMENT = 1500
 
 
@@ -123,11 +125,11 @@ def split(values: list, part: list[dict]) -> tuple[list, list]:
     return [v for v, b in zip(values, bad) if not b], [v for v, b in zip(values, bad) if b]
 
 
-def sampled(development: list[dict], seed: int) -> list[list[dict]]:
-    """Short conversations of all sources, of each role N_DEVELOPMENT at most."""
+def sampled(development: list[dict], n: int, seed: int) -> list[list[dict]]:
+    """Short conversations of all sources, of each role n at most."""
     short = [x for x in development if len(x["messages"]) <= 2 and x["source"] != "splice"]
     parts = [[x for x in short if x["messages"][-1]["role"] == role] for role in ("user", "assistant")]
-    return [random.Random(seed).sample(part, min(len(part), N_DEVELOPMENT)) for part in parts]
+    return [random.Random(seed).sample(part, min(len(part), n)) for part in parts]
 
 
 def main() -> None:
@@ -139,6 +141,7 @@ def main() -> None:
     p.add_argument("--alarms", type=float, default=0.02, help="share of safe prompts that may be flagged")
     p.add_argument("--answer-alarms", type=float, default=0.04, help="share of safe answers that may be flagged")
     p.add_argument("--stream-alarms", type=float, default=0.04, help="share of the safe development streams")
+    p.add_argument("--sample", type=int, default=N_DEVELOPMENT, help="development rows of each role to which the offsets are fitted")
     p.add_argument("--seed", type=int, default=7)
     a = p.parse_args()
     print(f"calibrate: seed {a.seed}")
@@ -149,7 +152,7 @@ def main() -> None:
     prompts, answers = ([x for x in rows if x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
     development = read_jsonl(a.work / "dev.jsonl")
     streams = [x for x in development if x["source"] == "splice"]
-    wide = sampled(development, a.seed)
+    wide = sampled(development, a.sample, a.seed)
     hand, hand_answers = ([x for x in development if x["source"] == "hand" and x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
     answers = answers + hand_answers
     unsafe_hand, controversial_hand = ([x for x in hand if x["label"] == label] for label in ("Unsafe", "Controversial"))
@@ -199,7 +202,9 @@ def main() -> None:
         offset = settle(name, safe, unsafe, lean, a.alarms if query else a.answer_alarms, calm)
         inner += head_states(model, wide[not query], r, query)
         shift(weights, [0, 1, 2], stand_in(torch.cat(inner)), offset, lean)
-    torch.save(state, a.out)
+    partial = a.out.with_suffix(".tmp")
+    torch.save(state, partial)
+    partial.replace(a.out)
 
 
 if __name__ == "__main__":

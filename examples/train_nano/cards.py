@@ -61,7 +61,7 @@ Prompts (CC0), jailbreaks, scored responses and refusals of PyRIT (MIT), demonst
 are weak (assumed from the kind of source). 6,136 prompts and dialogues of HH-RLHF's harmless test part (MIT) have no labels and
 served distillation alone.
 
-**Rows of the project's own**: 28,349 in twenty languages, written by hand where labels and teachers fail (`examples/train_nano/rows`: copyright, personal
+**Rows of the project's own**: 28,349 written by hand in twenty languages where labels and teachers fail (`examples/train_nano/rows`: copyright, personal
 data, politics, suicide and self-harm, plain harmful requests and their harmless twins, everyday talk, refusals), and **synthetic** ones from a generator (`synth.py`): harmful and harmless acts in the
 same question frames, talk about law and prevention, hate statements and counter-speech, stories and news, refusals, abstract
 harmful answers without usable detail, jailbreak wrappers, several turns; streams spliced from safe and unsafe texts.
@@ -77,11 +77,11 @@ RESULTS = """
 ## Results
 
 Measured with the C++ runtime (`qwen3guard eval`) on two thirds of each public benchmark and on the everyday set
-(`examples/train_nano/everyday`, hand-written, twelve languages): of its halves one set thresholds, the other is only
-reported on, with {safe prompts} safe and {unsafe prompts} unsafe prompts, {helpful} helpful answers, {refusals} refusals and
+(`examples/train_nano/everyday`, hand-written, twelve languages): of its halves one set thresholds; no threshold comes from
+the other, which is reported on, with {safe prompts} safe and {unsafe prompts} unsafe prompts, {helpful} helpful answers, {refusals} refusals and
 {unsafe} unsafe answers. So few rows leave some 3 points open either way of a rate near 5 %, 7 of one near 70 %, and
 languages one by one are anecdotes. **Strict** counts Controversial as unsafe, **loose** as safe, in labels and verdicts
-alike (the script published with the models prints the two names swapped); a rate without either word is strict. AUC6 is the mean AUC of P(Unsafe) + P(Controversial) over the six benchmarks with both classes. F1 alone is no aim: a program that always
+alike (the script published with the models prints the two names swapped); a rate without either word is strict. AUC6 is the mean AUC of P(Unsafe) + P(Controversial) over six benchmarks (`examples/train_nano/README.md`). F1 alone is no aim: a program that always
 says Unsafe scores well on sets that hold little else.
 
 """

@@ -59,7 +59,7 @@ EMBEDDED = {
     },
     "nano-stream": {
         "auc6": 0.789, "everyday_auc": 0.942, "f1_ten": 0.641, "everyday_false_alarms": 0.05, "everyday_recall": 0.726,
-        "everyday_category": 0.872, "helpful_flagged": 0.02, "refusals_flagged": 0.021, "unsafe_found": 0.622,
+        "everyday_category": 0.872, "helpful_flagged": 0.02, "refusals_flagged": 0.02, "unsafe_found": 0.622,
         "streams_false_alarms": 0.135, "streams_first_128": 0.496, "held_out": 0.03,
     },
 }

@@ -45,7 +45,9 @@ def mean(checkpoints: list[Path], out: Path) -> None:
         if state["config"] != states[0]["config"]:
             raise ValueError(f"{path} has another shape than {checkpoints[0]}")
     ema = {name: torch.stack([state["ema"][name].float() for state in states]).mean(0) for name in states[0]["ema"]}
-    torch.save({"config": states[0]["config"], "ema": ema}, out)
+    partial = out.with_suffix(".tmp")
+    torch.save({"config": states[0]["config"], "ema": ema}, partial)
+    partial.replace(out)
 
 
 def main() -> None:

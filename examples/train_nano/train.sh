@@ -22,8 +22,10 @@ export GOMP_SPINCOUNT=0 OMP_WAIT_POLICY=PASSIVE
 if [ "$smoke" ]; then
   prepare="--synthetic-only --rows 1000" alone=--no-teachers vocab=2048
   words="--steps 12 --chunk 600 --tokens 2048" both="--steps 12 --chunk 400 --tokens 2048" third=$both last=$both
+  calibrate='--sample 60'
   export OMP_NUM_THREADS=1
 else
+  calibrate=''
   prepare="--data $data" alone='' vocab=40960
   again="--lr 1e-3 --matrix-lr 0.01 --settle 150 --warmup 0.03"
   words="--steps 3300" both="--steps 1600 $again --chunk 8000" third="--steps 2200 $again --chunk 8000" last="--steps 1600 $again --steady --chunk 6000"
@@ -32,6 +34,11 @@ else
   words="$words $speed" both="$both $speed" third="$third $speed" last="$last $speed"
 fi
 mkdir -p "$work"
+# Runs in the background end with the script, however it ends.
+runs=
+trap 'for run in $runs; do kill "$run" 2>/dev/null || :; done' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # 1. Rows, vocabulary, and the teachers' vectors of all texts.
 [ -e "$work/train.jsonl" ] || $python prepare.py $prepare --work "$work" --seed "$seed"
@@ -56,13 +63,14 @@ two_seeds() { # name, what to start from, options
     runs="$runs $!"
   done
   for run in $runs; do wait "$run"; done
+  runs=
   $python stages.py mean --checkpoint "$work/$name$seed.pt" "$work/$name$((seed + 1)).pt" --out "$work/$name.pt"
 }
 two_seeds third both $third
 two_seeds last third $last
 
-# 4. The operating point, from the everyday set's calibration half; then the model folders.
-[ -e "$work/final.pt" ] || $python calibrate.py --work "$work" --checkpoint "$work/last.pt" --out "$work/final.pt"
+# 4. The operating point, from the everyday set's calibration half and, for answers and streams, the development split; then the model folders.
+[ -e "$work/final.pt" ] || $python calibrate.py --work "$work" --checkpoint "$work/last.pt" --out "$work/final.pt" --seed "$seed" $calibrate
 $python stages.py save --checkpoint "$work/final.pt" --tokenizer "$work/tokenizer.json" --stage "$work/stage"
 for kind in gen stream; do
   $python export.py --kind $kind --stage "$work/stage" --out "$out/nano-$kind"

@@ -94,6 +94,13 @@ class CalibrateTest(unittest.TestCase):
             self.assertIn(f"Warning: {warning}\n", stdout)
         return report, stdout
 
+    def check_no_gain(self, report, stdout):
+        """At a target of 10 % of 160 safe rows: a warning exactly when held-out rows show no gain over a base that keeps to it."""
+        before, crossed = (report["prompt"][name]["block"] for name in ("before", "cross_validated"))
+        gains = crossed["fp"] < before["fp"] if crossed["tp"] == before["tp"] else crossed["tp"] > before["tp"] and crossed["fp"] <= max(before["fp"], 16)
+        self.assertEqual("Warning: Cross-validated, the new policy is no better than the base policy, which may as well stay.\n" in stdout,
+                         before["fp"] <= 16 and not gains)
+
     def test_prompts(self):
         rows = invented_rows(240, 1)
         report, stdout = self.check("nano-gen", rows, "prompt", "--target-fpr", "0.1")
@@ -105,15 +112,12 @@ class CalibrateTest(unittest.TestCase):
         self.assertEqual((report["response"]["kept_because"], policy["response"]["categories"]["Violent"]), ("no_rows", "block"))
         self.assertTrue(stdout.startswith("Prompts: 240 rows (160 Safe, 0 Controversial, 80 Unsafe).\n"), stdout)
         self.assertNotIn("Responses", stdout)
-        self.assertNotIn("may as well stay", stdout)
-        # Fitted to these rows already: the same again, and whether held-out rows show a gain by chance is told as it is.
+        self.check_no_gain(report, stdout)
+        # Fitted to these rows already: the same again.
         code, stdout, stderr = self.here("calibrate", "--predictions", "run", "--policy", "mine.json", "--target-fpr", "0.1", "--out", "again.json",
                                          "--report", "again_report.json")
         self.assertEqual((code, stderr), (0, ""))
-        found = json.loads((self.folder / "again_report.json").read_text(encoding="utf-8"))["prompt"]
-        before, crossed = found["before"]["block"], found["cross_validated"]["block"]
-        gains = (crossed["fp"] < before["fp"]) if crossed["tp"] == before["tp"] else crossed["tp"] > before["tp"] and crossed["fp"] <= 16
-        self.assertEqual("Warning: Cross-validated, the new policy is no better than the base policy, which may as well stay.\n" in stdout, not gains)
+        self.check_no_gain(json.loads((self.folder / "again_report.json").read_text(encoding="utf-8")), stdout)
         self.assertEqual(json.loads((self.folder / "again.json").read_text(encoding="utf-8")), policy)
 
     def test_responses_of_a_stream_checkpoint(self):
