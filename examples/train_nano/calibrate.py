@@ -132,7 +132,7 @@ def sampled(development: list[dict], n: int, seed: int) -> list[list[dict]]:
     return [random.Random(seed).sample(part, min(len(part), n)) for part in parts]
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--work", type=Path, required=True)
@@ -143,7 +143,18 @@ def main() -> None:
     p.add_argument("--stream-alarms", type=float, default=0.04, help="share of the safe development streams")
     p.add_argument("--sample", type=int, default=N_DEVELOPMENT, help="development rows of each role to which the offsets are fitted")
     p.add_argument("--seed", type=int, default=7)
-    a = p.parse_args()
+    return p.parse_args()
+
+
+def shift(weights: Tensor, rows_of: list[int], w: Tensor, offset: float, lean: float) -> None:
+    """Bake the offsets into an output matrix."""
+    weights[rows_of[UNSAFE]] += offset * w
+    weights[rows_of[CONTROVERSIAL]] += (offset + lean) * w
+
+
+def main() -> None:
+    """Fit, tell and bake in the offsets of the four verdicts."""
+    a = arguments()
     print(f"calibrate: seed {a.seed}")
     r = Renderer(load_tokenizer(a.work / "tokenizer.json"))
     model = load_model(a.checkpoint).eval()
@@ -156,11 +167,6 @@ def main() -> None:
     hand, hand_answers = ([x for x in development if x["source"] == "hand" and x["messages"][-1]["role"] == role] for role in ("user", "assistant"))
     answers = answers + hand_answers
     unsafe_hand, controversial_hand = ([x for x in hand if x["label"] == label] for label in ("Unsafe", "Controversial"))
-
-    def shift(weights: Tensor, rows_of: list[int], w: Tensor, offset: float, lean: float) -> None:
-        """Bake the offsets into an output matrix."""
-        weights[rows_of[UNSAFE]] += offset * w
-        weights[rows_of[CONTROVERSIAL]] += (offset + lean) * w
 
     def settle(name: str, safe: list[Tensor], unsafe: list[Tensor], lean: float, alarms: float, calm: list[Tensor] = ()) -> float:
         """Choose and tell a verdict's offset."""
