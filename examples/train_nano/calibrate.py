@@ -5,10 +5,11 @@ calibration half; of answers, which are few there, those and the development spl
 is lowered where it would flag more than a share of that split's safe streams. How far Controversial's lies from Unsafe's
 in the prompts' verdicts is what tells the split's unsafe and controversial hand-written rows apart best.
 
-The models have no biases: a vector w with h.w close to 1 for the states of one verdict, and to 0 for those of the other kind where both share the output rows, stands in
-for one; adding b*w to a class's row adds about b to its logit. w is fitted to the development split's states as well:
-fitted to everyday texts alone, it is another offset on texts of another kind. Most of the shift is learnt (PRIOR in
-losses.py): what w adds differs from text to text, and grows with b. `qwen3guard calibrate` sets thresholds without weights.
+The models have no biases: a vector w with h.w close to 1 for the states of one verdict, and to 0 for those of the other
+kind where both share the output rows, stands in for one; adding b*w to a class's row adds about b to its logit. w is
+fitted to the development split's states as well: fitted to everyday texts alone, it is another offset on texts of
+another kind. Most of the shift is learnt (PRIOR in losses.py): what w adds differs from text to text, and grows with b.
+`qwen3guard calibrate` sets thresholds without weights.
 """
 
 from __future__ import annotations

@@ -93,7 +93,6 @@ int main(int argc, char** argv) {
   }
   const long grown = resident_pages() - at_first;
   printf("%d rounds, grown by %ld pages\n", kRounds, grown);
-  // The heap swings by some 13 MB; in so many rounds a leak of a tenth of what a round takes (some 2 MB) is
-  // more.
+  // The heap swings by some 13 MB: a leak of a tenth of what a round takes (some 2 MB) is more in so many.
   return argc == 2 && grown < (kRounds - kWarm) * 50 ? 0 : 1;
 }

@@ -120,6 +120,23 @@ class CalibrateTest(unittest.TestCase):
         self.check_no_gain(json.loads((self.folder / "again_report.json").read_text(encoding="utf-8")), stdout)
         self.assertEqual(json.loads((self.folder / "again.json").read_text(encoding="utf-8")), policy)
 
+    def test_whether_the_base_may_as_well_stay(self):
+        """What is said of predictions that are always right, and of some that rank rightly and never reach Unsafe."""
+        rows = invented_rows(240, 1)
+        self.judge("nano-gen", rows)
+        path = self.folder / "run/predictions.jsonl"
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for harmful, may_stay in ((0.9, True), (0.3, False)):
+            for n, line in enumerate(lines):
+                unsafe = (harmful if line["label"] == "Unsafe" else 0.1) + n / 10000
+                is_flagged = unsafe > 0.5
+                line["verdict"] |= {"severity": "Unsafe" if is_flagged else "Safe", "probabilities": {"safe": 1 - unsafe, "controversial": 0, "unsafe": unsafe},
+                                    "categories": [{"name": "Violent", "probability": 0.9}] if is_flagged else []}
+            path.write_text(lines_of(lines), encoding="utf-8")
+            code, stdout, stderr = self.here("calibrate", "--predictions", "run", "--policy", "strict", "--target-fpr", "0.1", "--out", "mine.json", "--force")
+            self.assertEqual((code, stderr), (0, ""))
+            self.assertEqual("Warning: Cross-validated, the new policy is no better than the base policy, which may as well stay.\n" in stdout, may_stay, stdout)
+
     def test_responses_of_a_stream_checkpoint(self):
         rows = invented_rows(150, 2, is_response=True)
         report, stdout = self.check("nano-stream", rows, "response", "--f-beta", "1")
