@@ -6,7 +6,7 @@
 
 #include "bench/measure.hpp"
 #include "cli.hpp"
-#include "json_out.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

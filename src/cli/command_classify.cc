@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "conversation_in.hpp"
+#include "wire/conversation_in.hpp"
 #include "decision_flags.hpp"
 #include "input_lines.hpp"
-#include "verdict_out.hpp"
+#include "wire/verdict_out.hpp"
+#include "cli/verdict_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {

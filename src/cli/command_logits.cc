@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "json_out.hpp"
+#include "wire/json_out.hpp"
 #include "npy.hpp"
 
 namespace qwen3guard::cli {

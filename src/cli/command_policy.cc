@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "conversation_in.hpp"
-#include "fields_in.hpp"
+#include "wire/conversation_in.hpp"
+#include "wire/fields_in.hpp"
 #include "input_lines.hpp"
 #include "load_policy.hpp"
-#include "verdict_in.hpp"
-#include "verdict_out.hpp"
+#include "wire/verdict_in.hpp"
+#include "wire/verdict_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

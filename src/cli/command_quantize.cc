@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "json_out.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "wire/json_out.hpp"
+#include "wire/stream_out.hpp"
 #include "decision_flags.hpp"
 #include "input_lines.hpp"
-#include "json_out.hpp"
+#include "wire/json_out.hpp"
 #include "platform.hpp"
 #include "settled_tokens.hpp"
-#include "verdict_out.hpp"
+#include "cli/verdict_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {
@@ -28,56 +30,17 @@ struct StreamFlags {
 /// One token with what was said of it.
 struct TokenLine {
   Role role;
-  TokenId id;
   std::string text;
   TokenVerdict verdict;
 };
-
-/// The category of what is harmful; else null.
-void put_category(JsonOut& json, const TokenVerdict& token) {
-  json.key("category");
-  if (token.severity <= Severity::safe) {
-    json.null();
-  } else {
-    json.string(to_string(token.category));
-  }
-}
 
 std::string to_json(const TokenLine& token) {
   JsonOut json;
   json.begin_output("token");
   json.key("role").string(to_string(token.role));
-  json.key("index").integer(token.verdict.position);
-  json.key("id").integer(token.id);
-  json.key("text").string(token.text);
-  put_severity(json.key("severity"), token.verdict.severity);
-  put_probabilities(json.key("probabilities"), token.verdict.probabilities);
-  put_category(json, token.verdict);
-  json.key("action").string(to_string(token.verdict.action));
-  json.key("source").string(to_string(token.verdict.source));
-  if (token.role == Role::assistant) {
-    json.key("byte_begin").integer(token.verdict.byte_begin);
-    json.key("byte_end").integer(token.verdict.byte_end);
-  }
+  put_token_fields(json, token.role, token.verdict, token.text);
   json.end_object();
   return json.text();
-}
-
-/// Why a decision fell, as the JSON form spells it.
-const char* name_of(DecisionReason reason) {
-  switch (reason) {
-    case DecisionReason::none:
-      break;
-    case DecisionReason::run:
-      return "run";
-    case DecisionReason::end_of_turn:
-      return "end_of_turn";
-    case DecisionReason::written:
-      return "written";
-    case DecisionReason::mixed_run:
-      return "mixed_run";
-  }
-  return "none";
 }
 
 /// What ends a turn. token: the one that decided; null when none did.
@@ -85,31 +48,7 @@ std::string to_json(Role role, const Decision& decision, const TokenVerdict* tok
   JsonOut json;
   json.begin_output("decision");
   json.key("role").string(to_string(role));
-  put_severity(json.key("severity"), decision.severity);
-  json.key("complete").boolean(decision.is_complete);
-  json.key("unjudged");
-  if (decision.unjudged_begin < decision.unjudged_end) {
-    json.begin_array().integer(decision.unjudged_begin).integer(decision.unjudged_end).end_array();
-  } else {
-    json.null();
-  }
-  json.key("action").string(to_string(decision.action));
-  put_ruling(json.key("ruling"), decision.ruling);
-  json.key("reason").string(name_of(decision.reason));
-  json.key("token");
-  if (token == nullptr) {
-    json.null();
-  } else {
-    json.begin_object();
-    json.key("index").integer(token->position);
-    put_severity(json.key("severity"), token->severity);
-    put_probabilities(json.key("probabilities"), token->probabilities);
-    put_category(json, *token);
-    json.key("run_byte_begin").integer(decision.run_byte_begin);
-    json.key("byte_end").integer(token->byte_end);
-    json.key("settled").boolean(token->is_settled);
-    json.end_object();
-  }
+  put_decision_fields(json, decision, token);
   json.end_object();
   return json.text();
 }
@@ -208,11 +147,11 @@ void run(const StreamFlags& flags) {
   StreamSession session = guard.open_stream(options).value();
 
   Writer writer(flags.json, wants_color(stdout));
-  const TokenVerdict prompt = session.push_prompt(flags.prompt).value();
-  writer.prompt({Role::user, tokenizer.find_added("<|im_end|>").value_or(-1), "<|im_end|>", prompt},
-                session.prompt_decision());
+  TokenVerdict prompt = session.push_prompt(flags.prompt).value();
+  prompt.id = tokenizer.find_added("<|im_end|>").value_or(-1);
+  writer.prompt({Role::user, "<|im_end|>", prompt}, session.prompt_decision());
   SettledTokens response(tokenizer, [&](const TokenVerdict& token, std::string text) {
-    writer.response({Role::assistant, token.id, std::move(text), token});
+    writer.response({Role::assistant, std::move(text), token});
   });
   each_piece(flags, [&](std::string_view piece) { response.follow(session.push_text(piece).value()); });
   const Decision decision = session.end_turn().value().decision;

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "fields_in.hpp"
+#include "wire/fields_in.hpp"
 #include "input_lines.hpp"
-#include "json_out.hpp"
-#include "utf8_text.hpp"
+#include "wire/json_out.hpp"
+#include "wire/utf8_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {

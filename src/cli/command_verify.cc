@@ -3,7 +3,7 @@
 #include <string>
 
 #include "cli.hpp"
-#include "json_out.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

@@ -8,13 +8,15 @@ from fnmatch import fnmatch
 from source_tree import Finding, SourceTree, includes, literals
 
 # A file includes its own layer and those before it.
-LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "bench", "evaluation", "cli"]
+LAYERS = ["base", "util", "kernels", "tensor", "model", "tokenizer", "guard", "bench", "evaluation", "wire", "server", "cli"]
 # Folders that belong to a layer of another name. `values` holds the bodies of the base headers.
 FOLDERS = {"values": "base", "embedded": "guard"}
 # The floors of src/guard: a room includes itself and rooms on lower floors.
 GUARD_FLOORS = [["lists"], ["policy", "conversation"], ["heads", "loaded"], ["gen"], ["session"], ["calls", "batch"], ["hold_back"]]
-# What the program may include besides public headers: of the layers between it and the library.
-CLI_HEADERS = ("src/bench/measure.hpp", "src/evaluation/*.hpp")
+# Layers above the library, which see its public headers only.
+PROGRAM_LAYERS = ("wire", "server", "cli")
+# What they may include besides those: of the layers between them and the library.
+PROGRAM_HEADERS = ("src/bench/measure.hpp", "src/evaluation/*.hpp", "src/wire/*.hpp", "src/server/server.hpp", "src/server/options.hpp")
 # What src/model/checkpoint may include of the rest of its layer: formats know what a model is, and nothing of what it computes.
 CHECKPOINT_HEADERS = {"src/model/config.hpp", "src/model/labels.hpp", "src/model/packed_info.hpp"}
 # Names of published files, and who knows them: the formats, and the tokenizer with its own. The program names them to people.
@@ -31,6 +33,9 @@ OUTSIDE = [
     ("xxhash.h", ("src/util/checksum.cc",), 1),
     ("simdjson.h", ("src/*",), None),
     ("CLI/*", ("src/cli/*",), None),
+    ("boost/*", ("src/server/http/*",), None),
+    ("openssl/*", ("src/server/http/*", "src/server/digest.cc"), None),
+    ("prometheus/*", ("src/server/operations/metrics.cc",), 1),
     ("*intrin.h", ("src/kernels/*",), None),
     ("arm_*.h", ("src/kernels/*",), None),
     ("catch2/*", ("tests/*",), None),
@@ -90,7 +95,7 @@ def is_public(path: str) -> bool:
 
 
 def include_direction(tree: SourceTree) -> list[Finding]:
-    """Includes point to the same layer or a lower one; the program uses public headers and those of CLI_HEADERS only."""
+    """Includes point to the same layer or a lower one; the program uses public headers and those of PROGRAM_HEADERS only."""
     findings = []
     for path in tree.cpp():
         layer = layer_of(path)
@@ -107,7 +112,7 @@ def include_direction(tree: SourceTree) -> list[Finding]:
             if target_layer in LAYERS and LAYERS.index(target_layer) > LAYERS.index(layer):
                 findings.append(
                     Finding(path, include.line, f"{layer} must not include {include.name} of {target_layer}"))
-            elif layer == "cli" and target_layer != "cli" and not is_public(target) and not any(fnmatch(target, one) for one in CLI_HEADERS):
+            elif layer in PROGRAM_LAYERS and target_layer != layer and not is_public(target) and not any(fnmatch(target, one) for one in PROGRAM_HEADERS):
                 findings.append(
                     Finding(path, include.line, f"the program uses public headers only, not {include.name}"))
     return findings

@@ -3,7 +3,8 @@
 
 #include "cli/eval/calibration_out.hpp"
 #include "cli/eval/counts_out.hpp"
-#include "cli/json_out.hpp"
+#include "cli/wire.hpp"
+#include "wire/json_out.hpp"
 #include "evaluation/calibration/intervals.hpp"
 #include "evaluation/significance.hpp"
 

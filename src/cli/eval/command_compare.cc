@@ -15,7 +15,7 @@
 #include "cli/eval/data_rows.hpp"
 #include "cli/eval/figures_text.hpp"
 #include "cli/eval/run_folder.hpp"
-#include "cli/fields_in.hpp"
+#include "wire/fields_in.hpp"
 #include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {

@@ -15,7 +15,7 @@
 #include "cli/eval/prediction_in.hpp"
 #include "cli/eval/prediction_out.hpp"
 #include "cli/eval/run_folder.hpp"
-#include "cli/json_out.hpp"
+#include "wire/json_out.hpp"
 #include "evaluation/run_metrics.hpp"
 
 namespace qwen3guard::cli {

@@ -7,7 +7,8 @@
 
 #include "cli/eval/conclusion.hpp"
 #include "cli/eval/counts_out.hpp"
-#include "cli/verdict_out.hpp"
+#include "cli/wire.hpp"
+#include "wire/verdict_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

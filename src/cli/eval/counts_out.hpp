@@ -4,7 +4,8 @@
 
 #include <optional>
 
-#include "cli/json_out.hpp"
+#include "cli/wire.hpp"
+#include "wire/json_out.hpp"
 #include "evaluation/bootstrap.hpp"
 #include "evaluation/counts.hpp"
 

@@ -8,12 +8,12 @@
 #include <unordered_map>
 
 #include "cli/cli.hpp"
-#include "cli/conversation_in.hpp"
+#include "wire/conversation_in.hpp"
 #include "cli/errors.hpp"
 #include "cli/eval/gold_in.hpp"
-#include "cli/fields_in.hpp"
+#include "wire/fields_in.hpp"
 #include "cli/input_lines.hpp"
-#include "cli/values_in.hpp"
+#include "wire/values_in.hpp"
 #include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {

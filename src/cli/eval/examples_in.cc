@@ -10,8 +10,8 @@
 #include "cli/errors.hpp"
 #include "cli/eval/judge.hpp"
 #include "cli/eval/run_folder.hpp"
-#include "cli/fields_in.hpp"
-#include "cli/verdict_in.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/verdict_in.hpp"
 #include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/eval/gold_in.hpp"
 
-#include "cli/conversation_in.hpp"
-#include "cli/fields_in.hpp"
-#include "cli/values_in.hpp"
+#include "cli/wire.hpp"
+#include "wire/conversation_in.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/values_in.hpp"
 
 namespace qwen3guard::cli {
 namespace {

@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "cli/json_text.hpp"
+#include "cli/wire.hpp"
+#include "wire/json_text.hpp"
 #include "evaluation/record.hpp"
 
 /// The fields of a labelled line that rows of data and predictions share. All functions throw LineError.

@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "cli/json_out.hpp"
+#include "cli/wire.hpp"
+#include "wire/json_out.hpp"
 #include "evaluation/run_metrics.hpp"
 #include "qwen3guard/guard.hpp"
 

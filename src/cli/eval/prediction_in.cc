@@ -10,9 +10,9 @@
 
 #include "cli/errors.hpp"
 #include "cli/eval/gold_in.hpp"
-#include "cli/fields_in.hpp"
+#include "wire/fields_in.hpp"
 #include "cli/input_lines.hpp"
-#include "cli/values_in.hpp"
+#include "wire/values_in.hpp"
 #include "evaluation/scores.hpp"
 
 namespace qwen3guard::cli {

@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/json_text.hpp"
+#include "cli/wire.hpp"
+#include "wire/json_text.hpp"
 #include "evaluation/record.hpp"
 
 namespace qwen3guard::cli {

@@ -5,8 +5,9 @@
 #include <optional>
 #include <span>
 
-#include "cli/json_out.hpp"
-#include "cli/verdict_out.hpp"
+#include "cli/wire.hpp"
+#include "wire/json_out.hpp"
+#include "wire/verdict_out.hpp"
 #include "evaluation/scores.hpp"
 
 namespace qwen3guard::cli {

@@ -7,10 +7,10 @@
 
 #include "cli/cli.hpp"
 #include "cli/eval/prediction_in.hpp"
-#include "cli/fields_in.hpp"
-#include "cli/json_out.hpp"
-#include "cli/values_in.hpp"
-#include "cli/verdict_out.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/json_out.hpp"
+#include "wire/values_in.hpp"
+#include "wire/verdict_out.hpp"
 #include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {

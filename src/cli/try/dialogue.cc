@@ -11,7 +11,7 @@
 #include "cli/errors.hpp"
 #include "cli/try/judgement.hpp"
 #include "cli/try/token_painter.hpp"
-#include "cli/utf8_text.hpp"
+#include "wire/utf8_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_CLI_CONVERSATION_IN_HPP
-#define QWEN3GUARD_SRC_CLI_CONVERSATION_IN_HPP
+#ifndef QWEN3GUARD_SRC_WIRE_CONVERSATION_IN_HPP
+#define QWEN3GUARD_SRC_WIRE_CONVERSATION_IN_HPP
 
 #include <string>
 #include <vector>
 
-#include "json_text.hpp"
+#include "wire/json_text.hpp"
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/options.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 /// The form of a line with a conversation, for messages.
 inline constexpr const char* kConversationForm = R"({"messages": [{"role": "user", "content": "..."}]})";
@@ -25,6 +25,6 @@ inline constexpr const char* kConversationForm = R"({"messages": [{"role": "user
 /// invalid_utf8.
 [[nodiscard]] std::string read_id(const JsonValue& line, InvalidUtf8 policy);
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
 
-#endif  // QWEN3GUARD_SRC_CLI_CONVERSATION_IN_HPP
+#endif  // QWEN3GUARD_SRC_WIRE_CONVERSATION_IN_HPP

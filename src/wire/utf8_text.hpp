@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_CLI_UTF8_TEXT_HPP
-#define QWEN3GUARD_SRC_CLI_UTF8_TEXT_HPP
+#ifndef QWEN3GUARD_SRC_WIRE_UTF8_TEXT_HPP
+#define QWEN3GUARD_SRC_WIRE_UTF8_TEXT_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string_view>
 
 /// UTF-8 in the program's input. Pure functions; those that return a string throw std::bad_alloc.
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 /// Offset of the first byte that belongs to no UTF-8 character; nothing when all of them do.
 [[nodiscard]] std::optional<std::size_t> find_ill_formed(std::string_view text) noexcept;
@@ -18,6 +18,6 @@ namespace qwen3guard::cli {
 /// Appends a Unicode scalar value.
 void append_utf8(std::uint32_t c, std::string& out);
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
 
-#endif  // QWEN3GUARD_SRC_CLI_UTF8_TEXT_HPP
+#endif  // QWEN3GUARD_SRC_WIRE_UTF8_TEXT_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/conversation_in.hpp"
+#include "wire/conversation_in.hpp"
 
 #include <fstream>
 #include <string>
@@ -12,9 +12,9 @@
 #include "tokenizer/tokenizer_files.hpp"
 
 using namespace qwen3guard;
-using namespace qwen3guard::cli;
+using namespace qwen3guard::wire;
 
-TEST_CASE("conversation in: rendered for Stream checkpoints as the published template does", "[cli]") {
+TEST_CASE("conversation in: rendered for Stream checkpoints as the published template does", "[wire]") {
   const auto checkpoint = detail::open_checkpoint(test::tiny("stream"));
   if (!checkpoint.ok()) Q3G_SKIP("built without models");
   const Tokenizer tokenizer = detail::load_tokenizer((*checkpoint)->tokenizer_files()).value();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_out.hpp"
+#include "wire/json_out.hpp"
 
 #include <simdjson.h>
 
@@ -9,9 +9,9 @@
 #include <cstdio>
 #include <limits>
 
-#include "errors.hpp"
+#include "wire/escaped.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 template <class Float>
@@ -85,4 +85,4 @@ JsonOut& JsonOut::boolean(bool v) { return value(v ? "true" : "false"); }
 JsonOut& JsonOut::null() { return value("null"); }
 JsonOut& JsonOut::raw(std::string_view json) { return value(json); }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

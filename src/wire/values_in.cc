@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "values_in.hpp"
+#include "wire/values_in.hpp"
 
 #include <simdjson.h>
 
 #include <charconv>
 #include <limits>
 
-#include "fields_in.hpp"
+#include "wire/fields_in.hpp"
 #include "qwen3guard/quote.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 void fail_unlike(const std::string& where, const JsonValue& value, const char* expected) {
   constexpr std::size_t kMaxShownBytes = 40;
@@ -97,4 +97,4 @@ Category read_category(const JsonValue& value, const std::string& where) {
   return *category;
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

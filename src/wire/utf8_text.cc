@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "utf8_text.hpp"
+#include "wire/utf8_text.hpp"
 
 #include <simdjson.h>
 
 #include <algorithm>
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -74,4 +74,4 @@ void append_utf8(std::uint32_t c, std::string& out) {
   put(0x80 | (c & 0x3F));
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

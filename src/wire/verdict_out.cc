@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verdict_out.hpp"
+#include "wire/verdict_out.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
-#include "cli.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
-
-std::string percent(float p) {
-  std::array<char, 16> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.1f %%", static_cast<double>(p) * 100.0);
-  return buffer.data();
-}
 
 /// What decide() needs of a Stream checkpoint's tokens.
 void put_token_verdicts(JsonOut& json, const Verdict& verdict) {
@@ -76,21 +67,7 @@ void put_ruling(JsonOut& json, const Ruling& ruling) {
   json.end_object();
 }
 
-std::string ruling_to_text(const Ruling& ruling) {
-  std::string out = std::string("action: ") + to_string(ruling.action);
-  if (ruling.rule == Rule::none || ruling.rule == Rule::safe || ruling.rule == Rule::severity) return out;
-  out += std::string(" (") + to_string(ruling.rule);
-  if (ruling.category) out += std::string(", ") + to_string(*ruling.category);
-  if (ruling.phrase >= 0)
-    out += ", phrase " + std::to_string(ruling.phrase) + ", bytes " + std::to_string(ruling.byte_begin) +
-           " to " + std::to_string(ruling.byte_end);
-  return out + ")";
-}
-
-std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
-  JsonOut json;
-  json.begin_output("verdict");
-  json.key("id").raw(id_json);
+void put_verdict_fields(JsonOut& json, const Verdict& verdict) {
   json.key("role").string(to_string(verdict.role));
   put_severity(json.key("severity"), verdict.severity);
   put_probabilities(json.key("probabilities"), verdict.probabilities);
@@ -138,6 +115,13 @@ std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
                                     [](const Verdict& part) { return part.is_of_folded_copy; });
   if (has_copy) json.key("is_of_folded_copy").boolean(verdict.is_of_folded_copy);
   if (!verdict.token_verdicts.empty()) put_token_verdicts(json, verdict);
+}
+
+std::string verdict_to_json(const Verdict& verdict, std::string_view id_json) {
+  JsonOut json;
+  json.begin_output("verdict");
+  json.key("id").raw(id_json);
+  put_verdict_fields(json, verdict);
   json.end_object();
   return json.text();
 }
@@ -155,40 +139,4 @@ std::string error_to_json(const Ruling& ruling, std::string_view id_json, const 
   return json.text();
 }
 
-std::string verdict_to_text(const Verdict& verdict, bool color) {
-  std::string out(color_of(verdict.severity, color));
-  out += to_string(verdict.severity);
-  out += color_off(color);
-  if (verdict.severity != Severity::not_judged)
-    out += " (safe " + percent(verdict.probabilities.safe) + ", controversial " +
-           percent(verdict.probabilities.controversial) + ", unsafe " +
-           percent(verdict.probabilities.unsafe) + ")";
-  out += ", " + ruling_to_text(verdict.ruling);
-  if (!verdict.categories.empty()) {
-    out += "\n  categories: ";
-    for (std::size_t i = 0; i < verdict.categories.size(); ++i) {
-      if (i > 0) out += ", ";
-      out += to_string(verdict.categories[i].category);
-      out += " (" + percent(verdict.categories[i].probability) + ")";
-    }
-  }
-  if (verdict.refusal) {
-    out += std::string("\n  refusal: ") + (verdict.refusal->value ? "yes" : "no") + " (" +
-           percent(verdict.refusal->probability) + ")";
-  }
-  if (verdict.window) {
-    const VerdictWindow& window = *verdict.window;
-    out += "\n  the worst of " + std::to_string(window.n_windows) + " windows: number " +
-           std::to_string(window.index + 1) + ", bytes " + std::to_string(window.byte_begin) + " to " +
-           std::to_string(window.byte_end);
-  }
-  if (verdict.is_of_folded_copy) out += "\n  of the folded copy, which is the worse one";
-  if (!verdict.dropped_messages.empty()) {
-    out += "\n  not seen, dropped by the model's template: ";
-    for (std::size_t i = 0; i < verdict.dropped_messages.size(); ++i)
-      out += (i > 0 ? ", messages[" : "messages[") + std::to_string(verdict.dropped_messages[i]) + "]";
-  }
-  return out;
-}
-
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_CLI_JSON_TEXT_HPP
-#define QWEN3GUARD_SRC_CLI_JSON_TEXT_HPP
+#ifndef QWEN3GUARD_SRC_WIRE_JSON_TEXT_HPP
+#define QWEN3GUARD_SRC_WIRE_JSON_TEXT_HPP
 
 #include <cstddef>
 #include <optional>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 /// Text that is not JSON, or an object with a key given twice; what() says where and what was expected.
 struct JsonError : std::runtime_error {
@@ -64,6 +64,6 @@ struct JsonValue::Member {
 /// "an object", "a string" and so on; for error messages.
 [[nodiscard]] const char* to_string(JsonValue::Kind kind) noexcept;
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
 
-#endif  // QWEN3GUARD_SRC_CLI_JSON_TEXT_HPP
+#endif  // QWEN3GUARD_SRC_WIRE_JSON_TEXT_HPP

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_CLI_FIELDS_IN_HPP
-#define QWEN3GUARD_SRC_CLI_FIELDS_IN_HPP
+#ifndef QWEN3GUARD_SRC_WIRE_FIELDS_IN_HPP
+#define QWEN3GUARD_SRC_WIRE_FIELDS_IN_HPP
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "json_text.hpp"
+#include "wire/json_text.hpp"
 #include "qwen3guard/options.hpp"
 
 /// Parts of a line of JSON, with errors that say where: `where` is the place in the line, such as
 /// "messages[0].content", or "" for all of it. All functions throw LineError (errors.hpp).
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 /// invalid_argument at a place.
 [[noreturn]] void fail(const std::string& where, const std::string& what);
@@ -33,6 +33,6 @@ void check_utf8(std::string_view text, const std::string& where, InvalidUtf8 pol
 /// conversation, or holds no text at all.
 void pass_over(const JsonValue::Member& field, const std::string& where);
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
 
-#endif  // QWEN3GUARD_SRC_CLI_FIELDS_IN_HPP
+#endif  // QWEN3GUARD_SRC_WIRE_FIELDS_IN_HPP

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_CLI_VALUES_IN_HPP
-#define QWEN3GUARD_SRC_CLI_VALUES_IN_HPP
+#ifndef QWEN3GUARD_SRC_WIRE_VALUES_IN_HPP
+#define QWEN3GUARD_SRC_WIRE_VALUES_IN_HPP
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "json_text.hpp"
+#include "wire/json_text.hpp"
 #include "qwen3guard/verdict.hpp"
 
 /// Numbers and names in a line of JSON that this program wrote, or that has its form. `where` is the place in
 /// the line; all functions throw LineError, which says the place, what stands there and what was expected.
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 [[noreturn]] void fail_unlike(const std::string& where, const JsonValue& value, const char* expected);
 
@@ -39,6 +39,6 @@ namespace qwen3guard::cli {
 [[nodiscard]] SeverityProbabilities read_probabilities(const JsonValue& value, const std::string& where);
 [[nodiscard]] Category read_category(const JsonValue& value, const std::string& where);
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
 
-#endif  // QWEN3GUARD_SRC_CLI_VALUES_IN_HPP
+#endif  // QWEN3GUARD_SRC_WIRE_VALUES_IN_HPP

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "verdict_in.hpp"
+#include "wire/verdict_in.hpp"
 
 #include <string>
 
-#include "fields_in.hpp"
-#include "values_in.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/values_in.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 VerdictSource read_source(const JsonValue& value, const std::string& where) {
@@ -60,4 +60,4 @@ Verdict read_verdict(const JsonValue& line) {
   return out;
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

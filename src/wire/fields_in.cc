@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fields_in.hpp"
+#include "wire/fields_in.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "errors.hpp"
+#include "wire/line_error.hpp"
 #include "qwen3guard/quote.hpp"
-#include "utf8_text.hpp"
+#include "wire/utf8_text.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 using Kind = JsonValue::Kind;
@@ -69,4 +69,4 @@ std::string read_text(const JsonValue& value, const std::string& where, InvalidU
   return text;
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_text.hpp"
+#include "wire/json_text.hpp"
 
 #include <algorithm>
 #include <cstdint>
 
 #include "qwen3guard/quote.hpp"
-#include "utf8_text.hpp"
+#include "wire/utf8_text.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 constexpr int kMaxDepth = 512;
@@ -295,4 +295,4 @@ const char* to_string(JsonValue::Kind kind) noexcept {
   return "";
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

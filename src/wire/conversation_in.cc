@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conversation_in.hpp"
+#include "wire/conversation_in.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "errors.hpp"
-#include "fields_in.hpp"
+#include "wire/escaped.hpp"
+#include "wire/line_error.hpp"
+#include "wire/fields_in.hpp"
 #include "qwen3guard/quote.hpp"
-#include "tool_calls_in.hpp"
-#include "utf8_text.hpp"
+#include "wire/tool_calls_in.hpp"
+#include "wire/utf8_text.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 using Kind = JsonValue::Kind;
@@ -168,4 +169,4 @@ std::string read_id(const JsonValue& line, InvalidUtf8 policy) {
   return escaped(raw);
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire

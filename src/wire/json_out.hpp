@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef QWEN3GUARD_SRC_CLI_JSON_OUT_HPP
-#define QWEN3GUARD_SRC_CLI_JSON_OUT_HPP
+#ifndef QWEN3GUARD_SRC_WIRE_JSON_OUT_HPP
+#define QWEN3GUARD_SRC_WIRE_JSON_OUT_HPP
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 
 /// Builds one line of JSON. Commas are put where they belong; the caller keeps braces balanced.
 /// The result is one line of UTF-8 whatever strings hold: escaped are characters that end lines, drive
@@ -45,6 +45,6 @@ class JsonOut {
   bool need_comma_ = false;
 };
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
 
-#endif  // QWEN3GUARD_SRC_CLI_JSON_OUT_HPP
+#endif  // QWEN3GUARD_SRC_WIRE_JSON_OUT_HPP

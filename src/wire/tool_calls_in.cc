@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tool_calls_in.hpp"
+#include "wire/tool_calls_in.hpp"
 
 #include <array>
 #include <cstdio>
 #include <optional>
 #include <utility>
 
-#include "fields_in.hpp"
+#include "wire/fields_in.hpp"
 #include "qwen3guard/quote.hpp"
 
-namespace qwen3guard::cli {
+namespace qwen3guard::wire {
 namespace {
 
 using Kind = JsonValue::Kind;
@@ -95,4 +95,4 @@ std::vector<std::string> read_calls(const JsonValue& calls, const std::string& w
   return out;
 }
 
-}  // namespace qwen3guard::cli
+}  // namespace qwen3guard::wire
