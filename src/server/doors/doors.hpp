@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_SERVER_DOORS_DOORS_HPP
+#define QWEN3GUARD_SRC_SERVER_DOORS_DOORS_HPP
+
+#include "server/routes.hpp"
+#include "server/services.hpp"
+
+/// Each adds its routes. The services outlive the routes.
+namespace qwen3guard::server {
+
+void add_moderations_door(Routes& routes, Services& services);
+void add_chat_door(Routes& routes, Services& services);
+void add_stream_door(Routes& routes, Services& services);
+/// In the chat door's place, for models that are none of ours. Throws std::runtime_error: the options.
+void add_proxy_door(Routes& routes, Services& services);
+void add_page(Routes& routes);
+
+}  // namespace qwen3guard::server
+
+#endif  // QWEN3GUARD_SRC_SERVER_DOORS_DOORS_HPP

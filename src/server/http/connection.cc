@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http/connection.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "server/http/reply_head.hpp"
+
+namespace qwen3guard::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+
+using TcpStream = beast::tcp_stream;
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+using UnixStream = beast::basic_stream<asio::local::stream_protocol>;
+
+constexpr std::uint32_t kMaxHeaderBytes = 16U << 10;
+/// Of one write, so that a slow client's time limit counts from the last that it took.
+constexpr std::size_t kMaxWriteBytes = std::size_t{64} << 10;
+
+std::string peer_of(const TcpStream& stream) {
+  error_code error;
+  const auto peer = stream.socket().remote_endpoint(error);
+  if (error) return "unknown";
+  const std::string address = peer.address().to_string();
+  return (peer.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(peer.port());
+}
+std::string peer_of(const UnixStream&) { return "unix"; }
+
+/// One client, one request at a time. Kept alive by what it waits for, by its exchange, and by the listener.
+template <class Stream>
+class ClientConnection final : public Connection,
+                               public std::enable_shared_from_this<ClientConnection<Stream>> {
+ public:
+  template <class... Args>
+  explicit ClientConnection(std::shared_ptr<Reception> reception, Args&&... args)
+      : reception_(std::move(reception)), stream_(std::forward<Args>(args)...) {}
+
+  ~ClientConnection() override { release_body(); }
+
+  void start() override {
+    is_first_ = true;
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      lowest().expires_after(options().read_timeout);
+      stream_.async_handshake(asio::ssl::stream_base::server,
+                              [self = this->shared_from_this()](const error_code& error) {
+                                if (error) return self->drop();
+                                self->read();
+                              });
+    } else {
+      read();
+    }
+  }
+
+  void close_when_idle() override {
+    keeps_alive_ = false;
+    if (!is_answering_) drop();
+  }
+
+  // For the exchange.
+
+  void send(std::string_view bytes) {
+    if (is_closed_) return;
+    waiting_ += bytes;
+    if (!is_writing_) write_some();
+  }
+  [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_.size() + sending_left_; }
+  void finish() {
+    has_ended_ = true;
+    if (!is_writing_ && !is_closed_) next();
+  }
+  void abort() {
+    if (!is_closed_) drop();
+  }
+  /// The connection's end is the body's.
+  void close_behind() noexcept { keeps_alive_ = false; }
+  [[nodiscard]] Response no_reply() const { return reception_->bad_request(500, "the server has no reply"); }
+  [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+  [[nodiscard]] bool keeps_alive() const noexcept { return keeps_alive_ && !reception_->is_closing; }
+  [[nodiscard]] unsigned version() const noexcept { return version_; }
+  void post(std::function<void()> task) { asio::post(lowest().get_executor(), std::move(task)); }
+
+  std::function<void()> on_drained, on_closed;
+
+ private:
+  class ClientExchange;
+
+  [[nodiscard]] const ListenerOptions& options() const noexcept { return reception_->options; }
+  [[nodiscard]] auto& lowest() noexcept { return beast::get_lowest_layer(stream_); }
+
+  void read() {
+    parser_.emplace();
+    parser_->header_limit(kMaxHeaderBytes);
+    parser_->body_limit(options().max_body_bytes);
+    lowest().expires_after(is_first_ ? options().read_timeout : options().idle_timeout);
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](const error_code& error, std::size_t) {
+                              self->is_first_ = false;
+                              if (error) return self->refuse(error);
+                              self->read_body();
+                            });
+  }
+
+  void read_body() {
+    const auto length = parser_->content_length();
+    body_bytes_ = length ? static_cast<std::size_t>(*length)
+                         : (parser_->chunked() ? options().max_body_bytes : std::size_t{0});
+    if (body_bytes_ > options().max_bodies_bytes - std::min(options().max_bodies_bytes, reception_->bodies_bytes)) {
+      body_bytes_ = 0;
+      return answer_badly(503, "too many large requests at the same time");
+    }
+    reception_->bodies_bytes += body_bytes_;
+    if (beast::iequals(parser_->get()[http::field::expect], "100-continue") && !parser_->is_done())
+      send("HTTP/1.1 100 Continue\r\n\r\n");
+    lowest().expires_after(options().read_timeout);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = this->shared_from_this()](const error_code& error, std::size_t) {
+                       if (error) return self->refuse(error);
+                       self->handle();
+                     });
+  }
+
+  /// What came is no request that can be answered as it should be.
+  void refuse(const error_code& error) {
+    if (error == http::error::body_limit)
+      return answer_badly(413, "the request's body is longer than " +
+                                   std::to_string(options().max_body_bytes) + " bytes");
+    if (error == http::error::header_limit)
+      return answer_badly(431, "the request's headers are longer than " + std::to_string(kMaxHeaderBytes) +
+                                   " bytes");
+    if (error == beast::error::timeout) {
+      if (buffer_.size() == 0 && !parser_->got_some()) return drop();
+      // Beast has closed the socket.
+      ++reception_->stats.n_bad_requests;
+      return drop();
+    }
+    if (error.category() == http::make_error_code(http::error::end_of_stream).category() &&
+        error != http::error::end_of_stream && error != http::error::partial_message)
+      return answer_badly(400, "this is no HTTP request: " + error.message());
+    drop();
+  }
+
+  void answer_badly(int status, const std::string& message) {
+    ++reception_->stats.n_bad_requests;
+    keeps_alive_ = false;
+    is_answering_ = true;
+    const Response response = reception_->bad_request(status, message);
+    send(reply_head(status, response.headers, {response.body.size(), false, false}) + response.body);
+    finish();
+  }
+
+  void handle();
+
+  /// While a request is answered nothing is read; but its client may go away.
+  void watch() {
+    lowest().expires_never();
+    lowest().socket().async_wait(
+        asio::socket_base::wait_read,
+        [weak = this->weak_from_this(), number = n_requests_](const error_code& error) {
+          const auto self = weak.lock();
+          if (!self || error || self->n_requests_ != number || !self->is_answering_) return;
+          char c = 0;
+          const auto n = ::recv(self->lowest().socket().native_handle(), &c, 1, MSG_PEEK | MSG_DONTWAIT);
+          if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) self->drop();
+        });
+  }
+
+  void write_some() {
+    if (sending_left_ == 0) {
+      sending_.swap(waiting_);
+      waiting_.clear();
+      sending_left_ = sending_.size();
+    }
+    is_writing_ = true;
+    lowest().expires_after(options().write_timeout);
+    stream_.async_write_some(
+        asio::buffer(sending_.data() + (sending_.size() - sending_left_),
+                     std::min(sending_left_, kMaxWriteBytes)),
+        [self = this->shared_from_this()](const error_code& error, std::size_t n) {
+          self->is_writing_ = false;
+          if (error) return self->drop();
+          self->sending_left_ -= n;
+          if (self->waiting_bytes() > 0) return self->write_some();
+          self->sent_all();
+        });
+  }
+
+  void sent_all() {
+    // An event stream that idles holds no memory for what it once sent.
+    if (sending_.capacity() > kMaxWriteBytes) std::string().swap(sending_);
+    if (!is_answering_) return;  // "100 Continue"
+    lowest().expires_never();
+    if (auto drained = std::exchange(on_drained, nullptr)) drained();
+    if (has_ended_ && !is_writing_ && waiting_bytes() == 0 && !is_closed_) next();
+  }
+
+  /// The reply has gone out.
+  void next() {
+    is_answering_ = false;
+    on_closed = nullptr;
+    on_drained = nullptr;
+    release_body();
+    if (!keeps_alive()) return shut_down();
+    read();
+  }
+
+  void shut_down() {
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      lowest().expires_after(options().write_timeout);
+      stream_.async_shutdown([self = this->shared_from_this()](const error_code&) { self->drop(); });
+    } else {
+      linger();
+    }
+  }
+
+  /// A client that still sends would be answered with a reset, and might never read the reply: what it sends
+  /// is thrown away for a moment.
+  void linger() {
+    error_code error;
+    lowest().socket().shutdown(asio::socket_base::shutdown_send, error);
+    if (error) return drop();
+    lowest().expires_after(std::chrono::seconds(2));
+    discard();
+  }
+  void discard() {
+    buffer_.clear();
+    lowest().async_read_some(buffer_.prepare(4096),
+                             [self = this->shared_from_this()](const error_code& error, std::size_t) {
+                               if (error) return self->drop();
+                               self->discard();
+                             });
+  }
+
+  void drop() {
+    if (std::exchange(is_closed_, true)) return;
+    is_answering_ = false;
+    release_body();
+    const auto keep = this->shared_from_this();
+    error_code error;
+    lowest().socket().close(error);
+    reception_->connections.erase(keep);
+    reception_->stats.n_connections = reception_->connections.size();
+    on_drained = nullptr;
+    if (auto closed = std::exchange(on_closed, nullptr)) closed();
+  }
+
+  void release_body() noexcept { reception_->bodies_bytes -= std::exchange(body_bytes_, 0); }
+
+  std::shared_ptr<Reception> reception_;
+  Stream stream_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::string waiting_, sending_;
+  std::size_t sending_left_ = 0, body_bytes_ = 0;
+  std::uint64_t n_requests_ = 0;
+  unsigned version_ = 11;
+  bool is_first_ = true, keeps_alive_ = false, is_answering_ = false, has_ended_ = false, is_writing_ = false,
+       is_closed_ = false;
+};
+
+template <class Stream>
+class ClientConnection<Stream>::ClientExchange final : public Exchange {
+ public:
+  ClientExchange(std::shared_ptr<ClientConnection> connection, Request request)
+      : connection_(std::move(connection)), request_(std::move(request)), is_head_(request_.method == "HEAD") {}
+
+  ~ClientExchange() override {
+    if (has_ended_ || connection_->is_closed()) return;
+    if (has_begun_) {
+      connection_->abort();
+    } else {
+      ClientExchange::reply(connection_->no_reply());
+    }
+  }
+
+  Request& request() noexcept override { return request_; }
+
+  void reply(Response response) override {
+    if (!may_begin()) return;
+    std::string bytes = reply_head(response.status, with_id(std::move(response.headers)),
+                                   {response.body.size(), false, connection_->keeps_alive()});
+    if (!is_head_) bytes += response.body;
+    connection_->send(bytes);
+    end_connection();
+  }
+
+  void begin(int status, Headers headers) override {
+    if (!may_begin()) return;
+    is_chunked_ = connection_->version() >= 11;
+    if (!is_chunked_) connection_->close_behind();
+    connection_->send(reply_head(status, with_id(std::move(headers)),
+                                 {std::nullopt, is_chunked_, is_chunked_ && connection_->keeps_alive()}));
+  }
+
+  void write(std::string_view piece) override {
+    if (!is_open() || !has_begun_ || piece.empty() || is_head_) return;
+    connection_->send(is_chunked_ ? chunk(piece) : std::string(piece));
+  }
+
+  void end() override {
+    if (!is_open() || !has_begun_) return;
+    if (is_chunked_ && !is_head_) connection_->send(kLastChunk);
+    end_connection();
+  }
+
+  void abort() override {
+    has_ended_ = true;
+    connection_->abort();
+  }
+
+  bool has_begun() const noexcept override { return has_begun_; }
+  bool is_open() const noexcept override { return !has_ended_ && !connection_->is_closed(); }
+  std::size_t waiting_bytes() const noexcept override { return connection_->waiting_bytes(); }
+
+  void on_drained(std::function<void()> callback) override {
+    if (!is_open()) return;
+    if (waiting_bytes() == 0) return connection_->post(std::move(callback));
+    connection_->on_drained = std::move(callback);
+  }
+  void on_closed(std::function<void()> callback) override {
+    if (has_ended_) return;
+    if (connection_->is_closed()) return connection_->post(std::move(callback));
+    connection_->on_closed = std::move(callback);
+  }
+
+ private:
+  [[nodiscard]] bool may_begin() {
+    if (has_begun_ || !is_open()) return false;
+    return has_begun_ = true;
+  }
+  [[nodiscard]] Headers with_id(Headers headers) const {
+    if (!request_id.empty()) headers.push_back({"x-request-id", request_id});
+    return headers;
+  }
+  void end_connection() {
+    has_ended_ = true;
+    connection_->finish();
+  }
+
+  std::shared_ptr<ClientConnection> connection_;
+  Request request_;
+  bool is_head_, is_chunked_ = false, has_begun_ = false, has_ended_ = false;
+};
+
+template <class Stream>
+void ClientConnection<Stream>::handle() {
+  auto& message = parser_->get();
+  version_ = message.version();
+  keeps_alive_ = message.keep_alive();
+  is_answering_ = true;
+  has_ended_ = false;
+  ++n_requests_;
+  Request request;
+  request.method = std::string(message.method_string());
+  const std::string target(message.target());
+  const std::size_t question = target.find('?');
+  request.path = target.substr(0, question);
+  if (question != std::string::npos) request.query = target.substr(question + 1);
+  for (const auto& field : message)
+    request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+  request.body = std::move(message.body());
+  request.peer = peer_of(lowest());
+  parser_.reset();
+  if (buffer_.size() == 0) buffer_.shrink_to_fit();
+  watch();
+  reception_->handler(std::make_shared<ClientExchange>(this->shared_from_this(), std::move(request)));
+}
+
+}  // namespace
+
+std::shared_ptr<Connection> make_connection(asio::ip::tcp::socket socket,
+                                            std::shared_ptr<Reception> reception) {
+  error_code error;
+  socket.set_option(asio::ip::tcp::no_delay(true), error);
+  if (reception->tls == nullptr)
+    return std::make_shared<ClientConnection<TcpStream>>(std::move(reception), std::move(socket));
+  asio::ssl::context& tls = *reception->tls;
+  return std::make_shared<ClientConnection<TlsStream>>(std::move(reception), std::move(socket), tls);
+}
+
+std::shared_ptr<Connection> make_connection(asio::local::stream_protocol::socket socket,
+                                            std::shared_ptr<Reception> reception) {
+  return std::make_shared<ClientConnection<UnixStream>>(std::move(reception), std::move(socket));
+}
+
+}  // namespace qwen3guard::server

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/judging/stream_pool.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace qwen3guard::server {
+namespace {
+
+/// Of one call of step(): so short that a task never waits for more than a forward or two.
+constexpr double kStep_ms = 2;
+/// When nothing could be judged although something waits (there is no memory): until it is tried again.
+constexpr std::chrono::milliseconds kRest{5};
+
+}  // namespace
+
+StreamPool::StreamPool(const Guard& guard, const StreamBatchOptions& options)
+    : guard_(guard), batch_(StreamBatch::open(guard, options).value()), thread_([this] { run(); }) {}
+
+StreamPool::~StreamPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void StreamPool::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  changed_.notify_one();
+}
+
+void StreamPool::wait_for(std::shared_ptr<Waiter> waiter) {
+  if (std::find(waiters_.begin(), waiters_.end(), waiter) == waiters_.end())
+    waiters_.push_back(std::move(waiter));
+}
+
+void StreamPool::run() {
+  for (bool has_work = false, is_stuck = false;;) {
+    std::vector<Task> tasks;
+    {
+      std::unique_lock lock(mutex_);
+      const auto has_changed = [this] { return is_stopping_ || !tasks_.empty(); };
+      if (!has_work) {
+        changed_.wait(lock, has_changed);
+      } else if (is_stuck) {
+        changed_.wait_for(lock, kRest, has_changed);
+      }
+      if (is_stopping_) return;
+      tasks.swap(tasks_);
+    }
+    for (const Task& task : tasks) task(batch_);
+    is_stuck = batch_.step(kStep_ms) == 0;
+    look();
+    has_work = !waiters_.empty() && batch_.stats().n_waiting_sessions > 0;
+  }
+}
+
+void StreamPool::look() {
+  std::vector<std::shared_ptr<Waiter>> asked;
+  asked.swap(waiters_);  // look() may add some
+  for (auto& waiter : asked) {
+    if (waiter->look(batch_)) wait_for(std::move(waiter));
+  }
+}
+
+}  // namespace qwen3guard::server
