@@ -125,6 +125,10 @@ class StreamBatch {
   /// or nothing is left to wait for, at most timeout_ms.
   [[nodiscard]] Result<std::vector<StreamEvent>> wait(StreamId id, double timeout_ms);
 
+  /// True while something that was pushed has no verdict yet. What poll() returns after it was false is all
+  /// that there is of what was pushed before. Errors: invalid_argument.
+  [[nodiscard]] Result<bool> is_waiting(StreamId id) const;
+
   /// Runs visit(session) on this thread while nobody else uses the session: to mark, rewind, fork or read it.
   /// Waits for a forward that it is in; what is queued stays queued. Within it other calls on the batch are
   /// fine, but for remove() and visit() of the same session (invalid_argument); wait() does not wait for it.

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "wire/conversation_in.hpp"
+#include "cli/verdict_text.hpp"
 #include "decision_flags.hpp"
 #include "input_lines.hpp"
+#include "wire/conversation_in.hpp"
 #include "wire/verdict_out.hpp"
-#include "cli/verdict_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {

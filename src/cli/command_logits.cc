@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "wire/json_out.hpp"
 #include "npy.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

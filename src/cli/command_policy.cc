@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "wire/conversation_in.hpp"
-#include "wire/fields_in.hpp"
 #include "input_lines.hpp"
 #include "load_policy.hpp"
+#include "wire/conversation_in.hpp"
+#include "wire/fields_in.hpp"
 #include "wire/verdict_in.hpp"
 #include "wire/verdict_out.hpp"
 

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "wire/json_out.hpp"
-#include "wire/stream_out.hpp"
+#include "cli/verdict_text.hpp"
 #include "decision_flags.hpp"
 #include "input_lines.hpp"
-#include "wire/json_out.hpp"
 #include "platform.hpp"
 #include "settled_tokens.hpp"
-#include "cli/verdict_text.hpp"
+#include "wire/json_out.hpp"
+#include "wire/stream_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

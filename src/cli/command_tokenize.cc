@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "wire/fields_in.hpp"
 #include "input_lines.hpp"
+#include "wire/fields_in.hpp"
 #include "wire/json_out.hpp"
 #include "wire/utf8_text.hpp"
 

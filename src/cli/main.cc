@@ -7,6 +7,7 @@
 #include "cli.hpp"
 #include "eval/commands.hpp"
 #include "platform.hpp"
+#include "serve/commands.hpp"
 #include "suggest.hpp"
 #include "try/commands.hpp"
 #include "try/console.hpp"
@@ -34,6 +35,9 @@ int main(int argc, char** argv) {
   cli::add_quantize_command(app);
   cli::add_verify_command(app);
   cli::add_policy_command(app);
+#ifdef Q3G_WITH_SERVER
+  cli::add_serve_command(app);
+#endif
   cli::add_eval_command(app);
   cli::add_calibrate_command(app);
   cli::add_bench_command(app);

@@ -34,19 +34,19 @@ using LoadPolicies = std::function<std::vector<Policy>()>;
 
 /// What the proxy does.
 struct UpstreamOptions {
-  std::string url;  ///< "https://host[:port][/path]"; empty: no proxy
-  std::string ca_file;         ///< PEM; empty: the system's store
-  std::string key_file;        ///< a key to send instead of the client's; empty: none
+  std::string url;       ///< "https://host[:port][/path]"; empty: no proxy
+  std::string ca_file;   ///< PEM; empty: the system's store
+  std::string key_file;  ///< a key to send instead of the client's; empty: none
   std::int32_t hold_back_tokens = 40;
-  std::string block_message;  ///< stands for what was blocked; empty: the text is only cut
+  std::string block_message;    ///< stands for what was blocked; empty: the text is only cut
   bool block_as_error = false;  ///< a blocked prompt is a 400 in the place of a completion
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds stall_timeout{60'000};  ///< without a byte
 };
 
 struct AuditOptions {
-  std::string path;         ///< empty: no log
-  bool with_text = false;   ///< the texts themselves, too
+  std::string path;        ///< empty: no log
+  bool with_text = false;  ///< the texts themselves, too
 };
 
 struct ServerOptions {
@@ -65,7 +65,7 @@ struct ServerOptions {
   std::size_t max_sessions = 2048;
   std::size_t sessions_memory_bytes = std::size_t{1} << 30;  ///< of one model
   std::chrono::seconds session_timeout{300};
-  std::chrono::milliseconds time_limit{30'000};   ///< of a verdict
+  std::chrono::milliseconds time_limit{30'000};    ///< of a verdict
   std::chrono::milliseconds stop_timeout{30'000};  ///< for what was accepted
   std::function<void(std::string_view line)> log;  ///< one line for the operator
 };

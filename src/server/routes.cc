@@ -12,7 +12,8 @@ std::optional<std::string> match(std::string_view pattern, std::string_view path
   const std::size_t at = pattern.find(kId);
   if (at == std::string_view::npos) return pattern == path ? std::optional<std::string>("") : std::nullopt;
   const std::string_view behind = pattern.substr(at + kId.size());
-  if (path.size() <= at + behind.size() || !path.starts_with(pattern.substr(0, at)) || !path.ends_with(behind))
+  if (path.size() <= at + behind.size() || !path.starts_with(pattern.substr(0, at)) ||
+      !path.ends_with(behind))
     return std::nullopt;
   const std::string_view id = path.substr(at, path.size() - at - behind.size());
   if (id.find('/') != std::string_view::npos) return std::nullopt;

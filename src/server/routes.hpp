@@ -19,9 +19,9 @@ class Routes {
   using Answer = std::function<void(std::shared_ptr<Exchange> exchange, std::string id)>;
 
   struct Route {
-    std::string door;     ///< for metrics
-    std::string method;   ///< "GET" answers HEAD, too
-    std::string pattern;  ///< "/v1/stream/{id}/events"
+    std::string door;      ///< for metrics
+    std::string method;    ///< "GET" answers HEAD, too
+    std::string pattern;   ///< "/v1/stream/{id}/events"
     bool is_open = false;  ///< asks for no key
     Answer answer;
   };

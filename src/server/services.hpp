@@ -2,6 +2,9 @@
 #ifndef QWEN3GUARD_SRC_SERVER_SERVICES_HPP
 #define QWEN3GUARD_SRC_SERVER_SERVICES_HPP
 
+#include <functional>
+#include <vector>
+
 #include "server/http/loop.hpp"
 #include "server/judging/models.hpp"
 #include "server/operations/audit_log.hpp"
@@ -20,6 +23,7 @@ struct Services {
   Policies& policies;
   Metrics& metrics;
   AuditLog& audit;
+  std::vector<std::function<void()>>& on_stop;  ///< called when the server stops: event streams end then
 };
 
 }  // namespace qwen3guard::server

@@ -5,10 +5,10 @@
 #include <optional>
 #include <utility>
 
-#include "wire/escaped.hpp"
-#include "wire/line_error.hpp"
-#include "wire/fields_in.hpp"
 #include "qwen3guard/quote.hpp"
+#include "wire/escaped.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/line_error.hpp"
 #include "wire/tool_calls_in.hpp"
 #include "wire/utf8_text.hpp"
 

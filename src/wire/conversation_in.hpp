@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "wire/json_text.hpp"
 #include "qwen3guard/conversation.hpp"
 #include "qwen3guard/options.hpp"
+#include "wire/json_text.hpp"
 
 namespace qwen3guard::wire {
 

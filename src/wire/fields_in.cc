@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "wire/line_error.hpp"
 #include "qwen3guard/quote.hpp"
+#include "wire/line_error.hpp"
 #include "wire/utf8_text.hpp"
 
 namespace qwen3guard::wire {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/json_text.hpp"
 #include "qwen3guard/options.hpp"
+#include "wire/json_text.hpp"
 
 /// Parts of a line of JSON, with errors that say where: `where` is the place in the line, such as
 /// "messages[0].content", or "" for all of it. All functions throw LineError (errors.hpp).

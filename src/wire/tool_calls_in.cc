@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "wire/fields_in.hpp"
 #include "qwen3guard/quote.hpp"
+#include "wire/fields_in.hpp"
 
 namespace qwen3guard::wire {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "wire/json_text.hpp"
 #include "qwen3guard/options.hpp"
+#include "wire/json_text.hpp"
 
 namespace qwen3guard::wire {
 

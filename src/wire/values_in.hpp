@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "wire/json_text.hpp"
 #include "qwen3guard/verdict.hpp"
+#include "wire/json_text.hpp"
 
 /// Numbers and names in a line of JSON that this program wrote, or that has its form. `where` is the place in
 /// the line; all functions throw LineError, which says the place, what stands there and what was expected.

@@ -2,8 +2,8 @@
 #ifndef QWEN3GUARD_SRC_WIRE_VERDICT_IN_HPP
 #define QWEN3GUARD_SRC_WIRE_VERDICT_IN_HPP
 
-#include "wire/json_text.hpp"
 #include "qwen3guard/verdict.hpp"
+#include "wire/json_text.hpp"
 
 namespace qwen3guard::wire {
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-
 namespace qwen3guard::wire {
 namespace {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "wire/json_out.hpp"
 #include "qwen3guard/status.hpp"
 #include "qwen3guard/verdict.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::wire {
 

@@ -4,9 +4,9 @@
 #include "cli/eval/calibration_out.hpp"
 #include "cli/eval/counts_out.hpp"
 #include "cli/wire.hpp"
-#include "wire/json_out.hpp"
 #include "evaluation/calibration/intervals.hpp"
 #include "evaluation/significance.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

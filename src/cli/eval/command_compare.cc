@@ -15,8 +15,8 @@
 #include "cli/eval/data_rows.hpp"
 #include "cli/eval/figures_text.hpp"
 #include "cli/eval/run_folder.hpp"
-#include "wire/fields_in.hpp"
 #include "evaluation/files.hpp"
+#include "wire/fields_in.hpp"
 
 namespace qwen3guard::cli {
 namespace {

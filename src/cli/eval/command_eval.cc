@@ -15,8 +15,8 @@
 #include "cli/eval/prediction_in.hpp"
 #include "cli/eval/prediction_out.hpp"
 #include "cli/eval/run_folder.hpp"
-#include "wire/json_out.hpp"
 #include "evaluation/run_metrics.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 namespace {

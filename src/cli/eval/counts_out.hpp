@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "cli/wire.hpp"
-#include "wire/json_out.hpp"
 #include "evaluation/bootstrap.hpp"
 #include "evaluation/counts.hpp"
+#include "wire/json_out.hpp"
 
 /// Members of JSON objects that metrics and comparisons share. An empty value is null.
 namespace qwen3guard::cli {

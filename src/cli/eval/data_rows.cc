@@ -8,13 +8,13 @@
 #include <unordered_map>
 
 #include "cli/cli.hpp"
-#include "wire/conversation_in.hpp"
 #include "cli/errors.hpp"
 #include "cli/eval/gold_in.hpp"
-#include "wire/fields_in.hpp"
 #include "cli/input_lines.hpp"
-#include "wire/values_in.hpp"
 #include "evaluation/files.hpp"
+#include "wire/conversation_in.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/values_in.hpp"
 
 namespace qwen3guard::cli {
 namespace {

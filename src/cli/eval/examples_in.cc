@@ -10,9 +10,9 @@
 #include "cli/errors.hpp"
 #include "cli/eval/judge.hpp"
 #include "cli/eval/run_folder.hpp"
+#include "evaluation/files.hpp"
 #include "wire/fields_in.hpp"
 #include "wire/verdict_in.hpp"
-#include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cli/wire.hpp"
-#include "wire/json_text.hpp"
 #include "evaluation/record.hpp"
+#include "wire/json_text.hpp"
 
 /// The fields of a labelled line that rows of data and predictions share. All functions throw LineError.
 namespace qwen3guard::cli {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "cli/wire.hpp"
-#include "wire/json_out.hpp"
 #include "evaluation/run_metrics.hpp"
 #include "qwen3guard/guard.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::cli {
 

@@ -10,10 +10,10 @@
 
 #include "cli/errors.hpp"
 #include "cli/eval/gold_in.hpp"
-#include "wire/fields_in.hpp"
 #include "cli/input_lines.hpp"
-#include "wire/values_in.hpp"
 #include "evaluation/scores.hpp"
+#include "wire/fields_in.hpp"
+#include "wire/values_in.hpp"
 
 namespace qwen3guard::cli {
 namespace {

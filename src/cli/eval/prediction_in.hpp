@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cli/wire.hpp"
-#include "wire/json_text.hpp"
 #include "evaluation/record.hpp"
+#include "wire/json_text.hpp"
 
 namespace qwen3guard::cli {
 

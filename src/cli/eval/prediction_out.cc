@@ -6,9 +6,9 @@
 #include <span>
 
 #include "cli/wire.hpp"
+#include "evaluation/scores.hpp"
 #include "wire/json_out.hpp"
 #include "wire/verdict_out.hpp"
-#include "evaluation/scores.hpp"
 
 namespace qwen3guard::cli {
 namespace {

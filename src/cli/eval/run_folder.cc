@@ -7,11 +7,11 @@
 
 #include "cli/cli.hpp"
 #include "cli/eval/prediction_in.hpp"
+#include "evaluation/files.hpp"
 #include "wire/fields_in.hpp"
 #include "wire/json_out.hpp"
 #include "wire/values_in.hpp"
 #include "wire/verdict_out.hpp"
-#include "evaluation/files.hpp"
 
 namespace qwen3guard::cli {
 namespace {

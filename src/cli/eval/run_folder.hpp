@@ -12,10 +12,10 @@
 #include "cli/eval/judge.hpp"
 #include "cli/eval/metrics_out.hpp"
 #include "cli/wire.hpp"
-#include "wire/json_text.hpp"
 #include "evaluation/append_file.hpp"
 #include "evaluation/run_metrics.hpp"
 #include "qwen3guard/qwen3guard.hpp"
+#include "wire/json_text.hpp"
 
 namespace qwen3guard::cli {
 

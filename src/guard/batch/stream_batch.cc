@@ -232,6 +232,13 @@ Result<std::vector<StreamEvent>> StreamBatch::Impl::poll(StreamId id, double tim
   }
 }
 
+Result<bool> StreamBatch::Impl::is_waiting(StreamId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end() || found->second->is_leaving) return no_session(id);
+  return is_waiting(*found->second);
+}
+
 std::vector<StreamEvent> StreamBatch::Impl::take_events(Entry& entry) {
   if (entry.has_lost_events) {
     StreamEvent lost;
@@ -411,6 +418,9 @@ Result<std::vector<StreamEvent>> StreamBatch::poll(StreamId id) {
 }
 Result<std::vector<StreamEvent>> StreamBatch::wait(StreamId id, double timeout_ms) {
   return detail::guarded("stream batch", [&] { return impl_->poll(id, timeout_ms); });
+}
+Result<bool> StreamBatch::is_waiting(StreamId id) const {
+  return detail::guarded("stream batch", [&] { return impl_->is_waiting(id); });
 }
 Status StreamBatch::visit(StreamId id, const std::function<void(StreamSession&)>& visit) {
   return impl_->visit(id, [&](StreamSession& session) { return visit(session), false; });

@@ -93,6 +93,7 @@ class StreamBatch::Impl {
   [[nodiscard]] Status push(StreamId id, std::vector<Op> ops, double deadline_ms);
   [[nodiscard]] Status push_prompt(StreamId id, std::string_view prompt, double deadline_ms);
   [[nodiscard]] Result<std::vector<StreamEvent>> poll(StreamId id, double timeout_ms);
+  [[nodiscard]] Result<bool> is_waiting(StreamId id) const;
   /// visit() returns true where what waits of the text and the end of the last turn is dropped, without a
   /// verdict.
   [[nodiscard]] Status visit(StreamId id, const std::function<bool(StreamSession&)>& visit);

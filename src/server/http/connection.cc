@@ -115,7 +115,8 @@ class ClientConnection final : public Connection,
     const auto length = parser_->content_length();
     body_bytes_ = length ? static_cast<std::size_t>(*length)
                          : (parser_->chunked() ? options().max_body_bytes : std::size_t{0});
-    if (body_bytes_ > options().max_bodies_bytes - std::min(options().max_bodies_bytes, reception_->bodies_bytes)) {
+    if (body_bytes_ >
+        options().max_bodies_bytes - std::min(options().max_bodies_bytes, reception_->bodies_bytes)) {
       body_bytes_ = 0;
       return answer_badly(503, "too many large requests at the same time");
     }
@@ -133,11 +134,11 @@ class ClientConnection final : public Connection,
   /// What came is no request that can be answered as it should be.
   void refuse(const error_code& error) {
     if (error == http::error::body_limit)
-      return answer_badly(413, "the request's body is longer than " +
-                                   std::to_string(options().max_body_bytes) + " bytes");
+      return answer_badly(
+          413, "the request's body is longer than " + std::to_string(options().max_body_bytes) + " bytes");
     if (error == http::error::header_limit)
-      return answer_badly(431, "the request's headers are longer than " + std::to_string(kMaxHeaderBytes) +
-                                   " bytes");
+      return answer_badly(
+          431, "the request's headers are longer than " + std::to_string(kMaxHeaderBytes) + " bytes");
     if (error == beast::error::timeout) {
       if (buffer_.size() == 0 && !parser_->got_some()) return drop();
       // Beast has closed the socket.
@@ -183,16 +184,15 @@ class ClientConnection final : public Connection,
     }
     is_writing_ = true;
     lowest().expires_after(options().write_timeout);
-    stream_.async_write_some(
-        asio::buffer(sending_.data() + (sending_.size() - sending_left_),
-                     std::min(sending_left_, kMaxWriteBytes)),
-        [self = this->shared_from_this()](const error_code& error, std::size_t n) {
-          self->is_writing_ = false;
-          if (error) return self->drop();
-          self->sending_left_ -= n;
-          if (self->waiting_bytes() > 0) return self->write_some();
-          self->sent_all();
-        });
+    stream_.async_write_some(asio::buffer(sending_.data() + (sending_.size() - sending_left_),
+                                          std::min(sending_left_, kMaxWriteBytes)),
+                             [self = this->shared_from_this()](const error_code& error, std::size_t n) {
+                               self->is_writing_ = false;
+                               if (error) return self->drop();
+                               self->sending_left_ -= n;
+                               if (self->waiting_bytes() > 0) return self->write_some();
+                               self->sent_all();
+                             });
   }
 
   void sent_all() {
@@ -272,7 +272,9 @@ template <class Stream>
 class ClientConnection<Stream>::ClientExchange final : public Exchange {
  public:
   ClientExchange(std::shared_ptr<ClientConnection> connection, Request request)
-      : connection_(std::move(connection)), request_(std::move(request)), is_head_(request_.method == "HEAD") {}
+      : connection_(std::move(connection)),
+        request_(std::move(request)),
+        is_head_(request_.method == "HEAD") {}
 
   ~ClientExchange() override {
     if (has_ended_ || connection_->is_closed()) return;

@@ -35,8 +35,8 @@ struct Reception {
 
 [[nodiscard]] std::shared_ptr<Connection> make_connection(boost::asio::ip::tcp::socket socket,
                                                           std::shared_ptr<Reception> reception);
-[[nodiscard]] std::shared_ptr<Connection> make_connection(
-    boost::asio::local::stream_protocol::socket socket, std::shared_ptr<Reception> reception);
+[[nodiscard]] std::shared_ptr<Connection> make_connection(boost::asio::local::stream_protocol::socket socket,
+                                                          std::shared_ptr<Reception> reception);
 
 }  // namespace qwen3guard::server
 

@@ -26,7 +26,8 @@ using Unix = asio::local::stream_protocol;
   throw std::runtime_error("cannot listen on " + printable(where) + ": " + why);
 }
 
-/// A socket that nobody answers on, left behind by a process that is gone, is taken away; another file is not.
+/// A socket that nobody answers on, left behind by a process that is gone, is taken away; another file is
+/// not.
 void remove_stale(asio::io_context& io, const std::string& path) {
   struct stat found = {};
   if (::lstat(path.c_str(), &found) != 0) return;
@@ -114,7 +115,8 @@ class AcceptingListener : public Listener {
     if (reception_->tls != nullptr) return;
     Response response = reception_->bad_request(503, "too many connections");
     response.headers.push_back({"retry-after", "1"});
-    const std::string bytes = reply_head(503, response.headers, {response.body.size(), false, false}) + response.body;
+    const std::string bytes =
+        reply_head(503, response.headers, {response.body.size(), false, false}) + response.body;
     error_code error;
     socket.non_blocking(true, error);
     socket.write_some(asio::buffer(bytes), error);

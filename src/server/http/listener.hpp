@@ -57,8 +57,8 @@ class Listener {
   /// Takes no more connections; those that wait for a request are closed, the others when they are answered.
   virtual void close() = 0;
   [[nodiscard]] virtual ListenerStats stats() const = 0;
-  /// Loads the certificate's files again, for connections from now on. Throws std::runtime_error; then nothing
-  /// has changed.
+  /// Loads the certificate's files again, for connections from now on. Throws std::runtime_error; then
+  /// nothing has changed.
   virtual void reload_certificate() = 0;
 };
 

@@ -9,8 +9,8 @@
 namespace qwen3guard::server {
 
 /// The server's one thread for everything but judging: sockets, timers, signals, and what other threads hand
-/// over. Whatever is called by the loop runs to its end before the next thing does, so that the state of doors
-/// needs no locks. What a callback throws ends run() and is thrown there.
+/// over. Whatever is called by the loop runs to its end before the next thing does, so that the state of
+/// doors needs no locks. What a callback throws ends run() and is thrown there.
 class Loop {
  public:
   /// A callback that is due once. It is dropped with the timer.

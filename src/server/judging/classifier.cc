@@ -72,8 +72,7 @@ std::vector<Classifier::Job> Classifier::take() {
   do {
     jobs.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
-  } while (jobs.size() < max_batch_ && !waiting_.empty() &&
-           waiting_.front().options == jobs.front().options);
+  } while (jobs.size() < max_batch_ && !waiting_.empty() && waiting_.front().options == jobs.front().options);
   n_in_work_ = jobs.size();
   return jobs;
 }

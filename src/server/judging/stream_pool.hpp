@@ -15,9 +15,9 @@
 
 namespace qwen3guard::server {
 
-/// The streams of one model, judged together on a thread of their own. The loop posts tasks, which run on that
-/// thread between two forwards and may do anything with the batch; who waits for verdicts is asked after each
-/// forward. So nothing that the batch does ever holds up the loop, and sessions need no locks.
+/// The streams of one model, judged together on a thread of their own. The loop posts tasks, which run on
+/// that thread between two forwards and may do anything with the batch; who waits for verdicts is asked after
+/// each forward. So nothing that the batch does ever holds up the loop, and sessions need no locks.
 class StreamPool {
  public:
   using Task = std::function<void(StreamBatch&)>;
@@ -29,8 +29,8 @@ class StreamPool {
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
     virtual ~Waiter() = default;
-    /// Looks what has come; false when it waits for nothing more, until StreamPool::wait_for() again. Must not
-    /// throw.
+    /// Looks what has come; false when it waits for nothing more, until StreamPool::wait_for() again. Must
+    /// not throw.
     [[nodiscard]] virtual bool look(StreamBatch& batch) = 0;
   };
 

@@ -23,8 +23,8 @@ struct AuditEntry {
   bool was_let_through = false;    ///< monitor-only: a block that was not carried out
 };
 
-/// A JSON line for each verdict, appended to a file by one write each, so that several processes may share it.
-/// Loop thread only. A line that cannot be written is lost and counted: a full disk stops no verdict.
+/// A JSON line for each verdict, appended to a file by one write each, so that several processes may share
+/// it. Loop thread only. A line that cannot be written is lost and counted: a full disk stops no verdict.
 class AuditLog {
  public:
   /// Throws std::runtime_error: the file cannot be opened, and why. An empty path: no log.

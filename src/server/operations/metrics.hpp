@@ -41,8 +41,8 @@ class Metrics {
 
   /// A request was answered. door: as the routes are named, "other" for what is none.
   void count_request(std::string_view door, int status, double seconds);
-  /// Something was judged: a message, or a turn of a stream. seconds: from when it was asked for; below 0: not
-  /// known.
+  /// Something was judged: a message, or a turn of a stream. seconds: from when it was asked for; below 0:
+  /// not known.
   void count_judged(Route route, Severity severity, const Ruling& ruling, double seconds);
   /// Something was not, for this reason; it was answered with an error or a block.
   void count_unjudged(Route route, std::string_view reason);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server.hpp"
+
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+#include "qwen3guard/quote.hpp"
+#include "server/digest.hpp"
+#include "server/doors/doors.hpp"
+#include "server/http/listener.hpp"
+#include "server/observed_exchange.hpp"
+#include "server/operations/keys.hpp"
+#include "server/replies.hpp"
+#include "server/routes.hpp"
+#include "server/services.hpp"
+#include "wire/json_out.hpp"
+
+namespace qwen3guard::server {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::vector<std::unique_ptr<ServedModel>> serve_models(const ServerOptions& options) {
+  std::vector<std::unique_ptr<ServedModel>> out;
+  StreamBatchOptions streams;
+  streams.memory_budget_bytes = options.sessions_memory_bytes;
+  for (const ModelToServe& model : options.models) {
+    out.push_back(std::make_unique<ServedModel>(
+        ServedModel{model.name, model.digest, model.guard,
+                    std::make_unique<Classifier>(model.guard, options.max_waiting, options.max_batch),
+                    std::make_unique<StreamPool>(model.guard, streams)}));
+  }
+  if (out.empty()) throw std::runtime_error("no model to serve");
+  return out;
+}
+
+/// A client's own name for its request, where it is fit to be one; else one of ours.
+std::string request_id_of(const Request& request) {
+  constexpr std::size_t kMaxBytes = 128;
+  const std::string_view given = find(request.headers, "x-request-id");
+  const bool is_fit =
+      !given.empty() && given.size() <= kMaxBytes &&
+      given.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") ==
+          std::string_view::npos;
+  return is_fit ? std::string(given) : "req-" + random_hex(12);
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  explicit Impl(ServerOptions server_options)
+      : options_(std::move(server_options)),
+        keys_(options_.keys_file),
+        policies_(options_.load_policies),
+        audit_(options_.audit),
+        models_(serve_models(options_)) {
+    refuse_open_door();
+    if (options_.upstream.url.empty()) {
+      add_chat_door(routes_, services_);
+    } else {
+      add_proxy_door(routes_, services_);
+    }
+    add_moderations_door(routes_, services_);
+    add_stream_door(routes_, services_);
+    add_operations();
+    add_page(routes_);
+    listener_ = Listener::open(
+        loop_, options_.listener, [this](std::shared_ptr<Exchange> exchange) { answer(std::move(exchange)); },
+        [](int status, const std::string& message) {
+          return error_response({status, message, "", ""});
+        });
+    loop_.on_signal(SIGTERM, [this] { stop(); });
+    loop_.on_signal(SIGINT, [this] { stop(); });
+    loop_.on_signal(SIGHUP, [this] { reload(); });
+    loop_.on_signal(SIGUSR1, [this] { reopen_audit(); });
+  }
+
+  [[nodiscard]] std::string address() const { return listener_->address(); }
+
+  bool run() {
+    loop_.run();
+    is_over_ = true;
+    return n_requests_ == 0;
+  }
+
+ private:
+  /// Whoever reaches the server may use it: without keys that is to be this machine alone, unless it was said
+  /// in so many words.
+  void refuse_open_door() {
+    if (keys_.are_wanted() || options_.allow_remote_without_keys || is_loopback(loop_, options_.listener))
+      return;
+    throw std::runtime_error(
+        printable(options_.listener.host) +
+        " can be reached from other machines, and there are no keys: give a file of keys, "
+        "or say that everybody may use it");
+  }
+
+  void answer(std::shared_ptr<Exchange> inner) {
+    const Request& request = inner->request();
+    inner->request_id = request_id_of(request);
+    const Routes::Found found = routes_.find(request.method, request.path);
+    const auto key_name = keys_.name_of(request.headers);
+    inner->key_name = key_name.value_or("");
+    const auto exchange = observe(std::move(inner), found.route == nullptr ? "other" : found.route->door);
+    if (options_.cors_origin.size() > 0 && request.method == "OPTIONS" && !found.allowed.empty())
+      return exchange->reply({204,
+                              {{"access-control-allow-methods", found.allowed},
+                               {"access-control-allow-headers", "authorization, content-type, x-request-id"},
+                               {"access-control-max-age", "600"}},
+                              ""});
+    if (found.route == nullptr) return refuse(*exchange, found);
+    if (!key_name && !found.route->is_open) {
+      metrics_.count_refused("key");
+      Response response = error_response({401, "no key, or none that is known here", "", "invalid_api_key"});
+      response.headers.push_back({"www-authenticate", "Bearer"});
+      return exchange->reply(std::move(response));
+    }
+    if (is_stopping_ && !found.route->is_open) {
+      metrics_.count_refused("stopping");
+      return exchange->reply(busy_response({503, "the server is being stopped", "", "stopping"}, 1));
+    }
+    found.route->answer(exchange, found.id);
+  }
+
+  std::shared_ptr<Exchange> observe(std::shared_ptr<Exchange> inner, const std::string& door) {
+    Headers headers;
+    if (!options_.cors_origin.empty()) {
+      headers.push_back({"access-control-allow-origin", options_.cors_origin});
+      headers.push_back({"access-control-expose-headers", "x-request-id, retry-after"});
+      headers.push_back({"vary", "origin"});
+    }
+    ++n_requests_;
+    return std::make_shared<ObservedExchange>(
+        std::move(inner), std::move(headers), [this, door, begin = Clock::now()](int status) {
+          --n_requests_;
+          metrics_.count_request(door, status, std::chrono::duration<double>(Clock::now() - begin).count());
+          if (is_stopping_ && !is_over_ && n_requests_ == 0) loop_.post([this] { end_when_answered(); });
+        });
+  }
+
+  static void refuse(Exchange& exchange, const Routes::Found& found) {
+    const std::string path = quote(exchange.request().path, 100);
+    if (found.allowed.empty())
+      return exchange.reply(error_response({404, "there is nothing at " + path, "", "not_found"}));
+    Response response = error_response({405, path + " takes " + found.allowed, "", "method_not_allowed"});
+    response.headers.push_back({"allow", found.allowed});
+    exchange.reply(std::move(response));
+  }
+
+  void add_operations() {
+    const auto status = [](bool is_well, const char* word) {
+      wire::JsonOut json;
+      json.begin_object().key("status").string(word).end_object();
+      return json_response(is_well ? 200 : 503, json.text());
+    };
+    routes_.add({"health", "GET", "/health", true, [status](const auto& exchange, const std::string&) {
+                   exchange->reply(status(true, "ok"));
+                 }});
+    routes_.add({"health", "GET", "/ready", true, [this, status](const auto& exchange, const std::string&) {
+                   exchange->reply(status(!is_stopping_, is_stopping_ ? "stopping" : "ready"));
+                 }});
+    routes_.add({"metrics", "GET", "/metrics", false, [this](const auto& exchange, const std::string&) {
+                   exchange->reply({200,
+                                    {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
+                                    metrics_.text(levels())});
+                 }});
+    routes_.add({"policies", "GET", "/v1/policies", false, [this](const auto& exchange, const std::string&) {
+                   exchange->reply(json_response(200, policies_json()));
+                 }});
+  }
+
+  [[nodiscard]] Levels levels() const {
+    Levels out;
+    for (const auto& model : models_.all()) {
+      const StreamBatchStats stats = model->streams->stats();
+      out.models.push_back({model->name, model->classifier->n_waiting(), stats.n_sessions, stats.memory_bytes,
+                            stats.n_tokens});
+    }
+    out.listener = listener_->stats();
+    out.n_requests = n_requests_;
+    out.lost_audit_lines = audit_.n_lost();
+    return out;
+  }
+
+  [[nodiscard]] std::string policies_json() const {
+    wire::JsonOut json;
+    json.begin_object().key("object").string("list").key("data").begin_array();
+    for (int i = 0; i < kRouteCount; ++i) {
+      const auto route = static_cast<Route>(i);
+      const Policy& policy = policies_.policy(route);
+      json.begin_object();
+      json.key("route").string(to_string(route));
+      json.key("name").string(policy.name());
+      json.key("version").string(policy.version());
+      json.key("description").string(policy.describe());
+      json.end_object();
+    }
+    json.end_array().end_object();
+    return json.text();
+  }
+
+  /// One of the things that SIGHUP reads again; a bad file leaves the old ones in their place.
+  template <class Reload>
+  void try_reload(const char* what, const Reload& reload) {
+    try {
+      reload();
+      metrics_.count_reload(what, true);
+      log(std::string(what) + " read again");
+    } catch (const std::exception& e) {
+      metrics_.count_reload(what, false);
+      log(std::string(what) + " stay as they were: " + e.what());
+    }
+  }
+
+  void reload() {
+    try_reload("policies", [this] { policies_.reload(); });
+    if (keys_.are_wanted()) try_reload("keys", [this] { keys_.reload(); });
+    if (!options_.listener.tls_certificate.empty())
+      try_reload("certificate", [this] { listener_->reload_certificate(); });
+    reopen_audit();
+  }
+
+  void reopen_audit() {
+    if (audit_.is_on()) try_reload("audit", [this] { audit_.reopen(); });
+  }
+
+  void stop() {
+    if (is_stopping_) return loop_.stop();
+    is_stopping_ = true;
+    log("stopping: " + std::to_string(n_requests_) + " requests are being answered");
+    listener_->close();
+    patience_ = loop_.after(options_.stop_timeout, [this] { loop_.stop(); });
+    for (const auto& end : on_stop_) end();
+    loop_.post([this] { end_when_answered(); });
+  }
+
+  /// A reply has left for the socket when its exchange ends, and perhaps not the socket: the connections
+  /// close behind it.
+  void end_when_answered() {
+    if (n_requests_ > 0) return;
+    if (listener_->stats().n_connections == 0) return loop_.stop();
+    look_again_ = loop_.after(std::chrono::milliseconds(10), [this] { end_when_answered(); });
+  }
+
+  void log(const std::string& line) const {
+    if (options_.log) options_.log(line);
+  }
+
+  // Exchanges that are left at the end go with the loop, and tell the metrics so: those live longer.
+  ServerOptions options_;
+  Keys keys_;
+  Policies policies_;
+  Metrics metrics_;
+  AuditLog audit_;
+  std::vector<std::function<void()>> on_stop_;
+  std::size_t n_requests_ = 0;
+  bool is_stopping_ = false, is_over_ = false;
+  Loop loop_;
+  std::unique_ptr<Loop::Timer> patience_, look_again_;
+  Models models_;
+  Services services_{loop_, options_, models_, policies_, metrics_, audit_, on_stop_};
+  Routes routes_;
+  std::unique_ptr<Listener> listener_;
+};
+
+Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Server::~Server() = default;
+std::string Server::address() const { return impl_->address(); }
+bool Server::run() { return impl_->run(); }
+
+}  // namespace qwen3guard::server
