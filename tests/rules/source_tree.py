@@ -58,7 +58,7 @@ class SourceTree:
 
     def library(self) -> list[str]:
         """What is compiled into the library or installed with it; the program is not part of it. src/bench is not either, but held to the same."""
-        return [p for p in self.cpp() if p.startswith(("include/", "src/", "capi/")) and not p.startswith("src/cli/")]
+        return [p for p in self.cpp() if p.startswith(("include/", "src/", "capi/")) and not p.startswith(("src/cli/", "src/wire/", "src/server/"))]
 
     def exists(self, path: str) -> bool:
         return (self.root / path).is_file()

@@ -11,7 +11,7 @@ FUNCTION_LINES = 70
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
-_BEFORE_HEAD = re.compile(r"(?:template\s*<[^;{}]*>|\[\[[^\]]*\]\]|\s)*")
+_BEFORE_HEAD = re.compile(r"(?:template\s*<(?:[^;{}<>]|<[^;{}<>]*>)*>|\[\[[^\]]*\]\]|\s)*")
 _SCOPE = re.compile(r".*\bnamespace\b[\w\s:]*$|extern\b|(?:typedef\s+)?(?:class|struct|union)\b(?!.*\)[\w\s]*$)", re.DOTALL)
 
 

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "server/http/client_exchange.hpp"
 #include "server/http/reply_head.hpp"
 
 namespace qwen3guard::server {
@@ -40,6 +41,7 @@ std::string peer_of(const UnixStream&) { return "unix"; }
 /// One client, one request at a time. Kept alive by what it waits for, by its exchange, and by the listener.
 template <class Stream>
 class ClientConnection final : public Connection,
+                               public ReplyPipe,
                                public std::enable_shared_from_this<ClientConnection<Stream>> {
  public:
   template <class... Args>
@@ -67,34 +69,29 @@ class ClientConnection final : public Connection,
     if (!is_answering_) drop();
   }
 
-  // For the exchange.
-
-  void send(std::string_view bytes) {
+  void send(std::string_view bytes) override {
     if (is_closed_) return;
     waiting_ += bytes;
     if (!is_writing_) write_some();
   }
-  [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_.size() + sending_left_; }
-  void finish() {
+  void finish() override {
     has_ended_ = true;
     if (!is_writing_ && !is_closed_) next();
   }
-  void abort() {
+  void abort() override {
     if (!is_closed_) drop();
   }
-  /// The connection's end is the body's.
-  void close_behind() noexcept { keeps_alive_ = false; }
-  [[nodiscard]] Response no_reply() const { return reception_->bad_request(500, "the server has no reply"); }
-  [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
-  [[nodiscard]] bool keeps_alive() const noexcept { return keeps_alive_ && !reception_->is_closing; }
-  [[nodiscard]] unsigned version() const noexcept { return version_; }
-  void post(std::function<void()> task) { asio::post(lowest().get_executor(), std::move(task)); }
-
-  std::function<void()> on_drained, on_closed;
+  void close_behind() noexcept override { keeps_alive_ = false; }
+  Response no_reply() const override {
+    return reception_->bad_request(500, "the server has no reply to this");
+  }
+  bool is_closed() const noexcept override { return is_closed_; }
+  bool keeps_alive() const noexcept override { return keeps_alive_ && !reception_->is_closing; }
+  unsigned version() const noexcept override { return version_; }
+  std::size_t waiting_bytes() const noexcept override { return waiting_.size() + sending_left_; }
+  void post(std::function<void()> task) override { asio::post(lowest().get_executor(), std::move(task)); }
 
  private:
-  class ClientExchange;
-
   [[nodiscard]] const ListenerOptions& options() const noexcept { return reception_->options; }
   [[nodiscard]] auto& lowest() noexcept { return beast::get_lowest_layer(stream_); }
 
@@ -266,92 +263,6 @@ class ClientConnection final : public Connection,
   unsigned version_ = 11;
   bool is_first_ = true, keeps_alive_ = false, is_answering_ = false, has_ended_ = false, is_writing_ = false,
        is_closed_ = false;
-};
-
-template <class Stream>
-class ClientConnection<Stream>::ClientExchange final : public Exchange {
- public:
-  ClientExchange(std::shared_ptr<ClientConnection> connection, Request request)
-      : connection_(std::move(connection)),
-        request_(std::move(request)),
-        is_head_(request_.method == "HEAD") {}
-
-  ~ClientExchange() override {
-    if (has_ended_ || connection_->is_closed()) return;
-    if (has_begun_) {
-      connection_->abort();
-    } else {
-      ClientExchange::reply(connection_->no_reply());
-    }
-  }
-
-  Request& request() noexcept override { return request_; }
-
-  void reply(Response response) override {
-    if (!may_begin()) return;
-    std::string bytes = reply_head(response.status, with_id(std::move(response.headers)),
-                                   {response.body.size(), false, connection_->keeps_alive()});
-    if (!is_head_) bytes += response.body;
-    connection_->send(bytes);
-    end_connection();
-  }
-
-  void begin(int status, Headers headers) override {
-    if (!may_begin()) return;
-    is_chunked_ = connection_->version() >= 11;
-    if (!is_chunked_) connection_->close_behind();
-    connection_->send(reply_head(status, with_id(std::move(headers)),
-                                 {std::nullopt, is_chunked_, is_chunked_ && connection_->keeps_alive()}));
-  }
-
-  void write(std::string_view piece) override {
-    if (!is_open() || !has_begun_ || piece.empty() || is_head_) return;
-    connection_->send(is_chunked_ ? chunk(piece) : std::string(piece));
-  }
-
-  void end() override {
-    if (!is_open() || !has_begun_) return;
-    if (is_chunked_ && !is_head_) connection_->send(kLastChunk);
-    end_connection();
-  }
-
-  void abort() override {
-    has_ended_ = true;
-    connection_->abort();
-  }
-
-  bool has_begun() const noexcept override { return has_begun_; }
-  bool is_open() const noexcept override { return !has_ended_ && !connection_->is_closed(); }
-  std::size_t waiting_bytes() const noexcept override { return connection_->waiting_bytes(); }
-
-  void on_drained(std::function<void()> callback) override {
-    if (!is_open()) return;
-    if (waiting_bytes() == 0) return connection_->post(std::move(callback));
-    connection_->on_drained = std::move(callback);
-  }
-  void on_closed(std::function<void()> callback) override {
-    if (has_ended_) return;
-    if (connection_->is_closed()) return connection_->post(std::move(callback));
-    connection_->on_closed = std::move(callback);
-  }
-
- private:
-  [[nodiscard]] bool may_begin() {
-    if (has_begun_ || !is_open()) return false;
-    return has_begun_ = true;
-  }
-  [[nodiscard]] Headers with_id(Headers headers) const {
-    if (!request_id.empty()) headers.push_back({"x-request-id", request_id});
-    return headers;
-  }
-  void end_connection() {
-    has_ended_ = true;
-    connection_->finish();
-  }
-
-  std::shared_ptr<ClientConnection> connection_;
-  Request request_;
-  bool is_head_, is_chunked_ = false, has_begun_ = false, has_ended_ = false;
 };
 
 template <class Stream>

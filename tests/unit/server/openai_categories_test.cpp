@@ -6,6 +6,7 @@
 #include <string>
 
 #include "q3g_catch.hpp"
+#include "random_data.hpp"
 
 using namespace qwen3guard;
 using namespace qwen3guard::server;
@@ -28,6 +29,9 @@ const OpenAiCategory& find(const std::array<OpenAiCategory, kOpenAiCategoryCount
   FAIL("no " << name);
   return all.front();
 }
+
+/// In [0, 1).
+float unit(std::mt19937& random) { return 0.5F * (q3g_test::random_uniform(random) + 1); }
 
 }  // namespace
 
@@ -62,7 +66,6 @@ TEST_CASE("OpenAI's categories: scores are probabilities, and a part never has m
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  std::uniform_real_distribution<float> unit(0, 1);
   for (int i = 0; i < 1000; ++i) {
     const float safe = unit(random), controversial = (1 - safe) * unit(random);
     std::vector<CategoryScore> categories;
