@@ -55,7 +55,8 @@ struct ServerOptions {
   LoadPolicies load_policies;
   std::string keys_file;  ///< empty: no keys
   bool allow_remote_without_keys = false;
-  std::string cors_origin;  ///< empty: none
+  std::string cors_origin;                 ///< empty: none
+  std::vector<std::string> allowed_hosts;  ///< names that it is reached by, where nobody needs a key
   UpstreamOptions upstream;
   AuditOptions audit;
   bool monitor_only = false;

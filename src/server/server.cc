@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "qwen3guard/quote.hpp"
-#include "server/digest.hpp"
 #include "server/doors/doors.hpp"
 #include "server/http/listener.hpp"
+#include "server/local_host.hpp"
 #include "server/observed_exchange.hpp"
 #include "server/operations/keys.hpp"
 #include "server/replies.hpp"
@@ -33,17 +33,6 @@ std::vector<std::unique_ptr<ServedModel>> serve_models(const ServerOptions& opti
   }
   if (out.empty()) throw std::runtime_error("no model to serve");
   return out;
-}
-
-/// A client's own name for its request, where it is fit to be one; else one of ours.
-std::string request_id_of(const Request& request) {
-  constexpr std::size_t kMaxBytes = 128;
-  const std::string_view given = find(request.headers, "x-request-id");
-  const bool is_fit =
-      !given.empty() && given.size() <= kMaxBytes &&
-      given.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") ==
-          std::string_view::npos;
-  return is_fit ? std::string(given) : "req-" + random_hex(12);
 }
 
 }  // namespace
@@ -99,7 +88,6 @@ class Server::Impl {
 
   void answer(std::shared_ptr<Exchange> inner) {
     const Request& request = inner->request();
-    inner->request_id = request_id_of(request);
     const Routes::Found found = routes_.find(request.method, request.path);
     const auto key_name = keys_.name_of(request.headers);
     inner->key_name = key_name.value_or("");
@@ -110,6 +98,15 @@ class Server::Impl {
                                {"access-control-allow-headers", "authorization, content-type, x-request-id"},
                                {"access-control-max-age", "600"}},
                               ""});
+    if (!keys_.are_wanted() && !options_.allow_remote_without_keys &&
+        !is_trusted_host(find(request.headers, "host"), options_.allowed_hosts)) {
+      metrics_.count_refused("host");
+      return exchange->reply(
+          error_response({403,
+                          "without keys the server answers to addresses, localhost and the hosts "
+                          "that it was told, not to the Host of this request",
+                          "", "unknown_host"}));
+    }
     if (found.route == nullptr) return refuse(*exchange, found);
     if (!key_name && !found.route->is_open) {
       metrics_.count_refused("key");

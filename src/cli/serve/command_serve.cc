@@ -237,6 +237,10 @@ void add_listener(CLI::App& command, ServeFlags& flags) {
                      "a file of API keys, a line each: NAME KEY; without it nobody needs one");
   command.add_flag("--allow-remote-without-keys", o.allow_remote_without_keys,
                    "listen where other machines reach it, and let everybody use it");
+  command.add_option(
+      "--allowed-host", o.allowed_hosts,
+      "a name by which clients reach it, any number of times; without keys others are refused, but for "
+      "addresses and localhost");
   command.add_option("--cors-origin", o.cors_origin, "an origin whose pages may use it, or *");
   command.add_option("--audit-log", o.audit.path, "a file that gets a JSON line for each verdict");
   command.add_flag("--audit-text", o.audit.with_text,

@@ -7,18 +7,35 @@
 
 #include "wire/json_out.hpp"
 #include "wire/stream_out.hpp"
+#include "wire/utf8_text.hpp"
 
 namespace qwen3guard::server {
 namespace {
 
-/// The part of the turn's text that a token stands for. Tokens that share a character have its whole range:
-/// the first of them has the text.
-std::string_view text_of(const TokenVerdict& token, std::string_view text, std::int64_t shown_until) {
-  const auto size = static_cast<std::int64_t>(text.size());
-  const std::int64_t begin = std::clamp<std::int64_t>(std::max(token.byte_begin, shown_until), 0, size);
-  const std::int64_t end = std::clamp<std::int64_t>(token.byte_end, begin, size);
-  return text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-}
+/// Gives each token its part of the turn's text in whole characters: one that several tokens share is the
+/// last one's, as in SettledTokens of the program.
+class TokenTexts {
+ public:
+  /// first_byte: where the first of the tokens begins.
+  TokenTexts(std::string_view text, std::int64_t first_byte) : text_(text) {
+    begin_ = std::min(static_cast<std::size_t>(std::max<std::int64_t>(first_byte, 0)), text.size());
+    while (begin_ > 0 && begin_ < text.size() && is_inside(text[begin_])) --begin_;
+  }
+  [[nodiscard]] std::string_view next(std::int64_t token_end) {
+    const auto end =
+        std::clamp(static_cast<std::size_t>(std::max<std::int64_t>(token_end, 0)), begin_, text_.size());
+    const std::string_view out = text_.substr(begin_, end - begin_);
+    const std::size_t n = wire::find_ill_formed(out).value_or(out.size());
+    begin_ += n;
+    return out.substr(0, n);
+  }
+
+ private:
+  static bool is_inside(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+  std::string_view text_;
+  std::size_t begin_;
+};
 
 void put_token(wire::JsonOut& json, Role role, const TokenVerdict& token, std::string_view text,
                bool is_settled) {
@@ -59,19 +76,7 @@ Status LiveStream::push(StreamBatch& batch, const StreamStep& step) {
   if (step.rewind_to_byte) {
     if (Status status = rewind(batch, *step.rewind_to_byte); !status.ok()) return status;
   }
-  if (step.text || step.ends_turn) {
-    if (!has_turn_) {
-      if (Status status = batch.begin_turn(id_, step.role); !status.ok()) return status;
-      has_turn_ = true;
-      role_ = step.role;
-      ++n_turns_;
-      text_.clear();
-      first_ = n_verdicts_ = n_settled_ = 0;
-    } else if (step.role != role_) {
-      return Error{ErrorCode::invalid_argument,
-                   std::string("the turn that is open is the ") + to_string(role_) + "'s"};
-    }
-  }
+  if (Status status = open_turn(batch, step); !status.ok()) return status;
   if (step.text) {
     if (Status status = batch.push_text(id_, *step.text); !status.ok()) return status;
     text_ += *step.text;
@@ -80,6 +85,24 @@ Status LiveStream::push(StreamBatch& batch, const StreamStep& step) {
   Status status = batch.end_turn(id_);
   if (status.ok()) has_turn_ = false;
   return status;
+}
+
+/// The turn that the step's text belongs to.
+Status LiveStream::open_turn(StreamBatch& batch, const StreamStep& step) {
+  if (has_turn_) {
+    if (!step.role || *step.role == role_) return {};
+    return Error{ErrorCode::invalid_argument,
+                 std::string("the turn that is open is the ") + to_string(role_) + "'s"};
+  }
+  if (!step.text) return Error{ErrorCode::invalid_argument, "no turn is open; a text opens one"};
+  const Role role = step.role.value_or(Role::assistant);
+  if (Status status = batch.begin_turn(id_, role); !status.ok()) return status;
+  has_turn_ = true;
+  role_ = role;
+  ++n_turns_;
+  text_.clear();
+  first_ = n_verdicts_ = n_settled_ = 0;
+  return {};
 }
 
 /// What was said before, the user's message, and the assistant's turn open behind it.
@@ -99,6 +122,10 @@ Status LiveStream::restore(StreamBatch& batch, const StreamStep& step) {
 }
 
 Status LiveStream::rewind(StreamBatch& batch, std::int64_t byte) {
+  if (!has_turn_ || byte > static_cast<std::int64_t>(text_.size()))
+    return Error{ErrorCode::invalid_argument,
+                 has_turn_ ? "rewind_to_byte: the turn has " + std::to_string(text_.size()) + " bytes"
+                           : "rewind_to_byte: no turn is open"};
   Status status;
   const Status visited = batch.visit(id_, [&](StreamSession& session) {
     auto update = session.rewind_to_byte(byte);
@@ -184,6 +211,7 @@ void LiveStream::finish(StreamBatch& batch) {
       static_cast<void>(visited);  // without a session nothing was judged, and the decision says so
     }
     outcome.json = outcome_json(outcome.decision);
+    outcome.prompt_json = prompt_json();
     step.done(std::move(outcome));
   }
   if (!steps_.empty() && is_open_) begin(batch);
@@ -208,25 +236,9 @@ std::string LiveStream::outcome_json(const Decision& decision) const {
   json.key("role").string(to_string(ended_ ? ended_->role : role_));
   json.key("turn").integer(is_prompt && has_turn_ ? n_turns_ - 1 : n_turns_);
   if (is_prompt) {
-    json.key("prompt");
-    if (ended_->prompt) {
-      put_token(json, Role::user, *ended_->prompt, "", true);
-    } else {
-      json.null();
-    }
+    json.key("prompt").raw(prompt_json());
   } else {
-    json.key("first").integer(static_cast<std::int64_t>(first_));
-    json.key("tokens").begin_array();
-    std::int64_t shown_until = 0;
-    for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      const TokenVerdict& token = tokens_[i];
-      // What comes later settles tokens without saying so again.
-      const bool is_settled = token.is_settled || first_ + i < n_settled_;
-      put_token(json, role_, token, text_of(token, text_, shown_until), is_settled);
-      shown_until = std::max(shown_until, token.byte_end);
-    }
-    json.end_array();
-    json.key("n_settled").integer(static_cast<std::int64_t>(n_settled_));
+    put_tokens(json);
   }
   json.key("decision").begin_object();
   wire::put_decision_fields(json, decision, decision.token ? &*decision.token : nullptr);
@@ -236,6 +248,27 @@ std::string LiveStream::outcome_json(const Decision& decision) const {
   json.end_object();
   const std::string& text = json.text();
   return text.substr(1, text.size() - 2);
+}
+
+void LiveStream::put_tokens(wire::JsonOut& json) const {
+  json.key("first").integer(static_cast<std::int64_t>(first_));
+  json.key("tokens").begin_array();
+  TokenTexts texts(text_, tokens_.empty() ? 0 : tokens_.front().byte_begin);
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    // What comes later settles tokens without saying so again.
+    const bool is_settled = tokens_[i].is_settled || first_ + i < n_settled_;
+    put_token(json, role_, tokens_[i], texts.next(tokens_[i].byte_end), is_settled);
+  }
+  json.end_array();
+  json.key("n_settled").integer(static_cast<std::int64_t>(n_settled_));
+}
+
+/// The verdict on a user's turn, which is one for the whole; null where there is none.
+std::string LiveStream::prompt_json() const {
+  if (!ended_ || !ended_->prompt) return "null";
+  wire::JsonOut json;
+  put_token(json, Role::user, *ended_->prompt, "", true);
+  return json.text();
 }
 
 Decision LiveStream::close(StreamBatch& batch) {

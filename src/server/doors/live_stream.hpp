@@ -12,6 +12,7 @@
 
 #include "qwen3guard/stream_batch.hpp"
 #include "server/judging/stream_pool.hpp"
+#include "wire/json_out.hpp"
 
 namespace qwen3guard::server {
 
@@ -20,14 +21,15 @@ struct StreamStep {
   std::vector<Message> history;       ///< of the first step: what was said before
   std::optional<std::string> prompt;  ///< of the first step: the user's message, judged whole
   std::optional<std::int64_t> rewind_to_byte;
-  Role role = Role::assistant;  ///< of the turn that is opened where none is
+  std::optional<Role> role;  ///< whose turn it is to be; empty: the open one's, else the assistant's
   std::optional<std::string> text;
   bool ends_turn = false;
 };
 
 /// What came of it. A plain value.
 struct StreamOutcome {
-  std::string json;  ///< the members of the reply, without braces
+  std::string json;         ///< the members of the reply, without braces
+  std::string prompt_json;  ///< of a user's turn that has ended: the verdict on it, an object
   Role role = Role::assistant;
   Decision decision;  ///< of the turn
   std::string text;   ///< of the turn, where it has ended
@@ -64,7 +66,10 @@ class LiveStream : public StreamPool::Waiter, public std::enable_shared_from_thi
   void merge(const StreamUpdate& update);
   void finish(StreamBatch& batch);
   void look_where_it_stands(StreamBatch& batch);
+  [[nodiscard]] Status open_turn(StreamBatch& batch, const StreamStep& step);
   [[nodiscard]] std::string outcome_json(const Decision& decision) const;
+  [[nodiscard]] std::string prompt_json() const;
+  void put_tokens(wire::JsonOut& json) const;
 
   StreamPool& pool_;
   StreamOptions options_;

@@ -144,7 +144,13 @@ void Streams::reply_created(const std::shared_ptr<Exchange>& exchange, const std
   if (outcome == nullptr) {
     json.null();
   } else {
-    json.raw("{" + outcome->json + "}");
+    json.begin_object();
+    json.key("token").raw(outcome->prompt_json);
+    json.key("decision").begin_object();
+    const Decision& decision = outcome->decision;
+    wire::put_decision_fields(json, decision, decision.token ? &*decision.token : nullptr);
+    json.key("settled").boolean(decision.is_settled);
+    json.end_object().end_object();
   }
   json.end_object();
   exchange->reply(json_response(201, json.text()));
@@ -172,7 +178,6 @@ StreamStep first_step(const wire::JsonValue& body) {
 void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
   StreamOptions options;
   options.policy = services_.policies.policy(Route::stream);
-  if (optional_flag(body, "replace_invalid_utf8")) options.invalid_utf8 = InvalidUtf8::replace;
   ServedModel& model = choose_model(services_.models, body, ModelKind::stream, UnknownModel::is_error);
   StreamStep step = first_step(body);
   if (entries_.size() >= services_.options.max_sessions) {

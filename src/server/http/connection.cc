@@ -12,6 +12,7 @@
 
 #include "server/http/client_exchange.hpp"
 #include "server/http/reply_head.hpp"
+#include "server/http/request_id.hpp"
 
 namespace qwen3guard::server {
 namespace {
@@ -108,7 +109,23 @@ class ClientConnection final : public Connection,
                             });
   }
 
+  /// Where the body ends must be beyond doubt: a proxy in front that thinks otherwise takes a part of it for
+  /// another request (RFC 9112, sections 3.2, 6.1 and 11.2). Beast has refused a length beside an encoding.
+  [[nodiscard]] const char* doubt() const {
+    const auto& head = parser_->get();
+    if (head.count(http::field::transfer_encoding) > 0) {
+      if (head.version() < 11) return "HTTP of that version has no Transfer-Encoding";
+      if (head.count(http::field::transfer_encoding) > 1 ||
+          !beast::iequals(head[http::field::transfer_encoding], "chunked"))
+        return "the Transfer-Encoding is not \"chunked\"";
+    }
+    const auto n_hosts = head.count(http::field::host);
+    if (n_hosts > 1 || (n_hosts == 0 && head.version() >= 11)) return "expected one Host header";
+    return nullptr;
+  }
+
   void read_body() {
+    if (const char* why = doubt()) return answer_badly(400, why);
     const auto length = parser_->content_length();
     body_bytes_ = length ? static_cast<std::size_t>(*length)
                          : (parser_->chunked() ? options().max_body_bytes : std::size_t{0});
@@ -152,9 +169,15 @@ class ClientConnection final : public Connection,
     ++reception_->stats.n_bad_requests;
     keeps_alive_ = false;
     is_answering_ = true;
-    const Response response = reception_->bad_request(status, message);
+    Response response = reception_->bad_request(status, message);
+    response.headers.push_back({kRequestIdHeader, given_request_id()});
     send(reply_head(status, response.headers, {response.body.size(), false, false}) + response.body);
     finish();
+  }
+
+  [[nodiscard]] std::string given_request_id() const {
+    const auto given = parser_->get()[kRequestIdHeader];
+    return request_id_of({given.data(), given.size()});
   }
 
   void handle();
@@ -283,10 +306,12 @@ void ClientConnection<Stream>::handle() {
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
   request.body = std::move(message.body());
   request.peer = peer_of(lowest());
+  auto exchange = std::make_shared<ClientExchange>(this->shared_from_this(), std::move(request));
+  exchange->request_id = given_request_id();
   parser_.reset();
   if (buffer_.size() == 0) buffer_.shrink_to_fit();
   watch();
-  reception_->handler(std::make_shared<ClientExchange>(this->shared_from_this(), std::move(request)));
+  reception_->handler(std::move(exchange));
 }
 
 }  // namespace

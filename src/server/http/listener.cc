@@ -2,6 +2,7 @@
 #include "server/http/listener.hpp"
 
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -12,6 +13,7 @@
 #include "server/http/connection.hpp"
 #include "server/http/loop_impl.hpp"
 #include "server/http/reply_head.hpp"
+#include "server/http/request_id.hpp"
 #include "server/http/tls.hpp"
 
 namespace qwen3guard::server {
@@ -26,6 +28,12 @@ using Unix = asio::local::stream_protocol;
   throw std::runtime_error("cannot listen on " + printable(where) + ": " + why);
 }
 
+Unix::endpoint endpoint_of(const std::string& path) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    fail(path, "a socket's path has at most " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes");
+  return {path};
+}
+
 /// A socket that nobody answers on, left behind by a process that is gone, is taken away; another file is
 /// not.
 void remove_stale(asio::io_context& io, const std::string& path) {
@@ -34,7 +42,7 @@ void remove_stale(asio::io_context& io, const std::string& path) {
   if (!S_ISSOCK(found.st_mode)) fail(path, "there is a file of that name that is no socket");
   Unix::socket probe(io);
   error_code error;
-  probe.connect(Unix::endpoint(path), error);
+  probe.connect(endpoint_of(path), error);
   if (!error) fail(path, "another process answers there");
   ::unlink(path.c_str());
 }
@@ -115,6 +123,7 @@ class AcceptingListener : public Listener {
     if (reception_->tls != nullptr) return;
     Response response = reception_->bad_request(503, "too many connections");
     response.headers.push_back({"retry-after", "1"});
+    response.headers.push_back({kRequestIdHeader, request_id_of("")});
     const std::string bytes =
         reply_head(503, response.headers, {response.body.size(), false, false}) + response.body;
     error_code error;
@@ -174,7 +183,7 @@ std::unique_ptr<Listener> Listener::open(Loop& loop, const ListenerOptions& opti
   if (!options.unix_socket.empty()) {
     remove_stale(loop.impl().io, options.unix_socket);
     auto listener = std::make_unique<UnixListener>(loop, std::move(reception), options.unix_socket,
-                                                   Unix::endpoint(options.unix_socket));
+                                                   endpoint_of(options.unix_socket));
     listener->accept();
     return listener;
   }

@@ -99,12 +99,19 @@ TEST_CASE(
   for (const std::string bytes :
        {"hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
-        "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ntransfer-encoding: "
+        "identity\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"}) {
     CAPTURE(bytes);
     const std::string out = echo.talk(bytes);
     CHECK(out.starts_with("HTTP/1.1 400"));
     CHECK(out.find("{\"error\":{") != std::string::npos);
+    CHECK(out.find("\r\nx-request-id: req-") != std::string::npos);
     CHECK(out.find("HTTP/1.1", 8) == std::string::npos);
   }
 }
@@ -112,7 +119,8 @@ TEST_CASE(
 TEST_CASE("listener: a request that was promised is waited for, and asked for", "[server]") {
   const Echo echo;
   const std::string out = echo.talk(
-      "POST / HTTP/1.1\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 2\r\n\r\nab");
+      "POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: "
+      "2\r\n\r\nab");
   CHECK(out.find("HTTP/1.1 200") != std::string::npos);
   CHECK(out.ends_with("\r\n\r\n2"));
 }
@@ -132,7 +140,7 @@ TEST_CASE("listener: HTTP/1.0 gets no chunks", "[server]") {
   const std::string old = echo.talk("GET / HTTP/1.0\r\n\r\n");
   CHECK(old.find("chunked") == std::string::npos);
   CHECK(old.ends_with("\r\n\r\none two"));
-  CHECK(echo.talk("GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+  CHECK(echo.talk("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             .ends_with("4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n"));
 }
 

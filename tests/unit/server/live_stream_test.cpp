@@ -125,6 +125,37 @@ TEST_CASE("live stream: an error leaves the stream as it was, and it can go on",
   CHECK(end.decision.severity == Severity::safe);
 }
 
+TEST_CASE("live stream: the texts of tokens are the turn's, whole characters each", "[server]") {
+  const auto guard = test::load_tiny("stream");
+  if (!guard.ok()) Q3G_SKIP("built without models");
+  StreamPool pool(*guard, {});
+  Client client(pool);
+  REQUIRE(client.take(prompt_step("Hello")).ok());
+  std::string joined;
+  for (const std::string& token : follow({}, client.take(text_step(kAnswer, true)).value()))
+    joined += token.substr(0, token.find('|'));
+  CHECK(joined == kAnswer);
+}
+
+TEST_CASE("live stream: a turn goes on without saying whose it is, and none can be ended that is not open",
+          "[server]") {
+  const auto guard = test::load_tiny("stream");
+  if (!guard.ok()) Q3G_SKIP("built without models");
+  StreamPool pool(*guard, {});
+  Client client(pool);
+  StreamStep end;
+  end.ends_turn = true;
+  CHECK(client.take(end).error().detail.find("no turn is open") != std::string::npos);
+  StreamStep user = text_step("Hel");
+  user.role = Role::user;
+  REQUIRE(client.take(user).ok());
+  REQUIRE(client.take(text_step("lo")).ok());
+  const auto outcome = client.take(end).value();
+  CHECK(outcome.role == Role::user);
+  CHECK(outcome.text == "Hello");
+  CHECK(outcome.decision.severity == Severity::safe);
+}
+
 TEST_CASE("live stream: of a Gen checkpoint, too", "[server]") {
   const auto guard = test::load_tiny("gen");
   if (!guard.ok()) Q3G_SKIP("built without models");

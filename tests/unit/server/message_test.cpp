@@ -3,6 +3,8 @@
 
 #include "q3g_catch.hpp"
 #include "server/http/reply_head.hpp"
+#include "server/http/request_id.hpp"
+#include "server/local_host.hpp"
 
 using namespace qwen3guard::server;
 
@@ -30,4 +32,25 @@ TEST_CASE("reply head: a body without a length is chunked, or ends with the conn
   CHECK(plain.find("content-length") == std::string::npos);
   CHECK(plain.find("connection: close\r\n") != std::string::npos);
   CHECK(chunk(std::string(26, 'a')) == "1a\r\n" + std::string(26, 'a') + "\r\n");
+}
+
+TEST_CASE("request ids: a client's own where it is fit, else one of ours", "[server]") {
+  CHECK(request_id_of("abc-1.2:Z_9") == "abc-1.2:Z_9");
+  for (const std::string& given : {std::string(), std::string("a b"), std::string("a\"b"),
+                                   std::string(129, 'a'), std::string("\xC3\xA4")})
+    CHECK(request_id_of(given).starts_with("req-"));
+  CHECK(request_id_of("") != request_id_of(""));
+}
+
+TEST_CASE("hosts: what no name server can lead elsewhere", "[server]") {
+  for (const char* host : {"", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "[::1]", "localhost",
+                           "LocalHost:1", "a.localhost:80", "guard.lan:9"}) {
+    CAPTURE(host);
+    CHECK(is_trusted_host(host, {"guard.lan"}));
+  }
+  for (const char* host : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example",
+                           "localhost.evil.example", "notlocalhost", "guard.lan.evil.example"}) {
+    CAPTURE(host);
+    CHECK_FALSE(is_trusted_host(host, {"guard.lan"}));
+  }
 }
