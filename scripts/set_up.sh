@@ -18,6 +18,8 @@ for argument in "$@"; do
 done
 
 libraries=(libeigen3-dev libre2-dev libutf8proc-dev libsimdjson-dev libxxhash-dev libcli11-dev)
+# Without these the program has no `serve`.
+libraries+=(libboost-dev libssl-dev prometheus-cpp-dev)
 # command:package
 # CMake makes files for make unless it is told otherwise; the scripts here tell it to use Ninja.
 programs=(g++:g++ cmake:cmake make:make ninja:ninja-build ccache:ccache pkg-config:pkg-config)
@@ -25,6 +27,7 @@ if $dev; then
   libraries+=(catch2 libbenchmark-dev libomp-dev unicode-data dpkg-dev locales)
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
   programs+=(abidiff:abigail-tools doxygen:doxygen lintian:lintian perl:perl mcs:mono-mcs mono:mono-runtime)
+  programs+=(curl:curl openssl:openssl chromium:chromium)
   programs+=(aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user)
 fi
 

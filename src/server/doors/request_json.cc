@@ -14,8 +14,11 @@ namespace {
 
 using wire::JsonValue;
 
-/// "messages[0].content: a number; expected a string" -> its place, as the shape has a member for it.
+/// The place that a message begins with, as the shape has a member for it: "messages[0].content: a number
+/// ..." or "no "messages" array ...".
 std::string place_in(const std::string& message) {
+  constexpr std::string_view kNo = "no \"";
+  if (message.starts_with(kNo)) return message.substr(kNo.size(), message.find('"', kNo.size()) - kNo.size());
   const std::size_t colon = message.find(": ");
   const std::string place = message.substr(0, colon == std::string::npos ? 0 : colon);
   return place.find_first_of(" \"") == std::string::npos ? place : "";
