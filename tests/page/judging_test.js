@@ -90,6 +90,20 @@ test("a prompt alone is judged alone, a conversation of several turns by its las
     assert.equal(await user(page).count(), 2);
   }));
 
+test("a verdict that is no longer about the conversation says so", () =>
+  withPage(context, async (page) => {
+    await judge(page, harmless);
+    const stale = page.getByText("have changed since this verdict");
+    assert.equal(await stale.isVisible(), false);
+    await user(page).fill("Something else");
+    assert.equal(await stale.isVisible(), true);
+    await judge(page);
+    assert.equal(await stale.isVisible(), false);
+    await page.getByRole("button", { name: "Clear" }).click();
+    assert.match(await summary(page).innerText(), /Nothing has been judged yet/);
+    assert.equal(await stale.isVisible(), false);
+  }));
+
 test("nothing typed, nothing judged", () =>
   withPage(context, async (page) => {
     await page.getByRole("button", { name: "Judge", exact: true }).click();

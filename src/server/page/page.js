@@ -465,20 +465,33 @@ function opinionOfPrompt(stream, who) {
 function opinionOfAnswer(stream, who, state) {
   const decision = /** @type {Decision} */ (stream.decision);
   const soFar = state !== "ended" && decision.severity === "Safe";
+  const fell = stream.tokens.find((token) => token.index === decision.token?.index);
   return {
     who: `${who}, token by token`,
     // While pieces are on their way, nobody may read Safe off an answer of which the rest is still to be judged.
     severity: soFar && state === "running" ? null : decision.severity,
     word: soFar ? (state === "running" ? "Nothing found so far" : "Safe so far") : undefined,
     action: soFar ? "none" : decision.action,
+    bars: fell?.probabilities && decision.severity !== "Safe" ? severityRows(fell.probabilities) : [],
     lines: [
       reasonSentence(decision),
+      decision.severity === "Safe" ? nearestSentence(stream) : "",
       soFar ? "" : rulingSentence(decision.ruling, decision.severity),
       unjudgedSentence(decision, state === "ended"),
     ],
     ruling: decision.ruling,
     time: timeOfAnswer(stream),
   };
+}
+
+/** Which token came nearest to being Unsafe. @param {AnswerStream} stream */
+function nearestSentence({ tokens, text }) {
+  const judged = tokens.filter((token) => token.probabilities && token.byte_end > token.byte_begin);
+  if (!judged.length) return "";
+  const unsafe = (/** @type {Token} */ token) => token.probabilities?.unsafe ?? 0;
+  const nearest = judged.reduce((a, b) => (unsafe(b) > unsafe(a) ? b : a));
+  const word = decoder.decode(encoder.encode(text).subarray(nearest.byte_begin, nearest.byte_end)).replace(/\ufffd/g, "").trim();
+  return `The most suspicious token${word ? ` is “${word}”` : ""}: Unsafe with ${percent(unsafe(nearest))}.`;
 }
 
 /** @param {AnswerStream} stream */
@@ -898,6 +911,8 @@ class Page {
   #liveKey = "";
   #liveBusy = false;
   #liveTimer = 0;
+  /** What was said last; undefined: nothing. @type {Severity|undefined} */
+  #liveSeverity;
 
   constructor() {
     this.composer = new Composer($("turns"), () => this.#edited());
@@ -907,7 +922,9 @@ class Page {
     }
     $("composer").addEventListener("submit", (/** @type {Event} */ event) => { event.preventDefault(); this.judge(); });
     $("composer").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.judge();
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      if (event.target === $("paste-text")) this.#paste();
+      else this.judge();
     });
     $("add-turn").addEventListener("click", () => this.composer.add());
     $("clear").addEventListener("click", () => this.#clear());
@@ -1085,6 +1102,7 @@ class Page {
     }
     this.flow.show("", [], null);
     $("to-decision").hidden = true;
+    $("stale").hidden = true;
   }
 
   #stop() {
@@ -1116,6 +1134,7 @@ class Page {
   // ------------------------------------------------------------------------------------------------ judging while typing
 
   #edited() {
+    $("stale").hidden = document.querySelector(".card:not([hidden])") === null;
     // The composer reports its first turns before the page is complete.
     if (!this.composer || !$("live").checked) return this.#endLive();
     this.#follow();
@@ -1150,6 +1169,7 @@ class Page {
       if (stream.prompt) this.#showPrompt(stream, choices.stream);
     }
     const stream = /** @type {AnswerStream} */ (this.#live);
+    $("stale").hidden = true;
     if (stream.text === answer) return false;
     try {
       await stream.become(answer);
@@ -1165,12 +1185,16 @@ class Page {
     return true;
   }
 
-  /** Screen readers hear the verdict when the typing pauses, not at each key. @param {AnswerStream} stream */
+  /** A screen reader hears another severity at once, and the rest when the typing pauses, not at each key. @param {AnswerStream} stream */
   #saySoon(stream) {
     clearTimeout(this.#liveTimer);
-    this.#liveTimer = window.setTimeout(() => {
+    const severity = stream.decision?.severity ?? null;
+    const speak = () => {
       if (stream === this.#live && stream.decision) sayFindings($("summary"), [answerFinding(stream.decision, stream.text, true)]);
-    }, 700);
+    };
+    if (severity !== this.#liveSeverity) speak();
+    else this.#liveTimer = window.setTimeout(speak, 700);
+    this.#liveSeverity = severity;
   }
 
   /** @param {unknown} error */
@@ -1190,6 +1214,7 @@ class Page {
     this.#live?.close();
     this.#live = null;
     this.#liveKey = "";
+    this.#liveSeverity = undefined;
   }
 
   // ------------------------------------------------------------------------------------------------------------- errors
