@@ -58,6 +58,10 @@ test("the connection breaks while an answer is typed: what was changed since is 
     assert.equal(last.severity, "unjudged");
     assert.match(last.text, /vening to you$/);
     assert.equal(await page.locator("#answer-opinions .chip.safe").count(), 0);
+    await assistant(page).fill("Good evening to you two");
+    await page.waitForFunction(() => document.getElementById("flow").textContent.endsWith("two"));
+    assert.ok((await shown(page)).every(({ severity }) => severity === "unjudged"));
+    assert.equal(await page.locator("#answer-opinions .opinion").count(), 1);
     await page.unroute("**/v1/stream**");
     await assistant(page).fill("Good evening to you all");
     await page.locator("#answer-opinions .chip.safe").waitFor();

@@ -485,13 +485,12 @@ function opinionOfAnswer(stream, who, state) {
 }
 
 /** Which token came nearest to being Unsafe. @param {AnswerStream} stream */
-function nearestSentence({ tokens, text }) {
-  const judged = tokens.filter((token) => token.probabilities && token.byte_end > token.byte_begin);
-  if (!judged.length) return "";
-  const unsafe = (/** @type {Token} */ token) => token.probabilities?.unsafe ?? 0;
-  const nearest = judged.reduce((a, b) => (unsafe(b) > unsafe(a) ? b : a));
-  const word = decoder.decode(encoder.encode(text).subarray(nearest.byte_begin, nearest.byte_end)).replace(/\ufffd/g, "").trim();
-  return `The most suspicious token${word ? ` is “${word}”` : ""}: Unsafe with ${percent(unsafe(nearest))}.`;
+function nearestSentence({ tokens, text, decision }) {
+  const unsafe = (/** @type {Cell} */ cell) => Math.max(...cell.tokens.map((token) => token.probabilities?.unsafe ?? 0));
+  const cells = cellsOf(text, tokens, decision).filter((cell) => cell.tokens.length > 0 && cell.text.trim() !== "");
+  if (!cells.length) return "";
+  const nearest = cells.reduce((a, b) => (unsafe(b) > unsafe(a) ? b : a));
+  return `The most suspicious token is “${nearest.text.trim()}”: Unsafe with ${percent(unsafe(nearest))}.`;
 }
 
 /** @param {AnswerStream} stream */
@@ -931,7 +930,7 @@ class Page {
     $("stop").addEventListener("click", () => this.#stop());
     $("paste-use").addEventListener("click", () => this.#paste());
     $("live").addEventListener("change", () => this.#edited());
-    $("settings").addEventListener("change", () => this.#settled());
+    $("settings").addEventListener("change", () => this.#chosen());
     $("to-decision").addEventListener("click", () => this.flow.focus(this.flow.deciding));
     $("key-form").addEventListener("submit", (/** @type {Event} */ event) => { event.preventDefault(); this.#useKey(); });
     window.addEventListener("pagehide", () => this.#live?.close());
@@ -966,7 +965,7 @@ class Page {
     // A Gen model can read along, too; it then writes a verdict now and then.
     offer($("stream-model"), [...stream, ...gen].map(option));
     $("nano-note").hidden = !models.some(({ id }) => id.startsWith("nano-"));
-    this.#settled();
+    this.#chosen();
   }
 
   /** @param {{route: string, name: string, version: string, description: string}[]} policies */
@@ -977,7 +976,7 @@ class Page {
       [make("p", "policy-name", `${route}: ${name}, version ${version}`), make("pre", "", description)]));
   }
 
-  #settled() {
+  #chosen() {
     const { gen, stream, policy } = this.choices;
     say($("settings-now"), [gen, stream, policy].filter(Boolean).join(", "));
     this.#edited();
@@ -1204,6 +1203,9 @@ class Page {
     // What the server has said is about another text by now: only the tokens that both share keep their colour.
     const kept = stream ? byteLength(answer.slice(0, commonPrefix(stream.text, answer))) : 0;
     this.flow.show(answer, stream?.tokens.filter((token) => token.byte_end <= kept) ?? [], null);
+    $("answer-card").hidden = false;
+    $("answer-opinions").replaceChildren();
+    $("to-decision").hidden = true;
     this.#endLive();
     this.#broken([]);
     this.#fail(error, () => this.#edited());
@@ -1227,8 +1229,8 @@ class Page {
     this.#again = again;
     $("trouble").hidden = false;
     $("key-form").hidden = known.status !== 401;
-    $("alert").replaceChildren(make("strong", "", title), make("p", "", [known.message, advice].filter(Boolean).join(" ")),
-      request ? make("p", "hint", request) : "");
+    const lines = [known.message, advice].filter(Boolean).map((line) => make("p", "", line));
+    $("alert").replaceChildren(make("strong", "", title), ...lines, request ? make("p", "hint", request) : "");
     bringIntoView($("trouble"));
     if (known.status === 401) $("key").focus();
   }
