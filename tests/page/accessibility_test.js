@@ -74,7 +74,7 @@ test("all of it by the keyboard alone", () =>
     await tabTo(page, /^Split into turns$/);
     await tabTo(page, /^Models and policy/);
     await page.keyboard.press("Enter");
-    await tabTo(page, /^Policy$/);
+    await tabTo(page, /^Token by token$/);
     await tabTo(page, /^Judge$/);
     await page.keyboard.press("Enter");
     await page.locator("#summary .finding").nth(1).waitFor();

@@ -133,7 +133,7 @@ test("Stop ends a run, and what was not reached is not judged", () =>
 test("a server with keys: the page asks for one, keeps it in memory only, and goes on", async () => {
   const folder = mkdtempSync(join(tmpdir(), "q3g-page-"));
   const keys = join(folder, "keys");
-  writeFileSync(keys, "a-key-of-the-tests-0123456789\n", { mode: 0o600 });
+  writeFileSync(keys, "page a-key-of-the-tests-0123456789\n", { mode: 0o600 });
   const server = await startServer(["--keys", keys]);
   try {
     await withPage(context, async (page) => {

@@ -21,6 +21,9 @@ test("a harmful answer: every token has its colour and its name, and the page sa
     assert.match(await page.locator(".token.decides").getAttribute("aria-label"), /the decision fell here, blocked/);
     await page.getByRole("button", { name: "Go to the token that decided" }).click();
     assert.equal(await page.locator(".token.decides:focus").count(), 1);
+    const answer = await page.locator("#answer-opinions .opinion").first().innerText();
+    assert.match(answer, /Tokens in a row of one severity decided\. Unsafe text of the category Violent is blocked\.\s+Rule severity, policy default/);
+    assert.equal(await page.locator("#flow .token.open").count(), 0, "the end of an answer settles all of it");
   }));
 
 test("severities differ without colour: each has a line of its own below the text", () =>
@@ -38,7 +41,10 @@ test("harmless words that sound dangerous: Safe by both models, with the rule, t
     const answer = await page.locator("#answer-opinions").innerText();
     assert.match(answer, /Rule safe, policy default, version 1\./);
     assert.match(answer, /\d+ tokens in \d+ pushes: [\d.]+ ms with all round trips, [\d.]+ ms a token\./);
-    assert.match(await page.locator("#prompt-opinions").innerText(), /Safe\s+\d+\.\d %[\s\S]*for the round trip/);
+    assert.equal(await page.locator("#prompt-opinions .opinion").count(), 2);
+    for (const opinion of await page.locator("#prompt-opinions .opinion").allInnerTexts()) {
+      assert.match(opinion, /Safe\s+\d+\.\d %[\s\S]*Rule safe, policy default, version 1\.[\s\S]*for the round trip/);
+    }
     assert.equal(await page.locator("#to-decision").isVisible(), false);
   }));
 
@@ -102,6 +108,34 @@ test("a verdict that is no longer about the conversation says so", () =>
     await page.getByRole("button", { name: "Clear" }).click();
     assert.match(await summary(page).innerText(), /Nothing has been judged yet/);
     assert.equal(await stale.isVisible(), false);
+  }));
+
+test("the models of the server are offered, and its policies are told", () =>
+  withPage(context, async (page) => {
+    await page.getByText("Models and policy").click();
+    assert.deepEqual(await page.getByLabel("Whole messages").locator("option").allInnerTexts(), ["nano-gen", "none"]);
+    assert.deepEqual(await page.getByLabel("Token by token").locator("option").allInnerTexts(), ["nano-stream", "none"]);
+    assert.match(await page.locator("#policy-words").innerText(), /Policy for moderations[\s\S]*Policy "default", version "1", strict mode\./);
+  }));
+
+test("without a Gen model the Stream model says all, and the other way round", () =>
+  withPage(context, async (page) => {
+    await page.getByText("Models and policy").click();
+    await page.getByLabel("Whole messages").selectOption("");
+    await judge(page, harmless);
+    assert.match(await summary(page).innerText(), /The prompt is Safe and allowed\.\s+The answer is Safe and allowed\./);
+    assert.doesNotMatch(await page.locator("#verdict").innerText(), /nano-gen/);
+
+    await page.getByLabel("Whole messages").selectOption("nano-gen");
+    await page.getByLabel("Token by token").selectOption("");
+    assert.equal(await page.getByLabel("Judge the answer while I type").isDisabled(), true);
+    await judge(page, threat);
+    assert.match(await summary(page).innerText(), /The prompt is Safe and allowed\.\s+The answer is Unsafe \(Violent\) and blocked\./);
+    assert.equal(await page.locator("#flow").isVisible(), false);
+
+    await page.getByLabel("Whole messages").selectOption("");
+    await page.getByRole("button", { name: "Judge", exact: true }).click();
+    assert.match(await summary(page).innerText(), /^Not judged: choose a model first/);
   }));
 
 test("nothing typed, nothing judged", () =>
