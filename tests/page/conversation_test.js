@@ -60,4 +60,11 @@ test("hostile text stays text, in the turns, the tokens and the details", () =>
     assert.equal(await shownText(page), hostile);
     await tokens(page).nth(1).hover();
     assert.equal(await page.locator("main img, main script").count(), 0);
+
+    // Before anything of it was judged, all of it is one thing to point at.
+    await page.route("**/v1/stream/*", (route) => (route.request().method() === "POST" ? undefined : route.continue()));
+    await page.getByRole("button", { name: "Judge", exact: true }).click();
+    await page.locator("#flow .token.unjudged").focus();
+    assert.match(await page.getByRole("tooltip").innerText(), /<img␣src=x/);
+    assert.equal(await page.locator("main img, main script").count(), 0);
   }));

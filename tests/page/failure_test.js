@@ -99,6 +99,32 @@ test("a reply that is not JSON is an error, too", () =>
     await assertNothingSafe(page);
   }, { errorsExpected: true }));
 
+/** A token as the server sends it. @param {number} index @param {[number, number]} bytes @param {string|null} severity */
+const token = (index, [begin, end], severity) => ({
+  index, id: index, text: "", byte_begin: begin, byte_end: end, severity, probabilities: null, category: severity === "Unsafe" ? "Violent" : null,
+  action: "none", source: severity ? "heads" : "none", counts: true, settled: true,
+});
+
+test("a character of which a token was not judged is not Safe, and one with an Unsafe token is Unsafe", () =>
+  withPage(context, async (page) => {
+    const ruling = { action: "none", rule: "not_judged", category: null, score: 0, policy: "default", version: "1" };
+    await page.route("**/v1/stream/*", (route) => (route.request().method() !== "POST" ? route.continue() : route.fulfill({ json: {
+      id: "strm-x", role: "assistant", turn: 1, first: 0, n_settled: 5, ended: true,
+      tokens: [token(1, [0, 2], "Safe"), token(2, [2, 4], null), token(3, [4, 5], "Unsafe"), token(4, [5, 6], "Safe"), token(5, [6, 7], null)],
+      decision: { severity: null, complete: false, unjudged: [2, 9], action: "none", ruling, reason: "none", settled: true, token: null },
+    } })));
+    await judge(page, { prompt: "Hello", answer: "😀éxyz" });
+    await page.locator("#answer-opinions .opinion").nth(1).waitFor();
+    assert.deepEqual(await shown(page), [
+      { text: "😀", severity: "unjudged" }, { text: "é", severity: "unsafe" }, { text: "x", severity: "unjudged" }, { text: "yz", severity: "unjudged" },
+    ]);
+    assert.match(await summary(page).innerText(), /The answer is not judged\./);
+    const opinion = await page.locator("#answer-opinions .opinion").first().innerText();
+    assert.match(opinion, /Not judged[\s\S]*Bytes 2 to 9 were not judged\./);
+    await tokens(page).last().focus();
+    assert.match(await page.getByRole("tooltip").innerText(), /It does not mean Safe\./);
+  }));
+
 test("a stream that has expired while nobody typed is begun anew", () =>
   withPage(context, async (page) => {
     await page.getByLabel("Judge the answer while I type").check();
@@ -124,6 +150,8 @@ test("Stop ends a run, and what was not reached is not judged", () =>
     await fill(page, harmless);
     await press(page);
     await page.locator("#flow .token.safe").first().waitFor();
+    assert.equal(await page.locator("#answer-opinions .chip").innerText(), "Nothing found so far");
+    assert.equal(await page.locator("#answer-opinions .chip.safe").count(), 0, "an answer that is still on its way is not Safe");
     await page.getByRole("button", { name: "Stop" }).click();
     assert.match(await summary(page).innerText(), /^Stopped\./);
     assert.equal((await shown(page)).at(-1).severity, "unjudged");
