@@ -14,6 +14,7 @@ skip() {
 }
 
 command -v node > /dev/null || skip node
+node -e 'process.exit(parseInt(process.versions.node, 10) >= 20 ? 0 : 1)' || skip "node 20"
 command -v npm > /dev/null || skip npm
 chromium=$(command -v chromium || command -v chromium-browser) || skip chromium
 
