@@ -12,15 +12,15 @@
 /** @typedef {{index: number, id: number, text: string, byte_begin: number, byte_end: number, severity: Severity,
  *             probabilities: Probabilities|null, category: string|null, action: Action, source: string,
  *             counts: boolean, settled: boolean}} Token */
-/** @typedef {{index: number, byte_begin: number, byte_end: number, run_byte_begin: number, severity: Severity,
- *             category: string|null}} DecidingToken */
+/** @typedef {{index: number, run_byte_begin: number, byte_end: number, severity: Severity, category: string|null,
+ *             probabilities: Probabilities|null}} DecidingToken */
 /** @typedef {{severity: Severity, complete: boolean, unjudged: [number, number]|null, action: Action, ruling: Ruling,
  *             reason: string, settled: boolean, token: DecidingToken|null}} Decision */
 /** @typedef {{severity: Severity, probabilities: Probabilities|null, categories: {name: string, probability: number}[],
  *             refusal: {value: boolean, probability: number}|null, ruling: Ruling, latency_ms?: number,
  *             tokens?: {prompt: number, cached: number}}} Verdict */
 /** @typedef {{id: string, first: number, tokens: Token[], n_settled: number, decision: Decision, ended: boolean}} Update */
-/** @typedef {{stream: string, gen: string, policy: string}} Choices */
+/** @typedef {{route: string, name: string, version: string, description: string}} RoutePolicy */
 
 // ---------------------------------------------------------------------------------------------------------------- text
 
@@ -219,21 +219,21 @@ class AnswerStream {
   text = "";
   /** Round trips in milliseconds, one for each push. @type {number[]} */
   trips = [];
-  /** The prompt's verdict, which the opening of a stream brings. @type {{token: Token, decision: Decision}|null} */
+  /** The prompt's verdict, which the opening of a stream brings. @type {{decision: Decision}|null} */
   prompt = null;
   promptMs = 0;
   #id = "";
 
-  /** @param {Server} server @param {Message[]} history @param {Choices} choices @param {AbortSignal} signal */
-  constructor(server, history, choices, signal) {
+  /** @param {Server} server @param {Message[]} history @param {string} model @param {AbortSignal} signal */
+  constructor(server, history, model, signal) {
     this.server = server;
     this.history = history;
-    this.choices = choices;
+    this.model = model;
     this.signal = signal;
   }
 
   async open() {
-    const body = choose({ messages: this.history.length ? this.history : undefined }, this.choices.stream, this.choices);
+    const body = { model: this.model, messages: this.history.length ? this.history : undefined };
     const begin = performance.now();
     const reply = await this.server.post("v1/stream", body, this.signal);
     this.promptMs = performance.now() - begin;
@@ -254,6 +254,8 @@ class AnswerStream {
     const update = await this.server.post(`v1/stream/${encodeURIComponent(this.#id)}`, body, this.signal);
     this.trips.push(performance.now() - begin);
     this.tokens = this.tokens.slice(0, update.first).concat(update.tokens);
+    // What came settles tokens before it, too, which are not sent again.
+    this.tokens.slice(0, update.n_settled).forEach((token) => { token.settled = true; });
     this.decision = update.decision;
     this.text = text;
   }
@@ -262,12 +264,6 @@ class AnswerStream {
     if (this.#id) this.server.forget(this.#id);
     this.#id = "";
   }
-}
-
-/** A request's body with the model and the policy that were chosen; what was not chosen is left to the server.
- * @param {object} body @param {string} model @param {Choices} choices */
-function choose(body, model, choices) {
-  return { ...body, model: model || undefined, policy: choices.policy || undefined };
 }
 
 // --------------------------------------------------------------------------------------------------------------- words
@@ -447,38 +443,50 @@ function opinionOfVerdict(verdict, who, tripMs) {
   };
 }
 
-/** @param {AnswerStream} stream @param {string} who @returns {Opinion} the verdict on the prompt of a model that reads along */
-function opinionOfPrompt(stream, who) {
-  const { token, decision } = /** @type {{token: Token, decision: Decision}} */ (stream.prompt);
+/** The verdict on the prompt of a model that reads along. @param {AnswerStream} stream @returns {Opinion} */
+function opinionOfPrompt({ prompt, promptMs, model }) {
+  const { decision } = /** @type {{decision: Decision}} */ (prompt);
   return {
-    who: `${who}, token by token`,
+    who: `${model}, token by token`,
     severity: decision.severity,
     action: decision.action,
-    bars: token?.probabilities ? severityRows(token.probabilities) : [],
+    bars: decision.token?.probabilities ? severityRows(decision.token.probabilities) : [],
     lines: [rulingSentence(decision.ruling, decision.severity), unjudgedSentence(decision, true)],
     ruling: decision.ruling,
-    time: `${milliseconds(stream.promptMs)} for the round trip.`,
+    time: `${milliseconds(promptMs)} for the round trip.`,
   };
 }
 
-/** @param {AnswerStream} stream @param {string} who @param {"running"|"typing"|"ended"} state @returns {Opinion} */
-function opinionOfAnswer(stream, who, state) {
+/** @param {AnswerStream} stream @param {"running"|"typing"|"ended"} state @returns {Opinion} */
+function opinionOfAnswer(stream, state) {
   const decision = /** @type {Decision} */ (stream.decision);
   const soFar = state !== "ended" && decision.severity === "Safe";
+  const found = decision.severity === "Safe" ? null : decision.token;
   return {
-    who: `${who}, token by token`,
+    who: `${stream.model}, token by token`,
     // While pieces are on their way, nobody may read Safe off an answer of which the rest is still to be judged.
     severity: soFar && state === "running" ? null : decision.severity,
     word: soFar ? (state === "running" ? "Nothing found so far" : "Safe so far") : undefined,
     action: soFar ? "none" : decision.action,
+    bars: found?.probabilities ? severityRows(found.probabilities) : [],
     lines: [
       reasonSentence(decision),
+      decision.severity === "Safe" ? nearestSentence(stream) : "",
       soFar ? "" : rulingSentence(decision.ruling, decision.severity),
       unjudgedSentence(decision, state === "ended"),
     ],
     ruling: decision.ruling,
     time: timeOfAnswer(stream),
   };
+}
+
+/** Which token came nearest to being Unsafe. @param {AnswerStream} stream */
+function nearestSentence({ tokens, text, decision }) {
+  const unsafe = (/** @type {Cell} */ cell) => Math.max(...cell.tokens.map((token) => token.probabilities?.unsafe ?? 0));
+  const cells = cellsOf(text, tokens, decision).filter((cell) => cell.tokens.length > 0 && cell.text.trim() !== "");
+  if (!cells.length) return "";
+  const nearest = cells.reduce((a, b) => (unsafe(b) > unsafe(a) ? b : a));
+  return `The most suspicious token is “${nearest.text.trim()}”: Unsafe with ${percent(unsafe(nearest))}.`;
 }
 
 /** @param {AnswerStream} stream */
@@ -898,6 +906,8 @@ class Page {
   #liveKey = "";
   #liveBusy = false;
   #liveTimer = 0;
+  /** What was said last; undefined: nothing. @type {Severity|undefined} */
+  #liveSeverity;
 
   constructor() {
     this.composer = new Composer($("turns"), () => this.#edited());
@@ -907,23 +917,25 @@ class Page {
     }
     $("composer").addEventListener("submit", (/** @type {Event} */ event) => { event.preventDefault(); this.judge(); });
     $("composer").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.judge();
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      if (event.target === $("paste-text")) this.#paste();
+      else this.judge();
     });
     $("add-turn").addEventListener("click", () => this.composer.add());
     $("clear").addEventListener("click", () => this.#clear());
     $("stop").addEventListener("click", () => this.#stop());
     $("paste-use").addEventListener("click", () => this.#paste());
     $("live").addEventListener("change", () => this.#edited());
-    $("settings").addEventListener("change", () => this.#settled());
+    $("settings").addEventListener("change", () => this.#chosen());
     $("to-decision").addEventListener("click", () => this.flow.focus(this.flow.deciding));
     $("key-form").addEventListener("submit", (/** @type {Event} */ event) => { event.preventDefault(); this.#useKey(); });
     window.addEventListener("pagehide", () => this.#live?.close());
     this.load();
   }
 
-  /** @returns {Choices} */
-  get choices() {
-    return { gen: $("gen-model").value, stream: $("stream-model").value, policy: $("policy").value };
+  /** The models that were chosen, empty where there is none: one for whole messages, one for tokens. */
+  get models() {
+    return { gen: $("gen-model").value, stream: $("stream-model").value };
   }
 
   // ------------------------------------------------------------------------------------------------ models and policies
@@ -933,7 +945,7 @@ class Page {
     try {
       const [models, policies] = await Promise.all([this.server.get("v1/models"), this.server.get("v1/policies")]);
       this.#offerModels(models.data);
-      this.#offerPolicies(policies.data);
+      this.#showPolicies(policies.data);
       this.#calm();
     } catch (error) {
       this.#fail(error);
@@ -943,26 +955,29 @@ class Page {
   /** @param {{id: string, qwen3guard?: {kind?: string}}[]} models */
   #offerModels(models) {
     const ids = (/** @type {string} */ kind) => models.filter((model) => model.qwen3guard?.kind === kind).map(({ id }) => id);
-    const gen = ids("gen");
-    const stream = ids("stream");
-    offer($("gen-model"), [...gen.map(option), ["", gen.length ? "none" : "none on this server"]]);
-    // A Gen model can read along, too; it then writes a verdict now and then.
-    offer($("stream-model"), [...stream, ...gen].map(option));
+    offer($("gen-model"), ids("gen"));
+    offer($("stream-model"), ids("stream"));
     $("nano-note").hidden = !models.some(({ id }) => id.startsWith("nano-"));
-    this.#settled();
+    this.#chosen();
   }
 
-  /** @param {{route: string, name: string, version: string, description: string}[]} policies */
-  #offerPolicies(policies) {
-    const names = [...new Set(policies.map(({ name }) => name))];
-    offer($("policy"), [["", "the server’s own"], ...names.map(option)]);
-    $("policy-words").replaceChildren(...policies.flatMap(({ route, name, version, description }) =>
-      [make("p", "policy-name", `${route}: ${name}, version ${version}`), make("pre", "", description)]));
+  /** Routes that follow the same policy share its description. @param {RoutePolicy[]} policies */
+  #showPolicies(policies) {
+    /** @type {Map<string, {routes: string[], policy: RoutePolicy}>} */
+    const groups = new Map();
+    for (const policy of policies) {
+      const key = JSON.stringify([policy.name, policy.version, policy.description]);
+      const group = groups.get(key) ?? { routes: [], policy };
+      groups.set(key, { routes: [...group.routes, policy.route], policy });
+    }
+    $("policy-words").replaceChildren(...Array.from(groups.values()).flatMap(({ routes, policy }) =>
+      [make("p", "policy-name", `Policy for ${routes.join(", ")}`), make("pre", "", policy.description.trim())]));
   }
 
-  #settled() {
-    const { gen, stream, policy } = this.choices;
-    say($("settings-now"), [gen, stream, policy].filter(Boolean).join(", "));
+  #chosen() {
+    const { gen, stream } = this.models;
+    $("live").disabled = !stream;
+    say($("settings-now"), [gen, stream].filter(Boolean).join(", ") || "none");
     this.#edited();
   }
 
@@ -973,6 +988,7 @@ class Page {
     const { history, answer } = split(this.composer.messages);
     this.#begin();
     if (!history.length && !answer) return say($("summary"), "Nothing to judge: type a message first.");
+    if (!this.models.gen && !this.models.stream) return say($("summary"), "Not judged: choose a model first.");
     const signal = this.#abort.signal;
     $("stop").hidden = false;
     say($("summary"), "Judging…");
@@ -994,34 +1010,44 @@ class Page {
 
   /** @param {Message[]} history @param {string} answer @param {AbortSignal} signal @param {Finding[]} found grows */
   async #run(history, answer, signal, found) {
-    const choices = this.choices;
-    const prompted = history.length > 0;
-    if (prompted && choices.gen) found.push(await this.#whole(history, "prompt", signal));
-    const stream = new AnswerStream(this.server, history, choices, signal);
+    const { gen, stream } = this.models;
+    if (history.length && gen) found.push(await this.#whole(history, "prompt", signal));
+    if (stream) await this.#tokenByToken(new AnswerStream(this.server, history, stream, signal), answer, found);
+    if (!answer || !gen) return;
+    const finding = await this.#whole([...history, { role: "assistant", content: answer }], "answer", signal);
+    if (!stream) found.push(finding);
+  }
+
+  /** @param {AnswerStream} stream @param {string} answer @param {Finding[]} found grows by what no Gen model has said */
+  async #tokenByToken(stream, answer, found) {
     try {
       await stream.open();
-      if (stream.prompt) this.#showPrompt(stream, choices.stream);
-      if (prompted && !choices.gen && stream.prompt) found.push(promptFinding(stream.prompt.decision));
+      if (stream.prompt) {
+        this.#showPrompt(stream);
+        if (!found.length) found.push(promptFinding(stream.prompt.decision));
+      }
       if (answer) found.push(await this.#push(stream, answer));
     } finally {
       stream.close();
     }
-    if (answer && choices.gen) await this.#whole([...history, { role: "assistant", content: answer }], "answer", signal);
   }
 
   /** The answer before anything is known of it, so that nothing on the page moves when its verdicts come. @param {string} answer */
   #await(answer) {
+    const { stream } = this.models;
+    $("flow-part").hidden = !stream;
+    if (!stream) return;
     $("answer-card").hidden = false;
     this.flow.show(answer, [], null);
-    const who = `${this.choices.stream}, token by token`;
-    $("answer-opinions").replaceChildren(makeOpinion({ who, severity: null, word: "Not judged yet", action: "none", lines: [] }));
+    $("answer-opinions").replaceChildren(makeOpinion(
+      { who: `${stream}, token by token`, severity: null, word: "Not judged yet", action: "none", lines: [] }));
   }
 
   /** The verdict of a Gen model on the last message. @param {Message[]} messages @param {"prompt"|"answer"} what @param {AbortSignal} signal @returns {Promise<Finding>} */
   async #whole(messages, what, signal) {
     const begin = performance.now();
-    const model = this.choices.gen;
-    const reply = await this.server.post("v1/chat/completions", choose({ messages }, model, this.choices), signal);
+    const model = this.models.gen;
+    const reply = await this.server.post("v1/chat/completions", { model, messages }, signal);
     const trip = performance.now() - begin;
     /** @type {Verdict} */
     const verdict = reply.choices[0].message.qwen3guard;
@@ -1031,10 +1057,10 @@ class Page {
     return { about: what, severity: verdict.severity, text: `The ${what} is ${words}.` };
   }
 
-  /** @param {AnswerStream} stream @param {string} who */
-  #showPrompt(stream, who) {
+  /** @param {AnswerStream} stream */
+  #showPrompt(stream) {
     $("prompt-card").hidden = false;
-    $("prompt-opinions").append(makeOpinion(opinionOfPrompt(stream, who)));
+    $("prompt-opinions").append(makeOpinion(opinionOfPrompt(stream)));
   }
 
   /** Pushes an answer piece by piece, and shows each token as soon as it is judged. @param {AnswerStream} stream @param {string} answer @returns {Promise<Finding>} */
@@ -1053,10 +1079,11 @@ class Page {
   /** @param {AnswerStream} stream @param {string} answer all of it, judged or not @param {"running"|"typing"|"ended"} state */
   #showAnswer(stream, answer, state) {
     $("answer-card").hidden = false;
+    $("flow-part").hidden = false;
     this.flow.show(answer, stream.tokens, stream.decision);
     $("to-decision").hidden = this.flow.deciding < 0;
     if (stream.decision) {
-      $("answer-opinions").replaceChildren(makeOpinion(opinionOfAnswer(stream, stream.choices.stream, state)));
+      $("answer-opinions").replaceChildren(makeOpinion(opinionOfAnswer(stream, state)));
     }
   }
 
@@ -1085,6 +1112,7 @@ class Page {
     }
     this.flow.show("", [], null);
     $("to-decision").hidden = true;
+    $("stale").hidden = true;
   }
 
   #stop() {
@@ -1116,6 +1144,7 @@ class Page {
   // ------------------------------------------------------------------------------------------------ judging while typing
 
   #edited() {
+    $("stale").hidden = document.querySelector(".card:not([hidden])") === null;
     // The composer reports its first turns before the page is complete.
     if (!this.composer || !$("live").checked) return this.#endLive();
     this.#follow();
@@ -1138,18 +1167,20 @@ class Page {
   async #step() {
     const messages = this.composer.messages;
     const { history, answer } = split(messages);
-    const choices = this.choices;
-    const key = JSON.stringify([history, choices]);
+    const model = this.models.stream;
+    if (!model) return false;
+    const key = JSON.stringify([history, model]);
     if (!answer && !(this.#live && this.#liveKey === key)) return false;
     if (!this.#live || this.#liveKey !== key) {
       this.#begin();
-      const stream = new AnswerStream(this.server, history, choices, this.#abort.signal);
+      const stream = new AnswerStream(this.server, history, model, this.#abort.signal);
       await stream.open();
       this.#live = stream;
       this.#liveKey = key;
-      if (stream.prompt) this.#showPrompt(stream, choices.stream);
+      if (stream.prompt) this.#showPrompt(stream);
     }
     const stream = /** @type {AnswerStream} */ (this.#live);
+    $("stale").hidden = true;
     if (stream.text === answer) return false;
     try {
       await stream.become(answer);
@@ -1165,12 +1196,16 @@ class Page {
     return true;
   }
 
-  /** Screen readers hear the verdict when the typing pauses, not at each key. @param {AnswerStream} stream */
+  /** A screen reader hears another severity at once, and the rest when the typing pauses, not at each key. @param {AnswerStream} stream */
   #saySoon(stream) {
     clearTimeout(this.#liveTimer);
-    this.#liveTimer = window.setTimeout(() => {
+    const severity = stream.decision?.severity ?? null;
+    const speak = () => {
       if (stream === this.#live && stream.decision) sayFindings($("summary"), [answerFinding(stream.decision, stream.text, true)]);
-    }, 700);
+    };
+    if (severity !== this.#liveSeverity) speak();
+    else this.#liveTimer = window.setTimeout(speak, 700);
+    this.#liveSeverity = severity;
   }
 
   /** @param {unknown} error */
@@ -1180,6 +1215,9 @@ class Page {
     // What the server has said is about another text by now: only the tokens that both share keep their colour.
     const kept = stream ? byteLength(answer.slice(0, commonPrefix(stream.text, answer))) : 0;
     this.flow.show(answer, stream?.tokens.filter((token) => token.byte_end <= kept) ?? [], null);
+    $("answer-card").hidden = false;
+    $("answer-opinions").replaceChildren();
+    $("to-decision").hidden = true;
     this.#endLive();
     this.#broken([]);
     this.#fail(error, () => this.#edited());
@@ -1190,6 +1228,7 @@ class Page {
     this.#live?.close();
     this.#live = null;
     this.#liveKey = "";
+    this.#liveSeverity = undefined;
   }
 
   // ------------------------------------------------------------------------------------------------------------- errors
@@ -1202,8 +1241,8 @@ class Page {
     this.#again = again;
     $("trouble").hidden = false;
     $("key-form").hidden = known.status !== 401;
-    $("alert").replaceChildren(make("strong", "", title), make("p", "", [known.message, advice].filter(Boolean).join(" ")),
-      request ? make("p", "hint", request) : "");
+    const lines = [known.message, advice].filter(Boolean).map((line) => make("p", "", line));
+    $("alert").replaceChildren(make("strong", "", title), ...lines, request ? make("p", "hint", request) : "");
     bringIntoView($("trouble"));
     if (known.status === 401) $("key").focus();
   }
@@ -1226,14 +1265,11 @@ class Page {
   }
 }
 
-/** @param {string} name @returns {[string, string]} */
-const option = (name) => [name, name];
-
-/** @param {HTMLSelectElement} select @param {[string, string][]} options value and words; the choice stays where it can */
-function offer(select, options) {
+/** Offers models, or none of them; the choice stays where it can. @param {HTMLSelectElement} select @param {string[]} names */
+function offer(select, names) {
   const before = select.value;
-  select.replaceChildren(...options.map(([value, words]) => new Option(words, value)));
-  if (options.some(([value]) => value === before) && before) select.value = before;
+  select.replaceChildren(...names.map((name) => new Option(name, name)), new Option(names.length ? "none" : "none on this server", ""));
+  if (names.includes(before)) select.value = before;
 }
 
 /** The answer at the end, and what is before it. @param {Message[]} messages @returns {{history: Message[], answer: string}} */
