@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -12,9 +11,9 @@ struct PageFile {
   std::string_view name, bytes;
 };
 
-constexpr std::array<PageFile, 3> kFiles = {{
+constexpr PageFile kFiles[] = {
 #include "page_files.inc"
-}};
+};
 
 std::string_view type_of(std::string_view name) {
   if (name.ends_with(".html")) return "text/html; charset=utf-8";
