@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_SERVER_DOORS_PROXY_REQUEST_IN_HPP
+#define QWEN3GUARD_SRC_SERVER_DOORS_PROXY_REQUEST_IN_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qwen3guard/conversation.hpp"
+
+namespace qwen3guard::server {
+
+/// What a chat completion's request asks for, as far as the proxy must know.
+struct ChatRequest {
+  std::string model;
+  int n_choices = 1;
+  bool is_streamed = false, includes_usage = false;
+};
+
+/// The request's fields but for its messages. Throws wire::JsonError, wire::LineError (the field, and what was
+/// expected).
+[[nodiscard]] ChatRequest read_chat_request(std::string_view body);
+
+/// What the request would have a model read.
+struct ChatMessages {
+  std::vector<Message> messages;
+  std::size_t i_prompt = 0;  ///< the last user's message: what is judged
+};
+
+/// Throws as above. Nothing that may hold text of the conversation is passed over: a part or a member that is
+/// not known is an error. Text that is the application's is known and not judged: tools, response_format, stop
+/// and the like. Errors, too: no message of the user's; the last message an assistant's.
+[[nodiscard]] ChatMessages read_chat_messages(std::string_view body);
+
+}  // namespace qwen3guard::server
+
+#endif  // QWEN3GUARD_SRC_SERVER_DOORS_PROXY_REQUEST_IN_HPP
