@@ -68,8 +68,7 @@ struct Links {
       Idle last = std::move(idle.back());
       idle.pop_back();
       char c = 0;
-      const auto n =
-          ::recv(last.stream->lowest_layer().native_handle(), &c, 1, MSG_PEEK | MSG_DONTWAIT);
+      const auto n = ::recv(last.stream->lowest_layer().native_handle(), &c, 1, MSG_PEEK | MSG_DONTWAIT);
       const bool is_quiet = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
       if (is_quiet && Clock::now() - last.since < options.idle_timeout) return std::move(last.stream);
     }

@@ -37,8 +37,8 @@ struct ClientFailure {
   std::string message;  ///< names no more than the host
 };
 
-/// Called on the loop's thread, never within send() or a function of ClientCall: head(), then piece() as often
-/// as bytes of the body come, then end(). Or failed(), at any time in between; it is the last.
+/// Called on the loop's thread, never within send() or a function of ClientCall: head(), then piece() as
+/// often as bytes of the body come, then end(). Or failed(), at any time in between; it is the last.
 struct ClientCallbacks {
   std::function<void(int status, const Headers& headers)> head;
   std::function<void(std::string_view piece)> piece;
@@ -57,12 +57,13 @@ class ClientCall {
   /// Reads no more of the body until resume(), so that the server waits. Time does not count meanwhile.
   virtual void pause() = 0;
   virtual void resume() = 0;
-  /// Closes the connection. Nothing is called back any more; may be called by a callback, or when all is over.
+  /// Closes the connection. Nothing is called back any more; may be called by a callback, or when all is
+  /// over.
   virtual void cancel() = 0;
 };
 
-/// HTTP/1.1 to one server, over connections that are kept and used again. By https the server's certificate is
-/// checked against the store and the host's name. Loop thread only.
+/// HTTP/1.1 to one server, over connections that are kept and used again. By https the server's certificate
+/// is checked against the store and the host's name. Loop thread only.
 class HttpClient {
  public:
   /// Throws std::runtime_error: the certificates cannot be used.

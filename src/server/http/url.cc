@@ -37,7 +37,8 @@ void parse_authority(std::string_view authority, std::string_view url, Url& out)
     const std::size_t end = authority.find(']');
     if (end == std::string_view::npos) fail(url, "a '[' without its ']'");
     out.host = authority.substr(1, end - 1);
-    if (out.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos) fail(url, "no such address");
+    if (out.host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos)
+      fail(url, "no such address");
     const std::string_view rest = authority.substr(end + 1);
     has_port = rest.starts_with(':');
     if (has_port) port = rest.substr(1);

@@ -19,8 +19,8 @@ struct Url {
   [[nodiscard]] std::string authority() const;
 };
 
-/// Throws std::runtime_error: what is wrong, and what was expected. Refused are user names, queries, fragments
-/// and everything that is not printable ASCII.
+/// Throws std::runtime_error: what is wrong, and what was expected. Refused are user names, queries,
+/// fragments and everything that is not printable ASCII.
 [[nodiscard]] Url parse_url(std::string_view text);
 
 }  // namespace qwen3guard::server

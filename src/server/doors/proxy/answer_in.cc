@@ -68,7 +68,8 @@ void read_function(const JsonValue& function, Part& part) {
     if (member.key == "name") {
       const std::string name = read_text(member.value, "a function's name");
       part.name = plain_name(name);
-      if (part.name.empty() && !name.empty()) fail("a function's name with other than letters, digits and -_.:/");
+      if (part.name.empty() && !name.empty())
+        fail("a function's name with other than letters, digits and -_.:/");
     } else if (member.key == "arguments") {
       part.text = read_text(member.value, "a function's arguments");
     }
@@ -107,7 +108,8 @@ std::vector<Part> read_message(const JsonValue& message) {
     if (member.key == "tool_calls") {
       const auto found = items(member.value, "tool_calls");
       if (found.size() > static_cast<std::size_t>(kMaxCalls)) fail("more than 128 tool calls");
-      for (std::size_t i = 0; i < found.size(); ++i) calls.push_back(read_call(found[i], static_cast<int>(i)));
+      for (std::size_t i = 0; i < found.size(); ++i)
+        calls.push_back(read_call(found[i], static_cast<int>(i)));
     } else if (member.key == "function_call" && member.value.kind() != Kind::null) {
       Part part;
       part.channel = {Field::function_call, 0};
@@ -149,11 +151,17 @@ ChoicePiece read_choice(const JsonValue& choice, int n_choices, const char* mess
 
 /// The numbers that are known, and those one level deeper.
 void put_usage(wire::JsonOut& json, const JsonValue& usage, int depth) {
-  constexpr std::array<std::string_view, 11> kNumbers = {
-      "prompt_tokens",    "completion_tokens",          "total_tokens",
-      "cached_tokens",    "reasoning_tokens",           "audio_tokens",
-      "text_tokens",      "accepted_prediction_tokens", "rejected_prediction_tokens",
-      "input_tokens",     "output_tokens"};
+  constexpr std::array<std::string_view, 11> kNumbers = {"prompt_tokens",
+                                                         "completion_tokens",
+                                                         "total_tokens",
+                                                         "cached_tokens",
+                                                         "reasoning_tokens",
+                                                         "audio_tokens",
+                                                         "text_tokens",
+                                                         "accepted_prediction_tokens",
+                                                         "rejected_prediction_tokens",
+                                                         "input_tokens",
+                                                         "output_tokens"};
   json.begin_object();
   for (const auto& member : usage.members()) {
     const auto number = whole_number(member.value);

@@ -16,13 +16,13 @@ struct UpstreamError : std::runtime_error {
 };
 
 /// Reads "chat.completion.chunk" and "chat.completion" objects: members that are known and nothing else, so
-/// that no text gets by. A text member of another type than expected, a call that is no function's and a choice
-/// beyond n_choices are errors. Throw UpstreamError. @{
+/// that no text gets by. A text member of another type than expected, a call that is no function's and a
+/// choice beyond n_choices are errors. Throw UpstreamError. @{
 [[nodiscard]] AnswerPiece read_chunk(std::string_view json, int n_choices);
 [[nodiscard]] AnswerPiece read_completion(std::string_view json, int n_choices);  /// @}
 
-/// The message of {"error": {"message": "..."}} or {"error": "..."} as one line of bounded length; "" when it is
-/// no such object.
+/// The message of {"error": {"message": "..."}} or {"error": "..."} as one line of bounded length; "" when it
+/// is no such object.
 [[nodiscard]] std::string read_error_message(std::string_view json);
 
 /// `name` when it is one that carries no text: of at most 128 letters, digits and "-_.:/@+="; else "".

@@ -28,13 +28,14 @@ struct GuardEvent {
   Kind kind = Kind::failed;
   int choice = 0;
   Channel channel;
-  bool is_prompt = false;  ///< judged, unjudged
+  bool is_prompt = false;   ///< of judged, unjudged and failed
+  bool is_blocked = false;  ///< of judged
   std::string text, call_id;
   Severity severity = Severity::not_judged;
   Ruling ruling;
   Error error;
-  double seconds = -1;          ///< judged: how long it took; below 0: not known
-  std::int32_t n_tokens = 0;    ///< judged: of a prompt, with what stands before it
+  double seconds = -1;        ///< judged: how long it took; below 0: not known
+  std::int32_t n_tokens = 0;  ///< judged: of a prompt, with what stands before it
 };
 
 using GuardEvents = std::vector<GuardEvent>;

@@ -9,6 +9,8 @@
 namespace qwen3guard::server {
 namespace {
 
+constexpr std::size_t kMaxBacklogBytes = std::size_t{256} << 10;
+
 std::size_t text_bytes(const std::vector<ChoicePiece>& pieces) noexcept {
   std::size_t n = 0;
   for (const ChoicePiece& piece : pieces) {
@@ -113,11 +115,13 @@ Status GuardedAnswer::look_at_prompt(StreamBatch& batch, GuardEvents& events) {
 
 Status GuardedAnswer::judge_prompt(StreamBatch& batch, const TurnVerdict& turn, GuardEvents& events) {
   const Decision& decision = turn.decision;
-  if (!decision.is_complete || decision.action == Action::none)
+  const bool is_blocked = decision.action == Action::block;
+  if (!is_blocked && (!decision.is_complete || decision.action == Action::none))
     return Error{ErrorCode::internal, "the prompt was not judged completely"};
   GuardEvent out;
   out.kind = GuardEvent::Kind::judged;
   out.is_prompt = true;
+  out.is_blocked = is_blocked;
   out.severity = decision.severity;
   out.ruling = decision.ruling;
   out.text = prompt_text_;
@@ -129,7 +133,6 @@ Status GuardedAnswer::judge_prompt(StreamBatch& batch, const TurnVerdict& turn, 
   if (!status.ok()) return status;
   GuardEvent next = out;
   events.push_back(std::move(out));
-  const bool is_blocked = decision.action == Action::block;
   next.kind = is_blocked ? GuardEvent::Kind::prompt_blocked : GuardEvent::Kind::prompt_passed;
   events.push_back(std::move(next));
   if (is_blocked && !setup_.is_monitor) return close(batch), Status();
@@ -185,8 +188,19 @@ void GuardedAnswer::advance(StreamBatch& batch, GuardEvents& events) {
   const std::size_t n_taken = waiting_bytes_ - std::min(waiting_bytes_, n_waiting);
   waiting_bytes_ = n_waiting;
   backlog_bytes_ -= std::min(before, n_taken);
-  // Whoever waits for room is told.
-  if (events.empty() && before > kMaxBacklogBytes && backlog_bytes_ <= kMaxBacklogBytes) emit({});
+  tell_of_room();
+}
+
+/// The wish is noted before the backlog is read, and read behind the backlog's change: one of the two sees
+/// the other.
+bool GuardedAnswer::has_room() noexcept {
+  if (backlog_bytes_ <= kMaxBacklogBytes) return true;
+  is_room_wanted_ = true;
+  return backlog_bytes_ <= kMaxBacklogBytes;
+}
+
+void GuardedAnswer::tell_of_room() {
+  if (backlog_bytes_ <= kMaxBacklogBytes && is_room_wanted_.exchange(false)) emit({});
 }
 
 void GuardedAnswer::close(StreamBatch& batch) {

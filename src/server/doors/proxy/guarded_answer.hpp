@@ -17,9 +17,9 @@
 
 namespace qwen3guard::server {
 
-/// A prompt and what is answered to it, judged by a StreamPool: the prompt in one session, each channel of each
-/// choice in a fork of it. All functions but where it is said run on the pool's thread, in its tasks; none
-/// throws.
+/// A prompt and what is answered to it, judged by a StreamPool: the prompt in one session, each channel of
+/// each choice in a fork of it. All functions but where it is said run on the pool's thread, in its tasks;
+/// none throws.
 ///
 /// The messages in front of the last user's are read, not judged, and so are those behind it, when tools have
 /// spoken since: the assistant's among them were judged when they were written, and what tools say has no
@@ -38,11 +38,10 @@ class GuardedAnswer final : public StreamPool::Waiter {
   void close(StreamBatch& batch);
   [[nodiscard]] bool look(StreamBatch& batch) override;
 
-  /// Bytes of the answer that the batch has not taken yet: as many as wait cost memory, and whoever sends them
-  /// waits above kMaxBacklogBytes. Any thread. @{
-  static constexpr std::size_t kMaxBacklogBytes = std::size_t{256} << 10;
-  void add_backlog(std::size_t n) noexcept { backlog_bytes_ += n; }
-  [[nodiscard]] std::size_t backlog_bytes() const noexcept { return backlog_bytes_; }  /// @}
+  /// Text of the answer that the batch has not taken yet costs memory. Whoever sends more asks whether there
+  /// is room, and when there is none, waits until something is emitted. Any thread. @{
+  void add_backlog(std::size_t n_bytes) noexcept { backlog_bytes_ += n_bytes; }
+  [[nodiscard]] bool has_room() noexcept;  /// @}
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -54,6 +53,7 @@ class GuardedAnswer final : public StreamPool::Waiter {
   [[nodiscard]] Status open_answer(StreamBatch& batch);
   void advance(StreamBatch& batch, GuardEvents& events);
   void fail_prompt(Error error, GuardEvents& events);
+  void tell_of_room();
   void emit(GuardEvents events);
   template <class Change>
   void guarded(StreamBatch& batch, const Change& change);
@@ -69,6 +69,7 @@ class GuardedAnswer final : public StreamPool::Waiter {
   std::map<int, GuardedChoice> choices_;
   std::size_t waiting_bytes_ = 0;  // of the choices
   std::atomic<std::size_t> backlog_bytes_{0};
+  std::atomic<bool> is_room_wanted_{false};
 };
 
 }  // namespace qwen3guard::server

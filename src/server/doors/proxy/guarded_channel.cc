@@ -59,7 +59,8 @@ Status GuardedChannel::put(StreamBatch& batch, std::string& text, bool ends) {
   if (setup_.keeps_text) text_.append(text, 0, n_put);
   text.erase(0, n_put);
   put_bytes_ += static_cast<std::int64_t>(n_put);
-  if (status.ok() && text.empty() && ends && !is_finishing_ && hold_back_->state() == HoldBackState::writing) {
+  if (status.ok() && text.empty() && ends && !is_finishing_ &&
+      hold_back_->state() == HoldBackState::writing) {
     status = hold_back_->finish();
     is_finishing_ = status.ok();
   }
@@ -100,7 +101,7 @@ GuardedChannel::Step GuardedChannel::step(StreamBatch& batch, StreamId prompt, s
       break;
     case HoldBackState::blocked:
       out.state = State::blocked;
-      is_judged_ = true;
+      is_judged_ = is_blocked_ = true;
       decision_ = release->block->decision;
       break;
     case HoldBackState::ended:

@@ -17,8 +17,8 @@ struct GuardSetup {
   StreamOptions stream;
   HoldBackOptions hold_back;
   std::chrono::milliseconds time_limit{30'000};  ///< without a verdict, while one is waited for
-  bool keeps_text = false;  ///< for the audit log
-  bool is_monitor = false;  ///< an answer to a blocked prompt is judged, too
+  bool keeps_text = false;                       ///< for the audit log
+  bool is_monitor = false;                       ///< an answer to a blocked prompt is judged, too
   /// What was not judged is blocked (the policy's rule), rather than an error.
   bool blocks_unjudged = false;
 };
@@ -40,14 +40,15 @@ class GuardedChannel {
 
   explicit GuardedChannel(const GuardSetup& setup) : setup_(setup) {}
 
-  /// Takes from `text` what the batch has room for; ends: nothing comes behind it for now. prompt: the session
-  /// to begin from. Call it again as long as it waits and something may have come.
+  /// Takes from `text` what the batch has room for; ends: nothing comes behind it for now. prompt: the
+  /// session to begin from. Call it again as long as it waits and something may have come.
   [[nodiscard]] Step step(StreamBatch& batch, StreamId prompt, std::string& text, bool ends);
   /// Drops the session. Nothing may be called any more but the accessors.
   void close(StreamBatch& batch);
 
   /// It has ended, or is blocked.
   [[nodiscard]] bool is_judged() const noexcept { return is_judged_; }
+  [[nodiscard]] bool is_blocked() const noexcept { return is_blocked_; }
   /// What was found: of the block, or when it ended last.
   [[nodiscard]] const Decision& decision() const noexcept { return decision_; }
   /// What was put, if it is kept.
@@ -63,7 +64,7 @@ class GuardedChannel {
   const GuardSetup& setup_;
   StreamId id_ = 0;
   std::optional<HoldBack> hold_back_;  // of the turn that is open
-  bool is_finishing_ = false, is_judged_ = false;
+  bool is_finishing_ = false, is_judged_ = false, is_blocked_ = false;
   Decision decision_;
   std::string text_;
   std::int64_t put_bytes_ = 0, judged_bytes_ = 0;

@@ -119,6 +119,7 @@ void GuardedChoice::report(const Channel* unjudged, GuardEvents& events) const {
     GuardEvent out = event(GuardEvent::Kind::judged, channel);
     out.severity = guarded.channel.decision().severity;
     out.ruling = guarded.channel.decision().ruling;
+    out.is_blocked = guarded.channel.is_blocked();
     out.text = guarded.channel.text();
     events.push_back(std::move(out));
   }
@@ -147,7 +148,8 @@ void GuardedChoice::fail(StreamBatch& batch, const Channel& channel, Error error
   if (found != channels_.end()) out.text = found->second.channel.text();
   out.error = error;
   events.push_back(std::move(out));
-  GuardEvent end = event(setup_.blocks_unjudged ? GuardEvent::Kind::blocked : GuardEvent::Kind::failed, channel);
+  GuardEvent end =
+      event(setup_.blocks_unjudged ? GuardEvent::Kind::blocked : GuardEvent::Kind::failed, channel);
   end.ruling = rule_unjudged(setup_.stream.policy);
   end.error = std::move(error);
   events.push_back(std::move(end));

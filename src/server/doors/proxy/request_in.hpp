@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "qwen3guard/conversation.hpp"
+#include "wire/json_text.hpp"
 
 namespace qwen3guard::server {
 
@@ -18,9 +18,9 @@ struct ChatRequest {
   bool is_streamed = false, includes_usage = false;
 };
 
-/// The request's fields but for its messages. Throws wire::JsonError, wire::LineError (the field, and what was
-/// expected).
-[[nodiscard]] ChatRequest read_chat_request(std::string_view body);
+/// The request's fields but for its messages. Throws BadRequestError, wire::LineError (the field, and what
+/// was expected).
+[[nodiscard]] ChatRequest read_chat_request(const wire::JsonValue& body);
 
 /// What the request would have a model read.
 struct ChatMessages {
@@ -29,9 +29,9 @@ struct ChatMessages {
 };
 
 /// Throws as above. Nothing that may hold text of the conversation is passed over: a part or a member that is
-/// not known is an error. Text that is the application's is known and not judged: tools, response_format, stop
-/// and the like. Errors, too: no message of the user's; the last message an assistant's.
-[[nodiscard]] ChatMessages read_chat_messages(std::string_view body);
+/// not known is an error. Text that is the application's is known and not judged: tools, response_format,
+/// stop and the like. Errors, too: no message of the user's; the last message an assistant's.
+[[nodiscard]] ChatMessages read_chat_messages(const wire::JsonValue& body);
 
 }  // namespace qwen3guard::server
 

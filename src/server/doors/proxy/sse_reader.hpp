@@ -9,9 +9,9 @@
 
 namespace qwen3guard::server {
 
-/// The data of server-sent events (text/event-stream), from bytes that are split anywhere. Lines end in CR, LF
-/// or both; comments and the fields event, id and retry are passed over. An event that the stream ends in is
-/// none, as the standard says.
+/// The data of server-sent events (text/event-stream), from bytes that are split anywhere. Lines end in CR,
+/// LF or both; comments and the fields event, id and retry are passed over. An event that the stream ends in
+/// is none, as the standard says.
 class SseReader {
  public:
   /// max_event_bytes: of an event's data, and of a line.
