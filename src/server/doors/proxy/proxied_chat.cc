@@ -265,8 +265,12 @@ void ProxiedChat::take_piece(AnswerPiece piece) {
   std::size_t n_bytes = 0;
   std::vector<ChoicePiece> pieces;
   for (ChoicePiece& choice : piece.choices) {
-    if (reasons_.try_emplace(choice.index).second) out_->begin_choice(choice.index);
-    if (!choice.finish_reason.empty()) reasons_[choice.index] = choice.finish_reason;
+    const auto [place, is_new] = reasons_.try_emplace(choice.index);
+    std::string& reason = place->second;
+    if (is_new) out_->begin_choice(choice.index);
+    if (!reason.empty() && !choice.parts.empty())
+      throw UpstreamError("the upstream wrote on behind the end of its answer");
+    if (!choice.finish_reason.empty()) reason = choice.finish_reason;
     if (is_monitor_) show_at_once(choice);
     n_bytes += text_bytes(choice);
     if (!over_.contains(choice.index)) pieces.push_back(std::move(choice));
