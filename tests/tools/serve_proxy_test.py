@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import unittest
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 CLI = os.environ.get("Q3G_CLI")
 PATIENCE_S = 60.0  # only a program that hangs takes as long
@@ -29,6 +29,13 @@ POLICY = {"schema": 1, "name": "list", "version": "1", "prompt": OFF,
 STRICT = {**POLICY, "name": "strict-list", "unjudged": "block"}
 ASK = [{"role": "user", "content": "How do I get over the river?"}]
 STORY = "The bridge fell last winter, but the ferryman will take you across for a copper coin. " * 3
+
+
+
+def can_serve() -> bool:
+    """The program is there, and was built with the server."""
+    return bool(CLI and os.path.exists(CLI)) and subprocess.run([CLI, "serve", "--help"], capture_output=True).returncode == 0
+
 
 Send = Callable[[bytes], None]
 Script = Callable[[Send, dict[str, Any]], None]
@@ -221,7 +228,7 @@ class Seen:
         return self.last[index]["finish_reason"] if index in self.last else None
 
 
-@unittest.skipUnless(CLI and os.path.exists(CLI), "Q3G_CLI does not name the built program")
+@unittest.skipUnless(can_serve(), "Q3G_CLI names no program with a server")
 class ProxyTest(unittest.TestCase):
     flags: tuple[str, ...] = ("--hold-back-tokens", "8", "--upstream-stall-timeout-s", "1.5")
     policy: dict[str, Any] | None = POLICY
@@ -775,11 +782,8 @@ class MonitorTest(ProxyTest):
         connection.close()
 
 
+@unittest.skipUnless(can_serve(), "Q3G_CLI names no program with a server")
 class OtherServersTest(unittest.TestCase):
-    def setUp(self) -> None:
-        if not CLI or not os.path.exists(CLI):
-            self.skipTest("Q3G_CLI does not name the built program")
-
     def guarded(self, *args: Any, **more: Any) -> Guarded:
         server = Guarded(*args, **more)
         self.addCleanup(server.close)
