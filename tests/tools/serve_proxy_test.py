@@ -402,7 +402,7 @@ class ChannelTest(ProxyTest):
         seen = self.ask(stream(*pieces, end=chunk({}, "tool_calls") + DONE))
         self.assertEqual(seen.text(), "Let me see.")
         self.assertEqual(seen.calls, {
-            (0, 0): {"id": "call_1", "name": "get_weather", "arguments": "".join(arguments)},
+            (0, 0): {"id": "call_1", "name": "get_weather", "arguments": '{"city": "K\u00f6ln \u4e2d", "days": 3}'},
             (0, 1): {"id": "call_2", "name": "get.news-2", "arguments": '{"a":1}'},
             (0, 2): {"id": None, "name": "now", "arguments": ""}})
         self.assertEqual(seen.reason(), "tool_calls")
@@ -422,7 +422,8 @@ class ChannelTest(ProxyTest):
 
     def test_calls_are_blocked_by_name_and_arguments(self) -> None:
         for pieces in ([self.call("", 0, BAD, id="a"), self.call("{}")],
-                       [self.call('{"x": "' + STORY, 0, "f", id="a"), self.call(BAD[:2]), self.call(BAD[2:] + '"}')]):
+                       [self.call('{"x": "' + STORY, 0, "f", id="a"), self.call(BAD[:2]), self.call(BAD[2:] + '"}')],
+                       [self.call('{"x": "', 0, "f"), *(self.call(f"\\u{ord(c):04x}") for c in BAD), self.call('"}')]):
             seen = self.ask(stream(*pieces, end=chunk({}, "tool_calls") + DONE))
             self.assertEqual((seen.reason(), seen.last[0]["qwen3guard"]["where"]), ("content_filter", "tool_calls"))
 

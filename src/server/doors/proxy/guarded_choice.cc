@@ -22,17 +22,18 @@ GuardEvent GuardedChoice::event(GuardEvent::Kind kind, const Channel& channel) c
 
 void GuardedChoice::take(ChoicePiece piece) {
   if (is_over_) return;
-  for (Part& part : piece.parts) {
-    if (has_ended_) error_ = "the upstream wrote on behind the end of its answer";
-    add(std::move(part));
-  }
-  if (!piece.finish_reason.empty()) has_ended_ = true;
+  for (Part& part : piece.parts) add(std::move(part));
+  if (piece.finish_reason.empty() || std::exchange(has_ended_, true)) return;
+  for (auto& [channel, guarded] : channels_) add_text(channel, guarded.arguments.end());
 }
 
 void GuardedChoice::add(Part part) {
   const Channel channel = part.channel;
   Guarded& guarded = channels_.try_emplace(channel, setup_).first->second;
-  std::string text = channel.is_call() ? call_text(guarded, std::move(part)) : std::move(part.text);
+  add_text(channel, channel.is_call() ? call_text(guarded, std::move(part)) : part.text);
+}
+
+void GuardedChoice::add_text(const Channel& channel, const std::string& text) {
   if (text.empty()) return;
   if (runs_.empty() || runs_.back().channel != channel) {
     runs_.push_back({channel, ""});
@@ -54,7 +55,7 @@ std::string GuardedChoice::call_text(Guarded& call, Part part) {
   if (part.text.empty()) return text;
   if (call.name.empty()) error_ = "the upstream sent a call without a name";
   if (!std::exchange(call.has_arguments, true)) text += '\n';
-  return text += part.text;
+  return text += call.arguments.take(part.text);
 }
 
 void GuardedChoice::step(StreamBatch& batch, StreamId prompt, GuardEvents& events) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "server/doors/proxy/argument_text.hpp"
 #include "server/doors/proxy/guard_event.hpp"
 #include "server/doors/proxy/guarded_channel.hpp"
 
@@ -45,6 +46,7 @@ class GuardedChoice {
   };
 
   void add(Part part);
+  void add_text(const Channel& channel, const std::string& text);
   [[nodiscard]] std::string call_text(Guarded& call, Part part);
   void show(const Channel& channel, Guarded& guarded, std::string text, bool has_ended, GuardEvents& events);
   void end(StreamBatch& batch, GuardEvents& events);

@@ -250,7 +250,8 @@ void ProxiedChat::ask_upstream() {
       if (!self->is_whole_) self->fail(upstream_error(failure.status, failure.message));
     });
   };
-  call_ = upstream_.complete_chat(*exchange_, UpstreamReply::kMaxBytes, std::move(callbacks));
+  call_ = upstream_.complete_chat(*exchange_, UpstreamReply::max_bytes(request_.is_streamed),
+                                  std::move(callbacks));
 }
 
 void ProxiedChat::take_piece(AnswerPiece piece) {

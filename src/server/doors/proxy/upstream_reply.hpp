@@ -16,8 +16,10 @@ namespace qwen3guard::server {
 /// The reply of a chat server as it comes: pieces of an answer, and whether it came to its end.
 class UpstreamReply {
  public:
-  /// Of a whole reply, streamed or not.
-  static constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+  /// Of a whole reply: one that is streamed is not kept.
+  [[nodiscard]] static constexpr std::size_t max_bytes(bool is_streamed) noexcept {
+    return std::size_t{is_streamed ? 64U : 8U} << 20;
+  }
 
   UpstreamReply(bool is_streamed, int n_choices);
 
