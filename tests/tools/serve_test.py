@@ -341,7 +341,7 @@ class ChatTest(VerdictTest):
         for body in ({}, {"messages": None}, {"messages": "x"}, {"messages": {}}, {"messages": []},
                      {"messages": [{"role": "assistant", "content": "alone"}]}):
             with self.subTest(body=body):
-                self.assert_refused(self.server.post("/v1/chat/completions", body), 400)
+                self.assert_refused(self.server.post("/v1/chat/completions", body), 400, param="messages")
 
     def test_what_a_conversation_may_hold_is_judged_as_by_the_program(self) -> None:
         """Messages at random, with a seed that a failure names: the server reads them as the command line does."""
