@@ -5,6 +5,7 @@
 #   make_venv.sh            build/venv: the references (tests/tools/requirements.txt)
 #   make_venv.sh --torch    PyTorch and transformers, for what trains or compares with them; several GB, so it is kept
 #                           outside the checkout, for the next one
+#   make_venv.sh --clients  OpenAI's client, for tests/clients; outside the checkout, too
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -15,7 +16,11 @@ case ${1:-} in
     venv=${XDG_CACHE_HOME:-$HOME/.cache}/qwen3guard/torch_venv
     requirements=(examples/train_nano/requirements.txt examples/official/requirements.txt)
     ;;
-  *) sed -n '3,7s/^# //p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
+  --clients)
+    venv=${XDG_CACHE_HOME:-$HOME/.cache}/qwen3guard/clients_venv
+    requirements=(tests/clients/requirements.txt)
+    ;;
+  *) sed -n '3,8s/^# //p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
 esac
 if ! cmp -s <(cat "${requirements[@]}") "$venv/requirements.txt"; then
   rm -rf "$venv"
