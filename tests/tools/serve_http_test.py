@@ -20,7 +20,7 @@ from serve_program import Reply, ServeTest, Server, UnixConnection, Wire
 
 BODY = b'{"input": "Hello"}'
 LENGTH = b"content-length: %d\r\n" % len(BODY)
-HOST = b"host: test\r\n"
+HOST = b"host: localhost\r\n"
 
 
 def moderation(headers: bytes = LENGTH, body: bytes = BODY, version: bytes = b"1.1") -> bytes:
@@ -118,7 +118,7 @@ class RequestTest(HttpTest):
         with self.server.wire() as wire:
             ids = [f"pipelined-{i}" for i in range(30)]
             wire.send(b"".join(moderation(LENGTH + f"x-request-id: {name}\r\n".encode()) if i % 3 else
-                               f"GET /health HTTP/1.1\r\nhost: x\r\nx-request-id: {name}\r\n\r\n".encode()
+                               f"GET /health HTTP/1.1\r\nhost: localhost\r\nx-request-id: {name}\r\n\r\n".encode()
                                for i, name in enumerate(ids)))
             replies = [wire.reply() for _ in ids]
         self.assertEqual([reply.headers["x-request-id"] for reply in replies], ids)
@@ -207,7 +207,7 @@ class RefusalTest(HttpTest):
 
     def test_where_a_body_ends_is_never_a_question(self) -> None:
         """Two lengths that a proxy in front may read in another way (request smuggling)."""
-        inner = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n"
+        inner = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n"
         te, zero = b"transfer-encoding: chunked\r\n", b"0\r\n\r\n"
         for headers, body in ((b"content-length: %d\r\n" % (len(zero) + len(inner)) + te, zero + inner),
                               (te + b"content-length: 4\r\n", zero + inner),
@@ -243,7 +243,7 @@ class RefusalTest(HttpTest):
         with Server("--model", "nano-gen", "--max-connections", "2") as server:
             with server.wire() as one, server.wire() as two:
                 for wire in (one, two):
-                    wire.send(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+                    wire.send(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
                     self.assertEqual(wire.reply().status, 200)
                 with server.wire() as three:
                     reply = three.reply()
@@ -324,7 +324,7 @@ class RequestIdTest(HttpTest):
     def test_nothing_of_it_becomes_a_header(self) -> None:
         for value in (b"a\r\n set-cookie: x=1", b"a\rset-cookie: x=1", b"a\x0bset-cookie: x=1", b"a%0d%0aset-cookie: x=1"):
             with self.server.wire() as wire:
-                wire.send(b"GET /health HTTP/1.1\r\nhost: x\r\nx-request-id: " + value + b"\r\nconnection: close\r\n\r\n")
+                wire.send(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-request-id: " + value + b"\r\nconnection: close\r\n\r\n")
                 got = wire.rest()
             self.assertIn(got[:12], (b"HTTP/1.1 200", b"HTTP/1.1 400"))
             self.assertNotIn(b"set-cookie", got)
@@ -338,6 +338,22 @@ class RequestIdTest(HttpTest):
         reply = self.exchange(b"GET /\"\\<\xc3\xa9\x7f HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertIn(reply.status, (400, 404))
         reply.json()
+
+
+class HostTest(HttpTest):
+    """Without keys no web page is to reach the server by a name that it made lead here (DNS rebinding)."""
+
+    def test_names_that_lead_elsewhere(self) -> None:
+        for host, status in ((b"evil.example", 403), (b"evil.example:80", 403), (b"localhost.evil.example", 403),
+                             (b"127.0.0.1:1", 200), (b"localhost", 200), (b"[::1]:1", 200)):
+            for path in (b"/health", b"/", b"/v1/models"):
+                reply = self.exchange(b"GET " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\n\r\n")
+                self.assertEqual(reply.status, status, (host, path))
+
+    def test_a_name_that_is_allowed(self) -> None:
+        with Server(*self.FLAGS, "--allowed-host", "guard.example") as server:
+            self.assertEqual(server.get("/v1/models", {"host": "guard.example:8080"}).status, 200)
+            self.assertEqual(server.get("/v1/models", {"host": "other.example"}).status, 403)
 
 
 class CorsTest(HttpTest):

@@ -270,9 +270,9 @@ class SignalTest(ServeTest):
     def test_idle_clients_do_not_hold_it_up(self) -> None:
         with Server("--model", "nano-gen") as server:
             with server.wire() as used, server.wire() as unused, server.wire() as half:
-                used.send(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+                used.send(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
                 self.assertEqual(used.reply().status, 200)
-                half.send(b"POST /v1/moderations HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+                half.send(b"POST /v1/moderations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
                 self.assertEqual(server.stop(), 0)
                 for wire in (used, unused, half):
                     wire.rest()
@@ -281,7 +281,7 @@ class SignalTest(ServeTest):
         with Server("--model", "nano-gen", "--max-batch", "1") as server:
             with server.wire() as wire:
                 body = json.dumps({"input": [f"{i} " + "word and " * 400 for i in range(60)]}).encode()
-                wire.send(b"POST /v1/moderations HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+                wire.send(b"POST /v1/moderations HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
                 self.assertTrue(eventually(lambda: server.metric("qwen3guard_waiting", model="nano-gen") > 0))
                 server.signal(signal.SIGTERM)
                 server.wait_for_line("stopping")
@@ -293,7 +293,7 @@ class SignalTest(ServeTest):
         with Server("--model", "nano-gen", "--max-batch", "1", "--stop-timeout-s", "0.05") as server:
             with server.wire() as wire:
                 body = json.dumps({"input": [f"{i} " + "word and " * 400 for i in range(60)]}).encode()
-                wire.send(b"POST /v1/moderations HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+                wire.send(b"POST /v1/moderations HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
                 self.assertTrue(eventually(lambda: server.metric("qwen3guard_waiting", model="nano-gen") > 0))
                 self.assertNotEqual(server.stop(), 0)
 

@@ -277,7 +277,7 @@ class StreamTest(ServeTest):
         with self.server.wire() as one, self.server.wire() as two:
             listeners = []
             for wire in (one, two):
-                wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+                wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
                 head = wire.head()
                 self.assertEqual((head.status, head.headers["content-type"]), (200, "text/event-stream"))
                 listeners.append(wire.events())
@@ -344,7 +344,7 @@ class LimitsTest(ServeTest):
             stream = Stream(server, prompt=PROMPT)
             self.assertEqual(stream.created["expires_in_s"], 1)
             with server.wire() as wire:
-                wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+                wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
                 wire.head()
                 (name, data), = wire.events()
                 self.assertEqual((name, json.loads(data)["reason"]), ("end", "expired"))
@@ -379,7 +379,7 @@ class LimitsTest(ServeTest):
         with Server() as server:
             stream = Stream(server, prompt=PROMPT)
             with server.wire() as wire:
-                wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+                wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
                 wire.head()
                 events = wire.events()
                 self.assertEqual(server.stop(), 0)

@@ -41,6 +41,7 @@ class GuardedChoice {
     GuardedChannel channel;
     // Of a call: the name is judged in front of the arguments, a line break between them. @{
     std::string call_id, name;
+    ArgumentText arguments;
     std::string name_out;                                                         // as far as it came out
     bool has_arguments = false, has_shown_name = false, has_shown_break = false;  // @}
   };
