@@ -27,6 +27,7 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 using UnixStream = beast::basic_stream<asio::local::stream_protocol>;
 
 constexpr std::uint32_t kMaxHeaderBytes = 16U << 10;
+constexpr std::size_t kFirstReadBytes = 4096;
 /// Of one write, so that a slow client's time limit counts from the last that it took.
 constexpr std::size_t kMaxWriteBytes = std::size_t{64} << 10;
 
@@ -96,16 +97,29 @@ class ClientConnection final : public Connection,
   [[nodiscard]] const ListenerOptions& options() const noexcept { return reception_->options; }
   [[nodiscard]] auto& lowest() noexcept { return beast::get_lowest_layer(stream_); }
 
+  /// A connection may idle between two requests for longer than a request, once it has begun, may take to
+  /// come.
   void read() {
+    if (buffer_.size() > 0) return read_head();
+    lowest().expires_after(is_first_ ? options().read_timeout : options().idle_timeout);
+    stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
+                            [self = this->shared_from_this()](const error_code& error, std::size_t n) {
+                              if (error) return self->drop();
+                              self->buffer_.commit(n);
+                              self->read_head();
+                            });
+  }
+
+  void read_head() {
+    is_first_ = false;
     parser_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(options().max_body_bytes);
-    lowest().expires_after(is_first_ ? options().read_timeout : options().idle_timeout);
+    lowest().expires_after(options().read_timeout);
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = this->shared_from_this()](const error_code& error, std::size_t) {
-                              self->is_first_ = false;
                               if (error) return self->refuse(error);
-                              self->read_body();
+                              self->begin_body();
                             });
   }
 
@@ -124,25 +138,31 @@ class ClientConnection final : public Connection,
     return nullptr;
   }
 
-  void read_body() {
+  void begin_body() {
     if (const char* why = doubt()) return answer_badly(400, why);
-    const auto length = parser_->content_length();
-    body_bytes_ = length ? static_cast<std::size_t>(*length)
-                         : (parser_->chunked() ? options().max_body_bytes : std::size_t{0});
-    if (body_bytes_ >
-        options().max_bodies_bytes - std::min(options().max_bodies_bytes, reception_->bodies_bytes)) {
-      body_bytes_ = 0;
-      return answer_badly(503, "too many large requests at the same time");
-    }
-    reception_->bodies_bytes += body_bytes_;
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue") && !parser_->is_done())
       send("HTTP/1.1 100 Continue\r\n\r\n");
     lowest().expires_after(options().read_timeout);
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](const error_code& error, std::size_t) {
-                       if (error) return self->refuse(error);
-                       self->handle();
-                     });
+    read_body();
+  }
+
+  /// Piece by piece, so that what has come counts, and not what was announced.
+  void read_body() {
+    if (!count_body()) return answer_badly(503, "too many large requests at the same time");
+    if (parser_->is_done()) return handle();
+    http::async_read_some(stream_, buffer_, *parser_,
+                          [self = this->shared_from_this()](const error_code& error, std::size_t) {
+                            if (error) return self->refuse(error);
+                            self->read_body();
+                          });
+  }
+
+  /// False: there is no room for it among those of all requests.
+  [[nodiscard]] bool count_body() noexcept {
+    reception_->bodies_bytes -= body_bytes_;
+    body_bytes_ = parser_->get().body().size();
+    reception_->bodies_bytes += body_bytes_;
+    return reception_->bodies_bytes <= options().max_bodies_bytes;
   }
 
   /// What came is no request that can be answered as it should be.
@@ -153,9 +173,7 @@ class ClientConnection final : public Connection,
     if (error == http::error::header_limit)
       return answer_badly(
           431, "the request's headers are longer than " + std::to_string(kMaxHeaderBytes) + " bytes");
-    if (error == beast::error::timeout) {
-      if (buffer_.size() == 0 && !parser_->got_some()) return drop();
-      // Beast has closed the socket.
+    if (error == beast::error::timeout) {  // Beast has closed the socket
       ++reception_->stats.n_bad_requests;
       return drop();
     }
@@ -171,6 +189,7 @@ class ClientConnection final : public Connection,
     is_answering_ = true;
     Response response = reception_->bad_request(status, message);
     response.headers.push_back({kRequestIdHeader, given_request_id()});
+    if (status == 503) response.headers.push_back({"retry-after", "1"});
     send(reply_head(status, response.headers, {response.body.size(), false, false}) + response.body);
     finish();
   }
