@@ -33,7 +33,7 @@ bool measure_load(boost::asio::io_context& io, const Options& options, const Tar
       per_second, kTexts, texts.n_different());
   print_head({"times capacity", "offered/s", "answered/s", "answered", "p50, ms", "p99, ms", "refused",
               "p50, ms", "p99, ms", "max, ms", "other", "lost", "swapped", "held back", "MiB before",
-              "at most", "after", "first verdict after, ms"},
+              "at most", "after", "not refused after, ms", "verdict after, ms"},
              0);
   bool is_clean = true;
   for (const double times : options.load) {
@@ -49,7 +49,7 @@ bool measure_load(boost::asio::io_context& io, const Options& options, const Tar
                fixed(percentile(offered.refused_ms, 100)), std::to_string(offered.n_other),
                std::to_string(offered.n_lost), std::to_string(offered.n_swapped),
                std::to_string(offered.n_held_back), mib(before), mib(offered.most_mib),
-               mib(resident_mib(options.pid)), fixed(offered.recovery_ms, 1)});
+               mib(resident_mib(options.pid)), fixed(offered.accepted_ms, 1), fixed(offered.recovery_ms, 1)});
   }
   return is_clean;
 }

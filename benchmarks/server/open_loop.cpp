@@ -37,6 +37,7 @@ Offered OpenLoop::run(double per_second, double seconds) {
   for (const auto& client : clients_) {
     if (client->is_busy()) client->close();
   }
+  if (prober_->is_busy()) prober_->close();
   free_ = clients_;
   return std::move(offered_);
 }
@@ -104,8 +105,9 @@ void OpenLoop::take(std::size_t number, const std::string& id, double ms, bool i
 void OpenLoop::probe() {
   if (prober_ == nullptr) prober_ = std::make_shared<Client>(io_, target_);
   prober_->send(target_.request("POST", "/v1/moderations", texts_.body(0)),
-                [this](bool is_whole, Reply& reply) {
+                [this, begin = Clock::now()](bool is_whole, Reply& reply) {
                   if (is_whole && reply.status == 200) {
+                    offered_.accepted_ms = ms_between(last_, begin);
                     offered_.recovery_ms = ms_since(last_);
                     has_recovered_ = true;
                     return;

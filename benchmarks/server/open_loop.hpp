@@ -20,7 +20,8 @@ struct Offered {
   std::size_t n_swapped = 0;    ///< another request's id, or another text's verdict
   std::size_t n_held_back = 0;  ///< not sent, as the generator had no free connection
   double seconds = 0;           ///< from the first to the last
-  double recovery_ms = -1;      ///< from the last one until a request that came after it had a verdict
+  /// From the last one until a request came that was not refused, and until it had its verdict. @{
+  double accepted_ms = -1, recovery_ms = -1;  /// @}
   std::vector<double> answered_ms, refused_ms;
   double most_mib = 0;  ///< resident
   [[nodiscard]] bool is_clean() const noexcept { return n_lost == 0 && n_swapped == 0 && n_other == 0; }

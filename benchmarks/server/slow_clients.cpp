@@ -18,6 +18,8 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+/// A stream's, of some 100 KB of events each: more than the system takes in for a client that does not read.
+constexpr std::size_t kPieces = 60;
 constexpr std::chrono::milliseconds kByte{50}, kVanish{100};
 /// So little is received before somebody reads that a server soon has to keep what it writes.
 constexpr int kReceiveBytes = 4096;
@@ -57,7 +59,7 @@ std::size_t SlowClients::talk(std::size_t n_pieces) {
   std::size_t n_refused = 0;
   for (std::size_t i = 0; i < n_pieces; ++i) {
     for (const auto& talker : talkers_) {
-      if (!wait_for(io_, [&](auto done) { talker->push(piece, false, std::move(done)); })) ++n_refused;
+      if (!wait_for(io_, [&](auto done) { talker->push_anew(piece, std::move(done)); })) ++n_refused;
     }
   }
   return n_refused;
@@ -123,7 +125,7 @@ bool measure_slow_clients(asio::io_context& io, const Options& options, const Ta
   Rate beside;
   {
     SlowClients others(io, ours, options.n_slow_clients);
-    n_refused = others.talk(30);
+    n_refused = others.talk(kPieces);
     others.begin();
     beside = normal();
     print("beside them", beside);

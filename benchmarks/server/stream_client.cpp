@@ -38,7 +38,7 @@ void StreamClient::open(const std::string& prompt, EventReader::OnEvent on_event
 }
 
 void StreamClient::open_without_events(const std::string& prompt, Done done) {
-  const std::string body = "{\"prompt\":" + quoted(prompt) + "}";
+  const std::string body = prompt.empty() ? "{}" : "{\"prompt\":" + quoted(prompt) + "}";
   pushes_->send(target_.request("POST", "/v1/stream", body),
                 [this, done = std::move(done)](bool is_whole, Reply& reply) {
                   if (is_whole && reply.status == 201) id_ = id_in(reply.body);
@@ -60,7 +60,14 @@ void StreamClient::listen(EventReader::OnEvent on_event, Done done) {
 }
 
 void StreamClient::push(const std::string& text, bool ends, Done done) {
-  const std::string body = "{\"text\":" + quoted(text) + (ends ? ",\"end\":true}" : "}");
+  post("{\"text\":" + quoted(text) + (ends ? ",\"end\":true}" : "}"), std::move(done));
+}
+
+void StreamClient::push_anew(const std::string& text, Done done) {
+  post("{\"rewind_to_byte\":0,\"text\":" + quoted(text) + "}", std::move(done));
+}
+
+void StreamClient::post(const std::string& body, Done done) {
   pushes_->send(
       target_.request("POST", "/v1/stream/" + id_, body),
       [done = std::move(done)](bool is_whole, Reply& reply) { done(is_whole && reply.status == 200); });

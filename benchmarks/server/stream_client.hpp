@@ -22,7 +22,8 @@ class StreamClient {
   /// Breaks the connections; the session is left to its server.
   ~StreamClient();
 
-  /// Opens the session, then its events; `done` when the latter have begun.
+  /// Opens the session, then its events; `done` when the latter have begun. prompt: "" for a session that is
+  /// told nothing yet.
   void open(const std::string& prompt, EventReader::OnEvent on_event, Done done);
   /// Opens the session only.
   void open_without_events(const std::string& prompt, Done done);
@@ -30,6 +31,8 @@ class StreamClient {
   void listen(EventReader::OnEvent on_event, Done done);
   /// More of the answer. ends: it is the last.
   void push(const std::string& text, bool ends, Done done);
+  /// The answer from its begin in the place of what was pushed: the conversation does not grow.
+  void push_anew(const std::string& text, Done done);
   /// Ends the session.
   void remove(Done done);
   /// Gives up the connection that push() uses, until it is called again.
@@ -38,6 +41,8 @@ class StreamClient {
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
 
  private:
+  void post(const std::string& body, Done done);
+
   const Target& target_;
   std::shared_ptr<Client> pushes_, events_;
   std::string id_;
