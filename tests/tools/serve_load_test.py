@@ -349,14 +349,12 @@ class SlowTest(ServeLoadTest):
         self.assertTrue(cut.done(), "the whole request was taken")
         connection.close()
 
-    @unittest.expectedFailure  # the head of a later request has the idle timeout
     async def test_trickled_later_requests_are_cut(self) -> None:
         server = self.serve("--read-timeout-s", "0.5")
         connection = await server.connect()
         self.assertEqual((await connection.ask("GET", "/health")).status, 200)
         await self.trickle(connection, request("GET", "/health", headers="x-padding: " + "a" * 100 + "\r\n"))
 
-    @unittest.expectedFailure  # what is announced counts as if it were there
     async def test_bodies_that_are_announced_hold_up_nobody(self) -> None:
         server = self.serve()
         announced = request("POST", "/v1/moderations", {"input": "a" * (MIB - len('{"input": ""}'))})
@@ -368,7 +366,6 @@ class SlowTest(ServeLoadTest):
         for connection in clients:
             connection.close()
 
-    @unittest.expectedFailure  # 503 without Retry-After
     async def test_bodies_past_the_limit_are_told(self) -> None:
         server = self.serve("--read-timeout-s", "60")
         clients = [await server.connect() for _ in range(300)]
