@@ -53,10 +53,15 @@ std::string error_body(const ApiError& error) {
   return json.text();
 }
 
-Response error_response(const ApiError& error) { return json_response(error.status, error_body(error)); }
+Response error_response(const ApiError& error) {
+  Response response = json_response(error.status, error_body(error));
+  // Whoever is told that there are too many is told when to come back.
+  if (error.status == 429) response.headers.push_back({"retry-after", "1"});
+  return response;
+}
 
 Response busy_response(const ApiError& error, double retry_after_s) {
-  Response response = error_response(error);
+  Response response = json_response(error.status, error_body(error));
   const auto seconds = static_cast<int>(std::clamp(std::ceil(retry_after_s), 1.0, 3600.0));
   response.headers.push_back({"retry-after", std::to_string(seconds)});
   return response;
@@ -74,7 +79,7 @@ ApiError api_error(const Error& error) {
     case ErrorCode::cancelled:
       return {504, "not judged: " + error.detail, "", "not_judged"};
     case ErrorCode::budget_exceeded:
-      return {429, error.detail, "", code};
+      return {429, "there is no memory for more streams at the moment", "", code};
     default:
       return {500, "not judged: " + error.detail, "", code};
   }

@@ -21,11 +21,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// With less no stream could ever be opened, and every client would come back for ever.
+void check_memory(const ModelToServe& model, std::size_t budget_bytes) {
+  constexpr std::size_t kTokens = 2048, kRestBytes = std::size_t{4} << 20;
+  const std::size_t needed =
+      kTokens * static_cast<std::size_t>(model.guard.info().kv_bytes_per_token) + kRestBytes;
+  if (budget_bytes >= needed) return;
+  throw std::runtime_error("the streams of " + printable(model.name) + " may hold " +
+                           std::to_string(budget_bytes) + " bytes together; a single one of " +
+                           std::to_string(kTokens) + " tokens takes " + std::to_string(needed));
+}
+
 std::vector<std::unique_ptr<ServedModel>> serve_models(const ServerOptions& options) {
   std::vector<std::unique_ptr<ServedModel>> out;
   StreamBatchOptions streams;
   streams.memory_budget_bytes = options.sessions_memory_bytes;
   for (const ModelToServe& model : options.models) {
+    check_memory(model, options.sessions_memory_bytes);
     out.push_back(std::make_unique<ServedModel>(
         ServedModel{model.name, model.digest, model.guard,
                     std::make_unique<Classifier>(model.guard, options.max_waiting, options.max_batch),

@@ -837,8 +837,8 @@ class OtherServersTest(unittest.TestCase):
 
     def test_there_is_no_memory_for_it(self) -> None:
         upstream = self.answering()
-        server = self.guarded(upstream, "--sessions-memory-bytes", str(1 << 20), "--time-limit-s", "1")
-        messages = [{"role": "user", "content": "word " * 4000}]
+        server = self.guarded(upstream, "--sessions-memory-bytes", str(8 << 20), "--time-limit-s", "1")
+        messages = [{"role": "user", "content": "word " * 6000}]
         status, _, body = server.chat(messages)
         self.assertNotEqual(status, 200)
         self.assertIn("error", json.loads(body))
@@ -846,7 +846,7 @@ class OtherServersTest(unittest.TestCase):
         self.assertEqual(server.metric("qwen3guard_unjudged_total"), 1)
 
     def test_options(self) -> None:
-        for flags in (("--upstream", "ftp://x"), ("--upstream", "http://"), ("--upstream", "http://u@x"), ("--upstream", "http://x:0"),
+        for flags in (("--sessions-memory-bytes", str(1 << 20)), ("--upstream", "ftp://x"), ("--upstream", "http://"), ("--upstream", "http://u@x"), ("--upstream", "http://x:0"),
                       ("--upstream", "https://x", "--upstream-ca-file", __file__), ("--upstream", "http://x", "--upstream-key-file", os.devnull)):
             done = subprocess.run([CLI, "serve", "--port", "0", *flags], capture_output=True, text=True, timeout=PATIENCE_S)
             self.assertNotEqual(done.returncode, 0, flags)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "qwen3guard/quote.hpp"
 #include "server/digest.hpp"
 #include "server/doors/choose_model.hpp"
 #include "server/doors/doors.hpp"
@@ -188,6 +189,18 @@ void answer_models(const Services& services, Exchange& exchange) {
   exchange.reply(json_response(200, json.text()));
 }
 
+void put_model(wire::JsonOut& json, const ServedModel& model) {
+  json.begin_object();
+  json.key("id").string(model.name);
+  json.key("object").string("model");
+  json.key("created").integer(0);
+  json.key("owned_by").string("qwen3guard");
+  json.key("qwen3guard").begin_object();
+  json.key("kind").string(to_string(model.guard.kind()));
+  json.key("digest").string(model.digest);
+  json.end_object().end_object();
+}
+
 }  // namespace
 
 void answer_chat(Services& services, const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
@@ -204,17 +217,17 @@ void answer_chat(Services& services, const std::shared_ptr<Exchange>& exchange, 
 }
 
 void put_models(wire::JsonOut& json, const Models& models) {
-  for (const auto& model : models.all()) {
-    json.begin_object();
-    json.key("id").string(model->name);
-    json.key("object").string("model");
-    json.key("created").integer(0);
-    json.key("owned_by").string("qwen3guard");
-    json.key("qwen3guard").begin_object();
-    json.key("kind").string(to_string(model->guard.kind()));
-    json.key("digest").string(model->digest);
-    json.end_object().end_object();
-  }
+  for (const auto& model : models.all()) put_model(json, *model);
+}
+
+void answer_model(const Models& models, Exchange& exchange, const std::string& name) {
+  const ServedModel* model = models.find(name);
+  if (model == nullptr)
+    return exchange.reply(
+        error_response({404, quote(name, 60) + " is not served here", "model", "model_not_found"}));
+  wire::JsonOut json;
+  put_model(json, *model);
+  exchange.reply(json_response(200, json.text()));
 }
 
 void add_chat_door(Routes& routes, Services& services) {
@@ -226,6 +239,10 @@ void add_chat_door(Routes& routes, Services& services) {
   routes.add({"models", "GET", "/v1/models", false,
               [&services](const std::shared_ptr<Exchange>& exchange, const std::string&) {
                 answer_models(services, *exchange);
+              }});
+  routes.add({"models", "GET", "/v1/models/{id}", false,
+              [&services](const std::shared_ptr<Exchange>& exchange, const std::string& id) {
+                answer_model(services.models, *exchange, id);
               }});
 }
 

@@ -3,6 +3,7 @@
 #define QWEN3GUARD_SRC_SERVER_DOORS_CHAT_HPP
 
 #include <memory>
+#include <string>
 
 #include "server/http/exchange.hpp"
 #include "server/services.hpp"
@@ -17,6 +18,9 @@ void answer_chat(Services& services, const std::shared_ptr<Exchange>& exchange, 
 
 /// Our models as elements of the list of GET /v1/models.
 void put_models(wire::JsonOut& json, const Models& models);
+
+/// Answers with one of our models by its name, or 404.
+void answer_model(const Models& models, Exchange& exchange, const std::string& name);
 
 }  // namespace qwen3guard::server
 

@@ -21,6 +21,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kKeepAlive{15};
+/// Of one piece: what a session may have waiting.
+constexpr std::size_t kMaxTextBytes = StreamBatchOptions().max_waiting_bytes;
 /// Of events that a client has not read: it reads too slowly, and is cut off rather than waited for.
 constexpr std::size_t kMaxUnreadBytes = std::size_t{256} << 10;
 
@@ -225,6 +227,10 @@ StreamStep step_of(const wire::JsonValue& body) {
   StreamStep step;
   step.rewind_to_byte = optional_integer(body, "rewind_to_byte", 0, INT64_C(1) << 40);
   step.text = optional_text(body, "text");
+  if (step.text && step.text->size() > kMaxTextBytes)
+    throw BadRequestError("text: " + std::to_string(step.text->size()) + " bytes; expected at most " +
+                              std::to_string(kMaxTextBytes) + " at a time",
+                          "text", 413);
   step.ends_turn = optional_flag(body, "end");
   if (const auto role = optional_text(body, "role")) {
     if (*role != "user" && *role != "assistant")

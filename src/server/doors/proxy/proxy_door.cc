@@ -100,6 +100,10 @@ void add_proxy_door(Routes& routes, Services& services) {
               [proxy](const std::shared_ptr<Exchange>& exchange, const std::string&) {
                 proxy->answer_models(exchange);
               }});
+  routes.add({"models", "GET", "/v1/models/{id}", false,
+              [&services](const std::shared_ptr<Exchange>& exchange, const std::string& id) {
+                answer_model(services.models, *exchange, id);
+              }});
 }
 
 }  // namespace qwen3guard::server
