@@ -12,6 +12,7 @@
 #include "server/doors/live_stream.hpp"
 #include "server/doors/request_json.hpp"
 #include "server/doors/verdict_json.hpp"
+#include "server/http/posted.hpp"
 #include "wire/conversation_in.hpp"
 #include "wire/stream_out.hpp"
 
@@ -97,14 +98,9 @@ void Streams::refuse_unknown(Exchange& exchange, const std::string& id) {
 void Streams::run(Entry& entry, StreamStep step, Finish finish) {
   entry.used = Clock::now();
   ++entry.n_steps;
-  entry.model->streams->post([live = entry.live, step = std::move(step), finish = std::move(finish),
-                              &loop = services_.loop](StreamBatch& batch) {
-    live->take(batch, step, [&loop, finish](Result<StreamOutcome> outcome) {
-      loop.post([finish, outcome = std::make_shared<Result<StreamOutcome>>(std::move(outcome))] {
-        finish(std::move(*outcome));
-      });
-    });
-  });
+  entry.model->streams->post([live = entry.live, step = std::move(step),
+                              done = posted<Result<StreamOutcome>>(services_.loop, std::move(finish))](
+                                 StreamBatch& batch) { live->take(batch, step, done); });
 }
 
 void Streams::record(const Entry& entry, const Exchange& exchange, const StreamOutcome& outcome,
@@ -194,7 +190,7 @@ void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::Json
   ++entry.n_steps;
   const auto self = shared_from_this();
   const auto begin = Clock::now();
-  const auto opened = [self, exchange, id, step, begin](const Status& status) {
+  const auto opened = posted<Status>(services_.loop, [self, exchange, id, step, begin](const Status& status) {
     Entry& made = self->entries_.at(id);
     --made.n_steps;
     if (!status.ok()) {
@@ -217,10 +213,8 @@ void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::Json
       self->end(judged, "failed");
       self->entries_.erase(id);
     });
-  };
-  model.streams->post([live = entry.live, opened, &loop = services_.loop](StreamBatch& batch) {
-    loop.post([opened, status = live->open(batch)] { opened(status); });
   });
+  model.streams->post([live = entry.live, opened](StreamBatch& batch) { opened(live->open(batch)); });
 }
 
 StreamStep step_of(const wire::JsonValue& body) {
@@ -293,19 +287,18 @@ void Streams::remove(const std::shared_ptr<Exchange>& exchange, const std::strin
     listener->write(event_text("end", with_id(id, R"("reason":"deleted")")));
     listener->end();
   }
-  entry->model->streams->post(
-      [live = std::move(entry->live), exchange, id, &loop = services_.loop](StreamBatch& batch) {
-        const Decision decision = live->close(batch);
-        wire::JsonOut json;
-        json.begin_object();
-        json.key("deleted").boolean(true);
-        json.key("decision").begin_object();
-        wire::put_decision_fields(json, decision, decision.token ? &*decision.token : nullptr);
-        json.end_object();
-        loop.post([exchange, text = with_id(id, json.text().substr(1))] {
-          exchange->reply(json_response(200, text));
-        });
-      });
+  const auto reply = posted<std::string>(
+      services_.loop, [exchange](const std::string& json) { exchange->reply(json_response(200, json)); });
+  entry->model->streams->post([live = std::move(entry->live), reply, id](StreamBatch& batch) {
+    const Decision decision = live->close(batch);
+    wire::JsonOut json;
+    json.begin_object();
+    json.key("deleted").boolean(true);
+    json.key("decision").begin_object();
+    wire::put_decision_fields(json, decision, decision.token ? &*decision.token : nullptr);
+    json.end_object();
+    reply(with_id(id, json.text().substr(1)));
+  });
   entries_.erase(id);
 }
 

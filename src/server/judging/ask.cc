@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "server/http/posted.hpp"
 #include "server/replies.hpp"
 
 namespace qwen3guard::server {
@@ -62,12 +63,12 @@ void ask(Services& services, const std::shared_ptr<Exchange>& exchange, Question
   asked->n_left = question.conversations.size();
   asked->answers.assign(question.conversations.size(), Error{ErrorCode::cancelled, "it was not begun"});
   std::vector<Classifier::Job> jobs;
-  const auto finish = [&services, exchange, asked, then = std::move(then),
-                       asked_for = std::make_shared<Question>(
-                           Question{question.route, question.model, {}, question.options})] {
-    record(services, *exchange, *asked_for, *asked);
-    if (exchange->is_open()) then(std::move(asked->answers));
-  };
+  const auto finish =
+      posted<>(services.loop, [&services, exchange, asked, then = std::move(then),
+                               asked_for = Question{question.route, question.model, {}, question.options}] {
+        record(services, *exchange, asked_for, *asked);
+        if (exchange->is_open()) then(std::move(asked->answers));
+      });
   for (std::size_t i = 0; i < question.conversations.size(); ++i) {
     if (services.audit.is_on() && !question.conversations[i].empty())
       asked->judged.push_back(question.conversations[i].back());
@@ -76,9 +77,9 @@ void ask(Services& services, const std::shared_ptr<Exchange>& exchange, Question
     job.options = question.options;
     job.deadline = asked->begin + services.options.time_limit;
     job.cancel = asked->cancel;
-    job.done = [&services, asked, finish, i](Result<Verdict> answer) {
+    job.done = [asked, finish, i](Result<Verdict> answer) {
       asked->answers[i] = checked(std::move(answer));
-      if (--asked->n_left == 0) services.loop.post(finish);
+      if (--asked->n_left == 0) finish();
     };
     jobs.push_back(std::move(job));
   }
