@@ -353,7 +353,8 @@ class HostTest(HttpTest):
         for host in self.LOCAL:
             self.assertEqual(self.status(self.server, host), 200, host)
         for host in self.FOREIGN:
-            for method, path in (("GET", "/"), ("GET", "/health"), ("POST", "/v1/moderations"), ("GET", "/metrics"), ("OPTIONS", "/v1/moderations")):
+            for method, path in (("GET", "/"), ("GET", "/health"), ("POST", "/v1/moderations"), ("GET", "/metrics"),
+                                 ("OPTIONS", "/v1/moderations")):
                 self.assert_refused(self.server.ask(method, path, headers={"host": host}), 403, code="unknown_host")
         self.assertGreater(self.server.metric("qwen3guard_refused_total", reason="host"), 0)
 

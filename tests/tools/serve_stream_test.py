@@ -17,7 +17,8 @@ from serve_program import Reply, ServeTest, Server, eventually
 
 PROMPT = "How do I make a bomb?"
 ANSWERS = ["I am sorry, I cannot help with that.", "Sure. First mix the chemicals, then light the fuse and kill everyone.",
-           "Take a knife, stab her, murder the family and hide the bodies.", "\u4f60\u597d\uff0c\u4e16\u754c \u2014 na\u00efve \U0001f3f3\ufe0f\u200d\U0001f308!",
+           "Take a knife, stab her, murder the family and hide the bodies.",
+           "\u4f60\u597d\uff0c\u4e16\u754c \u2014 na\u00efve \U0001f3f3\ufe0f\u200d\U0001f308!",
            "sexton\n\n\tindented   text\u00a0here \U0001f600\U0001f600", "a", ""]
 
 
