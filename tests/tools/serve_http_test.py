@@ -341,19 +341,38 @@ class RequestIdTest(HttpTest):
 
 
 class HostTest(HttpTest):
-    """Without keys no web page is to reach the server by a name that it made lead here (DNS rebinding)."""
+    """A foreign site's page whose name was made to lead to this machine (DNS rebinding) tells that name."""
 
-    def test_names_that_lead_elsewhere(self) -> None:
-        for host, status in ((b"evil.example", 403), (b"evil.example:80", 403), (b"localhost.evil.example", 403),
-                             (b"127.0.0.1:1", 200), (b"localhost", 200), (b"[::1]:1", 200)):
-            for path in (b"/health", b"/", b"/v1/models"):
-                reply = self.exchange(b"GET " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\n\r\n")
-                self.assertEqual(reply.status, status, (host, path))
+    LOCAL = ("localhost", "LocalHost:8080", "a.localhost", "127.0.0.1", "127.0.0.1:8080", "10.1.2.3:80", "[::1]", "[::1]:8080")
+    FOREIGN = ("evil.example", "evil.example:8080", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example", "1.evil", "x")
 
-    def test_a_name_that_is_allowed(self) -> None:
-        with Server(*self.FLAGS, "--allowed-host", "guard.example") as server:
-            self.assertEqual(server.get("/v1/models", {"host": "guard.example:8080"}).status, 200)
-            self.assertEqual(server.get("/v1/models", {"host": "other.example"}).status, 403)
+    def status(self, server: Server, host: str) -> int:
+        return server.post("/v1/moderations", BODY, {"host": host}).status
+
+    def test_without_keys_only_names_of_this_machine_are_answered(self) -> None:
+        for host in self.LOCAL:
+            self.assertEqual(self.status(self.server, host), 200, host)
+        for host in self.FOREIGN:
+            for method, path in (("GET", "/"), ("GET", "/health"), ("POST", "/v1/moderations"), ("GET", "/metrics"),
+                                 ("OPTIONS", "/v1/moderations")):
+                self.assert_refused(self.server.ask(method, path, headers={"host": host}), 403, code="unknown_host")
+        self.assertGreater(self.server.metric("qwen3guard_refused_total", reason="host"), 0)
+
+    def test_names_that_it_was_told(self) -> None:
+        with Server("--model", "nano-gen", "--allowed-host", "guard.example", "--allowed-host", "other.example") as server:
+            for host in ("guard.example", "Guard.Example:443", "other.example", *self.LOCAL):
+                self.assertEqual(self.status(server, host), 200, host)
+            for host in ("guard.example.evil", "xguard.example", *self.FOREIGN):
+                self.assertEqual(self.status(server, host), 403, host)
+
+    def test_with_keys_any_name_will_do(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            keys = Path(folder, "keys")
+            keys.write_text("one one-key-0123456789\n", encoding="utf-8")
+            with Server("--model", "nano-gen", "--keys", str(keys)) as server:
+                key = {"authorization": "Bearer one-key-0123456789"}
+                for host in (*self.LOCAL, *self.FOREIGN):
+                    self.assertEqual(server.post("/v1/moderations", BODY, {"host": host, **key}).status, 200, host)
 
 
 class CorsTest(HttpTest):

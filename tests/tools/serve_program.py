@@ -268,7 +268,8 @@ class ServeTest(CliTest):
 
     def assert_refused(self, reply: Reply, status: int, *words: str, **members: str | None) -> dict[str, Any]:
         """An error in OpenAI's shape, with the words in its message."""
-        kinds = {401: "authentication_error", 429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error"}
+        kinds = {401: "authentication_error", 403: "authentication_error", 429: "rate_limit_error", 503: "overloaded_error",
+                 504: "timeout_error"}
         self.assertEqual(reply.status, status, reply.body)
         self.assertEqual(reply.headers.get("content-type"), "application/json")
         body = reply.json()

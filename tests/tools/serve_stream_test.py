@@ -5,6 +5,7 @@ Q3G_CLI names the program; without it the tests skip. Standard library only.
 """
 import json
 import random
+import signal
 import tempfile
 import threading
 import unittest
@@ -16,7 +17,8 @@ from serve_program import Reply, ServeTest, Server, eventually
 
 PROMPT = "How do I make a bomb?"
 ANSWERS = ["I am sorry, I cannot help with that.", "Sure. First mix the chemicals, then light the fuse and kill everyone.",
-           "Take a knife, stab her, murder the family and hide the bodies.", "\u4f60\u597d\uff0c\u4e16\u754c \u2014 na\u00efve \U0001f3f3\ufe0f\u200d\U0001f308!",
+           "Take a knife, stab her, murder the family and hide the bodies.",
+           "\u4f60\u597d\uff0c\u4e16\u754c \u2014 na\u00efve \U0001f3f3\ufe0f\u200d\U0001f308!",
            "sexton\n\n\tindented   text\u00a0here \U0001f600\U0001f600", "a", ""]
 
 
@@ -262,15 +264,14 @@ class StreamTest(ServeTest):
         self.assert_refused(stream.delete(), 404, code="no_such_stream")
         self.assert_refused(stream.try_push(text="x"), 404, code="no_such_stream")
 
-    def test_an_answer_longer_than_the_context_is_an_error_and_not_safe(self) -> None:
-        stream = Stream(self.server, prompt="Tell me a story.")
-        for _ in range(100):
-            reply = stream.try_push(text="word and " * 300)
-            if reply.status != 200:
-                break
-            self.assertTrue(reply.json()["decision"]["complete"])
-        self.assert_refused(reply, 400, code="context_length_exceeded")
-        self.assertEqual(Stream(self.server, prompt="Hi").push(text="Hi", end=True)["ended"], True)
+    def test_text_beyond_the_context_is_an_error_and_not_safe(self) -> None:
+        stream = Stream(self.server, prompt=PROMPT)
+        stream.push(text="I am ")
+        self.assert_refused(stream.try_push(text="word and " * 15000), 400, code="context_length_exceeded")
+        # Nothing of it was taken.
+        stream.push(text="sorry.", end=True)
+        self.assert_same_tokens(stream.tokens, command_line("nano-stream", PROMPT, "I am sorry.")[0], "I am sorry.")
+        self.assertEqual(self.server.metric("qwen3guard_unjudged_total", route="stream", reason="context_full"), 1)
 
     def test_events_are_the_replies(self) -> None:
         stream = Stream(self.server, prompt=PROMPT)
@@ -381,10 +382,11 @@ class LimitsTest(ServeTest):
             with server.wire() as wire:
                 wire.send(f"GET {stream.path}/events HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
                 wire.head()
-                events = wire.events()
-                self.assertEqual(server.stop(), 0)
-                (name, data), = events
+                server.signal(signal.SIGTERM)
+                (name, data), = wire.events()
                 self.assertEqual((name, json.loads(data)["reason"]), ("end", "stopping"))
+                wire.sock.close()
+                self.assertEqual(server.exit_code(), 0)
 
 
 if __name__ == "__main__":
