@@ -33,4 +33,10 @@ bool is_trusted_host(std::string_view host, const std::vector<std::string>& allo
                      [&](const std::string& one) { return equal_names(one, name); });
 }
 
+bool is_trusted_origin(std::string_view origin, std::string_view host, std::string_view allowed) {
+  if (origin.empty() || allowed == "*" || (!allowed.empty() && origin == allowed)) return true;
+  const std::size_t scheme = origin.find("://");
+  return scheme != std::string_view::npos && equal_names(origin.substr(scheme + 3), host);
+}
+
 }  // namespace qwen3guard::server

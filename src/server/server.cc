@@ -110,14 +110,9 @@ class Server::Impl {
                                {"access-control-allow-headers", "authorization, content-type, x-request-id"},
                                {"access-control-max-age", "600"}},
                               ""});
-    if (!keys_.are_wanted() && !options_.allow_remote_without_keys &&
-        !is_trusted_host(find(request.headers, "host"), options_.allowed_hosts)) {
+    if (const char* why = distrust(request)) {
       metrics_.count_refused("host");
-      return exchange->reply(
-          error_response({403,
-                          "without keys the server answers to addresses, localhost and the hosts "
-                          "that it was told, not to the Host of this request",
-                          "", "unknown_host"}));
+      return exchange->reply(error_response({403, why, "", "untrusted_page"}));
     }
     if (found.route == nullptr) return refuse(*exchange, found);
     if (!key_name && !found.route->is_open) {
@@ -131,6 +126,20 @@ class Server::Impl {
       return exchange->reply(busy_response({503, "the server is being stopped", "", "stopping"}, 1));
     }
     found.route->answer(exchange, found.id);
+  }
+
+  /// Where nobody needs a key, a web page that a person happens to look at must not use the server for him.
+  [[nodiscard]] const char* distrust(const Request& request) const {
+    if (keys_.are_wanted()) return nullptr;
+    const std::string_view host = find(request.headers, "host");
+    if (!options_.allow_remote_without_keys && !is_trusted_host(host, options_.allowed_hosts))
+      return "without keys the server answers to addresses, localhost and the hosts that it was told, not to "
+             "the "
+             "Host of this request";
+    if (!is_trusted_origin(find(request.headers, "origin"), host, options_.cors_origin))
+      return "without keys the server does not answer pages of other origins, but for the one that it was "
+             "told";
+    return nullptr;
   }
 
   std::shared_ptr<Exchange> observe(std::shared_ptr<Exchange> inner, const std::string& door) {

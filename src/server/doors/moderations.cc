@@ -121,6 +121,7 @@ void answer_moderations(Services& services, const std::shared_ptr<Exchange>& exc
   question.route = Route::moderations;
   question.model = &choose_model(services.models, body, ModelKind::gen, UnknownModel::is_default);
   question.options = services.policies.options(Route::moderations);
+  refuse_policy(body);
   const auto role = optional_text(body, "role");
   const auto prompt = optional_text(body, "prompt");
   std::vector<std::string> places;

@@ -60,6 +60,13 @@ void answer_json(const std::shared_ptr<Exchange>& exchange,
   }
 }
 
+void refuse_policy(const JsonValue& object) {
+  if (find_known(object, "policy"))
+    throw BadRequestError(
+        "policy: cannot be chosen by a request; each route has the one that the server was started with",
+        "policy");
+}
+
 std::optional<std::string> optional_text(const JsonValue& object, const char* key) {
   const auto value = find_known(object, key);
   if (!value) return std::nullopt;

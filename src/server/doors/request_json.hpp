@@ -28,6 +28,10 @@ struct BadRequestError : std::runtime_error {
 void answer_json(const std::shared_ptr<Exchange>& exchange,
                  const std::function<void(const wire::JsonValue& body)>& answer);
 
+/// Who asks for a policy is not to get another one untold: policies are the operator's, by route. Throws
+/// BadRequestError.
+void refuse_policy(const wire::JsonValue& object);
+
 /// Members that may be missing or null; another kind of value throws BadRequestError with the place. @{
 [[nodiscard]] std::optional<std::string> optional_text(const wire::JsonValue& object, const char* key);
 [[nodiscard]] bool optional_flag(const wire::JsonValue& object, const char* key);

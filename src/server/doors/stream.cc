@@ -176,6 +176,7 @@ StreamStep first_step(const wire::JsonValue& body) {
 void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
   StreamOptions options;
   options.policy = services_.policies.policy(Route::stream);
+  refuse_policy(body);
   ServedModel& model = choose_model(services_.models, body, ModelKind::stream, UnknownModel::is_error);
   StreamStep step = first_step(body);
   if (entries_.size() >= services_.options.max_sessions) {

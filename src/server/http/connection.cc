@@ -28,6 +28,7 @@ using UnixStream = beast::basic_stream<asio::local::stream_protocol>;
 
 constexpr std::uint32_t kMaxHeaderBytes = 16U << 10;
 constexpr std::size_t kFirstReadBytes = 4096;
+constexpr int kSendBufferBytes = 128 << 10;
 /// Of one write, so that a slow client's time limit counts from the last that it took.
 constexpr std::size_t kMaxWriteBytes = std::size_t{64} << 10;
 
@@ -339,6 +340,8 @@ std::shared_ptr<Connection> make_connection(asio::ip::tcp::socket socket,
                                             std::shared_ptr<Reception> reception) {
   error_code error;
   socket.set_option(asio::ip::tcp::no_delay(true), error);
+  // Else the system keeps megabytes for a client that does not read.
+  socket.set_option(asio::socket_base::send_buffer_size(kSendBufferBytes), error);
   if (reception->tls == nullptr)
     return std::make_shared<ClientConnection<TcpStream>>(std::move(reception), std::move(socket));
   asio::ssl::context& tls = *reception->tls;

@@ -54,3 +54,16 @@ TEST_CASE("hosts: what no name server can lead elsewhere", "[server]") {
     CHECK_FALSE(is_trusted_host(host, {"guard.lan"}));
   }
 }
+
+TEST_CASE("origins: the server's own page, and the one that it was told", "[server]") {
+  CHECK(is_trusted_origin("", "127.0.0.1:8080", ""));
+  CHECK(is_trusted_origin("http://127.0.0.1:8080", "127.0.0.1:8080", ""));
+  CHECK(is_trusted_origin("https://a.example", "127.0.0.1:8080", "*"));
+  CHECK(is_trusted_origin("https://a.example", "127.0.0.1:8080", "https://a.example"));
+  for (const char* origin : {"null", "http://127.0.0.1:9090", "http://evil.example", "127.0.0.1:8080",
+                             "http://127.0.0.1:8080.evil.example"}) {
+    CAPTURE(origin);
+    CHECK_FALSE(is_trusted_origin(origin, "127.0.0.1:8080", ""));
+    CHECK_FALSE(is_trusted_origin(origin, "127.0.0.1:8080", "https://a.example"));
+  }
+}
