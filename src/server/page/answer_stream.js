@@ -49,8 +49,8 @@ export class AnswerStream {
     const update = await this.server.post(`v1/stream/${encodeURIComponent(this.#id)}`, body, this.signal);
     this.trips.push(performance.now() - begin);
     this.tokens = this.tokens.slice(0, update.first).concat(update.tokens);
-    // What came settles tokens before it, too, which are not sent again.
-    this.tokens.slice(0, update.n_settled).forEach((token) => { token.settled = true; });
+    // What came settles tokens before it, too, and what was taken back unsettles some: they are not sent again.
+    this.tokens.forEach((token, i) => { token.settled = i < update.n_settled || (i >= update.first && token.settled); });
     this.decision = update.decision;
     this.text = text;
   }
