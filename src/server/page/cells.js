@@ -10,11 +10,14 @@ import { bytesOf, textOf } from "./text.js";
  * @typedef {{begin: number, end: number, text: string, tokens: Token[], severity: Severity, settled: boolean,
  *            run: boolean, decides: boolean}} Cell */
 
-/** The worst severity of a cell. What was not judged outweighs Safe, so that it never looks like it. @param {Token[]} tokens @returns {Severity} */
-function worst(tokens) {
+/** A cell's bytes, and whether tokens make only a part of them. @typedef {{begin: number, end: number, tokens: Token[], partly?: boolean}} Range */
+
+/** The worst severity of a cell. What was not judged outweighs Safe, so that it never looks like it. @param {Range} range @returns {Severity} */
+function worst({ tokens, partly }) {
+  const severities = tokens.map(({ severity }) => severity).concat(partly ? [null] : []);
   /** @type {Severity[]} */
   const order = ["Unsafe", "Controversial", null, "Safe"];
-  return order.find((severity) => tokens.some((token) => token.severity === severity)) ?? null;
+  return order.find((severity) => severities.includes(severity)) ?? null;
 }
 
 /** Cuts an answer into cells that begin and end between characters.
@@ -22,7 +25,7 @@ function worst(tokens) {
 export function cellsOf(text, tokens, decision) {
   const bytes = bytesOf(text);
   const inCharacter = (/** @type {number} */ at) => at < bytes.length && (bytes[at] & 0xc0) === 0x80;
-  /** @type {{begin: number, end: number, tokens: Token[]}[]} */
+  /** @type {Range[]} */
   const ranges = [];
   let end = 0;
   for (const token of tokens) {
@@ -36,16 +39,19 @@ export function cellsOf(text, tokens, decision) {
     }
     end = ranges[ranges.length - 1].end;
   }
+  // The last token may end within a character, of which no one can see a half.
+  for (const last = ranges[ranges.length - 1]; inCharacter(end); last.end = ++end) last.partly = true;
   if (end < bytes.length) ranges.push({ begin: end, end: bytes.length, tokens: [] });
   return ranges.map((range) => cellOf(range, textOf(bytes.subarray(range.begin, range.end)), decision));
 }
 
-/** @param {{begin: number, end: number, tokens: Token[]}} range @param {string} text @param {Decision|null} decision @returns {Cell} */
-function cellOf({ begin, end, tokens }, text, decision) {
+/** @param {Range} range @param {string} text @param {Decision|null} decision @returns {Cell} */
+function cellOf(range, text, decision) {
+  const { begin, end, tokens } = range;
   const fell = decision && decision.severity !== "Safe" ? decision.token : null;
   return {
     begin, end, text, tokens,
-    severity: worst(tokens),
+    severity: worst(range),
     settled: tokens.every((token) => token.settled),
     run: fell !== null && begin >= fell.run_byte_begin && end <= fell.byte_end && end > begin,
     decides: fell !== null && tokens.some((token) => token.index === fell.index),
