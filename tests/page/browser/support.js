@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server and a browser for a test file, and what all tests of the page look at.
+// The server and the browser of the tests, and what all of them look at.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -44,61 +44,90 @@ export async function startServer(options = []) {
   return { url, stop };
 }
 
-/** A server and a browser for the tests of one file. @param {string[]} [options] of the server */
-export function useBrowser(options = []) {
-  /** @type {{url: string, browser: any, server: any}} */
-  const context = { url: "", browser: null, server: null };
-  before(async () => {
-    context.server = await startServer(options);
-    context.url = context.server.url;
-    context.browser = await chromium.launch({ executablePath: process.env.Q3G_CHROMIUM, args: ["--no-sandbox"] });
-  });
-  after(async () => {
-    await context.browser?.close();
-    await context.server?.stop();
-  });
-  return context;
+const wide = { width: 1280, height: 900 };
+
+/** One server and one browser for all tests, and one tab for those that do not ask for another view. */
+const shared = { url: "", server: null, browser: null, tab: null };
+
+before(async () => {
+  [shared.server, shared.browser] = await Promise.all([
+    startServer(), chromium.launch({ executablePath: process.env.Q3G_CHROMIUM, args: ["--no-sandbox"] }),
+  ]);
+  shared.url = shared.server.url;
+});
+after(async () => {
+  await shared.browser?.close();
+  await shared.server?.stop();
+});
+
+/** @param {Record<string, any>} [view] of a context, such as hasTouch */
+async function newTab(view = {}) {
+  const context = await shared.browser.newContext({ viewport: wide, reducedMotion: "reduce", ...view });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  return page;
+}
+
+/** The shared tab, as if it were new but for its process, which takes longest to start. */
+async function freshTab() {
+  const tab = shared.tab ??= await newTab();
+  await Promise.all([
+    tab.unrouteAll({ behavior: "ignoreErrors" }),
+    tab.setViewportSize(wide),
+    tab.emulateMedia({ colorScheme: "light", forcedColors: "none" }),
+    tab.mouse.move(0, 0),
+  ]);
+  return tab;
 }
 
 /** Opens the page, gives it to `act`, and looks at what no test may leave behind: console errors, requests to elsewhere.
- * @param {{url: string, browser: any}} context @param {(page: any) => Promise<void>} act
- * @param {{errorsExpected?: boolean, url?: string, ready?: boolean, before?: (page: any) => Promise<void>} & Record<string, any>} [options] */
-export async function withPage(context, act, options = {}) {
-  const { errorsExpected = false, url = context.url, ready = true, before: prepare, ...view } = options;
-  const tab = await context.browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...view });
-  const page = await tab.newPage();
-  page.setDefaultTimeout(10_000);
+ * @param {(page: any) => Promise<void>} act
+ * @param {{errorsExpected?: boolean, url?: string, ready?: boolean, view?: Record<string, any>}} [options] view: in a tab of its own */
+export async function withPage(act, { errorsExpected = false, url = shared.url, ready = true, view } = {}) {
+  const page = view ? await newTab(view) : await freshTab();
   /** @type {string[]} */
   const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error" && !errorsExpected) complaints.push(message.text());
-  });
-  page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(url).origin) complaints.push(`request to ${request.url()}`);
-  });
-  page.on("dialog", (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
+  const listeners = {
+    pageerror: (error) => complaints.push(String(error)),
+    console: (message) => {
+      if (message.type() === "error" && !errorsExpected) complaints.push(message.text());
+    },
+    request: (request) => {
+      if (new URL(request.url()).origin !== new URL(url).origin) complaints.push(`request to ${request.url()}`);
+    },
+    dialog: (dialog) => {
+      complaints.push(`dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    },
+  };
+  let passed = false;
   try {
-    await prepare?.(page);
+    // The last that a page of another server still asks for is no request of this one.
+    if (new URL(page.url()).origin !== new URL(url).origin) await page.goto("about:blank");
+    for (const [event, listener] of Object.entries(listeners)) page.on(event, listener);
     await page.goto(url);
     if (ready) await page.locator("#settings-now:not(:empty)").waitFor();
     await act(page);
     assert.deepEqual(complaints, []);
+    passed = true;
   } finally {
-    await tab.close();
+    for (const [event, listener] of Object.entries(listeners)) page.off(event, listener);
+    // A tab in which a test failed may be in any state.
+    if (view || !passed) await page.context().close();
+    if (!view && !passed) shared.tab = null;
   }
 }
 
-/** No violation of any rule that axe-core has. @param {any} page */
+/** No violation of any rule that axe-core has, in a light scheme and in a dark one, of which only the colours differ.
+ * @param {any} page */
 export async function assertAccessible(page) {
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => window.axe.run(document, {
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-  }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`)}`), []);
+  if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axeSource);
+  const all = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  for (const [colorScheme, runOnly] of [["dark", ["color-contrast", "link-in-text-block"]], ["light", all]]) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate((runOnly) => window.axe.run(document, { runOnly, resultTypes: ["violations"] }), runOnly);
+    assert.deepEqual(violations.map(({ id, nodes }) => `${colorScheme}, ${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`)}`), []);
+  }
 }
 
 export const user = (page) => page.getByLabel("User’s message", { exact: true });
