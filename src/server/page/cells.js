@@ -67,3 +67,9 @@ export function spoken(cell) {
 
 /** White space made visible. @param {string} text */
 export const visible = (text) => text.replace(/ /g, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥");
+
+/** The space that a word begins with, and the word; white space alone is not cut. @param {string} text @returns {[string, string]} */
+export function leadingSpace(text) {
+  const n = /^[ \t]+(?=\S)/.exec(text)?.[0].length ?? 0;
+  return [text.slice(0, n), text.slice(n)];
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-import { cellsOf, spoken } from "./cells.js";
+import { cellsOf, leadingSpace, spoken } from "./cells.js";
 import { make } from "./elements.js";
 import { place, tipOf } from "./token_details.js";
 import { actionWords, look } from "./words.js";
@@ -14,6 +14,8 @@ export class TokenFlow {
   #cells = [];
   /** @type {HTMLElement[]} */
   #elements = [];
+  /** What stands before each element: the space that its token begins with. @type {(HTMLElement|null)[]} */
+  #gaps = [];
   /** @type {string[]} */
   #signatures = [];
   /** @type {Action} */
@@ -47,12 +49,11 @@ export class TokenFlow {
     const focused = this.#elements.findIndex((element) => element === document.activeElement);
     if (this.#shown >= same) this.hide();
     this.#action = decision?.action ?? "none";
-    for (const gone of this.#elements.splice(same)) gone.remove();
+    for (const gone of [...this.#elements.splice(same), ...this.#gaps.splice(same)]) gone?.remove();
     this.list.querySelectorAll(".mark").forEach((mark) => mark.remove());
     this.#cells = cells;
     this.#signatures = signatures;
-    cells.slice(same).forEach((cell, i) => this.#elements.push(this.#element(cell, same + i)));
-    this.list.append(...this.#elements.slice(same));
+    for (let i = same; i < cells.length; ++i) this.#append(cells[i], i);
     this.#mark();
     this.#roving(Math.min(this.#active, cells.length - 1));
     if (focused >= same) this.#elements[Math.min(focused, cells.length - 1)]?.focus();
@@ -75,12 +76,25 @@ export class TokenFlow {
     this.tip.hidden = true;
   }
 
-  /** @param {Cell} cell @param {number} i */
-  #element(cell, i) {
+  /** The space that a word begins with stands beside its element, without a colour: where a line ends there, it would
+   * leave a spot of it behind. @param {Cell} cell @param {number} i */
+  #append(cell, i) {
+    const [space, rest] = leadingSpace(cell.text);
+    const gap = space ? make("span", "gap", space) : null;
+    gap?.setAttribute("aria-hidden", "true");
+    if (gap) gap.dataset.at = String(i);
+    const element = this.#element(cell, rest, i);
+    this.list.append(...(gap ? [gap, element] : [element]));
+    this.#gaps.push(gap);
+    this.#elements.push(element);
+  }
+
+  /** @param {Cell} cell @param {string} text of it @param {number} i */
+  #element(cell, text, i) {
     const names = ["token", look(cell.severity), cell.run ? "run" : "", cell.decides ? "decides" : "",
       cell.tokens.length && !cell.settled ? "open" : ""];
     const element = make("span", names.filter(Boolean).join(" "));
-    const lines = cell.text.split(/(\n)/);
+    const lines = text.split(/(\n)/);
     for (const line of lines) element.append(...(line === "\n" ? [make("span", "glyph", "↵"), line] : [line]));
     if (cell.begin === cell.end) element.append(make("span", "glyph", "∎"));
     element.setAttribute("role", "option");

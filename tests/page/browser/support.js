@@ -148,13 +148,14 @@ export async function judge(page, conversation) {
   await page.locator("#summary .finding").first().waitFor();
 }
 
-/** What stands in the flow: text and severity of each token; glyphs that stand for white space are no text.
- * @param {any} page @returns {Promise<{text: string, severity: string}[]>} */
+/** What stands in the flow: text and severity of each token, with the space before it; glyphs that stand for white space are
+ * no text. @param {any} page @returns {Promise<{text: string, severity: string}[]>} */
 export function shown(page) {
   return page.locator("#flow .token").evaluateAll((elements) => elements.map((element) => {
     const copy = element.cloneNode(true);
     copy.querySelectorAll(".glyph").forEach((glyph) => glyph.remove());
-    return { text: copy.textContent, severity: ["safe", "controversial", "unsafe", "unjudged"].find((name) => element.classList.contains(name)) };
+    const gap = element.previousElementSibling?.matches(".gap") ? element.previousElementSibling.textContent : "";
+    return { text: gap + copy.textContent, severity: ["safe", "controversial", "unsafe", "unjudged"].find((name) => element.classList.contains(name)) };
   }));
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cellsOf, spoken, visible } from "../../../src/server/page/cells.js";
+import { cellsOf, leadingSpace, spoken, visible } from "../../../src/server/page/cells.js";
 import { bytesOf, wellFormed } from "../../../src/server/page/text.js";
 import { randomNumbers, randomText } from "./random.js";
 
@@ -49,9 +49,12 @@ test("the token that decided, and the run before it", () => {
   assert.ok(cellsOf("abcd", tokens, { ...decision, severity: "Safe" }).every(({ run, decides }) => !run && !decides));
 });
 
-test("white space has names", () => {
+test("white space has names, and stands apart only before a word", () => {
   const said = (text) => spoken(cellsOf(text, [token(0, [0, bytesOf(text).length], "Safe")], null)[0]);
   assert.deepEqual([" down", "  ", "\n", "a\nb"].map(said), ["down", "space", "line break", "a line break b"]);
   assert.equal(spoken(cellsOf("", [token(0, [0, 0], "Safe")], null)[0]), "end of the answer");
   assert.equal(visible("a b\n\t"), "a␣b↵⇥");
+  for (const [text, space, rest] of [
+    [" down", " ", "down"], ["\t x y ", "\t ", "x y "], ["down", "", "down"], ["  ", "", "  "], [" \nx", "", " \nx"], ["\nx", "", "\nx"], ["", "", ""],
+  ]) assert.deepEqual(leadingSpace(text), [space, rest]);
 });
