@@ -3,36 +3,33 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { assertAccessible, fill, harmless, judge, summary, threat, tokens, useBrowser, user, withPage } from "./support.js";
+import { assertAccessible, fill, harmless, judge, summary, threat, tokens, user, withPage } from "./support.js";
 
-const context = useBrowser();
 const phone = { viewport: { width: 360, height: 740 }, hasTouch: true };
 
-for (const colorScheme of ["light", "dark"]) {
-  test(`axe-core finds nothing: ${colorScheme}, empty, with a verdict, with details, on a phone`, () =>
-    withPage(context, async (page) => {
-      await assertAccessible(page);
-      for (const summary of await page.locator("summary").all()) await summary.click();
-      await judge(page, threat);
-      await assertAccessible(page);
-      await page.locator(".token.decides").focus();
-      await assertAccessible(page);
-      await page.setViewportSize(phone.viewport);
-      await assertAccessible(page);
-    }, { colorScheme }));
+test("axe-core finds nothing: empty, with a verdict, with details, on a phone", () =>
+  withPage(async (page) => {
+    await assertAccessible(page);
+    for (const summary of await page.locator("summary").all()) await summary.click();
+    await judge(page, threat);
+    await assertAccessible(page);
+    await page.locator(".token.decides").focus();
+    await assertAccessible(page);
+    await page.setViewportSize(phone.viewport);
+    await assertAccessible(page);
+  }));
 
-  test(`axe-core finds nothing: ${colorScheme}, with an error and a key to enter`, () =>
-    withPage(context, async (page) => {
-      await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 401, json: { error: { message: "no key" } } }));
-      await fill(page, harmless);
-      await page.getByRole("button", { name: "Judge", exact: true }).click();
-      await page.getByLabel("Key for this server").waitFor();
-      await assertAccessible(page);
-    }, { colorScheme, errorsExpected: true }));
-}
+test("axe-core finds nothing: with an error and a key to enter", () =>
+  withPage(async (page) => {
+    await page.route("**/v1/chat/completions", (route) => route.fulfill({ status: 401, json: { error: { message: "no key" } } }));
+    await fill(page, harmless);
+    await page.getByRole("button", { name: "Judge", exact: true }).click();
+    await page.getByLabel("Key for this server").waitFor();
+    await assertAccessible(page);
+  }, { errorsExpected: true }));
 
 test("nothing is wider than a phone, and the details of a token stay on its screen", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await judge(page, { prompt: threat.prompt, answer: `${threat.answer} ${"x".repeat(300)}` });
     for (const summary of await page.locator("summary").all()) await summary.click();
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
@@ -41,7 +38,7 @@ test("nothing is wider than a phone, and the details of a token stay on its scre
     assert.ok(box.x >= 0 && box.x + box.width <= 360 && box.y >= 0 && box.y + box.height <= 740, JSON.stringify(box));
     const token = await page.locator(".token.decides").boundingBox();
     assert.ok(token.y + token.height <= box.y || token.y >= box.y + box.height, "the details hide the token");
-  }, phone));
+  }, { view: phone }));
 
 /** What has the focus, by its name. @param {any} page @returns {Promise<string>} */
 const focused = (page) => page.evaluate(() => {
@@ -59,7 +56,7 @@ async function tabTo(page, name) {
 }
 
 test("all of it by the keyboard alone", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await page.keyboard.press("Tab");
     assert.equal(await focused(page), "Skip to the conversation");
     assert.equal(await page.locator(".skip:focus").evaluate((link) => link.getBoundingClientRect().width > 100), true);
@@ -102,26 +99,29 @@ test("all of it by the keyboard alone", () =>
     assert.equal(await tokens(page).evaluateAll((list) => list.filter((token) => token.tabIndex === 0).length), 1);
   }));
 
-test("what has the focus shows it, in both schemes and in forced colours", async () => {
-  for (const view of [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active" }]) {
-    await withPage(context, async (page) => {
-      await judge(page, harmless);
+test("what has the focus shows it, in both schemes and in forced colours", () =>
+  withPage(async (page) => {
+    await judge(page, harmless);
+    for (const view of [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active" }]) {
+      await page.emulateMedia(view);
       await page.locator("#verdict-title").evaluate(() => window.scrollTo(0, 0));
       await user(page).focus();
       for (let i = 0; i < 14; ++i) {
         await page.keyboard.press("Tab");
-        const outline = await page.evaluate(() => {
-          const style = getComputedStyle(document.activeElement);
-          return document.activeElement === document.body ? "2px solid" : `${style.outlineWidth} ${style.outlineStyle}`;
+        const [outline, name] = await page.evaluate(() => {
+          const element = document.activeElement;
+          const style = getComputedStyle(element);
+          return [element === document.body ? "2px solid" : `${style.outlineWidth} ${style.outlineStyle}`, element.outerHTML];
         });
-        assert.match(outline, /^2px solid/, await focused(page));
+        assert.match(outline, /^2px solid/, name);
       }
-    }, view);
-  }
-});
+    }
+  }));
 
-test("removing a turn keeps the focus in the conversation", () =>
-  withPage(context, async (page) => {
+test("the verdict is in a polite live region, errors are in an alert; removing a turn keeps the focus in the conversation", () =>
+  withPage(async (page) => {
+    assert.equal(await summary(page).getAttribute("role"), "status");
+    assert.equal(await page.locator("#alert").getAttribute("role"), "alert");
     await page.getByRole("button", { name: "Remove this turn: Assistant’s answer" }).click();
     assert.equal(await focused(page), "User’s message");
     await page.getByRole("button", { name: "Remove this turn: User’s message" }).click();
@@ -130,22 +130,16 @@ test("removing a turn keeps the focus in the conversation", () =>
     assert.equal(await focused(page), "User’s message");
   }));
 
-test("the verdict is in a polite live region, errors are in an alert", () =>
-  withPage(context, async (page) => {
-    assert.equal(await summary(page).getAttribute("role"), "status");
-    assert.equal(await page.locator("#alert").getAttribute("role"), "alert");
-  }));
-
 test("pictures of the page", { skip: !process.env.Q3G_SCREENSHOTS }, async () => {
   mkdirSync("build/page_screenshots", { recursive: true });
   for (const [name, view] of [
     ["wide_light", { colorScheme: "light" }], ["wide_dark", { colorScheme: "dark" }], ["phone", { ...phone, colorScheme: "light" }],
   ]) {
-    await withPage(context, async (page) => {
+    await withPage(async (page) => {
       await judge(page, threat);
       await page.locator("#answer-opinions .opinion").nth(1).waitFor();
       await page.locator(".token.decides").focus();
       await page.screenshot({ path: `build/page_screenshots/${name}.png`, fullPage: name !== "phone" });
-    }, view);
+    }, { view });
   }
 });

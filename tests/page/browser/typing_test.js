@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { assistant, judge, shown, shownText, summary, threat, useBrowser, user, withPage } from "./support.js";
+import { assistant, judge, shown, shownText, summary, threat, user, withPage } from "./support.js";
 
-const context = useBrowser();
 const live = (page) => page.getByLabel("Judge the answer while I type");
 
 /** Waits until the flow has what the field has, and all of it is judged. @param {any} page */
@@ -18,7 +17,7 @@ async function settled(page) {
 }
 
 test("tokens are coloured while the answer is typed, and corrections give what the whole text gives", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await user(page).fill(threat.prompt);
     await live(page).check();
     await assistant(page).focus();
@@ -49,7 +48,7 @@ test("tokens are coloured while the answer is typed, and corrections give what t
   }));
 
 test("one emoji becomes another that begins with the same bytes, and back", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await user(page).fill("Hello");
     await live(page).check();
     for (const text of ["😀", "😁", "👩", "👩‍👧", "👩", "", "\ud83d", "e\u0301", "e", "é"]) {
@@ -67,7 +66,7 @@ test("one emoji becomes another that begins with the same bytes, and back", () =
   }));
 
 test("another prompt begins another stream", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await live(page).check();
     await user(page).fill("Hello");
     await assistant(page).fill("Good morning to you.");

@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { harmless, judge, shown, shownText, summary, threat, tokens, useBrowser, user, withPage } from "./support.js";
-
-const context = useBrowser();
+import { harmless, judge, shown, shownText, summary, threat, tokens, user, withPage } from "./support.js";
 
 test("a harmful answer: every token has its colour and its name, and the page says where the decision fell", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await judge(page, threat);
     assert.equal(await shownText(page), threat.answer);
     const severities = new Set((await shown(page)).map(({ severity }) => severity));
@@ -26,15 +24,8 @@ test("a harmful answer: every token has its colour and its name, and the page sa
     assert.equal(await page.locator("#flow .token.open").count(), 0, "the end of an answer settles all of it");
   }));
 
-test("severities differ without colour: each has a line of its own below the text", () =>
-  withPage(context, async (page) => {
-    const lines = await page.locator(".legend .token").evaluateAll((list) =>
-      list.map((token) => getComputedStyle(token).borderBottomStyle + getComputedStyle(token).borderBottomWidth));
-    assert.equal(new Set(lines).size, 4, lines.join());
-  }));
-
 test("harmless words that sound dangerous: Safe by both models, with the rule, the policy and the timing", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await judge(page, harmless);
     assert.deepEqual((await summary(page).innerText()).trim().split(/\s*\n\s*/),
       ["The prompt is Safe and allowed.", "The answer is Safe and allowed."]);
@@ -49,7 +40,7 @@ test("harmless words that sound dangerous: Safe by both models, with the rule, t
   }));
 
 test("hover and focus show probabilities; Escape hides them; the pointer may rest on them", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await judge(page, threat);
     const tip = page.getByRole("tooltip");
     assert.equal(await tip.isVisible(), false);
@@ -73,7 +64,7 @@ test("hover and focus show probabilities; Escape hides them; the pointer may res
   }));
 
 test("characters of several tokens, line breaks and right-to-left text are shown whole", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     const answer = "Zeile eins 😀👩‍👩‍👧\n\nשלום עולם\té 末日 𝕏 🇩🇪.";
     await judge(page, { prompt: "Hallo", answer });
     assert.equal(await shownText(page), answer);
@@ -81,7 +72,7 @@ test("characters of several tokens, line breaks and right-to-left text are shown
   }));
 
 test("a prompt alone is judged alone, a conversation of several turns by its last answer", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await judge(page, { prompt: harmless.prompt, answer: "" });
     assert.equal(await page.locator("#answer-card").isVisible(), false);
     assert.match(await summary(page).innerText(), /^The prompt is Safe and allowed\.\s*$/);
@@ -97,7 +88,7 @@ test("a prompt alone is judged alone, a conversation of several turns by its las
   }));
 
 test("a verdict that is no longer about the conversation says so", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await judge(page, harmless);
     const stale = page.getByText("have changed since this verdict");
     assert.equal(await stale.isVisible(), false);
@@ -110,8 +101,14 @@ test("a verdict that is no longer about the conversation says so", () =>
     assert.equal(await stale.isVisible(), false);
   }));
 
-test("the models of the server are offered, and its policies are told", () =>
-  withPage(context, async (page) => {
+test("before anything is judged: the models and policies of the server, a line of its own for each severity, and no verdict", () =>
+  withPage(async (page) => {
+    const lines = await page.locator(".legend .token").evaluateAll((list) =>
+      list.map((token) => getComputedStyle(token).borderBottomStyle + getComputedStyle(token).borderBottomWidth));
+    assert.equal(new Set(lines).size, 4, lines.join());
+    await page.getByRole("button", { name: "Judge", exact: true }).click();
+    assert.match(await summary(page).innerText(), /Nothing to judge/);
+    assert.equal(await page.locator(".card:visible").count(), 0);
     await page.getByText("Models and policy").click();
     assert.deepEqual(await page.getByLabel("Whole messages").locator("option").allInnerTexts(), ["nano-gen", "none"]);
     assert.deepEqual(await page.getByLabel("Token by token").locator("option").allInnerTexts(), ["nano-stream", "none"]);
@@ -119,7 +116,7 @@ test("the models of the server are offered, and its policies are told", () =>
   }));
 
 test("without a Gen model the Stream model says all, and the other way round", () =>
-  withPage(context, async (page) => {
+  withPage(async (page) => {
     await page.getByText("Models and policy").click();
     await page.getByLabel("Whole messages").selectOption("");
     await judge(page, harmless);
@@ -136,11 +133,4 @@ test("without a Gen model the Stream model says all, and the other way round", (
     await page.getByLabel("Whole messages").selectOption("");
     await page.getByRole("button", { name: "Judge", exact: true }).click();
     assert.match(await summary(page).innerText(), /^Not judged: choose a model first/);
-  }));
-
-test("nothing typed, nothing judged", () =>
-  withPage(context, async (page) => {
-    await page.getByRole("button", { name: "Judge", exact: true }).click();
-    assert.match(await summary(page).innerText(), /Nothing to judge/);
-    assert.equal(await page.locator(".card:visible").count(), 0);
   }));
