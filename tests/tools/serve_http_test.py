@@ -355,8 +355,15 @@ class HostTest(HttpTest):
         for host in self.FOREIGN:
             for method, path in (("GET", "/"), ("GET", "/health"), ("POST", "/v1/moderations"), ("GET", "/metrics"),
                                  ("OPTIONS", "/v1/moderations")):
-                self.assert_refused(self.server.ask(method, path, headers={"host": host}), 403, code="unknown_host")
+                self.assert_refused(self.server.ask(method, path, headers={"host": host}), 403, code="untrusted_page")
         self.assertGreater(self.server.metric("qwen3guard_refused_total", reason="host"), 0)
+
+    def test_pages_of_other_origins(self) -> None:
+        """Browsers send such a request without asking first."""
+        body = b'{"input": "hello"}'
+        for origin, status in (("http://evil.example", 403), ("null", 403), (f"http://127.0.0.1:{self.server.port}", 200)):
+            reply = self.server.ask("POST", "/v1/moderations", body, {"origin": origin, "content-type": "text/plain"})
+            self.assertEqual(reply.status, status, origin)
 
     def test_names_that_it_was_told(self) -> None:
         with Server("--model", "nano-gen", "--allowed-host", "guard.example", "--allowed-host", "other.example") as server:
@@ -384,7 +391,7 @@ class CorsTest(HttpTest):
     def test_off_by_default(self) -> None:
         for reply in (self.server.get("/health", {"origin": "https://example.com"}), self.preflight(self.server)):
             self.assertFalse([name for name in reply.headers if name.startswith("access-control-")])
-        self.assertEqual(self.preflight(self.server).status, 405)
+        self.assertEqual(self.preflight(self.server).status, 403)
 
     def test_on(self) -> None:
         for origin in ("https://example.com", "*"):
