@@ -109,7 +109,7 @@ Status LiveStream::open_turn(StreamBatch& batch, const StreamStep& step) {
 Status LiveStream::restore(StreamBatch& batch, const StreamStep& step) {
   Status status;
   if (!step.history.empty()) {
-    const Status visited =
+    Status visited =
         batch.visit(id_, [&](StreamSession& session) { status = session.restore(step.history); });
     if (!visited.ok()) return visited;
   }
@@ -127,7 +127,7 @@ Status LiveStream::rewind(StreamBatch& batch, std::int64_t byte) {
                  has_turn_ ? "rewind_to_byte: the turn has " + std::to_string(text_.size()) + " bytes"
                            : "rewind_to_byte: no turn is open"};
   Status status;
-  const Status visited = batch.visit(id_, [&](StreamSession& session) {
+  Status visited = batch.visit(id_, [&](StreamSession& session) {
     auto update = session.rewind_to_byte(byte);
     if (update.ok()) {
       merge(*update);

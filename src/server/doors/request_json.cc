@@ -38,7 +38,7 @@ std::optional<JsonValue> find_known(const JsonValue& object, const char* key) {
 
 void answer_json(const std::shared_ptr<Exchange>& exchange,
                  const std::function<void(const JsonValue& body)>& answer) {
-  const auto refuse = [&](ApiError error) { exchange->reply(error_response(error)); };
+  const auto refuse = [&](const ApiError& error) { exchange->reply(error_response(error)); };
   try {
     const std::string& text = exchange->request().body;
     if (const auto byte = wire::find_ill_formed(text))
