@@ -94,8 +94,8 @@ class Server::Impl {
       return;
     throw std::runtime_error(
         printable(options_.listener.host) +
-        " can be reached from other machines, and there are no keys: give a file of keys, "
-        "or say that everybody may use it");
+        " can be reached from other machines, and there are no keys: give a file of keys "
+        "(--keys), or say that everybody may use it (--allow-remote-without-keys)");
   }
 
   void answer(std::shared_ptr<Exchange> inner) {

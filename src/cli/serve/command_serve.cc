@@ -55,7 +55,8 @@ std::vector<server::ModelToServe> load_models(const ServeFlags& flags) {
     if (is_there) throw UsageError("two models are named " + printable(named.name));
     ModelFlags model = flags.model;
     model.model = named.model;
-    out.push_back({named.name, model_digest(named.model), load_guard(model)});
+    Guard guard = load_guard(model);
+    out.push_back({named.name, model_digest(named.model), std::move(guard)});
   }
   return out;
 }
@@ -228,6 +229,7 @@ void add_listener(CLI::App& command, ServeFlags& flags) {
   server::ServerOptions& o = flags.options;
   command.add_option("--host", o.listener.host, "the address to listen on")->capture_default_str();
   command.add_option("--port", o.listener.port, "0: one that is free; the first line on stderr names it")
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   command.add_option("--unix-socket", o.listener.unix_socket, "a path to listen on, instead");
   command.add_option("--tls-cert", o.listener.tls_certificate, "certificate and chain, PEM: https")
