@@ -78,10 +78,29 @@ class Server::Impl {
     loop_.on_signal(SIGUSR1, [this] { reopen_audit(); });
   }
 
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  /// What is left is let go of while all that it needs is there.
+  ~Impl() {
+    is_over_ = true;
+    listener_.reset();
+    routes_ = Routes();
+    loop_.drain();
+  }
+
   [[nodiscard]] std::string address() const { return listener_->address(); }
 
   bool run() {
-    loop_.run();
+    // What an answer throws that no door has caught (there is no memory, say) is the end of that answer
+    // alone: its exchange, let go of, replies with an error.
+    for (bool is_stopped = false; !is_stopped;) {
+      try {
+        loop_.run();
+        is_stopped = true;
+      } catch (const std::exception& e) {
+        log(std::string("a request failed: ") + e.what());
+      }
+    }
     is_over_ = true;
     return n_requests_ == 0;
   }

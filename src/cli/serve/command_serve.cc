@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -96,11 +97,23 @@ void check_routes(const std::vector<std::string>& given) {
   }
 }
 
+/// The names of the models of the library among those that are served.
+std::string embedded_among(const ServeFlags& flags) {
+  std::string names;
+  for (const std::string& text : flags.models.empty() ? Guard::embedded_models() : flags.models) {
+    const std::string model = parse_model(text).model;
+    if (!is_path(model)) names += (names.empty() ? "" : ", ") + model;
+  }
+  return names;
+}
+
 void serve(const ServeFlags& flags) {
   server::ServerOptions options = flags.options;
   check_routes(flags.policies);
   if (options.listener.tls_certificate.empty() != options.listener.tls_key.empty())
     throw UsageError("--tls-cert and --tls-key belong together");
+  if (!options.listener.unix_socket.empty() && !options.listener.tls_certificate.empty())
+    throw UsageError("--unix-socket and --tls-cert: a socket of this machine has no TLS");
   options.listener.read_timeout = ms_of(flags.read_timeout_s);
   options.listener.write_timeout = ms_of(flags.write_timeout_s);
   options.time_limit = ms_of(flags.time_limit_s);
@@ -111,8 +124,14 @@ void serve(const ServeFlags& flags) {
   options.models = load_models(flags);
   options.load_policies = [given = flags.policies] { return load_policies(given); };
   options.log = [](std::string_view line) { print_warning(line); };
+  const std::string demonstrations = embedded_among(flags);
+  const bool has_upstream = !options.upstream.url.empty();
+  std::signal(SIGPIPE, SIG_IGN);  // a log whose reader is gone is no reason to end
   server::Server server(std::move(options));
   print_warning("listening on " + server.address());
+  if (!demonstrations.empty())
+    print_warning(demonstrations + ": demonstrations, which miss much and must not guard anything" +
+                  (has_upstream ? "; give --model for a chat that people use" : ""));
   if (!server.run()) throw CLI::RuntimeError(kExitError);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -125,7 +126,9 @@ void answer_moderations(Services& services, const std::shared_ptr<Exchange>& exc
   const auto role = optional_text(body, "role");
   const auto prompt = optional_text(body, "prompt");
   std::vector<std::string> places;
-  for (Input& input : read_inputs(body, services.options.max_inputs)) {
+  // More than may wait could never be taken.
+  const std::size_t max_inputs = std::min(services.options.max_inputs, services.options.max_waiting);
+  for (Input& input : read_inputs(body, max_inputs)) {
     places.push_back(std::move(input.place));
     question.conversations.push_back(conversation_of(std::move(input.text), role, prompt));
   }

@@ -34,16 +34,15 @@ const std::array<Mapping, kOpenAiCategoryCount>& mappings() {
   return kMappings;
 }
 
-/// P(category | harmful) where the verdict names it; where it does not, what its names leave.
+/// P(category | harmful) where the verdict names it; where it does not, what its most probable name leaves.
 class Shares {
  public:
   explicit Shares(const Verdict& verdict) {
     named_.fill(-1);
     for (const CategoryScore& score : verdict.categories) {
       named_[static_cast<std::size_t>(score.category)] = static_cast<double>(score.probability);
-      rest_ -= static_cast<double>(score.probability);
+      rest_ = std::min(rest_, 1 - static_cast<double>(score.probability));
     }
-    rest_ = std::max(rest_, 0.0);
   }
   [[nodiscard]] bool is_named(Category c) const noexcept { return named_[static_cast<std::size_t>(c)] >= 0; }
   [[nodiscard]] double of(Category c) const noexcept {
@@ -59,6 +58,8 @@ class Shares {
 
 std::array<OpenAiCategory, kOpenAiCategoryCount> to_openai(const Verdict& verdict, bool is_flagged) {
   const Shares shares(verdict);
+  // Of what was not judged, by an error or as a phrase decided, everything may be true.
+  const bool is_judged = verdict.severity != Severity::not_judged;
   const double harmful = static_cast<double>(verdict.probabilities.unsafe) +
                          static_cast<double>(verdict.probabilities.controversial);
   std::array<OpenAiCategory, kOpenAiCategoryCount> out;
@@ -67,7 +68,7 @@ std::array<OpenAiCategory, kOpenAiCategoryCount> to_openai(const Verdict& verdic
     out[i].name = mapping.name;
     for (const Category ours : mapping.ours) {
       out[i].is_found = out[i].is_found || (is_flagged && shares.is_named(ours));
-      out[i].score = std::max(out[i].score, std::min(harmful * shares.of(ours), 1.0));
+      out[i].score = is_judged ? std::max(out[i].score, std::min(harmful * shares.of(ours), 1.0)) : 1;
     }
   }
   return out;

@@ -15,7 +15,7 @@ inline constexpr std::size_t kOpenAiCategoryCount = 13;
 struct OpenAiCategory {
   std::string_view name;  ///< "self-harm/intent"
   bool is_found = false;
-  /// An upper bound of the probability: where our categories are coarser, a part has the score of the whole.
+  /// Where our categories are coarser, a part has the score of the whole. 1 where nothing was judged.
   double score = 0;
 };
 

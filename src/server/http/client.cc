@@ -76,6 +76,10 @@ struct Links {
   }
 
   void keep(std::unique_ptr<Stream> stream) {
+    // What came behind the reply would be taken for the next one's.
+    if constexpr (std::is_same_v<Stream, TlsSocket>) {
+      if (SSL_has_pending(stream->native_handle()) != 0) return;
+    }
     if (idle.size() < options.max_idle) idle.push_back({std::move(stream), Clock::now()});
   }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/client_exchange.hpp"
 
+#include <optional>
+
 #include "server/http/reply_head.hpp"
 
 namespace qwen3guard::server {
@@ -16,8 +18,11 @@ ClientExchange::~ClientExchange() {
 
 void ClientExchange::reply(Response response) {
   if (!may_begin()) return;
+  constexpr int kNoContent = 204;  // has no length either: RFC 9110, section 8.6
+  std::optional<std::size_t> length;
+  if (response.status != kNoContent) length = response.body.size();
   std::string bytes = reply_head(response.status, with_id(std::move(response.headers)),
-                                 {response.body.size(), false, pipe_->keeps_alive()});
+                                 {length, false, pipe_->keeps_alive()});
   if (!is_head_) bytes += response.body;
   pipe_->send(bytes);
   finish();
@@ -29,6 +34,7 @@ void ClientExchange::begin(int status, Headers headers) {
   if (!is_chunked_) pipe_->close_behind();
   pipe_->send(reply_head(status, with_id(std::move(headers)),
                          {std::nullopt, is_chunked_, is_chunked_ && pipe_->keeps_alive()}));
+  if (is_head_) finish();  // the head is all of it
 }
 
 void ClientExchange::write(std::string_view piece) {

@@ -34,6 +34,12 @@ Unix::endpoint endpoint_of(const std::string& path) {
   return {path};
 }
 
+/// What tells the file of that name from a later one; 0: there is none.
+ino_t file_at(const std::string& path) noexcept {
+  struct stat found = {};
+  return ::lstat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+}
+
 /// A socket that nobody answers on, left behind by a process that is gone, is taken away; another file is
 /// not.
 void remove_stale(asio::io_context& io, const std::string& path) {
@@ -43,7 +49,9 @@ void remove_stale(asio::io_context& io, const std::string& path) {
   Unix::socket probe(io);
   error_code error;
   probe.connect(endpoint_of(path), error);
-  if (!error) fail(path, "another process answers there");
+  if (error != asio::error::connection_refused)
+    fail(path,
+         error ? "who answers there cannot be told: " + error.message() : "another process answers there");
   ::unlink(path.c_str());
 }
 
@@ -56,7 +64,10 @@ class AcceptingListener : public Listener {
     error_code error;
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+    // A socket in the file system is its owner's; the others have a port.
+    const mode_t mask = ::umask(0177);
     if (!error) acceptor_.bind(endpoint, error);
+    ::umask(mask);
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error) fail(where, error.message());
   }
@@ -152,9 +163,20 @@ class TcpListener final : public AcceptingListener<Tcp> {
 
 class UnixListener final : public AcceptingListener<Unix> {
  public:
-  using AcceptingListener::AcceptingListener;
-  ~UnixListener() override { ::unlink(options().unix_socket.c_str()); }
+  UnixListener(Loop& loop, std::shared_ptr<Reception> reception, const std::string& path)
+      : AcceptingListener(loop, std::move(reception), path, endpoint_of(path)), file_(file_at(path)) {}
+  ~UnixListener() override { UnixListener::close(); }
+  /// The path is given back while the socket still answers, and only if nobody else has it by now: who starts
+  /// a new server before the old one has ended loses nothing.
+  void close() override {
+    if (file_ != 0 && file_at(options().unix_socket) == file_) ::unlink(options().unix_socket.c_str());
+    file_ = 0;
+    AcceptingListener::close();
+  }
   std::string address() const override { return "unix:" + options().unix_socket; }
+
+ private:
+  ino_t file_;
 };
 
 Tcp::endpoint resolve(Loop& loop, const ListenerOptions& options) {
@@ -182,8 +204,7 @@ std::unique_ptr<Listener> Listener::open(Loop& loop, const ListenerOptions& opti
     reception->tls = make_server_tls(options.tls_certificate, options.tls_key);
   if (!options.unix_socket.empty()) {
     remove_stale(loop.impl().io, options.unix_socket);
-    auto listener = std::make_unique<UnixListener>(loop, std::move(reception), options.unix_socket,
-                                                   endpoint_of(options.unix_socket));
+    auto listener = std::make_unique<UnixListener>(loop, std::move(reception), options.unix_socket);
     listener->accept();
     return listener;
   }

@@ -42,6 +42,10 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {}
 Loop::~Loop() = default;
 
 void Loop::run() { impl_->io.run(); }
+void Loop::drain() {
+  impl_->io.restart();
+  impl_->io.poll();
+}
 void Loop::stop() { impl_->io.stop(); }
 void Loop::post(std::function<void()> task) { asio::post(impl_->io, std::move(task)); }
 

@@ -10,7 +10,7 @@ namespace qwen3guard::server {
 
 /// The server's one thread for everything but judging: sockets, timers, signals, and what other threads hand
 /// over. Whatever is called by the loop runs to its end before the next thing does, so that the state of
-/// doors needs no locks. What a callback throws ends run() and is thrown there.
+/// doors needs no locks. What a callback throws ends run(), which may be called again, and is thrown there.
 class Loop {
  public:
   /// A callback that is due once. It is dropped with the timer.
@@ -29,6 +29,8 @@ class Loop {
   void run();
   /// Thread-safe; run() returns soon after.
   void stop();
+  /// When it has stopped: does what was posted and waits, until nothing does.
+  void drain();
   /// Thread-safe: the loop calls `task` later. Tasks of one thread keep their order.
   void post(std::function<void()> task);
   /// Calls `task` on the loop when the time has passed. Loop thread only.

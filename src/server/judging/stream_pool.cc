@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/judging/stream_pool.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -36,8 +35,7 @@ void StreamPool::post(Task task) {
 }
 
 void StreamPool::wait_for(std::shared_ptr<Waiter> waiter) {
-  if (std::find(waiters_.begin(), waiters_.end(), waiter) == waiters_.end())
-    waiters_.push_back(std::move(waiter));
+  if (!std::exchange(waiter->is_listed_, true)) waiters_.push_back(std::move(waiter));
 }
 
 void StreamPool::run() {
@@ -65,6 +63,7 @@ void StreamPool::look() {
   std::vector<std::shared_ptr<Waiter>> asked;
   asked.swap(waiters_);  // look() may add some
   for (auto& waiter : asked) {
+    waiter->is_listed_ = false;
     if (waiter->look(batch_)) wait_for(std::move(waiter));
   }
 }

@@ -32,6 +32,10 @@ class StreamPool {
     /// Looks what has come; false when it waits for nothing more, until StreamPool::wait_for() again. Must
     /// not throw.
     [[nodiscard]] virtual bool look(StreamBatch& batch) = 0;
+
+   private:
+    friend class StreamPool;
+    bool is_listed_ = false;
   };
 
   /// Throws Exception (StreamBatch::open()), std::system_error (no thread).

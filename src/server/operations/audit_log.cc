@@ -87,8 +87,11 @@ void AuditLog::reopen() {
 
 void AuditLog::write(const AuditEntry& entry) {
   if (file_ < 0) return;
-  const std::string line = line_of(entry, options_.with_text);
-  if (::write(file_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) ++n_lost_;
+  // Behind a line that broke off, as the disk was full, the next one begins a line of its own.
+  const std::string line = (is_torn_ ? "\n" : "") + line_of(entry, options_.with_text);
+  const ssize_t n = ::write(file_, line.data(), line.size());
+  is_torn_ = n > 0 ? n != static_cast<ssize_t>(line.size()) : is_torn_;
+  if (n != static_cast<ssize_t>(line.size())) ++n_lost_;
 }
 
 }  // namespace qwen3guard::server

@@ -44,6 +44,7 @@ class AuditLog {
   AuditOptions options_;
   int file_ = -1;
   std::uint64_t n_lost_ = 0;
+  bool is_torn_ = false;  // the last line broke off
 };
 
 }  // namespace qwen3guard::server

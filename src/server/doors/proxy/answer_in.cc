@@ -62,6 +62,16 @@ std::string read_plain_name(const JsonValue& value) {
   return value.kind() == Kind::string ? plain_name(value.text()) : std::string();
 }
 
+/// Clients send it back with what the tool says. It is not judged: one that could be a sentence is left out.
+std::string read_call_id(const JsonValue& value) {
+  constexpr std::size_t kMaxBytes = 64, kMaxWords = 4;
+  std::string id = read_plain_name(value);
+  const auto n_breaks = std::count_if(
+      id.begin(), id.end(), [](char c) { return c == '_' || c == '-' || c == '.' || c == ':' || c == '/'; });
+  if (id.size() > kMaxBytes || n_breaks > static_cast<std::ptrdiff_t>(kMaxWords)) id.clear();
+  return id;
+}
+
 /// {"name": ..., "arguments": ...}
 void read_function(const JsonValue& function, Part& part) {
   for (const auto& member : members(function, "function")) {
@@ -84,7 +94,7 @@ Part read_call(const JsonValue& call, int position) {
     if (member.key == "index" && member.value.kind() != Kind::null) {
       part.channel.index = read_index(member.value, kMaxCalls, "a tool call's index");
     } else if (member.key == "id") {
-      part.call_id = read_plain_name(member.value);
+      part.call_id = read_call_id(member.value);
     } else if (member.key == "type") {
       const std::string type = read_text(member.value, "a tool call's type");
       if (!type.empty() && type != "function") fail("a tool call that is no function's");
@@ -190,8 +200,7 @@ AnswerPiece read_answer(std::string_view json, int n_choices, const char* messag
   bool has_choices = false;
   for (const auto& member : members(value, "an event")) {
     if (member.key == "error" && member.value.kind() != Kind::null) {
-      const std::string message = read_error_message(json);
-      throw UpstreamError("the upstream failed" + (message.empty() ? "" : ": " + message));
+      throw UpstreamError("the upstream failed in the middle of its answer");
     }
     if (member.key == "choices") {
       has_choices = true;

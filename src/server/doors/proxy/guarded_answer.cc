@@ -55,7 +55,7 @@ void GuardedAnswer::fail_prompt(Error error, GuardEvents& events) {
   GuardEvent out;
   out.kind = GuardEvent::Kind::unjudged;
   out.is_prompt = stage_ == Stage::asking;
-  if (out.is_prompt) out.text = prompt_text_;
+  if (out.is_prompt && !prompts_.empty()) out.text = prompts_.front();
   out.error = error;
   events.push_back(std::move(out));
   GuardEvent end;
@@ -74,19 +74,25 @@ void GuardedAnswer::begin(StreamBatch& batch, const ChatMessages& asked) {
 
 Status GuardedAnswer::open_prompt(StreamBatch& batch, const ChatMessages& asked) {
   const std::span<const Message> messages(asked.messages);
-  const std::string& prompt = messages[asked.i_prompt].content;
-  if (setup_.keeps_text) prompt_text_ = prompt;
+  const auto prompts = messages.subspan(asked.i_first_prompt, asked.i_prompt - asked.i_first_prompt + 1);
   const auto behind = messages.subspan(asked.i_prompt + 1);
   behind_.assign(behind.begin(), behind.end());
   Result<StreamSession> session = guard_.open_stream(setup_.stream);
   if (!session.ok()) return std::move(session).error();
-  if (Status status = session->restore(messages.first(asked.i_prompt)); !status.ok()) return status;
+  if (Status status = session->restore(messages.first(asked.i_first_prompt)); !status.ok()) return status;
   Result<StreamId> id = batch.add(std::move(*session));
   if (!id.ok()) return std::move(id).error();
   prompt_ = *id;
-  Status status = batch.begin_turn(prompt_, Role::user);
-  if (status.ok()) status = batch.push_text(prompt_, prompt);
-  if (status.ok()) status = batch.end_turn(prompt_);
+  Status status;
+  for (const Message& message : prompts) {
+    if (message.role == Role::user) {
+      ++n_prompts_;
+      if (setup_.keeps_text) prompts_.push_back(message.content);
+    }
+    if (status.ok()) status = batch.begin_turn(prompt_, message.role);
+    if (status.ok()) status = batch.push_text(prompt_, message.content);
+    if (status.ok()) status = batch.end_turn(prompt_);
+  }
   return status;
 }
 
@@ -95,7 +101,8 @@ Status GuardedAnswer::look_at_prompt(StreamBatch& batch, GuardEvents& events) {
   if (!found.ok()) return std::move(found).error();
   for (StreamEvent& event : *found) {
     if (event.kind == StreamEvent::Kind::error) return std::move(event.status);
-    if (event.kind == StreamEvent::Kind::turn_end && stage_ == Stage::asking) {
+    const bool is_users = event.kind == StreamEvent::Kind::turn_end && event.turn.role == Role::user;
+    if (is_users && stage_ == Stage::asking) {
       if (Status status = judge_prompt(batch, event.turn, events); !status.ok()) return status;
       if (stage_ == Stage::closed) return {};
     }
@@ -124,7 +131,11 @@ Status GuardedAnswer::judge_prompt(StreamBatch& batch, const TurnVerdict& turn, 
   out.is_blocked = is_blocked;
   out.severity = decision.severity;
   out.ruling = decision.ruling;
-  out.text = prompt_text_;
+  if (!prompts_.empty()) {
+    out.text = std::move(prompts_.front());
+    prompts_.pop_front();
+  }
+  const bool is_last = --n_prompts_ == 0;
   out.seconds = std::chrono::duration<double>(Clock::now() - begin_time_).count();
   Status status = visit(batch, prompt_, [&](StreamSession& session) {
     out.n_tokens = session.position();
@@ -134,9 +145,9 @@ Status GuardedAnswer::judge_prompt(StreamBatch& batch, const TurnVerdict& turn, 
   GuardEvent next = out;
   events.push_back(std::move(out));
   next.kind = is_blocked ? GuardEvent::Kind::prompt_blocked : GuardEvent::Kind::prompt_passed;
-  events.push_back(std::move(next));
+  if (is_blocked || is_last) events.push_back(std::move(next));
   if (is_blocked && !setup_.is_monitor) return close(batch), Status();
-  return open_answer(batch);
+  return is_last ? open_answer(batch) : Status();
 }
 
 Status GuardedAnswer::open_answer(StreamBatch& batch) {

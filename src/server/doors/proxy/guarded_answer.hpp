@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <vector>
@@ -21,9 +22,9 @@ namespace qwen3guard::server {
 /// each choice in a fork of it. All functions but where it is said run on the pool's thread, in its tasks;
 /// none throws.
 ///
-/// The messages in front of the last user's are read, not judged, and so are those behind it, when tools have
-/// spoken since: the assistant's among them were judged when they were written, and what tools say has no
-/// verdict of its own. The answer is judged in the light of all of them.
+/// The user's messages since the last answer are judged, each as a turn. Those in front of them are read, not
+/// judged, and so are those behind them, when tools have spoken since; what tools say has no verdict of its
+/// own. The answer is judged in the light of all of them.
 class GuardedAnswer final : public StreamPool::Waiter {
  public:
   /// Called on the pool's thread; must not throw.
@@ -63,8 +64,9 @@ class GuardedAnswer final : public StreamPool::Waiter {
   const Emit emit_;
   Stage stage_ = Stage::asking;
   StreamId prompt_ = 0;
-  std::string prompt_text_;
-  std::vector<Message> behind_;  // the prompt
+  std::deque<std::string> prompts_;  // that are not judged yet; for the audit log, if it is kept
+  std::size_t n_prompts_ = 0;        // that are not judged yet
+  std::vector<Message> behind_;      // the prompt
   Clock::time_point begin_time_;
   std::map<int, GuardedChoice> choices_;
   std::size_t waiting_bytes_ = 0;  // of the choices

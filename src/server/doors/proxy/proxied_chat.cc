@@ -304,6 +304,8 @@ void ProxiedChat::take_error() {
   double retry_after_s = 0;
   const std::string& digits = reply_.retry_after();
   std::from_chars(digits.data(), digits.data() + digits.size(), retry_after_s);
+  if (services_.options.log && !reply_.error_words().empty())
+    services_.options.log(reply_.error_message() + ": " + reply_.error_words());
   fail({reply_.error_status(), reply_.error_message(), "", "upstream_refused"}, retry_after_s);
 }
 

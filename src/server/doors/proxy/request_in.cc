@@ -69,6 +69,12 @@ ChatMessages read_chat_messages(const JsonValue& body) {
   if (last == out.messages.rend())
     wire::fail("messages", "none of them is the user's, so there is nothing to judge");
   out.i_prompt = static_cast<std::size_t>(out.messages.rend() - last) - 1;
+  // A user who speaks twice is judged twice: else a harmless message would hide the one in front of it.
+  for (std::size_t i = out.i_first_prompt = out.i_prompt; i > 0; --i) {
+    const Role before = out.messages[i - 1].role;
+    if (before != Role::user && before != Role::system) break;
+    if (before == Role::user) out.i_first_prompt = i - 1;
+  }
   return out;
 }
 

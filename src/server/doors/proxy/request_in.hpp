@@ -25,7 +25,8 @@ struct ChatRequest {
 /// What the request would have a model read.
 struct ChatMessages {
   std::vector<Message> messages;
-  std::size_t i_prompt = 0;  ///< the last user's message: what is judged
+  /// What is judged: the user's messages from the first one since anybody else spoke to the last one. @{
+  std::size_t i_first_prompt = 0, i_prompt = 0;  /// @}
 };
 
 /// Throws as above. Nothing that may hold text of the conversation is passed over: a part or a member that is

@@ -66,9 +66,9 @@ std::vector<AnswerPiece> UpstreamReply::end() {
 }
 
 std::string UpstreamReply::error_message() const {
-  const std::string message = read_error_message(body_);
-  return "the upstream refuses" +
-         (message.empty() ? " with the status " + std::to_string(error_status_) : ": " + message);
+  return "the upstream refuses with the status " + std::to_string(error_status_);
 }
+
+std::string UpstreamReply::error_words() const { return read_error_message(body_); }
 
 }  // namespace qwen3guard::server

@@ -35,6 +35,8 @@ class UpstreamReply {
   /// The status of a reply that is an error; else 0. Then end() returns nothing, and there are these. @{
   [[nodiscard]] int error_status() const noexcept { return error_status_; }
   [[nodiscard]] std::string error_message() const;
+  /// What the upstream says of it, printable: for the operator alone, as nobody has judged it.
+  [[nodiscard]] std::string error_words() const;
   /// Seconds, as digits; "" when it did not say.
   [[nodiscard]] const std::string& retry_after() const noexcept { return retry_after_; }  /// @}
 
