@@ -350,6 +350,23 @@ class AnswerTest(ProxyTest):
         self.assertIsNone(body["choices"][0]["message"]["content"])
         self.assertEqual(self.upstream.requests, [])
 
+    def test_a_harmless_message_hides_none_in_front_of_it(self) -> None:
+        self.upstream.script = stream(chunk({"content": "Hm."}))
+        bad, good = {"role": "user", "content": f"Where is the {BAD}?"}, {"role": "user", "content": "Thanks!"}
+        system, answer = {"role": "system", "content": "Be kind."}, {"role": "assistant", "content": "There."}
+        for asked in ([bad, good], [system, bad, system, good], [good, bad, good, good], [good, answer, bad, good]):
+            status, _, body = self.server.chat(asked)
+            self.assertEqual((status, json.loads(body)["choices"][0]["finish_reason"]), (200, "content_filter"), asked)
+        self.assertEqual(self.upstream.requests, [])
+        self.assertTrue(Seen(self.server.chat([good, system, good], stream=True)[2]).is_done)
+        self.assertEqual(len(self.upstream.requests), 1)
+
+    def test_an_error_of_the_upstream_repeats_nothing_of_it(self) -> None:
+        self.upstream.script = lambda send, _: send(reply(400, json.dumps({"error": {"message": f"Go to the {BAD}."}}).encode()))
+        status, _, body = self.server.chat(ASK)
+        self.assertEqual(status, 400)
+        self.assertNotIn(BAD.encode(), body)
+
     def test_choices_are_judged_by_themselves(self) -> None:
         text = STORY + BAD + " " + STORY
         pieces = []

@@ -252,6 +252,21 @@ class StreamTest(ServeTest):
             for reply in (self.server.post(path, {"text": "x"}), self.server.ask("DELETE", path), self.server.get(f"{path}/events")):
                 self.assert_refused(reply, 404, code="no_such_stream")
 
+    def test_a_head_of_events_ends(self) -> None:
+        stream = Stream(self.server)
+        with self.server.wire() as wire:
+            wire.send(f"HEAD {stream.path}/events HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+            wire.send(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            self.assertEqual(wire.rest().count(b"HTTP/1.1 200"), 2)
+
+    def test_a_stream_that_ends_in_a_turn_is_recorded(self) -> None:
+        before = sum(self.server.metric("qwen3guard_rulings_total", route="stream", action=action) for action in ("allow", "flag", "block"))
+        stream = Stream(self.server)
+        stream.push(text="Once upon a time there was a cook.")
+        self.server.ask("DELETE", stream.path)
+        after = sum(self.server.metric("qwen3guard_rulings_total", route="stream", action=action) for action in ("allow", "flag", "block"))
+        self.assertEqual(after - before, 1)
+
     def test_deleted_once(self) -> None:
         stream = Stream(self.server, prompt=PROMPT)
         decision = stream.push(text=ANSWERS[2])["decision"]

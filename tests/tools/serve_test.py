@@ -210,11 +210,9 @@ class FailClosedTest(VerdictTest):
 
     def test_more_than_may_wait_are_turned_away(self) -> None:
         with Server("--max-waiting", "2") as server:
-            reply = server.post("/v1/moderations", {"input": ["a", "b", "c"]})
-            self.assert_refused(reply, 429, code="queue_full")
-            self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
+            # Who would never be taken is not told to come back.
+            self.assert_refused(server.post("/v1/moderations", {"input": ["a", "b", "c"]}), 400, "expected at most 2")
             self.assertEqual(server.post("/v1/moderations", {"input": ["a", "b"]}).status, 200)
-            self.assertEqual(server.metric("qwen3guard_refused_total", reason="queue"), 1)
 
 
 class ChatTest(VerdictTest):

@@ -62,12 +62,21 @@ void LiveStream::take(StreamBatch& batch, StreamStep step, Done done) {
   if (!is_under_way_) begin(batch);
 }
 
+bool LiveStream::is_late() const { return std::chrono::steady_clock::now() > steps_.front().step.deadline; }
+
 void LiveStream::begin(StreamBatch& batch) {
+  const StreamStep& step = steps_.front().step;
   is_under_way_ = true;
   first_ = n_verdicts_;
   tokens_.clear();
   ended_.reset();
-  status_ = push(batch, steps_.front().step);
+  if (step.cancel != nullptr && step.cancel->is_cancelled()) {
+    status_ = Error{ErrorCode::cancelled, "nobody waits for it any more"};
+  } else if (is_late()) {
+    status_ = Error{ErrorCode::cancelled, "it waited longer than its time limit"};
+  } else {
+    status_ = push(batch, step);
+  }
   pool_.wait_for(shared_from_this());
 }
 
@@ -149,7 +158,13 @@ bool LiveStream::look(StreamBatch& batch) {
     if (status_.ok()) status_ = is_waiting.ok() ? events.error() : is_waiting.error();
   } else {
     for (const StreamEvent& event : *events) note(event);
-    if (*is_waiting) return true;
+    if (*is_waiting) {
+      // It is judged all the same, and what comes of it is part of the next step's outcome.
+      if (is_late() && steps_.front().done)
+        std::exchange(steps_.front().done,
+                      nullptr)(Error{ErrorCode::cancelled, "it was not judged within the time limit"});
+      return true;
+    }
   }
   finish(batch);
   return is_open_ && is_under_way_;
@@ -189,6 +204,7 @@ void LiveStream::finish(StreamBatch& batch) {
   const Waiting step = std::move(steps_.front());
   steps_.pop_front();
   is_under_way_ = false;
+  if (!step.done) return begin_next(batch);
   if (!status_.ok()) {
     look_where_it_stands(batch);
     step.done(status_.error());
@@ -214,6 +230,10 @@ void LiveStream::finish(StreamBatch& batch) {
     outcome.prompt_json = prompt_json();
     step.done(std::move(outcome));
   }
+  begin_next(batch);
+}
+
+void LiveStream::begin_next(StreamBatch& batch) {
   if (!steps_.empty() && is_open_) begin(batch);
 }
 
@@ -271,18 +291,21 @@ std::string LiveStream::prompt_json() const {
   return json.text();
 }
 
-Decision LiveStream::close(StreamBatch& batch) {
-  Decision decision;
-  if (!std::exchange(is_open_, false)) return decision;
+StreamOutcome LiveStream::close(StreamBatch& batch) {
+  StreamOutcome outcome;
+  if (!std::exchange(is_open_, false)) return outcome;
   const Status visited =
-      batch.visit(id_, [&](const StreamSession& session) { decision = session.decision(); });
+      batch.visit(id_, [&](const StreamSession& session) { outcome.decision = session.decision(); });
   const Status removed = batch.remove(id_);
   static_cast<void>(visited);
   static_cast<void>(removed);
+  outcome.role = role_;
+  if (has_turn_) outcome.text = std::move(text_);
   is_under_way_ = false;
-  for (const Waiting& step : std::exchange(steps_, {}))
-    step.done(Error{ErrorCode::invalid_argument, "the stream was closed"});
-  return decision;
+  for (const Waiting& step : std::exchange(steps_, {})) {
+    if (step.done) step.done(Error{ErrorCode::invalid_argument, "the stream was closed"});
+  }
+  return outcome;
 }
 
 }  // namespace qwen3guard::server

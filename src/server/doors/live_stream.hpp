@@ -2,6 +2,7 @@
 #ifndef QWEN3GUARD_SRC_SERVER_DOORS_LIVE_STREAM_HPP
 #define QWEN3GUARD_SRC_SERVER_DOORS_LIVE_STREAM_HPP
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -24,6 +25,9 @@ struct StreamStep {
   std::optional<Role> role;  ///< whose turn it is to be; empty: the open one's, else the assistant's
   std::optional<std::string> text;
   bool ends_turn = false;
+  /// Not begun when it is up, or later than that. @{
+  std::shared_ptr<const CancelFlag> cancel;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();  /// @}
 };
 
 /// What came of it. A plain value.
@@ -49,8 +53,9 @@ class LiveStream : public StreamPool::Waiter, public std::enable_shared_from_thi
   [[nodiscard]] Status open(StreamBatch& batch);
   void take(StreamBatch& batch, StreamStep step, Done done);
   [[nodiscard]] bool look(StreamBatch& batch) override;
-  /// What the turn came to so far; the session is gone behind it, and steps that wait fail.
-  Decision close(StreamBatch& batch);
+  /// What the turn that is open came to so far, with its text; of one that has ended the decision alone. The
+  /// session is gone behind it, and steps that wait fail.
+  StreamOutcome close(StreamBatch& batch);
 
  private:
   struct Waiting {
@@ -59,6 +64,8 @@ class LiveStream : public StreamPool::Waiter, public std::enable_shared_from_thi
   };
 
   void begin(StreamBatch& batch);
+  void begin_next(StreamBatch& batch);
+  [[nodiscard]] bool is_late() const;
   [[nodiscard]] Status push(StreamBatch& batch, const StreamStep& step);
   [[nodiscard]] Status restore(StreamBatch& batch, const StreamStep& step);
   [[nodiscard]] Status rewind(StreamBatch& batch, std::int64_t byte);

@@ -22,16 +22,22 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kKeepAlive{15};
+/// Of one stream, under way at the same time: whoever sends more does not wait for what he asked.
+constexpr std::size_t kMaxSteps = 16;
 /// Of one piece: what a session may have waiting.
 constexpr std::size_t kMaxTextBytes = StreamBatchOptions().max_waiting_bytes;
 /// Of events that a client has not read: it reads too slowly, and is cut off rather than waited for.
 constexpr std::size_t kMaxUnreadBytes = std::size_t{256} << 10;
 
-/// A stream as the loop knows it.
-struct Entry {
-  std::shared_ptr<LiveStream> live;
+/// Whose a stream is, and what judges it.
+struct Owner {
   ServedModel* model = nullptr;
-  std::string key_name;  // whose it is
+  std::string key_name;
+};
+
+/// A stream as the loop knows it.
+struct Entry : Owner {
+  std::shared_ptr<LiveStream> live;
   Clock::time_point used = Clock::now();
   std::size_t n_steps = 0;  // under way
   std::vector<std::shared_ptr<Exchange>> listeners;
@@ -44,7 +50,9 @@ class Streams : public std::enable_shared_from_this<Streams> {
 
   void start() {
     sweep();
-    services_.on_stop.push_back([this] { end_listeners("stopping"); });
+    services_.on_stop.push_back([this] {
+      for (auto& [id, entry] : entries_) end_listeners(id, entry, "stopping");
+    });
   }
 
   void create(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body);
@@ -58,12 +66,15 @@ class Streams : public std::enable_shared_from_this<Streams> {
   [[nodiscard]] Entry* find(const Exchange& exchange, const std::string& id);
   void refuse_unknown(Exchange& exchange, const std::string& id);
   void run(Entry& entry, StreamStep step, Finish finish);
-  void record(const Entry& entry, const Exchange& exchange, const StreamOutcome& outcome, double seconds);
+  void record(const Owner& owner, const std::string& request_id, const StreamOutcome& outcome,
+              double seconds);
+  void close(Entry& entry, const std::string& request_id, std::function<void(const StreamOutcome&)> then);
+  void count_failure(const Error& error);
   void reply_created(const std::shared_ptr<Exchange>& exchange, const std::string& id,
                      const StreamOutcome* outcome);
   void tell(const std::string& id, const char* event, const std::string& data);
-  void end(Entry& entry, const char* why);
-  void end_listeners(const char* why);
+  void end(const std::string& id, Entry& entry, const char* why);
+  static void end_listeners(const std::string& id, Entry& entry, const char* why);
   void sweep();
 
   Services& services_;
@@ -98,12 +109,13 @@ void Streams::refuse_unknown(Exchange& exchange, const std::string& id) {
 void Streams::run(Entry& entry, StreamStep step, Finish finish) {
   entry.used = Clock::now();
   ++entry.n_steps;
+  step.deadline = entry.used + services_.options.time_limit;
   entry.model->streams->post([live = entry.live, step = std::move(step),
                               done = posted<Result<StreamOutcome>>(services_.loop, std::move(finish))](
                                  StreamBatch& batch) { live->take(batch, step, done); });
 }
 
-void Streams::record(const Entry& entry, const Exchange& exchange, const StreamOutcome& outcome,
+void Streams::record(const Owner& owner, const std::string& request_id, const StreamOutcome& outcome,
                      double seconds) {
   const Decision& decision = outcome.decision;
   const bool is_judged = decision.severity != Severity::not_judged || decision.ruling.rule == Rule::deny_list;
@@ -114,10 +126,10 @@ void Streams::record(const Entry& entry, const Exchange& exchange, const StreamO
   }
   AuditEntry audit;
   audit.route = Route::stream;
-  audit.request_id = exchange.request_id;
-  audit.key_name = exchange.key_name;
-  audit.model = entry.model->name;
-  audit.model_digest = entry.model->digest;
+  audit.request_id = request_id;
+  audit.key_name = owner.key_name;
+  audit.model = owner.model->name;
+  audit.model_digest = owner.model->digest;
   audit.role = outcome.role;
   audit.severity = decision.severity;
   if (is_judged) {
@@ -127,6 +139,27 @@ void Streams::record(const Entry& entry, const Exchange& exchange, const StreamO
   }
   audit.text = outcome.text;
   services_.audit.write(audit);
+}
+
+/// What a client asked for in vain is no text that was not judged.
+void Streams::count_failure(const Error& error) {
+  if (error.code != ErrorCode::invalid_argument)
+    services_.metrics.count_unjudged(Route::stream, to_string(error.code));
+}
+
+/// Ends the session. A turn that was open is recorded as far as it came: who ends a stream at a block never
+/// ends its turn.
+void Streams::close(Entry& entry, const std::string& request_id,
+                    std::function<void(const StreamOutcome&)> then) {
+  if (!entry.live) return;
+  const auto done =
+      posted<StreamOutcome>(services_.loop, [self = shared_from_this(), owner = Owner(entry), request_id,
+                                             then = std::move(then)](const StreamOutcome& outcome) {
+        if (!outcome.text.empty()) self->record(owner, request_id, outcome, -1);
+        if (then) then(outcome);
+      });
+  entry.model->streams->post(
+      [live = std::move(entry.live), done](StreamBatch& batch) { done(live->close(batch)); });
 }
 
 void Streams::reply_created(const std::shared_ptr<Exchange>& exchange, const std::string& id,
@@ -203,15 +236,15 @@ void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::Json
       Entry& judged = self->entries_.at(id);
       --judged.n_steps;
       if (outcome.ok() && exchange->is_open()) {
-        self->record(judged, *exchange, *outcome,
+        self->record(judged, exchange->request_id, *outcome,
                      std::chrono::duration<double>(Clock::now() - begin).count());
         return self->reply_created(exchange, id, &*outcome);
       }
       if (!outcome.ok()) {
-        self->services_.metrics.count_unjudged(Route::stream, to_string(outcome.error().code));
+        self->count_failure(outcome.error());
         exchange->reply(error_response(api_error(outcome.error())));
       }
-      self->end(judged, "failed");
+      self->end(id, judged, "failed");
       self->entries_.erase(id);
     });
   });
@@ -241,8 +274,16 @@ void Streams::push(const std::shared_ptr<Exchange>& exchange, const std::string&
                    const wire::JsonValue& body) {
   Entry* entry = find(*exchange, id);
   if (entry == nullptr) return refuse_unknown(*exchange, id);
+  StreamStep step = step_of(body);
+  if (entry->n_steps >= kMaxSteps) {
+    services_.metrics.count_refused("steps");
+    return exchange->reply(busy_response({429, "too many pieces of this stream wait", "", "steps_full"}, 1));
+  }
+  const auto cancel = std::make_shared<CancelFlag>();
+  exchange->on_closed([cancel] { cancel->cancel(); });
+  step.cancel = cancel;
   const auto begin = Clock::now();
-  run(*entry, step_of(body),
+  run(*entry, std::move(step),
       [self = shared_from_this(), exchange, id, begin](const Result<StreamOutcome>& outcome) {
         const auto found = self->entries_.find(id);
         if (found != self->entries_.end()) {
@@ -251,12 +292,12 @@ void Streams::push(const std::shared_ptr<Exchange>& exchange, const std::string&
         }
         if (!outcome.ok()) {
           const ApiError error = api_error(outcome.error());
-          self->services_.metrics.count_unjudged(Route::stream, to_string(outcome.error().code));
+          self->count_failure(outcome.error());
           exchange->reply(error_response(error));
           return self->tell(id, "error", error_body(error));
         }
         if (outcome->has_ended && found != self->entries_.end())
-          self->record(found->second, *exchange, *outcome,
+          self->record(found->second, exchange->request_id, *outcome,
                        std::chrono::duration<double>(Clock::now() - begin).count());
         const std::string json = with_id(id, outcome->json);
         exchange->reply(json_response(200, json));
@@ -271,6 +312,7 @@ void Streams::listen(const std::shared_ptr<Exchange>& exchange, const std::strin
       200,
       {{"content-type", "text/event-stream"}, {"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
   exchange->write("retry: 2000\n\n");
+  if (!exchange->is_open()) return;  // HEAD
   std::string().swap(exchange->request().body);
   entry->listeners.push_back(exchange);
   exchange->on_closed([weak = weak_from_this(), id, listener = std::weak_ptr<Exchange>(exchange)] {
@@ -284,21 +326,16 @@ void Streams::listen(const std::shared_ptr<Exchange>& exchange, const std::strin
 void Streams::remove(const std::shared_ptr<Exchange>& exchange, const std::string& id) {
   Entry* entry = find(*exchange, id);
   if (entry == nullptr) return refuse_unknown(*exchange, id);
-  for (const auto& listener : std::exchange(entry->listeners, {})) {
-    listener->write(event_text("end", with_id(id, R"("reason":"deleted")")));
-    listener->end();
-  }
-  const auto reply = posted<std::string>(
-      services_.loop, [exchange](const std::string& json) { exchange->reply(json_response(200, json)); });
-  entry->model->streams->post([live = std::move(entry->live), reply, id](StreamBatch& batch) {
-    const Decision decision = live->close(batch);
+  end_listeners(id, *entry, "deleted");
+  close(*entry, exchange->request_id, [exchange, id](const StreamOutcome& outcome) {
+    const Decision& decision = outcome.decision;
     wire::JsonOut json;
     json.begin_object();
     json.key("deleted").boolean(true);
     json.key("decision").begin_object();
     wire::put_decision_fields(json, decision, decision.token ? &*decision.token : nullptr);
     json.end_object();
-    reply(with_id(id, json.text().substr(1)));
+    exchange->reply(json_response(200, with_id(id, json.text().substr(1))));
   });
   entries_.erase(id);
 }
@@ -318,21 +355,15 @@ void Streams::tell(const std::string& id, const char* event, const std::string& 
   }
 }
 
-void Streams::end(Entry& entry, const char* why) {
-  for (const auto& listener : std::exchange(entry.listeners, {})) {
-    listener->write(event_text("end", std::string(R"({"reason":")") + why + "\"}"));
-    listener->end();
-  }
-  if (!entry.live) return;
-  entry.model->streams->post([live = std::move(entry.live)](StreamBatch& batch) { live->close(batch); });
+void Streams::end(const std::string& id, Entry& entry, const char* why) {
+  end_listeners(id, entry, why);
+  close(entry, "", nullptr);
 }
 
-void Streams::end_listeners(const char* why) {
-  for (auto& [id, entry] : entries_) {
-    for (const auto& listener : std::exchange(entry.listeners, {})) {
-      listener->write(event_text("end", std::string(R"({"reason":")") + why + "\"}"));
-      listener->end();
-    }
+void Streams::end_listeners(const std::string& id, Entry& entry, const char* why) {
+  for (const auto& listener : std::exchange(entry.listeners, {})) {
+    listener->write(event_text("end", with_id(id, std::string(R"("reason":")") + why + "\"")));
+    listener->end();
   }
 }
 
@@ -341,7 +372,7 @@ void Streams::sweep() {
   const auto now = Clock::now();
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     if (entry->second.n_steps == 0 && now - entry->second.used > services_.options.session_timeout) {
-      end(entry->second, "expired");
+      end(entry->first, entry->second, "expired");
       entry = entries_.erase(entry);
     } else {
       ++entry;

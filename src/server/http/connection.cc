@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/connection.hpp"
 
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -29,6 +29,7 @@ using UnixStream = beast::basic_stream<asio::local::stream_protocol>;
 constexpr std::uint32_t kMaxHeaderBytes = 16U << 10;
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr int kSendBufferBytes = 128 << 10;
+constexpr std::chrono::seconds kLookAgain{1};
 /// Of one write, so that a slow client's time limit counts from the last that it took.
 constexpr std::size_t kMaxWriteBytes = std::size_t{64} << 10;
 
@@ -49,7 +50,9 @@ class ClientConnection final : public Connection,
  public:
   template <class... Args>
   explicit ClientConnection(std::shared_ptr<Reception> reception, Args&&... args)
-      : reception_(std::move(reception)), stream_(std::forward<Args>(args)...) {}
+      : reception_(std::move(reception)),
+        stream_(std::forward<Args>(args)...),
+        look_again_(beast::get_lowest_layer(stream_).get_executor()) {}
 
   ~ClientConnection() override { release_body(); }
 
@@ -69,7 +72,14 @@ class ClientConnection final : public Connection,
 
   void close_when_idle() override {
     keeps_alive_ = false;
-    if (!is_answering_) drop();
+    if (is_idle_) return drop();
+    if (is_answering_) return;
+    // A request that has begun to come is still answered, if its rest is near.
+    look_again_.expires_after(kLookAgain);
+    look_again_.async_wait([weak = this->weak_from_this()](const error_code& error) {
+      const auto self = weak.lock();
+      if (self && !error && !self->is_answering_) self->drop();
+    });
   }
 
   void send(std::string_view bytes) override {
@@ -102,6 +112,7 @@ class ClientConnection final : public Connection,
   /// come.
   void read() {
     if (buffer_.size() > 0) return read_head();
+    is_idle_ = true;
     lowest().expires_after(is_first_ ? options().read_timeout : options().idle_timeout);
     stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
                             [self = this->shared_from_this()](const error_code& error, std::size_t n) {
@@ -112,7 +123,7 @@ class ClientConnection final : public Connection,
   }
 
   void read_head() {
-    is_first_ = false;
+    is_first_ = is_idle_ = false;
     parser_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(options().max_body_bytes);
@@ -209,11 +220,22 @@ class ClientConnection final : public Connection,
         asio::socket_base::wait_read,
         [weak = this->weak_from_this(), number = n_requests_](const error_code& error) {
           const auto self = weak.lock();
-          if (!self || error || self->n_requests_ != number || !self->is_answering_) return;
-          char c = 0;
-          const auto n = ::recv(self->lowest().socket().native_handle(), &c, 1, MSG_PEEK | MSG_DONTWAIT);
-          if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) self->drop();
+          if (self && !error) self->look_for_end(number);
         });
+  }
+
+  /// There is something to read: the end, or, as the socket has it, bytes of another request or of TLS, which
+  /// may stand in front of the end. These are left where they are, and it is looked again.
+  void look_for_end(std::uint64_t number) {
+    if (n_requests_ != number || !is_answering_) return;
+    pollfd state = {lowest().socket().native_handle(), POLLRDHUP, 0};
+    ::poll(&state, 1, 0);
+    if ((state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) return drop();
+    look_again_.expires_after(kLookAgain);
+    look_again_.async_wait([weak = this->weak_from_this(), number](const error_code& error) {
+      const auto self = weak.lock();
+      if (self && !error) self->look_for_end(number);
+    });
   }
 
   void write_some() {
@@ -291,21 +313,22 @@ class ClientConnection final : public Connection,
     reception_->connections.erase(keep);
     reception_->stats.n_connections = reception_->connections.size();
     on_drained = nullptr;
-    if (auto closed = std::exchange(on_closed, nullptr)) closed();
+    if (auto closed = std::exchange(on_closed, nullptr)) post(std::move(closed));
   }
 
   void release_body() noexcept { reception_->bodies_bytes -= std::exchange(body_bytes_, 0); }
 
   std::shared_ptr<Reception> reception_;
   Stream stream_;
+  asio::steady_timer look_again_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::string waiting_, sending_;
   std::size_t sending_left_ = 0, body_bytes_ = 0;
   std::uint64_t n_requests_ = 0;
   unsigned version_ = 11;
-  bool is_first_ = true, keeps_alive_ = false, is_answering_ = false, has_ended_ = false, is_writing_ = false,
-       is_closed_ = false;
+  bool is_first_ = true, is_idle_ = false, keeps_alive_ = false, is_answering_ = false, has_ended_ = false,
+       is_writing_ = false, is_closed_ = false;
 };
 
 template <class Stream>
