@@ -11,6 +11,8 @@ namespace {
 constexpr double kStep_ms = 2;
 /// When nothing could be judged although something waits (there is no memory): until it is tried again.
 constexpr std::chrono::milliseconds kRest{5};
+/// Who waits is asked so often though nothing has happened: a time limit may have passed.
+constexpr std::chrono::milliseconds kGlance{100};
 
 }  // namespace
 
@@ -44,8 +46,10 @@ void StreamPool::run() {
     {
       std::unique_lock lock(mutex_);
       const auto has_changed = [this] { return is_stopping_ || !tasks_.empty(); };
-      if (!has_work) {
+      if (!has_work && waiters_.empty()) {
         changed_.wait(lock, has_changed);
+      } else if (!has_work) {
+        changed_.wait_for(lock, kGlance, has_changed);
       } else if (is_stuck) {
         changed_.wait_for(lock, kRest, has_changed);
       }
@@ -55,7 +59,9 @@ void StreamPool::run() {
     for (const Task& task : tasks) task(batch_);
     is_stuck = batch_.step(kStep_ms) == 0;
     look();
-    has_work = !waiters_.empty() && batch_.stats().n_waiting_sessions > 0;
+    // Once more behind a forward: what a waiter did about its verdicts may have made something of what it
+    // held.
+    has_work = !waiters_.empty() && (!is_stuck || batch_.stats().n_waiting_sessions > 0);
   }
 }
 
