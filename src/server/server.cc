@@ -123,7 +123,7 @@ class Server::Impl {
     const auto key_name = keys_.name_of(request.headers);
     inner->key_name = key_name.value_or("");
     const auto exchange = observe(std::move(inner), found.route == nullptr ? "other" : found.route->door);
-    if (options_.cors_origin.size() > 0 && request.method == "OPTIONS" && !found.allowed.empty())
+    if (!options_.cors_origin.empty() && request.method == "OPTIONS" && !found.allowed.empty())
       return exchange->reply({204,
                               {{"access-control-allow-methods", found.allowed},
                                {"access-control-allow-headers", "authorization, content-type, x-request-id"},

@@ -40,7 +40,8 @@ class Metrics::Impl {
   Family<Counter>& rulings = counters("qwen3guard_rulings_total",
                                       "What policies made of it, by action and by the rule that decided");
   Family<Counter>& unjudged =
-      counters("qwen3guard_unjudged_total", "What could not be judged: answered with an error or a block");
+      counters("qwen3guard_unjudged_total",
+               "What could not be judged: an error or a block, unless --monitor-only lets it through");
   Family<Histogram>& verdict_times = histograms(
       "qwen3guard_verdict_seconds", "From the wish for a verdict to the verdict, waiting included");
   Family<Counter>& would_block =

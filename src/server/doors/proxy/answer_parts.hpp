@@ -2,9 +2,9 @@
 #ifndef QWEN3GUARD_SRC_SERVER_DOORS_PROXY_ANSWER_PARTS_HPP
 #define QWEN3GUARD_SRC_SERVER_DOORS_PROXY_ANSWER_PARTS_HPP
 
-#include <compare>
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 /// What a chat server's answer consists of, as far as it is passed on.
@@ -23,7 +23,10 @@ struct Channel {
   [[nodiscard]] bool is_call() const noexcept {
     return field == Field::tool_call || field == Field::function_call;
   }
-  friend auto operator<=>(const Channel&, const Channel&) = default;
+  friend bool operator==(const Channel&, const Channel&) = default;
+  friend bool operator<(const Channel& a, const Channel& b) noexcept {
+    return std::tie(a.field, a.index) < std::tie(b.field, b.index);
+  }
 };
 
 /// A piece of a channel. Of a call `text` is of its arguments; name and call_id come with its first piece.
