@@ -66,7 +66,10 @@ test("errors are the client's own", async () => {
   await assert.rejects(clientOf(urls.keyed, { apiKey: "wrong" }).models.list(),
     (error) => error instanceof OpenAI.AuthenticationError && error.code === "invalid_api_key" && Boolean(error.requestID));
   assert.equal((await clientOf(urls.keyed, { apiKey: key }).models.list()).data.length, 1);
-  await assert.rejects(clientOf(urls.busy).moderations.create({ input: ["a", "b"] }), OpenAI.RateLimitError);
+  const busy = clientOf(urls.busy);
+  await assert.rejects(async () => {
+    for (let i = 0; i < 2; ++i) await busy.post("/stream", { body: {} }); // there is room for one stream
+  }, OpenAI.RateLimitError);
 });
 
 test("a client that does not wait", async () => {
