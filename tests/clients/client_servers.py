@@ -53,7 +53,7 @@ class ClientTest(ServeTest):
 
     @classmethod
     def too_busy(cls) -> Server:
-        return cls.another("--model", "nano-gen", "--max-waiting", "1", "--max-sessions", "1")
+        return cls.another("--model", "nano-gen", "--max-sessions", "1")
 
     @classmethod
     def in_front_of(cls, answer: str) -> tuple[Server, ScriptedUpstream]:

@@ -10,10 +10,10 @@ import json
 import os
 import socket
 import struct
-import subprocess
 import time
 import unittest
 
+import serve_program
 from cli_test import CLI, run
 
 try:
@@ -93,24 +93,15 @@ class Server:
     """The program with both models of its own on a free port."""
 
     def __init__(self, *flags: str) -> None:
-        self.process = subprocess.Popen(
-            [CLI, "serve", "--port", "0", "--model", "nano-gen", "--model", "nano-stream", *flags],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        if "listening on http://" not in line:
-            self.process.kill()
-            raise AssertionError(f"no server: {line}{self.process.stderr.read()}")
-        self.port = int(line.strip().rsplit(":", 1)[1])
+        self.program = serve_program.Server("--model", "nano-gen", "--model", "nano-stream", *flags)
+        self.process, self.port = self.program.process, self.program.port
 
     def stop(self) -> int:
         """As an operator stops it; its exit code."""
-        self.process.terminate()
         try:
-            return self.process.wait(PATIENCE_S)
+            return self.program.stop()
         finally:
-            self.process.kill()
-            self.process.wait()
-            self.process.stderr.close()
+            self.program.close()
 
     def resident_bytes(self) -> int:
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:

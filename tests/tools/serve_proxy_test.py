@@ -18,6 +18,8 @@ import time
 import unittest
 from typing import Any, Callable
 
+from serve_program import Server
+
 CLI = os.environ.get("Q3G_CLI")
 PATIENCE_S = 60.0  # only a program that hangs takes as long
 BAD = "zorblax"
@@ -145,17 +147,15 @@ class Guarded:
             flags = ("--policy", f"upstream={path}", *flags)
         if upstream is not None:
             url = f"http://127.0.0.1:{upstream.port}/v1"
-        self.process = subprocess.Popen([CLI, "serve", "--port", "0", "--upstream", url, "--audit-log", self.audit,
-                                         "--audit-text", *flags], stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        assert "listening on http://" in line, line + self.process.stderr.read()
-        self.port = int(line.strip().rsplit(":", 1)[1])
+        self.program = Server("--upstream", url, "--audit-log", self.audit, "--audit-text", *flags)
+        self.port = self.program.port
 
     def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(PATIENCE_S)
-        self.process.stderr.close()
-        shutil.rmtree(self.folder)
+        try:
+            self.program.stop()
+        finally:
+            self.program.close()
+            shutil.rmtree(self.folder)
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)

@@ -9,6 +9,7 @@ import math
 import random
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,17 @@ class FailClosedTest(VerdictTest):
             # Who would never be taken is not told to come back.
             self.assert_refused(server.post("/v1/moderations", {"input": ["a", "b", "c"]}), 400, "expected at most 2")
             self.assertEqual(server.post("/v1/moderations", {"input": ["a", "b"]}).status, 200)
+            self.assertEqual(server.metric("qwen3guard_refused_total", reason="queue"), 0)
+            # Of many who come at the same time some find no room.
+            with ThreadPoolExecutor(16) as pool:
+                replies = list(pool.map(lambda i: server.post("/v1/moderations", {"input": ["word and " * 300 + str(i)] * 2}), range(32)))
+            refused = [reply for reply in replies if reply.status != 200]
+            self.assertGreater(len(refused), 0)
+            self.assertLess(len(refused), len(replies))
+            for reply in refused:
+                self.assert_refused(reply, 429, code="queue_full")
+                self.assertGreaterEqual(int(reply.headers["retry-after"]), 1)
+            self.assertEqual(server.metric("qwen3guard_refused_total", reason="queue"), len(refused))
 
 
 class ChatTest(VerdictTest):

@@ -33,15 +33,6 @@ constexpr std::chrono::seconds kLookAgain{1};
 /// Of one write, so that a slow client's time limit counts from the last that it took.
 constexpr std::size_t kMaxWriteBytes = std::size_t{64} << 10;
 
-std::string peer_of(const TcpStream& stream) {
-  error_code error;
-  const auto peer = stream.socket().remote_endpoint(error);
-  if (error) return "unknown";
-  const std::string address = peer.address().to_string();
-  return (peer.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(peer.port());
-}
-std::string peer_of(const UnixStream&) { return "unix"; }
-
 /// One client, one request at a time. Kept alive by what it waits for, by its exchange, and by the listener.
 template <class Stream>
 class ClientConnection final : public Connection,
@@ -342,13 +333,10 @@ void ClientConnection<Stream>::handle() {
   Request request;
   request.method = std::string(message.method_string());
   const std::string target(message.target());
-  const std::size_t question = target.find('?');
-  request.path = target.substr(0, question);
-  if (question != std::string::npos) request.query = target.substr(question + 1);
+  request.path = target.substr(0, target.find('?'));
   for (const auto& field : message)
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
   request.body = std::move(message.body());
-  request.peer = peer_of(lowest());
   auto exchange = std::make_shared<ClientExchange>(this->shared_from_this(), std::move(request));
   exchange->request_id = given_request_id();
   parser_.reset();

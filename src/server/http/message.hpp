@@ -21,11 +21,9 @@ using Headers = std::vector<Header>;
 /// A request whose body has come whole. A plain value.
 struct Request {
   std::string method;  ///< as sent: "GET"
-  std::string path;    ///< of the target, as sent: "/v1/moderations"
-  std::string query;   ///< behind the '?'; may be empty
+  std::string path;    ///< of the target, as sent, without a query: "/v1/moderations"
   Headers headers;
   std::string body;
-  std::string peer;  ///< where it comes from, for logs: "127.0.0.1:51820", or "unix"
 };
 
 /// A whole reply. Length, date and the like are added when it is sent.

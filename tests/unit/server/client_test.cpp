@@ -27,6 +27,8 @@ class Pair {
 
   Loop loop;
   std::unique_ptr<HttpClient> client;
+  /// That were ever made.
+  [[nodiscard]] std::uint64_t n_connections() const { return listener_->stats().n_accepted; }
 
  private:
   std::unique_ptr<Listener> listener_;
@@ -58,10 +60,8 @@ Handler answer_with(const std::string& body) {
 }  // namespace
 
 TEST_CASE("http client: requests go and replies come, over one connection", "[server][http]") {
-  std::vector<std::string> peers;
-  Pair pair([&](const std::shared_ptr<Exchange>& exchange) {
+  Pair pair([](const std::shared_ptr<Exchange>& exchange) {
     Request& request = exchange->request();
-    peers.push_back(request.peer);
     exchange->reply(
         {201, {}, request.method + request.path + request.body + std::string(find(request.headers, "x-a"))});
   });
@@ -83,8 +83,7 @@ TEST_CASE("http client: requests go and replies come, over one connection", "[se
     CHECK(outcome.has_ended);
     CHECK(outcome.body == "POST/any" + body + "b");
   }
-  REQUIRE(peers.size() == 4);
-  CHECK(peers.front() == peers.back());
+  CHECK(pair.n_connections() == 1);
 }
 
 TEST_CASE("http client: a paused call reads nothing, and loses nothing", "[server][http]") {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/digest.hpp"
+#include "server/doors/verdict_json.hpp"
 #include "wire/utf8_text.hpp"
 
 namespace qwen3guard::server {
@@ -22,7 +23,7 @@ GuardSetup guard_setup(const Services& services) {
   out.time_limit = services.options.time_limit;
   out.keeps_text = services.audit.is_on();
   out.is_monitor = services.options.monitor_only;
-  out.blocks_unjudged = rule_unjudged(out.stream.policy).action == Action::block;
+  out.blocks_unjudged = server::blocks_unjudged(out.stream.policy);
   return out;
 }
 
@@ -304,8 +305,8 @@ void ProxiedChat::take_error() {
   double retry_after_s = 0;
   const std::string& digits = reply_.retry_after();
   std::from_chars(digits.data(), digits.data() + digits.size(), retry_after_s);
-  if (services_.options.log && !reply_.error_words().empty())
-    services_.options.log(reply_.error_message() + ": " + reply_.error_words());
+  const std::string words = reply_.error_words();
+  if (services_.options.log && !words.empty()) services_.options.log(reply_.error_message() + ": " + words);
   fail({reply_.error_status(), reply_.error_message(), "", "upstream_refused"}, retry_after_s);
 }
 

@@ -87,6 +87,12 @@ TEST_CASE("answer: what cannot be read in one way only is an error that repeats 
   }
   CHECK(why_not(R"({"error":{"message":"out\nof \u001b memory"}})") ==
         "the upstream failed in the middle of its answer");
+  // For the operator, on one line.
+  CHECK(read_error_message(R"({"error":{"message":"out\nof \u001b memory"}})") == "out\\nof \\u001b memory");
+  CHECK(read_error_message(R"({"error":"words"})") == "words");
+  for (const char* none : {"", "x", "{}", R"({"error":{}})", R"({"error":{"message":1}})"})
+    CHECK(read_error_message(none).empty());
+  CHECK(read_error_message(R"({"error":")" + std::string(5000, 'a') + "\"}").size() <= 500);
   CHECK(why_not(R"({"error":null,"choices":[]})").empty());
   CHECK_THROWS_AS(read_completion(R"({"choices":[]})", 1), UpstreamError);
   CHECK_THROWS_AS(read_completion(R"({"choices":[{"message":{}},{"message":{}}]})", 2), UpstreamError);
