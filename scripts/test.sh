@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-stages=(rules gcc openmp none isa arm install bindings package small dropin docs clang asan tsan tidy python)
+stages=(rules gcc openmp none isa arm install bindings package small dropin docs clang asan tsan tidy python integrations)
 declare -A needs=([arm]="aarch64-linux-gnu-g++ qemu-aarch64" [clang]=clang++ [asan]=clang++ [tsan]=clang++ [tidy]=clang++)
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"

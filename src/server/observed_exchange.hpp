@@ -21,6 +21,7 @@ class ObservedExchange final : public Exchange {
       : inner_(std::move(inner)), headers_(std::move(headers)), ended_(std::move(ended)) {
     request_id = inner_->request_id;
     key_name = inner_->key_name;
+    spell_error = inner_->spell_error;
   }
   ~ObservedExchange() override { ended_(status_); }
 

@@ -17,8 +17,8 @@
 namespace qwen3guard::server {
 
 /// Which door a policy is for.
-enum class Route { moderations, chat, stream, upstream };
-inline constexpr int kRouteCount = 4;
+enum class Route { moderations, chat, stream, upstream, litellm, perspective, azure };
+inline constexpr int kRouteCount = 7;
 [[nodiscard]] const char* to_string(Route route) noexcept;
 
 /// A model to serve, loaded.

@@ -53,18 +53,17 @@ std::string error_body(const ApiError& error) {
   return json.text();
 }
 
-Response error_response(const ApiError& error) {
-  Response response = json_response(error.status, error_body(error));
-  // Whoever is told that there are too many is told when to come back.
-  if (error.status == 429) response.headers.push_back({"retry-after", "1"});
-  return response;
-}
+Response error_response(const ApiError& error) { return json_response(error.status, error_body(error)); }
 
-Response busy_response(const ApiError& error, double retry_after_s) {
-  Response response = json_response(error.status, error_body(error));
-  const auto seconds = static_cast<int>(std::clamp(std::ceil(retry_after_s), 1.0, 3600.0));
-  response.headers.push_back({"retry-after", std::to_string(seconds)});
-  return response;
+void refuse(Exchange& exchange, const ApiError& error, const Headers& headers) {
+  Response response = (exchange.spell_error == nullptr ? error_response : exchange.spell_error)(error);
+  response.headers.insert(response.headers.end(), headers.begin(), headers.end());
+  // Whoever is told that there are too many is told when to come back.
+  if (error.retry_after_s > 0 || error.status == 429) {
+    const auto seconds = static_cast<int>(std::clamp(std::ceil(error.retry_after_s), 1.0, 3600.0));
+    response.headers.push_back({"retry-after", std::to_string(seconds)});
+  }
+  exchange.reply(std::move(response));
 }
 
 ApiError api_error(const Error& error) {

@@ -6,26 +6,18 @@
 #include <string_view>
 
 #include "qwen3guard/status.hpp"
-#include "server/http/message.hpp"
+#include "server/http/exchange.hpp"
 
-/// Replies in the shape of OpenAI's API, which all doors share.
+/// Replies, and errors in the shape of OpenAI's API, which all doors share that have none of their own.
 namespace qwen3guard::server {
-
-/// What goes wrong, as a client sees it.
-struct ApiError {
-  int status = 500;
-  std::string message;
-  std::string param;  ///< the place in the request; empty: null
-  std::string code;   ///< for programs; empty: null
-};
 
 /// JSON with a status.
 [[nodiscard]] Response json_response(int status, std::string body);
 /// {"error": {"message", "type", "param", "code"}}; the type follows from the status.
 [[nodiscard]] std::string error_body(const ApiError& error);
 [[nodiscard]] Response error_response(const ApiError& error);
-/// With how long to wait before it is worth trying again.
-[[nodiscard]] Response busy_response(const ApiError& error, double retry_after_s);
+/// Replies with the error as the path that was asked for spells it, and with more headers.
+void refuse(Exchange& exchange, const ApiError& error, const Headers& headers = {});
 /// The library's error as an answer: what the text was to blame for is 400; all else is the server's.
 [[nodiscard]] ApiError api_error(const Error& error);
 

@@ -24,6 +24,9 @@ std::optional<std::string> match(std::string_view pattern, std::string_view path
 
 Routes::Found Routes::find(std::string_view method, std::string_view path) const {
   Found found;
+  for (const Spelling& spelling : spellings_) {
+    if (path.starts_with(spelling.prefix)) found.spell_error = spelling.spell;
+  }
   for (const Route& route : routes_) {
     auto id = match(route.pattern, path);
     if (!id) continue;

@@ -8,6 +8,7 @@
 #include "qwen3guard/quote.hpp"
 #include "server/doors/doors.hpp"
 #include "server/http/listener.hpp"
+#include "server/http/query.hpp"
 #include "server/local_host.hpp"
 #include "server/observed_exchange.hpp"
 #include "server/operations/keys.hpp"
@@ -120,29 +121,31 @@ class Server::Impl {
   void answer(std::shared_ptr<Exchange> inner) {
     const Request& request = inner->request();
     const Routes::Found found = routes_.find(request.method, request.path);
-    const auto key_name = keys_.name_of(request.headers);
+    const auto key_name = keys_.name_of(key_of(request, found.route));
     inner->key_name = key_name.value_or("");
+    inner->spell_error = found.spell_error;
     const auto exchange = observe(std::move(inner), found.route == nullptr ? "other" : found.route->door);
     if (!options_.cors_origin.empty() && request.method == "OPTIONS" && !found.allowed.empty())
       return exchange->reply({204,
                               {{"access-control-allow-methods", found.allowed},
-                               {"access-control-allow-headers", "authorization, content-type, x-request-id"},
+                               {"access-control-allow-headers",
+                                "authorization, x-api-key, ocp-apim-subscription-key, content-type, "
+                                "x-request-id"},
                                {"access-control-max-age", "600"}},
                               ""});
     if (const char* why = distrust(request)) {
       metrics_.count_refused("host");
-      return exchange->reply(error_response({403, why, "", "untrusted_page"}));
+      return refuse(*exchange, {403, why, "", "untrusted_page"});
     }
-    if (found.route == nullptr) return refuse(*exchange, found);
+    if (found.route == nullptr) return refuse_path(*exchange, found);
     if (!key_name && !found.route->is_open) {
       metrics_.count_refused("key");
-      Response response = error_response({401, "no key, or none that is known here", "", "invalid_api_key"});
-      response.headers.push_back({"www-authenticate", "Bearer"});
-      return exchange->reply(std::move(response));
+      return refuse(*exchange, {401, "no key, or none that is known here", "", "invalid_api_key"},
+                    {{"www-authenticate", "Bearer"}});
     }
     if (is_stopping_ && !found.route->is_open) {
       metrics_.count_refused("stopping");
-      return exchange->reply(busy_response({503, "the server is being stopped", "", "stopping"}, 1));
+      return refuse(*exchange, {503, "the server is being stopped", "", "stopping", 1});
     }
     found.route->answer(exchange, found.id);
   }
@@ -177,13 +180,17 @@ class Server::Impl {
         });
   }
 
-  static void refuse(Exchange& exchange, const Routes::Found& found) {
+  static std::string key_of(const Request& request, const Routes::Route* route) {
+    const std::string_view key = key_in(request.headers);
+    if (!key.empty() || route == nullptr || !route->has_key_in_query) return std::string(key);
+    return query_value(request.query, "key").value_or("");
+  }
+
+  static void refuse_path(Exchange& exchange, const Routes::Found& found) {
     const std::string path = quote(exchange.request().path, 100);
-    if (found.allowed.empty())
-      return exchange.reply(error_response({404, "there is nothing at " + path, "", "not_found"}));
-    Response response = error_response({405, path + " takes " + found.allowed, "", "method_not_allowed"});
-    response.headers.push_back({"allow", found.allowed});
-    exchange.reply(std::move(response));
+    if (found.allowed.empty()) return refuse(exchange, {404, "there is nothing at " + path, "", "not_found"});
+    refuse(exchange, {405, path + " takes " + found.allowed, "", "method_not_allowed"},
+           {{"allow", found.allowed}});
   }
 
   void add_operations() {

@@ -20,16 +20,7 @@ for needed in curl node npm; do
 done
 python=$(scripts/make_venv.sh --clients) || skip "registry of Python packages, or no such versions in it"
 
-# Kept outside the checkout, for the next one; another lock file has another folder.
-hash=$(sha256sum "$here/package-lock.json")
-modules=${XDG_CACHE_HOME:-$HOME/.cache}/qwen3guard/clients_npm/${hash:0:16}
-if [[ ! -e $modules/complete ]]; then
-  rm -rf "$modules"
-  mkdir -p "$modules"
-  cp "$here/package.json" "$here/package-lock.json" "$modules"
-  (cd "$modules" && npm ci --ignore-scripts --no-audit --no-fund > npm.log 2>&1) || skip "registry of npm packages, or no such versions in it"
-  touch "$modules/complete"
-fi
+modules=$(scripts/make_node_modules.sh "$here") || skip "registry of npm packages, or no such versions in it"
 
 export Q3G_CLI=$program Q3G_CLIENT_MODULES=$modules PYTHONPATH=$PWD/tests/tools
 (cd "$here" && "$python" -B -m unittest -v openai_python_test openai_javascript_test proxy_python_test curl_test)

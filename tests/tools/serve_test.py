@@ -181,7 +181,7 @@ class FailClosedTest(VerdictTest):
                 self.assertEqual(server.metric("qwen3guard_unjudged_total", route="moderations"), 1)
                 # The other doors have the library's policy.
                 by_route = {one["route"]: one for one in server.get("/v1/policies").json()["data"]}
-                self.assertEqual(set(by_route), {"moderations", "chat", "stream", "upstream"})
+                self.assertEqual(set(by_route), {"moderations", "chat", "stream", "upstream", "litellm", "perspective", "azure"})
                 self.assertEqual((by_route["moderations"]["name"], by_route["moderations"]["version"]), ("closed", "7"))
                 self.assertEqual(by_route["chat"]["name"], "default")
                 self.assertIn("blocked", by_route["moderations"]["description"])

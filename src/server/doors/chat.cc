@@ -168,12 +168,12 @@ ChatWishes wishes_of(const wire::JsonValue& body) {
 
 void reply_with(Exchange& exchange, const ServedModel& model, const Result<Verdict>& answer,
                 const ChatWishes& wishes) {
-  if (!answer.ok()) return exchange.reply(error_response(api_error(answer.error(), "messages")));
+  if (!answer.ok()) return refuse(exchange, api_error(answer.error(), "messages"));
   // A phrase of the policy's list decides without the model, which has said nothing then.
   if (answer->severity == Severity::not_judged)
-    return exchange.reply(
-        error_response({400, "a phrase of the policy's list blocks this message; the model was not asked",
-                        "messages", "deny_list"}));
+    return refuse(exchange,
+                  {400, "a phrase of the policy's list blocks this message; the model was not asked",
+                   "messages", "deny_list"});
   const Completion completion(model.name, *answer, *model.guard.tokenizer(), wishes);
   if (!wishes.is_streamed) return exchange.reply(json_response(200, completion.whole()));
   exchange.begin(200, {{"content-type", "text/event-stream"}, {"cache-control", "no-cache"}});
@@ -223,8 +223,7 @@ void put_models(wire::JsonOut& json, const Models& models) {
 void answer_model(const Models& models, Exchange& exchange, const std::string& name) {
   const ServedModel* model = models.find(name);
   if (model == nullptr)
-    return exchange.reply(
-        error_response({404, quote(name, 60) + " is not served here", "model", "model_not_found"}));
+    return refuse(exchange, {404, quote(name, 60) + " is not served here", "model", "model_not_found"});
   wire::JsonOut json;
   put_model(json, *model);
   exchange.reply(json_response(200, json.text()));

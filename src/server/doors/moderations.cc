@@ -100,11 +100,11 @@ void put_result(wire::JsonOut& json, const Result<Verdict>& answer, const Policy
 
 /// One error answers for the whole, unless the policy blocks what was not judged: the shape has no place for
 /// a result that is none.
-Response reply_of(const Answers& answers, const std::vector<std::string>& places, const std::string& model,
-                  const Policy& policy) {
+void reply_with(Exchange& exchange, const Answers& answers, const std::vector<std::string>& places,
+                const std::string& model, const Policy& policy) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (!answers[i].ok() && !blocks_unjudged(policy))
-      return error_response(api_error(answers[i].error(), places[i]));
+      return refuse(exchange, api_error(answers[i].error(), places[i]));
   }
   wire::JsonOut json;
   json.begin_object();
@@ -113,7 +113,7 @@ Response reply_of(const Answers& answers, const std::vector<std::string>& places
   json.key("results").begin_array();
   for (const auto& answer : answers) put_result(json, answer, policy);
   json.end_array().end_object();
-  return json_response(200, json.text());
+  exchange.reply(json_response(200, json.text()));
 }
 
 void answer_moderations(Services& services, const std::shared_ptr<Exchange>& exchange,
@@ -135,7 +135,7 @@ void answer_moderations(Services& services, const std::shared_ptr<Exchange>& exc
   const std::string model = question.model->name;
   ask(services, exchange, std::move(question),
       [exchange, places = std::move(places), model, options = services.policies.options(Route::moderations)](
-          const Answers& answers) { exchange->reply(reply_of(answers, places, model, options->policy)); });
+          const Answers& answers) { reply_with(*exchange, answers, places, model, options->policy); });
 }
 
 }  // namespace

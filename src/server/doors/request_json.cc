@@ -38,25 +38,25 @@ std::optional<JsonValue> find_known(const JsonValue& object, const char* key) {
 
 void answer_json(const std::shared_ptr<Exchange>& exchange,
                  const std::function<void(const JsonValue& body)>& answer) {
-  const auto refuse = [&](const ApiError& error) { exchange->reply(error_response(error)); };
+  const auto refuse_it = [&](const ApiError& error) { refuse(*exchange, error); };
   try {
     const std::string& text = exchange->request().body;
     if (const auto byte = wire::find_ill_formed(text))
-      return refuse(
+      return refuse_it(
           {400, "the body is not UTF-8: ill-formed at byte " + std::to_string(*byte), "", "invalid_utf8"});
     const JsonValue body = JsonValue::parse(text);
     if (body.kind() != JsonValue::Kind::object)
-      return refuse(
+      return refuse_it(
           {400, std::string("the body is ") + to_string(body.kind()) + "; expected an object", "", ""});
     answer(body);
   } catch (const BadRequestError& e) {
-    refuse({e.status, e.what(), e.param, e.status == 404 ? "model_not_found" : ""});
+    refuse_it({e.status, e.what(), e.param, e.status == 404 ? "model_not_found" : ""});
   } catch (const wire::JsonError& e) {
-    refuse({400, e.what(), "", "invalid_json"});
+    refuse_it({400, e.what(), "", "invalid_json"});
   } catch (const wire::LineError& e) {
-    refuse({400, e.what(), place_in(e.what()), to_string(e.code)});
+    refuse_it({400, e.what(), place_in(e.what()), to_string(e.code)});
   } catch (const Exception& e) {
-    refuse(api_error(Error{e.code(), e.what()}));
+    refuse_it(api_error(Error{e.code(), e.what()}));
   }
 }
 

@@ -101,8 +101,8 @@ Entry* Streams::find(const Exchange& exchange, const std::string& id) {
 }
 
 void Streams::refuse_unknown(Exchange& exchange, const std::string& id) {
-  exchange.reply(error_response(
-      {404, "there is no stream " + quote(id, 60) + "; it may have expired", "", "no_such_stream"}));
+  refuse(exchange,
+         {404, "there is no stream " + quote(id, 60) + "; it may have expired", "", "no_such_stream"});
 }
 
 /// Has the pool do a step; `finish` is called on the loop.
@@ -214,7 +214,7 @@ void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::Json
   StreamStep step = first_step(body);
   if (entries_.size() >= services_.options.max_sessions) {
     services_.metrics.count_refused("sessions");
-    return exchange->reply(busy_response({429, "too many streams are open", "", "sessions_full"}, 1));
+    return refuse(*exchange, {429, "too many streams are open", "", "sessions_full"});
   }
   const std::string id = "strm-" + random_hex(16);
   Entry& entry = entries_[id];
@@ -228,7 +228,7 @@ void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::Json
     Entry& made = self->entries_.at(id);
     --made.n_steps;
     if (!status.ok()) {
-      exchange->reply(error_response(api_error(status.error())));
+      refuse(*exchange, api_error(status.error()));
       return static_cast<void>(self->entries_.erase(id));
     }
     if (!step.prompt) return self->reply_created(exchange, id, nullptr);
@@ -242,7 +242,7 @@ void Streams::create(const std::shared_ptr<Exchange>& exchange, const wire::Json
       }
       if (!outcome.ok()) {
         self->count_failure(outcome.error());
-        exchange->reply(error_response(api_error(outcome.error())));
+        refuse(*exchange, api_error(outcome.error()));
       }
       self->end(id, judged, "failed");
       self->entries_.erase(id);
@@ -277,7 +277,7 @@ void Streams::push(const std::shared_ptr<Exchange>& exchange, const std::string&
   StreamStep step = step_of(body);
   if (entry->n_steps >= kMaxSteps) {
     services_.metrics.count_refused("steps");
-    return exchange->reply(busy_response({429, "too many pieces of this stream wait", "", "steps_full"}, 1));
+    return refuse(*exchange, {429, "too many pieces of this stream wait", "", "steps_full"});
   }
   const auto cancel = std::make_shared<CancelFlag>();
   exchange->on_closed([cancel] { cancel->cancel(); });
@@ -293,7 +293,7 @@ void Streams::push(const std::shared_ptr<Exchange>& exchange, const std::string&
         if (!outcome.ok()) {
           const ApiError error = api_error(outcome.error());
           self->count_failure(outcome.error());
-          exchange->reply(error_response(error));
+          refuse(*exchange, error);
           return self->tell(id, "error", error_body(error));
         }
         if (outcome->has_ended && found != self->entries_.end())

@@ -333,7 +333,9 @@ void ClientConnection<Stream>::handle() {
   Request request;
   request.method = std::string(message.method_string());
   const std::string target(message.target());
-  request.path = target.substr(0, target.find('?'));
+  const std::size_t path_end = std::min(target.find('?'), target.size());
+  request.path = target.substr(0, path_end);
+  request.query = target.substr(std::min(path_end + 1, target.size()));
   for (const auto& field : message)
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
   request.body = std::move(message.body());

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/http/api_error.hpp"
 #include "server/http/message.hpp"
 
 namespace qwen3guard::server {
@@ -51,6 +52,8 @@ class Exchange {
   std::string request_id;
   /// Who asks, by the name of the key; empty without keys.
   std::string key_name;
+  /// How errors are spelled at the path that was asked for; null: in OpenAI's shape. See refuse().
+  SpellError spell_error = nullptr;
 };
 
 /// Called on the loop for each request.

@@ -22,6 +22,7 @@ using Headers = std::vector<Header>;
 struct Request {
   std::string method;  ///< as sent: "GET"
   std::string path;    ///< of the target, as sent, without a query: "/v1/moderations"
+  std::string query;   ///< what stands behind its "?", as sent; keys may be in it: for no log
   Headers headers;
   std::string body;
 };

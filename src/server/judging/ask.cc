@@ -86,9 +86,8 @@ void ask(Services& services, const std::shared_ptr<Exchange>& exchange, Question
   Classifier& classifier = *question.model->classifier;
   if (!classifier.submit(jobs)) {
     services.metrics.count_refused("queue");
-    exchange->reply(busy_response({429, "too many conversations wait for the model", "", "queue_full"},
-                                  static_cast<double>(classifier.expected_wait().count()) / 1000));
-    return;
+    return refuse(*exchange, {429, "too many conversations wait for the model", "", "queue_full",
+                              static_cast<double>(classifier.expected_wait().count()) / 1000});
   }
   exchange->on_closed([asked] { asked->cancel->cancel(); });
 }

@@ -15,16 +15,18 @@ namespace {
 /// A key that a person made up is none.
 constexpr std::size_t kMinKeyBytes = 16;
 
+}  // namespace
+
 std::string_view key_in(const Headers& headers) noexcept {
   constexpr std::string_view kBearer = "bearer ";
   const std::string_view given = find(headers, "authorization");
   if (given.size() > kBearer.size() && equal_names(given.substr(0, kBearer.size()), kBearer))
     return given.substr(kBearer.size());
-  const std::string_view key = find(headers, "x-api-key");
-  return key.empty() ? find(headers, "api-key") : key;
+  for (const char* name : {"x-api-key", "api-key", "ocp-apim-subscription-key"}) {
+    if (const std::string_view key = find(headers, name); !key.empty()) return key;
+  }
+  return "";
 }
-
-}  // namespace
 
 void Keys::reload() {
   if (path_.empty()) return;
@@ -50,12 +52,12 @@ void Keys::reload() {
   keys_ = std::move(keys);
 }
 
-std::optional<std::string> Keys::name_of(const Headers& headers) const {
+std::optional<std::string> Keys::name_of(std::string_view key) const {
   if (!are_wanted()) return "";
-  const std::string digest = sha256_hex(key_in(headers));
+  const std::string digest = sha256_hex(key);
   std::optional<std::string> name;
-  for (const Key& key : keys_) {
-    if (equal_secrets(key.digest, digest)) name = key.name;
+  for (const Key& known : keys_) {
+    if (equal_secrets(known.digest, digest)) name = known.name;
   }
   return name;
 }

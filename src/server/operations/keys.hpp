@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/http/message.hpp"
@@ -20,9 +21,8 @@ class Keys {
   /// Throws as the constructor; then the old keys stay.
   void reload();
   [[nodiscard]] bool are_wanted() const noexcept { return !path_.empty(); }
-  /// The name of the key in "Authorization: Bearer ..." (or "x-api-key", or "api-key"); nothing when there is
-  /// no such key. Without a file: an empty name.
-  [[nodiscard]] std::optional<std::string> name_of(const Headers& headers) const;
+  /// The key's name; nothing when there is no such key. Without a file: an empty name.
+  [[nodiscard]] std::optional<std::string> name_of(std::string_view key) const;
 
  private:
   struct Key {
@@ -31,6 +31,10 @@ class Keys {
   std::string path_;
   std::vector<Key> keys_;
 };
+
+/// The key that a client sent: "Authorization: Bearer ...", else "x-api-key", "api-key" or Azure's
+/// "ocp-apim-subscription-key"; "" where there is none.
+[[nodiscard]] std::string_view key_in(const Headers& headers) noexcept;
 
 }  // namespace qwen3guard::server
 

@@ -15,6 +15,12 @@ const char* to_string(Route route) noexcept {
       return "stream";
     case Route::upstream:
       return "upstream";
+    case Route::litellm:
+      return "litellm";
+    case Route::perspective:
+      return "perspective";
+    case Route::azure:
+      return "azure";
   }
   return "";
 }

@@ -30,22 +30,23 @@ std::string what_of(const std::string& path) {
 TEST_CASE("keys: whoever has one is known by its name", "[server]") {
   const q3g_test::TemporaryFolder folder;
   const Keys keys(write(folder, "# ours\r\nalice 0123456789abcdef\r\n\nbob fedcba9876543210\n"));
-  CHECK(keys.name_of({{"Authorization", "Bearer 0123456789abcdef"}}) == "alice");
-  CHECK(keys.name_of({{"authorization", "bearer fedcba9876543210"}}) == "bob");
-  CHECK(keys.name_of({{"x-api-key", "fedcba9876543210"}}) == "bob");
-  CHECK(keys.name_of({{"api-key", "0123456789abcdef"}}) == "alice");
+  CHECK(keys.name_of(key_in({{"Authorization", "Bearer 0123456789abcdef"}})) == "alice");
+  CHECK(keys.name_of(key_in({{"authorization", "bearer fedcba9876543210"}})) == "bob");
+  CHECK(keys.name_of(key_in({{"x-api-key", "fedcba9876543210"}})) == "bob");
+  CHECK(keys.name_of(key_in({{"api-key", "0123456789abcdef"}})) == "alice");
+  CHECK(keys.name_of(key_in({{"Ocp-Apim-Subscription-Key", "0123456789abcdef"}})) == "alice");
   for (const Headers& headers : std::initializer_list<Headers>{{},
                                                                {{"authorization", "Bearer "}},
                                                                {{"authorization", "Bearer 0123456789abcde"}},
                                                                {{"authorization", "Basic 0123456789abcdef"}},
                                                                {{"authorization", "0123456789abcdef"}}})
-    CHECK_FALSE(keys.name_of(headers).has_value());
+    CHECK_FALSE(keys.name_of(key_in(headers)).has_value());
 }
 
 TEST_CASE("keys: without a file nobody needs one", "[server]") {
   const Keys keys("");
   CHECK_FALSE(keys.are_wanted());
-  CHECK(keys.name_of({}) == "");
+  CHECK(keys.name_of(key_in({})) == "");
 }
 
 TEST_CASE("keys: a file that is wrong says where, and leaves the old keys in their place", "[server]") {
@@ -58,5 +59,5 @@ TEST_CASE("keys: a file that is wrong says where, and leaves the old keys in the
   Keys keys(write(folder, "alice 0123456789abcdef\n"));
   write(folder, "alice short\n");
   CHECK_THROWS(keys.reload());
-  CHECK(keys.name_of({{"x-api-key", "0123456789abcdef"}}) == "alice");
+  CHECK(keys.name_of(key_in({{"x-api-key", "0123456789abcdef"}})) == "alice");
 }

@@ -49,3 +49,13 @@ TEST_CASE("routes: another method is told which ones there are", "[server]") {
   CHECK(found.allowed == "POST, DELETE");
   CHECK(make_routes().find("PUT", "/nowhere").allowed.empty());
 }
+
+TEST_CASE("routes: errors below a prefix are spelled as it says, of doors and of none", "[server]") {
+  Routes routes = make_routes();
+  const SpellError spell = [](const ApiError&) { return Response(); };
+  routes.add_spelling("/v1/str", spell);
+  CHECK(routes.find("POST", "/v1/stream").spell_error == spell);
+  CHECK(routes.find("PUT", "/v1/stream").spell_error == spell);
+  CHECK(routes.find("POST", "/v1/strange").spell_error == spell);
+  CHECK(routes.find("POST", "/v1/other").spell_error == nullptr);
+}

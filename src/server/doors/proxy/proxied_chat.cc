@@ -307,7 +307,7 @@ void ProxiedChat::take_error() {
   std::from_chars(digits.data(), digits.data() + digits.size(), retry_after_s);
   const std::string words = reply_.error_words();
   if (services_.options.log && !words.empty()) services_.options.log(reply_.error_message() + ": " + words);
-  fail({reply_.error_status(), reply_.error_message(), "", "upstream_refused"}, retry_after_s);
+  fail({reply_.error_status(), reply_.error_message(), "", "upstream_refused", retry_after_s});
 }
 
 bool ProxiedChat::has_room() {
@@ -353,14 +353,14 @@ void ProxiedChat::end_if_over() {
   finish();
 }
 
-void ProxiedChat::fail(const ApiError& error, double retry_after_s) {
+void ProxiedChat::fail(const ApiError& error) {
   if (is_done_) return;
   if (is_answered_) return finish();
   if (exchange_->has_begun()) {
     exchange_->write("data: " + error_body(error) + "\n\n");
     exchange_->end();
   } else {
-    exchange_->reply(retry_after_s > 0 ? busy_response(error, retry_after_s) : error_response(error));
+    refuse(*exchange_, error);
   }
   finish();
 }

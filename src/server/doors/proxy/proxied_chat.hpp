@@ -56,7 +56,7 @@ class ProxiedChat : public std::enable_shared_from_this<ProxiedChat> {
   void look_at_room();
   [[nodiscard]] bool has_room();
   void end_if_over();
-  void fail(const ApiError& error, double retry_after_s = 0);
+  void fail(const ApiError& error);
   void finish();
   /// Calls change(); what it throws becomes the reply.
   template <class Change>

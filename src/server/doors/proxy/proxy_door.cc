@@ -33,8 +33,7 @@ class Proxy : public std::enable_shared_from_this<Proxy> {
     }
     if (chats_.size() >= services_.options.max_sessions) {
       services_.metrics.count_refused("sessions");
-      return exchange->reply(
-          busy_response({429, "too many chats are being answered", "", "sessions_full"}, 1));
+      return refuse(*exchange, {429, "too many chats are being answered", "", "sessions_full"});
     }
     const auto chat =
         std::make_shared<ProxiedChat>(services_, upstream_, exchange, std::move(request),
