@@ -31,6 +31,8 @@ done
 logs=build/logs
 CMAKE_BUILD_PARALLEL_LEVEL=$(job_count)
 export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL=$CMAKE_BUILD_PARALLEL_LEVEL
+# For the builds that tests make of their own, too: with the same flags the compiler cache has their objects already.
+export Q3G_WERROR=ON
 passed=0 failed=0 skipped=0
 
 skip() {

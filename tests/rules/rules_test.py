@@ -158,6 +158,9 @@ class RulesTest(unittest.TestCase):
     def test_self_contained_headers(self):
         text = HEADER.format("SRC_UTIL_B_HPP", "inline std::string b();\n")
         self.expect("self_contained_headers", "src/util/b.hpp", text, "does not compile alone")
+        for source, is_shown_by_the_build in (('#include "util/b.hpp"\n', True), ('#include <string>\n#include "util/b.hpp"\n', False)):
+            found = self.findings("self_contained_headers", {"src/util/b.hpp": text, "src/util/b.cc": SPDX + source})
+            self.assertEqual(not found, is_shown_by_the_build, source)
 
     def test_shell_scripts(self):
         head = "#!/usr/bin/env bash\n"
