@@ -6,16 +6,14 @@
 #include <utility>
 
 #include "qwen3guard/quote.hpp"
+#include "server/admission.hpp"
 #include "server/doors/doors.hpp"
 #include "server/http/listener.hpp"
-#include "server/http/query.hpp"
-#include "server/local_host.hpp"
 #include "server/observed_exchange.hpp"
 #include "server/operations/keys.hpp"
 #include "server/replies.hpp"
 #include "server/routes.hpp"
 #include "server/services.hpp"
-#include "wire/json_out.hpp"
 
 namespace qwen3guard::server {
 namespace {
@@ -58,7 +56,6 @@ class Server::Impl {
         policies_(options_.load_policies),
         audit_(options_.audit),
         models_(serve_models(options_)) {
-    refuse_open_door();
     if (options_.upstream.url.empty()) {
       add_chat_door(routes_, services_);
     } else {
@@ -66,7 +63,8 @@ class Server::Impl {
     }
     add_moderations_door(routes_, services_);
     add_stream_door(routes_, services_);
-    add_operations();
+    add_operators_doors(
+        routes_, services_, [this] { return levels(); }, [this] { return is_stopping_; });
     add_page(routes_);
     listener_ = Listener::open(
         loop_, options_.listener, [this](std::shared_ptr<Exchange> exchange) { answer(std::move(exchange)); },
@@ -107,21 +105,10 @@ class Server::Impl {
   }
 
  private:
-  /// Whoever reaches the server may use it: without keys that is to be this machine alone, unless it was said
-  /// in so many words.
-  void refuse_open_door() {
-    if (keys_.are_wanted() || options_.allow_remote_without_keys || is_loopback(loop_, options_.listener))
-      return;
-    throw std::runtime_error(
-        printable(options_.listener.host) +
-        " can be reached from other machines, and there are no keys: give a file of keys "
-        "(--keys), or say that everybody may use it (--allow-remote-without-keys)");
-  }
-
   void answer(std::shared_ptr<Exchange> inner) {
     const Request& request = inner->request();
     const Routes::Found found = routes_.find(request.method, request.path);
-    const auto key_name = keys_.name_of(key_of(request, found.route));
+    const auto key_name = admission_.key_name(request, found.route);
     inner->key_name = key_name.value_or("");
     inner->spell_error = found.spell_error;
     const auto exchange = observe(std::move(inner), found.route == nullptr ? "other" : found.route->door);
@@ -133,9 +120,9 @@ class Server::Impl {
                                 "x-request-id"},
                                {"access-control-max-age", "600"}},
                               ""});
-    if (const char* why = distrust(request)) {
+    if (const auto error = admission_.distrust(request)) {
       metrics_.count_refused("host");
-      return refuse(*exchange, {403, why, "", "untrusted_page"});
+      return refuse(*exchange, *error);
     }
     if (found.route == nullptr) return refuse_path(*exchange, found);
     if (!key_name && !found.route->is_open) {
@@ -148,20 +135,6 @@ class Server::Impl {
       return refuse(*exchange, {503, "the server is being stopped", "", "stopping", 1});
     }
     found.route->answer(exchange, found.id);
-  }
-
-  /// Where nobody needs a key, a web page that a person happens to look at must not use the server for him.
-  [[nodiscard]] const char* distrust(const Request& request) const {
-    if (keys_.are_wanted()) return nullptr;
-    const std::string_view host = find(request.headers, "host");
-    if (!options_.allow_remote_without_keys && !is_trusted_host(host, options_.allowed_hosts))
-      return "without keys the server answers to addresses, localhost and the hosts that it was told, not to "
-             "the "
-             "Host of this request";
-    if (!is_trusted_origin(find(request.headers, "origin"), host, options_.cors_origin))
-      return "without keys the server does not answer pages of other origins, but for the one that it was "
-             "told";
-    return nullptr;
   }
 
   std::shared_ptr<Exchange> observe(std::shared_ptr<Exchange> inner, const std::string& door) {
@@ -180,39 +153,11 @@ class Server::Impl {
         });
   }
 
-  static std::string key_of(const Request& request, const Routes::Route* route) {
-    const std::string_view key = key_in(request.headers);
-    if (!key.empty() || route == nullptr || !route->has_key_in_query) return std::string(key);
-    return query_value(request.query, "key").value_or("");
-  }
-
   static void refuse_path(Exchange& exchange, const Routes::Found& found) {
     const std::string path = quote(exchange.request().path, 100);
     if (found.allowed.empty()) return refuse(exchange, {404, "there is nothing at " + path, "", "not_found"});
     refuse(exchange, {405, path + " takes " + found.allowed, "", "method_not_allowed"},
            {{"allow", found.allowed}});
-  }
-
-  void add_operations() {
-    const auto status = [](bool is_well, const char* word) {
-      wire::JsonOut json;
-      json.begin_object().key("status").string(word).end_object();
-      return json_response(is_well ? 200 : 503, json.text());
-    };
-    routes_.add({"health", "GET", "/health", true, [status](const auto& exchange, const std::string&) {
-                   exchange->reply(status(true, "ok"));
-                 }});
-    routes_.add({"health", "GET", "/ready", true, [this, status](const auto& exchange, const std::string&) {
-                   exchange->reply(status(!is_stopping_, is_stopping_ ? "stopping" : "ready"));
-                 }});
-    routes_.add({"metrics", "GET", "/metrics", false, [this](const auto& exchange, const std::string&) {
-                   exchange->reply({200,
-                                    {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-                                    metrics_.text(levels())});
-                 }});
-    routes_.add({"policies", "GET", "/v1/policies", false, [this](const auto& exchange, const std::string&) {
-                   exchange->reply(json_response(200, policies_json()));
-                 }});
   }
 
   [[nodiscard]] Levels levels() const {
@@ -226,23 +171,6 @@ class Server::Impl {
     out.n_requests = n_requests_;
     out.lost_audit_lines = audit_.n_lost();
     return out;
-  }
-
-  [[nodiscard]] std::string policies_json() const {
-    wire::JsonOut json;
-    json.begin_object().key("object").string("list").key("data").begin_array();
-    for (int i = 0; i < kRouteCount; ++i) {
-      const auto route = static_cast<Route>(i);
-      const Policy& policy = policies_.policy(route);
-      json.begin_object();
-      json.key("route").string(to_string(route));
-      json.key("name").string(policy.name());
-      json.key("version").string(policy.version());
-      json.key("description").string(policy.describe());
-      json.end_object();
-    }
-    json.end_array().end_object();
-    return json.text();
   }
 
   /// One of the things that SIGHUP reads again; a bad file leaves the old ones in their place.
@@ -302,6 +230,7 @@ class Server::Impl {
   std::size_t n_requests_ = 0;
   bool is_stopping_ = false, is_over_ = false;
   Loop loop_;
+  Admission admission_{loop_, options_, keys_};
   std::unique_ptr<Loop::Timer> patience_, look_again_;
   Models models_;
   Services services_{loop_, options_, models_, policies_, metrics_, audit_, on_stop_};
