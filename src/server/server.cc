@@ -62,6 +62,7 @@ class Server::Impl {
       add_proxy_door(routes_, services_);
     }
     add_moderations_door(routes_, services_);
+    add_azure_door(routes_, services_);
     add_stream_door(routes_, services_);
     add_operators_doors(
         routes_, services_, [this] { return levels(); }, [this] { return is_stopping_; });

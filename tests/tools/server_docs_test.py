@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/server.md: its commands are run as they stand, and what comes back is what the page shows.
+"""docs/server.md and pages like it: their commands are run as they stand, and what comes back is what the page shows.
 
-In the page's outputs "..." stands for what is left out: a member "...": "..." for any others, a string that ends in it for
+In a page's outputs "..." stands for what is left out: a member "...": "..." for any others, a string that ends in it for
 any with that beginning, an element "..." for any elements. Numbers may differ by a little. Q3G_CLI names the program.
 """
 import http.server
@@ -102,10 +102,10 @@ class ServerDocsTest(unittest.TestCase):
     def here(self, text: str) -> str:
         return re.sub(r"127\.0\.0\.1:(\d+)", lambda match: f"127.0.0.1:{self.ports.get(match.group(1), match.group(1))}", text)
 
-    def test_examples(self) -> None:
-        text = (ROOT / "docs/server.md").read_text(encoding="utf-8")
+    def check_page(self, page: str) -> int:
+        """Runs a page from its beginning; how many outputs were compared."""
         n_compared = 0
-        for commands, output in BLOCK.findall(text):
+        for commands, output in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
             if commands.startswith("qwen3guard serve"):
                 self.start(commands.strip())
                 continue
@@ -118,7 +118,13 @@ class ServerDocsTest(unittest.TestCase):
                 for pair in zip(shown, real):
                     self.assertEqual(differs(*pair), "", done.stdout)
                 n_compared += 1
-        self.assertGreaterEqual(n_compared, 8)
+        return n_compared
+
+    def test_server(self) -> None:
+        self.assertGreaterEqual(self.check_page("server.md"), 8)
+
+    def test_migrate_from_azure(self) -> None:
+        self.assertEqual(self.check_page("migrate_from_azure.md"), 1)
 
 
 if __name__ == "__main__":
