@@ -64,6 +64,7 @@ class Server::Impl {
     add_moderations_door(routes_, services_);
     add_azure_door(routes_, services_);
     add_stream_door(routes_, services_);
+    add_litellm_door(routes_, services_);
     add_operators_doors(
         routes_, services_, [this] { return levels(); }, [this] { return is_stopping_; });
     add_page(routes_);

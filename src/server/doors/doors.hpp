@@ -17,6 +17,7 @@ void add_azure_door(Routes& routes, Services& services);
 void add_stream_door(Routes& routes, Services& services);
 /// In the chat door's place, for models that are none of ours. Throws std::runtime_error: the options.
 void add_proxy_door(Routes& routes, Services& services);
+void add_litellm_door(Routes& routes, Services& services);
 void add_page(Routes& routes);
 /// What operators and their tools look at. levels: how full everything is; is_stopping: no more is taken.
 void add_operators_doors(Routes& routes, Services& services, std::function<Levels()> levels,

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef QWEN3GUARD_SRC_SERVER_DOORS_LITELLM_CALL_STORE_HPP
+#define QWEN3GUARD_SRC_SERVER_DOORS_LITELLM_CALL_STORE_HPP
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/doors/litellm/guarded_call.hpp"
+
+namespace qwen3guard::server {
+
+/// Whose call it is. A client of the gateway may choose the id of its calls: it is to reach no other's.
+struct CallKey {
+  std::string key_name;  ///< ours, which the gateway shows
+  std::string user;      ///< whom the gateway answers
+  std::string call_id;
+  [[nodiscard]] friend auto operator<=>(const CallKey&, const CallKey&) = default;
+};
+
+/// Bounds of a CallStore.
+struct CallLimits {
+  std::size_t max_calls = 16384;                        ///< remembered
+  std::size_t max_asked_bytes = std::size_t{64} << 20;  ///< of the conversations remembered
+  std::size_t max_sessions = 2048;                      ///< calls that hold sessions
+  std::chrono::steady_clock::duration timeout{std::chrono::seconds(300)};  ///< of what is remembered
+  /// Sessions of a call that nothing was asked of for as long are let go of; they can be made anew.
+  std::chrono::steady_clock::duration rest{std::chrono::seconds(15)};
+};
+
+/// What the gateway's calls have asked, and who judges their answers. What is remembered of a call costs the
+/// bytes of its conversation; its sessions cost far more, and are given up sooner. Loop thread only.
+class CallStore {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Call {
+    std::shared_ptr<const ChatMessages> asked;  ///< null: not known
+    std::shared_ptr<GuardedCall> sessions;      ///< null: none
+    Clock::time_point used;
+    std::size_t n_steps = 0;   ///< under way
+    std::size_t n_bytes = 0;   ///< of what was asked
+    bool is_answered = false;  ///< an answer has begun
+    // For the record: who asked last, and what the sessions have judged. @{
+    std::string request_id, key_name;
+    std::vector<SaidAnswer> said;  // @}
+  };
+
+  /// let_go: closes a call's sessions, and records what was said.
+  CallStore(const CallLimits& limits, std::function<void(Call&)> let_go)
+      : limits_(limits), let_go_(std::move(let_go)) {}
+
+  /// Null: there is none.
+  [[nodiscard]] Call* find(const CallKey& key);
+  /// The call, a new one where there is none. Null when there is no room: then calls whose answer has begun
+  /// and that rest were forgotten already, and the others wait for theirs.
+  [[nodiscard]] Call* open(const CallKey& key, Clock::time_point now);
+  /// Sessions for the call, in the place of those that it has.
+  void give(Call& call, std::shared_ptr<GuardedCall> sessions);
+  void remember(Call& call, std::shared_ptr<const ChatMessages> asked);
+  /// Room for one more call with sessions: false when there is none, as all are at work.
+  [[nodiscard]] bool make_room_for_sessions();
+  /// Lets go of the sessions that were used least lately and are not at work. False: there are none.
+  bool let_go_of_one();
+  void forget(const CallKey& key);
+  /// Lets go of what was not used for too long.
+  void sweep(Clock::time_point now);
+  /// Of the call's sessions.
+  void let_go(Call& call);
+  /// Of all that are not at work.
+  void let_go_of_all();
+
+  [[nodiscard]] std::size_t n_calls() const noexcept { return calls_.size(); }
+  [[nodiscard]] std::size_t n_with_sessions() const noexcept { return n_with_sessions_; }
+
+ private:
+  using Calls = std::map<CallKey, Call>;
+  Calls::iterator erase(Calls::iterator call);
+  [[nodiscard]] bool forget_one(Clock::time_point now);
+
+  const CallLimits limits_;
+  const std::function<void(Call&)> let_go_;
+  Calls calls_;
+  std::size_t n_asked_bytes_ = 0, n_with_sessions_ = 0;
+};
+
+}  // namespace qwen3guard::server
+
+#endif  // QWEN3GUARD_SRC_SERVER_DOORS_LITELLM_CALL_STORE_HPP
