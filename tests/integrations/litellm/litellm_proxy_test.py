@@ -129,10 +129,10 @@ class ShippedTest(ProxyTest):
         n_before = self.upstream.n_requests
         text, picture = {"type": "text", "text": "Hello"}, {"type": "image_url", "image_url": {"url": "http://x/"}}
         audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
-        for seen in (self.proxy.chat(PROMPT, True, tools=TOOLS), self.proxy.chat([text, picture]),
-                     self.proxy.chat([text, picture], True), self.proxy.chat([text, audio])):
-            self.assertGreaterEqual(seen.status, 400, seen.raw)
-            self.assertEqual(seen.texts, {})
+        for seen, word in ((self.proxy.chat(PROMPT, True, tools=TOOLS), "tools"), (self.proxy.chat([text, picture]), "images"),
+                           (self.proxy.chat([text, picture], True), "images"), (self.proxy.chat([text, audio]), "input_audio")):
+            self.assertEqual((seen.status, seen.texts), (400, {}), seen.raw)
+            self.assertIn(word, seen.error or "")
         self.assertEqual(self.upstream.n_requests, n_before)
 
     def test_a_client_cannot_leave_the_guard_out(self) -> None:

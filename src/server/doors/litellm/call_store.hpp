@@ -3,12 +3,12 @@
 #define QWEN3GUARD_SRC_SERVER_DOORS_LITELLM_CALL_STORE_HPP
 
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "server/doors/litellm/guarded_call.hpp"
@@ -20,7 +20,9 @@ struct CallKey {
   std::string key_name;  ///< ours, which the gateway shows
   std::string user;      ///< whom the gateway answers
   std::string call_id;
-  [[nodiscard]] friend auto operator<=>(const CallKey&, const CallKey&) = default;
+  [[nodiscard]] friend bool operator<(const CallKey& a, const CallKey& b) {
+    return std::tie(a.key_name, a.user, a.call_id) < std::tie(b.key_name, b.user, b.call_id);
+  }
 };
 
 /// Bounds of a CallStore.

@@ -83,6 +83,7 @@ std::set<std::string> texts_in(const std::vector<JsonValue>& messages) {
 
 void add_as_users(std::vector<std::string> texts, ChatMessages& asked) {
   std::vector<Message> messages;
+  messages.reserve(texts.size());
   for (std::string& text : texts) messages.push_back({Role::user, std::move(text)});
   const auto n = messages.size();
   const auto place = asked.messages.begin() + static_cast<std::ptrdiff_t>(asked.i_first_prompt);

@@ -16,9 +16,10 @@ using Kind = AnswerJudgement::Kind;
 /// For the person whose text it is: what was found, and none of the text.
 std::string reason_of(const char* what, const Decision& decision) {
   std::string out = std::string("the ") + what + " is blocked by the policy of the guard";
-  const Ruling& ruling = decision.ruling;
-  if (decision.severity != Severity::not_judged) out += std::string(": ") + to_string(decision.severity);
-  if (ruling.category) out += std::string(", ") + to_string(*ruling.category);
+  // A phrase of the policy's decides whatever the model says.
+  if (decision.severity <= Severity::safe) return out;
+  out += std::string(": ") + to_string(decision.severity);
+  if (decision.ruling.category) out += std::string(", ") + to_string(*decision.ruling.category);
   return out;
 }
 
@@ -129,6 +130,8 @@ GuardrailReply reply_unjudged(const Ruling& ruling, const Error& error, bool is_
   json.end_object();
   return {json.text(), true};
 }
+
+bool is_for_the_client(const Error& error) { return api_error(error).status == 400; }
 
 Response spell_guardrail_error(const ApiError& error) {
   Response response = error_response(error);

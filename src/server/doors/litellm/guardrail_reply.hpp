@@ -30,8 +30,10 @@ struct AnswerRules {
 [[nodiscard]] GuardrailReply reply_to_response(const std::vector<AnswerText>& texts,
                                                const std::vector<AnswerJudgement>& judgements,
                                                const AnswerRules& rules);
-/// What the policy blocks because it was not judged.
+/// What is blocked because it was not judged.
 [[nodiscard]] GuardrailReply reply_unjudged(const Ruling& ruling, const Error& error, bool is_monitor);
+/// What was sent is to blame. The gateway tells its clients the reason of a block, but nothing of an error.
+[[nodiscard]] bool is_for_the_client(const Error& error);
 
 /// Errors of this door. The gateway takes 502, 503 and 504 for a guard that is not there, which it may be
 /// told to do without; here they say that something was not judged.

@@ -11,6 +11,7 @@
 #include "server/doors/request_json.hpp"
 #include "server/doors/verdict_json.hpp"
 #include "server/http/posted.hpp"
+#include "wire/line_error.hpp"
 
 namespace qwen3guard::server {
 namespace {
@@ -65,7 +66,15 @@ class LitellmDoor : public std::enable_shared_from_this<LitellmDoor> {
     services_.on_stop.push_back([this] { calls_.let_go_of_all(); });
   }
 
-  void answer(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body);
+  void answer(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
+    try {
+      begin(exchange, body);
+    } catch (const BadRequestError& e) {
+      refuse_unjudged(*exchange, {ErrorCode::invalid_argument, e.what()});
+    } catch (const wire::LineError& e) {
+      refuse_unjudged(*exchange, {e.code, e.what()});
+    }
+  }
 
  private:
   /// One request under way.
@@ -78,6 +87,8 @@ class LitellmDoor : public std::enable_shared_from_this<LitellmDoor> {
     Clock::time_point begin = Clock::now();
   };
 
+  void begin(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body);
+  void refuse_unjudged(Exchange& exchange, const Error& error);
   [[nodiscard]] std::shared_ptr<GuardedCall> make_sessions() const;
   void let_go(CallStore::Call& call);
   void run(const std::shared_ptr<Asked>& asked, CallStore::Call& call);
@@ -99,7 +110,13 @@ class LitellmDoor : public std::enable_shared_from_this<LitellmDoor> {
   std::unique_ptr<Loop::Timer> timer_;
 };
 
-void LitellmDoor::answer(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
+void LitellmDoor::refuse_unjudged(Exchange& exchange, const Error& error) {
+  services_.metrics.count_unjudged(Route::litellm, to_string(error.code));
+  const Ruling ruling = rule_unjudged(services_.policies.policy(Route::litellm));
+  exchange.reply(json_response(200, reply_unjudged(ruling, error, services_.options.monitor_only).json));
+}
+
+void LitellmDoor::begin(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
   const auto asked = std::make_shared<Asked>();
   asked->exchange = exchange;
   asked->call = read_guardrail_call(body, services_.options.max_inputs);
@@ -125,7 +142,11 @@ void LitellmDoor::answer(const std::shared_ptr<Exchange>& exchange, const wire::
   call->request_id = exchange->request_id;
   call->key_name = exchange->key_name;
   if (!call->sessions) {
-    if (!calls_.make_room_for_sessions()) return refuse_full(*exchange);
+    if (!calls_.make_room_for_sessions()) {
+      // What nobody will answer is not to take the place of what somebody will.
+      if (is_request && call->n_steps == 0) calls_.forget(asked->key);
+      return refuse_full(*exchange);
+    }
     calls_.give(*call, make_sessions());
   }
   run(asked, *call);
@@ -193,7 +214,7 @@ void LitellmDoor::finish(const std::shared_ptr<Asked>& under_way, Result<CallOut
   }
   if (!outcome.ok()) {
     record_unjudged(asked, outcome.error());
-    if (blocks_unjudged(asked.policy) || asked.rules.is_monitor)
+    if (blocks_unjudged(asked.policy) || asked.rules.is_monitor || is_for_the_client(outcome.error()))
       return reply(asked,
                    reply_unjudged(rule_unjudged(asked.policy), outcome.error(), asked.rules.is_monitor));
     refuse(*asked.exchange, api_error(outcome.error()));
