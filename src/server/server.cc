@@ -65,6 +65,7 @@ class Server::Impl {
     add_azure_door(routes_, services_);
     add_stream_door(routes_, services_);
     add_litellm_door(routes_, services_);
+    add_perspective_door(routes_, services_);
     add_operators_doors(
         routes_, services_, [this] { return levels(); }, [this] { return is_stopping_; });
     add_page(routes_);
@@ -118,8 +119,8 @@ class Server::Impl {
       return exchange->reply({204,
                               {{"access-control-allow-methods", found.allowed},
                                {"access-control-allow-headers",
-                                "authorization, x-api-key, ocp-apim-subscription-key, content-type, "
-                                "x-request-id"},
+                                "authorization, x-api-key, ocp-apim-subscription-key, x-goog-api-key, "
+                                "content-type, x-request-id"},
                                {"access-control-max-age", "600"}},
                               ""});
     if (const auto error = admission_.distrust(request)) {

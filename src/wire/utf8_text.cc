@@ -61,6 +61,16 @@ std::string with_replacements(std::string_view text) {
   return out;
 }
 
+std::uint32_t next_character(std::string_view text, std::size_t& at) noexcept {
+  const std::size_t n = length_of(text[at]);
+  const auto lead = static_cast<std::uint32_t>(static_cast<unsigned char>(text[at]));
+  std::uint32_t c = n == 1 ? lead : lead & (0x7FU >> n);
+  for (std::size_t i = 1; i < n; ++i)
+    c = c << 6 | (static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i])) & 0x3FU);
+  at += n;
+  return c;
+}
+
 void append_utf8(std::uint32_t c, std::string& out) {
   const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
   if (c < 0x80) return put(c);

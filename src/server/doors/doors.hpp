@@ -15,6 +15,7 @@ void add_chat_door(Routes& routes, Services& services);
 /// Azure AI Content Safety's `text:analyze`.
 void add_azure_door(Routes& routes, Services& services);
 void add_stream_door(Routes& routes, Services& services);
+void add_perspective_door(Routes& routes, Services& services);
 /// In the chat door's place, for models that are none of ours. Throws std::runtime_error: the options.
 void add_proxy_door(Routes& routes, Services& services);
 void add_litellm_door(Routes& routes, Services& services);

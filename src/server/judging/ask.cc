@@ -38,6 +38,7 @@ void record(Services& services, const Exchange& exchange, const Question& questi
     entry.key_name = exchange.key_name;
     entry.model = question.model->name;
     entry.model_digest = question.model->digest;
+    entry.is_private = question.is_private;
     if (i < asked.judged.size()) {
       entry.role = asked.judged[i].role;
       entry.text = asked.judged[i].content;
@@ -63,9 +64,10 @@ void ask(Services& services, const std::shared_ptr<Exchange>& exchange, Question
   asked->n_left = question.conversations.size();
   asked->answers.assign(question.conversations.size(), Error{ErrorCode::cancelled, "it was not begun"});
   std::vector<Classifier::Job> jobs;
-  const auto finish =
-      posted<>(services.loop, [&services, exchange, asked, then = std::move(then),
-                               asked_for = Question{question.route, question.model, {}, question.options}] {
+  const auto finish = posted<>(
+      services.loop,
+      [&services, exchange, asked, then = std::move(then),
+       asked_for = Question{question.route, question.model, {}, question.options, question.is_private}] {
         record(services, *exchange, asked_for, *asked);
         if (exchange->is_open()) then(std::move(asked->answers));
       });

@@ -17,6 +17,7 @@ struct Question {
   ServedModel* model = nullptr;
   std::vector<std::vector<Message>> conversations;  ///< of each the last message
   std::shared_ptr<const ClassifyOptions> options;   ///< the route's
+  bool is_private = false;  ///< the texts are in no log, whatever the operator asked for
 };
 
 /// A verdict that is there, of something that was judged; or an error. Nothing else comes out of ask().

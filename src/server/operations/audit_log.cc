@@ -64,7 +64,7 @@ std::string line_of(const AuditEntry& entry, bool with_text) {
   if (entry.was_let_through) json.key("let_through").boolean(true);
   json.key("text_sha256").string(sha256_hex(entry.text));
   json.key("text_bytes").integer(static_cast<std::int64_t>(entry.text.size()));
-  if (with_text) json.key("text").string(entry.text);
+  if (with_text && !entry.is_private) json.key("text").string(entry.text);
   json.end_object();
   return json.text() + "\n";
 }

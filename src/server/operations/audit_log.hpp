@@ -20,6 +20,7 @@ struct AuditEntry {
   const Ruling* ruling = nullptr;  ///< null: not judged
   std::string_view error;          ///< why not; empty where there is a ruling
   std::string_view text;           ///< what was judged; its hash is written, and itself only if asked
+  bool is_private = false;         ///< the text is not written in any case
   bool was_let_through = false;    ///< monitor-only: a block that was not carried out
 };
 

@@ -22,7 +22,7 @@ std::string_view key_in(const Headers& headers) noexcept {
   const std::string_view given = find(headers, "authorization");
   if (given.size() > kBearer.size() && equal_names(given.substr(0, kBearer.size()), kBearer))
     return given.substr(kBearer.size());
-  for (const char* name : {"x-api-key", "api-key", "ocp-apim-subscription-key"}) {
+  for (const char* name : {"x-api-key", "api-key", "ocp-apim-subscription-key", "x-goog-api-key"}) {
     if (const std::string_view key = find(headers, name); !key.empty()) return key;
   }
   return "";

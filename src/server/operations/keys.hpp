@@ -33,7 +33,7 @@ class Keys {
 };
 
 /// The key that a client sent: "Authorization: Bearer ...", else "x-api-key", "api-key" or Azure's
-/// "ocp-apim-subscription-key"; "" where there is none.
+/// "ocp-apim-subscription-key", "x-goog-api-key"; "" where there is none.
 [[nodiscard]] std::string_view key_in(const Headers& headers) noexcept;
 
 }  // namespace qwen3guard::server

@@ -35,6 +35,7 @@ TEST_CASE("keys: whoever has one is known by its name", "[server]") {
   CHECK(keys.name_of(key_in({{"x-api-key", "fedcba9876543210"}})) == "bob");
   CHECK(keys.name_of(key_in({{"api-key", "0123456789abcdef"}})) == "alice");
   CHECK(keys.name_of(key_in({{"Ocp-Apim-Subscription-Key", "0123456789abcdef"}})) == "alice");
+  CHECK(keys.name_of(key_in({{"X-Goog-Api-Key", "0123456789abcdef"}})) == "alice");
   for (const Headers& headers : std::initializer_list<Headers>{{},
                                                                {{"authorization", "Bearer "}},
                                                                {{"authorization", "Bearer 0123456789abcde"}},
