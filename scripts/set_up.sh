@@ -25,6 +25,7 @@ libraries+=(libboost-dev libssl-dev prometheus-cpp-dev)
 programs=(g++:g++ cmake:cmake make:make ninja:ninja-build ccache:ccache pkg-config:pkg-config)
 if $dev; then
   libraries+=(catch2 libbenchmark-dev libomp-dev unicode-data dpkg-dev locales)
+  libraries+=(libmono-system-net-http4.0-cil libmono-system-runtime-serialization4.0-cil)
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
   programs+=(abidiff:abigail-tools doxygen:doxygen lintian:lintian perl:perl mcs:mono-mcs mono:mono-runtime)
   programs+=(curl:curl openssl:openssl chromium:chromium)

@@ -130,8 +130,9 @@ class Server::Impl {
     if (found.route == nullptr) return refuse_path(*exchange, found);
     if (!key_name && !found.route->is_open) {
       metrics_.count_refused("key");
+      // With a realm, as Python's httplib2 fails on a scheme alone.
       return refuse(*exchange, {401, "no key, or none that is known here", "", "invalid_api_key"},
-                    {{"www-authenticate", "Bearer"}});
+                    {{"www-authenticate", R"(Bearer realm="qwen3guard")"}});
     }
     if (is_stopping_ && !found.route->is_open) {
       metrics_.count_refused("stopping");

@@ -90,7 +90,7 @@ class ServerDocsTest(unittest.TestCase):
         """`qwen3guard serve ... &`"""
         page_port = re.search(r"--port (\d+)", line).group(1)
         line = self.here(line.removesuffix("&").replace(f"--port {page_port}", "--port 0"))
-        server = subprocess.Popen(["bash", "-c", f"exec {line.replace('qwen3guard', CLI, 1)}"], stderr=subprocess.PIPE, text=True)
+        server = subprocess.Popen(["bash", "-c", f"exec {line.replace('qwen3guard', CLI, 1)}"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         self.addCleanup(server.stderr.close)
         self.addCleanup(server.wait, PATIENCE_S)
         self.addCleanup(server.terminate)
@@ -110,7 +110,8 @@ class ServerDocsTest(unittest.TestCase):
                 self.start(commands.strip())
                 continue
             with self.subTest(commands):
-                done = subprocess.run(["bash", "-euc", self.here(commands)], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+                done = subprocess.run(["bash", "-euc", self.here(commands)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
+                                      env={**os.environ, "PATH": f"{os.path.dirname(CLI)}:{os.environ['PATH']}"}, check=False)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertTrue(output, "no output is shown")
                 shown, real = values(output), values(done.stdout)
@@ -125,6 +126,10 @@ class ServerDocsTest(unittest.TestCase):
 
     def test_migrate_from_azure(self) -> None:
         self.assertEqual(self.check_page("migrate_from_azure.md"), 1)
+
+    def test_migrate_from_perspective(self) -> None:
+        (ROOT / "build").mkdir(exist_ok=True)
+        self.assertEqual(self.check_page("migrate_from_perspective.md"), 5)
 
 
 if __name__ == "__main__":
