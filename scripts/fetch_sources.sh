@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Brings the sources of the libraries that Q3G_BUNDLE_DEPENDENCIES builds in, as Debian and Ubuntu publish them, to
+# Brings the sources of the libraries that Q3G_BUNDLE_DEPENDENCIES and Q3G_STATIC_PROGRAM build in, as Debian and Ubuntu publish them, to
 # build/sources, and prints the CMake options that make the build use them. For machines that reach a package mirror
 # but not the public repositories, from which CMake would fetch them otherwise. Does nothing when they are there; when
 # it fails it leaves nothing that a later run takes for them.
@@ -11,7 +11,7 @@ set -euo pipefail
 folder=$PWD/build/sources
 part=$folder.part # takes the folder's name when all is there
 log=$PWD/build/logs/fetch_sources.log
-names=(re2 utf8proc simdjson)
+names=(re2 utf8proc simdjson prometheus-cpp)
 
 fail() {
   echo "scripts/fetch_sources.sh: $*" >&2

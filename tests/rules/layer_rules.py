@@ -16,7 +16,8 @@ GUARD_FLOORS = [["lists"], ["policy", "conversation"], ["heads", "loaded"], ["ge
 # Layers above the library, which see its public headers only.
 PROGRAM_LAYERS = ("wire", "server", "cli")
 # What they may include besides those: of the layers between them and the library.
-PROGRAM_HEADERS = ("src/bench/measure.hpp", "src/evaluation/*.hpp", "src/wire/*.hpp", "src/server/server.hpp", "src/server/options.hpp", "src/server/digest.hpp")
+PROGRAM_HEADERS = ("src/bench/measure.hpp", "src/evaluation/*.hpp", "src/wire/*.hpp", "src/server/server.hpp", "src/server/options.hpp", "src/server/digest.hpp",
+                   "src/server/http/stand_alone.hpp")
 # What src/model/checkpoint may include of the rest of its layer: formats know what a model is, and nothing of what it computes.
 CHECKPOINT_HEADERS = {"src/model/config.hpp", "src/model/labels.hpp", "src/model/packed_info.hpp"}
 # Names of published files, and who knows them: the formats, and the tokenizer with its own. The program names them to people.

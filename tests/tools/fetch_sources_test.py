@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NAMES = ("re2", "utf8proc", "simdjson")
+NAMES = ("re2", "utf8proc", "simdjson", "prometheus-cpp")
 # What the script calls; the file `how` says how it ends.
 APT_GET = """#!/usr/bin/env bash
 how=$(cat "{how}")

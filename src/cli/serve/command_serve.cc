@@ -12,6 +12,7 @@
 #include "cli/load_policy.hpp"
 #include "cli/serve/commands.hpp"
 #include "cli/serve/model_digest.hpp"
+#include "server/http/stand_alone.hpp"
 #include "server/server.hpp"
 
 namespace qwen3guard::cli {
@@ -108,6 +109,7 @@ std::string embedded_among(const ServeFlags& flags) {
 }
 
 void serve(const ServeFlags& flags) {
+  server::stand_alone();
   server::ServerOptions options = flags.options;
   check_routes(flags.policies);
   if (options.listener.tls_certificate.empty() != options.listener.tls_key.empty())

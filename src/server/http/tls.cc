@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http/tls.hpp"
 
+#include <array>
+#include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 
 #include "qwen3guard/quote.hpp"
@@ -22,6 +25,35 @@ std::shared_ptr<ssl::context> make(ssl::context::method method) {
   return context;
 }
 
+/// Trusts what the system trusts. OpenSSL knows where that is on the distribution that it was built for; a
+/// static program runs on others, and in a container that has a single file.
+void trust_system(ssl::context& context) {
+  constexpr std::array<const char*, 4> kBundles = {
+      "/etc/ssl/certs/ca-certificates.crt",  // Debian, Alpine, Arch
+      "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora, Red Hat
+      "/etc/ssl/ca-bundle.pem",              // SUSE
+      "/etc/ssl/cert.pem"};                  // Alpine, BSD
+  const auto is_there = [](const char* path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
+  };
+  boost::system::error_code error;
+  if (std::getenv(X509_get_default_cert_file_env()) || std::getenv(X509_get_default_cert_dir_env()) ||
+      is_there(X509_get_default_cert_file()) || is_there(X509_get_default_cert_dir())) {
+    context.set_default_verify_paths(error);
+    if (error) throw std::runtime_error("the system's certificates cannot be used: " + error.message());
+    return;
+  }
+  for (const char* bundle : kBundles) {
+    if (!is_there(bundle)) continue;
+    context.load_verify_file(bundle, error);
+    if (error) fail("file of certificates", bundle, error);
+    return;
+  }
+  throw std::runtime_error(
+      "this system has no certificates to trust; give --upstream-ca-file, or set SSL_CERT_FILE");
+}
+
 }  // namespace
 
 std::shared_ptr<ssl::context> make_server_tls(const std::string& certificate_file,
@@ -40,11 +72,10 @@ std::shared_ptr<ssl::context> make_server_tls(const std::string& certificate_fil
 
 std::shared_ptr<ssl::context> make_client_tls(const std::string& ca_file) {
   auto context = make(ssl::context::tls_client);
-  boost::system::error_code error;
   if (ca_file.empty()) {
-    context->set_default_verify_paths(error);
-    if (error) throw std::runtime_error("the system's certificates cannot be used: " + error.message());
+    trust_system(*context);
   } else {
+    boost::system::error_code error;
     context->load_verify_file(ca_file, error);
     if (error) fail("file of certificates", ca_file, error);
   }
