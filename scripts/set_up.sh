@@ -29,6 +29,7 @@ if $dev; then
   programs+=(git:git clang++:clang clang-tidy:clang-tidy clang-format:clang-format python3:python3 npm:npm shellcheck:shellcheck)
   programs+=(abidiff:abigail-tools doxygen:doxygen lintian:lintian perl:perl mcs:mono-mcs mono:mono-runtime)
   programs+=(curl:curl openssl:openssl chromium:chromium)
+  programs+=(podman:podman crun:crun systemd-analyze:systemd)
   programs+=(aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user)
 fi
 

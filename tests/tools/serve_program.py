@@ -146,9 +146,10 @@ class UnixConnection(http.client.HTTPConnection):
 class Server:
     """The program on a free port, or on what the flags say. It does not outlive the `with`, or close()."""
 
-    def __init__(self, *flags: str, tls: ssl.SSLContext | None = None, where: tuple[str, ...] = ("--port", "0")) -> None:
+    def __init__(self, *flags: str, tls: ssl.SSLContext | None = None, where: tuple[str, ...] = ("--port", "0"),
+                 program: tuple[str, ...] = (CLI, "serve")) -> None:
         self.tls = tls
-        self.process = subprocess.Popen([CLI, "serve", *where, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*program, *where, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, errors="replace")
         self._lines: list[str] = []
         self._has_ended = False
