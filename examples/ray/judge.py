@@ -100,7 +100,7 @@ def judge(options: argparse.Namespace, plan: RunPlan, out: OutputFolder) -> None
                 shown_at = time.monotonic()
                 print(f"{n_before + i} of {len(plan.shards)} shards", file=sys.stderr, flush=True)
     finally:
-        ray_run.ray.shutdown()
+        ray_run.disconnect()
         stop_attempts(out.attempts)
     if given_up:
         raise RunError(f"{len(given_up)} shards were given up, the first one because {given_up[0]}; the others are finished")

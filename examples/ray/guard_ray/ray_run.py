@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Iterator, Optional
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import ray  # noqa: E402  reads these when it is imported
+import ray  # noqa: E402  reads this when it is imported
 import ray.data  # noqa: E402
 
 from .output_folder import OutputFolder  # noqa: E402
@@ -39,10 +38,15 @@ def connect(address: Optional[str], n_workers: Optional[int]) -> int:
             ray.init(address=address, runtime_env={"py_modules": [package]}, **quiet)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         raise RunError(f"Ray: {str(error).splitlines()[0] if str(error) else error!r}") from None
-    n_cores = int(ray.cluster_resources().get("CPU", 0))
+    n_cores = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
     if n_cores < 1:
         raise RunError("Ray: the cluster has no CPU")
     return min(n_workers or n_cores, n_cores)
+
+
+def disconnect() -> None:
+    """Leaves the cluster, or ends the one that was started here, and all workers with it."""
+    ray.shutdown()
 
 
 def judge_all(plan: RunPlan, shards: list[Shard], out: OutputFolder, n_workers: int) -> Iterator[str]:
