@@ -32,6 +32,7 @@ from guard_ray.judge_shard import MAX_DEATHS_OUTSIDE, judge_shard  # noqa: E402
 from guard_ray.output_folder import OutputFolder  # noqa: E402
 from guard_ray.output_rows import read_line  # noqa: E402
 from guard_ray.problems import RunError  # noqa: E402
+from guard_ray.ray_worker import ShardWorker  # noqa: E402
 from guard_ray.row_reader import read_rows  # noqa: E402
 from guard_ray.run_end import end_run  # noqa: E402
 from guard_ray.run_plan import Asked, open_run  # noqa: E402
@@ -298,6 +299,19 @@ class GoingOnTest(JudgingTest):
         with self.assertRaisesRegex(RunError, "changed after the run began"):
             judge_shard(shards[0], out, lambda: self.judge, 4)
         self.assertIsNone(out.done(shards[0]))
+
+    def test_a_node_with_another_model_or_folder_ends_the_run(self) -> None:
+        out = OutputFolder(tempfile.mkdtemp(dir=self.folder))
+        out.make()
+        plan = open_run(self.asked(self.write(b'{"prompt": "Hello"}')), out)
+        batch = {"shard": [json.dumps(dataclasses.asdict(plan.shards[0]))]}
+        for changed, problem in ((dataclasses.replace(plan, model_digest="0"), "another model"),
+                                 (dataclasses.replace(plan, run_digest="0"), "does not see"),
+                                 (dataclasses.replace(plan, model="/no/model.q3g"), "No such file")):
+            with self.assertRaisesRegex(RunError, problem):
+                ShardWorker(changed, out.path)(batch)
+            self.assertIsNone(out.done(plan.shards[0]))
+        self.assertEqual(ShardWorker(plan, out.path)(batch), {"given_up": [""]})
 
     def test_damaged_parts_are_noticed(self) -> None:
         path = self.write(b"\n".join(json.dumps(row).encode() for row in plain_rows(12)))
