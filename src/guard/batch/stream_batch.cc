@@ -27,6 +27,19 @@ constexpr std::size_t kJoinBytes = 1024;
 /// Of an event and of a judged token beside the cache, with room for growing vectors.
 constexpr std::size_t kTokenBytes = 2 * (sizeof(detail::TurnToken) + 64);
 
+/// Without the parts of characters that a piece of UTF-8, cut anywhere, begins and ends with.
+std::string_view whole_characters(std::string_view piece) noexcept {
+  constexpr std::size_t kMaxContinuations = 3;
+  const auto is_ascii = [](char byte) { return (static_cast<unsigned char>(byte) & 0x80U) == 0; };
+  const auto is_continuation = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; };
+  for (std::size_t n = 0; n < kMaxContinuations && !piece.empty() && is_continuation(piece.front()); ++n)
+    piece.remove_prefix(1);
+  for (std::size_t n = 0; n < kMaxContinuations && !piece.empty() && is_continuation(piece.back()); ++n)
+    piece.remove_suffix(1);
+  if (!piece.empty() && !is_ascii(piece.back())) piece.remove_suffix(1);
+  return piece;
+}
+
 Error no_session(StreamId id) {
   return detail::error(ErrorCode::invalid_argument, "stream batch: no session ", id);
 }
@@ -109,17 +122,42 @@ Status StreamBatch::Impl::remove(StreamId id) {
   return {};
 }
 
-/// The most that judging an operation can make a session hold: a token has a byte at least, a page is begun
-/// or copied, a window may fill beside the old one.
-std::size_t StreamBatch::Impl::reserve_for(const Op& op, const Entry& entry) const noexcept {
-  constexpr std::size_t kMarkupTokens = 16;
-  const std::size_t n_tokens = std::max(op.text.size(), op.ids.size()) + kMarkupTokens;
+/// Tokens that judging an operation adds at most, up to those by which text that joins what is there may be
+/// cut in more: its bytes, and of a long text its tokens where memory is bounded, as a byte is a quarter of
+/// one in most languages.
+std::size_t StreamBatch::Impl::count_tokens(const Op& op) const {
+  constexpr std::size_t kMarkupTokens = 16, kShortBytes = 256, kBlockBytes = std::size_t{16} << 10;
+  const std::size_t most = std::max(op.text.size(), op.ids.size()) + kMarkupTokens;
+  const auto* tokenizer = guard_.tokenizer();
+  if (options_.memory_budget_bytes == 0 || tokenizer == nullptr || op.text.size() <= kShortBytes ||
+      op.text.size() > options_.max_waiting_bytes)
+    return most;
+  std::size_t n = kMarkupTokens;
+  std::vector<TokenId> ids;
+  for (std::string_view rest = op.text; !rest.empty();) {
+    const std::string_view block = rest.substr(0, kBlockBytes);
+    rest.remove_prefix(block.size());
+    const std::string_view whole = whole_characters(block);
+    ids.clear();
+    if (!tokenizer->encode_to(whole, SpecialTokens::as_text, ids).ok()) return most;
+    n += ids.size() + (block.size() - whole.size()) + 1;
+  }
+  return std::min(most, n);
+}
+
+/// The most that so many tokens, and an operation's text, can make a session hold: a page is begun or copied,
+/// and where the context slides a window may fill beside the old one, as texts do that a Gen checkpoint
+/// judges.
+std::size_t StreamBatch::Impl::reserve_for(std::size_t n_tokens, std::size_t n_text_bytes,
+                                           Entry& entry) const noexcept {
   const auto n_most = static_cast<std::size_t>(entry.session.max_tokens());
   const std::size_t n_pages = std::min(n_tokens, 2 * n_most) / detail::kKvPageTokens + 2;
+  const detail::HeadStream* heads = entry.session.impl_->heads();
+  const std::size_t n_windows = heads != nullptr && !heads->slides() ? 1 : 2;
   const auto bytes_per_token = static_cast<std::size_t>(
       detail::KvCache::bytes_per_token(shared_->model().config(), shared_->model().kv_type()));
-  return 2 * n_pages * detail::kKvPageTokens * bytes_per_token +
-         std::min(n_tokens, 2 * n_most) * kTokenBytes + 2 * op.text.size();
+  return n_windows * n_pages * detail::kKvPageTokens * bytes_per_token +
+         std::min(n_tokens, 2 * n_most) * kTokenBytes + 2 * n_text_bytes;
 }
 
 void StreamBatch::Impl::set_ready(Entry& entry) {
@@ -152,15 +190,18 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
   times.deadline = after_ms(times.pushed, deadline_ms >= 0 ? deadline_ms : options_.default_deadline_ms);
   times.urgent_deadline = times.overdue = times.last_deadline = times.deadline;
   if (ops.size() == 1 && !ops[0].is_judged()) times.urgent_deadline = Times::kNever;
+  std::vector<std::size_t> n_tokens;  // before the lock, as it takes time
+  for (const Op& op : ops) n_tokens.push_back(count_tokens(op));
   const std::lock_guard lock(mutex_);
   Entry* entry = find(id);
   if (entry == nullptr) return no_session(id);
   std::size_t n_bytes = 0, n_reserved = 0;
-  for (Op& op : ops) {
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    Op& op = ops[i];
     op.times = times;
     if (!op.is_judged()) op.times.deadline = Times::kNever;
     if (!op.has_verdict()) op.times.overdue = op.times.last_deadline = Times::kNever;
-    op.reserved_bytes = reserve_for(op, *entry);
+    op.reserved_bytes = reserve_for(n_tokens[i], op.text.size(), *entry);
     n_bytes += op.text.size() + op.ids.size() * sizeof(TokenId);
     n_reserved += op.reserved_bytes;
   }
@@ -175,8 +216,9 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
                      last->text.size() + ops[0].text.size() <= kJoinBytes;
   if (joins) {
     Op both;
-    both.text.resize(last->text.size() + ops[0].text.size());
-    n_reserved = reserve_for(both, *entry) - last->reserved_bytes;
+    both.text = last->text + ops[0].text;
+    const std::size_t needed = reserve_for(count_tokens(both), both.text.size(), *entry);
+    n_reserved = needed - std::min(needed, last->reserved_bytes);
   }
   if (options_.memory_budget_bytes > 0 && used_bytes_ + n_reserved > options_.memory_budget_bytes) {
     return detail::error(ErrorCode::budget_exceeded, "stream batch: up to ", n_reserved,

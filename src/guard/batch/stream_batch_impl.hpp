@@ -159,7 +159,9 @@ class StreamBatch::Impl {
   };
 
   [[nodiscard]] Entry* find(StreamId id) noexcept;
-  [[nodiscard]] std::size_t reserve_for(const Op& op, const Entry& entry) const noexcept;
+  [[nodiscard]] std::size_t count_tokens(const Op& op) const;
+  [[nodiscard]] std::size_t reserve_for(std::size_t n_tokens, std::size_t n_text_bytes,
+                                        Entry& entry) const noexcept;
   [[nodiscard]] static bool is_waiting(const Entry& entry) noexcept {
     return entry.current || !entry.queue.empty();
   }

@@ -107,6 +107,8 @@ class HeadStream final : public RecordedSession {
   [[nodiscard]] Result<StreamUpdate> rewind(const StreamMark& mark) override;
   [[nodiscard]] Result<StreamUpdate> rewind_to_byte(std::int64_t n) override;
   [[nodiscard]] std::unique_ptr<Impl> fork() const override;
+  /// A window may fill beside the one that is read (ContextPolicy::slide).
+  [[nodiscard]] bool slides() const noexcept { return options_.context == ContextPolicy::slide; }
   [[nodiscard]] Decision decision() const override;
   [[nodiscard]] std::vector<TokenVerdict> verdicts(std::size_t begin) const override;
   [[nodiscard]] std::size_t first_verdict() const noexcept override;

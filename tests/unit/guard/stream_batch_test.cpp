@@ -177,7 +177,7 @@ TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
       REQUIRE(batch.begin_turn(ids.back(), Role::assistant).ok());
     }
     const StreamId id = ids[random.below(ids.size())];
-    const Status status = batch.push_text(id, random.next(6));
+    const Status status = batch.push_text(id, random.next(random.below(8) == 0 ? 300 : 6));
     if (!status.ok()) {
       REQUIRE(status.error().code == ErrorCode::budget_exceeded);
       CHECK(status.error().detail.find("bytes") != std::string::npos);
@@ -209,6 +209,45 @@ TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
   while (narrow.step() > 0) {
   }
   CHECK(narrow.push_text(one, "x").ok());
+}
+
+TEST_CASE("batch: a long text needs room for its tokens, not for its bytes", "[batch]") {
+  const Guard guard = tiny_stream();
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "The quick brown fox jumps over the lazy dog. ";
+  text.resize(6000);
+  for (int i = 0; i < 100; ++i) text += "\xF0\x9F\xA6\x8A";  // a fox, whose bytes are tokens of their own
+  const std::size_t n_tokens = guard.tokenizer()->encode(text).value().size();
+  const auto token_bytes = static_cast<std::size_t>(guard.info().kv_bytes_per_token);
+  REQUIRE(2 * n_tokens < text.size());
+  StreamOptions stream;
+  stream.context = GENERATE(ContextPolicy::error, ContextPolicy::slide);
+  StreamBatchOptions options;
+  // What the text itself, its verdicts and pages that are begun take stands beside its keys and values.
+  const std::size_t rest = 4 * text.size() + n_tokens * 512 + 12 * 64 * token_bytes;
+  options.memory_budget_bytes =
+      (stream.context == ContextPolicy::slide ? 2 : 1) * (n_tokens + 64) * token_bytes + rest;
+  for (const std::size_t n_piece_bytes : {text.size(), std::size_t{1001}, std::size_t{257}}) {
+    CAPTURE(n_piece_bytes);
+    StreamBatch batch = StreamBatch::open(guard, options).value();
+    const StreamId id = batch.add(stream).value();
+    batch.begin_turn(id, Role::assistant).throw_if_error();
+    for (std::size_t i = 0; i < text.size(); i += n_piece_bytes) {
+      batch.push_text(id, std::string_view(text).substr(i, n_piece_bytes)).throw_if_error();
+      REQUIRE(batch.stats().memory_bytes <= options.memory_budget_bytes);
+      if (n_piece_bytes == text.size()) continue;
+      while (batch.step() > 0) REQUIRE(batch.stats().memory_bytes <= options.memory_budget_bytes);
+      REQUIRE(batch.poll(id).ok());
+    }
+    while (batch.step() > 0) REQUIRE(batch.stats().memory_bytes <= options.memory_budget_bytes);
+    std::size_t held = 0;
+    batch.visit(id, [&](StreamSession& session) { held = session.memory_bytes(); }).throw_if_error();
+    CHECK(held <= options.memory_budget_bytes);
+    // A text that takes as much again is refused.
+    const StreamId other = batch.add(stream).value();
+    batch.begin_turn(other, Role::assistant).throw_if_error();
+    CHECK(code_of(batch.push_text(other, text + text)) == ErrorCode::budget_exceeded);
+  }
 }
 
 TEST_CASE("batch: an idle session costs what it holds", "[batch]") {
