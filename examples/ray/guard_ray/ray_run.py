@@ -63,17 +63,8 @@ def judge_all(plan: RunPlan, shards: list[Shard], out: OutputFolder, n_workers: 
         compute=ray.data.ActorPoolStrategy(size=n_workers, max_tasks_in_flight_per_actor=1))
     try:
         for row in work.iter_rows():
+            if row["fatal"]:
+                raise RunError(row["fatal"])
             yield row["given_up"]
     except ray.exceptions.RayError as error:
-        raise _cause(error) from None
-
-
-def _cause(error: BaseException) -> RunError:
-    """What a worker said."""
-    seen: Optional[BaseException] = error
-    while seen is not None:
-        if isinstance(seen, RunError):
-            return RunError(str(seen))
-        seen = getattr(seen, "cause", None) or seen.__cause__
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return RunError(f"Ray: {lines[-1] if lines else error!r}")
+        raise RunError(f"Ray: {' '.join(str(error).split())[:500]}") from None
