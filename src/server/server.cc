@@ -71,8 +71,9 @@ class Server::Impl {
     add_page(routes_);
     listener_ = Listener::open(
         loop_, options_.listener, [this](std::shared_ptr<Exchange> exchange) { answer(std::move(exchange)); },
-        [](int status, const std::string& message) {
-          return error_response({status, message, "", ""});
+        [this](const ApiError& error, std::string_view path) {
+          const SpellError spell = routes_.find("", path).spell_error;
+          return (spell == nullptr ? error_response : spell)(error);
         });
     loop_.on_signal(SIGTERM, [this] { stop(); });
     loop_.on_signal(SIGINT, [this] { stop(); });

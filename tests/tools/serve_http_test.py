@@ -181,6 +181,15 @@ class RefusalTest(HttpTest):
         self.assertIn(self.exchange(moderation(b"content-length: 99999999999999999999999\r\n", b"")).status, (400, 413))
         self.assert_alive()
 
+    def test_what_is_refused_unread_is_spelled_as_its_path_spells_it(self) -> None:
+        for path, member in ((b"/v1alpha1/comments:analyze?key=x", "status"), (b"/contentsafety/text:analyze", "details"), (b"/v1/moderations", "param")):
+            for rest in (b"content-length: 99999999\r\n\r\n", b"x-large: " + b"x" * 20000 + b"\r\n\r\n",
+                         b"transfer-encoding: gzip\r\n\r\n"):
+                with self.subTest((path, rest[:20])):
+                    reply = self.exchange(b"POST " + path + b" HTTP/1.1\r\nhost: localhost\r\n" + rest)
+                    self.assertIn(reply.status, (400, 413, 431))
+                    self.assertIn(member, reply.json()["error"])
+
     def test_headers_too_large(self) -> None:
         self.assert_refused(self.exchange(moderation(LENGTH + b"x-large: " + b"x" * 20000 + b"\r\n")), 431)
         self.assert_refused(self.exchange(moderation(LENGTH + b"x: y\r\n" * 5000)), 431)

@@ -145,19 +145,29 @@ std::size_t StreamBatch::Impl::count_tokens(const Op& op) const {
   return std::min(most, n);
 }
 
-/// The most that so many tokens, and an operation's text, can make a session hold: a page is begun or copied,
-/// and where the context slides a window may fill beside the old one, as texts do that a Gen checkpoint
-/// judges.
+/// Caches that grow with a text: where the context slides a window fills beside the old one, and a Gen
+/// checkpoint reads what it judges in a cache of its own.
+std::size_t StreamBatch::Impl::count_caches(Entry& entry) noexcept {
+  const detail::HeadStream* heads = entry.session.impl_->heads();
+  return heads != nullptr && !heads->slides() ? 1 : 2;
+}
+
+/// The most that so many tokens, and an operation's text, add to what a session holds, but for pages that are
+/// not full.
 std::size_t StreamBatch::Impl::reserve_for(std::size_t n_tokens, std::size_t n_text_bytes,
                                            Entry& entry) const noexcept {
-  const auto n_most = static_cast<std::size_t>(entry.session.max_tokens());
-  const std::size_t n_pages = std::min(n_tokens, 2 * n_most) / detail::kKvPageTokens + 2;
-  const detail::HeadStream* heads = entry.session.impl_->heads();
-  const std::size_t n_windows = heads != nullptr && !heads->slides() ? 1 : 2;
-  const auto bytes_per_token = static_cast<std::size_t>(
+  const std::size_t n_most = std::min(n_tokens, 2 * static_cast<std::size_t>(entry.session.max_tokens()));
+  return n_most * (count_caches(entry) * bytes_per_token() + kTokenBytes) + 2 * n_text_bytes;
+}
+
+/// While anything waits: a page that is copied, and one that is begun, in each cache.
+std::size_t StreamBatch::Impl::reserve_for_pages(Entry& entry) const noexcept {
+  return 2 * count_caches(entry) * detail::kKvPageTokens * bytes_per_token();
+}
+
+std::size_t StreamBatch::Impl::bytes_per_token() const noexcept {
+  return static_cast<std::size_t>(
       detail::KvCache::bytes_per_token(shared_->model().config(), shared_->model().kv_type()));
-  return n_windows * n_pages * detail::kKvPageTokens * bytes_per_token +
-         std::min(n_tokens, 2 * n_most) * kTokenBytes + 2 * n_text_bytes;
 }
 
 void StreamBatch::Impl::set_ready(Entry& entry) {
@@ -178,7 +188,8 @@ void StreamBatch::Impl::unset_ready(Entry& entry) noexcept {
 }
 
 void StreamBatch::Impl::settle_account(Entry& entry) noexcept {
-  const std::size_t now = entry.held_bytes + entry.reserved_bytes + entry.event_bytes;
+  const std::size_t pages = entry.reserved_bytes > 0 ? reserve_for_pages(entry) : 0;
+  const std::size_t now = entry.held_bytes + entry.reserved_bytes + pages + entry.event_bytes;
   used_bytes_ += now;
   used_bytes_ -= entry.charged_bytes;
   entry.charged_bytes = now;
@@ -205,6 +216,10 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
     n_bytes += op.text.size() + op.ids.size() * sizeof(TokenId);
     n_reserved += op.reserved_bytes;
   }
+  if (n_bytes > options_.max_waiting_bytes) {
+    return detail::error(ErrorCode::invalid_argument, "stream batch: ", n_bytes, " bytes at once; at most ",
+                         options_.max_waiting_bytes, " may wait");
+  }
   if (entry->queued_bytes + n_bytes > options_.max_waiting_bytes) {
     return detail::error(ErrorCode::budget_exceeded, "stream batch: ", n_bytes, " bytes more wait; ",
                          entry->queued_bytes, " of ", options_.max_waiting_bytes, " do already");
@@ -220,6 +235,15 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
     const std::size_t needed = reserve_for(count_tokens(both), both.text.size(), *entry);
     n_reserved = needed - std::min(needed, last->reserved_bytes);
   }
+  const std::size_t pages = reserve_for_pages(*entry);
+  if (options_.memory_budget_bytes > 0 &&
+      entry->held_bytes + n_reserved + pages > options_.memory_budget_bytes) {
+    // Nothing that other sessions give back makes room for it.
+    return detail::error(ErrorCode::context_full, "stream batch: the session may come to hold ",
+                         entry->held_bytes + n_reserved + pages, " bytes; all of them may hold ",
+                         options_.memory_budget_bytes);
+  }
+  if (entry->reserved_bytes == 0) n_reserved += pages;
   if (options_.memory_budget_bytes > 0 && used_bytes_ + n_reserved > options_.memory_budget_bytes) {
     return detail::error(ErrorCode::budget_exceeded, "stream batch: up to ", n_reserved,
                          " bytes are needed; in use are ", used_bytes_, " of ", options_.memory_budget_bytes);
@@ -234,6 +258,7 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
   }
   hurry(*entry, n_before, times);
   entry->queued_bytes += n_bytes;
+  if (entry->reserved_bytes == 0) n_reserved -= pages;  // settle_account() adds them
   entry->reserved_bytes += n_reserved;
   settle_account(*entry);
   changed_.notify_all();

@@ -160,6 +160,9 @@ class StreamBatch::Impl {
 
   [[nodiscard]] Entry* find(StreamId id) noexcept;
   [[nodiscard]] std::size_t count_tokens(const Op& op) const;
+  [[nodiscard]] static std::size_t count_caches(Entry& entry) noexcept;
+  [[nodiscard]] std::size_t bytes_per_token() const noexcept;
+  [[nodiscard]] std::size_t reserve_for_pages(Entry& entry) const noexcept;
   [[nodiscard]] std::size_t reserve_for(std::size_t n_tokens, std::size_t n_text_bytes,
                                         Entry& entry) const noexcept;
   [[nodiscard]] static bool is_waiting(const Entry& entry) noexcept {

@@ -12,7 +12,7 @@ ClientExchange::~ClientExchange() {
   if (has_begun_) {
     pipe_->abort();
   } else {
-    ClientExchange::reply(pipe_->no_reply());
+    ClientExchange::reply(pipe_->no_reply(request_.path));
   }
 }
 

@@ -27,7 +27,7 @@ class ReplyPipe {
   /// The connection's end is the body's.
   virtual void close_behind() noexcept = 0;
   /// What stands for a reply that never came.
-  [[nodiscard]] virtual Response no_reply() const = 0;
+  [[nodiscard]] virtual Response no_reply(std::string_view path) const = 0;
   [[nodiscard]] virtual bool is_closed() const noexcept = 0;
   [[nodiscard]] virtual bool keeps_alive() const noexcept = 0;
   /// 10 or 11, of HTTP.

@@ -17,6 +17,8 @@
 namespace qwen3guard::server {
 namespace {
 
+std::string_view path_of(std::string_view target) noexcept { return target.substr(0, target.find('?')); }
+
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
@@ -86,8 +88,8 @@ class ClientConnection final : public Connection,
     if (!is_closed_) drop();
   }
   void close_behind() noexcept override { keeps_alive_ = false; }
-  Response no_reply() const override {
-    return reception_->bad_request(500, "the server has no reply to this");
+  Response no_reply(std::string_view path) const override {
+    return reception_->bad_request({500, "the server has no reply to this", "", ""}, path);
   }
   bool is_closed() const noexcept override { return is_closed_; }
   bool keeps_alive() const noexcept override { return keeps_alive_ && !reception_->is_closing; }
@@ -190,7 +192,9 @@ class ClientConnection final : public Connection,
     ++reception_->stats.n_bad_requests;
     keeps_alive_ = false;
     is_answering_ = true;
-    Response response = reception_->bad_request(status, message);
+    const auto target = parser_->get().target();
+    Response response =
+        reception_->bad_request({status, message, "", ""}, path_of({target.data(), target.size()}));
     response.headers.push_back({kRequestIdHeader, given_request_id()});
     if (status == 503) response.headers.push_back({"retry-after", "1"});
     send(reply_head(status, response.headers, {response.body.size(), false, false}) + response.body);
@@ -333,9 +337,8 @@ void ClientConnection<Stream>::handle() {
   Request request;
   request.method = std::string(message.method_string());
   const std::string target(message.target());
-  const std::size_t path_end = std::min(target.find('?'), target.size());
-  request.path = target.substr(0, path_end);
-  request.query = target.substr(std::min(path_end + 1, target.size()));
+  request.path = path_of(target);
+  request.query = target.substr(std::min(request.path.size() + 1, target.size()));
   for (const auto& field : message)
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
   request.body = std::move(message.body());

@@ -132,7 +132,7 @@ class AcceptingListener : public Listener {
   /// Says why in one write, which a new connection always has room for, without waiting for the request.
   void turn_away(typename Protocol::socket& socket) {
     if (reception_->tls != nullptr) return;
-    Response response = reception_->bad_request(503, "too many connections");
+    Response response = reception_->bad_request({503, "too many connections", "", ""}, "");
     response.headers.push_back({"retry-after", "1"});
     response.headers.push_back({kRequestIdHeader, request_id_of("")});
     const std::string bytes =

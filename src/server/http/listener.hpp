@@ -44,8 +44,8 @@ struct ListenerStats {
 /// the shape that `bad_request` gives it.
 class Listener {
  public:
-  /// Makes the body of a reply to what is no good request: JSON.
-  using BadRequest = std::function<Response(int status, const std::string& message)>;
+  /// Makes the reply to what is no good request. path: empty where it did not come so far.
+  using BadRequest = std::function<Response(const ApiError& error, std::string_view path)>;
 
   /// Throws std::runtime_error: what could not be opened, and why.
   [[nodiscard]] static std::unique_ptr<Listener> open(Loop& loop, const ListenerOptions& options,

@@ -2,6 +2,7 @@
 #include "server/judging/stream_pool.hpp"
 
 #include <chrono>
+#include <exception>
 #include <utility>
 
 namespace qwen3guard::server {
@@ -56,7 +57,14 @@ void StreamPool::run() {
       if (is_stopping_) return;
       tasks.swap(tasks_);
     }
-    for (const Task& task : tasks) task(batch_);
+    for (const Task& task : tasks) {
+      // There is no memory for what it would do. Whoever waits for it is answered when it is let go of.
+      try {
+        task(batch_);
+      } catch (const std::exception&) {
+        continue;
+      }
+    }
     is_stuck = batch_.step(kStep_ms) == 0;
     look();
     // Once more behind a forward: what a waiter did about its verdicts may have made something of what it
@@ -70,7 +78,11 @@ void StreamPool::look() {
   asked.swap(waiters_);  // look() may add some
   for (auto& waiter : asked) {
     waiter->is_listed_ = false;
-    if (waiter->look(batch_)) wait_for(std::move(waiter));
+    try {
+      if (waiter->look(batch_)) wait_for(std::move(waiter));
+    } catch (const std::exception&) {
+      continue;  // as a task
+    }
   }
 }
 

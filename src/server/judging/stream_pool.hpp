@@ -29,8 +29,8 @@ class StreamPool {
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
     virtual ~Waiter() = default;
-    /// Looks what has come; false when it waits for nothing more, until StreamPool::wait_for() again. Must
-    /// not throw.
+    /// Looks what has come; false when it waits for nothing more, until StreamPool::wait_for() again. What it
+    /// throws ends its waiting.
     [[nodiscard]] virtual bool look(StreamBatch& batch) = 0;
 
    private:
@@ -45,7 +45,7 @@ class StreamPool {
   /// Ends the thread behind the forward that it is in; tasks that wait are dropped without being run.
   ~StreamPool();
 
-  /// Thread-safe. Tasks run in order. They must not throw.
+  /// Thread-safe. Tasks run in order. One that throws is over.
   void post(Task task);
   /// Within a task, or within look(): has the waiter asked after each forward from now on.
   void wait_for(std::shared_ptr<Waiter> waiter);

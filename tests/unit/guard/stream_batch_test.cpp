@@ -203,7 +203,7 @@ TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
   StreamBatch narrow = StreamBatch::open(guard, options).value();
   const StreamId one = narrow.add().value();
   REQUIRE(narrow.begin_turn(one, Role::assistant).ok());
-  CHECK(code_of(narrow.push_text(one, std::string(101, 'x'))) == ErrorCode::budget_exceeded);
+  CHECK(code_of(narrow.push_text(one, std::string(101, 'x'))) == ErrorCode::invalid_argument);
   CHECK(narrow.push_text(one, std::string(100, 'x')).ok());
   CHECK(code_of(narrow.push_text(one, "x")) == ErrorCode::budget_exceeded);
   while (narrow.step() > 0) {
@@ -243,11 +243,36 @@ TEST_CASE("batch: a long text needs room for its tokens, not for its bytes", "[b
     std::size_t held = 0;
     batch.visit(id, [&](StreamSession& session) { held = session.memory_bytes(); }).throw_if_error();
     CHECK(held <= options.memory_budget_bytes);
-    // A text that takes as much again is refused.
+    // There is no room for another such session now, and never for one that is twice as long.
     const StreamId other = batch.add(stream).value();
     batch.begin_turn(other, Role::assistant).throw_if_error();
-    CHECK(code_of(batch.push_text(other, text + text)) == ErrorCode::budget_exceeded);
+    CHECK(code_of(batch.push_text(other, text)) == ErrorCode::budget_exceeded);
+    CHECK(code_of(batch.push_text(other, text + text)) == ErrorCode::context_full);
+    CHECK(code_of(batch.push_prompt(batch.add(stream).value(), text + text)) == ErrorCode::context_full);
+    batch.remove(id).throw_if_error();
+    CHECK(batch.push_text(other, text).ok());
   }
+}
+
+TEST_CASE("batch: many short messages need room for few pages", "[batch]") {
+  const Guard guard = tiny_stream();
+  const auto page_bytes = static_cast<std::size_t>(guard.info().kv_bytes_per_token) * 64;
+  StreamBatchOptions options;
+  options.memory_budget_bytes = 60 * page_bytes;
+  StreamBatch batch = StreamBatch::open(guard, options).value();
+  const StreamId id = batch.add().value();
+  for (int i = 0; i < 40; ++i) {
+    CAPTURE(i);
+    batch.begin_turn(id, Role::user).throw_if_error();
+    batch.push_text(id, "Go on.").throw_if_error();
+    batch.end_turn(id).throw_if_error();
+    REQUIRE(batch.stats().memory_bytes <= options.memory_budget_bytes);
+  }
+  while (batch.step() > 0) REQUIRE(batch.stats().memory_bytes <= options.memory_budget_bytes);
+  int n_ends = 0;
+  for (const StreamEvent& event : batch.poll(id).value())
+    n_ends += event.kind == StreamEvent::Kind::turn_end ? 1 : 0;
+  CHECK(n_ends == 40);
 }
 
 TEST_CASE("batch: an idle session costs what it holds", "[batch]") {

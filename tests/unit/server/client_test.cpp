@@ -18,10 +18,8 @@ class Pair {
   explicit Pair(Handler handler, const ClientOptions& options = {}) {
     ListenerOptions listener;
     listener.port = 0;
-    listener_ =
-        Listener::open(loop, listener, std::move(handler), [](int status, const std::string& message) {
-          return error_response({status, message, "", ""});
-        });
+    listener_ = Listener::open(loop, listener, std::move(handler),
+                               [](const ApiError& error, std::string_view) { return error_response(error); });
     client = HttpClient::make(loop, parse_url(listener_->address()), options);
   }
 

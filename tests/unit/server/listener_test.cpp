@@ -28,10 +28,8 @@ class Echo {
         exchange->reply({200, {}, std::to_string(exchange->request().body.size())});
       };
     }
-    listener_ =
-        Listener::open(loop_, options, std::move(handler), [](int status, const std::string& message) {
-          return error_response({status, message, "", ""});
-        });
+    listener_ = Listener::open(loop_, options, std::move(handler),
+                               [](const ApiError& error, std::string_view) { return error_response(error); });
     const std::string address = listener_->address();
     port_ = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
     thread_ = std::thread([this] { loop_.run(); });
