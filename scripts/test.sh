@@ -10,8 +10,8 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-stages=(rules gcc openmp none isa arm install bindings package small dropin docs asan tsan tidy python integrations)
-declare -A needs=([arm]="aarch64-linux-gnu-g++ qemu-aarch64" [asan]=clang++ [tsan]=clang++ [tidy]=clang++)
+stages=(rules gcc openmp none isa arm install bindings package small dropin docs clang asan tsan tidy python integrations)
+declare -A needs=([arm]="aarch64-linux-gnu-g++ qemu-aarch64" [clang]=clang++ [asan]=clang++ [tsan]=clang++ [tidy]=clang++)
 usage() {
   echo "usage: scripts/test.sh [--quick | --only STAGE[,STAGE...]]"
   echo "stages: ${stages[*]}"

@@ -3,10 +3,13 @@
 
 Q3G_CLI names the program; without it the tests skip. Standard library only.
 """
+import contextlib
+import http.client
 import json
 import random
 import signal
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from typing import Any
@@ -320,13 +323,93 @@ class StoreTest(LitellmTest):
         self.assertLess(tiny.metric("qwen3guard_sessions", model="nano-stream"), 20)
         self.assertEqual(self.ask(answered("Hi", call="c0"), server=tiny)["qwen3guard"]["prompt"], "known")
         self.assertEqual(self.ask(asked(LONG), server=tiny)["action"], "BLOCKED")  # it never fits: to come again would be in vain
+        # What can never fit sends nobody's sessions away.
+        rest = tiny.metric("qwen3guard_sessions", model="nano-stream")
+        self.assert_not_judged(self.ask(asked("word and " * 33000), server=tiny))
+        self.assertEqual(tiny.metric("qwen3guard_sessions", model="nano-stream"), rest)
+        self.assertEqual(self.ask(asked(*["Hello"] * 40, call="many"), server=tiny)["action"], "NONE")
+
+    def test_an_answer_that_lacks_memory_makes_room(self) -> None:
+        tiny = self.another("--sessions-memory-bytes", str(9 << 20), "--model", "nano-stream", "--time-limit-s", "10", "--policy",
+                            f"litellm={policy_file(self.folder)}")
+        self.ask(asked("Hello", call="growing"), server=tiny)
+        for i in range(20):
+            self.ask(asked("word and " * 100, call=f"c{i}"), server=tiny)
+            self.assertEqual(self.ask(answered(GOOD * i, call="growing"), server=tiny)["action"], "NONE")
+
+    def test_a_second_request_by_the_name_of_one_at_work_is_refused(self) -> None:
+        """Each is answered for what it says itself."""
+        replies: list[dict[str, Any]] = []
+        first = threading.Thread(target=lambda: replies.append(self.ask(asked(f"{LONG} {DENIED} ", call="twice"))))
+        refused = 0
+        first.start()
+        while first.is_alive():
+            reply = self.ask(asked("Hello", call="twice"))
+            if reply["action"] == "BLOCKED":
+                self.assert_not_judged(reply, "litellm_call_id")
+                refused += 1
+        first.join()
+        self.assertEqual(replies[0]["action"], "BLOCKED")
+        self.assertTrue(refused or "litellm_call_id" in replies[0]["blocked_reason"])
+
+    def test_blocked_and_refused_prompts_are_not_remembered(self) -> None:
+        self.ask(asked(f"The {DENIED}!", call="gone"))
+        self.assertEqual(self.ask(answered("Hi", call="gone"))["qwen3guard"]["prompt"], "unknown")
+        self.assert_not_judged(self.ask(asked("word and " * 20000, call="gone-too")))
+        self.assertEqual(self.ask(answered("Hi", call="gone-too"))["qwen3guard"]["prompt"], "unknown")
+
+    def lines_of(self, log: Path) -> list[tuple[str, str | None, Any, bool]]:
+        found = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        return [(line["role"], line.get("text"), line.get("error"), line.get("let_through", False)) for line in found]
+
+    def test_what_is_refused_is_on_record(self) -> None:
+        for flags in ((), ("--monitor-only",)):
+            log = self.folder / f"refused{len(flags)}.jsonl"
+            server = self.another("--audit-log", str(log), "--audit-text", *flags)
+            self.ask(asked("one", "two", images=["http://x/"]), server=server)
+            self.ask(answered("three", call="other", input="text"), server=server)
+            self.ask(asked("word and " * 20000, call="long"), server=server)
+            self.assertEqual([(role, text) for role, text, _, _ in self.lines_of(log)],
+                             [("user", "two"), ("assistant", "three"), ("user", "word and " * 20000)])
+            name = "qwen3guard_would_block_total" if flags else "qwen3guard_blocked_total"
+            self.assertEqual(server.metric(name, route="litellm"), 3)
+
+    def test_an_answer_under_way_when_the_server_stops_is_on_record(self) -> None:
+        log = self.folder / "stopped.jsonl"
+        server = self.another("--audit-log", str(log), "--audit-text", "--policy", f"litellm={policy_file(self.folder)}")
+        replies: list[dict[str, Any]] = []
+        asking = threading.Thread(target=lambda: replies.append(self.ask(answered(LONG), server=server)))
+        asking.start()
+        self.assertTrue(eventually(lambda: server.metric("qwen3guard_sessions", model="nano-stream") > 0))
+        self.assertEqual(server.stop(), 0)
+        asking.join()
+        self.assertEqual(replies[0]["action"], "NONE")
+        self.assertEqual([line[:2] for line in self.lines_of(log)], [("assistant", LONG)])
+
+    def test_a_server_that_is_killed_at_work_lets_go_of_what_it_holds(self) -> None:
+        server = self.another()
+
+        def ask() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):  # it may be cut off
+                server.post(PATH, asked(LONG))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        self.assertTrue(eventually(lambda: server.metric("qwen3guard_sessions", model="nano-stream") > 0))
+        while server.process.poll() is None:
+            server.signal(signal.SIGTERM)
+        self.assertGreaterEqual(server.exit_code(), 0)
+        asking.join()
 
     def test_what_was_judged_is_counted_and_audited(self) -> None:
         log = self.folder / "audit.jsonl"
-        server = self.another("--audit-log", str(log), "--audit-text", "--policy", f"litellm={policy_file(self.folder)}")
+        server = self.another("--max-sessions", "1", "--audit-log", str(log), "--audit-text", "--policy", f"litellm={policy_file(self.folder)}")
         self.ask(asked("Hello"), server=server)
         for text in ("Hi", "Hi there", "Hi there, you"):
             self.ask(answered(text), server=server)
+            self.ask(answered("", call="between"), server=server)
+        # Sessions that had to go do not make two answers of one, and line breaks alone are none.
+        self.ask(answered("\n\n", call="breaks"), server=server)
         self.ask(asked("Hello", call="bad"), server=server)
         self.assertEqual(self.ask(answered(f"The {DENIED} is here", call="bad"), server=server)["action"], "BLOCKED")
         server.signal(signal.SIGTERM)

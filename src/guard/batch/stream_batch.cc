@@ -27,6 +27,19 @@ constexpr std::size_t kJoinBytes = 1024;
 /// Of an event and of a judged token beside the cache, with room for growing vectors.
 constexpr std::size_t kTokenBytes = 2 * (sizeof(detail::TurnToken) + 64);
 
+/// Without the parts of characters that a piece of UTF-8, cut anywhere, begins and ends with.
+std::string_view whole_characters(std::string_view piece) noexcept {
+  constexpr std::size_t kMaxContinuations = 3;
+  const auto is_ascii = [](char byte) { return (static_cast<unsigned char>(byte) & 0x80U) == 0; };
+  const auto is_continuation = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; };
+  for (std::size_t n = 0; n < kMaxContinuations && !piece.empty() && is_continuation(piece.front()); ++n)
+    piece.remove_prefix(1);
+  for (std::size_t n = 0; n < kMaxContinuations && !piece.empty() && is_continuation(piece.back()); ++n)
+    piece.remove_suffix(1);
+  if (!piece.empty() && !is_ascii(piece.back())) piece.remove_suffix(1);
+  return piece;
+}
+
 Error no_session(StreamId id) {
   return detail::error(ErrorCode::invalid_argument, "stream batch: no session ", id);
 }
@@ -109,9 +122,9 @@ Status StreamBatch::Impl::remove(StreamId id) {
   return {};
 }
 
-/// Upper bound on the tokens that an operation adds. A text has no more tokens than bytes; a long one is
-/// counted where memory is bounded, as in most languages it has a quarter as many. kMarkupTokens is for
-/// tokens of the template, and for a text that is cut differently behind the one before it.
+/// Tokens that judging an operation adds at most, up to those by which text that joins what is there may be
+/// cut in more: its bytes, and of a long text its tokens where memory is bounded, as a byte is a quarter of
+/// one in most languages.
 std::size_t StreamBatch::Impl::count_tokens(const Op& op) const {
   constexpr std::size_t kMarkupTokens = 16, kShortBytes = 256, kBlockBytes = std::size_t{16} << 10;
   const std::size_t most = std::max(op.text.size(), op.ids.size()) + kMarkupTokens;
@@ -124,11 +137,7 @@ std::size_t StreamBatch::Impl::count_tokens(const Op& op) const {
   for (std::string_view rest = op.text; !rest.empty();) {
     const std::string_view block = rest.substr(0, kBlockBytes);
     rest.remove_prefix(block.size());
-    // A piece of a text may begin and end inside a character.
-    std::string_view whole = detail::whole_characters(block);
-    for (int i = 0; i < 3 && !whole.empty() && (static_cast<unsigned char>(whole.front()) & 0xC0U) == 0x80U;
-         ++i)
-      whole.remove_prefix(1);
+    const std::string_view whole = whole_characters(block);
     ids.clear();
     if (!tokenizer->encode_to(whole, SpecialTokens::as_text, ids).ok()) return most;
     n += ids.size() + (block.size() - whole.size()) + 1;

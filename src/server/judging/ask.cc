@@ -67,8 +67,7 @@ void ask(Services& services, const std::shared_ptr<Exchange>& exchange, Question
   const auto finish = posted<>(
       services.loop,
       [&services, exchange, asked, then = std::move(then),
-       asked_for = Question{
-           question.route, question.model, {}, question.options, question.deadline, question.is_private}] {
+       asked_for = Question{question.route, question.model, {}, question.options, question.is_private}] {
         record(services, *exchange, asked_for, *asked);
         if (exchange->is_open()) then(std::move(asked->answers));
       });
@@ -78,7 +77,7 @@ void ask(Services& services, const std::shared_ptr<Exchange>& exchange, Question
     Classifier::Job job;
     job.messages = std::move(question.conversations[i]);
     job.options = question.options;
-    job.deadline = question.deadline.value_or(asked->begin + services.options.time_limit);
+    job.deadline = asked->begin + services.options.time_limit;
     job.cancel = asked->cancel;
     job.done = [asked, finish, i](Result<Verdict> answer) {
       asked->answers[i] = checked(std::move(answer));

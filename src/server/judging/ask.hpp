@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "server/http/exchange.hpp"
@@ -18,8 +17,6 @@ struct Question {
   ServedModel* model = nullptr;
   std::vector<std::vector<Message>> conversations;  ///< of each the last message
   std::shared_ptr<const ClassifyOptions> options;   ///< the route's
-  /// Not begun later than that; empty: the server's time limit from now on.
-  std::optional<Classifier::Clock::time_point> deadline{};
   bool is_private = false;  ///< the texts are in no log, whatever the operator asked for
 };
 

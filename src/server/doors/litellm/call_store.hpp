@@ -27,9 +27,9 @@ struct CallKey {
 
 /// Bounds of a CallStore.
 struct CallLimits {
-  std::size_t max_calls = 16384;                        ///< remembered
-  std::size_t max_asked_bytes = std::size_t{64} << 20;  ///< of the conversations remembered
-  std::size_t max_sessions = 2048;                      ///< calls that hold sessions
+  std::size_t max_calls = 16384;                  ///< remembered
+  std::size_t max_bytes = std::size_t{64} << 20;  ///< remembered, with all that a call costs
+  std::size_t max_sessions = 2048;                ///< calls that hold sessions
   std::chrono::steady_clock::duration timeout{std::chrono::seconds(300)};  ///< of what is remembered
   /// Sessions of a call that nothing was asked of for as long are let go of; they can be made anew.
   std::chrono::steady_clock::duration rest{std::chrono::seconds(15)};
@@ -45,37 +45,40 @@ class CallStore {
     std::shared_ptr<const ChatMessages> asked;  ///< null: not known
     std::shared_ptr<GuardedCall> sessions;      ///< null: none
     Clock::time_point used;
-    std::size_t n_steps = 0;   ///< under way
-    std::size_t n_bytes = 0;   ///< of what was asked
+    std::size_t n_steps = 0;   ///< under way; it is not forgotten then
     bool is_answered = false;  ///< an answer has begun
-    // For the record: who asked last, and what the sessions have judged. @{
+    // For the record: who asked last, and the answers that may go on. @{
     std::string request_id, key_name;
     std::vector<SaidAnswer> said;  // @}
+    // The store's. @{
+    std::size_t n_key_bytes = 0, n_bytes = 0;  // @}
   };
 
-  /// let_go: closes a call's sessions, and records what was said.
-  CallStore(const CallLimits& limits, std::function<void(Call&)> let_go)
-      : limits_(limits), let_go_(std::move(let_go)) {}
+  /// close: a call's sessions. record: what was said, as nothing more is expected.
+  CallStore(const CallLimits& limits, std::function<void(Call&)> close, std::function<void(Call&)> record)
+      : limits_(limits), close_(std::move(close)), record_(std::move(record)) {}
 
   /// Null: there is none.
   [[nodiscard]] Call* find(const CallKey& key);
-  /// The call, a new one where there is none. Null when there is no room: then calls whose answer has begun
-  /// and that rest were forgotten already, and the others wait for theirs.
+  /// The call, a new one where there is none; others that rest are forgotten for it. Null when there is no
+  /// room, as none rests.
   [[nodiscard]] Call* open(const CallKey& key, Clock::time_point now);
   /// Sessions for the call, in the place of those that it has.
   void give(Call& call, std::shared_ptr<GuardedCall> sessions);
   void remember(Call& call, std::shared_ptr<const ChatMessages> asked);
+  void say(Call& call, std::vector<SaidAnswer> said);
   /// Room for one more call with sessions: false when there is none, as all are at work.
   [[nodiscard]] bool make_room_for_sessions();
   /// Lets go of the sessions that were used least lately and are not at work. False: there are none.
   bool let_go_of_one();
+  /// Unless it is at work.
   void forget(const CallKey& key);
-  /// Lets go of what was not used for too long.
+  /// Ends and forgets what was not used for too long.
   void sweep(Clock::time_point now);
-  /// Of the call's sessions.
-  void let_go(Call& call);
-  /// Of all that are not at work.
-  void let_go_of_all();
+  /// Lets go of the call's sessions, and has recorded what was said.
+  void end(Call& call);
+  /// All that are not at work.
+  void end_all();
 
   [[nodiscard]] std::size_t n_calls() const noexcept { return calls_.size(); }
   [[nodiscard]] std::size_t n_with_sessions() const noexcept { return n_with_sessions_; }
@@ -83,12 +86,14 @@ class CallStore {
  private:
   using Calls = std::map<CallKey, Call>;
   Calls::iterator erase(Calls::iterator call);
+  void let_go(Call& call);
+  void recount(Call& call);
   [[nodiscard]] bool forget_one(Clock::time_point now);
 
   const CallLimits limits_;
-  const std::function<void(Call&)> let_go_;
+  const std::function<void(Call&)> close_, record_;
   Calls calls_;
-  std::size_t n_asked_bytes_ = 0, n_with_sessions_ = 0;
+  std::size_t n_bytes_ = 0, n_with_sessions_ = 0;
 };
 
 }  // namespace qwen3guard::server

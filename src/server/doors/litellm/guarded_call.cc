@@ -10,17 +10,21 @@
 namespace qwen3guard::server {
 namespace {
 
-std::span<const Message> prompts_of(const ChatMessages& asked) {
-  return std::span(asked.messages).subspan(asked.i_first_prompt, asked.i_prompt - asked.i_first_prompt + 1);
-}
-
 std::span<const Message> behind(const ChatMessages& asked) {
   return std::span(asked.messages).subspan(asked.i_prompt + 1);
 }
 
+std::size_t n_users(const ChatMessages& asked) {
+  const auto prompts = std::span(asked.messages).first(asked.i_prompt + 1).subspan(asked.i_first_prompt);
+  return static_cast<std::size_t>(std::count_if(
+      prompts.begin(), prompts.end(), [](const Message& message) { return message.role == Role::user; }));
+}
+
+bool is_cancelled(const CallStep& step) { return step.cancel != nullptr && step.cancel->is_cancelled(); }
+
 }  // namespace
 
-void GuardedCall::take(StreamBatch& /*batch*/, CallStep step, Done done) {
+void GuardedCall::take(CallStep step, Done done) {
   steps_.push_back({std::move(step), std::move(done)});
   if (steps_.size() == 1) stage_ = Stage::begins;
   pool_.wait_for(shared_from_this());
@@ -37,13 +41,16 @@ bool GuardedCall::look(StreamBatch& batch) {
       is_done = Error{ErrorCode::internal, e.what()};
     }
     const CallStep& step = steps_.front().step;
+    // An answer goes on although nobody waits: the next one begins where it ended.
+    if (is_done.ok() && !*is_done && step.answers.empty() && is_cancelled(step))
+      is_done = Error{ErrorCode::cancelled, "nobody waits for it any more"};
     if (is_done.ok() && !*is_done && std::chrono::steady_clock::now() > step.deadline)
       is_done = Error{ErrorCode::cancelled, "it was not judged within the time limit"};
     if (!is_done.ok()) {
       drop(batch);
-      finish(batch, is_done.error());
+      finish(is_done.error());
     } else if (*is_done) {
-      finish(batch, std::exchange(outcome_, {}));
+      finish(std::exchange(outcome_, {}));
     } else {
       return true;
     }
@@ -70,12 +77,12 @@ Result<bool> GuardedCall::advance(StreamBatch& batch) {
 Result<bool> GuardedCall::begin(StreamBatch& batch) {
   const CallStep& step = steps_.front().step;
   outcome_ = {};
-  if (step.cancel != nullptr && step.cancel->is_cancelled())
-    return Error{ErrorCode::cancelled, "nobody waits for it any more"};
+  if (is_cancelled(step)) return Error{ErrorCode::cancelled, "nobody waits for it any more"};
   Status status;
   if (step.answers.empty()) {
     drop(batch);
-    status = ask(batch, *step.asked);
+    i_next_ = step.asked->i_first_prompt;
+    status = add(batch, std::span(step.asked->messages).first(i_next_));
     stage_ = Stage::asks;
   } else {
     if (prompt_ == 0) status = restore(batch, step.asked.get());
@@ -95,15 +102,14 @@ Status GuardedCall::add(StreamBatch& batch, std::span<const Message> past) {
   return {};
 }
 
-Status GuardedCall::ask(StreamBatch& batch, const ChatMessages& asked) {
-  Status status = add(batch, std::span(asked.messages).first(asked.i_first_prompt));
-  n_prompts_ = 0;
-  for (const Message& message : prompts_of(asked)) {
-    if (message.role == Role::user) ++n_prompts_;
-    if (status.ok()) status = batch.begin_turn(prompt_, message.role);
-    if (status.ok()) status = batch.push_text(prompt_, message.content);
-    if (status.ok()) status = batch.end_turn(prompt_);
-  }
+/// One message at a time: all of them at once would reserve memory that the session comes to need one after
+/// the other.
+Status GuardedCall::ask_next(StreamBatch& batch) {
+  const Message& message = steps_.front().step.asked->messages[i_next_];
+  Status status = batch.begin_turn(prompt_, message.role);
+  if (status.ok()) status = batch.push_text(prompt_, message.content);
+  if (status.ok()) status = batch.end_turn(prompt_);
+  if (status.ok()) ++i_next_;
   return status;
 }
 
@@ -115,40 +121,50 @@ Status GuardedCall::restore(StreamBatch& batch, const ChatMessages* asked) {
 }
 
 Result<bool> GuardedCall::look_at_prompts(StreamBatch& batch) {
-  const ChatMessages& asked = *steps_.front().step.asked;
+  const Result<bool> is_waiting = batch.is_waiting(prompt_);
+  if (!is_waiting.ok()) return is_waiting;
   Result<std::vector<StreamEvent>> events = batch.poll(prompt_);
   if (!events.ok()) return std::move(events).error();
   for (StreamEvent& event : *events) {
     if (event.kind == StreamEvent::Kind::error) return std::move(event.status).error();
     if (event.kind != StreamEvent::Kind::turn_end || event.turn.role != Role::user) continue;
-    const Decision& decision = event.turn.decision;
-    const bool is_blocked = decision.action == Action::block;
-    if (!is_blocked && (!decision.is_complete || decision.action == Action::none))
-      return Error{ErrorCode::internal, "the prompt was not judged completely"};
-    JudgedPrompt prompt;
-    prompt.decision = decision;
-    Status status =
-        batch.visit(prompt_, [&](const StreamSession& session) { prompt.n_tokens = session.position(); });
-    if (!status.ok()) return std::move(status).error();
-    std::size_t i = outcome_.prompts.size();
-    for (const Message& message : prompts_of(asked)) {
-      if (message.role == Role::user && i-- == 0) prompt.text = message.content;
-    }
-    outcome_.prompts.push_back(std::move(prompt));
-    if (is_blocked) {
-      drop(batch);
-      return true;
-    }
-    if (--n_prompts_ > 0) continue;
-    // The answer's turn is opened now, while nobody waits for it.
-    Status inner;
-    Status outer =
-        batch.visit(prompt_, [&](StreamSession& session) { inner = session.restore(behind(asked)); });
-    if (outer.ok() && inner.ok()) outer = batch.begin_turn(prompt_, Role::assistant);
-    if (!outer.ok() || !inner.ok()) return outer.ok() ? std::move(inner).error() : std::move(outer).error();
+    if (Status status = note_prompt(batch, event.turn.decision); !status.ok())
+      return std::move(status).error();
+    if (event.turn.decision.action != Action::block) continue;
+    drop(batch);
     return true;
   }
-  return false;
+  if (*is_waiting) return false;
+  const ChatMessages& asked = *steps_.front().step.asked;
+  const bool is_done = i_next_ > asked.i_prompt;
+  if (is_done && outcome_.prompts.size() != n_users(asked))
+    return Error{ErrorCode::internal, "not all of the prompt was judged"};
+  Status status = is_done ? open_answer(batch) : ask_next(batch);
+  if (!status.ok()) return std::move(status).error();
+  return is_done;
+}
+
+Status GuardedCall::note_prompt(StreamBatch& batch, const Decision& decision) {
+  const bool is_blocked = decision.action == Action::block;
+  if (!is_blocked && (!decision.is_complete || decision.action == Action::none))
+    return Error{ErrorCode::internal, "the prompt was not judged completely"};
+  JudgedPrompt prompt;
+  prompt.decision = decision;
+  // The message before the next one: each is judged by itself.
+  prompt.text = steps_.front().step.asked->messages[i_next_ - 1].content;
+  Status status =
+      batch.visit(prompt_, [&](const StreamSession& session) { prompt.n_tokens = session.position(); });
+  if (status.ok()) outcome_.prompts.push_back(std::move(prompt));
+  return status;
+}
+
+/// The answer's turn is opened while nobody waits for it.
+Status GuardedCall::open_answer(StreamBatch& batch) {
+  Status inner;
+  Status outer = batch.visit(
+      prompt_, [&](StreamSession& session) { inner = session.restore(behind(*steps_.front().step.asked)); });
+  if (outer.ok() && inner.ok()) return batch.begin_turn(prompt_, Role::assistant);
+  return outer.ok() ? std::move(inner) : std::move(outer);
 }
 
 /// Its text is read then, and forks need not do so again.
@@ -186,11 +202,7 @@ void GuardedCall::match_answers(StreamBatch& batch) {
     answers_.back().begin(answer.text);
     matched_.push_back(&answers_.back());
   }
-  for (JudgedAnswer& answer : before) {
-    answer.close(batch);
-    if (answer.was_judged() && !answer.text().empty())
-      outcome_.ended.push_back({answer.text(), answer.judgement().decision});
-  }
+  for (JudgedAnswer& answer : before) answer.close(batch);
 }
 
 Result<bool> GuardedCall::judge_answers(StreamBatch& batch) {
@@ -213,7 +225,7 @@ void GuardedCall::drop(StreamBatch& batch) {
   prompt_ = 0;
 }
 
-void GuardedCall::finish(StreamBatch& /*batch*/, Result<CallOutcome> outcome) {
+void GuardedCall::finish(Result<CallOutcome> outcome) {
   const Done done = std::move(steps_.front().done);
   steps_.pop_front();
   stage_ = Stage::begins;
@@ -223,7 +235,7 @@ void GuardedCall::finish(StreamBatch& /*batch*/, Result<CallOutcome> outcome) {
 
 void GuardedCall::close(StreamBatch& batch) {
   drop(batch);
-  while (!steps_.empty()) finish(batch, Error{ErrorCode::cancelled, "the session was ended"});
+  while (!steps_.empty()) finish(Error{ErrorCode::cancelled, "the session was ended"});
 }
 
 }  // namespace qwen3guard::server

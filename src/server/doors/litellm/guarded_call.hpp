@@ -33,7 +33,7 @@ struct JudgedPrompt {
   std::int32_t n_tokens = 0;  ///< of the conversation so far
 };
 
-/// An answer as far as it was judged.
+/// An answer as far as it was judged; for the record.
 struct SaidAnswer {
   std::string text;
   Decision decision;
@@ -44,7 +44,6 @@ struct SaidAnswer {
 struct CallOutcome {
   std::vector<JudgedPrompt> prompts;
   std::vector<AnswerJudgement> answers;
-  std::vector<SaidAnswer> ended;  ///< of earlier steps: none of the answers goes on with these
 };
 
 /// One call of the gateway's: the conversation in a session that the answers' sessions are forks of. Steps
@@ -58,7 +57,7 @@ class GuardedCall : public StreamPool::Waiter, public std::enable_shared_from_th
   GuardedCall(StreamPool& pool, StreamOptions options, HoldBackOptions hold_back)
       : pool_(pool), options_(std::move(options)), hold_back_(hold_back) {}
 
-  void take(StreamBatch& batch, CallStep step, Done done);
+  void take(CallStep step, Done done);
   [[nodiscard]] bool look(StreamBatch& batch) override;
   /// Drops the sessions; what is under way fails.
   void close(StreamBatch& batch);
@@ -72,15 +71,17 @@ class GuardedCall : public StreamPool::Waiter, public std::enable_shared_from_th
 
   [[nodiscard]] Result<bool> advance(StreamBatch& batch);
   [[nodiscard]] Result<bool> begin(StreamBatch& batch);
-  [[nodiscard]] Status ask(StreamBatch& batch, const ChatMessages& asked);
+  [[nodiscard]] Status ask_next(StreamBatch& batch);
   [[nodiscard]] Status restore(StreamBatch& batch, const ChatMessages* asked);
   [[nodiscard]] Status add(StreamBatch& batch, std::span<const Message> past);
   [[nodiscard]] Result<bool> look_at_prompts(StreamBatch& batch);
+  [[nodiscard]] Status note_prompt(StreamBatch& batch, const Decision& decision);
+  [[nodiscard]] Status open_answer(StreamBatch& batch);
   [[nodiscard]] Result<bool> look_at_opening(StreamBatch& batch);
   [[nodiscard]] Result<bool> judge_answers(StreamBatch& batch);
   void match_answers(StreamBatch& batch);
   void drop(StreamBatch& batch);
-  void finish(StreamBatch& batch, Result<CallOutcome> outcome);
+  void finish(Result<CallOutcome> outcome);
 
   StreamPool& pool_;
   const StreamOptions options_;
@@ -88,7 +89,7 @@ class GuardedCall : public StreamPool::Waiter, public std::enable_shared_from_th
   std::deque<Waiting> steps_;  // the first is under way
   Stage stage_ = Stage::begins;
   StreamId prompt_ = 0;
-  std::size_t n_prompts_ = 0;  // that wait
+  std::size_t i_next_ = 0;  // the message that is judged next
   std::list<JudgedAnswer> answers_;
   // Of the step that is under way.
   CallOutcome outcome_;

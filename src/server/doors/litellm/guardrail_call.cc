@@ -12,6 +12,7 @@
 #include "server/doors/proxy/argument_text.hpp"
 #include "server/doors/request_json.hpp"
 #include "wire/fields_in.hpp"
+#include "wire/utf8_text.hpp"
 
 namespace qwen3guard::server {
 namespace {
@@ -23,6 +24,9 @@ using Kind = JsonValue::Kind;
 constexpr std::array<std::string_view, 12> kKnownMembers = {
     "input_type", "litellm_call_id", "litellm_trace_id", "structured_messages", "images",     "tools",
     "texts",      "request_data",    "request_headers",  "litellm_version",     "tool_calls", "model"};
+
+/// More than fit any context, as each has marks around it; an empty message costs memory, too.
+constexpr std::size_t kMaxMessages = 4096;
 
 std::vector<JsonValue> elements(const JsonValue& body, const char* key) {
   const auto value = body.find(key);
@@ -96,6 +100,7 @@ void read_request(const JsonValue& body, std::vector<std::string> texts, std::si
                   GuardrailCall& call) {
   const std::vector<JsonValue> messages = elements(body, "structured_messages");
   call.has_messages = !messages.empty();
+  check_number(messages.size(), kMaxMessages, "structured_messages");
   if (call.has_messages) {
     const std::string raw = "{\"messages\":" + std::string(body.find("structured_messages")->raw()) + "}";
     call.asked = read_chat_messages(JsonValue::parse(raw));
@@ -167,7 +172,35 @@ void read_response(const JsonValue& body, std::vector<std::string> texts, std::s
   if (call.answers.empty()) throw BadRequestError("texts: nothing to judge", "texts");
 }
 
+/// The text of a message, or the last one of its parts.
+std::string text_of(const JsonValue& content) {
+  if (content.kind() == Kind::string) return content.text();
+  if (content.kind() != Kind::array) return "";
+  std::string out;
+  for (const JsonValue& part : content.items()) {
+    const auto text = part.find("text");
+    if (text && text->kind() == Kind::string) out = text->text();
+  }
+  return out;
+}
+
 }  // namespace
+
+LastText last_text(const JsonValue& body) {
+  LastText out;
+  const auto type = body.find("input_type");
+  if (type && type->kind() == Kind::string && type->text() == "response") out.role = Role::assistant;
+  for (const char* const key : {"texts", "structured_messages"}) {
+    const auto list = body.find(key);
+    if (!list || list->kind() != Kind::array) continue;
+    for (const JsonValue& item : list->items()) {
+      const auto content = item.find("content");
+      std::string text = text_of(content ? *content : item);
+      if (!text.empty() && !wire::find_ill_formed(text)) out.text = std::move(text);
+    }
+  }
+  return out;
+}
 
 GuardrailCall read_guardrail_call(const JsonValue& body, std::size_t max_texts) {
   refuse_unknown(body);

@@ -35,6 +35,14 @@ struct GuardrailCall {
 /// users' messages. What was said before and by others is read as context; tools' definitions are not read.
 [[nodiscard]] GuardrailCall read_guardrail_call(const wire::JsonValue& body, std::size_t max_texts);
 
+/// What a request would have judged last: whose, and what. For the record of one that was not read.
+struct LastText {
+  Role role = Role::user;
+  std::string text;  ///< empty: it has none that can be told
+};
+
+[[nodiscard]] LastText last_text(const wire::JsonValue& body);
+
 }  // namespace qwen3guard::server
 
 #endif  // QWEN3GUARD_SRC_SERVER_DOORS_LITELLM_GUARDRAIL_CALL_HPP

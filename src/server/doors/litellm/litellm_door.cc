@@ -59,20 +59,22 @@ class LitellmDoor : public std::enable_shared_from_this<LitellmDoor> {
   explicit LitellmDoor(Services& services)
       : services_(services),
         model_(services.models.first(ModelKind::stream)),
-        calls_(limits_of(services.options), [this](CallStore::Call& call) { let_go(call); }) {}
+        calls_(
+            limits_of(services.options), [this](CallStore::Call& call) { close(call); },
+            [this](CallStore::Call& call) { record_answers(call, call.said); }) {}
 
   void start() {
     sweep();
-    services_.on_stop.push_back([this] { calls_.let_go_of_all(); });
+    services_.on_stop.push_back([this] { stop(); });
   }
 
   void answer(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
     try {
       begin(exchange, body);
     } catch (const BadRequestError& e) {
-      refuse_unjudged(*exchange, {ErrorCode::invalid_argument, e.what()});
+      refuse_unread(*exchange, body, {ErrorCode::invalid_argument, e.what()});
     } catch (const wire::LineError& e) {
-      refuse_unjudged(*exchange, {e.code, e.what()});
+      refuse_unread(*exchange, body, {e.code, e.what()});
     }
   }
 
@@ -82,38 +84,64 @@ class LitellmDoor : public std::enable_shared_from_this<LitellmDoor> {
     std::shared_ptr<Exchange> exchange;
     GuardrailCall call;
     CallKey key;
+    /// Null: not known. This request's, whatever comes by its call's name while it waits.
+    std::shared_ptr<const ChatMessages> prompt;
     AnswerRules rules;
     Policy policy;
     Clock::time_point begin = Clock::now();
   };
 
   void begin(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body);
-  void refuse_unjudged(Exchange& exchange, const Error& error);
+  void refuse_unread(Exchange& exchange, const wire::JsonValue& body, const Error& error);
+  void refuse_unjudged(Exchange& exchange, Role role, std::string_view text, const Policy& policy,
+                       const Error& error);
   [[nodiscard]] std::shared_ptr<GuardedCall> make_sessions() const;
-  void let_go(CallStore::Call& call);
+  void close(CallStore::Call& call);
   void run(const std::shared_ptr<Asked>& asked, CallStore::Call& call);
   void finish(const std::shared_ptr<Asked>& under_way, Result<CallOutcome> outcome);
-  void note_said(Asked& asked, CallStore::Call& call, const Result<CallOutcome>& outcome);
-  void reply(Asked& asked, const GuardrailReply& reply);
+  [[nodiscard]] bool answer(const Asked& asked, CallStore::Call& call, const Result<CallOutcome>& outcome);
+  void settle(const Asked& asked, CallStore::Call& call, bool is_refused);
+  void note_said(const Asked& asked, CallStore::Call& call, const CallOutcome& outcome);
+  void reply(Exchange& exchange, const GuardrailReply& reply);
   void refuse_full(Exchange& exchange);
   void record_prompts(const Asked& asked, const CallOutcome& outcome);
   void record(const std::string& request_id, const std::string& key_name, Role role, const std::string& text,
               const Decision& decision, double seconds);
   void record_answers(const CallStore::Call& call, const std::vector<SaidAnswer>& answers);
-  void record_said(CallStore::Call& call);
-  void record_unjudged(const Asked& asked, const Error& error);
   void sweep();
+  void stop();
 
   Services& services_;
   ServedModel& model_;
   CallStore calls_;
   std::unique_ptr<Loop::Timer> timer_;
+  bool is_stopping_ = false;
 };
 
-void LitellmDoor::refuse_unjudged(Exchange& exchange, const Error& error) {
+void LitellmDoor::refuse_unread(Exchange& exchange, const wire::JsonValue& body, const Error& error) {
+  const LastText last = last_text(body);
+  refuse_unjudged(exchange, last.role, last.text, services_.policies.policy(Route::litellm), error);
+}
+
+/// The one way by which what was not judged ends: counted and on record, for what it is.
+void LitellmDoor::refuse_unjudged(Exchange& exchange, Role role, std::string_view text, const Policy& policy,
+                                  const Error& error) {
+  const bool is_monitor = services_.options.monitor_only;
   services_.metrics.count_unjudged(Route::litellm, to_string(error.code));
-  const Ruling ruling = rule_unjudged(services_.policies.policy(Route::litellm));
-  exchange.reply(json_response(200, reply_unjudged(ruling, error, services_.options.monitor_only).json));
+  AuditEntry entry;
+  entry.route = Route::litellm;
+  entry.request_id = exchange.request_id;
+  entry.key_name = exchange.key_name;
+  entry.model = model_.name;
+  entry.model_digest = model_.digest;
+  entry.role = role;
+  entry.error = to_string(error.code);
+  entry.text = text;
+  entry.was_let_through = is_monitor;
+  services_.audit.write(entry);
+  if (!blocks_unjudged(policy) && !is_monitor && !is_for_the_client(error))
+    return refuse(exchange, api_error(error));
+  reply(exchange, reply_unjudged(rule_unjudged(policy), error, is_monitor));
 }
 
 void LitellmDoor::begin(const std::shared_ptr<Exchange>& exchange, const wire::JsonValue& body) {
@@ -132,19 +160,24 @@ void LitellmDoor::begin(const std::shared_ptr<Exchange>& exchange, const wire::J
   CallStore::Call* call = calls_.open(asked->key, asked->begin);
   if (call == nullptr) return refuse_full(*exchange);
   if (is_request) {
+    // Clients choose the ids of their calls. Two conversations by one name would be taken for each other.
+    if (call->n_steps > 0)
+      throw BadRequestError("litellm_call_id: a call with this id is being judged; expected another id",
+                            "litellm_call_id");
     // What was remembered of an earlier call by that name is another conversation's.
-    calls_.let_go(*call);
+    calls_.end(*call);
     calls_.remember(*call, std::make_shared<const ChatMessages>(std::move(asked->call.asked)));
     call->is_answered = false;
   }
-  asked->rules.knows_prompt = call->asked != nullptr;
+  asked->prompt = call->asked;
+  asked->rules.knows_prompt = asked->prompt != nullptr;
   call->is_answered = call->is_answered || !is_request;
   call->request_id = exchange->request_id;
   call->key_name = exchange->key_name;
   if (!call->sessions) {
     if (!calls_.make_room_for_sessions()) {
       // What nobody will answer is not to take the place of what somebody will.
-      if (is_request && call->n_steps == 0) calls_.forget(asked->key);
+      if (is_request) calls_.forget(asked->key);
       return refuse_full(*exchange);
     }
     calls_.give(*call, make_sessions());
@@ -165,8 +198,7 @@ std::shared_ptr<GuardedCall> LitellmDoor::make_sessions() const {
   return std::make_shared<GuardedCall>(*model_.streams, std::move(options), hold_back);
 }
 
-void LitellmDoor::let_go(CallStore::Call& call) {
-  record_said(call);
+void LitellmDoor::close(CallStore::Call& call) {
   model_.streams->post([sessions = call.sessions](StreamBatch& batch) { sessions->close(batch); });
 }
 
@@ -174,74 +206,96 @@ void LitellmDoor::run(const std::shared_ptr<Asked>& asked, CallStore::Call& call
   const auto cancel = std::make_shared<CancelFlag>();
   asked->exchange->on_closed([cancel] { cancel->cancel(); });
   CallStep step;
-  step.asked = call.asked;
+  step.asked = asked->prompt;
   step.answers = asked->call.answers;
   step.cancel = cancel;
   step.deadline = asked->begin + services_.options.time_limit;
   call.used = asked->begin;
-  ++call.n_steps;
+  // The door has the call, and the call has this until it is done: held here, neither would ever go.
   auto done = posted<Result<CallOutcome>>(services_.loop,
-                                          [self = shared_from_this(), asked](Result<CallOutcome> outcome) {
-                                            self->finish(asked, std::move(outcome));
+                                          [door = weak_from_this(), asked](Result<CallOutcome> outcome) {
+                                            if (const auto self = door.lock())
+                                              self->finish(asked, std::move(outcome));
                                           });
-  model_.streams->post([sessions = call.sessions, step = std::move(step), done](StreamBatch& batch) {
-    sessions->take(batch, step, done);
-  });
+  model_.streams->post(
+      [sessions = call.sessions, step = std::move(step), done](StreamBatch&) { sessions->take(step, done); });
+  ++call.n_steps;
 }
 
-/// What an answer came to is recorded when it has ended: it comes again with every word.
-void LitellmDoor::note_said(Asked& asked, CallStore::Call& call, const Result<CallOutcome>& outcome) {
-  if (!outcome.ok()) return record_said(call);
-  if (!asked.call.is_response) return;
-  record_answers(call, outcome->ended);
-  call.said.clear();
-  for (std::size_t i = 0; i < outcome->answers.size(); ++i) {
+/// What an answer came to is recorded when it has ended: it comes again with every word. One that none of
+/// today's goes on with has ended.
+void LitellmDoor::note_said(const Asked& asked, CallStore::Call& call, const CallOutcome& outcome) {
+  std::vector<SaidAnswer> before = call.said, now;
+  for (std::size_t i = 0; i < outcome.answers.size(); ++i) {
     const std::string& text = asked.call.answers[i].text;
-    if (!text.empty()) call.said.push_back({text, outcome->answers[i].decision});
+    const Decision& decision = outcome.answers[i].decision;
+    if (text.empty() || decision.action == Action::none) continue;
+    auto longest = before.end();
+    for (auto said = before.begin(); said != before.end(); ++said) {
+      if (text.starts_with(said->text) &&
+          (longest == before.end() || said->text.size() > longest->text.size()))
+        longest = said;
+    }
+    if (longest != before.end()) before.erase(longest);
+    now.push_back({text, decision});
   }
+  calls_.say(call, std::move(now));
+  record_answers(call, before);
 }
 
 void LitellmDoor::finish(const std::shared_ptr<Asked>& under_way, Result<CallOutcome> outcome) {
-  Asked& asked = *under_way;
-  if (CallStore::Call* call = calls_.find(asked.key)) {
-    // Calls that rest give way to one that has no memory.
-    const bool makes_room = !outcome.ok() && outcome.error().code == ErrorCode::budget_exceeded &&
-                            call->sessions && calls_.let_go_of_one();
-    if (call->n_steps > 0) --call->n_steps;
-    if (makes_room) return run(under_way, *call);
-    call->used = Clock::now();
-    note_said(asked, *call, outcome);
-  }
-  if (!outcome.ok()) {
-    record_unjudged(asked, outcome.error());
-    if (blocks_unjudged(asked.policy) || asked.rules.is_monitor || is_for_the_client(outcome.error()))
-      return reply(asked,
-                   reply_unjudged(rule_unjudged(asked.policy), outcome.error(), asked.rules.is_monitor));
-    refuse(*asked.exchange, api_error(outcome.error()));
-    if (asked.call.call_id.empty() || !asked.call.is_response) calls_.forget(asked.key);
-    return;
-  }
-  if (asked.call.is_response)
-    return reply(asked, reply_to_response(asked.call.answers, outcome->answers, asked.rules));
-  record_prompts(asked, *outcome);
-  reply(asked, reply_to_request(outcome->prompts, asked.rules.is_monitor));
+  // It is there: what is at work is not forgotten.
+  CallStore::Call& call = *calls_.find(under_way->key);
+  // Calls that rest give way to one that has no memory.
+  const bool lacks_room = !outcome.ok() && outcome.error().code == ErrorCode::budget_exceeded;
+  const bool has_room_now = lacks_room && calls_.let_go_of_one();
+  --call.n_steps;
+  if (has_room_now) return run(under_way, call);
+  call.used = Clock::now();
+  const bool is_refused = answer(*under_way, call, outcome);
+  settle(*under_way, call, is_refused);
 }
 
-void LitellmDoor::reply(Asked& asked, const GuardrailReply& reply) {
-  asked.exchange->reply(json_response(200, reply.json));
-  const bool is_over = asked.call.call_id.empty();
+/// True when nothing may come behind it.
+bool LitellmDoor::answer(const Asked& asked, CallStore::Call& call, const Result<CallOutcome>& outcome) {
+  const bool is_response = asked.call.is_response;
+  if (!outcome.ok()) {
+    const std::string& text = is_response ? asked.call.answers.front().text
+                                          : asked.prompt->messages[asked.prompt->i_prompt].content;
+    refuse_unjudged(*asked.exchange, is_response ? Role::assistant : Role::user, text, asked.policy,
+                    outcome.error());
+    return !asked.rules.is_monitor;
+  }
+  GuardrailReply found;
+  if (is_response) {
+    note_said(asked, call, *outcome);
+    found = reply_to_response(asked.call.answers, outcome->answers, asked.rules);
+  } else {
+    record_prompts(asked, *outcome);
+    found = reply_to_request(outcome->prompts, asked.rules.is_monitor);
+  }
+  reply(*asked.exchange, found);
+  return found.is_blocked && !asked.rules.is_monitor;
+}
+
+/// What is remembered of the call behind a step.
+void LitellmDoor::settle(const Asked& asked, CallStore::Call& call, bool is_refused) {
+  if (call.n_steps > 0) return;
+  // No answer follows what was refused; its place is free at once.
+  if (asked.call.call_id.empty() || (is_refused && !asked.call.is_response)) return calls_.forget(asked.key);
+  // What was found is to be recorded now, as nothing comes behind a block, or nobody is there any more.
+  if (is_refused || is_stopping_) calls_.end(call);
+}
+
+void LitellmDoor::reply(Exchange& exchange, const GuardrailReply& reply) {
   if (reply.is_blocked) {
-    if (asked.rules.is_monitor) {
+    if (services_.options.monitor_only) {
       services_.metrics.count_would_block(Route::litellm);
     } else {
       services_.metrics.count_blocked(Route::litellm);
     }
   }
-  CallStore::Call* call = calls_.find(asked.key);
-  if (call == nullptr || call->n_steps > 0) return;
-  if (is_over) return calls_.forget(asked.key);
-  // Nothing comes behind a block, and what was found is to be recorded now.
-  if (reply.is_blocked && !asked.rules.is_monitor) calls_.let_go(*call);
+  exchange.reply(json_response(200, reply.json));
 }
 
 void LitellmDoor::record_prompts(const Asked& asked, const CallOutcome& outcome) {
@@ -277,27 +331,15 @@ void LitellmDoor::record_answers(const CallStore::Call& call, const std::vector<
     record(call.request_id, call.key_name, Role::assistant, answer.text, answer.decision, -1);
 }
 
-void LitellmDoor::record_said(CallStore::Call& call) { record_answers(call, std::exchange(call.said, {})); }
-
-void LitellmDoor::record_unjudged(const Asked& asked, const Error& error) {
-  services_.metrics.count_unjudged(Route::litellm, to_string(error.code));
-  AuditEntry entry;
-  entry.route = Route::litellm;
-  entry.request_id = asked.exchange->request_id;
-  entry.key_name = asked.exchange->key_name;
-  entry.model = model_.name;
-  entry.model_digest = model_.digest;
-  entry.role = asked.call.is_response ? Role::assistant : Role::user;
-  entry.error = to_string(error.code);
-  if (!asked.call.answers.empty()) entry.text = asked.call.answers.front().text;
-  entry.was_let_through = asked.rules.is_monitor;
-  services_.audit.write(entry);
+/// Once a second, whatever becomes of this time.
+void LitellmDoor::sweep() {
+  timer_ = services_.loop.after(std::chrono::seconds(1), [this] { sweep(); });
+  calls_.sweep(Clock::now());
 }
 
-/// Once a second.
-void LitellmDoor::sweep() {
-  calls_.sweep(Clock::now());
-  timer_ = services_.loop.after(std::chrono::seconds(1), [this] { sweep(); });
+void LitellmDoor::stop() {
+  is_stopping_ = true;
+  calls_.end_all();
 }
 
 }  // namespace

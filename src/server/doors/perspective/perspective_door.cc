@@ -19,8 +19,6 @@
 namespace qwen3guard::server {
 namespace {
 
-using Clock = Classifier::Clock;
-
 /// BCP 47: nobody has determined which.
 constexpr const char* kUnknownLanguage = "und";
 
@@ -147,9 +145,8 @@ class Perspective : public std::enable_shared_from_this<Perspective> {
   }
 
   [[nodiscard]] Question question_of(ServedModel& model, const Request& request, Options options,
-                                     std::vector<Message> conversation, Clock::time_point deadline) const {
+                                     std::vector<Message> conversation) const {
     Question question;
-    question.deadline = deadline;
     question.route = Route::perspective;
     question.model = &model;
     question.conversations.push_back(std::move(conversation));
@@ -160,19 +157,17 @@ class Perspective : public std::enable_shared_from_this<Perspective> {
 
   void judge(const std::shared_ptr<Exchange>& exchange, const Request& request) {
     const Options options = services_.policies.options(Route::perspective);
-    const auto deadline = Clock::now() + services_.options.time_limit;
     ask(services_, exchange,
-        question_of(services_.models.first(ModelKind::gen), request, options, {{Role::user, request->text}},
-                    deadline),
-        [self = shared_from_this(), exchange, request, options, deadline](Answers answers) {
-          self->judge_tokens(exchange, request, options, std::move(answers.front()), deadline);
+        question_of(services_.models.first(ModelKind::gen), request, options, {{Role::user, request->text}}),
+        [self = shared_from_this(), exchange, request, options](Answers answers) {
+          self->judge_tokens(exchange, request, options, std::move(answers.front()));
         });
   }
 
   /// The comment once more, as text of which every token has a verdict: these judge only what an assistant
   /// says.
   void judge_tokens(const std::shared_ptr<Exchange>& exchange, const Request& request, const Options& options,
-                    Result<Verdict> answer, Clock::time_point deadline) {
+                    Result<Verdict> answer) {
     if (refuse_unjudged(*exchange, answer, options->policy)) return;
     ServedModel& model = services_.models.first(ModelKind::stream);
     const bool is_judged = answer.ok() && answer->severity != Severity::not_judged;
@@ -183,7 +178,7 @@ class Perspective : public std::enable_shared_from_this<Perspective> {
     }
     ask(services_, exchange,
         question_of(model, request, with_token_verdicts(options),
-                    {{Role::user, ""}, {Role::assistant, request->text}}, deadline),
+                    {{Role::user, ""}, {Role::assistant, request->text}}),
         [exchange, request, options, answer = std::move(answer)](Answers answers) {
           if (refuse_unjudged(*exchange, answers.front(), options->policy)) return;
           exchange->reply(

@@ -92,3 +92,25 @@ TEST_CASE("guardrail call: what cannot be judged, or changes what is, is refused
   }
   CHECK_NOTHROW(read(request(user, R"(["a"])", R"(,"additional_provider_specific_params":{})")));
 }
+
+TEST_CASE("guardrail call: more messages than any context holds are refused", "[server]") {
+  std::string messages = "[";
+  for (int i = 0; i < 4096; ++i) messages += R"({"role":"user","content":""},)";
+  CHECK_NOTHROW(read(request(messages.substr(0, messages.size() - 1) + "]", "[]")));
+  CHECK_THROWS_AS(read(request(messages + R"({"role":"user","content":""}])", "[]")), BadRequestError);
+}
+
+TEST_CASE("guardrail call: what was not read is on record with the last text there is", "[server]") {
+  const auto last = [](const std::string& json) { return last_text(wire::JsonValue::parse(json)); };
+  CHECK(last(R"({"input_type":"request","texts":["a","b"]})").text == "b");
+  CHECK(last(R"({"texts":["a"],"structured_messages":[{"content":"c"},{"content":[{"text":"d"}]}]})").text ==
+        "d");
+  CHECK(last(R"({"input_type":"response","texts":["a"]})").role == Role::assistant);
+  CHECK(last(R"({"texts":["a","\ud800"]})").text == "a");
+  for (const char* const json :
+       {"{}", R"({"input_type":1,"texts":"a"})", R"({"texts":[1,{"content":[1,{"text":2}]}]})"}) {
+    INFO(json);
+    CHECK(last(json).text.empty());
+    CHECK(last(json).role == Role::user);
+  }
+}
