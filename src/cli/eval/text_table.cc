@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "util/utf8.hpp"
+
 namespace qwen3guard::cli {
 namespace {
 
 /// In characters.
-std::size_t width_of(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
-  }));
-}
+std::size_t width_of(std::string_view utf8) { return detail::count_code_points(utf8); }
 
 std::vector<std::size_t> column_widths(const std::vector<Column>& columns) {
   std::vector<std::size_t> out;

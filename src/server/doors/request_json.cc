@@ -78,6 +78,13 @@ std::optional<std::string> optional_text(const JsonValue& object, const char* ke
   return text;
 }
 
+std::vector<JsonValue> optional_array(const JsonValue& object, const char* key) {
+  const auto value = find_known(object, key);
+  if (!value) return {};
+  if (value->kind() != JsonValue::Kind::array) fail(key, *value, "an array");
+  return value->items();
+}
+
 bool optional_flag(const JsonValue& object, const char* key) {
   const auto value = find_known(object, key);
   if (!value) return false;

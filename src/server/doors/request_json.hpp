@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "server/http/exchange.hpp"
 #include "server/replies.hpp"
@@ -34,6 +35,8 @@ void refuse_policy(const wire::JsonValue& object);
 
 /// Members that may be missing or null; another kind of value throws BadRequestError with the place. @{
 [[nodiscard]] std::optional<std::string> optional_text(const wire::JsonValue& object, const char* key);
+/// Its elements.
+[[nodiscard]] std::vector<wire::JsonValue> optional_array(const wire::JsonValue& object, const char* key);
 [[nodiscard]] bool optional_flag(const wire::JsonValue& object, const char* key);
 /// A whole number in [min, max].
 [[nodiscard]] std::optional<std::int64_t> optional_integer(const wire::JsonValue& object, const char* key,

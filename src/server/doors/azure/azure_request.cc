@@ -10,6 +10,7 @@
 
 #include "qwen3guard/quote.hpp"
 #include "server/doors/request_json.hpp"
+#include "util/utf8.hpp"
 #include "wire/fields_in.hpp"
 
 namespace qwen3guard::server {
@@ -33,13 +34,8 @@ void refuse_unknown_members(const wire::JsonValue& body) {
 
 /// The strings of an array; none when it is missing or null.
 std::vector<std::string> read_names(const wire::JsonValue& body, const char* key) {
-  const auto value = body.find(key);
-  if (!value || value->kind() == Kind::null) return {};
-  if (value->kind() != Kind::array)
-    throw BadRequestError(std::string(key) + ": " + to_string(value->kind()) + "; expected an array of names",
-                          key);
   std::vector<std::string> names;
-  for (const wire::JsonValue& item : value->items()) {
+  for (const wire::JsonValue& item : optional_array(body, key)) {
     const std::string place = wire::index(key, names.size());
     names.push_back(wire::read_text(item, place, InvalidUtf8::reject));
   }
@@ -49,8 +45,7 @@ std::vector<std::string> read_names(const wire::JsonValue& body, const char* key
 std::string read_azure_text(const wire::JsonValue& body) {
   auto text = optional_text(body, "text");
   if (!text) throw BadRequestError("text: missing; expected a string", "text");
-  const auto n_code_points = static_cast<std::size_t>(std::count_if(
-      text->begin(), text->end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  const std::size_t n_code_points = detail::count_code_points(*text);
   if (n_code_points > kAzureMaxTextCodePoints)
     throw BadRequestError("text: " + std::to_string(n_code_points) +
                               " Unicode code points; expected at most " +

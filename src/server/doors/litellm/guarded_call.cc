@@ -214,6 +214,11 @@ Result<bool> GuardedCall::judge_answers(StreamBatch& batch) {
   }
   if (!is_done) return false;
   for (const JudgedAnswer* answer : matched_) outcome_.answers.push_back(answer->judgement());
+  // As long as one of them grows, none has come to its end.
+  const bool is_repeat = std::all_of(matched_.begin(), matched_.end(), [](const JudgedAnswer* answer) {
+    return answer->size() == 0 || answer->judgement().is_repeat;
+  });
+  for (AnswerJudgement& judgement : outcome_.answers) judgement.is_repeat = is_repeat;
   return true;
 }
 

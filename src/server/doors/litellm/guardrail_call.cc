@@ -28,14 +28,6 @@ constexpr std::array<std::string_view, 12> kKnownMembers = {
 /// More than fit any context, as each has marks around it; an empty message costs memory, too.
 constexpr std::size_t kMaxMessages = 4096;
 
-std::vector<JsonValue> elements(const JsonValue& body, const char* key) {
-  const auto value = body.find(key);
-  if (!value || value->kind() == Kind::null) return {};
-  if (value->kind() != Kind::array)
-    throw BadRequestError(std::string(key) + ": " + to_string(value->kind()) + "; expected an array", key);
-  return value->items();
-}
-
 /// A setting that a client can slip in would be one that it can weaken the guard with.
 void refuse_unknown(const JsonValue& body) {
   for (const auto& member : body.members()) {
@@ -51,13 +43,13 @@ void refuse_unknown(const JsonValue& body) {
 }
 
 void refuse_pictures(const JsonValue& body) {
-  if (!elements(body, "images").empty())
+  if (!optional_array(body, "images").empty())
     throw BadRequestError("images: pictures cannot be judged; expected text alone", "images");
 }
 
 std::vector<std::string> read_texts(const JsonValue& body) {
   std::vector<std::string> out;
-  for (const JsonValue& item : elements(body, "texts"))
+  for (const JsonValue& item : optional_array(body, "texts"))
     out.push_back(wire::read_text(item, wire::index("texts", out.size()), InvalidUtf8::reject));
   return out;
 }
@@ -98,7 +90,7 @@ void add_as_users(std::vector<std::string> texts, ChatMessages& asked) {
 
 void read_request(const JsonValue& body, std::vector<std::string> texts, std::size_t max_texts,
                   GuardrailCall& call) {
-  const std::vector<JsonValue> messages = elements(body, "structured_messages");
+  const std::vector<JsonValue> messages = optional_array(body, "structured_messages");
   call.has_messages = !messages.empty();
   check_number(messages.size(), kMaxMessages, "structured_messages");
   if (call.has_messages) {
@@ -109,7 +101,7 @@ void read_request(const JsonValue& body, std::vector<std::string> texts, std::si
     check_number(texts.size(), max_texts, "texts");
     return add_as_users(std::move(texts), call.asked);
   }
-  if (!elements(body, "tool_calls").empty())
+  if (!optional_array(body, "tool_calls").empty())
     throw BadRequestError("tool_calls: calls without the messages that they stand in cannot be judged",
                           "tool_calls");
   if (texts.empty()) throw BadRequestError("texts: nothing to judge", "texts");
@@ -157,17 +149,15 @@ std::string read_call(const JsonValue& call, const std::string& place) {
 
 void read_response(const JsonValue& body, std::vector<std::string> texts, std::size_t max_texts,
                    GuardrailCall& call) {
-  if (!elements(body, "structured_messages").empty())
+  if (!optional_array(body, "structured_messages").empty())
     throw BadRequestError("structured_messages: messages beside an answer are not known here",
                           "structured_messages");
   check_number(texts.size(), max_texts, "texts");
-  for (std::string& text : texts)
-    call.answers.push_back({std::move(text), false, wire::index("texts", call.answers.size())});
-  const std::vector<JsonValue> calls = elements(body, "tool_calls");
+  for (std::string& text : texts) call.answers.push_back({std::move(text), false});
+  const std::vector<JsonValue> calls = optional_array(body, "tool_calls");
   check_number(calls.size(), max_texts, "tool_calls");
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    const std::string place = wire::index("tool_calls", i);
-    call.answers.push_back({read_call(calls[i], place), true, place});
+    call.answers.push_back({read_call(calls[i], wire::index("tool_calls", i)), true});
   }
   if (call.answers.empty()) throw BadRequestError("texts: nothing to judge", "texts");
 }
@@ -216,7 +206,7 @@ GuardrailCall read_guardrail_call(const JsonValue& body, std::size_t max_texts) 
   const auto user = body.find("request_data");
   if (user && user->kind() == Kind::object)
     call.user = optional_text(*user, "user_api_key_hash").value_or("");
-  call.has_tools = !elements(body, "tools").empty();
+  call.has_tools = !optional_array(body, "tools").empty();
   std::vector<std::string> texts = read_texts(body);
   if (call.is_response) {
     read_response(body, std::move(texts), max_texts, call);

@@ -15,7 +15,6 @@ namespace qwen3guard::server {
 struct AnswerText {
   std::string text;
   bool is_call = false;  ///< the function's name, a line break, and its arguments
-  std::string place;     ///< in the request
 };
 
 /// What LiteLLM asks its guardrail. A plain value.

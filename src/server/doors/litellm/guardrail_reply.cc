@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "server/doors/verdict_json.hpp"
+#include "util/utf8.hpp"
 #include "wire/json_out.hpp"
 #include "wire/stream_out.hpp"
 #include "wire/verdict_out.hpp"
@@ -57,17 +58,14 @@ void put_held(wire::JsonOut& json, const std::vector<AnswerText>& texts,
     if (texts[i].is_call) continue;
     const bool holds = !rules.is_monitor && !is_cut(texts[i], judgements[i], rules);
     const std::string_view text = texts[i].text;
-    json.integer(holds ? count_characters(text.substr(judgements[i].n_free_bytes)) : 0);
+    // As Python counts them.
+    const std::size_t n = holds ? detail::count_code_points(text.substr(judgements[i].n_free_bytes)) : 0;
+    json.integer(static_cast<std::int64_t>(n));
   }
   json.end_array();
 }
 
 }  // namespace
-
-std::int64_t count_characters(std::string_view text) noexcept {
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
 
 GuardrailReply reply_to_request(const std::vector<JudgedPrompt>& prompts, bool is_monitor) {
   GuardrailReply out;

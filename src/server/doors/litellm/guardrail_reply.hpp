@@ -39,9 +39,6 @@ struct AnswerRules {
 /// told to do without; here they say that something was not judged.
 [[nodiscard]] Response spell_guardrail_error(const ApiError& error);
 
-/// Characters of UTF-8, as Python counts them.
-[[nodiscard]] std::int64_t count_characters(std::string_view text) noexcept;
-
 }  // namespace qwen3guard::server
 
 #endif  // QWEN3GUARD_SRC_SERVER_DOORS_LITELLM_GUARDRAIL_REPLY_HPP

@@ -5,30 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "server/judging/stream_fork.hpp"
+
 namespace qwen3guard::server {
-namespace {
-
-/// Of one put(): far below what a session may have waiting.
-constexpr std::size_t kPutBytes = std::size_t{16} << 10;
-
-/// A second session with the first one's past, in the batch.
-Result<StreamId> add_fork(StreamBatch& batch, StreamId of) {
-  Status inner;
-  std::optional<StreamSession> session;
-  Status outer = batch.visit(of, [&](StreamSession& first) {
-    Result<StreamSession> fork = first.fork();
-    if (fork.ok()) {
-      session.emplace(std::move(*fork));
-    } else {
-      inner = std::move(fork).error();
-    }
-  });
-  if (!outer.ok()) return std::move(outer).error();
-  if (!inner.ok()) return std::move(inner).error();
-  return batch.add(std::move(*session));
-}
-
-}  // namespace
 
 bool JudgedAnswer::is_extended_by(std::string_view text) const noexcept {
   return !text_.empty() && text.starts_with(text_);
@@ -37,6 +16,7 @@ bool JudgedAnswer::is_extended_by(std::string_view text) const noexcept {
 void JudgedAnswer::begin(const std::string& text) {
   judgement_.is_repeat = was_judged_ && text.size() == text_.size();
   is_judging_ = !judgement_.is_repeat && judgement_.kind != AnswerJudgement::Kind::blocked;
+  if (is_judging_) judgement_.kind = AnswerJudgement::Kind::not_judged;
   is_looked_at_ = false;
   text_ = text;
   if (n_put_ == 0) n_skipped_ = std::min(text_.find_first_not_of('\n'), text_.size());
@@ -57,7 +37,7 @@ Result<bool> JudgedAnswer::step(StreamBatch& batch, StreamId prompt) {
   if (!is_looked_at_) {
     Result<bool> is_put = put(batch);
     if (!is_put.ok() || !*is_put) return is_put;
-    if (Status status = look(batch); !status.ok()) return std::move(status).error();
+    if (Status status = look(); !status.ok()) return std::move(status).error();
   }
   if (judgement_.kind != AnswerJudgement::Kind::blocked) {
     Result<bool> has_ended = end(batch);
@@ -81,9 +61,13 @@ Status JudgedAnswer::open(StreamBatch& batch, StreamId prompt) {
 Result<bool> JudgedAnswer::put(StreamBatch& batch) {
   const std::string_view said = std::string_view(text_).substr(n_skipped_);
   while (n_put_ < said.size() && hold_back_->state() == HoldBackState::writing) {
-    const std::size_t n = std::min(kPutBytes, said.size() - n_put_);
+    const std::size_t n = std::min(kPushBytes, said.size() - n_put_);
     Status status = hold_back_->put(said.substr(n_put_, n));
-    if (!status.ok() && status.error().code == ErrorCode::budget_exceeded) return false;
+    if (!status.ok() && status.error().code == ErrorCode::budget_exceeded) {
+      // What waits here makes room when it is judged. Where nothing does, only others can.
+      Result<bool> is_waiting = batch.is_waiting(id_);
+      if (!is_waiting.ok() || *is_waiting) return is_waiting.ok() ? Result<bool>(false) : is_waiting;
+    }
     if (!status.ok()) return std::move(status).error();
     n_put_ += n;
   }
@@ -93,7 +77,7 @@ Result<bool> JudgedAnswer::put(StreamBatch& batch) {
 }
 
 /// What may be shown whatever follows.
-Status JudgedAnswer::look(StreamBatch& /*batch*/) {
+Status JudgedAnswer::look() {
   is_looked_at_ = true;
   Result<HoldBackRelease> release = hold_back_->take();
   if (!release.ok()) return std::move(release).error();
@@ -123,7 +107,7 @@ Result<bool> JudgedAnswer::end(StreamBatch& batch) {
     if (event.kind != StreamEvent::Kind::turn_end) continue;
     const Decision& decision = event.turn.decision;
     const bool is_blocked = decision.action == Action::block;
-    if (!is_blocked && !decision.is_complete)
+    if (!is_blocked && (!decision.is_complete || decision.action == Action::none))
       return Error{ErrorCode::internal, "the answer was not judged completely"};
     judgement_.kind = is_blocked ? AnswerJudgement::Kind::pending : AnswerJudgement::Kind::passed;
     judgement_.decision = decision;

@@ -14,14 +14,15 @@ namespace qwen3guard::server {
 /// What an answer came to that was sent so far.
 struct AnswerJudgement {
   enum class Kind {
+    not_judged,
     passed,   ///< all of it may be shown if this is its end; n_free_bytes of it whatever follows
     pending,  ///< as its end it would be blocked, but text to come may still make it good
     blocked,  ///< for good
   };
-  Kind kind = Kind::passed;
+  Kind kind = Kind::not_judged;
   Decision decision;             ///< as if this were its end
   std::size_t n_free_bytes = 0;  ///< in whole characters
-  bool is_repeat = false;        ///< the text is that of the last time
+  bool is_repeat = false;        ///< the text is that of the last time; from GuardedCall: so are all
 };
 
 /// One text that comes again and again, longer each time, and may end each time: nobody says when. Only what
@@ -41,16 +42,13 @@ class JudgedAnswer {
   /// Errors: nothing more can be judged here.
   [[nodiscard]] Result<bool> step(StreamBatch& batch, StreamId prompt);
   [[nodiscard]] const AnswerJudgement& judgement() const noexcept { return judgement_; }
-  /// There was a judgement() at some time, on the text or on its beginning.
-  [[nodiscard]] bool was_judged() const noexcept { return was_judged_; }
-  [[nodiscard]] const std::string& text() const noexcept { return text_; }
   /// Drops the sessions; nothing may be called any more but the accessors.
   void close(StreamBatch& batch);
 
  private:
   [[nodiscard]] Status open(StreamBatch& batch, StreamId prompt);
   [[nodiscard]] Result<bool> put(StreamBatch& batch);
-  [[nodiscard]] Status look(StreamBatch& batch);
+  [[nodiscard]] Status look();
   [[nodiscard]] Result<bool> end(StreamBatch& batch);
   void close_end(StreamBatch& batch);
 

@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/judging/stream_fork.hpp"
+
 namespace qwen3guard::server {
 namespace {
-
-/// Of one put(): far below what a session may have waiting.
-constexpr std::size_t kPutBytes = std::size_t{16} << 10;
 
 Status first_error(Status a, Status b) { return a.ok() ? std::move(b) : std::move(a); }
 
@@ -16,23 +15,13 @@ Status first_error(Status a, Status b) { return a.ok() ? std::move(b) : std::mov
 
 /// The assistant's turn of a fork of the prompt's session, or the channel's own turn once more.
 Status GuardedChannel::open(StreamBatch& batch, StreamId prompt) {
-  Status inner;
   if (id_ == 0) {
-    std::optional<StreamSession> session;
-    Status outer = batch.visit(prompt, [&](StreamSession& asked) {
-      Result<StreamSession> fork = asked.fork();
-      if (fork.ok()) {
-        session.emplace(std::move(*fork));
-      } else {
-        inner = std::move(fork).error();
-      }
-    });
-    if (Status status = first_error(std::move(outer), std::move(inner)); !status.ok()) return status;
-    Result<StreamId> id = batch.add(std::move(*session));
+    Result<StreamId> id = add_fork(batch, prompt);
     if (!id.ok()) return std::move(id).error();
     id_ = *id;
   } else {
     // What comes is judged behind what came, in one turn: text cannot hide by being cut into turns.
+    Status inner;
     Status outer = batch.visit(id_, [&](StreamSession& session) {
       const StreamMark end = session.mark();
       const Result<StreamUpdate> update = session.rewind({end.turn, end.n_units, false});
@@ -52,7 +41,7 @@ Status GuardedChannel::put(StreamBatch& batch, std::string& text, bool ends) {
   std::size_t n_put = 0;
   Status status;
   while (n_put < text.size() && status.ok() && hold_back_->state() == HoldBackState::writing) {
-    const std::size_t n = std::min(kPutBytes, text.size() - n_put);
+    const std::size_t n = std::min(kPushBytes, text.size() - n_put);
     status = hold_back_->put({text.data() + n_put, n});
     if (status.ok()) n_put += n;
   }
