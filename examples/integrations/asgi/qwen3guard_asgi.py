@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from typing import Any, Awaitable, Callable, Dict, List, MutableMapping, Optional, Sequence, Tuple
 
 import qwen3guard
@@ -27,6 +28,7 @@ _MEMBERS = ("id", "object", "created", "model", "system_fingerprint", "service_t
 # What the guard says of a text, or of a part beside it such as an image, that it cannot judge.
 _UNREADABLE = (qwen3guard.InvalidArgumentError, qwen3guard.InvalidUtf8Error, qwen3guard.ContextFullError, TypeError)
 _DONE = b"data: [DONE]\n\n"
+_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
 class _Refused(Exception):
@@ -42,21 +44,23 @@ class _Ended(OSError):
 
 
 class GuardMiddleware:
-    """paths: endings of the guarded paths. policy: None: the default one, which blocks what is Unsafe or Controversial.
+    """paths: endings of the guarded paths, however they are capitalised. policy: None: the default one, which blocks what is Unsafe or Controversial.
     block_message: stands in an answer, which ends with "content_filter", for what is blocked; None: a blocked prompt or plain
     answer is a 403. buffer_tokens: of a streamed answer, held back behind what was judged. judges_history: every message of the user
-    in a request, not only those since the last answer: where clients may send answers that nobody has given."""
+    in a request, not only those since the last answer: where clients may send answers that nobody has given. max_judged_messages: of
+    a request, each of which is a verdict on all before it; max_answer_bytes: as the application sends them."""
 
     def __init__(self, app: Any, guard: qwen3guard.Guard, policy: Optional[qwen3guard.Policy] = None,
                  paths: Sequence[str] = ("/chat/completions",), block_message: Optional[str] = None, buffer_tokens: int = 40,
-                 judges_history: bool = False, max_body_bytes: int = 1 << 20) -> None:
-        self.app, self.guard, self.policy, self.paths = app, guard, policy, tuple(paths)
-        self.block_message, self.buffer_tokens = block_message, buffer_tokens
-        self.judges_history, self.max_body_bytes = judges_history, max_body_bytes
+                 judges_history: bool = False, max_body_bytes: int = 1 << 20, max_judged_messages: int = 64,
+                 max_answer_bytes: int = 16 << 20) -> None:
+        self.app, self.guard, self.policy, self.paths = app, guard, policy, _endings(paths)
+        self.block_message, self.buffer_tokens, self.judges_history = block_message, buffer_tokens, judges_history
+        self.max_body_bytes, self.max_judged_messages, self.max_answer_bytes = max_body_bytes, max_judged_messages, max_answer_bytes
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serves one connection."""
-        is_guarded = scope["type"] in ("http", "websocket") and scope["path"].rstrip("/").lower().endswith(self.paths)
+        is_guarded = scope["type"] in ("http", "websocket") and _comparable(scope["path"]).endswith(self.paths)
         if not is_guarded or scope.get("method") in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -74,10 +78,11 @@ class _Exchange:
         self._cancel = qwen3guard.Cancel()
         self._options = qwen3guard.ClassifyOptions(policy=settings.policy, cancel=self._cancel)
         self._gone: "Optional[asyncio.Future[Event]]" = None  # when the client leaves
-        self._body, self._is_body_read = b"", False
+        self._body, self._is_body_read = bytearray(), False
         self._request: Dict[str, Any] = {}
         self._start: Event = {}  # the application's, while it waits for a verdict
-        self._plain = b""  # an answer that is not streamed
+        self._plain = bytearray()  # an answer that is not streamed
+        self._n_answer_bytes = 0
         self._stream: Optional[_StreamedAnswer] = None
         self._is_passed = self._is_over = self._is_cut = False  # _is_cut: before the application was through
         self._refusal: Optional[_Refused] = None
@@ -115,6 +120,8 @@ class _Exchange:
             if self._request.get("n") not in (None, 1):
                 raise ValueError("n: expected 1")
             ends = _unanswered(self._request["messages"], self._settings.judges_history)
+            if len(ends) > self._settings.max_judged_messages:
+                raise ValueError(f"messages: more than {self._settings.max_judged_messages} of the user to judge")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise _Refused(400, "invalid_request", f"no chat that can be judged: {error!s:.200}") from None
         for end in ends:
@@ -136,7 +143,7 @@ class _Exchange:
     async def _receive_for_app(self) -> Event:
         if self._is_body_read:
             self._is_body_read = False  # once
-            return {"type": "http.request", "body": self._body, "more_body": False}
+            return {"type": "http.request", "body": bytes(self._body), "more_body": False}
         assert self._gone is not None
         return {"type": "http.disconnect"} if self._is_over else await asyncio.shield(self._gone)
 
@@ -178,12 +185,19 @@ class _Exchange:
         elif self._is_passed:
             self._is_over = not event.get("more_body", False)
             await self._send(event)
-        elif self._stream is not None:
-            await self._go_on(self._stream, event.get("body", b""), not event.get("more_body", False))
         else:
-            self._plain += event.get("body", b"")
-            if not event.get("more_body", False):
-                await self._judge_plain()
+            await self._judge_answer(event.get("body", b""), not event.get("more_body", False))
+
+    async def _judge_answer(self, data: bytes, is_last: bool) -> None:
+        self._n_answer_bytes += len(data)
+        if self._n_answer_bytes > self._settings.max_answer_bytes:
+            raise _Refused(502, "too_large", f"the answer has more than {self._settings.max_answer_bytes} bytes")
+        if self._stream is not None:
+            await self._go_on(self._stream, data, is_last)
+            return
+        self._plain += data
+        if is_last:
+            await self._judge_plain()
 
     async def _begin(self, event: Event) -> None:
         names = {bytes(name).lower(): bytes(value).lower() for name, value in event.get("headers", ())}
@@ -208,7 +222,7 @@ class _Exchange:
             raise self._cut("the answer is over")  # so that the application stops
 
     async def _judge_plain(self) -> None:
-        body = self._plain
+        body = bytes(self._plain)
         answer, shown = await self._judge(502, _read_answer, body)
         said = {**shown["choices"][0]["message"], "role": "assistant"}
         said["reasoning_content"] = "\n".join(filter(None, (said.get("reasoning_content"), said.pop("reasoning", None))))
@@ -250,8 +264,8 @@ class _StreamedAnswer:
         self._before.restore(messages)
         self._before.begin_turn("assistant")
         self._holds: Dict[str, qwen3guard.HoldBack] = {}
-        self._calls: Dict[int, Dict[str, Any]] = {}
-        self._bytes, self._has_ended = b"", False
+        self._calls: Dict[int, Dict[str, List[str]]] = {}  # by their index, the pieces of their parts
+        self._bytes, self._n_read, self._n_searched, self._has_ended = bytearray(), 0, 0, False
 
     def close(self) -> None:
         """Frees the sessions."""
@@ -261,7 +275,7 @@ class _StreamedAnswer:
     def put(self, data: bytes, is_last: bool) -> Tuple[bytes, bool]:
         """What may leave of what the application has sent by now, and whether the answer ends with it."""
         self._bytes += data
-        out = b""
+        out = bytearray()
         while (event := self._next_event()) is not None:
             text = b"\n".join(line[5:].removeprefix(b" ") for line in event.splitlines() if line.startswith(b"data:"))
             if text == b"[DONE]":
@@ -271,19 +285,22 @@ class _StreamedAnswer:
                 shown, is_blocked = self._chunk(_read_json(text))
                 out += shown
                 if is_blocked:
-                    return out + _DONE, True
+                    return bytes(out + _DONE), True
             elif event.startswith(b":"):  # a comment keeps the connection alive
                 out += b":\n\n"
         if is_last and not self._has_ended:
             raise ValueError("a stream without a finish_reason: what is held back of it never leaves")
-        return out + (_DONE if is_last else b""), is_last
+        return bytes(out + (_DONE if is_last else b"")), is_last
 
     def _next_event(self) -> Optional[bytes]:
-        ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := self._bytes.find(mark)) >= 0]
-        if not ends:
+        """Every byte is searched once, however it is split, and what was read leaves when no whole event is left."""
+        end = _EVENT_END.search(self._bytes, max(self._n_read, self._n_searched - 3))  # 3: of an end, all but its last byte
+        if end is None:
+            del self._bytes[:self._n_read]
+            self._n_read, self._n_searched = 0, len(self._bytes)
             return None
-        at, n = min(ends)
-        event, self._bytes = self._bytes[:at], self._bytes[at + n:]
+        event = bytes(self._bytes[self._n_read:end.start()])
+        self._n_read = self._n_searched = end.end()
         return event
 
     def _chunk(self, chunk: Dict[str, Any]) -> Tuple[bytes, bool]:
@@ -307,7 +324,7 @@ class _StreamedAnswer:
             out[name], is_this_blocked = self._hold_back(name, out.get(name) or "", ends)
             is_blocked = is_blocked or is_this_blocked
         if ends and self._calls and not is_blocked:
-            calls = [call for _, call in sorted(self._calls.items())]
+            calls = [_whole_call(parts) for _, parts in sorted(self._calls.items())]
             verdict = self._settings.guard.classify([*self._messages, {"role": "assistant", "tool_calls": calls}], self._options)
             is_blocked = verdict.action not in (Action.ALLOW, Action.FLAG)
             if not is_blocked:
@@ -338,11 +355,29 @@ class _StreamedAnswer:
         for part in calls:
             if part.get("type") not in (None, "function"):
                 raise ValueError("a call that is no function's")
-            call = self._calls.setdefault(part["index"], {"id": "", "type": "function",
-                                                          "function": {"name": "", "arguments": ""}})
-            call["id"] += part.get("id") or ""
-            for name in call["function"]:
-                call["function"][name] += (part.get("function") or {}).get(name) or ""
+            pieces = self._calls.setdefault(part["index"], {"id": [], "name": [], "arguments": []})
+            given = {**(part.get("function") or {}), "id": part.get("id")}
+            for name, texts in pieces.items():
+                texts.append(given.get(name) or "")
+
+
+def _whole_call(pieces: Dict[str, List[str]]) -> Dict[str, Any]:
+    whole = {name: "".join(texts) for name, texts in pieces.items()}
+    return {"id": whole["id"], "type": "function", "function": {"name": whole["name"], "arguments": whole["arguments"]}}
+
+
+def _comparable(path: str) -> str:
+    return path.rstrip("/").lower()
+
+
+def _endings(paths: Sequence[str]) -> Tuple[str, ...]:
+    """As _comparable() has them. Raises for what guards nothing, or by mistake everything."""
+    if isinstance(paths, (str, bytes)):
+        raise TypeError(f"paths: expected a sequence of paths, such as ({paths!r},)")
+    out = tuple(map(_comparable, paths))
+    if not all(out) or not out:
+        raise ValueError(f"paths: expected endings of paths, found {out!r}")
+    return out
 
 
 def _unanswered(messages: List[Dict[str, Any]], judges_history: bool) -> List[int]:

@@ -195,6 +195,38 @@ class PlainTest(AdapterTest):
         self.assertEqual(run(ask(chat, self.gen, path=PATH + "/")).status_code, 502)
         self.assertEqual(run(ask(chat, self.gen, path="/V1/Chat/Completions")).status_code, 502)
 
+    def test_paths_as_they_are_given(self) -> None:
+        for paths in (("/v1/Chat/Completions",), ["/chat/completions/"], (each for each in ("/other", "CHAT/COMPLETIONS//"))):
+            self.assertEqual(run(ask(Chat(PlainTextResponse(BAD)), self.gen, paths=paths)).status_code, 502, paths)
+        for wrong in ("/chat/completions", b"/chat/completions", (b"/chat/completions",), 7):
+            with self.assertRaises(TypeError, msg=wrong):
+                GuardMiddleware(None, self.gen, paths=wrong)
+        for wrong in ((), [], ("/chat/completions", "/"), ("",)):
+            with self.assertRaisesRegex(ValueError, "paths", msg=wrong):
+                GuardMiddleware(None, self.gen, paths=wrong)
+
+    def test_a_request_with_many_messages(self) -> None:
+        def status(n: int, answers: bool, **options: Any) -> tuple[int, str, int]:
+            messages = []
+            for _ in range(n):
+                messages += [{"role": "user", "content": "Hi"}] + [{"role": "assistant", "content": "Hi"}] * answers
+            chat = Chat("Yes.")
+            reply = run(ask(chat, self.gen, body={"messages": messages + [{"role": "user", "content": "Hi"}]}, **options))
+            return reply.status_code, reply.json().get("error", {}).get("message", ""), len(chat.asked)
+        self.assertEqual(status(3, False, max_judged_messages=4), (200, "", 1))
+        n_status, message, n_asked = status(4, False, max_judged_messages=4)
+        self.assertEqual((n_status, n_asked), (400, 0))
+        self.assertIn("more than 4", message)
+        self.assertEqual(status(4, True, max_judged_messages=4), (200, "", 1))  # one is new
+        self.assertEqual(status(4, True, max_judged_messages=4, judges_history=True)[0], 400)
+        self.assertEqual(status(64, False)[0], 400)
+
+    def test_an_answer_that_is_too_large(self) -> None:
+        whole = run(ask(Chat(), self.gen)).content
+        self.assertEqual(run(ask(Chat(), self.gen, max_answer_bytes=len(whole))).content, whole)
+        reply = run(ask(Chat(), self.gen, max_answer_bytes=len(whole) - 1))
+        self.assertEqual((reply.status_code, reply.json()["error"]["code"]), (502, "too_large"))
+
     def test_fastapi(self) -> None:
         app = fastapi.FastAPI()
         app.add_middleware(GuardMiddleware, guard=self.gen)
@@ -238,6 +270,26 @@ class StreamTest(AdapterTest):
                 self.assertNotIn("burn", reply.text)
                 self.assertLess(chat.n_sent, len(chat.events or ()))  # and the application has stopped
                 self.assertTrue(chat.is_ended.is_set())
+
+    def test_events_that_are_split_anywhere(self) -> None:
+        """The same events, whichever way their ends are spelled and cut."""
+        for end in ("\n", "\r\n", "\r"):
+            text = "".join(words("Yes, of course.")).replace("\n", end)
+            for n_bytes in (1, 2, 3, 64, len(text)):
+                events = [text[i:i + n_bytes] for i in range(0, len(text), n_bytes)]
+                reply = run(ask(Chat(events=events), self.stream))
+                self.assertEqual(deltas(reply)[-1], {"id": "c1", "object": "chat.completion.chunk", "model": "m", "choices": [
+                    {"index": 0, "delta": {"content": "Yes, of course. "}, "finish_reason": "stop"}]}, (end, n_bytes))
+                self.assertEqual(shown(reply), "Yes, of course. ")
+
+    def test_a_streamed_answer_that_is_too_large(self) -> None:
+        call = {"index": 0, "id": "1", "type": "function", "function": {"name": "say", "arguments": "a" * 50}}
+        for more in (["data: "] + ["kill" * 50] * 20, [": ping\n\n"] * 1000, [chunk({"tool_calls": [call]})] * 20):
+            chat = Chat(events=words(GOOD)[:3] + more + ["data: [DONE]\n\n"])
+            reply = run(ask(chat, self.stream, max_answer_bytes=3000))
+            self.assertEqual(deltas(reply)[-1].get("error", {}).get("code"), "too_large")
+            self.assertNotIn("kill", reply.text)
+            self.assertTrue(chat.is_ended.is_set())
 
     def test_bad_at_the_end(self) -> None:
         for guard in self.guards:
@@ -320,8 +372,27 @@ class StreamTest(AdapterTest):
 
         async def chat(_: Request) -> Response:
             return StreamingResponse(broken(), media_type="text/event-stream")
-        with self.assertRaises(Exception):
-            run(ask(chat, self.stream))
+        async def work() -> list[dict[str, Any]]:
+            sent: list[dict[str, Any]] = []
+            body = json.dumps({"messages": [{"role": "user", "content": SAFE}], "stream": True}).encode()
+            requests = [{"type": "http.request", "body": body}]
+
+            async def receive() -> dict[str, Any]:
+                if not requests:
+                    await asyncio.Event().wait()
+                return requests.pop()
+
+            async def send(event: dict[str, Any]) -> None:
+                sent.append(event)
+            app = Starlette(routes=[Route(PATH, chat, methods=["POST"])])
+            scope = {"type": "http", "asgi": {"version": "3.0"}, "method": "POST", "path": PATH, "query_string": b"", "headers": []}
+            with self.assertRaisesRegex(RuntimeError, "broken"):
+                await GuardMiddleware(app, self.stream)(scope, receive, send)
+            return sent
+        start, *bodies = run(work())
+        self.assertEqual(start["status"], 200)
+        self.assertTrue(all(event["more_body"] for event in bodies))  # so that no client takes it for a whole answer
+        self.assertNotIn(b"ferryman", b"".join(event["body"] for event in bodies))  # which had no verdict yet
 
 
 class ConnectionTest(AdapterTest):
