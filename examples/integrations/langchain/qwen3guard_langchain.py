@@ -34,7 +34,8 @@ _METADATA = ("finish_reason", "stop_reason", "done_reason", "model_name", "model
 class GuardedChatModel(BaseChatModel):
     """model: any chat model. policy: None: the default one, which blocks what is Unsafe or Controversial. buffer_tokens: of a
     streamed answer, held back behind what was judged. Where something is blocked, the answer ends with block_message, and
-    response_metadata has finish_reason "content_filter" and the ruling as "qwen3guard"."""
+    response_metadata has finish_reason "content_filter" and the ruling as "qwen3guard". max_judged_messages: of the user since the
+    last answer, each of which is a verdict on all before it. max_answer_chars: of a streamed answer, all of its parts."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
     model: BaseChatModel
@@ -42,6 +43,8 @@ class GuardedChatModel(BaseChatModel):
     policy: Optional[qwen3guard.Policy] = None
     block_message: str = BLOCK_MESSAGE
     buffer_tokens: int = 40
+    max_judged_messages: int = 64
+    max_answer_chars: int = 1 << 20
 
     def _resolve_model_profile(self) -> Any:
         return self.model.profile
@@ -128,6 +131,8 @@ class GuardedChatModel(BaseChatModel):
         ends = [i + 1 for i in range(begin, len(messages)) if isinstance(messages[i], HumanMessage)]
         if not ends:
             raise ValueError("nothing that the user has said since the last answer, and so nothing that can be judged")
+        if len(ends) > self.max_judged_messages:
+            raise ValueError(f"more than {self.max_judged_messages} messages of the user to judge")
         for end in ends:
             verdict = self.guard.classify(conversation[:end], self._options(cancel))
             if verdict.action not in (Action.ALLOW, Action.FLAG):
@@ -169,8 +174,9 @@ class _StreamedAnswer:
         self._session.restore(self._conversation)
         self._session.begin_turn("assistant")
         self._hold = qwen3guard.HoldBack(self._session, buffer_tokens=guarded.buffer_tokens)
-        self._all: Optional[AIMessageChunk] = None
-        self._put, self._shown = "", ""
+        self._chunks: List[AIMessageChunk] = []
+        self._all: Optional[AIMessageChunk] = None  # of them, at the end: adding each would read the whole again
+        self._n_chars, self._n_shown, self._is_plain = 0, 0, True
         self._id: Optional[str] = None
         self.is_over = False  #: something was blocked
 
@@ -186,24 +192,31 @@ class _StreamedAnswer:
         if not isinstance(chunk.message, AIMessageChunk):
             raise TypeError(f"a {type(chunk.message).__name__} in an answer cannot be judged")
         message = _with_metadata(chunk)
-        self._all = message if self._all is None else self._all + message
-        self._id = self._all.id
-        if not isinstance(self._all.content, str):
+        message.response_metadata = _known(message.response_metadata)  # a copy; log-probabilities would pile up
+        self._n_chars += 1 + _n_chars([message.content, message.tool_call_chunks, message.additional_kwargs])
+        if self._n_chars > self._guarded.max_answer_chars:
+            raise ValueError(f"an answer of more than {self._guarded.max_answer_chars} characters")
+        self._chunks.append(message)
+        if message.id != self._id:
+            self._id = (AIMessageChunk(content="", id=self._id) + AIMessageChunk(content="", id=message.id)).id
+        self._is_plain = self._is_plain and isinstance(message.content, str)
+        if not self._is_plain:
             return None
-        self._hold.put(self._all.content[len(self._put):])
-        self._put = self._all.content
+        self._hold.put(message.content)
         return self._take(is_end=False)
 
     def finish(self) -> ChatGenerationChunk:
         """The rest of the answer."""
-        if self._all is None:
+        if not self._chunks:
             raise ValueError("the model has written nothing, not even an end")
+        self._all = self._chunks[0] + self._chunks[1:] if len(self._chunks) > 1 else self._chunks[0]
         self._hold.finish()
         last = self._take(is_end=True)
         if last is not None:
             return last
         ruling = None
-        if self._put != _said(self._all)["content"] or len(_said(self._all)) > 2:  # there is more than the text that was held back
+        said = _said(self._all)
+        if not self._is_plain or self._all.content != said["content"] or len(said) > 2:  # more than the text that was held back
             ruling = self._guarded._judge_message(self._conversation, self._all, self._cancel)
         return self._block(ruling, "") if ruling is not None else ChatGenerationChunk(message=_judged_part(
             self._all.model_copy(update={"content": self._unshown(), "chunk_position": "last"})))
@@ -217,7 +230,7 @@ class _StreamedAnswer:
             raise qwen3guard.NotJudgedError("an answer that was not judged to its end")
         if is_end or not release.text:
             return None
-        self._shown += release.text
+        self._n_shown += len(release.text)
         return ChatGenerationChunk(message=AIMessageChunk(content=release.text, id=self._id))
 
     def _block(self, ruling: qwen3guard.Ruling, text: str) -> ChatGenerationChunk:
@@ -232,8 +245,8 @@ class _StreamedAnswer:
         assert self._all is not None
         content = self._all.content
         if isinstance(content, str):
-            return content[len(self._shown):]
-        return [content[0][len(self._shown):], *content[1:]] if self._shown else content
+            return content[self._n_shown:]
+        return [content[0][self._n_shown:], *content[1:]] if self._n_shown else content
 
 
 class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
@@ -263,7 +276,8 @@ def _conversation(messages: Sequence[BaseMessage]) -> Conversation:
         if isinstance(message, AIMessage):
             out.append({"role": "assistant", "content": message.text, **_calls(message)})
         elif isinstance(message, (HumanMessage, SystemMessage, ToolMessage)):
-            role = {"human": "user", "tool": "tool"}.get(message.type, "system")
+            # Not by their type, which is another one for a chunk of the same.
+            role = "user" if isinstance(message, HumanMessage) else "tool" if isinstance(message, ToolMessage) else "system"
             out.append({"role": role, "content": message.content})
         else:
             raise TypeError(f"a {type(message).__name__} cannot be judged")
@@ -318,6 +332,12 @@ def _has_text(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_has_text, value.values()))
     return any(map(_has_text, value)) if isinstance(value, (list, tuple)) else value != ""
+
+
+def _n_chars(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_n_chars, value.values()))
+    return sum(map(_n_chars, value)) if isinstance(value, (list, tuple)) else len(value) if isinstance(value, str) else 0
 
 
 def _chunk_of(answer: ChatResult) -> ChatGenerationChunk:

@@ -32,6 +32,8 @@ class Filter:
         policy: str = Field("", description="a policy's file, or one of the library's own; empty: blocks Unsafe and Controversial")
         buffer_tokens: int = Field(40, ge=0, description="tokens of a streamed answer that are held back behind what was judged")
         block_message: str = Field("I cannot help with that.", description="said in place of what is blocked")
+        max_judged_messages: int = Field(64, ge=1, description="of the user since the last answer; each is a verdict on all before it")
+        max_answer_chars: int = Field(1 << 20, ge=1, description="of a streamed answer, with thinking and calls of tools")
 
     def __init__(self) -> None:
         self.valves = self.Valves.model_validate({})
@@ -111,6 +113,8 @@ class Filter:
         ends = [i + 1 for i in range(begin, len(messages)) if messages[i]["role"] == "user"]
         if not ends:
             raise ValueError("nothing that the user has said since the last answer")
+        if len(ends) > self.valves.max_judged_messages:
+            raise ValueError(f"more than {self.valves.max_judged_messages} messages of the user to judge")
         return all(self._allows(messages[:end], cancel) for end in ends)
 
     def _allows_answer(self, messages: List[Dict[str, Any]], cancel: Any) -> bool:
@@ -131,14 +135,15 @@ class Filter:
         if choice.get("index", 0) != 0:
             raise ValueError("a second answer")
         delta, reason = dict(choice.get("delta") or {}), choice.get("finish_reason")
+        answer.count(delta, self.valves.max_answer_chars)
         shown, is_blocked = answer.put(guard, policy, self.valves.buffer_tokens, cancel, delta, reason is not None)
-        if is_blocked or reason is not None and answer.calls and not self._allows(
-                [*answer.messages, {"role": "assistant", "tool_calls": list(answer.calls.values())}], cancel):
+        calls = answer.whole_calls() if reason is not None else []
+        if is_blocked or calls and not self._allows([*answer.messages, {"role": "assistant", "tool_calls": calls}], cancel):
             answer.end()
             return _event(event, {**shown, "content": (shown.get("content") or "") + self.valves.block_message}, "content_filter")
         if reason is not None:
-            if answer.calls:
-                shown["tool_calls"] = [{"index": i, **call} for i, call in sorted(answer.calls.items())]
+            if calls:
+                shown["tool_calls"] = [{"index": i, **call} for i, call in enumerate(calls)]
             answer.begin_another()
         return _event(event, shown, reason)
 
@@ -149,7 +154,8 @@ class _Answer:
 
     def __init__(self, messages: List[Dict[str, Any]]) -> None:
         self.messages, self.is_over = messages, False
-        self.calls: Dict[int, Dict[str, Any]] = {}
+        self._calls: Dict[int, Dict[str, List[str]]] = {}  # by their index, the pieces of their parts
+        self._n_chars = 0
         self._before: Any = None
         self._holds: Dict[str, Any] = {}
 
@@ -160,7 +166,18 @@ class _Answer:
 
     def begin_another(self) -> None:
         """The answer behind a round of tools, to the same conversation."""
-        self.calls, self._holds = {}, {}
+        self._calls, self._holds = {}, {}
+
+    def count(self, delta: Dict[str, Any], limit: int) -> None:
+        """Raises where this piece makes the answer, with all its rounds of tools, too long. What is left out counts too."""
+        self._n_chars += 1 + _n_chars(delta)
+        if self._n_chars > limit:
+            raise ValueError(f"an answer of more than {limit} characters")
+
+    def whole_calls(self) -> List[Dict[str, Any]]:
+        """The calls of tools, as far as they are written."""
+        whole = [{name: "".join(texts) for name, texts in pieces.items()} for _, pieces in sorted(self._calls.items())]
+        return [{"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["arguments"]}} for call in whole]
 
     def put(self, guard: Any, policy: Any, buffer_tokens: int, cancel: Any, delta: Dict[str, Any],
             ends: bool) -> Tuple[Dict[str, Any], bool]:
@@ -195,10 +212,10 @@ class _Answer:
 
     def _collect_calls(self, parts: Sequence[Dict[str, Any]]) -> None:
         for part in parts:
-            call = self.calls.setdefault(part["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
-            call["id"] += part.get("id") or ""
-            for name in call["function"]:
-                call["function"][name] += (part.get("function") or {}).get(name) or ""
+            pieces = self._calls.setdefault(part["index"], {"id": [], "name": [], "arguments": []})
+            given = {**(part.get("function") or {}), "id": part.get("id")}
+            for name, texts in pieces.items():
+                texts.append(given.get(name) or "")
 
 
 def _answers(request: Any) -> Dict[Any, _Answer]:
@@ -219,6 +236,12 @@ def _known(members: Dict[str, Any]) -> Dict[str, Any]:
 def _event(event: Dict[str, Any], delta: Dict[str, Any], reason: Optional[str]) -> Dict[str, Any]:
     """Without what nobody has judged, such as log-probabilities, which spell text."""
     return {**_known({**event, "choices": None}), "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+
+def _n_chars(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_n_chars, value.values()))
+    return sum(map(_n_chars, value)) if isinstance(value, (list, tuple)) else len(value) if isinstance(value, str) else 0
 
 
 def _has_text(value: Any) -> bool:

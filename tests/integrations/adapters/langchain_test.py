@@ -10,7 +10,9 @@ from adapter_test_case import BAD, GOOD, IMAGE, SAFE, UNSAFE, AdapterTest, adapt
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel, FakeMessagesListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (AIMessage, AIMessageChunk, ChatMessage, HumanMessage, HumanMessageChunk, SystemMessage,
+                                     SystemMessageChunk, ToolMessage, ToolMessageChunk)
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.prompts import ChatPromptTemplate
@@ -217,6 +219,69 @@ class GuardedChatModelTest(AdapterTest):
                 way(self.guarded(GOOD, guard=self.small_guard()), "word " * 200)
             with self.assertRaises(qwen3guard.ContextFullError):
                 way(self.guarded(GOOD * 20, guard=self.small_guard()), SAFE)
+
+    def test_roles_of_chunks(self) -> None:
+        """A chunk in a conversation is judged as the message that it is a part of."""
+        seen: list[Any] = []
+
+        class Recording:
+            def __init__(self, guard: qwen3guard.Guard) -> None:
+                self._guard = guard
+
+            def classify(self, messages: Any, *options: Any) -> Any:
+                seen.append([(each["role"], each["content"]) for each in messages])
+                return self._guard.classify(messages, *options)
+        asked = [SystemMessageChunk(content="Be kind."), HumanMessageChunk(content=SAFE),
+                 AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(name="say", args="{}", id="1", index=0)]),
+                 ToolMessageChunk(content="42", tool_call_id="1"), HumanMessageChunk(content="Thank you!")]
+        model = self.guarded("Yes.")
+        model.guard = Recording(self.gen)  # type: ignore[assignment]
+        self.assertEqual(model._generate(asked).generations[0].message.content, "Yes.")
+        roles = ["system", "user", "assistant", "tool", "user"]
+        self.assertEqual([[role for role, _ in each] for each in seen], [roles[:2], roles, [*roles, "assistant"]])
+        for way in WAYS:
+            for more in ([], [HumanMessage("Thank you!")]):
+                found = way(self.guarded(GOOD), [HumanMessageChunk(content=UNSAFE), *more])  # type: ignore[arg-type]
+                self.assertEqual(found.content, BLOCK_MESSAGE)
+        with self.assertRaises(TypeError):
+            self.guarded(GOOD).invoke([HumanMessage(SAFE), ChatMessage(role="user", content=UNSAFE)])
+
+    def test_many_messages_are_refused(self) -> None:
+        for way in WAYS:
+            model = self.guarded("Yes.", max_judged_messages=3)
+            self.assertEqual(way(model, [HumanMessage("Hi")] * 3).content, "Yes.")  # type: ignore[arg-type]
+            self.assertEqual(way(model, [HumanMessage("Hi"), AIMessage("Hi")] * 5 + [HumanMessage("Hi")]).content, "Yes.")  # type: ignore[arg-type]
+            n_asked = model.model.n_asked
+            with self.assertRaisesRegex(ValueError, "more than 3"):
+                way(model, [HumanMessage("Hi")] * 4)  # type: ignore[arg-type]
+            self.assertEqual(model.model.n_asked, n_asked)
+
+    def test_a_streamed_answer_that_is_too_large(self) -> None:
+        call = AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(name=None, args="kill ", id=None, index=0)])
+        thought = AIMessageChunk(content="", additional_kwargs={"reasoning_content": "kill "})
+        block = AIMessageChunk(content=[{"type": "text", "text": "kill "}])
+        for piece in (call, thought, block, AIMessageChunk(content="")):
+            for way in WAYS[2:]:
+                model = self.guarded([piece] * 1000, max_answer_chars=300)
+                with self.assertRaisesRegex(ValueError, "more than 300 characters"):
+                    way(model, SAFE)
+                self.assertLess(model.model.n_written, 302)
+                self.assertTrue(model.model.is_closed)
+
+    def test_parts_of_an_answer_are_put_together_as_langchain_does(self) -> None:
+        """Whatever is spread over chunks: the same message as their sum."""
+        parts = [AIMessageChunk(content="Yes, ", id="lc_run--1"), AIMessageChunk(content=[{"type": "text", "text": "of ", "index": 0}]),
+                 AIMessageChunk(content=[{"type": "text", "text": "course", "index": 0}], additional_kwargs={"reasoning_content": "Let me "}),
+                 AIMessageChunk(content=".", id="m1", additional_kwargs={"reasoning_content": "see."}),
+                 *(AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(name=name, args=args, id=id, index=index)])
+                   for name, args, id, index in (("say", '{"te', "1", 0), ("say", '{"text"', "2", 1), (None, 'xt": "Hello"}', None, 0),
+                                                 (None, ': "you"}', None, 1))),
+                 AIMessageChunk(content="", response_metadata={"finish_reason": "tool_calls"})]
+        for some in (parts, parts[:1], parts[4:], parts[1:4], [parts[0], *parts[4:]]):
+            expected = some[0] + some[1:] if len(some) > 1 else some[0]
+            found = streamed(self.guarded(some), SAFE)
+            for name in ("text", "tool_calls", "additional_kwargs", "response_metadata"):
+                self.assertEqual(getattr(found, name), getattr(expected, name), name)
 
     def test_a_policy_decides(self) -> None:
         flags = qwen3guard.Policy.parse({"schema": 1, "name": "n", "version": "1", "prompt": {"categories": {"Violent": "flag"}}})

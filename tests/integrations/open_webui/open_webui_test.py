@@ -196,6 +196,24 @@ class OpenWebUiTest(unittest.TestCase):
         self.assertEqual(found[:2], [{"sources": [{"name": "a"}]}, {"selected_model_id": "m"}])
         self.assertNotIn("kill", str(found))
 
+    def test_limits(self) -> None:
+        def asked(n: int, answers: bool = False) -> list[Any]:
+            pair = [{"role": "user", "content": "Hi"}] + [{"role": "assistant", "content": "Hi"}] * answers
+            return pair * n + [{"role": "user", "content": "Hi"}]
+        run(self.valves(max_judged_messages=3, max_answer_chars=300))
+        self.talk(asked(2))
+        self.talk(asked(5, True))  # one is new
+        with self.assertRaisesRegex(ValueError, "more than 3"):
+            self.talk(asked(3))
+
+        def part(arguments: str) -> dict[str, Any]:
+            return chunk({"tool_calls": [{"index": 0, "id": "", "function": {"name": "", "arguments": arguments}}]})
+        for piece in (part("kill "), part(""), chunk({"reasoning_content": ""}), chunk({"content": "", "audio": "kill"})):
+            found = self.talk(SAFE, [piece] * 310 + [chunk({"content": "burn"}, "stop")])
+            self.assertEqual((shown(found), reason(found)), (REFUSAL, "content_filter"))
+            self.assertNotIn("kill", str(found))
+            self.assertNotIn("burn", str(found))
+
     def test_a_guard_that_fails_in_the_middle(self) -> None:
         put = qwen3guard.HoldBack.put
 
