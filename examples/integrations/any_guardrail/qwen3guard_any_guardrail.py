@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar, List, Optional, Union
 
 import qwen3guard
@@ -25,8 +26,8 @@ class Qwen3GuardRuntime(Guardrail):
     one, which blocks what is Unsafe or Controversial. `valid` is what the policy lets pass, flagged texts too; `action` is its word.
     What cannot be judged raises, and is never valid. Any thread."""
 
-    SUPPORTED_MODELS: ClassVar[List[str]] = ["Qwen/Qwen3Guard-Gen-0.6B", "Qwen/Qwen3Guard-Gen-4B", "Qwen/Qwen3Guard-Gen-8B",
-                                             "Qwen/Qwen3Guard-Stream-0.6B", "Qwen/Qwen3Guard-Stream-4B", "Qwen/Qwen3Guard-Stream-8B"]
+    # Those that every machine has; a folder has no name that a list could tell.
+    SUPPORTED_MODELS: ClassVar[List[str]] = qwen3guard.embedded_models()
     METADATA: ClassVar[GuardrailMetadata] = GuardrailMetadata(
         description="Qwen3Guard in the process: severity, categories, and a policy's ruling on prompts and responses.",
         display_name="Qwen3Guard (C++ runtime)", vendor="Qwen", default_license="apache-2.0",
@@ -43,6 +44,9 @@ class Qwen3GuardRuntime(Guardrail):
             self._guard = model
         elif model in qwen3guard.embedded_models():
             self._guard = qwen3guard.Guard.embedded(model)
+        elif not os.path.exists(model):
+            raise FileNotFoundError(f"{model}: no folder or packed file, which nothing is downloaded to, and no model in the library "
+                                    f"({', '.join(self.SUPPORTED_MODELS)})")
         else:
             self._guard = qwen3guard.Guard.load(model)
 

@@ -11,6 +11,8 @@ from any_guardrail.types import GuardrailOutput
 adapter("any_guardrail")
 from qwen3guard_any_guardrail import Qwen3GuardRuntime  # noqa: E402
 
+OF_ACCOUNT = ("any-guardrail",)
+
 
 class AnyGuardrailTest(AdapterTest):
     """As its own guardrails are called."""
@@ -62,8 +64,14 @@ class AnyGuardrailTest(AdapterTest):
             Qwen3GuardRuntime(self.small_guard()).validate("word " * 200)
         with self.assertRaises(qwen3guard.Qwen3GuardError):
             Qwen3GuardRuntime(self.closed_guard()).validate(SAFE)
-        with self.assertRaises(FileNotFoundError):
-            Qwen3GuardRuntime("./no-such-folder")
+
+    def test_models(self) -> None:
+        self.assertGreater(len(Qwen3GuardRuntime.SUPPORTED_MODELS), 1)
+        for name in Qwen3GuardRuntime.SUPPORTED_MODELS:
+            self.assertFalse(Qwen3GuardRuntime(name).validate(UNSAFE).valid)
+        for name in ("./no-such-folder", "Qwen/Qwen3Guard-Gen-0.6B", ""):
+            with self.assertRaisesRegex(FileNotFoundError, "nano-gen"):
+                Qwen3GuardRuntime(name)
 
     def test_threads(self) -> None:
         guardrail = Qwen3GuardRuntime(self.gen)
