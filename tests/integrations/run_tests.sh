@@ -4,7 +4,7 @@
 #   run_tests.sh NAME PROGRAM LIBRARY
 # NAME is a folder beside this file: requirements.txt, *_test.py, and where npm is needed package.json with its lock file.
 # PROGRAM is the built program, LIBRARY the C library. The tests find them as Q3G_CLI, Q3G_LIBRARY and QWEN3GUARD_LIB_DIR,
-# the packages of npm in the folder Q3G_NODE_MODULES. Exit code 77: the packages are not here and cannot be fetched.
+# the packages of npm in the folder Q3G_NODE_MODULES. Exit code 77: the packages are not here and cannot be fetched, or all tests skip.
 set -euo pipefail
 name=$1
 program=$(realpath "$2") library=$(realpath "$3")
@@ -24,11 +24,6 @@ if [[ -e $here/package-lock.json ]]; then
   export Q3G_NODE_MODULES
 fi
 export Q3G_CLI=$program Q3G_LIBRARY=$library QWEN3GUARD_LIB_DIR=${library%/*}
-export PYTHONPATH=$PWD/tests/tools:$PWD/tests/clients:$PWD/capi/bindings/python/src PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$PWD/tests/tools:$PWD/tests/clients:$PWD/tests/integrations:$PWD/capi/bindings/python/src PYTHONDONTWRITEBYTECODE=1
 cd "$here"
-"$python" -B -m unittest -v ./*_test.py
-# What passed, in which versions: the first line of the requirements names those that count.
-read -r _ packages < <(sed -n 's/^# Of account: /_ /p' requirements.txt) || packages=
-for package in ${packages-}; do
-  echo "passed: $package $(sed -n "s/^$package==//p" requirements.txt)"
-done
+exec "$python" -B ../run_modules.py # and says what passed

@@ -18,6 +18,7 @@ from starlette.routing import Route
 adapter("asgi")
 from qwen3guard_asgi import GuardMiddleware  # noqa: E402
 
+OF_ACCOUNT = ("starlette", "fastapi", "httpx")
 PATH = "/v1/chat/completions"
 
 

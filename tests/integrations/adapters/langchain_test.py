@@ -21,6 +21,8 @@ from langchain_core.tools import tool
 adapter("langchain")
 from qwen3guard_langchain import BLOCK_MESSAGE, GuardedChatModel, GuardMiddleware  # noqa: E402
 
+OF_ACCOUNT = ("langchain", "langchain-core", "langgraph")
+
 
 class ScriptedModel(BaseChatModel):
     """Writes chunks, one answer after the other; counts what was asked, and how many chunks were wanted."""

@@ -14,6 +14,7 @@ from nemoguardrails.types import LLMResponse, ToolCall, ToolCallFunction
 adapter("nemo_guardrails")
 from qwen3guard_nemo import stream_held_back  # noqa: E402
 
+OF_ACCOUNT = ("nemoguardrails",)
 REFUSAL = "I cannot help with that."
 
 
