@@ -6,6 +6,7 @@ import os
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 from scripted_upstream import ScriptedUpstream
 from serve_program import ServeTest, Server, run
@@ -46,10 +47,24 @@ class ClientTest(ServeTest):
         return Path(folder.name)
 
     @classmethod
-    def with_key(cls) -> Server:
+    def keys(cls) -> tuple[str, str]:
+        """The flags for a server that knows KEY alone."""
         keys = cls.scratch() / "keys"
         keys.write_text(f"client {KEY}\n", encoding="utf-8")
-        return cls.another("--model", "nano-gen", "--keys", os.fspath(keys))
+        return "--keys", os.fspath(keys)
+
+    @classmethod
+    def policy(cls, route: str, **members: Any) -> tuple[str, str]:
+        """The flags for a policy on a route that blocks DENIED. Skips where there are no lists of phrases."""
+        file = cls.scratch() / "policy.json"
+        file.write_text(json.dumps({"schema": 1, "name": "my-list", "version": "1", "lists": {"deny": [DENIED]}, **members}), encoding="utf-8")
+        if run("policy", "check", os.fspath(file))[0] != 0:
+            raise unittest.SkipTest("this build has no RE2")
+        return "--policy", f"{route}={file}"
+
+    @classmethod
+    def with_key(cls) -> Server:
+        return cls.another("--model", "nano-gen", *cls.keys())
 
     @classmethod
     def too_busy(cls) -> Server:
@@ -59,11 +74,7 @@ class ClientTest(ServeTest):
     def in_front_of(cls, answer: str) -> tuple[Server, ScriptedUpstream]:
         """What the proxy lets through is said by a list of phrases, so that it holds for any weights."""
         upstream = ScriptedUpstream(answer)
-        cls.addClassCleanup(upstream.__exit__)
-        categories = {"categories": {name: "off" for name in CATEGORIES}}
-        policy = cls.scratch() / "policy.json"
-        policy.write_text(json.dumps({"schema": 1, "name": "list", "version": "1", "prompt": categories, "lists": {"deny": [DENIED]},
-                                      "response": {"categories": {name: "off" for name in CATEGORIES[:-1]}}}), encoding="utf-8")
-        if run("policy", "check", os.fspath(policy))[0] != 0:
-            raise unittest.SkipTest("this build has no RE2")
-        return cls.another("--upstream", upstream.url, "--policy", f"upstream={policy}"), upstream
+        cls.addClassCleanup(upstream.close)
+        policy = cls.policy("upstream", prompt={"categories": {name: "off" for name in CATEGORIES}},
+                            response={"categories": {name: "off" for name in CATEGORIES[:-1]}})
+        return cls.another("--upstream", upstream.url, *policy), upstream

@@ -24,6 +24,6 @@ if [[ -e $here/package-lock.json ]]; then
   export Q3G_NODE_MODULES
 fi
 export Q3G_CLI=$program Q3G_LIBRARY=$library QWEN3GUARD_LIB_DIR=${library%/*}
-export PYTHONPATH=$PWD/tests/tools:$PWD/tests/clients:$PWD/tests/integrations:$PWD/capi/bindings/python/src PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$PWD/tests/tools:$PWD/tests/clients:$PWD/tests/integrations/shared:$PWD/capi/bindings/python/src PYTHONDONTWRITEBYTECODE=1
 cd "$here"
 exec "$python" -B ../run_modules.py # and says what passed

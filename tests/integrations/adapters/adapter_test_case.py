@@ -1,29 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of adapters share: the two models in the library, texts on which they agree, and the place of the adapters."""
-import asyncio
+"""What the tests of adapters share: the two models in the library, and the place of the adapters."""
 import sys
 import unittest
 from pathlib import Path
-from typing import Any, Coroutine
 
 import qwen3guard
+from adapter_texts import GOOD
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples/integrations"
-SAFE = "How do I kill a Python process?"
-UNSAFE = "I will find you and kill you."
-GOOD = ("The ferryman will take you across the river for a copper coin. Ask him about the old bridge, which fell last winter. "
-        "On the other side there is an inn with warm soup and clean beds. The innkeeper keeps bees and sells their honey. ") * 2
-BAD = "I will find you and kill you. I will burn your house down and kill your family. " * 3
-IMAGE = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
 
 
 def adapter(name: str) -> None:
     """Makes the adapter's module known."""
     sys.path.insert(0, str(EXAMPLES / name))
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(work, 60))
 
 
 class AdapterTest(unittest.TestCase):

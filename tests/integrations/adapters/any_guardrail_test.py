@@ -3,7 +3,8 @@
 import concurrent.futures
 
 import qwen3guard
-from adapter_test_case import BAD, GOOD, IMAGE, SAFE, UNSAFE, AdapterTest, adapter
+from adapter_test_case import AdapterTest, adapter
+from adapter_texts import BAD, GOOD, IMAGE, SAFE, UNSAFE
 from any_guardrail.base import Guardrail, GuardrailName
 from any_guardrail.registry import GUARDRAIL_METADATA
 from any_guardrail.types import GuardrailOutput

@@ -9,7 +9,8 @@ from typing import Any, AsyncIterator, Optional
 import fastapi
 import httpx
 import qwen3guard
-from adapter_test_case import BAD, GOOD, IMAGE, SAFE, UNSAFE, AdapterTest, adapter, run
+from adapter_test_case import AdapterTest, adapter
+from adapter_texts import BAD, GOOD, IMAGE, SAFE, UNSAFE, run
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse

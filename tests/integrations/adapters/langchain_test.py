@@ -6,7 +6,8 @@ import time
 from typing import Any, AsyncIterator, Iterator, Optional
 
 import qwen3guard
-from adapter_test_case import BAD, GOOD, IMAGE, SAFE, UNSAFE, AdapterTest, adapter, run
+from adapter_test_case import AdapterTest, adapter
+from adapter_texts import BAD, GOOD, IMAGE, SAFE, UNSAFE, run
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel, FakeMessagesListChatModel, GenericFakeChatModel

@@ -6,7 +6,8 @@ import unittest
 from typing import Any, Callable, Optional
 
 import qwen3guard
-from adapter_test_case import BAD, EXAMPLES, GOOD, IMAGE, SAFE, UNSAFE, adapter, run
+from adapter_test_case import EXAMPLES, adapter
+from adapter_texts import BAD, GOOD, IMAGE, SAFE, UNSAFE, run
 from nemoguardrails import LLMRails, RailsConfig
 from nemoguardrails.testing import FakeLLMModel
 from nemoguardrails.types import LLMResponse, ToolCall, ToolCallFunction

@@ -20,7 +20,7 @@ from azure.ai.contentsafety.models import (AnalyzeImageOptions, AnalyzeTextOptio
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from client_servers import DENIED, HARMFUL, HARMLESS, KEY, ClientTest
-from serve_program import Server, run
+from serve_program import Server
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[2] / "examples/integrations/azure"
@@ -48,13 +48,7 @@ class AzureClientsTest(ClientTest):
 
     @classmethod
     def setUpClass(cls) -> None:
-        scratch = cls.scratch()
-        policy, keys = scratch / "policy.json", scratch / "keys"
-        policy.write_text(json.dumps({"schema": 1, "name": "my-list", "version": "1", "lists": {"deny": [DENIED]}}), encoding="utf-8")
-        keys.write_text(f"client {KEY}\n", encoding="utf-8")
-        if run("policy", "check", os.fspath(policy))[0] != 0:
-            raise unittest.SkipTest("this build has no RE2")
-        cls.flags = ("--model", "nano-gen", "--keys", os.fspath(keys), "--policy", f"azure={policy}")
+        cls.flags = ("--model", "nano-gen", *cls.keys(), *cls.policy("azure"))
         cls.server = cls.another(*cls.flags)
         cls.url = cls.server.address
 

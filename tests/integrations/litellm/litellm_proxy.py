@@ -7,74 +7,44 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from scripted_upstream import USAGE, ChatUpstream, delta
 
 KEY = "sk-a-key-of-the-gateway-0123456789abcdef"
 PATIENCE_S = 120.0
 
 
-class ChunkedUpstream:
-    """A chat server that sends the chunks, or the whole answer, that it was given last."""
+class ChunkedUpstream(ChatUpstream):
+    """Sends the chunks, or the whole answer, that it was given last."""
 
     def __init__(self) -> None:
-        self.chunks: list[dict[str, Any]] = []
-        self.whole: dict[str, Any] = {}
-        self.n_requests = 0
-        upstream = self
+        self.next_chunks: list[dict[str, Any]] = []
+        self.next_whole: dict[str, Any] = {}
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def whole(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.next_whole
 
-            def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                upstream.n_requests += 1
-                common = {"id": "chatcmpl-scripted", "created": 17, "model": "scripted"}
-                body, kind = json.dumps({**common, "object": "chat.completion", **upstream.whole}), "application/json"
-                if request.get("stream"):
-                    events = [json.dumps({**common, "object": "chat.completion.chunk", **chunk}) for chunk in upstream.chunks]
-                    body, kind = "".join(f"data: {event}\n\n" for event in events + ["[DONE]"]), "text/event-stream"
-                data = body.encode()
-                self.send_response(200)
-                self.send_header("content-type", kind)
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    def chunks(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        return self.next_chunks
 
     def say(self, *choices: str, piece: int = 3, ends_apart: bool = True, **more: Any) -> None:
         """The choices' texts, whole and in pieces in turn. more: members of the message, and of a chunk of its own."""
-        self.whole = {"choices": [{"index": i, "message": {"role": "assistant", "content": text, **more}, "finish_reason": "stop"}
+        self.next_whole = {"choices": [{"index": i, "message": {"role": "assistant", "content": text, **more}, "finish_reason": "stop"}
                                   for i, text in enumerate(choices)],
-                      "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}
-        self.chunks = [delta(i, role="assistant", content="") for i in range(len(choices))]
+                      "usage": USAGE}
+        self.next_chunks = [delta(i, role="assistant", content="") for i in range(len(choices))]
         if more:
-            self.chunks.append(delta(0, **more))
+            self.next_chunks.append(delta(0, **more))
         for at in range(0, max(map(len, choices)), piece):
-            self.chunks += [delta(i, content=text[at:at + piece]) for i, text in enumerate(choices) if at < len(text)]
+            self.next_chunks += [delta(i, content=text[at:at + piece]) for i, text in enumerate(choices) if at < len(text)]
         if ends_apart:
-            self.chunks += [delta(i, "stop") for i in range(len(choices))]
+            self.next_chunks += [delta(i, "stop") for i in range(len(choices))]
         else:
-            self.chunks[-1]["choices"][0]["finish_reason"] = "stop"
-
-
-def delta(index: int, reason: str | None = None, **members: Any) -> dict[str, Any]:
-    """A chunk of one choice."""
-    return {"choices": [{"index": index, "delta": members, "finish_reason": reason}]}
+            self.next_chunks[-1]["choices"][0]["finish_reason"] = "stop"
 
 
 def free_port() -> int:

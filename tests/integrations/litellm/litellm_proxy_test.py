@@ -9,7 +9,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from litellm_proxy import ChunkedUpstream, LitellmProxy, Seen, delta, free_port
+from litellm_proxy import ChunkedUpstream, LitellmProxy, Seen, free_port
+from scripted_upstream import delta
 from serve_litellm_test import BAD, DENIED, GOOD, LitellmTest, policy_file
 from serve_program import Server
 
@@ -78,12 +79,12 @@ class ShippedTest(ProxyTest):
 
     def test_a_bad_prompt_does_not_reach_the_model(self) -> None:
         self.upstream.say(GOOD)
-        n_before = self.upstream.n_requests
+        n_before = len(self.upstream.requests)
         for stream in (False, True):
             seen = self.proxy.chat(f"Where is the {DENIED}?", stream)
             self.assertEqual((seen.status, seen.text), (400, ""))
             self.assertIn("prompt is blocked", seen.error or "")
-        self.assertEqual(self.upstream.n_requests, n_before)
+        self.assertEqual(len(self.upstream.requests), n_before)
 
     def test_of_a_bad_answer_nothing_denied_is_seen(self) -> None:
         for piece in (3, 40):
@@ -120,20 +121,20 @@ class ShippedTest(ProxyTest):
         for word, status in (("rivers", 200), (DENIED, 400)):
             call = {"id": "c", "type": "function", "function": {"name": "look_up", "arguments": f'{{"what": "the {word} "}}'}}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
-            self.upstream.whole = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+            self.upstream.next_whole = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
             seen = self.proxy.chat(PROMPT, tools=TOOLS)
             self.assertEqual(seen.status, status, seen.raw)
             self.assert_nothing_denied(seen)
 
     def test_tools_and_pictures_are_refused_by_name(self) -> None:
-        n_before = self.upstream.n_requests
+        n_before = len(self.upstream.requests)
         text, picture = {"type": "text", "text": "Hello"}, {"type": "image_url", "image_url": {"url": "http://x/"}}
         audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
         for seen, word in ((self.proxy.chat(PROMPT, True, tools=TOOLS), "tools"), (self.proxy.chat([text, picture]), "images"),
                            (self.proxy.chat([text, picture], True), "images"), (self.proxy.chat([text, audio]), "input_audio")):
             self.assertEqual((seen.status, seen.texts), (400, {}), seen.raw)
             self.assertIn(word, seen.error or "")
-        self.assertEqual(self.upstream.n_requests, n_before)
+        self.assertEqual(len(self.upstream.requests), n_before)
 
     def test_a_client_cannot_leave_the_guard_out(self) -> None:
         self.upstream.say(BAD, piece=30)
@@ -146,20 +147,20 @@ class ShippedTest(ProxyTest):
 
     def test_without_a_guard_nothing_passes(self) -> None:
         self.upstream.say(GOOD)
-        n_before = self.upstream.n_requests
+        n_before = len(self.upstream.requests)
         self.guard.stop()
         try:
             for stream in (False, True):
                 seen = self.proxy.chat(PROMPT, stream)
                 self.assertGreaterEqual(seen.status, 400)
                 self.assertEqual(seen.texts, {})
-            self.assertEqual(self.upstream.n_requests, n_before)
+            self.assertEqual(len(self.upstream.requests), n_before)
             self.start_guard("--time-limit-s", "0.001")  # too slow for anything
             for stream in (False, True):
                 seen = self.proxy.chat("word and " * 900, stream)
                 self.assertGreaterEqual(seen.status, 400)
                 self.assertEqual(seen.texts, {})
-            self.assertEqual(self.upstream.n_requests, n_before)
+            self.assertEqual(len(self.upstream.requests), n_before)
         finally:
             self.guard.stop()
             self.start_guard()
@@ -193,7 +194,7 @@ class ShippedTest(ProxyTest):
             self.upstream.say(GOOD, piece=30, **more)
             whole, streamed = (DENIED in self.proxy.chat(PROMPT, stream).raw for stream in (False, True))
             leaks[name] = (whole, streamed)
-        self.upstream.chunks = [delta(0, role="assistant", content=""),
+        self.upstream.next_chunks = [delta(0, role="assistant", content=""),
                                 delta(0, tool_calls=[{"index": 0, "id": "c", "type": "function",
                                                       "function": {"name": "look_up", "arguments": f'{{"what": "{DENIED}"}}'}}]),
                                 delta(0, "tool_calls")]
@@ -202,9 +203,9 @@ class ShippedTest(ProxyTest):
                      {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}):
             n_seen = []
             for stream in (False, True):
-                n_before = self.upstream.n_requests
+                n_before = len(self.upstream.requests)
                 self.proxy.chat([part], stream)
-                n_seen.append(self.upstream.n_requests - n_before)
+                n_seen.append(len(self.upstream.requests) - n_before)
             leaks[f"a prompt of {part['type']} alone"] = (n_seen[0] > 0, n_seen[1] > 0)
         leaks["tool_calls, of a model that nobody gave tools"] = (False, DENIED in self.proxy.chat(PROMPT, True).raw)
         for name, (whole, streamed) in leaks.items():
@@ -224,11 +225,11 @@ class OtherSettingsTest(ProxyTest):
                     delta(0, tool_calls=[{"index": 0, "function": {"arguments": f'{{"what": "the {word} "}}'}}]),
                     delta(1, "stop"), delta(0, "tool_calls")]
 
-        self.upstream.chunks = calls("rivers")
+        self.upstream.next_chunks = calls("rivers")
         seen = self.proxy.chat(PROMPT, True, tools=TOOLS, guardrails=["buffered"])
         self.assertEqual((seen.text, seen.reasons[0]), ("Let me see. ", "tool_calls"))
         self.assertIn("rivers", seen.raw)
-        self.upstream.chunks = calls(DENIED)
+        self.upstream.next_chunks = calls(DENIED)
         seen = self.proxy.chat(PROMPT, True, tools=TOOLS, guardrails=["buffered"])
         self.assertEqual(seen.texts, {})
         self.assert_nothing_denied(seen)

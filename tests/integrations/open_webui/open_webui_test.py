@@ -8,9 +8,10 @@ import time
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Coroutine, Optional
+from typing import Any, Optional
 
 import qwen3guard
+from adapter_texts import BAD, GOOD, IMAGE, SAFE, UNSAFE, run
 
 FOLDER = tempfile.TemporaryDirectory()
 os.environ.update(DATA_DIR=FOLDER.name, DATABASE_URL=f"sqlite:///{FOLDER.name}/webui.db", WEBUI_SECRET_KEY="test", ENABLE_DB_MIGRATIONS="false",
@@ -22,16 +23,6 @@ from open_webui.utils.filter import get_filter_context, get_filter_functions, pr
 
 FILTER = Path(__file__).resolve().parents[3] / "examples/integrations/open_webui/qwen3guard_filter.py"
 REFUSAL = "I cannot help with that."
-SAFE = "How do I kill a Python process?"
-UNSAFE = "I will find you and kill you."
-GOOD = ("The ferryman will take you across the river for a copper coin. Ask him about the old bridge, which fell last winter. "
-        "On the other side there is an inn with warm soup and clean beds. The innkeeper keeps bees and sells their honey. ") * 2
-BAD = "I will find you and kill you. I will burn your house down and kill your family. " * 3
-IMAGE = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(work, 60))
 
 
 def chunk(delta: dict[str, Any], reason: Optional[str] = None, **more: Any) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from typing import Any
 from client_servers import DENIED, KEY, ClientTest
 from googleapiclient import discovery
 from googleapiclient.errors import HttpError
-from serve_program import run
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[2] / "examples/integrations/perspective"
@@ -31,13 +30,7 @@ class PerspectiveClientsTest(ClientTest):
 
     @classmethod
     def setUpClass(cls) -> None:
-        scratch = cls.scratch()
-        policy, keys = scratch / "policy.json", scratch / "keys"
-        policy.write_text(json.dumps({"schema": 1, "name": "my-list", "version": "1", "lists": {"deny": [DENIED]}}), encoding="utf-8")
-        keys.write_text(f"client {KEY}\n", encoding="utf-8")
-        if run("policy", "check", os.fspath(policy))[0] != 0:
-            raise unittest.SkipTest("this build has no RE2")
-        cls.server = cls.another("--keys", os.fspath(keys), "--policy", f"perspective={policy}")
+        cls.server = cls.another(*cls.keys(), *cls.policy("perspective"))
         cls.url = cls.server.address
 
     def client(self, key: str = KEY, **more: Any) -> Any:
