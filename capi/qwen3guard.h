@@ -1042,9 +1042,9 @@ Q3G_API q3g_status q3g_batch_add_stream(q3g_batch* batch, q3g_stream* stream, ui
 /** Drops a session, and what waits for it without a verdict. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no
  * such session; within a visit of it). */
 Q3G_API q3g_status q3g_batch_remove(q3g_batch* batch, uint64_t session, q3g_error* err) Q3G_NOEXCEPT;
-/** Queues a prompt; it is copied. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session; more text than
- * may wait), Q3G_E_CONTEXT_FULL (the session could not be held even if it were the only one),
- * Q3G_E_BUDGET_EXCEEDED (try again). What is wrong with the text comes as an event. */
+/** Queues a prompt; it is copied. Any thread. Errors: Q3G_E_INVALID_ARGUMENT (no such session),
+ * Q3G_E_CONTEXT_FULL (the session could not be held even if it were the only one), Q3G_E_BUDGET_EXCEEDED (try
+ * again). What is wrong with the text comes as an event. */
 Q3G_API q3g_status q3g_batch_push_prompt(q3g_batch* batch, uint64_t session, const char* prompt,
                                          size_t prompt_bytes, double deadline_ms,
                                          q3g_error* err) Q3G_NOEXCEPT;

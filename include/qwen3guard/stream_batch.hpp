@@ -109,7 +109,7 @@ class StreamBatch {
 
   /// Queue what the functions of StreamSession of that name do, in order; push_prompt() also opens the
   /// assistant's turn. The bytes and ids are copied. deadline_ms: from now on; below 0: the default. Errors:
-  /// invalid_argument (no such session; a tool's turn; more text than may wait); context_full (the session
+  /// invalid_argument (no such session; a tool's turn); context_full (the session
   /// could not be held even if it were the only one); budget_exceeded (try again when others have been judged
   /// or removed). On error nothing was queued. What is wrong with the text itself comes as an event. @{
   [[nodiscard]] Status push_prompt(StreamId id, std::string_view prompt, double deadline_ms = -1);

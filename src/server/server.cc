@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/server.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <stdexcept>
 #include <utility>
@@ -35,6 +36,8 @@ std::vector<std::unique_ptr<ServedModel>> serve_models(const ServerOptions& opti
   std::vector<std::unique_ptr<ServedModel>> out;
   StreamBatchOptions streams;
   streams.memory_budget_bytes = options.sessions_memory_bytes;
+  // What a request can bring is taken, and refused by what it is, not by how long it is.
+  streams.max_waiting_bytes = std::max(streams.max_waiting_bytes, options.listener.max_body_bytes);
   for (const ModelToServe& model : options.models) {
     check_memory(model, options.sessions_memory_bytes);
     out.push_back(std::make_unique<ServedModel>(
@@ -117,13 +120,14 @@ class Server::Impl {
     inner->spell_error = found.spell_error;
     const auto exchange = observe(std::move(inner), found.route == nullptr ? "other" : found.route->door);
     if (!options_.cors_origin.empty() && request.method == "OPTIONS" && !found.allowed.empty())
-      return exchange->reply({204,
-                              {{"access-control-allow-methods", found.allowed},
-                               {"access-control-allow-headers",
-                                "authorization, x-api-key, ocp-apim-subscription-key, x-goog-api-key, "
-                                "content-type, x-request-id"},
-                               {"access-control-max-age", "600"}},
-                              ""});
+      return exchange->reply(
+          {204,
+           {{"access-control-allow-methods", found.allowed},
+            {"access-control-allow-headers",
+             "authorization, x-api-key, api-key, ocp-apim-subscription-key, x-goog-api-key, "
+             "content-type, x-request-id"},
+            {"access-control-max-age", "600"}},
+           ""});
     if (const auto error = admission_.distrust(request)) {
       metrics_.count_refused("host");
       return refuse(*exchange, *error);

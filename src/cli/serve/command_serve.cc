@@ -81,20 +81,23 @@ std::vector<Policy> load_policies(const std::vector<std::string>& given) {
   return out;
 }
 
+std::string route_names() {
+  std::string names;
+  for (int i = 0; i < server::kRouteCount; ++i)
+    names += (i > 0 ? ", " : "") + std::string(to_string(static_cast<server::Route>(i)));
+  return names;
+}
+
 void check_routes(const std::vector<std::string>& given) {
   for (const std::string& text : given) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos) continue;
-    std::string names;
     bool is_known = false;
-    for (int i = 0; i < server::kRouteCount; ++i) {
-      const std::string name = to_string(static_cast<server::Route>(i));
-      names += (i > 0 ? ", " : "") + name;
-      is_known = is_known || text.substr(0, equals) == name;
-    }
+    for (int i = 0; i < server::kRouteCount; ++i)
+      is_known = is_known || text.substr(0, equals) == to_string(static_cast<server::Route>(i));
     if (!is_known)
       throw UsageError("--policy " + printable(text) +
-                       ": no such route; expected POLICY or ROUTE=POLICY, with one of " + names);
+                       ": no such route; expected POLICY or ROUTE=POLICY, with one of " + route_names());
   }
 }
 
@@ -283,10 +286,9 @@ void add_serve_command(CLI::App& app) {
       "NAME=MODEL, or a model alone, any number of times; a model: an embedded model's name, or a path "
       "with a slash or .q3g at its end. Without it: all that are in the program");
   add_template_flags(*command, flags->model);
-  command->add_option(
-      "--policy", flags->policies,
-      std::string("POLICY for all doors, or ROUTE=POLICY for one (moderations, chat, stream, upstream): ") +
-          kPolicyForm + "; read again at SIGHUP");
+  command->add_option("--policy", flags->policies,
+                      "POLICY for all doors, or ROUTE=POLICY for one (" + route_names() +
+                          "): " + kPolicyForm + "; read again at SIGHUP");
   add_listener(*command, *flags);
   add_limits(*command, *flags);
   add_upstream(*command, *flags);

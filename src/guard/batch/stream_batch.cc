@@ -132,9 +132,11 @@ std::size_t StreamBatch::Impl::count_tokens(const Op& op) const {
   if (options_.memory_budget_bytes == 0 || tokenizer == nullptr || op.text.size() <= kShortBytes ||
       op.text.size() > options_.max_waiting_bytes)
     return most;
+  // More than two contexts make no difference to what is reserved.
+  const auto limit = 2 * static_cast<std::size_t>(shared_->model().config().max_position_embeddings);
   std::size_t n = kMarkupTokens;
   std::vector<TokenId> ids;
-  for (std::string_view rest = op.text; !rest.empty();) {
+  for (std::string_view rest = op.text; !rest.empty() && n < limit;) {
     const std::string_view block = rest.substr(0, kBlockBytes);
     rest.remove_prefix(block.size());
     const std::string_view whole = whole_characters(block);
@@ -215,10 +217,6 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
     op.reserved_bytes = reserve_for(n_tokens[i], op.text.size(), *entry);
     n_bytes += op.text.size() + op.ids.size() * sizeof(TokenId);
     n_reserved += op.reserved_bytes;
-  }
-  if (n_bytes > options_.max_waiting_bytes) {
-    return detail::error(ErrorCode::invalid_argument, "stream batch: ", n_bytes, " bytes at once; at most ",
-                         options_.max_waiting_bytes, " may wait");
   }
   if (entry->queued_bytes + n_bytes > options_.max_waiting_bytes) {
     return detail::error(ErrorCode::budget_exceeded, "stream batch: ", n_bytes, " bytes more wait; ",

@@ -203,7 +203,7 @@ TEST_CASE("batch: the memory budget holds, and says so", "[batch]") {
   StreamBatch narrow = StreamBatch::open(guard, options).value();
   const StreamId one = narrow.add().value();
   REQUIRE(narrow.begin_turn(one, Role::assistant).ok());
-  CHECK(code_of(narrow.push_text(one, std::string(101, 'x'))) == ErrorCode::invalid_argument);
+  CHECK(code_of(narrow.push_text(one, std::string(101, 'x'))) == ErrorCode::budget_exceeded);
   CHECK(narrow.push_text(one, std::string(100, 'x')).ok());
   CHECK(code_of(narrow.push_text(one, "x")) == ErrorCode::budget_exceeded);
   while (narrow.step() > 0) {

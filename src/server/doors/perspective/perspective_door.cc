@@ -171,7 +171,9 @@ class Perspective : public std::enable_shared_from_this<Perspective> {
     if (refuse_unjudged(*exchange, answer, options->policy)) return;
     ServedModel& model = services_.models.first(ModelKind::stream);
     const bool is_judged = answer.ok() && answer->severity != Severity::not_judged;
-    if (!request->wants_spans || !is_judged || model.guard.kind() != ModelKind::stream) {
+    // The chat template leaves out of an answer what stands in front of this, as thinking.
+    const bool has_thinking = request->text.find("</think>") != std::string::npos;
+    if (!request->wants_spans || !is_judged || has_thinking || model.guard.kind() != ModelKind::stream) {
       exchange->reply(
           json_response(200, reply_of(*request, {std::move(answer), std::nullopt}, options->policy)));
       return;

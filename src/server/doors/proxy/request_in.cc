@@ -38,6 +38,17 @@ constexpr std::array<std::string_view, 20> kApplicationFields = {"messages",
                                                                  "metadata",
                                                                  "modalities"};
 
+/// What a tool says stands behind an assistant's message. Anywhere else it would be a turn that parts the
+/// user's messages, of which those in front of it would pass for answered.
+void refuse_stray_tools(const std::vector<Message>& messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].role != Role::tool) continue;
+    if (i == 0 || (messages[i - 1].role != Role::assistant && messages[i - 1].role != Role::tool))
+      wire::fail(wire::index("messages", i),
+                 "a tool's; expected it behind an assistant's message, whose call it answers");
+  }
+}
+
 }  // namespace
 
 ChatRequest read_chat_request(const JsonValue& body) {
@@ -61,6 +72,7 @@ ChatMessages read_chat_messages(const JsonValue& body) {
   }
   ChatMessages out;
   out.messages = wire::read_conversation(body, InvalidUtf8::reject);
+  refuse_stray_tools(out.messages);
   if (!out.messages.empty() && out.messages.back().role == Role::assistant)
     wire::fail(wire::index("messages", out.messages.size() - 1),
                "an assistant's; expected the last message to be one that the model answers");

@@ -119,10 +119,14 @@ TEST_CASE("chat request: the last user's message is judged", "[server][proxy]") 
           {"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"d"}]})");
   CHECK(asked.messages.size() == 5);
   CHECK(asked.i_prompt == 2);
-  for (const char* bad :
-       {R"({"messages":[]})", R"({"messages":[{"role":"system","content":"a"}]})",
-        R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})",
-        R"({"messages":[{"role":"user","content":"a"}],"documents":["b"]})"}) {
+  for (
+      const char* bad :
+      {R"({"messages":[]})", R"({"messages":[{"role":"system","content":"a"}]})",
+       R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})",
+       // A tool's message would part the user's, and hide the first.
+       R"({"messages":[{"role":"user","content":"a"},{"role":"tool","content":""},{"role":"user","content":"c"}]})",
+       R"({"messages":[{"role":"tool","content":"b"},{"role":"user","content":"c"}]})",
+       R"({"messages":[{"role":"user","content":"a"}],"documents":["b"]})"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(messages_of(bad), wire::LineError);
   }
