@@ -16,7 +16,7 @@ constexpr std::size_t kMessageOffset = offsetof(q3g_error, message);
 constexpr std::string_view kCut = "...";
 
 /// The longest beginning of `text` of at most n bytes that does not cut a character.
-std::string_view whole_characters(std::string_view text, std::size_t n) noexcept {
+std::string_view cut_behind_character(std::string_view text, std::size_t n) noexcept {
   if (text.size() <= n) return text;
   while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0U) == 0x80U) --n;
   return text.substr(0, n);
@@ -43,7 +43,7 @@ void write_error(q3g_error* err, std::size_t size, q3g_status code, std::string_
   err->code = code;
   const std::size_t room = size - kMessageOffset - 1;
   const bool fits = message.size() <= room;
-  const std::string_view kept = fits ? message : whole_characters(message, room - kCut.size());
+  const std::string_view kept = fits ? message : cut_behind_character(message, room - kCut.size());
   char* at = reinterpret_cast<char*>(err) + kMessageOffset;
   at = std::copy(kept.begin(), kept.end(), at);
   if (!fits) at = std::copy(kCut.begin(), kCut.end(), at);

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_health_check_timeout_ms"] = "120000"  # a busy machine's nodes answer late, and are not dead
 
 import pyarrow  # noqa: E402
 import pyarrow.parquet  # noqa: E402
