@@ -204,6 +204,7 @@ Status StreamBatch::Impl::push(StreamId id, std::vector<Op> ops, double deadline
   times.urgent_deadline = times.overdue = times.last_deadline = times.deadline;
   if (ops.size() == 1 && !ops[0].is_judged()) times.urgent_deadline = Times::kNever;
   std::vector<std::size_t> n_tokens;  // before the lock, as it takes time
+  n_tokens.reserve(ops.size());
   for (const Op& op : ops) n_tokens.push_back(count_tokens(op));
   const std::lock_guard lock(mutex_);
   Entry* entry = find(id);

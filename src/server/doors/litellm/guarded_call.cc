@@ -121,7 +121,7 @@ Status GuardedCall::restore(StreamBatch& batch, const ChatMessages* asked) {
 }
 
 Result<bool> GuardedCall::look_at_prompts(StreamBatch& batch) {
-  const Result<bool> is_waiting = batch.is_waiting(prompt_);
+  Result<bool> is_waiting = batch.is_waiting(prompt_);
   if (!is_waiting.ok()) return is_waiting;
   Result<std::vector<StreamEvent>> events = batch.poll(prompt_);
   if (!events.ok()) return std::move(events).error();

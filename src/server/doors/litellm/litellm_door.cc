@@ -98,7 +98,7 @@ class LitellmDoor : public std::enable_shared_from_this<LitellmDoor> {
   [[nodiscard]] std::shared_ptr<GuardedCall> make_sessions() const;
   void close(CallStore::Call& call);
   void run(const std::shared_ptr<Asked>& asked, CallStore::Call& call);
-  void finish(const std::shared_ptr<Asked>& under_way, Result<CallOutcome> outcome);
+  void finish(const std::shared_ptr<Asked>& under_way, const Result<CallOutcome>& outcome);
   [[nodiscard]] bool answer(const Asked& asked, CallStore::Call& call, const Result<CallOutcome>& outcome);
   void settle(const Asked& asked, CallStore::Call& call, bool is_refused);
   void note_said(const Asked& asked, CallStore::Call& call, const CallOutcome& outcome);
@@ -212,11 +212,10 @@ void LitellmDoor::run(const std::shared_ptr<Asked>& asked, CallStore::Call& call
   step.deadline = asked->begin + services_.options.time_limit;
   call.used = asked->begin;
   // The door has the call, and the call has this until it is done: held here, neither would ever go.
-  auto done = posted<Result<CallOutcome>>(services_.loop,
-                                          [door = weak_from_this(), asked](Result<CallOutcome> outcome) {
-                                            if (const auto self = door.lock())
-                                              self->finish(asked, std::move(outcome));
-                                          });
+  auto done = posted<Result<CallOutcome>>(
+      services_.loop, [door = weak_from_this(), asked](const Result<CallOutcome>& outcome) {
+        if (const auto self = door.lock()) self->finish(asked, outcome);
+      });
   model_.streams->post(
       [sessions = call.sessions, step = std::move(step), done](StreamBatch&) { sessions->take(step, done); });
   ++call.n_steps;
@@ -243,7 +242,7 @@ void LitellmDoor::note_said(const Asked& asked, CallStore::Call& call, const Cal
   record_answers(call, before);
 }
 
-void LitellmDoor::finish(const std::shared_ptr<Asked>& under_way, Result<CallOutcome> outcome) {
+void LitellmDoor::finish(const std::shared_ptr<Asked>& under_way, const Result<CallOutcome>& outcome) {
   // It is there: what is at work is not forgotten.
   CallStore::Call& call = *calls_.find(under_way->key);
   // Calls that rest give way to one that has no memory.
