@@ -144,8 +144,10 @@ LineAndColumn line_and_column(std::string_view text, std::size_t at) noexcept {
   const std::string_view before = text.substr(0, at);
   const auto n_lines = std::count(before.begin(), before.end(), '\n');
   const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
-  const std::size_t n_characters = count_code_points(before.substr(line_begin));
-  return {static_cast<std::size_t>(n_lines) + 1, n_characters + 1};
+  const auto n_characters =
+      std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(),
+                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return {static_cast<std::size_t>(n_lines) + 1, static_cast<std::size_t>(n_characters) + 1};
 }
 
 }  // namespace qwen3guard::detail

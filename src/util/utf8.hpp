@@ -71,13 +71,6 @@ struct Utf8Step {
   return pos;
 }
 
-/// Characters of UTF-8, as Unicode counts them. Bytes that are none are counted with the one before.
-[[nodiscard]] constexpr std::size_t count_code_points(std::string_view text) noexcept {
-  std::size_t n = 0;
-  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
-  return n;
-}
-
 /// Bytes of `code_point` (a Unicode scalar value).
 [[nodiscard]] constexpr std::size_t utf8_size(std::uint32_t code_point) noexcept {
   return code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;

@@ -61,6 +61,11 @@ std::string with_replacements(std::string_view text) {
   return out;
 }
 
+std::size_t count_code_points(std::string_view text) noexcept {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
 std::uint32_t next_character(std::string_view text, std::size_t& at) noexcept {
   const std::size_t n = length_of(text[at]);
   const auto lead = static_cast<std::uint32_t>(static_cast<unsigned char>(text[at]));

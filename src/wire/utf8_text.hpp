@@ -15,6 +15,8 @@ namespace qwen3guard::wire {
 [[nodiscard]] std::optional<std::size_t> find_ill_formed(std::string_view text) noexcept;
 /// `text` with U+FFFD for what is not UTF-8, in the same places as InvalidUtf8::replace.
 [[nodiscard]] std::string with_replacements(std::string_view text);
+/// Unicode scalar values in well-formed UTF-8.
+[[nodiscard]] std::size_t count_code_points(std::string_view text) noexcept;
 /// The Unicode scalar value at text[at]; moves `at` behind it. Precondition: text is UTF-8 and at <
 /// text.size() where a character begins.
 [[nodiscard]] std::uint32_t next_character(std::string_view text, std::size_t& at) noexcept;

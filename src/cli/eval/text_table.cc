@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <string_view>
 
-#include "util/utf8.hpp"
+#include "wire/utf8_text.hpp"
 
 namespace qwen3guard::cli {
 namespace {
 
 /// In characters.
-std::size_t width_of(std::string_view utf8) { return detail::count_code_points(utf8); }
+std::size_t width_of(std::string_view utf8) { return wire::count_code_points(utf8); }
 
 std::vector<std::size_t> column_widths(const std::vector<Column>& columns) {
   std::vector<std::size_t> out;

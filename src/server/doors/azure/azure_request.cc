@@ -10,8 +10,8 @@
 
 #include "qwen3guard/quote.hpp"
 #include "server/doors/request_json.hpp"
-#include "util/utf8.hpp"
 #include "wire/fields_in.hpp"
+#include "wire/utf8_text.hpp"
 
 namespace qwen3guard::server {
 namespace {
@@ -45,7 +45,7 @@ std::vector<std::string> read_names(const wire::JsonValue& body, const char* key
 std::string read_azure_text(const wire::JsonValue& body) {
   auto text = optional_text(body, "text");
   if (!text) throw BadRequestError("text: missing; expected a string", "text");
-  const std::size_t n_code_points = detail::count_code_points(*text);
+  const std::size_t n_code_points = wire::count_code_points(*text);
   if (n_code_points > kAzureMaxTextCodePoints)
     throw BadRequestError("text: " + std::to_string(n_code_points) +
                               " Unicode code points; expected at most " +

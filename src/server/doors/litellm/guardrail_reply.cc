@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "server/doors/verdict_json.hpp"
-#include "util/utf8.hpp"
 #include "wire/json_out.hpp"
 #include "wire/stream_out.hpp"
+#include "wire/utf8_text.hpp"
 #include "wire/verdict_out.hpp"
 
 namespace qwen3guard::server {
@@ -59,7 +59,7 @@ void put_held(wire::JsonOut& json, const std::vector<AnswerText>& texts,
     const bool holds = !rules.is_monitor && !is_cut(texts[i], judgements[i], rules);
     const std::string_view text = texts[i].text;
     // As Python counts them.
-    const std::size_t n = holds ? detail::count_code_points(text.substr(judgements[i].n_free_bytes)) : 0;
+    const std::size_t n = holds ? wire::count_code_points(text.substr(judgements[i].n_free_bytes)) : 0;
     json.integer(static_cast<std::int64_t>(n));
   }
   json.end_array();
