@@ -4,7 +4,6 @@
 static_test.py runs it as root by `unshare --net`. Q3G_CLI names the program. Standard library only.
 """
 import http.server
-import json
 import shutil
 import socket
 import socketserver
@@ -17,6 +16,7 @@ import unittest
 from pathlib import Path
 
 from cli_test import CLI
+from one_answer import OneAnswer
 from serve_program import Reply, ServeTest, Server
 from systemd_trial import raise_loopback
 
@@ -38,22 +38,10 @@ class NameServer(socketserver.BaseRequestHandler):
         sock.sendto(head + question + answer, self.client_address)
 
 
-class Upstream(http.server.BaseHTTPRequestHandler):
-    """A chat server that says one thing."""
+class Upstream(OneAnswer):
+    """The chat server behind the proxy."""
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        body = json.dumps({"id": "chatcmpl-up", "object": "chat.completion", "created": 1, "model": "any",
-                           "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
-                           "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
+    ANSWER = ANSWER
 
 
 class AloneTest(ServeTest):

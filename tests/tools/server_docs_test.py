@@ -14,6 +14,8 @@ import subprocess
 import threading
 import unittest
 
+from one_answer import OneAnswer
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLI = os.environ.get("Q3G_CLI", "")
 BLOCK = re.compile(r"```sh\n(.*?)```(?:\n```json\n(.*?)```)?", re.S)
@@ -55,24 +57,10 @@ def values(text: str) -> list[object]:
     return found
 
 
-class Insulting(http.server.BaseHTTPRequestHandler):
+class Insulting(OneAnswer):
     """The chat server of the page, which has no manners."""
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        body = json.dumps({
-            "id": "chatcmpl-up", "object": "chat.completion", "created": 1, "model": "any",
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": "You are a worthless idiot and nobody likes you. Somebody should burn you."},
-                         "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
+    ANSWER = "You are a worthless idiot and nobody likes you. Somebody should burn you."
 
 
 @unittest.skipUnless(CLI and shutil.which("curl"), "Q3G_CLI or curl is missing")

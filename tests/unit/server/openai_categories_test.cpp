@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "harmful_verdict.hpp"
 #include "q3g_catch.hpp"
 #include "random_data.hpp"
 
@@ -12,14 +13,6 @@ using namespace qwen3guard;
 using namespace qwen3guard::server;
 
 namespace {
-
-Verdict verdict_of(SeverityProbabilities probabilities, std::vector<CategoryScore> categories) {
-  Verdict verdict;
-  verdict.severity = Severity::unsafe;
-  verdict.probabilities = probabilities;
-  verdict.categories = std::move(categories);
-  return verdict;
-}
 
 const OpenAiCategory& find(const std::array<OpenAiCategory, kOpenAiCategoryCount>& all,
                            std::string_view name) {
@@ -50,15 +43,15 @@ TEST_CASE("OpenAI's categories: thirteen names, each once", "[server]") {
 
 TEST_CASE("OpenAI's categories: what is named is found, its parts with it, and scores bound the rest",
           "[server]") {
-  const auto out = to_openai(verdict_of({0.2F, 0.2F, 0.6F}, {{Category::sexual_content, 0.75F}}), true);
+  const auto out = to_openai(harmful_verdict({0.2F, 0.2F, 0.6F}, {{Category::sexual_content, 0.75F}}), true);
   CHECK(find(out, "sexual").is_found);
   CHECK(find(out, "sexual/minors").is_found);
   CHECK(find(out, "sexual").score == Approx(0.6));
   CHECK_FALSE(find(out, "violence").is_found);
   CHECK(find(out, "violence").score == Approx(0.2));
-  CHECK_FALSE(
-      find(to_openai(verdict_of({0.2F, 0.2F, 0.6F}, {{Category::sexual_content, 0.75F}}), false), "sexual")
-          .is_found);
+  CHECK_FALSE(find(to_openai(harmful_verdict({0.2F, 0.2F, 0.6F}, {{Category::sexual_content, 0.75F}}), false),
+                   "sexual")
+                  .is_found);
 }
 
 TEST_CASE("OpenAI's categories: scores are probabilities, and a part never has more than the whole",
@@ -72,7 +65,8 @@ TEST_CASE("OpenAI's categories: scores are probabilities, and a part never has m
     for (int c = 0; c < kCategoryCount; ++c) {
       if (unit(random) < 0.3F) categories.push_back({static_cast<Category>(c), unit(random)});
     }
-    const auto out = to_openai(verdict_of({safe, controversial, 1 - safe - controversial}, categories), true);
+    const auto out =
+        to_openai(harmful_verdict({safe, controversial, 1 - safe - controversial}, categories), true);
     for (const auto& one : out) {
       REQUIRE(one.score >= 0);
       REQUIRE(one.score <= 1);

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "../harmful_verdict.hpp"
 #include "q3g_catch.hpp"
 #include "random_data.hpp"
 
@@ -16,14 +17,6 @@ const Attribute& attribute(std::string_view name) {
   const Attribute* found = find_attribute(name);
   REQUIRE(found != nullptr);
   return *found;
-}
-
-Verdict verdict_of(SeverityProbabilities probabilities, std::vector<CategoryScore> categories) {
-  Verdict verdict;
-  verdict.severity = Severity::unsafe;
-  verdict.probabilities = probabilities;
-  verdict.categories = std::move(categories);
-  return verdict;
 }
 
 /// In [0, 1).
@@ -42,7 +35,7 @@ std::vector<std::string> offered() {
 
 Verdict random_verdict(std::mt19937& random) {
   const float safe = unit(random), controversial = (1 - safe) * unit(random);
-  Verdict verdict = verdict_of({safe, controversial, 1 - safe - controversial}, {});
+  Verdict verdict = harmful_verdict({safe, controversial, 1 - safe - controversial}, {});
   for (int i = 0; i < kCategoryCount; ++i) {
     if (unit(random) < 0.3F) verdict.categories.push_back({static_cast<Category>(i), unit(random)});
   }
@@ -70,7 +63,7 @@ TEST_CASE("Perspective's attributes: offered, without a counterpart, or unknown,
 
 TEST_CASE("Perspective's attributes: the degree is that of harm, the kind that of the categories",
           "[server]") {
-  const Verdict insult = verdict_of({0.1F, 0.6F, 0.3F}, {{Category::unethical_acts, 0.8F}});
+  const Verdict insult = harmful_verdict({0.1F, 0.6F, 0.3F}, {{Category::unethical_acts, 0.8F}});
   CHECK(score_of(attribute("INSULT"), insult) == Approx(0.9 * 0.8));
   CHECK(score_of(attribute("IDENTITY_ATTACK"), insult) == Approx(0.9 * 0.8));
   CHECK(score_of(attribute("ATTACK_ON_COMMENTER"), insult) == Approx(0.9 * 0.8));
@@ -81,10 +74,10 @@ TEST_CASE("Perspective's attributes: the degree is that of harm, the kind that o
   CHECK(score_of(attribute("SEVERE_TOXICITY"), insult) == Approx(0.3));
   CHECK(score_of(attribute("THREAT"), insult) == Approx(0.9));
 
-  const Verdict fraud = verdict_of({0.1F, 0, 0.9F}, {{Category::non_violent_illegal_acts, 0.9F}});
+  const Verdict fraud = harmful_verdict({0.1F, 0, 0.9F}, {{Category::non_violent_illegal_acts, 0.9F}});
   CHECK(score_of(attribute("TOXICITY"), fraud) == Approx(0.9 * 0.1));
 
-  const Verdict both = verdict_of({0, 0, 1}, {{Category::pii, 0.9F}, {Category::violent, 0.7F}});
+  const Verdict both = harmful_verdict({0, 0, 1}, {{Category::pii, 0.9F}, {Category::violent, 0.7F}});
   CHECK(score_of(attribute("THREAT"), both) == Approx(0.7));
 }
 
@@ -96,8 +89,8 @@ TEST_CASE("Perspective's attributes: what was not judged has the highest score",
 }
 
 TEST_CASE("Perspective's attributes: of a text in parts the worst part counts for each", "[server]") {
-  const Verdict sexual = verdict_of({0, 0, 1}, {{Category::sexual_content, 1.0F}});
-  const Verdict insult = verdict_of({0.5F, 0, 0.5F}, {{Category::unethical_acts, 1.0F}});
+  const Verdict sexual = harmful_verdict({0, 0, 1}, {{Category::sexual_content, 1.0F}});
+  const Verdict insult = harmful_verdict({0.5F, 0, 0.5F}, {{Category::unethical_acts, 1.0F}});
   Verdict whole = sexual;
   whole.windows = {insult, sexual};
   CHECK(score_of(attribute("SEXUALLY_EXPLICIT"), whole) == 1);
